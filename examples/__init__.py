@@ -1,0 +1,1 @@
+"""Runnable examples of Durable, one folder each."""

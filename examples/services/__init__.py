@@ -1,0 +1,1 @@
+"""Generated stubs of the gRPC services that the examples call."""

@@ -1,0 +1,369 @@
+import datetime
+
+from . import invocation_pb2 as _invocation_pb2
+from . import payload_pb2 as _payload_pb2
+from google.api import annotations_pb2 as _annotations_pb2
+from google.api import field_behavior_pb2 as _field_behavior_pb2
+from google.protobuf import duration_pb2 as _duration_pb2
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class InvokeRequest(_message.Message):
+    __slots__ = ("handler", "input", "key", "idempotency_key", "request_id", "wait_timeout", "delay", "start_time", "headers", "partition_key", "service", "priority", "include_journal")
+    class HeadersEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    HANDLER_FIELD_NUMBER: _ClassVar[int]
+    INPUT_FIELD_NUMBER: _ClassVar[int]
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    IDEMPOTENCY_KEY_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    WAIT_TIMEOUT_FIELD_NUMBER: _ClassVar[int]
+    DELAY_FIELD_NUMBER: _ClassVar[int]
+    START_TIME_FIELD_NUMBER: _ClassVar[int]
+    HEADERS_FIELD_NUMBER: _ClassVar[int]
+    PARTITION_KEY_FIELD_NUMBER: _ClassVar[int]
+    SERVICE_FIELD_NUMBER: _ClassVar[int]
+    PRIORITY_FIELD_NUMBER: _ClassVar[int]
+    INCLUDE_JOURNAL_FIELD_NUMBER: _ClassVar[int]
+    handler: str
+    input: _payload_pb2.Payload
+    key: str
+    idempotency_key: str
+    request_id: str
+    wait_timeout: _duration_pb2.Duration
+    delay: _duration_pb2.Duration
+    start_time: _timestamp_pb2.Timestamp
+    headers: _containers.ScalarMap[str, str]
+    partition_key: str
+    service: str
+    priority: int
+    include_journal: bool
+    def __init__(self, handler: _Optional[str] = ..., input: _Optional[_Union[_payload_pb2.Payload, _Mapping]] = ..., key: _Optional[str] = ..., idempotency_key: _Optional[str] = ..., request_id: _Optional[str] = ..., wait_timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., delay: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., headers: _Optional[_Mapping[str, str]] = ..., partition_key: _Optional[str] = ..., service: _Optional[str] = ..., priority: _Optional[int] = ..., include_journal: bool = ...) -> None: ...
+
+class InvokeResponse(_message.Message):
+    __slots__ = ("invocation_id", "state", "outcome", "created", "journal")
+    INVOCATION_ID_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    OUTCOME_FIELD_NUMBER: _ClassVar[int]
+    CREATED_FIELD_NUMBER: _ClassVar[int]
+    JOURNAL_FIELD_NUMBER: _ClassVar[int]
+    invocation_id: str
+    state: _invocation_pb2.InvocationState
+    outcome: _payload_pb2.Outcome
+    created: bool
+    journal: _containers.RepeatedCompositeFieldContainer[_invocation_pb2.JournalEntry]
+    def __init__(self, invocation_id: _Optional[str] = ..., state: _Optional[_Union[_invocation_pb2.InvocationState, str]] = ..., outcome: _Optional[_Union[_payload_pb2.Outcome, _Mapping]] = ..., created: bool = ..., journal: _Optional[_Iterable[_Union[_invocation_pb2.JournalEntry, _Mapping]]] = ...) -> None: ...
+
+class GetResultRequest(_message.Message):
+    __slots__ = ("invocation_id", "wait_timeout", "include_journal")
+    INVOCATION_ID_FIELD_NUMBER: _ClassVar[int]
+    WAIT_TIMEOUT_FIELD_NUMBER: _ClassVar[int]
+    INCLUDE_JOURNAL_FIELD_NUMBER: _ClassVar[int]
+    invocation_id: str
+    wait_timeout: _duration_pb2.Duration
+    include_journal: bool
+    def __init__(self, invocation_id: _Optional[str] = ..., wait_timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., include_journal: bool = ...) -> None: ...
+
+class GetResultResponse(_message.Message):
+    __slots__ = ("invocation_id", "state", "outcome", "last_failure", "journal", "handler")
+    INVOCATION_ID_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    OUTCOME_FIELD_NUMBER: _ClassVar[int]
+    LAST_FAILURE_FIELD_NUMBER: _ClassVar[int]
+    JOURNAL_FIELD_NUMBER: _ClassVar[int]
+    HANDLER_FIELD_NUMBER: _ClassVar[int]
+    invocation_id: str
+    state: _invocation_pb2.InvocationState
+    outcome: _payload_pb2.Outcome
+    last_failure: _payload_pb2.Failure
+    journal: _containers.RepeatedCompositeFieldContainer[_invocation_pb2.JournalEntry]
+    handler: str
+    def __init__(self, invocation_id: _Optional[str] = ..., state: _Optional[_Union[_invocation_pb2.InvocationState, str]] = ..., outcome: _Optional[_Union[_payload_pb2.Outcome, _Mapping]] = ..., last_failure: _Optional[_Union[_payload_pb2.Failure, _Mapping]] = ..., journal: _Optional[_Iterable[_Union[_invocation_pb2.JournalEntry, _Mapping]]] = ..., handler: _Optional[str] = ...) -> None: ...
+
+class GetInvocationRequest(_message.Message):
+    __slots__ = ("invocation_id", "include_journal")
+    INVOCATION_ID_FIELD_NUMBER: _ClassVar[int]
+    INCLUDE_JOURNAL_FIELD_NUMBER: _ClassVar[int]
+    invocation_id: str
+    include_journal: bool
+    def __init__(self, invocation_id: _Optional[str] = ..., include_journal: bool = ...) -> None: ...
+
+class GetInvocationResponse(_message.Message):
+    __slots__ = ("invocation",)
+    INVOCATION_FIELD_NUMBER: _ClassVar[int]
+    invocation: _invocation_pb2.Invocation
+    def __init__(self, invocation: _Optional[_Union[_invocation_pb2.Invocation, _Mapping]] = ...) -> None: ...
+
+class WatchInvocationRequest(_message.Message):
+    __slots__ = ("invocation_id", "include_journal")
+    INVOCATION_ID_FIELD_NUMBER: _ClassVar[int]
+    INCLUDE_JOURNAL_FIELD_NUMBER: _ClassVar[int]
+    invocation_id: str
+    include_journal: bool
+    def __init__(self, invocation_id: _Optional[str] = ..., include_journal: bool = ...) -> None: ...
+
+class WatchInvocationResponse(_message.Message):
+    __slots__ = ("invocation",)
+    INVOCATION_FIELD_NUMBER: _ClassVar[int]
+    invocation: _invocation_pb2.Invocation
+    def __init__(self, invocation: _Optional[_Union[_invocation_pb2.Invocation, _Mapping]] = ...) -> None: ...
+
+class QueryRequest(_message.Message):
+    __slots__ = ("states", "handler", "key", "create_time_min", "create_time_max", "failure_text", "page_size", "page_token", "service", "oldest_first")
+    STATES_FIELD_NUMBER: _ClassVar[int]
+    HANDLER_FIELD_NUMBER: _ClassVar[int]
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    CREATE_TIME_MIN_FIELD_NUMBER: _ClassVar[int]
+    CREATE_TIME_MAX_FIELD_NUMBER: _ClassVar[int]
+    FAILURE_TEXT_FIELD_NUMBER: _ClassVar[int]
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    SERVICE_FIELD_NUMBER: _ClassVar[int]
+    OLDEST_FIRST_FIELD_NUMBER: _ClassVar[int]
+    states: _containers.RepeatedScalarFieldContainer[_invocation_pb2.InvocationState]
+    handler: str
+    key: str
+    create_time_min: _timestamp_pb2.Timestamp
+    create_time_max: _timestamp_pb2.Timestamp
+    failure_text: str
+    page_size: int
+    page_token: str
+    service: str
+    oldest_first: bool
+    def __init__(self, states: _Optional[_Iterable[_Union[_invocation_pb2.InvocationState, str]]] = ..., handler: _Optional[str] = ..., key: _Optional[str] = ..., create_time_min: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., create_time_max: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., failure_text: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., service: _Optional[str] = ..., oldest_first: bool = ...) -> None: ...
+
+class QueryResponse(_message.Message):
+    __slots__ = ("invocations", "next_page_token")
+    INVOCATIONS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    invocations: _containers.RepeatedCompositeFieldContainer[_invocation_pb2.Invocation]
+    next_page_token: str
+    def __init__(self, invocations: _Optional[_Iterable[_Union[_invocation_pb2.Invocation, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
+class GetStatsRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class StateCount(_message.Message):
+    __slots__ = ("handler", "state", "count")
+    HANDLER_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    handler: str
+    state: _invocation_pb2.InvocationState
+    count: int
+    def __init__(self, handler: _Optional[str] = ..., state: _Optional[_Union[_invocation_pb2.InvocationState, str]] = ..., count: _Optional[int] = ...) -> None: ...
+
+class GetStatsResponse(_message.Message):
+    __slots__ = ("counts", "total_count", "worker_count")
+    COUNTS_FIELD_NUMBER: _ClassVar[int]
+    TOTAL_COUNT_FIELD_NUMBER: _ClassVar[int]
+    WORKER_COUNT_FIELD_NUMBER: _ClassVar[int]
+    counts: _containers.RepeatedCompositeFieldContainer[StateCount]
+    total_count: int
+    worker_count: int
+    def __init__(self, counts: _Optional[_Iterable[_Union[StateCount, _Mapping]]] = ..., total_count: _Optional[int] = ..., worker_count: _Optional[int] = ...) -> None: ...
+
+class ListHandlersRequest(_message.Message):
+    __slots__ = ("page_size", "page_token")
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    page_size: int
+    page_token: str
+    def __init__(self, page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+
+class ListHandlersResponse(_message.Message):
+    __slots__ = ("handlers", "next_page_token")
+    HANDLERS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    handlers: _containers.RepeatedCompositeFieldContainer[_invocation_pb2.HandlerInfo]
+    next_page_token: str
+    def __init__(self, handlers: _Optional[_Iterable[_Union[_invocation_pb2.HandlerInfo, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
+class ListWorkersRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class WorkerInfo(_message.Message):
+    __slots__ = ("worker_id", "identity", "build_id", "handlers", "slot_count", "running_count", "connect_time", "draining")
+    WORKER_ID_FIELD_NUMBER: _ClassVar[int]
+    IDENTITY_FIELD_NUMBER: _ClassVar[int]
+    BUILD_ID_FIELD_NUMBER: _ClassVar[int]
+    HANDLERS_FIELD_NUMBER: _ClassVar[int]
+    SLOT_COUNT_FIELD_NUMBER: _ClassVar[int]
+    RUNNING_COUNT_FIELD_NUMBER: _ClassVar[int]
+    CONNECT_TIME_FIELD_NUMBER: _ClassVar[int]
+    DRAINING_FIELD_NUMBER: _ClassVar[int]
+    worker_id: str
+    identity: str
+    build_id: str
+    handlers: _containers.RepeatedScalarFieldContainer[str]
+    slot_count: int
+    running_count: int
+    connect_time: _timestamp_pb2.Timestamp
+    draining: bool
+    def __init__(self, worker_id: _Optional[str] = ..., identity: _Optional[str] = ..., build_id: _Optional[str] = ..., handlers: _Optional[_Iterable[str]] = ..., slot_count: _Optional[int] = ..., running_count: _Optional[int] = ..., connect_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., draining: bool = ...) -> None: ...
+
+class ListWorkersResponse(_message.Message):
+    __slots__ = ("workers",)
+    WORKERS_FIELD_NUMBER: _ClassVar[int]
+    workers: _containers.RepeatedCompositeFieldContainer[WorkerInfo]
+    def __init__(self, workers: _Optional[_Iterable[_Union[WorkerInfo, _Mapping]]] = ...) -> None: ...
+
+class PauseRequest(_message.Message):
+    __slots__ = ("invocation_id", "request_id", "reason", "identity")
+    INVOCATION_ID_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    IDENTITY_FIELD_NUMBER: _ClassVar[int]
+    invocation_id: str
+    request_id: str
+    reason: str
+    identity: str
+    def __init__(self, invocation_id: _Optional[str] = ..., request_id: _Optional[str] = ..., reason: _Optional[str] = ..., identity: _Optional[str] = ...) -> None: ...
+
+class PauseResponse(_message.Message):
+    __slots__ = ("state",)
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    state: _invocation_pb2.InvocationState
+    def __init__(self, state: _Optional[_Union[_invocation_pb2.InvocationState, str]] = ...) -> None: ...
+
+class ResumeRequest(_message.Message):
+    __slots__ = ("invocation_id", "request_id", "reason", "identity")
+    INVOCATION_ID_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    IDENTITY_FIELD_NUMBER: _ClassVar[int]
+    invocation_id: str
+    request_id: str
+    reason: str
+    identity: str
+    def __init__(self, invocation_id: _Optional[str] = ..., request_id: _Optional[str] = ..., reason: _Optional[str] = ..., identity: _Optional[str] = ...) -> None: ...
+
+class ResumeResponse(_message.Message):
+    __slots__ = ("state",)
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    state: _invocation_pb2.InvocationState
+    def __init__(self, state: _Optional[_Union[_invocation_pb2.InvocationState, str]] = ...) -> None: ...
+
+class CancelRequest(_message.Message):
+    __slots__ = ("invocation_id", "request_id", "reason", "identity", "force")
+    INVOCATION_ID_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    IDENTITY_FIELD_NUMBER: _ClassVar[int]
+    FORCE_FIELD_NUMBER: _ClassVar[int]
+    invocation_id: str
+    request_id: str
+    reason: str
+    identity: str
+    force: bool
+    def __init__(self, invocation_id: _Optional[str] = ..., request_id: _Optional[str] = ..., reason: _Optional[str] = ..., identity: _Optional[str] = ..., force: bool = ...) -> None: ...
+
+class CancelResponse(_message.Message):
+    __slots__ = ("state",)
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    state: _invocation_pb2.InvocationState
+    def __init__(self, state: _Optional[_Union[_invocation_pb2.InvocationState, str]] = ...) -> None: ...
+
+class RestartRequest(_message.Message):
+    __slots__ = ("invocation_id", "request_id", "from_index", "input", "reason", "identity")
+    INVOCATION_ID_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    FROM_INDEX_FIELD_NUMBER: _ClassVar[int]
+    INPUT_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    IDENTITY_FIELD_NUMBER: _ClassVar[int]
+    invocation_id: str
+    request_id: str
+    from_index: int
+    input: _payload_pb2.Payload
+    reason: str
+    identity: str
+    def __init__(self, invocation_id: _Optional[str] = ..., request_id: _Optional[str] = ..., from_index: _Optional[int] = ..., input: _Optional[_Union[_payload_pb2.Payload, _Mapping]] = ..., reason: _Optional[str] = ..., identity: _Optional[str] = ...) -> None: ...
+
+class RestartResponse(_message.Message):
+    __slots__ = ("invocation_id",)
+    INVOCATION_ID_FIELD_NUMBER: _ClassVar[int]
+    invocation_id: str
+    def __init__(self, invocation_id: _Optional[str] = ...) -> None: ...
+
+class SignalRequest(_message.Message):
+    __slots__ = ("invocation_id", "name", "outcome", "request_id")
+    INVOCATION_ID_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    OUTCOME_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    invocation_id: str
+    name: str
+    outcome: _payload_pb2.Outcome
+    request_id: str
+    def __init__(self, invocation_id: _Optional[str] = ..., name: _Optional[str] = ..., outcome: _Optional[_Union[_payload_pb2.Outcome, _Mapping]] = ..., request_id: _Optional[str] = ...) -> None: ...
+
+class SignalResponse(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class PurgeRequest(_message.Message):
+    __slots__ = ("invocation_id",)
+    INVOCATION_ID_FIELD_NUMBER: _ClassVar[int]
+    invocation_id: str
+    def __init__(self, invocation_id: _Optional[str] = ...) -> None: ...
+
+class PurgeResponse(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class ResolveAwakeableRequest(_message.Message):
+    __slots__ = ("awakeable_id", "outcome", "request_id")
+    AWAKEABLE_ID_FIELD_NUMBER: _ClassVar[int]
+    OUTCOME_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    awakeable_id: str
+    outcome: _payload_pb2.Outcome
+    request_id: str
+    def __init__(self, awakeable_id: _Optional[str] = ..., outcome: _Optional[_Union[_payload_pb2.Outcome, _Mapping]] = ..., request_id: _Optional[str] = ...) -> None: ...
+
+class ResolveAwakeableResponse(_message.Message):
+    __slots__ = ("invocation_id",)
+    INVOCATION_ID_FIELD_NUMBER: _ClassVar[int]
+    invocation_id: str
+    def __init__(self, invocation_id: _Optional[str] = ...) -> None: ...
+
+class GetServerInfoRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class GetServerInfoResponse(_message.Message):
+    __slots__ = ("version", "protocol_version_min", "protocol_version_max", "limits", "epoch", "start_time")
+    class LimitsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: int
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    PROTOCOL_VERSION_MIN_FIELD_NUMBER: _ClassVar[int]
+    PROTOCOL_VERSION_MAX_FIELD_NUMBER: _ClassVar[int]
+    LIMITS_FIELD_NUMBER: _ClassVar[int]
+    EPOCH_FIELD_NUMBER: _ClassVar[int]
+    START_TIME_FIELD_NUMBER: _ClassVar[int]
+    version: str
+    protocol_version_min: int
+    protocol_version_max: int
+    limits: _containers.ScalarMap[str, int]
+    epoch: int
+    start_time: _timestamp_pb2.Timestamp
+    def __init__(self, version: _Optional[str] = ..., protocol_version_min: _Optional[int] = ..., protocol_version_max: _Optional[int] = ..., limits: _Optional[_Mapping[str, int]] = ..., epoch: _Optional[int] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...

@@ -1,0 +1,244 @@
+import datetime
+
+from . import payload_pb2 as _payload_pb2
+from google.protobuf import duration_pb2 as _duration_pb2
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class InvocationState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    INVOCATION_STATE_UNSPECIFIED: _ClassVar[InvocationState]
+    INVOCATION_STATE_SCHEDULED: _ClassVar[InvocationState]
+    INVOCATION_STATE_PENDING: _ClassVar[InvocationState]
+    INVOCATION_STATE_RUNNING: _ClassVar[InvocationState]
+    INVOCATION_STATE_SUSPENDED: _ClassVar[InvocationState]
+    INVOCATION_STATE_BACKING_OFF: _ClassVar[InvocationState]
+    INVOCATION_STATE_PAUSED: _ClassVar[InvocationState]
+    INVOCATION_STATE_COMPLETED: _ClassVar[InvocationState]
+    INVOCATION_STATE_FAILED: _ClassVar[InvocationState]
+    INVOCATION_STATE_CANCELLED: _ClassVar[InvocationState]
+
+class EntryKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    ENTRY_KIND_UNSPECIFIED: _ClassVar[EntryKind]
+    ENTRY_KIND_RUN: _ClassVar[EntryKind]
+    ENTRY_KIND_CALL: _ClassVar[EntryKind]
+    ENTRY_KIND_SLEEP: _ClassVar[EntryKind]
+    ENTRY_KIND_AWAKEABLE: _ClassVar[EntryKind]
+    ENTRY_KIND_GET_STATE: _ClassVar[EntryKind]
+    ENTRY_KIND_SET_STATE: _ClassVar[EntryKind]
+    ENTRY_KIND_CLEAR_STATE: _ClassVar[EntryKind]
+    ENTRY_KIND_STATE_KEYS: _ClassVar[EntryKind]
+    ENTRY_KIND_INVOKE: _ClassVar[EntryKind]
+    ENTRY_KIND_SEND: _ClassVar[EntryKind]
+    ENTRY_KIND_ATTACH: _ClassVar[EntryKind]
+    ENTRY_KIND_SIGNAL: _ClassVar[EntryKind]
+    ENTRY_KIND_RESOLVE: _ClassVar[EntryKind]
+    ENTRY_KIND_CANCEL: _ClassVar[EntryKind]
+
+class HandlerKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    HANDLER_KIND_UNSPECIFIED: _ClassVar[HandlerKind]
+    HANDLER_KIND_WORKFLOW: _ClassVar[HandlerKind]
+    HANDLER_KIND_OBJECT_EXCLUSIVE: _ClassVar[HandlerKind]
+    HANDLER_KIND_OBJECT_SHARED: _ClassVar[HandlerKind]
+INVOCATION_STATE_UNSPECIFIED: InvocationState
+INVOCATION_STATE_SCHEDULED: InvocationState
+INVOCATION_STATE_PENDING: InvocationState
+INVOCATION_STATE_RUNNING: InvocationState
+INVOCATION_STATE_SUSPENDED: InvocationState
+INVOCATION_STATE_BACKING_OFF: InvocationState
+INVOCATION_STATE_PAUSED: InvocationState
+INVOCATION_STATE_COMPLETED: InvocationState
+INVOCATION_STATE_FAILED: InvocationState
+INVOCATION_STATE_CANCELLED: InvocationState
+ENTRY_KIND_UNSPECIFIED: EntryKind
+ENTRY_KIND_RUN: EntryKind
+ENTRY_KIND_CALL: EntryKind
+ENTRY_KIND_SLEEP: EntryKind
+ENTRY_KIND_AWAKEABLE: EntryKind
+ENTRY_KIND_GET_STATE: EntryKind
+ENTRY_KIND_SET_STATE: EntryKind
+ENTRY_KIND_CLEAR_STATE: EntryKind
+ENTRY_KIND_STATE_KEYS: EntryKind
+ENTRY_KIND_INVOKE: EntryKind
+ENTRY_KIND_SEND: EntryKind
+ENTRY_KIND_ATTACH: EntryKind
+ENTRY_KIND_SIGNAL: EntryKind
+ENTRY_KIND_RESOLVE: EntryKind
+ENTRY_KIND_CANCEL: EntryKind
+HANDLER_KIND_UNSPECIFIED: HandlerKind
+HANDLER_KIND_WORKFLOW: HandlerKind
+HANDLER_KIND_OBJECT_EXCLUSIVE: HandlerKind
+HANDLER_KIND_OBJECT_SHARED: HandlerKind
+
+class JournalEntry(_message.Message):
+    __slots__ = ("index", "kind", "name", "argument", "outcome", "completion_number", "create_time", "complete_time", "due_time", "target_invocation_id", "attempt")
+    INDEX_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    ARGUMENT_FIELD_NUMBER: _ClassVar[int]
+    OUTCOME_FIELD_NUMBER: _ClassVar[int]
+    COMPLETION_NUMBER_FIELD_NUMBER: _ClassVar[int]
+    CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    COMPLETE_TIME_FIELD_NUMBER: _ClassVar[int]
+    DUE_TIME_FIELD_NUMBER: _ClassVar[int]
+    TARGET_INVOCATION_ID_FIELD_NUMBER: _ClassVar[int]
+    ATTEMPT_FIELD_NUMBER: _ClassVar[int]
+    index: int
+    kind: EntryKind
+    name: str
+    argument: _payload_pb2.Payload
+    outcome: _payload_pb2.Outcome
+    completion_number: int
+    create_time: _timestamp_pb2.Timestamp
+    complete_time: _timestamp_pb2.Timestamp
+    due_time: _timestamp_pb2.Timestamp
+    target_invocation_id: str
+    attempt: int
+    def __init__(self, index: _Optional[int] = ..., kind: _Optional[_Union[EntryKind, str]] = ..., name: _Optional[str] = ..., argument: _Optional[_Union[_payload_pb2.Payload, _Mapping]] = ..., outcome: _Optional[_Union[_payload_pb2.Outcome, _Mapping]] = ..., completion_number: _Optional[int] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., complete_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., due_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., target_invocation_id: _Optional[str] = ..., attempt: _Optional[int] = ...) -> None: ...
+
+class PauseInfo(_message.Message):
+    __slots__ = ("identity", "reason", "pause_time")
+    IDENTITY_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    PAUSE_TIME_FIELD_NUMBER: _ClassVar[int]
+    identity: str
+    reason: str
+    pause_time: _timestamp_pb2.Timestamp
+    def __init__(self, identity: _Optional[str] = ..., reason: _Optional[str] = ..., pause_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class Invocation(_message.Message):
+    __slots__ = ("invocation_id", "handler", "key", "state", "outcome", "input", "attempt", "last_failure", "pause", "create_time", "start_time", "update_time", "complete_time", "wake_time", "expire_time", "journal_length", "service", "partition_key", "idempotency_key", "headers", "worker_id", "version", "parent_invocation_id", "journal", "workflow_state", "priority")
+    class HeadersEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    class WorkflowStateEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: _payload_pb2.Payload
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[_payload_pb2.Payload, _Mapping]] = ...) -> None: ...
+    INVOCATION_ID_FIELD_NUMBER: _ClassVar[int]
+    HANDLER_FIELD_NUMBER: _ClassVar[int]
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    OUTCOME_FIELD_NUMBER: _ClassVar[int]
+    INPUT_FIELD_NUMBER: _ClassVar[int]
+    ATTEMPT_FIELD_NUMBER: _ClassVar[int]
+    LAST_FAILURE_FIELD_NUMBER: _ClassVar[int]
+    PAUSE_FIELD_NUMBER: _ClassVar[int]
+    CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    START_TIME_FIELD_NUMBER: _ClassVar[int]
+    UPDATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    COMPLETE_TIME_FIELD_NUMBER: _ClassVar[int]
+    WAKE_TIME_FIELD_NUMBER: _ClassVar[int]
+    EXPIRE_TIME_FIELD_NUMBER: _ClassVar[int]
+    JOURNAL_LENGTH_FIELD_NUMBER: _ClassVar[int]
+    SERVICE_FIELD_NUMBER: _ClassVar[int]
+    PARTITION_KEY_FIELD_NUMBER: _ClassVar[int]
+    IDEMPOTENCY_KEY_FIELD_NUMBER: _ClassVar[int]
+    HEADERS_FIELD_NUMBER: _ClassVar[int]
+    WORKER_ID_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    PARENT_INVOCATION_ID_FIELD_NUMBER: _ClassVar[int]
+    JOURNAL_FIELD_NUMBER: _ClassVar[int]
+    WORKFLOW_STATE_FIELD_NUMBER: _ClassVar[int]
+    PRIORITY_FIELD_NUMBER: _ClassVar[int]
+    invocation_id: str
+    handler: str
+    key: str
+    state: InvocationState
+    outcome: _payload_pb2.Outcome
+    input: _payload_pb2.Payload
+    attempt: int
+    last_failure: _payload_pb2.Failure
+    pause: PauseInfo
+    create_time: _timestamp_pb2.Timestamp
+    start_time: _timestamp_pb2.Timestamp
+    update_time: _timestamp_pb2.Timestamp
+    complete_time: _timestamp_pb2.Timestamp
+    wake_time: _timestamp_pb2.Timestamp
+    expire_time: _timestamp_pb2.Timestamp
+    journal_length: int
+    service: str
+    partition_key: str
+    idempotency_key: str
+    headers: _containers.ScalarMap[str, str]
+    worker_id: str
+    version: str
+    parent_invocation_id: str
+    journal: _containers.RepeatedCompositeFieldContainer[JournalEntry]
+    workflow_state: _containers.MessageMap[str, _payload_pb2.Payload]
+    priority: int
+    def __init__(self, invocation_id: _Optional[str] = ..., handler: _Optional[str] = ..., key: _Optional[str] = ..., state: _Optional[_Union[InvocationState, str]] = ..., outcome: _Optional[_Union[_payload_pb2.Outcome, _Mapping]] = ..., input: _Optional[_Union[_payload_pb2.Payload, _Mapping]] = ..., attempt: _Optional[int] = ..., last_failure: _Optional[_Union[_payload_pb2.Failure, _Mapping]] = ..., pause: _Optional[_Union[PauseInfo, _Mapping]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., complete_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., wake_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., journal_length: _Optional[int] = ..., service: _Optional[str] = ..., partition_key: _Optional[str] = ..., idempotency_key: _Optional[str] = ..., headers: _Optional[_Mapping[str, str]] = ..., worker_id: _Optional[str] = ..., version: _Optional[str] = ..., parent_invocation_id: _Optional[str] = ..., journal: _Optional[_Iterable[_Union[JournalEntry, _Mapping]]] = ..., workflow_state: _Optional[_Mapping[str, _payload_pb2.Payload]] = ..., priority: _Optional[int] = ...) -> None: ...
+
+class RetryPolicy(_message.Message):
+    __slots__ = ("initial_interval", "multiplier", "max_interval", "max_attempts", "jitter", "on_exhausted")
+    class Exhaustion(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        EXHAUSTION_UNSPECIFIED: _ClassVar[RetryPolicy.Exhaustion]
+        EXHAUSTION_FAIL: _ClassVar[RetryPolicy.Exhaustion]
+        EXHAUSTION_PAUSE: _ClassVar[RetryPolicy.Exhaustion]
+    EXHAUSTION_UNSPECIFIED: RetryPolicy.Exhaustion
+    EXHAUSTION_FAIL: RetryPolicy.Exhaustion
+    EXHAUSTION_PAUSE: RetryPolicy.Exhaustion
+    INITIAL_INTERVAL_FIELD_NUMBER: _ClassVar[int]
+    MULTIPLIER_FIELD_NUMBER: _ClassVar[int]
+    MAX_INTERVAL_FIELD_NUMBER: _ClassVar[int]
+    MAX_ATTEMPTS_FIELD_NUMBER: _ClassVar[int]
+    JITTER_FIELD_NUMBER: _ClassVar[int]
+    ON_EXHAUSTED_FIELD_NUMBER: _ClassVar[int]
+    initial_interval: _duration_pb2.Duration
+    multiplier: float
+    max_interval: _duration_pb2.Duration
+    max_attempts: int
+    jitter: float
+    on_exhausted: RetryPolicy.Exhaustion
+    def __init__(self, initial_interval: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., multiplier: _Optional[float] = ..., max_interval: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_attempts: _Optional[int] = ..., jitter: _Optional[float] = ..., on_exhausted: _Optional[_Union[RetryPolicy.Exhaustion, str]] = ...) -> None: ...
+
+class HandlerSpec(_message.Message):
+    __slots__ = ("name", "kind", "retry_policy", "retention", "version", "input_schema", "output_schema", "description")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    RETRY_POLICY_FIELD_NUMBER: _ClassVar[int]
+    RETENTION_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    INPUT_SCHEMA_FIELD_NUMBER: _ClassVar[int]
+    OUTPUT_SCHEMA_FIELD_NUMBER: _ClassVar[int]
+    DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    kind: HandlerKind
+    retry_policy: RetryPolicy
+    retention: _duration_pb2.Duration
+    version: str
+    input_schema: str
+    output_schema: str
+    description: str
+    def __init__(self, name: _Optional[str] = ..., kind: _Optional[_Union[HandlerKind, str]] = ..., retry_policy: _Optional[_Union[RetryPolicy, _Mapping]] = ..., retention: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., version: _Optional[str] = ..., input_schema: _Optional[str] = ..., output_schema: _Optional[str] = ..., description: _Optional[str] = ...) -> None: ...
+
+class HandlerInfo(_message.Message):
+    __slots__ = ("spec", "worker_count", "pending_count", "running_count", "create_time")
+    SPEC_FIELD_NUMBER: _ClassVar[int]
+    WORKER_COUNT_FIELD_NUMBER: _ClassVar[int]
+    PENDING_COUNT_FIELD_NUMBER: _ClassVar[int]
+    RUNNING_COUNT_FIELD_NUMBER: _ClassVar[int]
+    CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    spec: HandlerSpec
+    worker_count: int
+    pending_count: int
+    running_count: int
+    create_time: _timestamp_pb2.Timestamp
+    def __init__(self, spec: _Optional[_Union[HandlerSpec, _Mapping]] = ..., worker_count: _Optional[int] = ..., pending_count: _Optional[int] = ..., running_count: _Optional[int] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
