@@ -1,1 +1,3 @@
-"""The control plane."""
+"""The control plane of Durable."""
+
+__version__ = "0.1.0"

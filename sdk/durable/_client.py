@@ -1,0 +1,301 @@
+"""The sync client: `Client`, on sync stubs.
+
+There is no event loop behind it and no thread of ours: a call blocks the calling thread, and only
+that. One client may be used from any number of threads; they share its connection. `options` gives
+a view with other options on the same connection; only the client that opened it closes it.
+
+What the methods do is written in `_requests`, once for this client and for `AsyncClient`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from types import TracebackType
+from typing import Any, Final, ParamSpec, TypeVar, overload
+
+import grpc
+from durable_proto.v1.control_pb2_grpc import DurableControlStub
+
+from . import _requests
+from ._requests import DEFAULT_TIMEOUT_SECONDS, UNSET, InvokeOptions, Operation, Send, Unset
+from ._result import Result
+from ._transport import open_channel, parse_address, translate
+from ._views import Handler, Invocation, InvocationPage, Stats
+from ._workflow import Workflow, WorkflowRef
+
+P = ParamSpec("P")
+R = TypeVar("R")
+T = TypeVar("T")
+
+
+class _Connection:
+    """The channel that a client and its views share."""
+
+    def __init__(self, channel: grpc.Channel, target: str) -> None:
+        self.channel: Final = channel
+        self.target: Final = target
+        self.stub: Final = DurableControlStub(channel)
+
+
+class Client:
+    """Starts, watches and steers invocations; blocks the calling thread while it waits.
+
+    Arguments: `address` is `host:port`, `grpcs://host:port` for TLS, or None for the environment's
+    `DURABLE_ADDRESS`, else `127.0.0.1:50051`. `timeout` bounds each call, in seconds; None for no
+    bound. `tls` is True for the system's roots, or credentials. `insecure` permits plain text to
+    another machine. The connection is made at the first call. Raises ValueError for a bad address.
+
+    Every method raises RpcError (or one of its subclasses) when the control plane refuses or cannot
+    be reached within the timeout. Thread-safe.
+    """
+
+    def __init__(
+        self,
+        address: str | None = None,
+        *,
+        timeout: float | None = DEFAULT_TIMEOUT_SECONDS,
+        tls: bool | grpc.ChannelCredentials | None = None,
+        insecure: bool = False,
+    ) -> None:
+        parsed = parse_address(address, tls=tls, insecure=insecure)
+        self._connection = _Connection(open_channel(parsed), parsed.target)
+        self._options = InvokeOptions(timeout=timeout)
+        self._owner = True
+
+    def options(
+        self,
+        *,
+        partition_key: str | Unset = UNSET,
+        service: str | Unset = UNSET,
+        key: str | Unset = UNSET,
+        idempotency_key: str | Unset = UNSET,
+        headers: Mapping[str, str] | None | Unset = UNSET,
+        timeout: float | None | Unset = UNSET,
+        delay: timedelta | None | Unset = UNSET,
+    ) -> Client:
+        """Returns a view of this client with other options; what is not given stays as it is.
+
+        `partition_key` chooses the partition, `service` is a label, `key` the object key,
+        `idempotency_key` makes a second start of the same work answer with the first, `headers`
+        travel to the handler, `timeout` bounds calls (seconds; None for no bound), `delay` starts
+        the work that much later. The view shares the connection and need not be closed.
+        """
+        view = Client.__new__(Client)
+        view._connection = self._connection
+        view._owner = False
+        view._options = self._options.changed(
+            {
+                "partition_key": partition_key,
+                "service": service,
+                "key": key,
+                "idempotency_key": idempotency_key,
+                "headers": headers,
+                "timeout": timeout,
+                "delay": delay,
+            }
+        )
+        return view
+
+    def _run(self, operation: Operation[T]) -> T:
+        """Runs an operation: the one place where this client does anything."""
+        stub = self._connection.stub
+        try:
+            step = next(operation)
+            while True:
+                if not isinstance(step, Send):
+                    time.sleep(step.seconds)
+                    step = operation.send(None)
+                    continue
+                try:
+                    answer = getattr(stub, step.method)(step.request, timeout=step.timeout)
+                except grpc.RpcError as error:
+                    step = operation.throw(translate(error, self._connection.target))
+                else:
+                    step = operation.send(answer)
+        except StopIteration as end:
+            value: T = end.value
+            return value
+
+    @overload
+    def invoke(
+        self, workflow: Workflow[P, R] | WorkflowRef[P, R], /, *args: P.args, **kwargs: P.kwargs
+    ) -> R: ...
+
+    @overload
+    def invoke(self, workflow: str, arg: Any = ..., /) -> Result[Any]: ...
+
+    def invoke(self, workflow: Any, /, *args: Any, **kwargs: Any) -> Any:
+        """Starts an invocation and waits until it has ended.
+
+        With a workflow, returns its value; with a name, the Result with its journal. Raises
+        InvocationFailedError, InvocationCancelledError or InvocationPausedError when it did not
+        complete (by name those are in the Result), WaitTimeoutError with its id when the timeout
+        is over while it goes on, NotFoundError when no worker ever registered the handler.
+        """
+        return self._run(_requests.invoke(workflow, args, kwargs, self._options))
+
+    @overload
+    def invoke_async(
+        self, workflow: Workflow[P, R] | WorkflowRef[P, R], /, *args: P.args, **kwargs: P.kwargs
+    ) -> str: ...
+
+    @overload
+    def invoke_async(self, workflow: str, arg: Any = ..., /) -> str: ...
+
+    def invoke_async(self, workflow: Any, /, *args: Any, **kwargs: Any) -> str:
+        """Starts an invocation and returns its id as soon as it is in the log."""
+        return self._run(_requests.start(workflow, args, kwargs, self._options))
+
+    @overload
+    def get_result(
+        self,
+        invocation_id: str,
+        workflow: Workflow[P, R] | WorkflowRef[P, R],
+        *,
+        timeout: float | None | Unset = ...,
+    ) -> Result[R]: ...
+
+    @overload
+    def get_result(
+        self, invocation_id: str, workflow: None = ..., *, timeout: float | None | Unset = ...
+    ) -> Result[Any]: ...
+
+    def get_result(
+        self,
+        invocation_id: str,
+        workflow: Workflow[Any, Any] | WorkflowRef[Any, Any] | None = None,
+        *,
+        timeout: float | None | Unset = UNSET,
+    ) -> Result[Any]:
+        """Waits until an invocation has ended or is paused, or the timeout is over.
+
+        `timeout` is in seconds, 0 to look without waiting, None for no bound; without it the
+        client's. With `workflow` the value is decoded as its return type. The Result says where it
+        stands; only its `value()` raises. Raises NotFoundError for an unknown id.
+        """
+        seconds = self._options.timeout if isinstance(timeout, Unset) else timeout
+        return self._run(_requests.get_result(invocation_id, workflow, seconds))
+
+    def get(self, invocation_id: str) -> Invocation:
+        """Returns what is known about an invocation, with journal. Raises NotFoundError."""
+        return self._run(_requests.get(invocation_id, self._options.timeout))
+
+    def pause(self, invocation_id: str, *, reason: str = "", identity: str = "") -> str:
+        """Holds an invocation at its next journal boundary; returns its status after that.
+
+        Raises NotFoundError, PreconditionError when it has ended.
+        """
+        return self._run(
+            _requests.steer(
+                "Pause", self._options.timeout, invocation_id, reason=reason, identity=identity
+            )
+        )
+
+    def resume(self, invocation_id: str, *, reason: str = "", identity: str = "") -> str:
+        """Lets a paused invocation go on from its journal; returns its status after that.
+
+        Raises NotFoundError, PreconditionError when it is not paused.
+        """
+        return self._run(
+            _requests.steer(
+                "Resume", self._options.timeout, invocation_id, reason=reason, identity=identity
+            )
+        )
+
+    def cancel(
+        self, invocation_id: str, *, reason: str = "", identity: str = "", force: bool = False
+    ) -> str:
+        """Asks an invocation to end; returns its status after that.
+
+        The handler sees it as an exception and may compensate; with `force` it is not asked.
+        Raises NotFoundError, PreconditionError when it has ended.
+        """
+        return self._run(
+            _requests.steer(
+                "Cancel",
+                self._options.timeout,
+                invocation_id,
+                reason=reason,
+                identity=identity,
+                force=force,
+            )
+        )
+
+    def resolve_awakeable(self, awakeable_id: str, value: Any = None) -> None:
+        """Resolves an awakeable with a value.
+
+        Raises NotFoundError, AlreadyExistsError when it has another outcome already.
+        """
+        self._run(_requests.resolve(awakeable_id, value, self._options.timeout))
+
+    def reject_awakeable(
+        self,
+        awakeable_id: str,
+        message: str,
+        *,
+        code: int = 0,
+        metadata: Mapping[str, str] | None = None,
+    ) -> None:
+        """Rejects an awakeable: who awaits it gets a terminal error with this message.
+
+        Raises NotFoundError, AlreadyExistsError when it has another outcome already.
+        """
+        timeout = self._options.timeout
+        self._run(_requests.reject(awakeable_id, message, code, metadata, timeout))
+
+    def query(
+        self,
+        *,
+        status: str | Iterable[str] = (),
+        handler: str = "",
+        key: str = "",
+        service: str = "",
+        failure_text: str = "",
+        create_time_min: datetime | None = None,
+        create_time_max: datetime | None = None,
+        oldest_first: bool = False,
+        page_size: int = 0,
+        page_token: str = "",
+    ) -> InvocationPage:
+        """Returns a page of the invocations that match all filters, newest first.
+
+        `page_size` 0 means 50. Raises ValueError for an unknown status, InvalidArgumentError.
+        """
+        filters = {
+            "handler": handler,
+            "key": key,
+            "service": service,
+            "failure_text": failure_text,
+            "create_time_min": create_time_min,
+            "create_time_max": create_time_max,
+            "oldest_first": oldest_first,
+            "page_size": page_size,
+            "page_token": page_token,
+        }
+        return self._run(_requests.query(filters, status, self._options.timeout))
+
+    def list_handlers(self) -> list[Handler]:
+        """Returns the handlers that workers have registered, by name."""
+        return self._run(_requests.list_handlers(self._options.timeout))
+
+    def stats(self) -> Stats:
+        """Counts invocations by status and by handler."""
+        return self._run(_requests.stats(self._options.timeout))
+
+    def close(self) -> None:
+        """Closes the connection; of a view, nothing. Calls under way end with an error."""
+        if self._owner:
+            self._connection.channel.close()
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()

@@ -1,0 +1,96 @@
+"""The composition root: makes a control plane out of its parts, and ends it in the right order.
+
+    data dir (lock) ─► embedded NATS ─► log ─► store ─► processor ─► gRPC server
+
+Each part is started when what it needs is there, and stopped before that goes away; an error on the
+way stops what was started. `ended` tells when the control plane can't go on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import socket
+import time
+from contextlib import AsyncExitStack
+
+from .config import Config
+from .log.jetstream import JetStreamLog
+from .nats.datadir import DataDir
+from .nats.embedded import EmbeddedNats
+from .nats.endpoint import Endpoint, EndpointSource, parse_urls
+from .processor.loop import Processor
+from .rpc.server import RpcServer
+from .store.sqlite import SqliteStore
+
+logger = logging.getLogger("durable.app")
+
+
+class ControlPlane:
+    """One running control plane; an async context manager."""
+
+    def __init__(self, config: Config) -> None:
+        config.check()
+        self.config = config
+        self.address = ""
+        """Where gRPC is served, once started."""
+        self._stack = AsyncExitStack()
+        self._processor: Processor | None = None
+
+    @property
+    def processor(self) -> Processor:
+        """The processor, once started."""
+        assert self._processor is not None
+        return self._processor
+
+    @property
+    def ended(self) -> asyncio.Future[None]:
+        """Done when the control plane cannot go on; holds the error."""
+        return self.processor.ended
+
+    async def __aenter__(self) -> ControlPlane:
+        try:
+            await self._start()
+        except BaseException:
+            await self._stack.aclose()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._stack.aclose()
+
+    async def _start(self) -> None:
+        config, stack = self.config, self._stack
+        data = DataDir(config.data_dir)
+        stack.callback(data.close)
+        source = await self._nats(data)
+        log = JetStreamLog(source, partition=0)
+        stack.push_async_callback(log.close)
+        store = SqliteStore(data.path / "partition-0.db")
+        stack.callback(store.close)
+        processor = Processor(log, store, config.limits, _wall_clock_ms)
+        self._processor = processor
+        stack.push_async_callback(processor.stop)
+        await processor.start(f"{socket.gethostname()}:{os.getpid()}")
+        server = RpcServer(processor, config.times)
+        stack.push_async_callback(server.stop, config.grace_seconds)
+        self.address = await server.start(config.listen)
+        logger.info("serving on %s, epoch %d", self.address, processor.partition.epoch)
+
+    async def _nats(self, data: DataDir) -> EndpointSource:
+        if self.config.nats_url:
+            endpoint = parse_urls(self.config.nats_url)
+
+            async def external() -> Endpoint:
+                return endpoint
+
+            return external
+        embedded = EmbeddedNats(data.path / "nats")
+        self._stack.push_async_callback(embedded.stop)
+        await embedded.start()
+        return embedded.endpoint
+
+
+def _wall_clock_ms() -> int:
+    return time.time_ns() // 1_000_000

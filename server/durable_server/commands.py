@@ -1,0 +1,90 @@
+"""What `durable server` and `durable dev` do."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from .app import ControlPlane
+from .config import Config
+from .dev import DevWorker
+
+
+def run_server(
+    listen: str, data_dir: Path, nats_url: str, insecure: bool, ready_file: Path | None
+) -> None:
+    """Runs a control plane until a signal, or until it cannot go on."""
+    config = Config(listen=listen, data_dir=data_dir, nats_url=nats_url, insecure=insecure)
+    _run(_serve(config, ready_file, None))
+
+
+def run_dev(
+    modules: Sequence[str],
+    listen: str,
+    data_dir: Path,
+    nats_url: str,
+    insecure: bool,
+    ready_file: Path | None,
+    services: Sequence[str],
+    no_reload: bool,
+) -> None:
+    """Runs a control plane and a worker child until a signal, or until one cannot go on."""
+    config = Config(listen=listen, data_dir=data_dir, nats_url=nats_url, insecure=insecure)
+    _run(_serve(config, ready_file, DevWorker(modules, services, reload=not no_reload)))
+
+
+def _run(main: object) -> None:
+    assert asyncio.iscoroutine(main)
+    try:
+        import uvloop
+    except ImportError:
+        asyncio.run(main)
+    else:
+        uvloop.run(main)
+
+
+async def _serve(config: Config, ready_file: Path | None, worker: DevWorker | None) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    asked = asyncio.create_task(stop.wait())
+    async with ControlPlane(config) as plane:
+        ends: set[asyncio.Future[object]] = {asked, plane.ended}
+        running = None
+        try:
+            if worker is not None:
+                running = asyncio.create_task(worker.run(plane.address))
+                registered = asyncio.create_task(worker.registered(plane.processor.workers))
+                await asyncio.wait(
+                    {registered, running, *ends}, return_when=asyncio.FIRST_COMPLETED
+                )
+                registered.cancel()
+                ends.add(running)
+            if not any(end.done() for end in ends):
+                _announce(plane.address, ready_file)
+                await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            if running is not None and not running.done():
+                running.cancel()
+                await asyncio.wait({running})
+            if ready_file is not None:
+                ready_file.unlink(missing_ok=True)
+        for end in (running, plane.ended):
+            if end is not None and end.done() and not end.cancelled() and end.exception():
+                await end
+    asked.cancel()
+
+
+def _announce(address: str, ready_file: Path | None) -> None:
+    click.echo(f"durable: ready on {address}")
+    if ready_file is not None:
+        scratch = ready_file.with_name(f"{ready_file.name}.{os.getpid()}")
+        scratch.write_text(json.dumps({"address": address, "pid": os.getpid()}))
+        scratch.replace(ready_file)

@@ -1,0 +1,57 @@
+"""What a control plane is told at its start: every setting, its default, its meaning."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from .core.limits import Limits
+from .rpc.worker import SessionTimes
+
+DEFAULT_LISTEN = "127.0.0.1:50051"
+DEFAULT_DATA_DIR = Path(".durable")
+
+
+class ConfigError(Exception):
+    """A setting does not make sense; the message names it and the way out."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """The settings of one control plane."""
+
+    listen: str = DEFAULT_LISTEN
+    """Where to serve gRPC, as HOST:PORT; port 0 takes a free one."""
+    data_dir: Path = DEFAULT_DATA_DIR
+    """Holds the store and, when NATS is embedded, the log. One control plane at a time."""
+    nats_url: str = ""
+    """An external NATS system; empty runs the embedded server."""
+    insecure: bool = False
+    """Serve without TLS on an address that is not loopback."""
+    grace_seconds: float = 5.0
+    """How long requests under way may take when the control plane stops."""
+    limits: Limits = field(default_factory=Limits)
+    times: SessionTimes = field(default_factory=SessionTimes)
+
+    def check(self) -> None:
+        """Raises ConfigError for a setting that does not make sense."""
+        host, separator, port = self.listen.rpartition(":")
+        if not separator or not host or not port.isdecimal() or int(port) > 65535:
+            raise ConfigError(
+                f"--listen {self.listen!r} is not HOST:PORT; the default is {DEFAULT_LISTEN}"
+            )
+        if not (self.insecure or _is_loopback(host.strip("[]"))):
+            raise ConfigError(
+                f"--listen {self.listen} can be reached from other machines and has no TLS; "
+                "put a TLS proxy before a loopback address, or add --insecure if the network is yours"
+            )
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,41 @@
+"""Every limit: its name, its default, and why it is what it is.
+
+Reaching one is a typed error that names it. The names are public: GetServerInfo lists them.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Limits(NamedTuple):
+    """The limits of one control plane."""
+
+    payload_bytes: int = 1024 * 1024
+    """One value. A journal is read back whole for a retry; larger things belong elsewhere."""
+    frame_bytes: int = 4 * 1024 * 1024
+    """One frame of a worker: a few of the largest values."""
+    batch_bytes: int = 4 * 1024 * 1024
+    """One append, at which a batch is closed. With one more value it stays under the 8 MB that the
+    embedded NATS server accepts."""
+    batch_records: int = 2000
+    """One append, in records: it bounds how long the event loop applies before it looks around."""
+    journal_entries: int = 10_000
+    """One invocation's journal: a retry replays it all."""
+    header_count: int = 32
+    header_bytes: int = 8 * 1024
+    """All headers of an invocation: they travel with every call that it makes."""
+    id_bytes: int = 256
+    """Keys, idempotency keys, request ids, labels and names."""
+    text_bytes: int = 1024
+    """Reasons and identities: a sentence for a person."""
+    wait_seconds: int = 55
+    """One wait for a result: under the minute after which proxies cut a call."""
+    page_size: int = 500
+    """One page of a list."""
+    admission: int = 100_000
+    """Requests that wait for their commit or their result at once."""
+    handlers: int = 1000
+    """Handlers of one worker."""
+    slots: int = 100_000
+    """Invocations that one worker holds."""

@@ -1,0 +1,25 @@
+"""When a failed attempt is repeated.
+
+The delay before attempt n+1 is `initial * multiplier^(n-1)`, at most `max`, and then shortened by a
+random share of up to `jitter`: spreading only downwards keeps `max` a promise. Chance comes in as a
+number, so that the same record always gives the same delay.
+"""
+
+from __future__ import annotations
+
+from .model import RetryPolicy
+
+_EXPONENT_MAX = 63
+"""Beyond it every policy has reached its maximum; it keeps the power within a float's range."""
+
+
+def delay_ms(policy: RetryPolicy, failures: int, chance: float) -> int:
+    """Returns the delay after the `failures`-th failure (from 1), for a `chance` in [0, 1]."""
+    exponent = min(failures - 1, _EXPONENT_MAX)
+    base = min(policy.initial_ms * policy.multiplier**exponent, policy.max_ms)
+    return max(1, round(base * (1 - policy.jitter * chance)))
+
+
+def exhausted(policy: RetryPolicy, failures: int) -> bool:
+    """Says whether no attempt may follow the `failures`-th failure."""
+    return 0 <= policy.max_attempts <= failures

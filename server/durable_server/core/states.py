@@ -1,0 +1,79 @@
+"""How an invocation moves: one table, and the only place that decides it.
+
+Two rules keep the rest simple. First, what is not in the table is an error: there is no default and
+no second place that knows a transition. Second, the table knows nothing of workers, timers or
+retries; the machine turns what happened into an Event and lets the table say where that leads.
+
+    SCHEDULED ──DUE──► PENDING ──START──► RUNNING ──COMPLETE──► COMPLETED
+                          ▲  ▲               │ ├──────FAIL────► FAILED
+                          │  └───RELEASE─────┤ ├──BACK_OFF────► BACKING_OFF ──DUE──► PENDING
+                          │                  │ └────HOLD──────► PAUSED ──RESUME──► PENDING
+                          └──WAKE── SUSPENDED◄┘
+
+RELEASE is an attempt that ends without a verdict: its worker is lost or gives it back. HOLD is the
+system's own pause: a journal that does not fit the program, or attempts used up under a policy
+that pauses. If you add a state, add its word to `invocation.proto` and its row here; `test_states`
+fails until each pair of state and event is either listed or refused on purpose.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from .model import State
+
+
+class Event(Enum):
+    """What can happen to an invocation's state."""
+
+    DUE = "due"
+    START = "start"
+    COMPLETE = "complete"
+    FAIL = "fail"
+    BACK_OFF = "back off"
+    RELEASE = "release"
+    HOLD = "hold"
+    SUSPEND = "suspend"
+    WAKE = "wake"
+    RESUME = "resume"
+
+
+TRANSITIONS: dict[State, dict[Event, State]] = {
+    State.SCHEDULED: {Event.DUE: State.PENDING},
+    State.PENDING: {Event.START: State.RUNNING},
+    State.RUNNING: {
+        Event.COMPLETE: State.COMPLETED,
+        Event.FAIL: State.FAILED,
+        Event.BACK_OFF: State.BACKING_OFF,
+        Event.RELEASE: State.PENDING,
+        Event.HOLD: State.PAUSED,
+        Event.SUSPEND: State.SUSPENDED,
+    },
+    State.SUSPENDED: {Event.WAKE: State.PENDING},
+    State.BACKING_OFF: {Event.DUE: State.PENDING},
+    State.PAUSED: {Event.RESUME: State.PENDING},
+    State.COMPLETED: {},
+    State.FAILED: {},
+    State.CANCELLED: {},
+}
+
+FINAL = frozenset({State.COMPLETED, State.FAILED, State.CANCELLED})
+"""States that never change again."""
+
+COLD = FINAL | {State.SCHEDULED, State.SUSPENDED, State.BACKING_OFF, State.PAUSED}
+"""States in which an invocation need not be in memory: something outside must happen first."""
+
+RESTING = FINAL | {State.PAUSED}
+"""States that an invocation does not leave by itself: a wait for a result ends here."""
+
+
+class TransitionError(Exception):
+    """The table has no row for this: a defect of the machine, never of a user."""
+
+
+def after(state: State, event: Event) -> State:
+    """Returns the state that `event` leads to; raises TransitionError when there is no such row."""
+    try:
+        return TRANSITIONS[state][event]
+    except KeyError:
+        raise TransitionError(f"{event.value!r} cannot happen in state {state.name}") from None

@@ -1,0 +1,52 @@
+"""Calls of the JetStream API (`$JS.API.…`): JSON in, JSON out, typed trouble.
+
+Error numbers are the server's `err_code`s; the few that decide something here have a name.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from durable_server.nats.connection import Connection
+
+STREAM_NOT_FOUND = 10059
+MESSAGE_NOT_FOUND = 10037
+WRONG_LAST_SEQUENCE = 10071
+MESSAGE_TOO_LARGE = 10054
+STREAM_NAME_IN_USE = 10058
+NO_RESPONDERS = 503
+
+
+class ApiError(Exception):
+    """JetStream said no. `number` is its err_code, or 503 when nobody answers for the stream."""
+
+    def __init__(self, number: int, description: str) -> None:
+        super().__init__(f"{description} ({number})")
+        self.number = number
+        self.description = description
+
+
+def error_of(answer: dict[str, Any]) -> ApiError:
+    """The error in an answer that has one."""
+    error = answer["error"]
+    return ApiError(
+        int(error.get("err_code") or error.get("code") or 0), str(error.get("description", ""))
+    )
+
+
+async def call_api(
+    connection: Connection, verb: str, body: dict[str, Any], timeout: float
+) -> dict[str, Any]:
+    """Calls `$JS.API.<verb>`.
+
+    Raises ApiError, TimeoutError (no answer within `timeout` seconds) or ConnectionLostError.
+    """
+    payload = json.dumps(body).encode() if body else b""
+    message = await connection.call(f"$JS.API.{verb}".encode(), payload, timeout)
+    if not message.payload:
+        raise ApiError(message.status, message.description or "JetStream does not answer")
+    answer: dict[str, Any] = json.loads(message.payload)
+    if "error" in answer:
+        raise error_of(answer)
+    return answer

@@ -1,0 +1,339 @@
+"""One NATS connection that never sends anything twice.
+
+General NATS clients hide a broken connection: they reconnect behind the caller's back and send again what was buffered. For
+a fenced log this is the one thing that must not happen: an append from before the break could arrive behind one from
+after it. So this connection has one life. It is opened, used, and on the first trouble it is lost for good: every
+call that waits fails at once, nothing is buffered, and `abort` throws away what the kernel has not sent yet. Whoever
+owns it opens a new one and finds out what happened.
+
+It is also short: an append costs one `write` and one future that the parser resolves directly, with no task and no
+queue between. That is worth its ~200 lines against a client library, because every record passes through here.
+
+All answers come to one wildcard subscription (`_INBOX.<random>.<n>`, sid 1), so a call costs no subscription. A
+`subscribe` with its own sid exists for JetStream pulls, whose messages carry their own subject instead of the inbox.
+
+Only what this project uses of the protocol is here: user/password or token login, TLS, headers as raw bytes, PING.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import random
+import secrets
+import ssl
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from durable_server.nats.endpoint import Endpoint
+
+PING_INTERVAL = 5.0
+"""Seconds between our PINGs: a dead peer is noticed within two of them (the usual default of 120 s is too slow here)."""
+_CALLS = 1
+
+
+class ConnectionLostError(ConnectionError):
+    """The connection is over; what was in flight may or may not have arrived."""
+
+
+class LoginRefusedError(ConnectionLostError):
+    """The server refused the credentials."""
+
+
+class Message(NamedTuple):
+    """A message as it arrived."""
+
+    subject: bytes
+    reply: bytes
+    header: bytes
+    """The raw header block, empty when there is none."""
+    payload: bytes
+
+    @property
+    def status(self) -> int:
+        """The status number of a control message (`NATS/1.0 503`), else 0."""
+        word = self.header[9:12]
+        return int(word) if self.header[8:9] == b" " and word.isdigit() else 0
+
+    @property
+    def description(self) -> str:
+        """The words behind the status number."""
+        return self.header[12 : self.header.find(b"\r\n")].decode(errors="replace").strip()
+
+
+class Connection(asyncio.Protocol):
+    """Use `Connection.open`. Bound to the event loop that opened it; not thread-safe."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._transport: asyncio.Transport | None = None
+        self._rest: list[bytes] = []
+        self._rest_size = 0
+        self._needed = 0
+        self._calls: dict[int, tuple[asyncio.Future[Message], asyncio.TimerHandle]] = {}
+        self._count = 0
+        self._handlers: dict[int, Callable[[Message], None]] = {}
+        self._sids = _CALLS
+        self._inbox = f"_INBOX.{secrets.token_hex(8)}.".encode()
+        self._info: asyncio.Future[dict[str, Any]] = self._loop.create_future()
+        self._pong: asyncio.Future[None] = self._loop.create_future()
+        self._silent_pings = 0
+        self._pinger: asyncio.TimerHandle | None = None
+        self.lost: ConnectionLostError | None = None
+        """Why the connection is over, or None while it lives."""
+        self.max_payload = 0
+        """Bytes of header and payload that the server takes in one message."""
+        self.server_version = ""
+
+    # ---- life
+
+    @classmethod
+    async def open(cls, endpoint: Endpoint, *, name: str, timeout: float = 5.0) -> Connection:
+        """Connects to one of the servers, in random order, and logs in.
+
+        Raises ConnectionLostError when none answers within `timeout` seconds each, LoginRefusedError when one says no.
+        """
+        servers = list(endpoint.servers)
+        random.shuffle(servers)
+        problem: Exception | None = None
+        for host, port in servers:
+            try:
+                async with asyncio.timeout(timeout):
+                    return await cls._open_one(endpoint, host, port, name)
+            except LoginRefusedError:
+                raise
+            except (
+                OSError
+            ) as error:  # TimeoutError, ConnectionLostError and ssl.SSLError are OSErrors
+                problem = error
+        where = ", ".join(f"{host}:{port}" for host, port in servers)
+        what = str(problem) or f"no answer within {timeout:g} s"
+        raise ConnectionLostError(f"cannot connect to NATS at {where}: {what}") from problem
+
+    @classmethod
+    async def _open_one(cls, endpoint: Endpoint, host: str, port: int, name: str) -> Connection:
+        loop = asyncio.get_running_loop()
+        transport, self = await loop.create_connection(cls, host, port)
+        try:
+            info = await self._info
+            if endpoint.tls is not None or info.get("tls_required"):
+                context = endpoint.tls or ssl.create_default_context()
+                upgraded = await loop.start_tls(transport, self, context, server_hostname=host)
+                if upgraded is None:
+                    raise ConnectionLostError("the connection closed during the TLS handshake")
+                self._transport = upgraded
+            self._login(endpoint, name)
+            await self._pong
+        except BaseException:
+            self.abort()
+            raise
+        self.max_payload = int(info["max_payload"])
+        self.server_version = str(info.get("version", ""))
+        self._pinger = loop.call_later(PING_INTERVAL, self._ping)
+        return self
+
+    def _login(self, endpoint: Endpoint, name: str) -> None:
+        options: dict[str, Any] = {
+            "verbose": False,
+            "pedantic": False,
+            "lang": "python-durable",
+            "version": "1",
+            "protocol": 1,
+            "name": name,
+            "echo": False,
+            "headers": True,
+            "no_responders": True,
+        }
+        if endpoint.user is not None:
+            options["user"], options["pass"] = endpoint.user, endpoint.password
+        elif endpoint.token is not None:
+            options["auth_token"] = endpoint.token
+        self._write(
+            b"CONNECT %b\r\nSUB %b* %d\r\nPING\r\n"
+            % (json.dumps(options).encode(), self._inbox, _CALLS)
+        )
+
+    def abort(self, reason: str = "closed by us") -> None:
+        """Ends the connection now; unsent bytes are thrown away and all waiting calls fail. Repeating it is harmless."""
+        self._lose(ConnectionLostError(reason))
+
+    def _lose(self, error: ConnectionLostError) -> None:
+        if self.lost is not None:
+            return
+        self.lost = error
+        if self._pinger is not None:
+            self._pinger.cancel()
+        if self._transport is not None:
+            self._transport.abort()
+        calls, self._calls = self._calls, {}
+        waiting: list[asyncio.Future[Any]] = [self._info, self._pong]
+        for future, timer in calls.values():
+            timer.cancel()
+            waiting.append(future)
+        for future in waiting:
+            if not future.done():
+                future.set_exception(type(error)(*error.args))
+                # Whoever waits sees it; nobody has to (a call may have been given up).
+                future.exception()
+        handlers, self._handlers = self._handlers, {}
+        gone = Message(b"", b"", b"NATS/1.0 499 Connection Lost\r\n", b"")
+        for handler in handlers.values():
+            handler(gone)
+
+    # ---- sending
+
+    def _write(self, data: bytes) -> None:
+        if self.lost is not None or self._transport is None:
+            raise ConnectionLostError(*(self.lost.args if self.lost else ("not connected",)))
+        self._transport.write(data)
+
+    def call(
+        self, subject: bytes, payload: bytes, timeout: float, header: bytes = b""
+    ) -> asyncio.Future[Message]:
+        """Publishes and returns the future of the first answer.
+
+        `header` is a whole header block as it goes on the wire. The future fails with TimeoutError after `timeout` seconds and with
+        ConnectionLostError when the connection ends. An answer with a status (503: nobody listens) is a result.
+        """
+        self._count = number = self._count + 1
+        if header:
+            self._write(
+                b"HPUB %b %b%d %d %d\r\n%b%b\r\n"
+                % (
+                    subject,
+                    self._inbox,
+                    number,
+                    len(header),
+                    len(header) + len(payload),
+                    header,
+                    payload,
+                )
+            )
+        else:
+            self._write(
+                b"PUB %b %b%d %d\r\n%b\r\n" % (subject, self._inbox, number, len(payload), payload)
+            )
+        future: asyncio.Future[Message] = self._loop.create_future()
+        self._calls[number] = (
+            future,
+            self._loop.call_later(timeout, self._expire, number, timeout),
+        )
+        return future
+
+    def subscribe(self, handler: Callable[[Message], None]) -> tuple[int, bytes]:
+        """Opens an inbox of its own; returns its sid and subject. When the connection ends the handler gets a status 499."""
+        self._sids = sid = self._sids + 1
+        subject = b"%bs%d" % (self._inbox.replace(b"_INBOX.", b"_INBOX.s", 1), sid)
+        self._write(b"SUB %b %d\r\n" % (subject, sid))
+        self._handlers[sid] = handler
+        return sid, subject
+
+    def unsubscribe(self, sid: int) -> None:
+        """Closes an inbox; harmless on a lost connection."""
+        if self._handlers.pop(sid, None) is not None and self.lost is None:
+            self._write(b"UNSUB %d\r\n" % sid)
+
+    def publish(self, subject: bytes, payload: bytes, reply: bytes) -> None:
+        """Publishes with an answer address of the caller's."""
+        self._write(b"PUB %b %b %d\r\n%b\r\n" % (subject, reply, len(payload), payload))
+
+    def _expire(self, number: int, timeout: float) -> None:
+        entry = self._calls.pop(number, None)
+        if entry is not None and not entry[0].done():
+            entry[0].set_exception(TimeoutError(f"no answer within {timeout:g} s"))
+
+    def _ping(self) -> None:
+        if self._silent_pings >= 2:
+            self._lose(ConnectionLostError(f"no sign of life for {2 * PING_INTERVAL:g} s"))
+            return
+        self._silent_pings += 1
+        with contextlib.suppress(ConnectionLostError):
+            self._write(b"PING\r\n")
+            self._pinger = self._loop.call_later(PING_INTERVAL, self._ping)
+
+    # ---- receiving (asyncio.Protocol)
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Asyncio's callback."""
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Asyncio's callback."""
+        self._lose(ConnectionLostError(str(exc) if exc else "the server closed the connection"))
+
+    def data_received(self, data: bytes) -> None:
+        """Parses what arrived; an incomplete message waits, without being scanned again, until all of it is here."""
+        if self._rest:
+            self._rest.append(data)
+            self._rest_size += len(data)
+            if self._rest_size < self._needed:
+                return
+            data = b"".join(self._rest)
+            self._rest = []
+        size = len(data)
+        at = 0
+        while at < size:
+            end = data.find(b"\r\n", at)
+            if end < 0:
+                self._needed = size - at + 1
+                break
+            first = data[at]
+            if first == 77 or first == 72:  # MSG, HMSG
+                words = data[at:end].split()
+                header_size = int(words[-2]) if first == 72 else 0
+                start = end + 2
+                stop = start + int(words[-1])
+                if size < stop + 2:
+                    self._needed = stop + 2 - at
+                    break
+                header_end = start + header_size
+                message = Message(
+                    words[1],
+                    words[3] if len(words) == (6 if first == 72 else 5) else b"",
+                    data[start:header_end],
+                    data[header_end:stop],
+                )
+                at = stop + 2
+                self._dispatch(int(words[2]), message)
+            else:
+                self._control(data[at:end])
+                at = end + 2
+            if self.lost is not None:
+                return
+        if at < size:
+            self._rest = [data[at:]] if at else [data]
+            self._rest_size = size - at
+
+    def _dispatch(self, sid: int, message: Message) -> None:
+        self._silent_pings = 0
+        if sid == _CALLS:
+            entry = self._calls.pop(int(message.subject[len(self._inbox) :]), None)
+            if entry is not None:
+                future, timer = entry
+                timer.cancel()
+                if not future.done():
+                    future.set_result(message)
+        else:
+            handler = self._handlers.get(sid)
+            if handler is not None:
+                handler(message)
+
+    def _control(self, line: bytes) -> None:
+        if line.startswith(b"PING"):
+            self._silent_pings = 0
+            with contextlib.suppress(ConnectionLostError):
+                self._write(b"PONG\r\n")
+        elif line.startswith(b"PONG"):
+            self._silent_pings = 0
+            if not self._pong.done():
+                self._pong.set_result(None)
+        elif line.startswith(b"INFO "):
+            if not self._info.done():
+                self._info.set_result(json.loads(line[5:]))
+        elif line.startswith(b"-ERR"):
+            text = line[4:].decode(errors="replace").strip(" '")
+            refused = "authorization" in text.lower() or "authentication" in text.lower()
+            kind = LoginRefusedError if refused else ConnectionLostError
+            self._lose(kind(f"the NATS server said: {text}"))

@@ -1,0 +1,119 @@
+"""The data directory: one control plane owns it, and says so with a lock that dies with the process.
+
+    <dir>/lock      flock held for the process's life; the pid inside is for people and for the error message
+    <dir>/FORMAT    the number of the layout, written once
+    <dir>/nats/     the embedded server (see `embedded`)
+    <dir>/store/    what the log folds to
+
+nats-server takes no lock on its store, and two servers on one store destroy it; SQLite files and the fence would survive
+two processes, that store would not. So the lock comes before anything else. flock belongs to the open file and not to the pid:
+it goes when the process goes, however it goes, and children do not inherit it because Python closes the descriptor on exec.
+It works on local file systems; on a network file system it is only as good as the mount.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+from types import TracebackType
+
+FORMAT = 1
+"""The layout that this program reads and writes."""
+_OWN_NAMES = {"lock", "FORMAT", "FORMAT.new"}
+
+
+class DataDirError(Exception):
+    """The directory cannot be used. One line: what is wrong and what to do."""
+
+
+class DataDirBusyError(DataDirError):
+    """Another process holds the directory."""
+
+    def __init__(self, path: Path, pid: int | None) -> None:
+        self.path = path
+        self.pid = pid
+        who = f"process {pid}" if pid else "another process"
+        super().__init__(
+            f"data directory {path} is in use by {who}; stop it, or give this one another --data-dir"
+        )
+
+
+class DataDir:
+    """An owned data directory; a context manager. Created with mode 0700 when it does not exist.
+
+    Raises DataDirBusyError when another process (or another DataDir of this one) holds it, DataDirError when it has another
+    format, or is not empty and not ours.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path).expanduser().resolve()
+        self._lock: int | None = None
+        try:
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._check_ours()
+            lock = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise DataDirError(f"data directory {self.path} cannot be used: {error.strerror}") from error
+        try:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise DataDirBusyError(self.path, _read_pid(lock)) from None
+            os.ftruncate(lock, 0)
+            os.pwrite(lock, b"%d\n" % os.getpid(), 0)
+            self._check_format()
+        except BaseException:
+            os.close(lock)
+            raise
+        self._lock = lock
+
+    def close(self) -> None:
+        """Gives the directory free. Repeating it is harmless."""
+        if self._lock is not None:
+            os.ftruncate(self._lock, 0)
+            os.close(self._lock)
+            self._lock = None
+
+    def __enter__(self) -> DataDir:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _check_ours(self) -> None:
+        """Keeps a mistyped --data-dir (a home, a source tree) from being filled with our files."""
+        names = {entry.name for entry in os.scandir(self.path)}
+        if "FORMAT" not in names and names - _OWN_NAMES:
+            raise DataDirError(
+                f"{self.path} is not empty and has no FORMAT file, so it is not a data directory of ours;"
+                " give an empty or a new one"
+            )
+
+    def _check_format(self) -> None:
+        file = self.path / "FORMAT"
+        try:
+            text = file.read_text().strip()
+        except FileNotFoundError:
+            new = self.path / "FORMAT.new"
+            with open(new, "w") as out:
+                out.write(f"{FORMAT}\n")
+                out.flush()
+                os.fsync(out.fileno())
+            new.rename(file)
+            return
+        if text != str(FORMAT):
+            raise DataDirError(
+                f"data directory {self.path} has format {text!r}, this program reads {FORMAT};"
+                " use the version that wrote it, or another --data-dir"
+            )
+
+
+def _read_pid(lock: int) -> int | None:
+    text = os.pread(lock, 32, 0).strip()
+    return int(text) if text.isdigit() else None

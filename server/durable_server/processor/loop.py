@@ -1,0 +1,493 @@
+"""The processor: one loop that turns inputs into committed facts and their effects.
+
+    submit ──► inputs ──► one batch ──► log.append ──► core.apply ──► store.commit ──► effects
+                 ▲                         (await)     └────────── no await ──────────┘   │
+                 └── timers, lost workers, assignments ◄──────────────────────────────────┘
+
+Anything that happens is submitted as a record and waits in `_inputs`. While an append is in flight
+the next batch fills: load makes batches larger, and no timer ever delays one. After the append
+returns, everything up to the last effect runs without giving up the event loop, so nobody ever sees
+the state between two records of a batch, or a state that is not in the log.
+
+Assignments ride along: when a batch is closed, the leader adds `Started` for whatever has a free
+worker, new invocations of the same batch included. One invocation of n steps is n+2 appends.
+
+The loop ends for good when the log says so (deposed, or not reachable within its budget): what waits
+gets the error, `ended` is set, and the process is expected to stop and to start again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable
+from typing import Any, ClassVar, NamedTuple
+
+from ..core.effects import (
+    Acknowledge,
+    Changed,
+    Complete,
+    Dispatch,
+    Effect,
+    Free,
+    Ready,
+    SetTimer,
+)
+from ..core.limits import Limits
+from ..core.machine import Created, Reply, apply
+from ..core.model import Invocation, State
+from ..core.partition import Changes, Partition, touches
+from ..core.records import (
+    AttemptReleased,
+    EpochStarted,
+    Invoked,
+    Record,
+    Removed,
+    Started,
+    TimerFired,
+)
+from ..core.states import COLD, FINAL, RESTING
+from ..log.batch import Batch, decode, encode
+from ..log.interface import Log, Position
+from ..store.interface import Store
+from .queue import ReadyQueue
+from .timers import Timer, Timers
+from .workers import Worker, Workers
+
+logger = logging.getLogger("durable.processor")
+
+_RECORD_BYTES = 256
+"""What a record adds to a batch beside its values: an upper estimate."""
+_TRIM_BYTES = 64 * 1024 * 1024
+"""How much is appended between two trims of the log."""
+_SWEEP_SIZE = 500
+"""How many expired invocations are removed at once."""
+
+
+class _Input(NamedTuple):
+    record: Record
+    reply: asyncio.Future[Reply] | None
+    follow: bool
+    fresh: bool
+    size: int
+
+
+class Processor:
+    """Runs one partition, as its leader."""
+
+    def __init__(self, log: Log, store: Store, limits: Limits, clock_ms: Callable[[], int]) -> None:
+        self.limits = limits
+        self.store = store
+        self.workers = Workers()
+        self.partition = Partition()
+        self.appends = 0
+        self.started_ms = 0
+        self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._log = log
+        self._clock_ms = clock_ms
+        self._last_ms = 0
+        self._random = random.Random()
+        self._inputs: list[_Input] = []
+        self._wake = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._queue = ReadyQueue()
+        self._timers = Timers(self.now_ms, self._timers_due)
+        self._followers: dict[str, list[asyncio.Future[Reply]]] = {}
+        self._watchers: dict[str, list[asyncio.Event]] = {}
+        self._waiting = 0
+        self._untrimmed = 0
+        self._sweep_handle: asyncio.TimerHandle | None = None
+
+    # Life
+
+    async def start(self, leader: str) -> None:
+        """Takes the partition over and starts the loop. Raises what the log raises."""
+        recovered = self.store.recover()
+        partition = self.partition
+        partition.last_number = recovered.last_number
+        partition.handlers = {handler.name: handler for handler in recovered.handlers}
+        partition.invocations = {it.id: it for it in recovered.active}
+        partition.epoch = recovered.position.epoch
+        await self._log.take_over(
+            recovered.position,
+            self._replay,
+            lambda epoch: encode(Batch(self.now_ms(), [EpochStarted(epoch, leader)])),
+        )
+        recovered = self.store.recover()
+        partition.invocations = {it.id: it for it in recovered.active}
+        for invocation in recovered.active:
+            if invocation.state is State.PENDING:
+                self._queue.push(invocation.handler, invocation.id)
+            else:
+                worker = self.workers.expect(invocation.worker_id)
+                worker.owned[invocation.id] = invocation.attempt
+        self._timers.fill(recovered.timers)
+        self._schedule_sweep()
+        self.started_ms = self.now_ms()
+        self._task = asyncio.create_task(self._run(), name="durable-processor")
+
+    async def stop(self) -> None:
+        """Ends the loop after the batch in flight; what still waits is answered with an error."""
+        task, self._task = self._task, None
+        if task is None:
+            return
+        self._end(asyncio.CancelledError())
+        self._wake.set()
+        await task
+        self._timers.close()
+        if self._sweep_handle is not None:
+            self._sweep_handle.cancel()
+
+    def now_ms(self) -> int:
+        """Returns the time, which never goes back while this leader leads."""
+        self._last_ms = max(self._last_ms, self._clock_ms())
+        return self._last_ms
+
+    def chance(self) -> float:
+        """Returns a random number for a record."""
+        return self._random.random()
+
+    # Inputs
+
+    @property
+    def waiting(self) -> int:
+        """How many requests wait for a commit or a result."""
+        return self._waiting
+
+    def submit(self, record: Record, size: int = 0) -> None:
+        """Proposes a record that nobody waits for."""
+        self._inputs.append(_Input(record, None, False, False, size + _RECORD_BYTES))
+        self._wake.set()
+
+    def propose(
+        self, record: Record, size: int = 0, *, follow: bool = False, fresh: bool = False
+    ) -> asyncio.Future[Reply]:
+        """Proposes a record and returns a future of its reply, which comes after the commit.
+
+        With `follow`, a new invocation's reply comes when it is at rest instead. `fresh` promises
+        that the id was made just now, so that nothing has to be looked up.
+        """
+        future = self._future()
+        if self.ended.done():
+            future.set_exception(RuntimeError("the processor has ended"))
+        else:
+            self._inputs.append(_Input(record, future, follow, fresh, size + _RECORD_BYTES))
+            self._wake.set()
+        return future
+
+    def follow(self, invocation_id: str) -> asyncio.Future[Reply]:
+        """Returns a future that is done when the invocation comes to rest after now."""
+        future = self._future()
+        self._followers.setdefault(invocation_id, []).append(future)
+        return future
+
+    def unfollow(self, invocation_id: str, future: asyncio.Future[Reply]) -> None:
+        """Gives up a follow, or a propose with `follow`."""
+        future.cancel()
+        followers = self._followers.get(invocation_id)
+        if followers is not None and future in followers:
+            followers.remove(future)
+            if not followers:
+                del self._followers[invocation_id]
+
+    def watch(self, invocation_id: str, changed: asyncio.Event) -> Callable[[], None]:
+        """Sets `changed` whenever the invocation changes; returns the function that ends it."""
+        watchers = self._watchers.setdefault(invocation_id, [])
+        watchers.append(changed)
+
+        def end() -> None:
+            watchers.remove(changed)
+            if not watchers:
+                self._watchers.pop(invocation_id, None)
+
+        return end
+
+    def find(self, invocation_id: str) -> Invocation | None:
+        """Returns an invocation as it was last committed; it is not to be kept or changed."""
+        return self.partition.invocations.get(invocation_id) or self.store.load(invocation_id)
+
+    def wake(self) -> None:
+        """Makes the loop look for assignments: a worker has come or has got free slots."""
+        self._wake.set()
+
+    # The loop
+
+    async def _run(self) -> None:
+        try:
+            while not self.ended.done():
+                await self._wake.wait()
+                self._wake.clear()
+                while batch := self._close_batch():
+                    records, inputs = batch
+                    time_ms = self.now_ms()
+                    body = encode(Batch(time_ms, records))
+                    position = await self._log.append(body)
+                    self.appends += 1
+                    self._commit(position, time_ms, records, inputs)
+                    self._untrimmed += len(body)
+                    if self._untrimmed > _TRIM_BYTES:
+                        self._untrimmed = 0
+                        self.store.checkpoint()
+                        await self._log.trim(position.sequence)
+        except Exception as error:  # noqa: BLE001
+            # Whatever it was, the state in memory may be ahead of or behind the log: only a new
+            # start, which reads both, can go on from here.
+            self._end(error)
+
+    def _end(self, error: BaseException) -> None:
+        if self.ended.done():
+            return
+        if isinstance(error, Exception):
+            self.ended.set_exception(error)
+        else:
+            self.ended.set_result(None)
+        waiting = [item.reply for item in self._inputs if item.reply is not None]
+        for followers in self._followers.values():
+            waiting += followers
+        self._inputs.clear()
+        self._followers.clear()
+        for future in waiting:
+            if not future.done():
+                future.set_exception(RuntimeError("the processor has ended"))
+
+    def _close_batch(self) -> tuple[list[Record], list[_Input]] | None:
+        """Takes what waits, up to the batch limits, and adds the assignments."""
+        inputs = self._inputs
+        limits = self.limits
+        count = size = 0
+        for item in inputs:
+            size += item.size
+            if count and (size > limits.batch_bytes or count == limits.batch_records):
+                break
+            count += 1
+        if count == len(inputs):
+            self._inputs = []
+        else:
+            self._inputs = inputs[count:]
+            inputs = inputs[:count]
+        records: list[Record] = []
+        new: set[str] = set()
+        invocations = self.partition.invocations
+        for item in inputs:
+            record = item.record
+            records.append(record)
+            invocation_id = touches(record)
+            if invocation_id and not item.fresh and invocation_id not in invocations:
+                found = self.store.load(invocation_id)
+                if found is not None:
+                    invocations[invocation_id] = found
+        for handler in self._queue.handlers():
+            self._assign_waiting(handler, records)
+        for item in inputs:
+            record = item.record
+            if (
+                type(record) is Invoked
+                and not record.start_ms
+                and record.invocation_id not in new
+                and record.invocation_id not in invocations
+            ):
+                new.add(record.invocation_id)
+                if not self._queue.has(record.handler):
+                    self._assign(record.handler, record.invocation_id, 1, records)
+        return (records, inputs) if records else None
+
+    def _assign_waiting(self, handler: str, records: list[Record]) -> None:
+        while self._queue.has(handler) and self.workers.choose(handler) is not None:
+            invocation_id = self._queue.pop(handler)
+            invocation = self.partition.invocations.get(invocation_id)
+            if invocation is not None and invocation.state is State.PENDING:
+                self._assign(handler, invocation_id, invocation.attempt + 1, records)
+
+    def _assign(
+        self, handler: str, invocation_id: str, attempt: int, records: list[Record]
+    ) -> None:
+        worker = self.workers.choose(handler)
+        if worker is not None:
+            worker.owned[invocation_id] = attempt
+            records.append(Started(invocation_id, attempt, worker.id, worker.handlers[handler]))
+
+    def _commit(
+        self, position: Position, time_ms: int, records: list[Record], inputs: list[_Input]
+    ) -> None:
+        effects: list[Effect] = []
+        partition = self.partition
+        replies = [apply(partition, record, time_ms, effects) for record in records]
+        changes = partition.take_changes()
+        self.store.commit(position, changes)
+        # Inputs come first in a batch, so that their replies do too.
+        for item, reply in zip(inputs, replies, strict=False):
+            if item.reply is not None:
+                self._answer(item, reply)
+        for effect in effects:
+            self._carry_out[type(effect)](self, effect)
+        self._evict(records, changes)
+
+    def _evict(self, records: list[Record], changes: Changes) -> None:
+        """Drops what is cold: what changed, and what was only looked at."""
+        invocations = self.partition.invocations
+        for group in (changes.created, changes.changed):
+            for invocation in group.values():
+                if invocation.state in COLD:
+                    invocations.pop(invocation.id, None)
+        for record in records:
+            invocation_id = touches(record)
+            found = invocations.get(invocation_id) if invocation_id else None
+            if found is not None and found.state in COLD:
+                del invocations[invocation_id]
+
+    def _replay(self, position: Position, body: bytes) -> None:
+        """Applies a batch that an earlier leader wrote: the same, without its effects."""
+        time_ms, records = decode(body)
+        self._last_ms = max(self._last_ms, time_ms)
+        partition = self.partition
+        for record in records:
+            invocation_id = touches(record)
+            if invocation_id and invocation_id not in partition.invocations:
+                found = self.store.load(invocation_id)
+                if found is not None:
+                    partition.invocations[invocation_id] = found
+        for record in records:
+            apply(partition, record, time_ms, [])
+        changes = partition.take_changes()
+        self.store.commit(position, changes)
+        self._evict(list(records), changes)
+
+    # Replies and effects
+
+    def _future(self) -> asyncio.Future[Reply]:
+        future: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+        self._waiting += 1
+        future.add_done_callback(self._answered)
+        return future
+
+    def _answered(self, _future: asyncio.Future[Reply]) -> None:
+        self._waiting -= 1
+
+    def _answer(self, item: _Input, reply: Reply) -> None:
+        future = item.reply
+        if future is None or future.done():
+            return
+        if item.follow and type(reply) is Created and reply.invocation.state not in RESTING:
+            self._followers.setdefault(reply.invocation.id, []).append(future)
+        else:
+            future.set_result(reply)
+
+    def _dispatch(self, effect: Dispatch) -> None:
+        invocation = effect.invocation
+        worker = self.workers.get(invocation.worker_id)
+        if worker is None:
+            self.submit(AttemptReleased(invocation.id, invocation.attempt))
+        elif worker.outbound is not None:
+            journal = self.store.journal(invocation.number) if invocation.recorded else []
+            worker.outbound.start(invocation, journal)
+
+    def _acknowledge(self, effect: Acknowledge) -> None:
+        worker = self.workers.get(effect.worker_id)
+        if worker is not None and worker.outbound is not None:
+            if not effect.time_ms:
+                entry = self.store.entry(effect.number, effect.position)
+                if entry is not None:
+                    effect = effect._replace(time_ms=entry.completed_ms or entry.created_ms)
+            worker.outbound.acknowledge(effect)
+        if self._watchers:
+            self._notify(effect.invocation_id)
+
+    def _complete(self, effect: Complete) -> None:
+        worker = self.workers.get(effect.worker_id)
+        if worker is not None and worker.outbound is not None:
+            worker.outbound.complete(effect)
+        if self._watchers:
+            self._notify(effect.invocation_id)
+
+    def _free(self, effect: Free) -> None:
+        worker = self.workers.get(effect.worker_id)
+        if worker is None:
+            return
+        if worker.owned.get(effect.invocation_id) == effect.attempt:
+            del worker.owned[effect.invocation_id]
+        if effect.suspended and worker.outbound is not None:
+            worker.outbound.suspended(effect.invocation_id, effect.attempt)
+        self._wake.set()
+
+    def _ready(self, effect: Ready) -> None:
+        invocation = effect.invocation
+        if invocation.state is State.PENDING:
+            self._queue.push(invocation.handler, invocation.id)
+            self._wake.set()
+
+    def _set_timer(self, effect: SetTimer) -> None:
+        self._timers.set(effect.due_ms, effect.invocation_id, effect.position)
+
+    def _changed(self, effect: Changed) -> None:
+        invocation = effect.invocation
+        if invocation.state in RESTING:
+            followers = self._followers.pop(invocation.id, None)
+            if followers is not None:
+                reply = Created(invocation)
+                for future in followers:
+                    if not future.done():
+                        future.set_result(reply)
+            if invocation.expire_ms and self._sweep_handle is None:
+                self._schedule_sweep()
+        if self._watchers:
+            self._notify(invocation.id)
+
+    def _notify(self, invocation_id: str) -> None:
+        for changed in self._watchers.get(invocation_id, ()):
+            changed.set()
+
+    # The key decides the type of the argument, which a dict's type cannot say.
+    _carry_out: ClassVar[dict[type[Effect], Callable[[Processor, Any], None]]] = {
+        Dispatch: _dispatch,
+        Acknowledge: _acknowledge,
+        Complete: _complete,
+        Free: _free,
+        Ready: _ready,
+        SetTimer: _set_timer,
+        Changed: _changed,
+    }
+
+    # Time
+
+    def _timers_due(self, due: list[Timer]) -> None:
+        for _, invocation_id, position in due:
+            invocation = self.find(invocation_id)
+            if invocation is None or invocation.state in FINAL:
+                continue
+            if position < 0:
+                meant = 0 < invocation.wake_ms <= self._last_ms
+            else:
+                meant = invocation.recorded.get(position) == 0
+            if meant:
+                self.submit(TimerFired(invocation_id, position))
+
+    def _schedule_sweep(self) -> None:
+        """Asks to be woken when the next retention is over."""
+        next_ms = self.store.next_expiry()
+        if next_ms:
+            delay = min(max(1.0, (next_ms - self.now_ms()) / 1000), 86_400.0)
+            self._sweep_handle = asyncio.get_running_loop().call_later(delay, self._sweep)
+
+    def _sweep(self) -> None:
+        self._sweep_handle = None
+        futures = [
+            self.propose(Removed(invocation_id))
+            for invocation_id in self.store.expired(self.now_ms(), _SWEEP_SIZE)
+        ]
+        if futures:
+            futures[-1].add_done_callback(self._swept)
+        else:
+            self._schedule_sweep()
+
+    def _swept(self, future: asyncio.Future[Reply]) -> None:
+        if not future.cancelled() and future.exception() is None:
+            self._schedule_sweep()
+
+    # Workers
+
+    def lose(self, worker: Worker) -> None:
+        """Gives everything that a worker owns to others: its grace period is over."""
+        self.workers.remove(worker)
+        for invocation_id, attempt in worker.owned.items():
+            self.submit(AttemptReleased(invocation_id, attempt, True, self.chance()))

@@ -1,0 +1,141 @@
+"""The workers of a partition: who is connected, what each owns, who gets the next attempt.
+
+Ownership is a fact of the log: `Started` names the worker. This room only mirrors it, so that the
+loop can find owners fast, and adds what no log knows: who is connected, how many slots are free.
+
+A worker whose stream ends keeps what it owns for a grace period; a new stream of the same worker id
+takes it up. Messages to a worker that is away are dropped on purpose: a returning worker says what it
+still holds, and everything that it may have missed is said again then.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Mapping
+from typing import Protocol
+
+from ..core.effects import Acknowledge, Complete
+from ..core.model import EntryRow, Invocation
+
+
+class Outbound(Protocol):
+    """The sending half of a worker's stream. No call blocks; all only add to the next frame."""
+
+    def start(self, invocation: Invocation, journal: list[EntryRow]) -> None:
+        """Hands an attempt to the worker."""
+        ...
+
+    def acknowledge(self, effect: Acknowledge) -> None:
+        """Says that an entry is in the log."""
+        ...
+
+    def complete(self, effect: Complete) -> None:
+        """Says that an open entry has ended."""
+        ...
+
+    def suspended(self, invocation_id: str, attempt: int) -> None:
+        """Says that the attempt is suspended."""
+        ...
+
+    def abandon(self, invocation_id: str, attempt: int, reason: str) -> None:
+        """Says that the attempt is not the worker's any more."""
+        ...
+
+
+class Worker:
+    """One worker process, connected or in its grace period."""
+
+    __slots__ = (
+        "build_id",
+        "connected_ms",
+        "draining",
+        "handlers",
+        "id",
+        "identity",
+        "outbound",
+        "owned",
+        "slots",
+    )
+
+    def __init__(self, worker_id: str) -> None:
+        self.id = worker_id
+        self.identity = ""
+        self.build_id = ""
+        self.handlers: Mapping[str, str] = {}
+        """Handler name -> the version that it runs."""
+        self.slots = 0
+        self.owned: dict[str, int] = {}
+        """Invocation id -> attempt; also what is proposed and not committed yet."""
+        self.outbound: Outbound | None = None
+        self.draining = False
+        self.connected_ms = 0
+
+    @property
+    def free(self) -> int:
+        """How many attempts it can take now."""
+        if self.outbound is None or self.draining:
+            return 0
+        return self.slots - len(self.owned)
+
+
+class Workers:
+    """All workers of a partition."""
+
+    def __init__(self) -> None:
+        self._workers: dict[str, Worker] = {}
+        self._serving: dict[str, list[Worker]] = {}
+        self.connected = asyncio.Event()
+        """Set when a worker has come."""
+
+    def __iter__(self) -> Iterator[Worker]:
+        return iter(self._workers.values())
+
+    def get(self, worker_id: str) -> Worker | None:
+        """Returns a worker that is connected or in its grace period."""
+        return self._workers.get(worker_id)
+
+    def expect(self, worker_id: str) -> Worker:
+        """Returns the worker with this id; makes it, as one that is away, if it is unknown."""
+        worker = self._workers.get(worker_id)
+        if worker is None:
+            worker = self._workers[worker_id] = Worker(worker_id)
+        return worker
+
+    def connect(self, worker: Worker, outbound: Outbound, now_ms: int) -> None:
+        """Puts a worker into service."""
+        worker.outbound = outbound
+        worker.draining = False
+        worker.connected_ms = now_ms
+        self._index()
+        self.connected.set()
+
+    def disconnect(self, worker: Worker) -> None:
+        """Takes a worker out of service; it keeps what it owns."""
+        worker.outbound = None
+        self._index()
+
+    def remove(self, worker: Worker) -> None:
+        """Forgets a worker."""
+        self._workers.pop(worker.id, None)
+        self._index()
+
+    def serving(self, handler: str) -> int:
+        """Returns how many connected workers serve a handler."""
+        return len(self._serving.get(handler, ()))
+
+    def choose(self, handler: str) -> Worker | None:
+        """Returns the worker with the most free slots for a handler; None when there is none."""
+        best: Worker | None = None
+        most = 0
+        for worker in self._serving.get(handler, ()):
+            free = worker.free
+            if free > most:
+                best, most = worker, free
+        return best
+
+    def _index(self) -> None:
+        self._serving = {}
+        for worker in self._workers.values():
+            if worker.outbound is not None:
+                for handler in worker.handlers:
+                    self._serving.setdefault(handler, []).append(worker)

@@ -1,0 +1,1 @@
+"""Translates between the public protos and the processor. No rule lives here."""

@@ -1,0 +1,252 @@
+"""Between the core's values and the public messages, both ways, without I/O."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import cast
+
+from durable_proto.v1 import invocation_pb2, payload_pb2
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from ..core.limits import Limits
+from ..core.model import (
+    DEFAULT_RETENTION_MS,
+    EntryRow,
+    Fault,
+    Handler,
+    HandlerKind,
+    Invocation,
+    RetryPolicy,
+    State,
+)
+from .refusal import invalid, payload_too_large
+
+HANDLER_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,127}")
+
+_DEFAULT_RETRY = RetryPolicy()
+
+
+def word(state: State) -> str:
+    """Returns a state as people see it."""
+    return state.name.lower()
+
+
+def state_number(state: State) -> invocation_pb2.InvocationState:
+    """Returns a state as messages hold it: the numbers are the same."""
+    return cast("invocation_pb2.InvocationState", int(state))
+
+
+def timestamp(ms: int) -> Timestamp:
+    """Returns a time in ms as a message."""
+    return Timestamp(seconds=ms // 1000, nanos=ms % 1000 * 1_000_000)
+
+
+def from_timestamp(time: Timestamp) -> int:
+    """Returns a message's time in ms."""
+    return time.seconds * 1000 + time.nanos // 1_000_000
+
+
+def duration(ms: int) -> Duration:
+    """Returns a span in ms as a message."""
+    return Duration(seconds=ms // 1000, nanos=ms % 1000 * 1_000_000)
+
+
+def from_duration(field: str, span: Duration) -> int:
+    """Returns a message's span in ms, rounded up to one; negative ones are refused."""
+    ms = span.seconds * 1000 + -(-span.nanos // 1_000_000)
+    if ms < 0:
+        raise invalid(field, "a duration must not be negative", value=f"{ms} ms")
+    return ms
+
+
+def check_text(field: str, text: str, limit: int, limit_name: str) -> str:
+    """Returns `text` if it is within a limit."""
+    size = len(text) if text.isascii() else len(text.encode())
+    if size > limit:
+        raise invalid(
+            field,
+            f"{size} bytes are more than the limit {limit_name} ({limit})",
+            value=f"{size} bytes",
+            limit=limit,
+        )
+    return text
+
+
+def payload_bytes(field: str, payload: payload_pb2.Payload, limit: int) -> bytes:
+    """Returns a payload serialized; refuses one over the limit."""
+    size = len(payload.data)
+    if size > limit:
+        raise payload_too_large(field, size, limit)
+    if payload.metadata:
+        if len(payload.metadata) > 16:
+            count = len(payload.metadata)
+            raise invalid(f"{field}.metadata", f"{count} entries are more than 16", value=count)
+        for name, value in payload.metadata.items():
+            if len(name) > 256 or len(value) > 256:
+                raise invalid(f"{field}.metadata", "a key or value is over 256 bytes", limit=256)
+        return payload.SerializeToString(deterministic=True)
+    return payload.SerializeToString()
+
+
+def headers(given: Iterable[tuple[str, str]], limits: Limits) -> tuple[tuple[str, str], ...]:
+    """Returns headers in a stable order; refuses too many or too large ones."""
+    pairs = tuple(sorted(given))
+    if len(pairs) > limits.header_count:
+        raise invalid(
+            "headers",
+            f"{len(pairs)} headers are more than the limit header_count ({limits.header_count})",
+            value=len(pairs),
+            limit=limits.header_count,
+        )
+    size = sum(len(name.encode()) + len(value.encode()) for name, value in pairs)
+    if size > limits.header_bytes:
+        raise invalid(
+            "headers",
+            f"{size} bytes are more than the limit header_bytes ({limits.header_bytes})",
+            value=f"{size} bytes",
+            limit=limits.header_bytes,
+        )
+    return pairs
+
+
+def fault(failure: payload_pb2.Failure) -> Fault:
+    """Returns a failure as the core keeps it."""
+    return Fault(failure.type, failure.message, failure.SerializeToString())
+
+
+def handler(spec: invocation_pb2.HandlerSpec, limits: Limits) -> Handler:
+    """Returns a worker's declaration with its defaults filled in; refuses a malformed one."""
+    if not HANDLER_NAME.fullmatch(spec.name):
+        raise invalid(
+            "handlers.name",
+            f"{spec.name[:140]!r} is not a handler name: {HANDLER_NAME.pattern}",
+            value=f"{len(spec.name)} characters",
+        )
+    check_text("handlers.version", spec.version, 64, "64 bytes")
+    check_text("handlers.description", spec.description, 4096, "4 KiB")
+    check_text("handlers.input_schema", spec.input_schema, 65536, "64 KiB")
+    check_text("handlers.output_schema", spec.output_schema, 65536, "64 KiB")
+    retention = DEFAULT_RETENTION_MS
+    if spec.HasField("retention"):
+        retention = from_duration("handlers.retention", spec.retention)
+    return Handler(
+        name=spec.name,
+        kind=spec.kind or HandlerKind.WORKFLOW,
+        retry=retry_policy(spec.retry_policy),
+        retention_ms=retention,
+        version=spec.version,
+        input_schema=spec.input_schema,
+        output_schema=spec.output_schema,
+        description=spec.description,
+    )
+
+
+def retry_policy(policy: invocation_pb2.RetryPolicy) -> RetryPolicy:
+    """Returns a retry policy with its defaults filled in; refuses one that makes no sense."""
+    name = "retry_policy"
+    initial = from_duration(f"{name}.initial_interval", policy.initial_interval)
+    longest = from_duration(f"{name}.max_interval", policy.max_interval)
+    multiplier = policy.multiplier or _DEFAULT_RETRY.multiplier
+    if not 1 <= multiplier <= 1000:
+        raise invalid(f"{name}.multiplier", "must be from 1 to 1000", value=multiplier)
+    attempts = policy.max_attempts or _DEFAULT_RETRY.max_attempts
+    if attempts < -1:
+        raise invalid(f"{name}.max_attempts", "must be -1 or more", value=attempts)
+    jitter = policy.jitter or _DEFAULT_RETRY.jitter
+    if jitter > 1:
+        raise invalid(f"{name}.jitter", "must be at most 1", value=jitter)
+    return RetryPolicy(
+        initial_ms=initial or _DEFAULT_RETRY.initial_ms,
+        multiplier=multiplier,
+        max_ms=longest or _DEFAULT_RETRY.max_ms,
+        max_attempts=attempts,
+        jitter=max(0.0, jitter),
+        pause_when_exhausted=policy.on_exhausted == invocation_pb2.RetryPolicy.EXHAUSTION_PAUSE,
+    )
+
+
+def handler_spec(it: Handler) -> invocation_pb2.HandlerSpec:
+    """Returns a handler as a worker would declare it, with every default spelled out."""
+    exhaustion = invocation_pb2.RetryPolicy
+    return invocation_pb2.HandlerSpec(
+        name=it.name,
+        kind=cast("invocation_pb2.HandlerKind", it.kind),
+        retry_policy=invocation_pb2.RetryPolicy(
+            initial_interval=duration(it.retry.initial_ms),
+            multiplier=it.retry.multiplier,
+            max_interval=duration(it.retry.max_ms),
+            max_attempts=it.retry.max_attempts,
+            jitter=it.retry.jitter or -1,
+            on_exhausted=exhaustion.EXHAUSTION_PAUSE
+            if it.retry.pause_when_exhausted
+            else exhaustion.EXHAUSTION_FAIL,
+        ),
+        retention=duration(it.retention_ms),
+        version=it.version,
+        input_schema=it.input_schema,
+        output_schema=it.output_schema,
+        description=it.description,
+    )
+
+
+def entry(row: EntryRow, into: invocation_pb2.JournalEntry) -> None:
+    """Writes a journal entry into a message."""
+    into.index = row.position
+    into.kind = cast("invocation_pb2.EntryKind", row.kind)
+    into.name = row.name
+    into.completion_number = row.completion
+    into.attempt = row.attempt
+    into.target_invocation_id = row.target
+    if row.argument is not None:
+        into.argument.MergeFromString(row.argument)
+    if row.outcome is not None:
+        into.outcome.MergeFromString(row.outcome)
+    into.create_time.CopyFrom(timestamp(row.created_ms))
+    if row.completed_ms:
+        into.complete_time.CopyFrom(timestamp(row.completed_ms))
+    if row.due_ms:
+        into.due_time.CopyFrom(timestamp(row.due_ms))
+
+
+def invocation(it: Invocation, *, whole: bool = True) -> invocation_pb2.Invocation:
+    """Returns an invocation as a message; without input and headers if not `whole`."""
+    message = invocation_pb2.Invocation(
+        invocation_id=it.id,
+        handler=it.handler,
+        key=it.key,
+        state=state_number(it.state),
+        attempt=it.attempt,
+        create_time=timestamp(it.created_ms),
+        update_time=timestamp(it.updated_ms),
+        journal_length=len(it.recorded),
+        service=it.service,
+        partition_key=it.partition_key,
+        idempotency_key=it.idempotency_key,
+        worker_id=it.worker_id,
+        version=it.version,
+        parent_invocation_id=it.parent,
+        priority=it.priority,
+    )
+    if whole:
+        message.headers.update(it.headers)
+        if it.input is not None:
+            message.input.MergeFromString(it.input)
+    if it.outcome is not None:
+        message.outcome.MergeFromString(it.outcome)
+    if it.fault is not None:
+        message.last_failure.MergeFromString(it.fault.data)
+    for ms, into in (
+        (it.started_ms, message.start_time),
+        (it.completed_ms, message.complete_time),
+        (it.wake_ms, message.wake_time),
+        (it.expire_ms, message.expire_time),
+    ):
+        if ms:
+            into.CopyFrom(timestamp(ms))
+    if it.pause_ms:
+        message.pause.identity = it.pause_identity
+        message.pause.reason = it.pause_reason
+        message.pause.pause_time.CopyFrom(timestamp(it.pause_ms))
+    return message

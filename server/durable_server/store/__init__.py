@@ -1,0 +1,1 @@
+"""What the log folds to, on disk: answers questions, and tells from where to replay."""

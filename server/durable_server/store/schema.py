@@ -1,0 +1,89 @@
+"""The tables of a partition's store.
+
+An invocation's `number` is its rowid: the order of acceptance, and so the stable order of lists. The
+journal is keyed by it, which keeps one invocation's entries together on disk. What the rules need to
+go on stands in columns; values are opaque bytes (serialized `durable.v1` messages).
+
+Indexes are paid for by every write, so each one names the question that it answers.
+"""
+
+from __future__ import annotations
+
+VERSION = 1
+"""Written to `PRAGMA user_version`; a store of another version is refused."""
+
+SCHEMA = """
+CREATE TABLE position (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    sequence INTEGER NOT NULL,
+    epoch INTEGER NOT NULL,
+    frame INTEGER NOT NULL
+);
+INSERT INTO position VALUES (1, 0, 0, 0);
+
+CREATE TABLE invocations (
+    number INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    handler TEXT NOT NULL,
+    key TEXT NOT NULL,
+    input BLOB,
+    headers BLOB,
+    service TEXT NOT NULL,
+    partition_key TEXT NOT NULL,
+    idempotency_key TEXT NOT NULL,
+    parent TEXT NOT NULL,
+    priority INTEGER NOT NULL,
+    created_ms INTEGER NOT NULL,
+    state INTEGER NOT NULL,
+    attempt INTEGER NOT NULL,
+    worker_id TEXT NOT NULL,
+    failures INTEGER NOT NULL,
+    started_ms INTEGER NOT NULL,
+    updated_ms INTEGER NOT NULL,
+    completed_ms INTEGER NOT NULL,
+    wake_ms INTEGER NOT NULL,
+    expire_ms INTEGER NOT NULL,
+    version TEXT NOT NULL,
+    outcome BLOB,
+    fault_type TEXT,
+    fault_message TEXT,
+    fault BLOB,
+    pause_reason TEXT NOT NULL,
+    pause_identity TEXT NOT NULL,
+    pause_ms INTEGER NOT NULL
+);
+-- Query by state, and what a leader must take up.
+CREATE INDEX invocations_by_state ON invocations (state);
+-- Query by handler, alone or with a state; counts for the statistics.
+CREATE INDEX invocations_by_handler ON invocations (handler, state);
+-- Query by object key. Most invocations have none.
+CREATE INDEX invocations_by_key ON invocations (key) WHERE key <> '';
+-- What is due: retries and scheduled starts.
+CREATE INDEX invocations_by_wake ON invocations (wake_ms) WHERE wake_ms > 0;
+-- Whose retention is over.
+CREATE INDEX invocations_by_expiry ON invocations (expire_ms) WHERE expire_ms > 0;
+
+CREATE TABLE journal (
+    number INTEGER NOT NULL,
+    position INTEGER NOT NULL,
+    kind INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    argument BLOB,
+    outcome BLOB,
+    completion INTEGER NOT NULL,
+    created_ms INTEGER NOT NULL,
+    completed_ms INTEGER NOT NULL,
+    due_ms INTEGER NOT NULL,
+    target TEXT NOT NULL,
+    attempt INTEGER NOT NULL,
+    PRIMARY KEY (number, position)
+) WITHOUT ROWID;
+-- Timers that are still open.
+CREATE INDEX journal_by_due ON journal (due_ms) WHERE due_ms > 0 AND completion = 0;
+
+CREATE TABLE handlers (
+    name TEXT PRIMARY KEY,
+    spec BLOB NOT NULL,
+    created_ms INTEGER NOT NULL
+) WITHOUT ROWID;
+"""

@@ -1,0 +1,11 @@
+"""Options and fixtures that every folder of tests may use."""
+
+from __future__ import annotations
+
+import pytest
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--rewrite", action="store_true", help="write the expected output of transcripts anew"
+    )

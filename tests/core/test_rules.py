@@ -1,0 +1,101 @@
+"""The small rules: the state table, the retry arithmetic, ids, the failure's wire form."""
+
+from __future__ import annotations
+
+import pytest
+from durable_proto.v1 import invocation_pb2, payload_pb2
+from hypothesis import given
+from hypothesis import strategies as st
+
+from durable_server.core import ids, retry
+from durable_server.core.machine import NULL_OUTCOME, _failure_outcome
+from durable_server.core.model import EntryKind, Fault, HandlerKind, RetryPolicy, State
+from durable_server.core.partition import Partition
+from durable_server.core.states import (
+    COLD,
+    FINAL,
+    RESTING,
+    TRANSITIONS,
+    Event,
+    TransitionError,
+    after,
+)
+
+
+def test_the_table_is_complete_and_ends() -> None:
+    assert set(TRANSITIONS) == set(State)
+    assert {state for state, row in TRANSITIONS.items() if not row} == FINAL
+    assert FINAL < RESTING < COLD
+
+
+@pytest.mark.parametrize("state", State)
+@pytest.mark.parametrize("event", Event)
+def test_what_is_not_in_the_table_is_an_error(state: State, event: Event) -> None:
+    if event in TRANSITIONS[state]:
+        assert after(state, event) is TRANSITIONS[state][event]
+    else:
+        with pytest.raises(TransitionError, match=state.name):
+            after(state, event)
+
+
+def test_the_numbers_are_those_of_the_protos() -> None:
+    for ours, theirs, prefix in (
+        (State, invocation_pb2.InvocationState, "INVOCATION_STATE_"),
+        (EntryKind, invocation_pb2.EntryKind, "ENTRY_KIND_"),
+        (HandlerKind, invocation_pb2.HandlerKind, "HANDLER_KIND_"),
+    ):
+        public = {name.removeprefix(prefix): number for name, number in theirs.items() if number}
+        assert {it.name: it.value for it in ours} == public
+
+
+@given(
+    st.integers(1, 10_000),
+    st.floats(1, 10),
+    st.integers(1, 3_600_000),
+    st.floats(0, 1),
+    st.floats(0, 1),
+    st.integers(1, 10_000),
+)
+def test_a_delay_is_within_its_policy(
+    initial: int, multiplier: float, longest: int, jitter: float, chance: float, failures: int
+) -> None:
+    policy = RetryPolicy(initial, multiplier, longest, 50, jitter)
+    delay = retry.delay_ms(policy, failures, chance)
+    assert 1 <= delay <= max(1, longest)
+    assert retry.delay_ms(policy, failures + 1, 0.0) >= delay
+
+
+def test_attempts_are_counted_or_not() -> None:
+    assert not retry.exhausted(RetryPolicy(max_attempts=2), 1)
+    assert retry.exhausted(RetryPolicy(max_attempts=2), 2)
+    assert not retry.exhausted(RetryPolicy(max_attempts=-1), 1_000_000)
+
+
+def test_ids_route_themselves_and_names_repeat() -> None:
+    named = ids.from_name("request", "three", "", "r-1", "user-123")
+    assert ids.PATTERN.fullmatch(named)
+    assert named == ids.from_name("request", "three", "", "r-1", "user-123")
+    assert named != ids.from_name("key", "three", "", "r-1", "user-123")
+    assert named[:4] == ids.from_chance("f" * 32, "user-123")[:4]
+    assert ids.from_chance("f" * 32) == "f" * 32
+
+
+def test_a_timer_ends_with_json_null() -> None:
+    outcome = payload_pb2.Outcome.FromString(NULL_OUTCOME)
+    assert outcome == payload_pb2.Outcome(value=payload_pb2.Payload(data=b"null"))
+
+
+@pytest.mark.parametrize("size", [0, 1, 100, 127, 128, 20_000])
+def test_the_last_failure_becomes_a_terminal_outcome(size: int) -> None:
+    failure = payload_pb2.Failure(type="ValueError", message="x" * size, code=7)
+    outcome = payload_pb2.Outcome.FromString(
+        _failure_outcome(Fault("ValueError", "", failure.SerializeToString()))
+    )
+    failure.terminal = True
+    assert outcome.failure == failure
+
+
+def test_changes_are_taken_once() -> None:
+    partition = Partition()
+    first = partition.take_changes()
+    assert partition.take_changes() is not first
