@@ -9,3 +9,5 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--rewrite", action="store_true", help="write the expected output of transcripts anew"
     )
+    parser.addoption("--seeds", type=int, default=150, help="how many seeds a simulation runs")
+    parser.addoption("--seed", type=int, default=None, help="the one seed that it runs")

@@ -10,16 +10,23 @@ What the methods do is written in `_requests`, once for this client and for `Asy
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta
+from collections.abc import Mapping
 from types import TracebackType
-from typing import Any, Final, ParamSpec, TypeVar, overload
+from typing import Any, Final, ParamSpec, TypeVar, Unpack, overload
 
 import grpc
 from durable_proto.v1.control_pb2_grpc import DurableControlStub
 
 from . import _requests
-from ._requests import DEFAULT_TIMEOUT_SECONDS, UNSET, InvokeOptions, Operation, Send, Unset
+from ._requests import (
+    DEFAULT_TIMEOUT_SECONDS,
+    UNSET,
+    ClientBase,
+    Filters,
+    Operation,
+    Send,
+    Unset,
+)
 from ._result import Result
 from ._transport import open_channel, parse_address, translate
 from ._views import Handler, Invocation, InvocationPage, Stats
@@ -39,7 +46,7 @@ class _Connection:
         self.stub: Final = DurableControlStub(channel)
 
 
-class Client:
+class Client(ClientBase):
     """Starts, watches and steers invocations; blocks the calling thread while it waits.
 
     Arguments: `address` is `host:port`, `grpcs://host:port` for TLS, or None for the environment's
@@ -61,42 +68,7 @@ class Client:
     ) -> None:
         parsed = parse_address(address, tls=tls, insecure=insecure)
         self._connection = _Connection(open_channel(parsed), parsed.target)
-        self._options = InvokeOptions(timeout=timeout)
-        self._owner = True
-
-    def options(
-        self,
-        *,
-        partition_key: str | Unset = UNSET,
-        service: str | Unset = UNSET,
-        key: str | Unset = UNSET,
-        idempotency_key: str | Unset = UNSET,
-        headers: Mapping[str, str] | None | Unset = UNSET,
-        timeout: float | None | Unset = UNSET,
-        delay: timedelta | None | Unset = UNSET,
-    ) -> Client:
-        """Returns a view of this client with other options; what is not given stays as it is.
-
-        `partition_key` chooses the partition, `service` is a label, `key` the object key,
-        `idempotency_key` makes a second start of the same work answer with the first, `headers`
-        travel to the handler, `timeout` bounds calls (seconds; None for no bound), `delay` starts
-        the work that much later. The view shares the connection and need not be closed.
-        """
-        view = Client.__new__(Client)
-        view._connection = self._connection
-        view._owner = False
-        view._options = self._options.changed(
-            {
-                "partition_key": partition_key,
-                "service": service,
-                "key": key,
-                "idempotency_key": idempotency_key,
-                "headers": headers,
-                "timeout": timeout,
-                "delay": delay,
-            }
-        )
-        return view
+        super().__init__(timeout)
 
     def _run(self, operation: Operation[T]) -> T:
         """Runs an operation: the one place where this client does anything."""
@@ -154,12 +126,12 @@ class Client:
         invocation_id: str,
         workflow: Workflow[P, R] | WorkflowRef[P, R],
         *,
-        timeout: float | None | Unset = ...,
+        timeout: float | Unset | None = ...,
     ) -> Result[R]: ...
 
     @overload
     def get_result(
-        self, invocation_id: str, workflow: None = ..., *, timeout: float | None | Unset = ...
+        self, invocation_id: str, workflow: None = ..., *, timeout: float | Unset | None = ...
     ) -> Result[Any]: ...
 
     def get_result(
@@ -167,7 +139,7 @@ class Client:
         invocation_id: str,
         workflow: Workflow[Any, Any] | WorkflowRef[Any, Any] | None = None,
         *,
-        timeout: float | None | Unset = UNSET,
+        timeout: float | Unset | None = UNSET,
     ) -> Result[Any]:
         """Waits until an invocation has ended or is paused, or the timeout is over.
 
@@ -245,36 +217,13 @@ class Client:
         timeout = self._options.timeout
         self._run(_requests.reject(awakeable_id, message, code, metadata, timeout))
 
-    def query(
-        self,
-        *,
-        status: str | Iterable[str] = (),
-        handler: str = "",
-        key: str = "",
-        service: str = "",
-        failure_text: str = "",
-        create_time_min: datetime | None = None,
-        create_time_max: datetime | None = None,
-        oldest_first: bool = False,
-        page_size: int = 0,
-        page_token: str = "",
-    ) -> InvocationPage:
+    def query(self, **filters: Unpack[Filters]) -> InvocationPage:
         """Returns a page of the invocations that match all filters, newest first.
 
-        `page_size` 0 means 50. Raises ValueError for an unknown status, InvalidArgumentError.
+        The filters are those of `Filters`; `status` is a word or several. Raises ValueError for an
+        unknown status, InvalidArgumentError.
         """
-        filters = {
-            "handler": handler,
-            "key": key,
-            "service": service,
-            "failure_text": failure_text,
-            "create_time_min": create_time_min,
-            "create_time_max": create_time_max,
-            "oldest_first": oldest_first,
-            "page_size": page_size,
-            "page_token": page_token,
-        }
-        return self._run(_requests.query(filters, status, self._options.timeout))
+        return self._run(_requests.query(filters, self._options.timeout))
 
     def list_handlers(self) -> list[Handler]:
         """Returns the handlers that workers have registered, by name."""

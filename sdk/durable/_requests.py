@@ -20,9 +20,10 @@ import logging
 import os
 import time
 from collections.abc import Callable, Generator, Iterable, Mapping
+from copy import copy
 from dataclasses import dataclass, replace
-from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias, TypeVar
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self, TypeAlias, TypedDict, TypeVar
 
 import grpc
 from durable_proto.v1 import control_pb2, payload_pb2
@@ -33,7 +34,15 @@ from ._errors import RpcError, UnavailableError, WaitTimeoutError
 from ._result import Answer, Decoder, Result, outcome_value
 from ._serde import decode, encode
 from ._transport import backoff_seconds, is_retryable
-from ._views import FINAL_STATES, Handler, Invocation, InvocationPage, Stats, state_number, state_word
+from ._views import (
+    FINAL_STATES,
+    Handler,
+    Invocation,
+    InvocationPage,
+    Stats,
+    state_number,
+    state_word,
+)
 from ._workflow import Workflow, WorkflowRef
 
 if TYPE_CHECKING:
@@ -83,20 +92,60 @@ UNSET: Final = Unset()
 
 @dataclass(frozen=True, slots=True)
 class InvokeOptions:
-    """What an invocation is started with, beside its arguments."""
+    """What an invocation is started with, beside its arguments, and how long calls may take."""
 
+    timeout: float | None
     partition_key: str = ""
     service: str = ""
     key: str = ""
     idempotency_key: str = ""
     headers: Mapping[str, str] | None = None
     delay: timedelta | None = None
-    timeout: float | None = DEFAULT_TIMEOUT_SECONDS
 
-    def changed(self, changes: Mapping[str, Any]) -> InvokeOptions:
-        """Returns these options with those of `changes` that were given."""
+
+class ClientBase:
+    """What both clients have and what is no I/O: the options and the views that change them."""
+
+    _options: InvokeOptions
+    _owner: bool
+    """Whether this one opened the connection, and so closes it."""
+
+    def __init__(self, timeout: float | None) -> None:
+        self._options = InvokeOptions(timeout)
+        self._owner = True
+
+    def options(
+        self,
+        *,
+        partition_key: str | Unset = UNSET,
+        service: str | Unset = UNSET,
+        key: str | Unset = UNSET,
+        idempotency_key: str | Unset = UNSET,
+        headers: Mapping[str, str] | Unset | None = UNSET,
+        timeout: float | Unset | None = UNSET,
+        delay: timedelta | Unset | None = UNSET,
+    ) -> Self:
+        """Returns a view of this client with other options; what is not given stays as it is.
+
+        `partition_key` chooses the partition, `service` is a label, `key` the object key,
+        `idempotency_key` makes a second start of the same work answer with the first, `headers`
+        travel to the handler, `timeout` bounds calls (seconds; None for no bound), `delay` starts
+        the work that much later. The view shares the connection and need not be closed.
+        """
+        changes: dict[str, Any] = {
+            "partition_key": partition_key,
+            "service": service,
+            "key": key,
+            "idempotency_key": idempotency_key,
+            "headers": headers,
+            "timeout": timeout,
+            "delay": delay,
+        }
         given = {name: value for name, value in changes.items() if value is not UNSET}
-        return replace(self, **given)
+        view = copy(self)
+        view._options = replace(self._options, **given)
+        view._owner = False
+        return view
 
 
 def new_request_id() -> str:
@@ -287,9 +336,7 @@ def steer(
     method: str, timeout: float | None, invocation_id: str, **fields: str | bool
 ) -> Operation[str]:
     """Pauses, resumes or cancels; returns the status after it."""
-    request = _STEERING[method](
-        invocation_id=invocation_id, request_id=new_request_id(), **fields
-    )
+    request = _STEERING[method](invocation_id=invocation_id, request_id=new_request_id(), **fields)
     answer = yield from _call(method, request, _deadline(timeout), waits=False)
     return state_word(answer.state)
 
@@ -300,7 +347,10 @@ def resolve(awakeable_id: str, value: Any, timeout: float | None) -> Operation[N
 
 
 def reject(
-    awakeable_id: str, message: str, code: int, metadata: Mapping[str, str] | None,
+    awakeable_id: str,
+    message: str,
+    code: int,
+    metadata: Mapping[str, str] | None,
     timeout: float | None,
 ) -> Operation[None]:
     """Rejects an awakeable with a terminal failure."""
@@ -319,14 +369,38 @@ def _settle(
     yield from _call("ResolveAwakeable", request, _deadline(timeout), waits=False)
 
 
-def query(
-    filters: Mapping[str, Any], status: str | Iterable[str], timeout: float | None
-) -> Operation[InvocationPage]:
+class Filters(TypedDict, total=False):
+    """What `query` filters by; all that are given must hold."""
+
+    status: str | Iterable[str]
+    """Any of these statuses."""
+    handler: str
+    """This handler."""
+    key: str
+    """This object key."""
+    service: str
+    """This service label."""
+    failure_text: str
+    """This text within the failure's message."""
+    create_time_min: datetime
+    """Created at or after this time; without a time zone it is UTC."""
+    create_time_max: datetime
+    """Created before this time; without a time zone it is UTC."""
+    oldest_first: bool
+    """Oldest first instead of newest first."""
+    page_size: int
+    """How many to return; 0 for 50, at most 500."""
+    page_token: str
+    """The `next_page_token` of the page before; the other filters must be the same."""
+
+
+def query(filters: Filters, timeout: float | None) -> Operation[InvocationPage]:
     """Returns a page of the invocations that match all filters."""
+    fields: dict[str, Any] = {name: value for name, value in filters.items() if value is not None}
+    status = fields.pop("status", ())
     words = (status,) if isinstance(status, str) else status
     request = control_pb2.QueryRequest(
-        states=[state_number(word) for word in words if word],
-        **{name: value for name, value in filters.items() if value is not None},
+        states=[state_number(word) for word in words if word], **fields
     )
     answer = yield from _call("Query", request, _deadline(timeout), waits=False)
     return InvocationPage(

@@ -240,9 +240,8 @@ def _error_info(trailers: Iterable[tuple[str, str | bytes]] | None) -> tuple[str
             status = status_pb2.Status.FromString(value)
             for detail in status.details:
                 info = error_details_pb2.ErrorInfo()
-                if detail.Is(info.DESCRIPTOR) and detail.Unpack(info):
-                    if info.domain == ERROR_DOMAIN:
-                        return info.reason, dict(info.metadata)
+                if detail.Unpack(info) and info.domain == ERROR_DOMAIN:
+                    return info.reason, dict(info.metadata)
         except ValueError:  # DecodeError: somebody else's trailer; the gRPC code still decides
             continue
     return "", {}

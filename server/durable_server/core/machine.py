@@ -192,7 +192,8 @@ def _entry_recorded(
             invocation.id,
             record.attempt,
             position,
-            completion,
+            # An open entry that the system has completed meanwhile is told by Complete.
+            completion if record.outcome is not None else 0,
             time_ms,
             invocation.number,
         )

@@ -88,7 +88,7 @@ class DataDir:
 
     def _check_ours(self) -> None:
         """Keeps a mistyped --data-dir (a home, a source tree) from being filled with our files."""
-        names = {entry.name for entry in os.scandir(self.path)}
+        names = set(os.listdir(self.path))
         if "FORMAT" not in names and names - _OWN_NAMES:
             raise DataDirError(
                 f"{self.path} is not empty and has no FORMAT file, so it is not a data directory of ours;"

@@ -171,6 +171,7 @@ class Processor:
         future = self._future()
         if self.ended.done():
             future.set_exception(RuntimeError("the processor has ended"))
+            future.exception()
         else:
             self._inputs.append(_Input(record, future, follow, fresh, size + _RECORD_BYTES))
             self._wake.set()
@@ -240,6 +241,8 @@ class Processor:
             return
         if isinstance(error, Exception):
             self.ended.set_exception(error)
+            # Marks it as seen: nobody has to ask a leader that was dropped why it ended.
+            self.ended.exception()
         else:
             self.ended.set_result(None)
         waiting = [item.reply for item in self._inputs if item.reply is not None]
@@ -250,6 +253,7 @@ class Processor:
         for future in waiting:
             if not future.done():
                 future.set_exception(RuntimeError("the processor has ended"))
+                future.exception()
 
     def _close_batch(self) -> tuple[list[Record], list[_Input]] | None:
         """Takes what waits, up to the batch limits, and adds the assignments."""

@@ -413,7 +413,10 @@ class WorkerService(worker_pb2_grpc.DurableWorkerServicer):
         processor = self._processor
         resumed = {it.invocation_id: it.attempt for it in hello.resumed}
         for invocation_id, attempt in worker.owned.items():
-            if resumed.get(invocation_id) != attempt:
+            # What is assigned but not committed yet is dispatched on this stream when it is.
+            found = processor.partition.invocations.get(invocation_id)
+            committed = found is not None and found.attempt == attempt
+            if committed and resumed.get(invocation_id) != attempt:
                 processor.submit(AttemptReleased(invocation_id, attempt))
         for invocation_id, attempt in resumed.items():
             if worker.owned.get(invocation_id) != attempt:

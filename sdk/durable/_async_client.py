@@ -1,0 +1,287 @@
+"""The async client: `AsyncClient`, on grpc.aio.
+
+Rules.
+- The channel is opened at the first call, because grpc.aio binds it to the running event loop; a
+  client that is then used on another loop says so instead of hanging.
+- The path of a call is lean: the stub's methods are bound once, and the operation runs inside the
+  caller's own task: no thread, no task, no lock per call.
+- Cancelling a call stops the waiting, not the invocation.
+
+What the methods do is written in `_requests`, once for this client and for `Client`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar, Unpack, overload
+
+import grpc
+import grpc.aio
+from durable_proto.v1.control_pb2_grpc import DurableControlStub
+
+from . import _requests
+from ._requests import (
+    DEFAULT_TIMEOUT_SECONDS,
+    UNSET,
+    ClientBase,
+    Filters,
+    Operation,
+    Send,
+    Unset,
+)
+from ._result import Result
+from ._transport import Address, open_async_channel, parse_address, translate
+from ._views import Handler, Invocation, InvocationPage, Stats
+from ._workflow import Workflow, WorkflowRef
+
+if TYPE_CHECKING:
+    from durable_proto.v1.control_pb2_grpc import DurableControlAsyncStub
+
+P = ParamSpec("P")
+R = TypeVar("R")
+T = TypeVar("T")
+
+
+class _Connection:
+    """The channel that a client and its views share; opened at the first call."""
+
+    __slots__ = ("_channel", "_closed", "_loop", "_stub", "address")
+
+    def __init__(self, address: Address) -> None:
+        self.address: Final = address
+        self._channel: grpc.aio.Channel | None = None
+        self._stub: DurableControlAsyncStub | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._closed = False
+
+    def stub(self) -> DurableControlAsyncStub:
+        """Returns the stub for the running loop; raises RuntimeError on any other than the first."""
+        loop = asyncio.get_running_loop()
+        if self._stub is not None and loop is self._loop:
+            return self._stub
+        if self._closed:
+            raise RuntimeError("this AsyncClient is closed")
+        if self._stub is not None:
+            raise RuntimeError(
+                "this AsyncClient was first used on another event loop; make one for each loop"
+            )
+        self._loop = loop
+        self._channel = open_async_channel(self.address)
+        self._stub = DurableControlStub(self._channel)
+        return self._stub
+
+    async def close(self) -> None:
+        """Closes the channel, if there is one."""
+        self._closed = True
+        channel, self._channel, self._stub = self._channel, None, None
+        if channel is not None:
+            await channel.close()
+
+
+class AsyncClient(ClientBase):
+    """Starts, watches and steers invocations from asyncio code.
+
+    Arguments: `address` is `host:port`, `grpcs://host:port` for TLS, or None for the environment's
+    `DURABLE_ADDRESS`, else `127.0.0.1:50051`. `timeout` bounds each call, in seconds; None for no
+    bound. `tls` is True for the system's roots, or credentials. `insecure` permits plain text to
+    another machine. The connection is made at the first call. Raises ValueError for a bad address.
+
+    Every method raises RpcError (or one of its subclasses) when the control plane refuses or cannot
+    be reached within the timeout. Belongs to the event loop of its first call.
+    """
+
+    def __init__(
+        self,
+        address: str | None = None,
+        *,
+        timeout: float | None = DEFAULT_TIMEOUT_SECONDS,
+        tls: bool | grpc.ChannelCredentials | None = None,
+        insecure: bool = False,
+    ) -> None:
+        self._connection = _Connection(parse_address(address, tls=tls, insecure=insecure))
+        super().__init__(timeout)
+
+    async def _run(self, operation: Operation[T]) -> T:
+        """Runs an operation: the one place where this client does anything."""
+        stub = self._connection.stub()
+        try:
+            step = next(operation)
+            while True:
+                if not isinstance(step, Send):
+                    await asyncio.sleep(step.seconds)
+                    step = operation.send(None)
+                    continue
+                try:
+                    answer = await getattr(stub, step.method)(step.request, timeout=step.timeout)
+                except grpc.RpcError as error:
+                    step = operation.throw(translate(error, self._connection.address.target))
+                else:
+                    step = operation.send(answer)
+        except StopIteration as end:
+            value: T = end.value
+            return value
+
+    @overload
+    async def invoke(
+        self, workflow: Workflow[P, R] | WorkflowRef[P, R], /, *args: P.args, **kwargs: P.kwargs
+    ) -> R: ...
+
+    @overload
+    async def invoke(self, workflow: str, arg: Any = ..., /) -> Result[Any]: ...
+
+    async def invoke(self, workflow: Any, /, *args: Any, **kwargs: Any) -> Any:
+        """Starts an invocation and waits until it has ended.
+
+        With a workflow, returns its value; with a name, the Result with its journal. Raises
+        InvocationFailedError, InvocationCancelledError or InvocationPausedError when it did not
+        complete (by name those are in the Result), WaitTimeoutError with its id when the timeout
+        is over while it goes on, NotFoundError when no worker ever registered the handler.
+        """
+        return await self._run(_requests.invoke(workflow, args, kwargs, self._options))
+
+    @overload
+    async def invoke_async(
+        self, workflow: Workflow[P, R] | WorkflowRef[P, R], /, *args: P.args, **kwargs: P.kwargs
+    ) -> str: ...
+
+    @overload
+    async def invoke_async(self, workflow: str, arg: Any = ..., /) -> str: ...
+
+    async def invoke_async(self, workflow: Any, /, *args: Any, **kwargs: Any) -> str:
+        """Starts an invocation and returns its id as soon as it is in the log."""
+        return await self._run(_requests.start(workflow, args, kwargs, self._options))
+
+    @overload
+    async def get_result(
+        self,
+        invocation_id: str,
+        workflow: Workflow[P, R] | WorkflowRef[P, R],
+        *,
+        timeout: float | Unset | None = ...,  # noqa: ASYNC109  # the server waits
+    ) -> Result[R]: ...
+
+    @overload
+    async def get_result(
+        self,
+        invocation_id: str,
+        workflow: None = ...,
+        *,
+        timeout: float | Unset | None = ...,  # noqa: ASYNC109  # the server waits
+    ) -> Result[Any]: ...
+
+    async def get_result(
+        self,
+        invocation_id: str,
+        workflow: Workflow[Any, Any] | WorkflowRef[Any, Any] | None = None,
+        *,
+        timeout: float | Unset | None = UNSET,  # noqa: ASYNC109  # the server waits
+    ) -> Result[Any]:
+        """Waits until an invocation has ended or is paused, or the timeout is over.
+
+        `timeout` is in seconds, 0 to look without waiting, None for no bound; without it the
+        client's. With `workflow` the value is decoded as its return type. The Result says where it
+        stands; only its `value()` raises. Raises NotFoundError for an unknown id.
+        """
+        seconds = self._options.timeout if isinstance(timeout, Unset) else timeout
+        return await self._run(_requests.get_result(invocation_id, workflow, seconds))
+
+    async def get(self, invocation_id: str) -> Invocation:
+        """Returns what is known about an invocation, with journal. Raises NotFoundError."""
+        return await self._run(_requests.get(invocation_id, self._options.timeout))
+
+    async def pause(self, invocation_id: str, *, reason: str = "", identity: str = "") -> str:
+        """Holds an invocation at its next journal boundary; returns its status after that.
+
+        Raises NotFoundError, PreconditionError when it has ended.
+        """
+        return await self._run(
+            _requests.steer(
+                "Pause", self._options.timeout, invocation_id, reason=reason, identity=identity
+            )
+        )
+
+    async def resume(self, invocation_id: str, *, reason: str = "", identity: str = "") -> str:
+        """Lets a paused invocation go on from its journal; returns its status after that.
+
+        Raises NotFoundError, PreconditionError when it is not paused.
+        """
+        return await self._run(
+            _requests.steer(
+                "Resume", self._options.timeout, invocation_id, reason=reason, identity=identity
+            )
+        )
+
+    async def cancel(
+        self, invocation_id: str, *, reason: str = "", identity: str = "", force: bool = False
+    ) -> str:
+        """Asks an invocation to end; returns its status after that.
+
+        The handler sees it as an exception and may compensate; with `force` it is not asked.
+        Raises NotFoundError, PreconditionError when it has ended.
+        """
+        return await self._run(
+            _requests.steer(
+                "Cancel",
+                self._options.timeout,
+                invocation_id,
+                reason=reason,
+                identity=identity,
+                force=force,
+            )
+        )
+
+    async def resolve_awakeable(self, awakeable_id: str, value: Any = None) -> None:
+        """Resolves an awakeable with a value.
+
+        Raises NotFoundError, AlreadyExistsError when it has another outcome already.
+        """
+        await self._run(_requests.resolve(awakeable_id, value, self._options.timeout))
+
+    async def reject_awakeable(
+        self,
+        awakeable_id: str,
+        message: str,
+        *,
+        code: int = 0,
+        metadata: Mapping[str, str] | None = None,
+    ) -> None:
+        """Rejects an awakeable: who awaits it gets a terminal error with this message.
+
+        Raises NotFoundError, AlreadyExistsError when it has another outcome already.
+        """
+        timeout = self._options.timeout
+        await self._run(_requests.reject(awakeable_id, message, code, metadata, timeout))
+
+    async def query(self, **filters: Unpack[Filters]) -> InvocationPage:
+        """Returns a page of the invocations that match all filters, newest first.
+
+        The filters are those of `Filters`; `status` is a word or several. Raises ValueError for an
+        unknown status, InvalidArgumentError.
+        """
+        return await self._run(_requests.query(filters, self._options.timeout))
+
+    async def list_handlers(self) -> list[Handler]:
+        """Returns the handlers that workers have registered, by name."""
+        return await self._run(_requests.list_handlers(self._options.timeout))
+
+    async def stats(self) -> Stats:
+        """Counts invocations by status and by handler."""
+        return await self._run(_requests.stats(self._options.timeout))
+
+    async def close(self) -> None:
+        """Closes the connection; of a view, nothing. Calls under way end with an error."""
+        if self._owner:
+            await self._connection.close()
+
+    async def __aenter__(self) -> AsyncClient:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()

@@ -1,0 +1,273 @@
+"""A nats-server as our own child: started, watched, restarted, stopped.
+
+Everything lives in one folder of the data directory, whose lock the caller holds:
+
+    nats.conf      mode 0600: the only place where the credentials are (not in argv, not in the environment, not in logs)
+    nats.pid       the server's pid, written before it touches anything (`launch`); tells a later run what to end (`stale`)
+    nats.log       the server's own log, rotated by it: 3 files of 8 MB
+    output.log     stdout and stderr: why it did not start, or a Go panic
+    *.ports        where it listens; appears late and not atomically, so it is polled and parsed until it is whole
+    jetstream/     the store
+
+It listens on a loopback port that the kernel picks, with a password drawn at every start. `sync_interval: always` makes
+every append an fsync: an ack then survives power loss. The limits of JetStream are explicit, because their
+defaults are most of the machine's memory and disk.
+
+When the child dies it is restarted with growing pauses; `endpoint` waits meanwhile, and is what a log's connections
+ask. A server that never gets ready `GIVE_UP` times in a row is given up, and `endpoint` says why. The child dies with
+this process, or, on Linux, with the thread that started it: start it from the main thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import secrets
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from durable_server.nats import launch
+from durable_server.nats.backoff import Backoff
+from durable_server.nats.binary import find_nats_server
+from durable_server.nats.endpoint import Endpoint, parse_urls
+from durable_server.nats.stale import end_stale
+
+MAX_PAYLOAD = 8 << 20
+"""Bytes of one message, and with it of one frame. NATS discourages more than 8 MB."""
+MAX_FILE_BYTES = 64 << 30
+"""JetStream's disk budget. Streams reserve their max_bytes from it, so it must hold all partitions."""
+MAX_MEMORY_BYTES = 64 << 20
+"""JetStream's memory-store budget; the log needs none."""
+MEMORY_LIMIT = "512MiB"
+"""GOMEMLIMIT of the child: its caches shrink before this, so that it stays small beside us."""
+START_SECONDS = 60.0
+"""A start after SIGKILL reads the store's blocks again."""
+STOP_SECONDS = 10.0
+"""SIGTERM, then this long, then SIGKILL, which costs no data, only a slower next start."""
+GIVE_UP = 8
+"""Starts in a row that do not get ready."""
+_POLL = 0.01
+
+
+class NatsStartError(ConnectionError):
+    """The server does not start; with the end of what it said."""
+
+
+class EmbeddedNats:
+    """One embedded server in `folder`. `binary` names the program; None searches (`binary.find_nats_server`)."""
+
+    def __init__(
+        self,
+        folder: str | os.PathLike[str],
+        *,
+        binary: str | os.PathLike[str] | None = None,
+        max_payload: int = MAX_PAYLOAD,
+        max_file_bytes: int = MAX_FILE_BYTES,
+        watch: bool = sys.platform != "linux",
+    ) -> None:
+        self.folder = Path(folder).resolve()
+        self.pid: int | None = None
+        """The child's pid while it runs."""
+        self.restarts = 0
+        """How often the child was started again after it had died."""
+        self._binary_name = binary
+        self._program = Path()
+        self._max_payload = max_payload
+        self._max_file_bytes = max_file_bytes
+        self._watch = watch
+        self._config = self.folder / "nats.conf"
+        self._pid_file = self.folder / "nats.pid"
+        self._user = "durable"
+        self._password = ""
+        self._listeners: list[Callable[[str], None]] = []
+        self._task: asyncio.Task[None] | None = None
+        self._ready: asyncio.Future[Endpoint] | None = None
+
+    # ---- face
+
+    async def start(self) -> None:
+        """Ends a stale child, starts the server and returns when it listens.
+
+        Raises NatsBinaryError, NatsStartError.
+        """
+        if self._task is not None:
+            raise RuntimeError("the embedded nats-server is already started")
+        self._program = (await asyncio.to_thread(find_nats_server, self._binary_name)).path
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        stale = await end_stale(self._pid_file, self._config)
+        if stale is not None:
+            self._tell(f"ended nats-server {stale}, which an earlier run had left behind")
+        self._password = secrets.token_urlsafe(32)
+        self._write_config()
+        self._ready = asyncio.get_running_loop().create_future()
+        self._task = asyncio.create_task(self._supervise(), name="embedded nats-server")
+        try:
+            await asyncio.shield(self._ready)
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def stop(self) -> None:
+        """Stops the server and returns when it is gone. Repeating it is harmless."""
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+            await asyncio.wait({task})
+        self._fail(NatsStartError("the embedded nats-server is stopped"))
+
+    async def endpoint(self) -> Endpoint:
+        """Where the server listens now; waits while it restarts. Raises NatsStartError when there will be none."""
+        if self._ready is None:
+            raise NatsStartError("the embedded nats-server is not started")
+        return await asyncio.shield(self._ready)
+
+    def add_listener(self, listener: Callable[[str], None]) -> None:
+        """Calls `listener` with one line whenever the child dies, is back, or is given up."""
+        self._listeners.append(listener)
+
+    # ---- life of the child
+
+    async def _supervise(self) -> None:
+        backoff = Backoff(0.05, 5.0, None)
+        failures = 0
+        while True:
+            process = await self._spawn()
+            try:
+                endpoint = await self._until_ready(process)
+                if endpoint is not None:
+                    failures = 0
+                    self.pid = int(self._pid_file.read_text())
+                    self._publish(endpoint)
+                    started = asyncio.get_running_loop().time()
+                    await process.wait()
+                    if asyncio.get_running_loop().time() - started > 30:
+                        backoff.progress()
+                else:
+                    failures += 1
+            finally:
+                await self._end(process)
+                self.pid = None
+            reason = f"nats-server ended with code {process.returncode}"
+            if failures == GIVE_UP or (failures and self.restarts == 0):
+                error = NatsStartError(f"{reason} before it was ready: {self._last_words()}")
+                self._fail(error)
+                self._tell(f"given up: {error}")
+                return
+            self._ready = asyncio.get_running_loop().create_future()
+            self.restarts += 1
+            self._tell(f"{reason}; starting it again")
+            await backoff.pause()
+
+    async def _spawn(self) -> asyncio.subprocess.Process:
+        for old in self.folder.glob("*.ports"):
+            old.unlink(missing_ok=True)
+        environment = {"GOMEMLIMIT": MEMORY_LIMIT, **os.environ}
+        with open(self.folder / "output.log", "wb") as output:
+            return await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-I",
+                "-S",
+                launch.__file__,
+                "watch" if self._watch else "exec",
+                str(os.getpid()),
+                str(self._pid_file),
+                str(self._program),
+                "-c",
+                str(self._config),
+                # Held open and never written: its end is how `watch` learns that we died.
+                stdin=subprocess.PIPE if self._watch else subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                env=environment,
+                cwd=self.folder,
+            )
+
+    async def _until_ready(self, process: asyncio.subprocess.Process) -> Endpoint | None:
+        """Polls for the ports file; None when the process ended first or took too long."""
+        deadline = asyncio.get_running_loop().time() + START_SECONDS
+        while process.returncode is None and asyncio.get_running_loop().time() < deadline:
+            for file in self.folder.glob("*.ports"):
+                with contextlib.suppress(ValueError, KeyError, IndexError, OSError):
+                    url = json.loads(file.read_text())["nats"][0]
+                    return parse_urls(url)._replace(user=self._user, password=self._password)
+            await asyncio.sleep(_POLL)
+        return None
+
+    async def _end(self, process: asyncio.subprocess.Process) -> None:
+        if process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                process.send_signal(signal.SIGTERM)
+            try:
+                async with asyncio.timeout(STOP_SECONDS):
+                    await process.wait()
+            except TimeoutError:
+                with contextlib.suppress(ProcessLookupError):
+                    if self.pid is not None:
+                        os.kill(self.pid, signal.SIGKILL)
+                    process.kill()
+                await process.wait()
+        if process.stdin is not None:
+            process.stdin.close()
+
+    # ---- telling
+
+    def _publish(self, endpoint: Endpoint) -> None:
+        assert self._ready is not None
+        self._ready.set_result(endpoint)
+        if self.restarts:
+            self._tell("nats-server is back")
+
+    def _fail(self, error: NatsStartError) -> None:
+        if self._ready is None or self._ready.done():
+            self._ready = asyncio.get_running_loop().create_future()
+        self._ready.set_exception(error)
+        self._ready.exception()  # nobody may be asking
+
+    def _tell(self, line: str) -> None:
+        for listener in self._listeners:
+            listener(line)
+
+    def _last_words(self) -> str:
+        lines: list[str] = []
+        for name in ("nats.log", "output.log"):
+            with contextlib.suppress(FileNotFoundError):
+                with open(self.folder / name, "rb") as file:
+                    file.seek(max(0, os.fstat(file.fileno()).st_size - 4096))
+                    text = file.read().decode(errors="replace")
+                lines += [
+                    line for line in text.splitlines() if name == "output.log" or "[FTL]" in line
+                ]
+        return " | ".join(lines[-5:]) or "it said nothing"
+
+    # ---- configuration
+
+    def _write_config(self) -> None:
+        def quoted(value: object) -> str:
+            return json.dumps(str(value), ensure_ascii=False)
+
+        text = f"""# Written at every start; changes are lost.
+server_name: durable
+listen: "127.0.0.1:-1"
+ports_file_dir: {quoted(self.folder)}
+log_file: {quoted(self.folder / "nats.log")}
+logfile_size_limit: {8 << 20}
+logfile_max_num: 3
+max_payload: {self._max_payload}
+max_connections: 1000
+authorization {{ user: {quoted(self._user)}, password: {quoted(self._password)} }}
+jetstream {{
+  store_dir: {quoted(self.folder)}
+  sync_interval: always
+  max_memory_store: {MAX_MEMORY_BYTES}
+  max_file_store: {self._max_file_bytes}
+}}
+"""
+        handle = os.open(self._config, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with open(handle, "w") as file:
+            os.fchmod(file.fileno(), 0o600)
+            file.write(text)

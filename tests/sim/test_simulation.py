@@ -1,0 +1,30 @@
+"""Many seeds of the simulated world; a failing one is named and reproduces its run.
+
+`pytest tests/sim --seeds 2000` runs more of them, `--seed N` one.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from .virtual import run
+from .world import World
+
+
+def test_every_program_ends_once_and_rightly(
+    tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    one = request.config.getoption("--seed")
+    seeds = range(request.config.getoption("--seeds")) if one is None else [one]
+    for seed in seeds:
+        folder = tmp_path / str(seed)
+        folder.mkdir()
+        world = World(seed, folder)
+        try:
+            run(world.run(clients=8, workers=2))
+        except BaseException as error:
+            error.add_note(f"seed {seed}: run it alone with --seed {seed}")
+            raise
+        assert world.executions

@@ -1,0 +1,185 @@
+"""The simulated world: one log, leaders that come and go, workers, clients, and what must hold.
+
+Everything that can go wrong is drawn from one seed: the leader dies between any two steps of its
+loop, or lives on beside its successor; its store comes back older than it was; appends and acks are
+lost or late; workers die, or lose their connection and come back; steps fail.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+from pathlib import Path
+from typing import Any
+
+from durable_proto.v1 import payload_pb2
+
+from durable_server.core import ids
+from durable_server.core.limits import Limits
+from durable_server.core.machine import Attached, Created
+from durable_server.core.model import Handler, Invocation, RetryPolicy, State
+from durable_server.core.records import HandlerRegistered, Invoked
+from durable_server.core.states import FINAL
+from durable_server.log.memory import Fault, MemoryLog, MemoryStream
+from durable_server.processor.loop import Processor
+from durable_server.rpc.worker import SessionTimes, WorkerService
+from durable_server.store.sqlite import SqliteStore
+
+from .worker import SimWorker
+
+_POLICY = RetryPolicy(100, 2.0, 1000, -1)
+TIMES = SessionTimes(heartbeat=1.0, timeout=4.0, grace=1.0)
+
+
+class World:
+    """One run of the simulation."""
+
+    def __init__(self, seed: int, folder: Path) -> None:
+        self.rng = random.Random(seed)
+        self.folder = folder
+        self.failure_rate = self.rng.choice([0.0, 0.02, 0.1])
+        self.trouble = self.rng.choice([0.0, 0.02, 0.1])
+        self.stream = MemoryStream()
+        self.stream.fault = self._fault
+        self.values: dict[tuple[str, int], Any] = {}
+        self.executions = 0
+        self.leaders = 0
+        self.store: SqliteStore | None = None
+        self.snapshots: list[bytes] = []
+        self.processor: Processor
+        self.service: WorkerService
+        self.tasks: set[asyncio.Task[None]] = set()
+
+    # What must hold
+
+    def executed(self, invocation_id: str, index: int) -> str:
+        """A step runs: it must not have been committed before. Returns its new value."""
+        known = self.values.get((invocation_id, index))
+        assert known is None, f"step {index} of {invocation_id} ran again after its commit"
+        self.executions += 1
+        return f"{invocation_id[:6]}/{index}/{self.executions}"
+
+    def committed(self, invocation_id: str, index: int, value: Any) -> None:
+        """A step was acknowledged: with the same value each time."""
+        known = self.values.setdefault((invocation_id, index), value)
+        assert known == value, f"step {index} of {invocation_id} was acknowledged with two values"
+
+    def check_result(self, found: Invocation, program: list[list[str]]) -> None:
+        """An invocation has ended: rightly, and with the values that were acknowledged."""
+        assert found.state is State.COMPLETED, found
+        assert found.outcome is not None
+        values = json.loads(payload_pb2.Outcome.FromString(found.outcome).value.data)
+        kinds = [kind for stage in program for kind in stage]
+        assert len(values) == len(kinds)
+        for index, (kind, value) in enumerate(zip(kinds, values, strict=True)):
+            if kind == "sleep":
+                assert value is None
+            else:
+                known = self.values.get((found.id, index), value)
+                assert known == value, f"step {index} of {found.id}: {value}, acknowledged {known}"
+
+    # Faults
+
+    def _fault(self, data: bytes, expected: int) -> Fault:
+        if self.rng.random() >= self.trouble:
+            return Fault.NONE
+        return self.rng.choice([Fault.LOST_ACK, Fault.LOST_APPEND, Fault.LATE])
+
+    def cut_after(self) -> float:
+        """How long a session lasts."""
+        return self.rng.expovariate(0.3)
+
+    # Leaders
+
+    async def lead(self) -> None:
+        """Starts a leader on the stream, with the newest store or an older copy of it."""
+        self.leaders += 1
+        path = self.folder / f"store-{self.leaders}.db"
+        if self.snapshots:
+            path.write_bytes(self.rng.choice(self.snapshots[-3:]))
+        store = SqliteStore(path)
+        loop = asyncio.get_running_loop()
+        log = MemoryLog(self.stream, rng=self.rng)
+        processor = Processor(log, store, Limits(), lambda: 1_000_000 + int(loop.time() * 1000))
+        await processor.start(f"leader-{self.leaders}")
+        self.processor, self.store = processor, store
+        self.service = WorkerService(processor, TIMES)
+        if "program" not in processor.partition.handlers:
+            await processor.propose(HandlerRegistered(Handler("program", retry=_POLICY)))
+
+    async def reign(self) -> None:
+        """Lets leaders die, or be replaced while they live on, again and again."""
+        while True:
+            await asyncio.sleep(self.rng.expovariate(0.5))
+            self.stream.release()
+            assert self.store is not None
+            self.snapshots.append(self.store._db.serialize())
+            old = self.processor
+            if self.rng.random() < 0.5:
+                assert old._task is not None
+                old._task.cancel()
+                # What the dead leader's clients see is a broken connection.
+                old._end(asyncio.CancelledError())
+            if self.rng.random() < 0.8:
+                await asyncio.sleep(self.rng.random() * 2)
+            await self.lead()
+
+    # Workers and clients
+
+    async def employ(self, name: str) -> None:
+        """Keeps one worker at work; a dead one is replaced by one with a new name."""
+        generation = 0
+        while True:
+            generation += 1
+            worker = SimWorker(self, f"{name}-{generation}")
+            run = asyncio.create_task(worker.run())
+            try:
+                await asyncio.wait({run}, timeout=self.rng.expovariate(0.2))
+            finally:
+                worker.kill()
+                run.cancel()
+                ended = (await asyncio.gather(run, return_exceptions=True))[0]
+            if isinstance(ended, Exception):
+                raise ended
+
+    async def client(self, number: int) -> None:
+        """Invokes one program and waits for its end, as often as it takes."""
+        program = [
+            [self.rng.choice(["run", "run", "sleep"]) for _ in range(self.rng.randint(1, 3))]
+            for _ in range(self.rng.randint(1, 4))
+        ]
+        await asyncio.sleep(self.rng.random() * 5)
+        data = payload_pb2.Payload(data=json.dumps(program).encode()).SerializeToString()
+        invocation_id = ids.from_name("request", "program", "", str(number))
+        record = Invoked(invocation_id, "program", data)
+        while True:
+            processor = self.processor
+            future = processor.propose(record, follow=True)
+            await asyncio.wait({future}, timeout=5)
+            reply = None
+            if future.done() and not future.cancelled() and future.exception() is None:
+                reply = future.result()
+            processor.unfollow(invocation_id, future)
+            if isinstance(reply, Created | Attached) and reply.invocation.state in FINAL:
+                self.check_result(reply.invocation, program)
+                return
+            await asyncio.sleep(0.1 + self.rng.random())
+
+    async def run(self, clients: int, workers: int) -> None:
+        """Runs the world until every client has its result."""
+        await self.lead()
+        staff = [asyncio.create_task(self.employ(f"w{number}")) for number in range(workers)]
+        staff.append(asyncio.create_task(self.reign()))
+        crowd = asyncio.gather(*(self.client(number) for number in range(clients)))
+        try:
+            async with asyncio.timeout(10_000):
+                await asyncio.wait({crowd, *staff}, return_when=asyncio.FIRST_COMPLETED)
+                for task in staff:
+                    if task.done():
+                        task.result()
+                await crowd
+        finally:
+            for task in (*staff, crowd):
+                task.cancel()
+            await asyncio.gather(*staff, crowd, return_exceptions=True)
