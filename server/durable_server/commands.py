@@ -36,7 +36,8 @@ def run_dev(
 ) -> None:
     """Runs a control plane and a worker child until a signal, or until one cannot go on."""
     config = Config(listen=listen, data_dir=data_dir, nats_url=nats_url, insecure=insecure)
-    _run(_serve(config, ready_file, DevWorker(modules, services, reload=not no_reload)))
+    worker = DevWorker(modules, services, data_dir / "worker.pid", reload=not no_reload)
+    _run(_serve(config, ready_file, worker))
 
 
 def _run(main: object) -> None:

@@ -1,20 +1,22 @@
 """The worker child of `durable dev`, restarted when code changes.
 
 A child and not a thread: a change is a new process, so no stale module survives it, and a handler
-that blocks or crashes takes down the worker and not the control plane.
+that blocks or crashes takes down the worker and not the control plane. It is started through
+`nats.launch`, so that it ends when this process does, however that ends.
 """
 
 from __future__ import annotations
 
 import asyncio
 import importlib.util
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
-from .nats.child import child_options
+from .nats import launch
 from .processor.workers import Workers
 
 _STOP_SECONDS = 10.0
@@ -28,7 +30,10 @@ class WorkerFailedError(Exception):
 class DevWorker:
     """A `durable worker` child process for some modules."""
 
-    def __init__(self, modules: Sequence[str], services: Sequence[str], *, reload: bool) -> None:
+    def __init__(
+        self, modules: Sequence[str], services: Sequence[str], pid_file: Path, *, reload: bool
+    ) -> None:
+        self._pid_file = pid_file
         self._modules = list(modules)
         self._services = list(services)
         self._reload = reload
@@ -74,11 +79,14 @@ class DevWorker:
                 changes.close()
 
     async def _spawn(self, address: str) -> asyncio.subprocess.Process:
-        command = [sys.executable, "-m", "durable_server", "worker", *self._modules]
+        mode = "exec" if sys.platform == "linux" else "watch"
+        command = [sys.executable, "-I", "-S", launch.__file__, mode, str(os.getpid())]
+        command += [str(self._pid_file)]
+        command += [sys.executable, "-m", "durable_server", "worker", *self._modules]
         command += ["--address", address]
         for service in self._services:
             command += ["--service", service]
-        return await asyncio.create_subprocess_exec(*command, **child_options())
+        return await asyncio.create_subprocess_exec(*command, stdin=asyncio.subprocess.PIPE)
 
     def _changes(self) -> _Changes:
         return _Changes({_folder(module) for module in self._modules})
