@@ -345,9 +345,16 @@ class WorkerService(worker_pb2_grpc.DurableWorkerServicer):
             stream.receive(rest)
             while (frame := await context.read()) is not grpc.aio.EOF:
                 stream.receive(cast("worker_pb2.SessionRequest", frame))
-            clean = True
+            # A broken connection may look like a half-close; a worker that leaves has said so.
+            clean = stream.worker is not None and stream.worker.draining
         except Refusal as error:
             await abort(context, error)
+        except asyncio.CancelledError:
+            if not beat.gave_up:
+                raise
+            task.uncancel()
+            seconds = self._times.timeout
+            await abort(context, unavailable("silent", f"nothing was heard for {seconds:g} s"))
         finally:
             beat.end()
             writer.cancel()
@@ -472,6 +479,7 @@ class _Beat:
         self._times = times
         self._give_up = give_up
         self._silent = 0.0
+        self.gave_up = False
         self._handle: asyncio.TimerHandle | None = None
 
     def begin(self) -> None:
@@ -486,6 +494,7 @@ class _Beat:
         self._silent = 0.0 if stream.heard else self._silent + self._times.heartbeat
         stream.heard = False
         if self._silent >= self._times.timeout:
+            self.gave_up = True
             self._give_up()
             return
         stream.heartbeat()

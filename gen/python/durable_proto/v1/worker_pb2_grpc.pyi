@@ -58,8 +58,9 @@ handled in order.
    (invocation id, attempt, index).
 
 10. Leaving. Draining says: no new Start. When nothing is owned the worker half-closes the stream;
-   what it still owns then is given to others at once. The server's Drain says: finish nothing
-   more here, reconnect after `delay`.
+   what it still owns then is given to others at once. A half-close without Draining before it
+   counts as a broken connection. The server's Drain says: finish nothing more here, reconnect
+   after `delay`.
 """
 
 from collections import abc as _abc

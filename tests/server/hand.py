@@ -1,0 +1,126 @@
+"""A worker played by hand, with nothing but the generated stubs: what worker.proto promises."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from types import TracebackType
+from typing import Any
+
+import grpc
+from durable_proto.v1 import invocation_pb2, worker_pb2, worker_pb2_grpc
+
+RUN = invocation_pb2.ENTRY_KIND_RUN
+SLEEP = invocation_pb2.ENTRY_KIND_SLEEP
+
+
+class HandWorker:
+    """One session; the test decides each word that is said."""
+
+    def __init__(
+        self,
+        channel: grpc.aio.Channel,
+        worker_id: str = "hand",
+        *,
+        handlers: tuple[str, ...] = ("three",),
+        slots: int = 10,
+        version: str = "v1",
+    ) -> None:
+        self._call: Any = worker_pb2_grpc.DurableWorkerStub(channel).Session()
+        self._received: deque[worker_pb2.ServerMessage] = deque()
+        self.hello = worker_pb2.Hello(protocol_version=1, worker_id=worker_id, slot_count=slots)
+        for name in handlers:
+            self.hello.handlers.add(name=name, version=version)
+
+    async def __aenter__(self) -> HandWorker:
+        await self.say(worker_pb2.WorkerMessage(hello=self.hello))
+        self.welcome = (await self.hear("welcome")).welcome
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._call.cancel()
+
+    def cut(self) -> None:
+        """Breaks the connection without a word."""
+        self._call.cancel()
+
+    async def say(self, *messages: worker_pb2.WorkerMessage) -> None:
+        await self._call.write(worker_pb2.SessionRequest(messages=messages))
+
+    async def leave(self) -> None:
+        """Half-closes the stream and waits for the server's end of it."""
+        await self._call.done_writing()
+        while await self._call.read() is not grpc.aio.EOF:
+            pass
+
+    async def hear(self, kind: str) -> worker_pb2.ServerMessage:
+        """Returns the next message, which must be of this kind; heartbeats are passed over."""
+        async with asyncio.timeout(20):
+            while True:
+                while not self._received:
+                    frame = await self._call.read()
+                    if frame is grpc.aio.EOF:
+                        raise await self._ended()
+                    self._received.extend(frame.messages)
+                message = self._received.popleft()
+                found = message.WhichOneof("message")
+                if found != "heartbeat":
+                    assert found == kind, message
+                    return message
+
+    async def _ended(self) -> grpc.aio.AioRpcError:
+        return grpc.aio.AioRpcError(
+            await self._call.code(),
+            await self._call.initial_metadata(),
+            await self._call.trailing_metadata(),
+            details=await self._call.details(),
+        )
+
+    async def next_kind(self) -> str:
+        """Returns the kind of the very next message, heartbeats included."""
+        async with asyncio.timeout(20):
+            while not self._received:
+                self._received.extend((await self._call.read()).messages)
+        return str(self._received.popleft().WhichOneof("message"))
+
+    async def step(
+        self, about: worker_pb2.ServerMessage, index: int, value: bytes = b'"x"', name: str = "step"
+    ) -> worker_pb2.Ack:
+        """Records a step and returns its acknowledgement."""
+        await self.say(entry(about, index, value, name))
+        ack = await self.hear("ack")
+        assert (ack.invocation_id, ack.attempt) == (about.invocation_id, about.attempt)
+        return ack.ack
+
+    async def finish(self, about: worker_pb2.ServerMessage, value: bytes = b'"done"') -> None:
+        message = reply(about)
+        message.finished.outcome.value.data = value
+        await self.say(message)
+
+
+def reply(about: worker_pb2.ServerMessage) -> worker_pb2.WorkerMessage:
+    return worker_pb2.WorkerMessage(invocation_id=about.invocation_id, attempt=about.attempt)
+
+
+def entry(
+    about: worker_pb2.ServerMessage, index: int, value: bytes, name: str = "step"
+) -> worker_pb2.WorkerMessage:
+    message = reply(about)
+    message.entry.index = index
+    message.entry.kind = RUN
+    message.entry.name = name
+    message.entry.outcome.value.data = value
+    return message
+
+
+def sleep(about: worker_pb2.ServerMessage, index: int, ms: int) -> worker_pb2.WorkerMessage:
+    message = reply(about)
+    message.entry.index = index
+    message.entry.kind = SLEEP
+    message.entry.delay.FromMilliseconds(ms)
+    return message

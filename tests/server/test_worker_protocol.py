@@ -1,0 +1,366 @@
+"""The worker protocol, walked through by hand: each test is a paragraph of worker.proto."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, TypeAlias
+
+import grpc
+import pytest
+from durable_proto.v1 import control_pb2, control_pb2_grpc, invocation_pb2, payload_pb2, worker_pb2
+from google.protobuf.duration_pb2 import Duration
+
+from durable_server.app import ControlPlane
+
+from .hand import HandWorker, entry, reply, sleep
+
+if TYPE_CHECKING:
+    Control: TypeAlias = control_pb2_grpc.DurableControlAsyncStub
+
+COMPLETED = invocation_pb2.INVOCATION_STATE_COMPLETED
+FAILED = invocation_pb2.INVOCATION_STATE_FAILED
+PAUSED = invocation_pb2.INVOCATION_STATE_PAUSED
+PENDING = invocation_pb2.INVOCATION_STATE_PENDING
+SUSPENDED = invocation_pb2.INVOCATION_STATE_SUSPENDED
+
+
+async def invoke(control: Control, handler: str = "three", **more: object) -> str:
+    request = control_pb2.InvokeRequest(
+        handler=handler,
+        input=payload_pb2.Payload(data=b'"in"'),
+        **more,  # type: ignore[arg-type]  # any field of the message
+    )
+    return (await control.Invoke(request)).invocation_id
+
+
+async def result(control: Control, invocation_id: str) -> control_pb2.GetResultResponse:
+    return await control.GetResult(
+        control_pb2.GetResultRequest(
+            invocation_id=invocation_id, wait_timeout=Duration(seconds=20), include_journal=True
+        )
+    )
+
+
+async def state_of(control: Control, invocation_id: str) -> invocation_pb2.Invocation:
+    request = control_pb2.GetInvocationRequest(invocation_id=invocation_id)
+    return (await control.GetInvocation(request)).invocation
+
+
+async def reached(control: Control, invocation_id: str, state: int) -> invocation_pb2.Invocation:
+    """Watches the invocation until it is in `state`."""
+    async with asyncio.timeout(20):
+        request = control_pb2.WatchInvocationRequest(invocation_id=invocation_id)
+        async for response in control.WatchInvocation(request):
+            if response.invocation.state == state:
+                return response.invocation
+    raise AssertionError("the watch ended before that state")
+
+
+async def test_three_steps(control: Control, channel: grpc.aio.Channel) -> None:
+    async with HandWorker(channel) as worker:
+        assert worker.welcome.protocol_version == 1
+        assert worker.welcome.epoch == 1
+        assert worker.welcome.limits["payload_bytes"] == 64 * 1024
+        invocation_id = await invoke(control, headers={"a": "b"}, service="S", partition_key="p")
+        start = await worker.hear("start")
+        assert (start.invocation_id, start.attempt) == (invocation_id, 1)
+        assert start.start.handler == "three"
+        assert start.start.input.data == b'"in"'
+        assert dict(start.start.headers) == {"a": "b"}
+        assert (start.start.service, start.start.partition_key) == ("S", "p")
+        assert not start.start.journal
+        numbers = [(await worker.step(start, index)).completion_number for index in (1, 0, 2)]
+        assert numbers == [1, 2, 3]
+        await worker.finish(start)
+        found = await result(control, invocation_id)
+    assert found.state == COMPLETED
+    assert found.outcome.value.data == b'"done"'
+    assert [(it.index, it.completion_number) for it in found.journal] == [(0, 2), (1, 1), (2, 3)]
+
+
+async def test_a_duplicate_is_acknowledged_alike_and_recorded_once(
+    control: Control, channel: grpc.aio.Channel
+) -> None:
+    async with HandWorker(channel) as worker:
+        invocation_id = await invoke(control)
+        start = await worker.hear("start")
+        first = await worker.step(start, 0, b'"one"')
+        second = await worker.step(start, 0, b'"two"')
+        assert second == first
+        await worker.finish(start)
+        found = await result(control, invocation_id)
+    assert [it.outcome.value.data for it in found.journal] == [b'"one"']
+
+
+async def test_a_failed_attempt_is_replayed(
+    control: Control, channel: grpc.aio.Channel
+) -> None:
+    async with HandWorker(channel) as worker:
+        invocation_id = await invoke(control)
+        start = await worker.hear("start")
+        await worker.step(start, 0, b'"one"', "first")
+        failed = reply(start)
+        failed.attempt_failed.failure.type = "ValueError"
+        failed.attempt_failed.failure.message = "no"
+        failed.attempt_failed.retry_delay.FromMilliseconds(1)
+        await worker.say(failed)
+        again = await worker.hear("start")
+        assert (again.invocation_id, again.attempt) == (invocation_id, 2)
+        assert again.start.create_time == start.start.create_time
+        assert again.start.random_seed == start.start.random_seed
+        assert again.start.version == "v1"
+        assert again.start.last_failure.message == "no"
+        (kept,) = again.start.journal
+        assert (kept.index, kept.name, kept.completion_number) == (0, "first", 1)
+        assert kept.outcome.value.data == b'"one"'
+        assert kept.HasField("complete_time")
+        # What the first attempt still says does not count any more.
+        await worker.say(entry(start, 1, b'"late"'))
+        assert (await worker.step(again, 1, b'"two"')).completion_number == 2
+        await worker.finish(again)
+        found = await result(control, invocation_id)
+    assert [it.outcome.value.data for it in found.journal] == [b'"one"', b'"two"']
+
+
+async def test_a_lost_worker_s_work_goes_to_another(
+    control: Control, channel: grpc.aio.Channel
+) -> None:
+    async with HandWorker(channel, "first") as first:
+        invocation_id = await invoke(control)
+        start = await first.hear("start")
+        await first.step(start, 0)
+        first.cut()
+        async with HandWorker(channel, "second") as second:
+            again = await second.hear("start")
+            assert (again.invocation_id, again.attempt) == (invocation_id, 2)
+            assert len(again.start.journal) == 1
+            await second.finish(again)
+            assert (await result(control, invocation_id)).state == COMPLETED
+
+
+async def test_a_reconnect_takes_its_work_up(control: Control, channel: grpc.aio.Channel) -> None:
+    async with HandWorker(channel) as first:
+        kept = await invoke(control)
+        start = await first.hear("start")
+        await first.step(start, 0)
+        await first.say(sleep(start, 1, 1))
+        await first.hear("ack")
+        dropped = await invoke(control)
+        assert (await first.hear("completion")).completion.completion_number == 2
+        lost = await first.hear("start")
+        assert lost.invocation_id == dropped
+        first.cut()
+    second = HandWorker(channel)
+    second.hello.resumed.add(invocation_id=kept, attempt=1)
+    second.hello.resumed.add(invocation_id="0" * 32, attempt=3)
+    async with second:
+        # What it may have missed is said again; what it does not own is taken from it.
+        told = await second.hear("completion")
+        assert (told.completion.index, told.completion.completion_number) == (1, 2)
+        assert (await second.hear("abandon")).invocation_id == "0" * 32
+        again = await second.hear("start")
+        assert (again.invocation_id, again.attempt) == (dropped, 2)
+        # The kept attempt goes on as if nothing had been.
+        assert (await second.step(start, 0)).completion_number == 1
+        assert (await second.step(start, 2)).completion_number == 3
+        await second.finish(start)
+        assert (await result(control, kept)).state == COMPLETED
+
+
+async def test_leaving_gives_the_rest_to_others_at_once(
+    control: Control, channel: grpc.aio.Channel
+) -> None:
+    async with HandWorker(channel, "first") as first, HandWorker(channel, "second") as second:
+        await second.say(worker_pb2.WorkerMessage(draining=worker_pb2.Draining()))
+        invocation_id = await invoke(control)
+        start = await first.hear("start")
+        await first.step(start, 0)
+        third = HandWorker(channel, "third")
+        await first.say(worker_pb2.WorkerMessage(draining=worker_pb2.Draining()))
+        await first.leave()
+        async with third:
+            again = await third.hear("start")
+            assert (again.invocation_id, again.attempt) == (invocation_id, 2)
+
+
+async def test_released_work_is_started_anew(
+    control: Control, channel: grpc.aio.Channel
+) -> None:
+    async with HandWorker(channel) as worker:
+        invocation_id = await invoke(control)
+        start = await worker.hear("start")
+        released = reply(start)
+        released.released.SetInParent()
+        await worker.say(released)
+        again = await worker.hear("start")
+        assert (again.invocation_id, again.attempt) == (invocation_id, 2)
+
+
+async def test_suspension_and_wake_up(control: Control, channel: grpc.aio.Channel) -> None:
+    async with HandWorker(channel, slots=1) as worker:
+        invocation_id = await invoke(control)
+        start = await worker.hear("start")
+        await worker.say(sleep(start, 0, 700))
+        await worker.hear("ack")
+        suspend = reply(start)
+        suspend.suspend.completion_number = 0
+        await worker.say(suspend)
+        assert (await worker.hear("suspended")).invocation_id == invocation_id
+        assert (await state_of(control, invocation_id)).state == SUSPENDED
+        # It uses no slot meanwhile.
+        other = await invoke(control)
+        beside = await worker.hear("start")
+        assert beside.invocation_id == other
+        await worker.finish(beside)
+        again = await worker.hear("start")
+        assert (again.invocation_id, again.attempt) == (invocation_id, 2)
+        assert again.start.journal[0].completion_number == 1
+        await worker.finish(again)
+        assert (await result(control, invocation_id)).state == COMPLETED
+
+
+async def test_a_suspension_that_comes_too_late_is_not_answered(
+    control: Control, channel: grpc.aio.Channel
+) -> None:
+    async with HandWorker(channel) as worker:
+        await invoke(control)
+        start = await worker.hear("start")
+        await worker.say(sleep(start, 0, 1))
+        await worker.hear("ack")
+        await worker.hear("completion")
+        suspend = reply(start)
+        suspend.suspend.completion_number = 0
+        await worker.say(suspend)
+        assert (await worker.step(start, 1)).completion_number == 2
+
+
+async def test_slots_bound_what_is_sent(control: Control, channel: grpc.aio.Channel) -> None:
+    async with HandWorker(channel, slots=2) as worker:
+        ids = [await invoke(control) for _ in range(4)]
+        starts = [await worker.hear("start") for _ in range(2)]
+        assert [it.invocation_id for it in starts] == ids[:2]
+        states = [(await state_of(control, it)).state for it in ids]
+        assert states[2:] == [PENDING, PENDING]
+        await worker.finish(starts[0])
+        assert (await worker.hear("start")).invocation_id == ids[2]
+
+
+async def test_a_held_invocation_waits_for_resume(
+    control: Control, channel: grpc.aio.Channel
+) -> None:
+    async with HandWorker(channel) as worker:
+        invocation_id = await invoke(control)
+        start = await worker.hear("start")
+        held = reply(start)
+        held.held.failure.type = "durable.DeterminismError"
+        held.held.failure.message = "expected RUN a, got RUN b"
+        await worker.say(held)
+        found = await reached(control, invocation_id, PAUSED)
+        assert found.last_failure.message == "expected RUN a, got RUN b"
+        assert found.pause.identity == "durable"
+        assert (await result(control, invocation_id)).state == PAUSED
+        await control.Resume(control_pb2.ResumeRequest(invocation_id=invocation_id))
+        again = await worker.hear("start")
+        assert again.attempt == 2
+        await worker.finish(again)
+        assert (await result(control, invocation_id)).state == COMPLETED
+
+
+async def test_an_oversized_result_fails_the_invocation(
+    control: Control, channel: grpc.aio.Channel
+) -> None:
+    async with HandWorker(channel) as worker:
+        invocation_id = await invoke(control)
+        start = await worker.hear("start")
+        await worker.say(entry(start, 0, b"x" * 70_000))
+        assert (await worker.hear("abandon")).invocation_id == invocation_id
+        found = await result(control, invocation_id)
+    assert found.state == FAILED
+    assert found.outcome.failure.type == "durable.PayloadTooLarge"
+    assert "payload_bytes (65536)" in found.outcome.failure.message
+
+
+async def test_a_journal_beyond_its_limit_is_held(
+    control: Control, channel: grpc.aio.Channel
+) -> None:
+    async with HandWorker(channel) as worker:
+        invocation_id = await invoke(control)
+        start = await worker.hear("start")
+        await worker.say(entry(start, 100, b'"x"'))
+        await worker.hear("abandon")
+        found = await reached(control, invocation_id, PAUSED)
+    assert "journal_entries (100)" in found.last_failure.message
+
+
+async def test_both_sides_give_signs_of_life(channel: grpc.aio.Channel) -> None:
+    async with HandWorker(channel) as worker:
+        assert await worker.next_kind() == "heartbeat"
+
+
+async def test_a_silent_worker_is_hung_up_on(channel: grpc.aio.Channel) -> None:
+    async with HandWorker(channel) as worker:
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await worker.hear("nothing more")
+    assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
+    assert "nothing was heard for 2 s" in (caught.value.details() or "")
+
+
+@pytest.mark.parametrize(
+    ("first", "reason"),
+    [
+        (worker_pb2.WorkerMessage(heartbeat=worker_pb2.Heartbeat()), "PROTOCOL_VIOLATION"),
+        (worker_pb2.WorkerMessage(hello=worker_pb2.Hello()), "PROTOCOL_VIOLATION"),
+        (
+            worker_pb2.WorkerMessage(hello=worker_pb2.Hello(protocol_version=1)),
+            "INVALID_FIELD",
+        ),
+        (
+            worker_pb2.WorkerMessage(
+                hello=worker_pb2.Hello(protocol_version=1, worker_id="w", slot_count=0)
+            ),
+            "INVALID_FIELD",
+        ),
+        (
+            worker_pb2.WorkerMessage(
+                hello=worker_pb2.Hello(
+                    protocol_version=1,
+                    worker_id="w",
+                    slot_count=1,
+                    handlers=[invocation_pb2.HandlerSpec(name="not a name")],
+                )
+            ),
+            "INVALID_FIELD",
+        ),
+    ],
+)
+async def test_a_wrong_hello_is_refused(
+    channel: grpc.aio.Channel, first: worker_pb2.WorkerMessage, reason: str
+) -> None:
+    worker = HandWorker(channel)
+    await worker.say(first)
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await worker.hear("welcome")
+    trailer = dict(caught.value.trailing_metadata() or ())
+    assert reason.encode() in trailer["grpc-status-details-bin"]
+
+
+async def test_the_journal_goes_with_a_restart_of_the_control_plane(
+    plane: ControlPlane, channel: grpc.aio.Channel, control: Control
+) -> None:
+    async with HandWorker(channel) as worker:
+        invocation_id = await invoke(control)
+        start = await worker.hear("start")
+        await worker.step(start, 0, b'"one"')
+    await plane.__aexit__(None, None, None)
+    async with (
+        ControlPlane(plane.config) as second,
+        grpc.aio.insecure_channel(second.address) as fresh,
+        HandWorker(fresh, "other") as worker,
+    ):
+        assert worker.welcome.epoch == 2
+        again = await worker.hear("start")
+        assert (again.invocation_id, again.attempt) == (invocation_id, 2)
+        assert [it.outcome.value.data for it in again.start.journal] == [b'"one"']
+        await worker.finish(again)
+        control = control_pb2_grpc.DurableControlStub(fresh)
+        assert (await result(control, invocation_id)).state == COMPLETED
