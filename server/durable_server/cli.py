@@ -119,7 +119,7 @@ def main() -> None:
         sys.exit(2)
     except (KeyboardInterrupt, click.exceptions.Abort):
         sys.exit(130)
-    except Exception as error:  # noqa: BLE001 - the last place that can say it in one line
+    except Exception as error:
         if "--trace" in sys.argv:
             raise
         text = str(error) or type(error).__name__

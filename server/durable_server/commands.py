@@ -6,8 +6,9 @@ import asyncio
 import json
 import os
 import signal
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -40,8 +41,7 @@ def run_dev(
     _run(_serve(config, ready_file, worker))
 
 
-def _run(main: object) -> None:
-    assert asyncio.iscoroutine(main)
+def _run(main: Coroutine[Any, Any, None]) -> None:
     try:
         import uvloop
     except ImportError:
@@ -57,8 +57,8 @@ async def _serve(config: Config, ready_file: Path | None, worker: DevWorker | No
         loop.add_signal_handler(number, stop.set)
     asked = asyncio.create_task(stop.wait())
     async with ControlPlane(config) as plane:
-        ends: set[asyncio.Future[object]] = {asked, plane.ended}
-        running = None
+        ends: set[asyncio.Future[Any]] = {asked, plane.ended}
+        running: asyncio.Task[None] | None = None
         try:
             if worker is not None:
                 running = asyncio.create_task(worker.run(plane.address))
@@ -76,7 +76,7 @@ async def _serve(config: Config, ready_file: Path | None, worker: DevWorker | No
                 running.cancel()
                 await asyncio.wait({running})
             if ready_file is not None:
-                ready_file.unlink(missing_ok=True)
+                await asyncio.to_thread(ready_file.unlink, missing_ok=True)
         for end in (running, plane.ended):
             if end is not None and end.done() and not end.cancelled() and end.exception():
                 await end

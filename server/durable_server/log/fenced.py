@@ -1,10 +1,11 @@
 """The leader's algorithm: take over, append, heal. Written once, over any row of slots.
 
-A `Slots` is what the algorithm needs from below: numbered slots; a message enters slot expected+1 only if `expected` is
-the last one used. JetStream is one (`jetstream`), a list in memory another (`memory`); so a simulation over memory runs the
-very code that runs over JetStream.
+A `Slots` is what the algorithm needs from below: numbered slots; a message enters slot expected+1
+only if `expected` is the last one used. JetStream is one (`jetstream`), a list in memory another
+(`memory`); so a simulation over memory runs the very code that runs over JetStream.
 
-Placing a frame, the heart of it. Only one frame is under way at any time, and for one position always the same bytes:
+Placing a frame, the heart of it. Only one frame is under way at any time, and for one position
+always the same bytes:
 
     publish(frame, expected)
       ok        it is durable at expected+1
@@ -15,17 +16,24 @@ Placing a frame, the heart of it. Only one frame is under way at any time, and f
       other bytes  see below
       nothing      publish the same bytes again
 
-Sending again is safe: all tries carry the same expectation, so at most one of them can land. What the other bytes
-mean is for the caller of `_place`:
+Sending again is safe: all tries carry the same expectation, so at most one of them can land. What
+the other bytes mean is for the caller of `_place`:
 
-    append      valid, or of a higher epoch: another leader is here, DeposedError. Dead: step over, place behind it.
+    append      valid, or of a higher epoch: another leader is here, DeposedError. Dead: step over,
+                place behind it.
     take_over   read on, deliver what is valid, and fence behind it with a higher epoch.
 
-A dead frame of a higher epoch deposes too: somebody tries to take over, and giving way is always safe.
+A dead frame of a higher epoch deposes too: somebody tries to take over, and giving way is always
+safe. It is also needed. A leader that appends without a pause moves the tail on while a fence for
+the last one is on its way, again and again. So, after a fence that came too late, its bytes are
+sent once more for a slot a little ahead: a guess, within what the log grew meanwhile. Where it
+hits, it is dead, because its prev is old; but the leader finds it in its way, is deposed, and the
+next fence meets a quiet log. (Should it be valid after all, it is a fence like any other, and the
+next one has a higher epoch.)
 
-An error in the middle leaves a frame whose fate is unknown. Another frame for its position could then be taken for it
-by nobody, but it could land *behind* it; so after any such end the log refuses to append until `take_over` has read
-what is really there.
+An error in the middle leaves a frame whose fate is unknown. Another frame for its position could
+then be taken for it by nobody, but it could land *behind* it; so after any such end the log refuses
+to append until `take_over` has read what is really there.
 """
 
 from __future__ import annotations
@@ -50,11 +58,15 @@ FIRST_PAUSE = 0.02
 LONGEST_PAUSE = 1.0
 """Cap of the pauses in seconds: a log that is back should be found soon."""
 DEFAULT_BUDGET = 60.0
-"""Seconds without progress after which the log counts as unavailable: an election or a restart of the server fits in."""
+"""Seconds without progress after which the log counts as unavailable: an election or a restart of
+the server fits in.
+"""
 
 
 class SlotTakenError(Exception):
-    """The expected sequence is not the last one: something is at expected+1, or the row is shorter than that."""
+    """The expected sequence is not the last one: something is at expected+1, or the row is shorter
+    than that.
+    """
 
 
 class SlotTroubleError(Exception):
@@ -62,24 +74,32 @@ class SlotTroubleError(Exception):
 
 
 class Slots(Protocol):
-    """A row of numbered slots. All methods but `close` may raise SlotTroubleError and LogDataLostError."""
+    """A row of numbered slots. All methods but `close` may raise SlotTroubleError and
+    LogDataLostError.
+    """
 
     name: str
     """For error messages."""
     max_frame: int
     """Bytes of the largest message; valid once `bounds` has answered."""
     stale_reads: bool
-    """Whether `bounds` may for a while answer from before an acknowledged append (a replica that lost its lead)."""
+    """Whether `bounds` may for a while answer from before an acknowledged append (a replica that
+    lost its lead).
+    """
 
     async def bounds(self, create: bool) -> tuple[int, int]:
-        """The first and the last sequence; (1, 0) when nothing was ever written, (last+1, last) when all is trimmed.
+        """The first and the last sequence; (1, 0) when nothing was ever written, (last+1, last)
+        when all is trimmed.
 
-        `create` allows making the row when it does not exist; without, a missing row is an empty one.
+        `create` allows making the row when it does not exist; without, a missing row is an empty
+        one.
         """
         ...
 
     async def publish(self, data: bytes, expected: int) -> None:
-        """Puts `data` into slot expected+1, durably. Raises SlotTakenError when `expected` is not the last one."""
+        """Puts `data` into slot expected+1, durably. Raises SlotTakenError when `expected` is not
+        the last one.
+        """
         ...
 
     async def fetch(self, sequence: int) -> bytes | None:
@@ -87,7 +107,9 @@ class Slots(Protocol):
         ...
 
     async def read(self, first: int, last: int, deliver: Callable[[int, bytes], None]) -> None:
-        """Delivers the slots `first` to `last` in order; on trouble some may have been delivered."""
+        """Delivers the slots `first` to `last` in order; on trouble some may have been
+        delivered.
+        """
         ...
 
     async def purge(self, below: int) -> None:
@@ -95,16 +117,20 @@ class Slots(Protocol):
         ...
 
     async def close(self) -> None:
-        """Lets go."""
+        """Lets go and forgets; the next call starts afresh."""
         ...
 
 
 class FencedLog:
-    """A `Log` over slots. `budget` is in seconds without progress; `rng` draws writer numbers and jitter."""
+    """A `Log` over slots. `budget` is in seconds without progress; `rng` draws writer numbers and
+    jitter.
+    """
 
     def __init__(
         self, slots: Slots, *, budget: float = DEFAULT_BUDGET, rng: random.Random | None = None
     ) -> None:
+        self.name = slots.name
+        """The stream's name, which begins every message."""
         self._slots = slots
         self._budget = budget
         self._rng = rng or random.SystemRandom()
@@ -129,8 +155,10 @@ class FencedLog:
     ) -> Position:
         """See `Log.take_over`."""
         self._enter()
-        self._failure = LogUnavailableError(f"{self._slots.name}: taking over did not finish")
+        self._failure = LogUnavailableError(f"{self.name}: taking over did not finish")
         try:
+            # A new connection for a new term: nothing of an earlier one can be under way on it.
+            await self._slots.close()
             self._writer = self._rng.getrandbits(64)
             self._chain = Chain(applied.epoch, applied.number)
             self._tail = self._valid = applied.sequence
@@ -141,9 +169,11 @@ class FencedLog:
                 body = fence(epoch)
                 self._check_size(body)
                 data = self._chain.fence(epoch, self._writer, body)
-                if await self._place(data, self._tail, backoff) is None:
+                known = self._tail
+                if await self._place(data, known, backoff) is None:
                     break
-                backoff.progress()
+                await self._read_on(applied, deliver, backoff, verify=False)
+                await self._interrupt(data, self._tail - known)
                 await self._read_on(applied, deliver, backoff, verify=False)
             position = self._settled(epoch, 0)
             deliver(position, body)
@@ -154,17 +184,21 @@ class FencedLog:
 
     async def append(self, body: bytes) -> Position:
         """See `Log.append`."""
+        if self._busy:
+            self._enter()
         failure = self._failure
         if failure is not None:
             raise type(failure)(*failure.args)
         if len(body) + HEADER_SIZE > self._slots.max_frame:
             self._check_size(body)
-        self._enter()
+        self._busy = True
         chain = self._chain
         frame = chain.next(self._writer, body)
-        # Until it is known to have landed, everything else (a cancellation too) leaves the outcome open.
+        # Until it is known to have landed, everything else (a cancellation too) leaves the outcome
+        # open.
         self._failure = LogUnavailableError(
-            f"{self._slots.name}: append {chain.epoch}/{chain.number + 1} was given up and its outcome is"
+            f"{self.name}: append {chain.epoch}/{chain.number + 1} was given up and its"
+            " outcome is"
             " unknown; take over again"
         )
         try:
@@ -182,6 +216,8 @@ class FencedLog:
 
     async def trim(self, sequence: int) -> None:
         """See `Log.trim`."""
+        if isinstance(self._failure, DeposedError):
+            raise DeposedError(*self._failure.args)
         below = min(sequence, self._valid)
         if below <= 1:
             return
@@ -189,12 +225,12 @@ class FencedLog:
             await self._slots.purge(below)
         except SlotTroubleError as problem:
             raise LogUnavailableError(
-                f"{self._slots.name}: trimming below {below} failed: {problem}; try again later"
+                f"{self.name}: trimming below {below} failed: {problem}; try again later"
             ) from problem
 
     async def close(self) -> None:
         """See `Log.close`."""
-        self._failure = LogUnavailableError(f"{self._slots.name}: closed")
+        self._failure = LogUnavailableError(f"{self.name}: closed")
         await self._slots.close()
 
     # ---- placing a frame
@@ -206,7 +242,8 @@ class FencedLog:
         backoff: Backoff,
         problem: SlotTakenError | SlotTroubleError | None = None,
     ) -> bytes | None:
-        """Gets `frame` into slot expected+1; None when it is there, else the bytes that are there instead.
+        """Gets `frame` into slot expected+1; None when it is there, else the bytes that are there
+        instead.
 
         `problem` is what a first `publish` of the same bytes has met.
         """
@@ -229,9 +266,18 @@ class FencedLog:
             if found is not None:
                 return None if found == frame else found
             if isinstance(problem, SlotTakenError):
-                # Refused, yet the slot is empty: accepted by a replicated server but not applied yet, or the row is shorter.
+                # Refused, yet the slot is empty: accepted by a replicated server but not applied
+                # yet, or the row is shorter.
                 await self._check_end(expected, backoff, problem)
             problem = None
+
+    async def _interrupt(self, data: bytes, growth: int) -> None:
+        """Tries to get in the way of a leader that goes on appending, see above."""
+        try:
+            await self._slots.publish(data, self._tail + self._rng.randint(1, max(1, growth)))
+        except (SlotTakenError, SlotTroubleError):
+            # A wrong guess; the next fence tells, and so does the next guess.
+            return
 
     async def _heal(self, frame: bytes, problem: SlotTakenError | SlotTroubleError) -> None:
         """Brings an append home whose first publish was not simply acknowledged."""
@@ -241,7 +287,8 @@ class FencedLog:
             other = self._decode(found, self._tail + 1)
             if self._chain.accepts(other) or other.epoch > self._chain.epoch:
                 raise DeposedError(
-                    f"{self._slots.name}: epoch {other.epoch} has taken over at sequence {self._tail + 1};"
+                    f"{self.name}: epoch {other.epoch} has taken over at sequence"
+                    f" {self._tail + 1};"
                     f" this leader's epoch {self._chain.epoch} is over"
                 )
             self._tail += 1
@@ -255,7 +302,9 @@ class FencedLog:
         return Position(sequence, epoch, number)
 
     async def _check_end(self, expected: int, backoff: Backoff, problem: Exception) -> None:
-        """After a refusal with nothing to see: raises if acknowledged slots are gone, else pauses."""
+        """After a refusal with nothing to see: raises if acknowledged slots are gone, else
+        pauses.
+        """
         try:
             _, last = await self._slots.bounds(create=False)
         except SlotTroubleError as error:
@@ -277,15 +326,19 @@ class FencedLog:
         *,
         verify: bool,
     ) -> None:
-        """Reads to the end of the log; with `verify` the frame at `applied` too, to see that it is the one that was applied."""
+        """Reads to the end of the log; with `verify` the frame at `applied` too, to see that it is
+        the one that was applied.
+        """
 
         def take(sequence: int, data: bytes) -> None:
             frame = self._decode(data, sequence)
             if sequence == applied.sequence:
                 if (frame.epoch, frame.number) != (applied.epoch, applied.number):
                     raise LogDataLostError(
-                        f"{self._slots.name}: sequence {sequence} holds frame {frame.epoch}/{frame.number}, but frame"
-                        f" {applied.epoch}/{applied.number} was applied from there: this is not the log that the store"
+                        f"{self.name}: sequence {sequence} holds frame"
+                        f" {frame.epoch}/{frame.number}, but frame"
+                        f" {applied.epoch}/{applied.number} was applied from there: this is not"
+                        " the log that the store"
                         " was built from; bring back the log or start with an empty data directory"
                     )
                 return
@@ -303,8 +356,10 @@ class FencedLog:
                 first, last = await self._slots.bounds(create=applied.sequence == 0)
                 if first > self._tail + 1:
                     raise LogDataLostError(
-                        f"{self._slots.name}: the log begins at sequence {first}, but everything up to {self._tail} was"
-                        f" applied: {self._tail + 1} to {first - 1} are missing; restore the log or a newer checkpoint"
+                        f"{self.name}: the log begins at sequence {first}, but everything"
+                        f" up to {self._tail} was"
+                        f" applied: {self._tail + 1} to {first - 1} are missing; restore the log"
+                        " or a newer checkpoint"
                     )
                 if last >= self._tail:
                     start = self._tail + 1
@@ -327,7 +382,7 @@ class FencedLog:
 
     def _enter(self) -> None:
         if self._busy:
-            raise RuntimeError(f"{self._slots.name}: one append or take_over at a time")
+            raise RuntimeError(f"{self.name}: one append or take_over at a time")
         self._busy = True
 
     def _backoff(self) -> Backoff:
@@ -342,7 +397,8 @@ class FencedLog:
         if isinstance(problem, LogDataLostError):
             raise problem
         raise LogUnavailableError(
-            f"{self._slots.name}: no progress within {self._budget:g} s and {backoff.attempts} tries; last: {problem}."
+            f"{self.name}: no progress within {self._budget:g} s and {backoff.attempts}"
+            f" tries; last: {problem}."
             " Take over again when NATS is back"
         ) from problem
 
@@ -350,19 +406,23 @@ class FencedLog:
         limit = self._slots.max_frame
         if len(body) + HEADER_SIZE > limit:
             raise FrameTooLargeError(
-                f"{self._slots.name}: a body of {len(body)} bytes makes a frame of {len(body) + HEADER_SIZE}, the limit"
+                f"{self.name}: a body of {len(body)} bytes makes a frame of"
+                f" {len(body) + HEADER_SIZE}, the limit"
                 f" is {limit}; write smaller batches or raise the server's max_payload"
             )
 
     def _ends_before(self, last: int, known: int) -> LogDataLostError:
         return LogDataLostError(
-            f"{self._slots.name}: the log ends at sequence {last}, but {known} was acknowledged: frames {last + 1} to"
-            f" {known} are lost; restore the log from a backup, or start with an empty data directory"
+            f"{self.name}: the log ends at sequence {last}, but {known} was acknowledged:"
+            f" frames {last + 1} to"
+            f" {known} are lost; restore the log from a backup, or start with an empty data"
+            " directory"
         )
 
     def _missing(self) -> LogDataLostError:
         return LogDataLostError(
-            f"{self._slots.name}: sequence {self._tail + 1} is missing between others; restore the log from a backup"
+            f"{self.name}: sequence {self._tail + 1} is missing between others; restore"
+            " the log from a backup"
         )
 
     def _decode(self, data: bytes, sequence: int) -> Frame:
@@ -370,5 +430,5 @@ class FencedLog:
             return decode(data)
         except CorruptFrameError as error:
             raise CorruptFrameError(
-                f"{self._slots.name}: sequence {sequence} is corrupt: {error}"
+                f"{self.name}: sequence {sequence} is corrupt: {error}"
             ) from None

@@ -1,31 +1,37 @@
 """Frames and the rule that decides which of them count. Pure: bytes in, verdicts out.
 
-Why a rule is needed (law 3). JetStream accepts an append only if the stream's last sequence is the expected one. This
-fences a *position*, not a *writer*. Let the tail be N, and let a leader have A (expecting N) and B (expecting N+1)
-under way when a new leader's fence X (expecting N) is faster: X becomes N+1, A is refused, but B's expectation now holds
-and B lands at N+2, behind the fence that should have shut it out. One append in flight makes this rare; packets held back
-by the network, an old process that wakes up, or an operator's mistake can still cause it. So the log must say by itself
-which frames count.
+Why a rule is needed (law 3). JetStream accepts an append only if the stream's last sequence is the
+expected one. This fences a *position*, not a *writer*. Let the tail be N, and let a leader have A
+(expecting N) and B (expecting N+1) under way when a new leader's fence X (expecting N) is faster: X
+becomes N+1, A is refused, but B's expectation now holds and B lands at N+2, behind the fence that
+should have shut it out. One append in flight makes this rare; packets held back by the network, an
+old process that wakes up, or an operator's mistake can still cause it. So the log must say by
+itself which frames count.
 
-The rule. Every frame names itself, (epoch, number), and the frame it was built on, (prev_epoch, prev_number). Read the
-slots in order and remember the last valid frame, (0, 0) before the first. A frame is valid iff
+The rule. Every frame names itself, (epoch, number), and the frame it was built on, (prev_epoch,
+prev_number). Read the slots in order and remember the last valid frame, (0, 0) before the first. A
+frame is valid iff
 
     its prev is the last valid frame, and
     it is the next of the same epoch (number + 1), or the fence (number 0) of a higher epoch.
 
-Everything else is a *dead slot* and is skipped. All readers see the same slots in the same order, so all agree.
+Everything else is a *dead slot* and is skipped. All readers see the same slots in the same order,
+so all agree.
 
 Why it is enough:
-- B above names A as its prev; A never landed, so B is dead, and so is everything that its writer built on it.
-- Two would-be leaders may write fences of the same epoch. They name the same prev, so the second one in the log is
-  dead: an epoch has one fence. Their bytes could be the same otherwise, and a loser who looks at the slot would take the winner's
-  fence for its own; therefore a frame carries its `writer`, a random number drawn anew for each take-over.
-- Only the writer of an epoch's fence ever numbers frames in that epoch, one at a time. So (epoch, number) names one frame.
+- B above names A as its prev; A never landed, so B is dead, and so is everything that its writer
+  built on it.
+- Two would-be leaders may write fences of the same epoch. They name the same prev, so the second
+  one in the log is dead: an epoch has one fence. Their bytes could be the same otherwise, and a
+  loser who looks at the slot would take the winner's fence for its own; therefore a frame carries
+  its `writer`, a random number drawn anew for each take-over.
+- Only the writer of an epoch's fence ever numbers frames in that epoch, one at a time. So (epoch,
+  number) names one frame.
 - A dead slot stays dead: validity depends only on what stands before it.
 
-Layout, big-endian: magic "DF", version u8, zero u8, CRC32 u32 of all that follows; epoch, number, prev_epoch, prev_number,
-writer, each u64; body. The CRC is ours because a log that returns damaged bytes must be noticed before they are applied;
-the checksums below it have been seen to miss damage.
+Layout, big-endian: magic "DF", version u8, zero u8, CRC32 u32 of all that follows; epoch, number,
+prev_epoch, prev_number, writer, each u64; body. The CRC is ours because a log that returns damaged
+bytes must be noticed before they are applied; the checksums below it have been seen to miss damage.
 """
 
 from __future__ import annotations
@@ -63,13 +69,17 @@ class Frame(NamedTuple):
 def encode(
     epoch: int, number: int, prev_epoch: int, prev_number: int, writer: int, body: bytes
 ) -> bytes:
-    """The bytes of a frame. Equal arguments give equal bytes: a resend is recognised by comparing them."""
+    """The bytes of a frame. Equal arguments give equal bytes: a resend is recognised by comparing
+    them.
+    """
     fields = _FIELDS.pack(epoch, number, prev_epoch, prev_number, writer)
     return b"".join((_HEAD.pack(MAGIC, VERSION, 0, crc32(body, crc32(fields))), fields, body))
 
 
 def decode(data: bytes) -> Frame:
-    """The frame in `data`. Raises CorruptFrameError, without a word about where: the caller knows."""
+    """The frame in `data`. Raises CorruptFrameError, without a word about where: the caller
+    knows.
+    """
     if len(data) < HEADER_SIZE:
         raise CorruptFrameError(
             f"{len(data)} bytes are too few for a frame header of {HEADER_SIZE}"
@@ -92,7 +102,9 @@ def decode(data: bytes) -> Frame:
 
 
 class Chain:
-    """The last valid frame, and the rule above. Starts at (0, 0), or at the frame where a reader left off."""
+    """The last valid frame, and the rule above. Starts at (0, 0), or at the frame where a reader
+    left off.
+    """
 
     __slots__ = ("epoch", "number")
 

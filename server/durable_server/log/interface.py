@@ -1,23 +1,28 @@
 """The log's face: what a processor may rely on, whatever the log is made of.
 
-The log of a partition is a row of *frames*; a frame is one batch of records, opaque here. One leader writes at a time.
-Its promises:
+The log of a partition is a row of *frames*; a frame is one batch of records, opaque here. One
+leader writes at a time. Its promises:
 
-- `append` returns only when the frame is durable (law 1), and a frame is in the log at most once, however often acks
-  or connections were lost on the way.
-- Every leader begins with `take_over`, which delivers what it has not seen and writes a *fence* of a higher epoch. From
-  then on no earlier leader can add a frame that counts (law 3; the rule itself is in `frame`).
+- `append` returns only when the frame is durable (law 1), and a frame is in the log at most once,
+  however often acks or connections were lost on the way.
+- Every leader begins with `take_over`, which delivers what it has not seen and writes a *fence* of
+  a higher epoch. From then on no earlier leader can add a frame that counts (law 3; the rule itself
+  is in `frame`).
 - What was acknowledged is never missing silently: LogDataLostError names what is gone.
 
 Errors, by who must act:
 
     LogError
     ├── DeposedError         another leader took over: stop leading this partition
-    ├── LogUnavailableError  the log did not answer within its budget: the outcome of the last append is unknown;
+    ├── LogUnavailableError  the log did not answer within its budget: the outcome of the last
+                             append is unknown;
     │                        stop leading, and take over again when it is back
-    ├── LogDataLostError     acknowledged frames are missing: an operator must decide; nothing goes on by itself
-    ├── CorruptFrameError    (in `frame`) a frame's bytes are damaged or not ours: an operator must decide
-    └── FrameTooLargeError   the caller's batch exceeds a limit; nothing was written, the log is as usable as before
+    ├── LogDataLostError     acknowledged frames are missing: an operator must decide; nothing goes
+                             on by itself
+    ├── CorruptFrameError    (in `frame`) a frame's bytes are damaged or not ours: an operator must
+                             decide
+    └── FrameTooLargeError   the caller's batch exceeds a limit; nothing was written, the log is as
+                             usable as before
 """
 
 from __future__ import annotations
@@ -46,7 +51,9 @@ class DeposedError(LogError):
 
 
 class LogUnavailableError(LogError):
-    """The log could not be reached within the time budget. The last append may or may not be in it."""
+    """The log could not be reached within the time budget. The last append may or may not be in
+    it.
+    """
 
 
 class LogDataLostError(LogError):
@@ -68,32 +75,37 @@ class Log(Protocol):
     ) -> Position:
         """Becomes the leader: reads on from `applied`, fences, and returns the fence's position.
 
-        Every valid frame after `applied` goes to `deliver`, in order, then the fence too, whose body is `fence(epoch)` with the
-        epoch after the last valid one. `fence` may be called again with a higher epoch when another leader was faster.
-        When it fails, frames already delivered stay delivered: try again from the last of them.
-        An exception of `deliver` or `fence` passes through.
+        Every valid frame after `applied` goes to `deliver`, in order, then the fence too, whose
+        body is `fence(epoch)` with the epoch after the last valid one. `fence` may be called again
+        when another leader was faster. When it fails, frames already delivered
+        stay delivered: try again from the last of them. An exception of `deliver` or `fence` passes
+        through.
 
-        Raises LogDataLostError when the log ends before `applied`, begins after the frame that follows it, or holds another
-        frame in its place; CorruptFrameError; LogUnavailableError after the budget without progress.
+        Raises LogDataLostError when the log ends before `applied`, begins after the frame that
+        follows it, or holds another frame in its place; CorruptFrameError; LogUnavailableError
+        after the budget without progress.
         """
         ...
 
     async def append(self, body: bytes) -> Position:
         """Appends one frame and returns its position when it is durable.
 
-        One call at a time: a second concurrent one is a programming error (RuntimeError). Lost acks, reconnects and dead slots
-        are healed inside. After DeposedError, LogUnavailableError, LogDataLostError or a cancellation every further
-        call raises the same until `take_over`: the outcome is unknown and only reading the log can tell.
+        One call at a time: a second concurrent one is a programming error (RuntimeError). Lost
+        acks, reconnects and dead slots are healed inside. After DeposedError, LogUnavailableError,
+        LogDataLostError or a cancellation every further call raises the same until `take_over`: the
+        outcome is unknown and only reading the log can tell.
 
-        Raises DeposedError, LogUnavailableError, LogDataLostError, CorruptFrameError, FrameTooLargeError.
+        Raises DeposedError, LogUnavailableError, LogDataLostError, CorruptFrameError,
+        FrameTooLargeError.
         """
         ...
 
     async def trim(self, sequence: int) -> None:
-        """Removes the frames before `sequence`, but never the last valid one. Numbering goes on unchanged.
+        """Removes the frames before `sequence`, but never the last valid one. Numbering goes on
+        unchanged.
 
         Only what a checkpoint elsewhere has made durable may be trimmed: it is gone at once.
-        Raises LogUnavailableError; nothing else is affected by that, try again later.
+        Raises DeposedError, and LogUnavailableError: nothing else is affected by that, try again later.
         """
         ...
 

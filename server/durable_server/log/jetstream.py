@@ -1,19 +1,21 @@
 """The log over NATS JetStream: one stream per partition, one subject, one leader.
 
-Partition p is the stream `DURABLE_P<p>` with the subject `durable.log.<p>`. A frame is a message, a slot is a stream
-sequence. What is used of JetStream is its plainest and best-tested part: limits retention on file storage, and the
-`Nats-Expected-Last-Sequence` header, which makes the stream refuse a message that does not follow the one it names. No
-message ids (the server checks them before the expectation in a cluster and after it on a single node), no per-subject
-expectations, no work queues, no direct reads: a direct read may be answered by a replica that is behind, and after a lost
-ack that would look like an append that never landed.
+Partition p is the stream `DURABLE_P<p>` with the subject `durable.log.<p>`. A frame is a message, a
+slot is a stream sequence. What is used of JetStream is its plainest and best-tested part: limits
+retention on file storage, and the `Nats-Expected-Last-Sequence` header, which makes the stream
+refuse a message that does not follow the one it names. No message ids (the server checks them
+before the expectation in a cluster and after it on a single node), no per-subject expectations, no
+work queues, no direct reads: a direct read may be answered by a replica that is behind, and after a
+lost ack that would look like an append that never landed.
 
-The connection is our own (`nats.connection`) and has one life. Anything but an ack or a definite refusal aborts it:
-timeout, server error, silence. The next call opens a new one, wherever `source` says that NATS is now, and first makes
-sure that it is still the same stream: same creation time, and not shorter than what was acknowledged. `fenced` then
-looks at the slot in question and decides.
+The connection is our own (`nats.connection`) and has one life. Anything but an ack or a definite
+refusal aborts it: timeout, server error, silence. The next call opens a new one, wherever `source`
+says that NATS is now, and first makes sure that it is still the same stream: same creation time,
+and not shorter than what was acknowledged. `fenced` then looks at the slot in question and decides.
 
-Options whose change would break a promise are checked on an existing stream and refused (`StreamConfigError`): a log
-with a message limit or an age would lose its beginning, one with `discard: old` too.
+Options whose change would break a promise are checked on an existing stream and refused
+(`StreamConfigError`): a log with a message limit or an age would lose its beginning, one with
+`discard: old` too.
 """
 
 from __future__ import annotations
@@ -39,13 +41,19 @@ from durable_server.nats.connection import Connection, ConnectionLostError
 from durable_server.nats.endpoint import EndpointSource
 
 DEFAULT_STREAM_BYTES = 16 << 30
-"""Hard cap of a partition's log. Trimming keeps it far below; at the cap appends fail instead of dropping frames."""
+"""Hard cap of a partition's log. Trimming keeps it far below; at the cap appends fail instead of
+dropping frames.
+"""
 ACK_TIMEOUT = 5.0
 """Seconds to wait for an ack from one server: many times the slowest fsync."""
 ACK_TIMEOUT_REPLICATED = 12.0
-"""The same in a cluster: an election after a hard failure takes 4-9 s, and waiting beats guessing."""
+"""The same in a cluster: an election after a hard failure takes 4-9 s, and waiting beats
+guessing.
+"""
 HEADER_ROOM = 512
-"""Bytes of a message that are not the frame: our headers, generously. max_payload counts them too."""
+"""Bytes of a message that are not the frame: our headers, generously. max_payload counts them
+too.
+"""
 
 
 class StreamConfigError(LogError):
@@ -55,7 +63,9 @@ class StreamConfigError(LogError):
 def stream_config(
     name: str, subject: str, *, replicas: int = 1, max_bytes: int = DEFAULT_STREAM_BYTES
 ) -> dict[str, Any]:
-    """The stream's options, all of them explicit: a default that changes in a later server must not change the log."""
+    """The stream's options, all of them explicit: a default that changes in a later server must not
+    change the log.
+    """
     return {
         "name": name,
         "subjects": [subject],
@@ -69,7 +79,8 @@ def stream_config(
         "max_msg_size": -1,
         "max_consumers": -1,
         "num_replicas": replicas,
-        # Nothing is deduplicated by id; the window is as short as the server allows, to keep nothing in memory.
+        # Nothing is deduplicated by id; the window is as short as the server allows, to keep
+        # nothing in memory.
         "duplicate_window": 100_000_000,
         "compression": "none",
         "allow_direct": False,
@@ -80,7 +91,15 @@ def stream_config(
     }
 
 
-_LAWS = ("subjects", "retention", "storage", "discard", "max_msgs", "max_msgs_per_subject", "max_age")
+_LAWS = (
+    "subjects",
+    "retention",
+    "storage",
+    "discard",
+    "max_msgs",
+    "max_msgs_per_subject",
+    "max_age",
+)
 """The options that an existing stream must share with ours."""
 
 
@@ -163,6 +182,7 @@ class JetStreamSlots:
                 return 1, 0
             info = await self._create(connection)
         self._check_config(info["config"])
+        self._check_incarnation(info)
         self._created = info["created"]
         return self._note(info)
 
@@ -204,6 +224,8 @@ class JetStreamSlots:
         if self._connection is not None:
             self._connection.abort()
             self._connection = None
+        self._created = ""
+        self._known = 0
 
     # ---- connection
 
@@ -223,33 +245,38 @@ class JetStreamSlots:
             self.max_frame = connection.max_payload - HEADER_ROOM
             if self._created:
                 try:
-                    await self._check_incarnation(connection)
+                    await self._check_after_opening(connection)
                 except BaseException:
                     connection.abort()
                     raise
             self._connection = connection
             return connection
 
-    async def _check_incarnation(self, connection: Connection) -> None:
+    async def _check_after_opening(self, connection: Connection) -> None:
         try:
             info = await call_api(connection, f"STREAM.INFO.{self.name}", {}, self._timeout)
         except (ConnectionLostError, TimeoutError, ApiError) as error:
             if isinstance(error, ApiError) and error.number == api.STREAM_NOT_FOUND:
                 raise LogDataLostError(
-                    f"{self.name}: the stream is gone, with sequences up to {self._known}; restore it from a backup"
+                    f"{self.name}: the stream is gone, with sequences up to {self._known};"
+                    " restore it from a backup"
                 ) from error
             raise SlotTroubleError(f"reading the stream's state: {error}") from error
-        if info["created"] != self._created:
-            raise LogDataLostError(
-                f"{self.name}: the stream was deleted and made again at {info['created']}; the one in use was of"
-                f" {self._created} and had sequences up to {self._known}; restore it from a backup"
-            )
+        self._check_incarnation(info)
         last = int(info["state"]["last_seq"])
         if last < self._known:
-            text = f"{self.name}: the log ends at sequence {last}, but {self._known} was acknowledged"
+            text = f"{self.name}: the log ends at sequence {last}, but {self._known} was seen"
             if self.stale_reads:
                 raise SlotTroubleError(text)
             raise LogDataLostError(f"{text}; restore it from a backup")
+
+    def _check_incarnation(self, info: dict[str, Any]) -> None:
+        if self._created and info["created"] != self._created:
+            raise LogDataLostError(
+                f"{self.name}: the stream was deleted and made again at {info['created']}; the one"
+                f" in use was of {self._created} and had sequences up to {self._known}; restore it"
+                " from a backup"
+            )
 
     def _drop(self, connection: Connection, reason: object) -> None:
         connection.abort(f"given up: {reason}")
@@ -284,7 +311,8 @@ class JetStreamSlots:
         if wrong:
             found = ", ".join(f"{key}={json.dumps(value)}" for key, value in wrong.items())
             raise StreamConfigError(
-                f"{self.name}: the stream has options under which a log loses frames ({found}); change it back, or use"
+                f"{self.name}: the stream has options under which a log loses frames ({found});"
+                " change it back, or use"
                 " another NATS account"
             )
         self.stale_reads = int(actual.get("num_replicas", 1)) > 1
@@ -301,9 +329,9 @@ class JetStreamSlots:
 class JetStreamLog(FencedLog):
     """The `Log` of one partition on JetStream.
 
-    `source` is asked before every connection. `replicas` (1, 3 or 5) and `max_bytes` apply when the stream is created.
-    `ack_timeout` defaults to 5 s, 12 s with replicas; `budget` is the time in seconds without progress after which
-    LogUnavailableError is raised.
+    `source` is asked before every connection. `replicas` (1, 3 or 5) and `max_bytes` apply when the
+    stream is created. `ack_timeout` defaults to 5 s, 12 s with replicas; `budget` is the time in
+    seconds without progress after which LogUnavailableError is raised.
     """
 
     def __init__(

@@ -1,14 +1,17 @@
 """The log in memory: for local mode, where nothing has to outlive the process, and for simulation.
 
-A `MemoryStream` is the row of slots that a JetStream stream would be; each `MemoryLog` on it is one would-be leader, and
-what runs between them is the same `fenced` code as over JetStream. Two logs on one stream play two leaders.
+A `MemoryStream` is the row of slots that a JetStream stream would be; each `MemoryLog` on it is one
+would-be leader, and what runs between them is the same `fenced` code as over JetStream. Two logs on
+one stream play two leaders.
 
-Faults. A simulation sets `MemoryStream.fault`; it is asked once per append that arrives and answers what happens to it:
+Faults. A simulation sets `MemoryStream.fault`; it is asked once per append that arrives and answers
+what happens to it:
 
     NONE           it is stored and acknowledged
     LOST_ACK       it is stored, the writer hears nothing
     LOST_APPEND    it is not stored, the writer hears nothing
-    LATE           the writer hears nothing now; it arrives when `release` is called, and its expectation is judged then
+    LATE           the writer hears nothing now; it arrives when `release` is called, and its
+                   expectation is judged then
 
 All of them look the same to the writer: trouble.
 """
@@ -28,7 +31,9 @@ from durable_server.log.fenced import (
 )
 
 DEFAULT_MAX_FRAME = 8 << 20
-"""Bytes of the largest frame: like the embedded NATS server, so that local mode refuses what it would refuse."""
+"""Bytes of the largest frame: like the embedded NATS server, so that local mode refuses what it
+would refuse.
+"""
 
 
 class Fault(enum.Enum):
@@ -45,7 +50,9 @@ def _no_fault(data: bytes, expected: int) -> Fault:
 
 
 class MemoryStream:
-    """Slots in memory, with JetStream's rule: a message that expects N enters slot N+1 or not at all."""
+    """Slots in memory, with JetStream's rule: a message that expects N enters slot N+1 or not at
+    all.
+    """
 
     def __init__(self, name: str = "memory", *, max_frame: int = DEFAULT_MAX_FRAME) -> None:
         self.name = name
@@ -101,7 +108,9 @@ class MemoryStream:
 
 
 class MemorySlots:
-    """One leader's view of a stream. Implements `fenced.Slots`. Every operation yields to the event loop once."""
+    """One leader's view of a stream. Implements `fenced.Slots`. Every operation yields to the event
+    loop once.
+    """
 
     stale_reads = False
 

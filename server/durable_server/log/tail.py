@@ -1,12 +1,13 @@
 """Reading a stretch of a stream, fast and in bounded memory.
 
-A short stretch is a handful of leader reads, all sent at once: one round trip. A long one goes through a pull consumer that
-lives as long as the reading: plain bytes instead of base64 in JSON, a thousand messages per request, and never more than
-two requests' worth of bytes in memory. The next request is sent before the last one's messages are delivered, so the server reads
-while we apply.
+A short stretch is a handful of leader reads, all sent at once: one round trip. A long one goes
+through a pull consumer that lives as long as the reading: plain bytes instead of base64 in JSON, a
+thousand messages per request, and never more than two requests' worth of bytes in memory. The next
+request is sent before the last one's messages are delivered, so the server reads while we apply.
 
-The consumer exists in memory on one server. That server may be a replica that is behind; it then waits until it has the
-messages, because each request asks for exactly those that are known to exist.
+The consumer exists in memory on one server. That server may be a replica that is behind; it then
+waits until it has the messages, because each request asks for exactly those that are known to
+exist.
 """
 
 from __future__ import annotations
@@ -26,7 +27,9 @@ SHORT = 32
 """Slots up to which leader reads are used."""
 PULL_MESSAGES = 1000
 PULL_BYTES = 16 << 20
-"""Messages and bytes of one request; the bytes are raised to two of the largest messages when those are larger."""
+"""Messages and bytes of one request; the bytes are raised to two of the largest messages when those
+are larger.
+"""
 PULL_TIMEOUT = 30.0
 """Seconds for one request: 16 MB from a slow disk."""
 
@@ -37,16 +40,17 @@ async def read_tail(
     first: int,
     last: int,
     deliver: Callable[[int, bytes], None],
-    timeout: float,
+    patience: float,
 ) -> None:
-    """Delivers sequences `first` to `last` in order, as far as they exist: the caller checks that none is missing.
+    """Delivers sequences `first` to `last` in order, as far as they exist: the caller checks that
+    none is missing.
 
     Raises ApiError, TimeoutError, ConnectionLostError, and whatever `deliver` raises.
     """
     if last - first < SHORT:
-        await _read_short(connection, stream, first, last, deliver, timeout)
+        await _read_short(connection, stream, first, last, deliver, patience)
     else:
-        await _read_long(connection, stream, first, last, deliver, timeout)
+        await _read_long(connection, stream, first, last, deliver, patience)
 
 
 async def _read_short(
@@ -55,11 +59,11 @@ async def _read_short(
     first: int,
     last: int,
     deliver: Callable[[int, bytes], None],
-    timeout: float,
+    patience: float,
 ) -> None:
     subject = f"$JS.API.STREAM.MSG.GET.{stream}".encode()
     answers = [
-        connection.call(subject, b'{"seq":%d}' % sequence, timeout)
+        connection.call(subject, b'{"seq":%d}' % sequence, patience)
         for sequence in range(first, last + 1)
     ]
     for sequence, future in enumerate(answers, first):
@@ -89,7 +93,8 @@ class _Pull:
         if message.status:
             self.status, self.description = message.status, message.description
         else:
-            # $JS.ACK.<stream>.<consumer>.<deliveries>.<sequence>…, or the longer form with domain and account in front
+            # $JS.ACK.<stream>.<consumer>.<deliveries>.<sequence>…, or the longer form with domain
+            # and account in front
             words = message.reply.split(b".")
             sequence = int(words[5] if len(words) == 9 else words[7])
             self.messages.append((sequence, message.payload))
@@ -105,7 +110,7 @@ async def _read_long(
     first: int,
     last: int,
     deliver: Callable[[int, bytes], None],
-    timeout: float,
+    patience: float,
 ) -> None:
     consumer = f"recovery-{secrets.token_hex(6)}"
     config = {
@@ -122,7 +127,7 @@ async def _read_long(
         connection,
         f"CONSUMER.CREATE.{stream}.{consumer}",
         {"stream_name": stream, "config": config},
-        timeout,
+        patience,
     )
     current = _Pull(0)
 
@@ -161,4 +166,4 @@ async def _read_long(
         connection.unsubscribe(sid)
         # The server would remove an idle one by itself; this only is tidier.
         with contextlib.suppress(ApiError, TimeoutError, ConnectionLostError):
-            await call_api(connection, f"CONSUMER.DELETE.{stream}.{consumer}", {}, timeout)
+            await call_api(connection, f"CONSUMER.DELETE.{stream}.{consumer}", {}, patience)

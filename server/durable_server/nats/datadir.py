@@ -1,14 +1,17 @@
-"""The data directory: one control plane owns it, and says so with a lock that dies with the process.
+"""The data directory: one control plane owns it, and says so with a lock that dies with the
+process.
 
-    <dir>/lock      flock held for the process's life; the pid inside is for people and for the error message
+    <dir>/lock      flock held for the process's life; the pid inside is for people and for the
+                    error message
     <dir>/FORMAT    the number of the layout, written once
     <dir>/nats/     the embedded server (see `embedded`)
     <dir>/store/    what the log folds to
 
-nats-server takes no lock on its store, and two servers on one store destroy it; SQLite files and the fence would survive
-two processes, that store would not. So the lock comes before anything else. flock belongs to the open file and not to the pid:
-it goes when the process goes, however it goes, and children do not inherit it because Python closes the descriptor on exec.
-It works on local file systems; on a network file system it is only as good as the mount.
+nats-server takes no lock on its store, and two servers on one store destroy it; SQLite files and
+the fence would survive two processes, that store would not. So the lock comes before anything else.
+flock belongs to the open file and not to the pid: it goes when the process goes, however it goes,
+and children do not inherit it because Python closes the descriptor on exec. It works on local file
+systems; on a network file system it is only as good as the mount.
 """
 
 from __future__ import annotations
@@ -35,15 +38,16 @@ class DataDirBusyError(DataDirError):
         self.pid = pid
         who = f"process {pid}" if pid else "another process"
         super().__init__(
-            f"data directory {path} is in use by {who}; stop it, or give this one another --data-dir"
+            f"data directory {path} is in use by {who}; stop it, or give this one another"
+            " --data-dir"
         )
 
 
 class DataDir:
     """An owned data directory; a context manager. Created with mode 0700 when it does not exist.
 
-    Raises DataDirBusyError when another process (or another DataDir of this one) holds it, DataDirError when it has another
-    format, or is not empty and not ours.
+    Raises DataDirBusyError when another process (or another DataDir of this one) holds it,
+    DataDirError when it has another format, or is not empty and not ours.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -54,7 +58,9 @@ class DataDir:
             self._check_ours()
             lock = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT, 0o600)
         except OSError as error:
-            raise DataDirError(f"data directory {self.path} cannot be used: {error.strerror}") from error
+            raise DataDirError(
+                f"data directory {self.path} cannot be used: {error.strerror}"
+            ) from error
         try:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -91,7 +97,8 @@ class DataDir:
         names = set(os.listdir(self.path))
         if "FORMAT" not in names and names - _OWN_NAMES:
             raise DataDirError(
-                f"{self.path} is not empty and has no FORMAT file, so it is not a data directory of ours;"
+                f"{self.path} is not empty and has no FORMAT file, so it is not a data directory"
+                " of ours;"
                 " give an empty or a new one"
             )
 

@@ -2,20 +2,24 @@
 
 Everything lives in one folder of the data directory, whose lock the caller holds:
 
-    nats.conf      mode 0600: the only place where the credentials are (not in argv, not in the environment, not in logs)
-    nats.pid       the server's pid, written before it touches anything (`launch`); tells a later run what to end (`stale`)
+    nats.conf      mode 0600: the only place where the credentials are (not in argv, not in the
+                   environment, not in logs)
+    nats.pid       the server's pid, written before it touches anything (`launch`); tells a later
+                   run what to end (`stale`)
     nats.log       the server's own log, rotated by it: 3 files of 8 MB
     output.log     stdout and stderr: why it did not start, or a Go panic
-    *.ports        where it listens; appears late and not atomically, so it is polled and parsed until it is whole
+    *.ports        where it listens; appears late and not atomically, so it is polled and parsed
+                   until it is whole
     jetstream/     the store
 
-It listens on a loopback port that the kernel picks, with a password drawn at every start. `sync_interval: always` makes
-every append an fsync: an ack then survives power loss. The limits of JetStream are explicit, because their
-defaults are most of the machine's memory and disk.
+It listens on a loopback port that the kernel picks, with a password drawn at every start.
+`sync_interval: always` makes every append an fsync: an ack then survives power loss. The limits of
+JetStream are explicit, because their defaults are most of the machine's memory and disk.
 
-When the child dies it is restarted with growing pauses; `endpoint` waits meanwhile, and is what a log's connections
-ask. A server that never gets ready `GIVE_UP` times in a row is given up, and `endpoint` says why. The child dies with
-this process, or, on Linux, with the thread that started it: start it from the main thread.
+When the child dies it is restarted with growing pauses; `endpoint` waits meanwhile, and is what a
+log's connections ask. A server that never gets ready `GIVE_UP` times in a row is given up, and
+`endpoint` says why. The child dies with this process, or, on Linux, with the thread that started
+it: start it from the main thread.
 """
 
 from __future__ import annotations
@@ -30,17 +34,20 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO
 
 from durable_server.nats import launch
 from durable_server.nats.backoff import Backoff
 from durable_server.nats.binary import find_nats_server
 from durable_server.nats.endpoint import Endpoint, parse_urls
-from durable_server.nats.stale import end_stale
+from durable_server.nats.stale import end_stale, read_pid
 
 MAX_PAYLOAD = 8 << 20
 """Bytes of one message, and with it of one frame. NATS discourages more than 8 MB."""
 MAX_FILE_BYTES = 64 << 30
-"""JetStream's disk budget. Streams reserve their max_bytes from it, so it must hold all partitions."""
+"""JetStream's disk budget. Streams reserve their max_bytes from it, so it must hold all
+partitions.
+"""
 MAX_MEMORY_BYTES = 64 << 20
 """JetStream's memory-store budget; the log needs none."""
 MEMORY_LIMIT = "512MiB"
@@ -59,7 +66,9 @@ class NatsStartError(ConnectionError):
 
 
 class EmbeddedNats:
-    """One embedded server in `folder`. `binary` names the program; None searches (`binary.find_nats_server`)."""
+    """One embedded server in `folder`. `binary` names the program; None searches
+    (`binary.find_nats_server`).
+    """
 
     def __init__(
         self,
@@ -121,7 +130,9 @@ class EmbeddedNats:
         self._fail(NatsStartError("the embedded nats-server is stopped"))
 
     async def endpoint(self) -> Endpoint:
-        """Where the server listens now; waits while it restarts. Raises NatsStartError when there will be none."""
+        """Where the server listens now; waits while it restarts. Raises NatsStartError when there
+        will be none.
+        """
         if self._ready is None:
             raise NatsStartError("the embedded nats-server is not started")
         return await asyncio.shield(self._ready)
@@ -133,6 +144,12 @@ class EmbeddedNats:
     # ---- life of the child
 
     async def _supervise(self) -> None:
+        try:
+            await self._keep_running()
+        except OSError as error:
+            self._fail(NatsStartError(f"cannot start nats-server: {error}"))
+
+    async def _keep_running(self) -> None:
         backoff = Backoff(0.05, 5.0, None)
         failures = 0
         while True:
@@ -141,7 +158,7 @@ class EmbeddedNats:
                 endpoint = await self._until_ready(process)
                 if endpoint is not None:
                     failures = 0
-                    self.pid = int(self._pid_file.read_text())
+                    self.pid = read_pid(self._pid_file)
                     self._publish(endpoint)
                     started = asyncio.get_running_loop().time()
                     await process.wait()
@@ -164,10 +181,8 @@ class EmbeddedNats:
             await backoff.pause()
 
     async def _spawn(self) -> asyncio.subprocess.Process:
-        for old in self.folder.glob("*.ports"):
-            old.unlink(missing_ok=True)
         environment = {"GOMEMLIMIT": MEMORY_LIMIT, **os.environ}
-        with open(self.folder / "output.log", "wb") as output:
+        with self._clean_slate() as output:
             return await asyncio.create_subprocess_exec(
                 sys.executable,
                 "-I",
@@ -186,6 +201,12 @@ class EmbeddedNats:
                 env=environment,
                 cwd=self.folder,
             )
+
+    def _clean_slate(self) -> BinaryIO:
+        """Removes what the last child said; opens where the next one will say it."""
+        for old in self.folder.glob("*.ports"):
+            old.unlink(missing_ok=True)
+        return open(self.folder / "output.log", "wb")
 
     async def _until_ready(self, process: asyncio.subprocess.Process) -> Endpoint | None:
         """Polls for the ports file; None when the process ended first or took too long."""

@@ -1,7 +1,8 @@
 """Where a NATS server is and how to log in: one value, asked for anew before every connection.
 
-An embedded server gets a new port and new credentials each time it starts, and a cluster may move; so nobody keeps a
-URL. Whoever connects holds an `EndpointSource`, awaits it, and uses the answer once.
+An embedded server gets a new port and new credentials each time it starts, and a cluster may move;
+so nobody keeps a URL. Whoever connects holds an `EndpointSource`, awaits it, and uses the answer
+once.
 """
 
 from __future__ import annotations
@@ -23,7 +24,9 @@ class Endpoint(NamedTuple):
     password: str | None = None
     token: str | None = None
     tls: ssl.SSLContext | None = None
-    """Set to encrypt; None follows the server (a server that requires TLS gets the default context)."""
+    """Set to encrypt; None follows the server (a server that requires TLS gets the default
+    context).
+    """
 
     def __repr__(self) -> str:
         """Names the servers only: an endpoint must be safe to log."""
@@ -31,13 +34,17 @@ class Endpoint(NamedTuple):
 
 
 EndpointSource = Callable[[], Awaitable[Endpoint]]
-"""Answers where to connect now; waits while a server is starting; raises OSError when there is none."""
+"""Answers where to connect now; waits while a server is starting; raises OSError when there is
+none.
+"""
 
 
 def parse_urls(text: str) -> Endpoint:
-    """Reads `nats://[user:password@|token@]host[:port]`, or several with commas between; `tls://` encrypts.
+    """Reads `nats://[user:password@|token@]host[:port]`, or several with commas between; `tls://`
+    encrypts.
 
-    The credentials of the first URL that has some are used for all. Raises ValueError with the part that is wrong.
+    The credentials of the first URL that has some are used for all. Raises ValueError with the part
+    that is wrong.
     """
     servers: list[tuple[str, int]] = []
     user = password = token = None

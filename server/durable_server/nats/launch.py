@@ -1,16 +1,20 @@
-"""Starts a program so that it cannot outlive its parent. Run as a script, by path; imports only what is always there.
+"""Starts a program so that it cannot outlive its parent. Run as a script, by path; imports only
+what is always there.
 
     python -I -S launch.py exec|watch PARENT_PID PID_FILE PROGRAM [ARGUMENT…]
 
-nats-server does not notice that its parent died. Doing something about it between fork and exec in the parent itself
-(`preexec_fn`) is not safe in a process with threads; so this little program stands between. It makes its own process
-group, so that Ctrl-C at the terminal reaches the parent only, which then stops its children in order.
+nats-server does not notice that its parent died. Doing something about it between fork and exec in
+the parent itself (`preexec_fn`) is not safe in a process with threads; so this little program
+stands between. It makes its own process group, so that Ctrl-C at the terminal reaches the parent
+only, which then stops its children in order.
 
-- `exec` (Linux): asks the kernel for SIGTERM when the parent's thread ends, writes the pid file, becomes the program.
-- `watch` (elsewhere): starts the program and stays; when standard input ends, because the parent's end of the pipe is gone,
-  it ends the program: SIGTERM, and SIGKILL after ten seconds.
+- `exec` (Linux): asks the kernel for SIGTERM when the parent's thread ends, writes the pid file,
+  becomes the program.
+- `watch` (elsewhere): starts the program and stays; when standard input ends, because the parent's
+  end of the pipe is gone, it ends the program: SIGTERM, and SIGKILL after ten seconds.
 
-The pid file is written before the program can touch any file, so that whoever finds a stale one can trust it.
+The pid file is written before the program can touch any file, so that whoever finds a stale one can
+trust it.
 """
 
 import os
