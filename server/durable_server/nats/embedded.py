@@ -254,16 +254,14 @@ class EmbeddedNats:
             listener(line)
 
     def _last_words(self) -> str:
-        lines: list[str] = []
-        for name in ("nats.log", "output.log"):
-            with contextlib.suppress(FileNotFoundError):
-                with open(self.folder / name, "rb") as file:
-                    file.seek(max(0, os.fstat(file.fileno()).st_size - 4096))
-                    text = file.read().decode(errors="replace")
-                lines += [
-                    line for line in text.splitlines() if name == "output.log" or "[FTL]" in line
-                ]
-        return " | ".join(lines[-5:]) or "it said nothing"
+        """The end of what the last child said: its output, and the fatal lines of its log."""
+        said = _end_of(self.folder / "output.log")
+        mine = f"[{read_pid(self._pid_file)}]"
+        for line in _end_of(self.folder / "nats.log"):
+            head, fatal, text = line.partition(" [FTL] ")
+            if fatal and head.startswith(mine):
+                said.append(text)
+        return " | ".join(said[-5:]) or "it said nothing"
 
     # ---- configuration
 
@@ -292,3 +290,12 @@ jetstream {{
         with open(handle, "w") as file:
             os.fchmod(file.fileno(), 0o600)
             file.write(text)
+
+
+def _end_of(path: Path) -> list[str]:
+    try:
+        with open(path, "rb") as file:
+            file.seek(max(0, os.fstat(file.fileno()).st_size - 4096))
+            return file.read().decode(errors="replace").splitlines()
+    except FileNotFoundError:
+        return []

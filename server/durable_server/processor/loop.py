@@ -5,9 +5,9 @@
                  └── timers, lost workers, assignments ◄──────────────────────────────────┘
 
 Anything that happens is submitted as a record and waits in `_inputs`. While an append is in flight
-the next batch fills: load makes batches larger, and no timer ever delays one. After the append
-returns, everything up to the last effect runs without giving up the event loop, so nobody ever sees
-the state between two records of a batch, or a state that is not in the log.
+the next batch fills, so load makes batches larger; `_gather_more` says when one is closed. After the
+append returns, everything up to the last effect runs without giving up the event loop, so nobody
+ever sees the state between two records of a batch, or a state that is not in the log.
 
 Assignments ride along: when a batch is closed, the leader adds `Started` for whatever has a free
 worker, new invocations of the same batch included. One invocation of n steps is n+2 appends.
@@ -61,6 +61,10 @@ _RECORD_BYTES = 256
 """What a record adds to a batch beside its values: an upper estimate."""
 _TRIM_BYTES = 64 * 1024 * 1024
 """How much is appended between two trims of the log."""
+_LINGER_SIZE = 4.0
+"""The batch size, as a moving average, above which the loop lingers."""
+_LINGER_SECONDS = 0.002
+"""How long it lingers: a few appends' time, and little beside what a step takes under such load."""
 _SWEEP_SIZE = 500
 """How many expired invocations are removed at once."""
 
@@ -96,6 +100,7 @@ class Processor:
         self._followers: dict[str, list[asyncio.Future[Reply]]] = {}
         self._watchers: dict[str, list[asyncio.Event]] = {}
         self._waiting = 0
+        self._batch_size = 0.0
         self._untrimmed = 0
         self._sweep_handle: asyncio.TimerHandle | None = None
 
@@ -222,6 +227,7 @@ class Processor:
                 await self._gather_more()
                 while batch := self._close_batch():
                     records, inputs = batch
+                    self._batch_size += (len(records) - self._batch_size) / 4
                     time_ms = self.now_ms()
                     body = encode(Batch(time_ms, records))
                     position = await self._log.append(body)
@@ -258,16 +264,24 @@ class Processor:
                 future.exception()
 
     async def _gather_more(self) -> None:
-        """Lets the event loop turn for as long as each turn brings more inputs.
+        """Lets the next batch fill before it is closed.
 
-        A frame of a worker or a burst of requests arrives as several events that are ready at once;
-        closing the batch on the first of them would leave the rest to the next append. When nothing
-        more is ready this costs one turn of the loop, a few microseconds, and never a timer.
+        A frame of a worker or a burst of requests arrives as several events that are ready at once:
+        the loop turns for as long as each turn brings more. When nothing is ready this costs one
+        turn, a few microseconds.
+
+        Under load that is not enough. Every append, store transaction and frame costs a fixed
+        amount of CPU in four processes, and a busy machine that spends it on small batches has less
+        left to make large ones. So when batches have lately been of some size, the loop lingers
+        before it closes the next one. A single invocation, or a trickle, never meets the linger.
+        The measurements are in docs/performance.md.
         """
         count = -1
         while count < len(self._inputs) < self.limits.batch_records:
             count = len(self._inputs)
             await asyncio.sleep(0)
+        if self._batch_size > _LINGER_SIZE and 0 < count < self.limits.batch_records:
+            await asyncio.sleep(_LINGER_SECONDS)
 
     def _close_batch(self) -> tuple[list[Record], list[_Input]] | None:
         """Takes what waits, up to the batch limits, and adds the assignments."""

@@ -1,0 +1,173 @@
+"""Types flow through the client: mypy and pyright are asked, on one file of snippets.
+
+A line that ends in `# R: T` must reveal the type T, one that ends in `# E` must be an error, and no
+other line may be one; both checkers must agree.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+SNIPPETS = """
+from dataclasses import dataclass
+from datetime import timedelta
+
+import durable
+from examples.services.hello_v1 import hello_pb2
+
+
+@dataclass
+class Order:
+    item: str
+
+
+@durable.workflow
+async def hello(ctx: durable.Context, name: str, times: int = 1) -> str:
+    return name * times
+
+
+@durable.workflow(name="bare")
+async def bare(ctx: durable.Context) -> list[Order]:
+    return []
+
+
+@durable.workflow
+async def nothing(ctx: durable.Context, order: Order) -> None: ...
+
+
+def sync_client(client: durable.Client) -> None:
+    reveal_type(client.invoke(hello, "x"))  # R: str
+    reveal_type(client.invoke(hello, name="x", times=2))  # R: str
+    reveal_type(client.invoke(bare))  # R: list[Order]
+    reveal_type(client.invoke(hello.ref(), "x"))  # R: str
+    reveal_type(client.options(partition_key="p", timeout=None).invoke(hello, "x"))  # R: str
+    reveal_type(client.options(delay=timedelta(hours=1)).invoke_async(hello, "x"))  # R: str
+    reveal_type(client.invoke("hello", {"any": "thing"}))  # R: Result[Any]
+    reveal_type(client.invoke("hello"))  # R: Result[Any]
+    reveal_type(client.invoke_async(hello, "x"))  # R: str
+    reveal_type(client.invoke_async("hello"))  # R: str
+    reveal_type(client.get_result("id", hello).value())  # R: str
+    reveal_type(client.get_result("id", bare.ref(), timeout=1).value())  # R: list[Order]
+    reveal_type(client.get_result("id").value())  # R: Any
+    result = client.get_result("id", timeout=None)
+    reveal_type(result.first_response(hello_pb2.HelloResponse).message)  # R: str
+    reveal_type(client.query(status="failed").invocations[0].status)  # R: str
+    client.invoke(nothing, Order("x"))
+    client.invoke(hello)  # E
+    client.invoke(hello, 1)  # E
+    client.invoke(hello, "x", "2")  # E
+    client.invoke(hello, nam="x")  # E
+    client.invoke(bare, 1)  # E
+    client.invoke_async(hello, 1)  # E
+    client.invoke("hello", 1, 2)  # E
+    client.options(partition="p")  # E
+    client.query(state="failed")  # E
+    client.get_result("id", hello).value() + 1  # E
+
+
+async def async_client(client: durable.AsyncClient) -> None:
+    reveal_type(await client.invoke(hello, "x"))  # R: str
+    reveal_type(await client.invoke(bare))  # R: list[Order]
+    reveal_type(await client.invoke(hello.ref(), "x", times=2))  # R: str
+    reveal_type(await client.options(service="S").invoke(hello, "x"))  # R: str
+    reveal_type(await client.invoke("hello"))  # R: Result[Any]
+    reveal_type(await client.invoke_async(hello, "x"))  # R: str
+    reveal_type((await client.get_result("id", hello)).value())  # R: str
+    await client.invoke(nothing, Order("x"))
+    await client.invoke(hello)  # E
+    await client.invoke(hello, 1)  # E
+    await client.invoke(nothing, "x")  # E
+    await client.invoke_async(hello, 1)  # E
+    with client:  # E
+        pass
+"""
+
+
+def _run(*command: str, folder: Path) -> str:
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode in (0, 1), done.stdout + done.stderr
+    return done.stdout
+
+
+Found = dict[int, list[str]]
+"""The messages by line."""
+
+
+def mypy(folder: Path) -> tuple[Found, Found]:
+    """Returns what is revealed and what is wrong."""
+    command = [sys.executable, "-m", "mypy", "--config-file", str(ROOT / "pyproject.toml")]
+    command += ["--cache-dir", str(folder / "cache"), "--hide-error-context", "snippets.py"]
+    revealed: Found = {}
+    wrong: Found = {}
+    for line in _run(*command, folder=folder).splitlines():
+        found = re.match(r"snippets\.py:(\d+): (note|error): (.*)", line)
+        if found is None:
+            continue
+        number, message = int(found[1]), found[3]
+        if "Revealed type" in message:
+            revealed.setdefault(number, []).append(message)
+        elif found[2] == "error":
+            wrong.setdefault(number, []).append(message)
+    return revealed, wrong
+
+
+def pyright(folder: Path) -> tuple[Found, Found]:
+    """Returns what is revealed and what is wrong."""
+    paths = [str(ROOT / name) for name in ("sdk", "gen/python", ".")]
+    settings = {
+        "extraPaths": paths,
+        "include": ["snippets.py"],
+        "pythonVersion": "3.11",
+        "venvPath": str(Path(sys.prefix).parent),
+        "venv": Path(sys.prefix).name,
+    }
+    (folder / "pyrightconfig.json").write_text(json.dumps(settings))
+    output = _run(sys.executable, "-m", "pyright", "--outputjson", folder=folder)
+    revealed: Found = {}
+    wrong: Found = {}
+    for item in json.loads(output)["generalDiagnostics"]:
+        number = item["range"]["start"]["line"] + 1
+        if item["severity"] == "information":
+            revealed.setdefault(number, []).append(item["message"])
+        elif item["severity"] == "error":
+            wrong.setdefault(number, []).append(item["message"])
+    return revealed, wrong
+
+
+def _plain(message: str) -> str:
+    """The revealed type without module names and decoration."""
+    quoted = re.findall(r'"([^"]*)"', message)[-1]
+    return re.sub(r"(?:\w+\.)+(?=\w)", "", quoted)
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("checker", [mypy, pyright])
+def test_types_flow_through(checker: Callable[[Path], tuple[Found, Found]], tmp_path: Path) -> None:
+    (tmp_path / "snippets.py").write_text(SNIPPETS)
+    revealed, wrong = checker(tmp_path)
+    expected = {}
+    errors = set()
+    for number, line in enumerate(SNIPPETS.splitlines(), 1):
+        code, _, comment = line.rpartition("  # ")
+        if comment.startswith("R: "):
+            expected[number] = (code.strip(), comment[3:])
+        elif comment == "E":
+            errors.add(number)
+    actual = {
+        number: (expected.get(number, ("",))[0], _plain(messages[0]))
+        for number, messages in revealed.items()
+    }
+    assert actual == expected
+    unexpected = {number: texts for number, texts in wrong.items() if number not in errors}
+    assert not unexpected
+    accepted = errors - set(wrong)
+    assert not accepted, [SNIPPETS.splitlines()[number - 1] for number in accepted]
