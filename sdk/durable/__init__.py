@@ -1,1 +1,89 @@
-"""Durable execution: the SDK."""
+"""Durable execution: ordinary async functions that survive crashes, waits, retries and deploys.
+
+    import durable
+
+    @durable.workflow
+    async def hello(ctx: durable.Context, name: str = "World") -> str:
+        return await ctx.run("greet", lambda: f"Hello, {name}!")
+
+    with durable.Client() as client:
+        print(client.invoke(hello, "you"))
+
+This module is a table of contents: every public name, from the private module that owns it.
+"""
+
+from ._async_client import AsyncClient
+from ._calls import ServiceCallError
+from ._client import Client
+from ._context import Context, current_context
+from ._errors import (
+    AlreadyExistsError,
+    CodecError,
+    DeterminismError,
+    DurableError,
+    InvalidArgumentError,
+    InvocationCancelledError,
+    InvocationFailedError,
+    InvocationPausedError,
+    LimitError,
+    NonDurableAwaitError,
+    NotFoundError,
+    PreconditionError,
+    RetryableError,
+    RpcError,
+    StepFailedError,
+    TerminalError,
+    UnavailableError,
+    WaitTimeoutError,
+)
+from ._futures import DurableFuture
+from ._loading import LoadError, load_workflows
+from ._requests import Filters
+from ._result import Result
+from ._views import Handler, Invocation, InvocationPage, JournalEntry, Stats
+from ._worker import Worker, WorkerStatistics, run_worker
+from ._workflow import RetryPolicy, Workflow, WorkflowRef, ref, workflow
+
+__all__ = [
+    "AlreadyExistsError",
+    "AsyncClient",
+    "Client",
+    "CodecError",
+    "Context",
+    "DeterminismError",
+    "DurableError",
+    "DurableFuture",
+    "Filters",
+    "Handler",
+    "InvalidArgumentError",
+    "Invocation",
+    "InvocationCancelledError",
+    "InvocationFailedError",
+    "InvocationPage",
+    "InvocationPausedError",
+    "JournalEntry",
+    "LimitError",
+    "LoadError",
+    "NonDurableAwaitError",
+    "NotFoundError",
+    "PreconditionError",
+    "Result",
+    "RetryPolicy",
+    "RetryableError",
+    "RpcError",
+    "ServiceCallError",
+    "Stats",
+    "StepFailedError",
+    "TerminalError",
+    "UnavailableError",
+    "WaitTimeoutError",
+    "Worker",
+    "WorkerStatistics",
+    "Workflow",
+    "WorkflowRef",
+    "current_context",
+    "load_workflows",
+    "ref",
+    "run_worker",
+    "workflow",
+]

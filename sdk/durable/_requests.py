@@ -224,8 +224,10 @@ def _ended(answer: Answer) -> bool:
 
 def _wait(answer: Answer, deadline: float | None, journal: bool) -> Operation[Answer]:
     """Asks on until the invocation has ended or is paused, or the time is up."""
+    early = 0
     while not _ended(answer):
-        if deadline is not None and time.monotonic() >= deadline:
+        now = time.monotonic()
+        if deadline is not None and now >= deadline:
             break
         request = control_pb2.GetResultRequest(
             invocation_id=answer.invocation_id, include_journal=journal
@@ -235,6 +237,13 @@ def _wait(answer: Answer, deadline: float | None, journal: bool) -> Operation[An
         except UnavailableError as error:
             # The id is what the caller needs to go on later, so it must be in the error.
             raise WaitTimeoutError(answer.invocation_id, state_word(answer.state)) from error
+        if time.monotonic() - now < request.wait_timeout.seconds / 2 and not _ended(answer):
+            # A server that does not wait must not be asked in a tight loop.
+            pause = backoff_seconds(early)
+            if deadline is not None:
+                pause = max(0.0, min(pause, deadline - time.monotonic()))
+            yield Sleep(pause)
+            early += 1
     return answer
 
 

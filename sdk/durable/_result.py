@@ -92,7 +92,7 @@ class Result(Generic[R]):
         """Returns its value.
 
         Raises InvocationFailedError, InvocationCancelledError, InvocationPausedError, or
-        WaitTimeoutError when it had not ended; SerializationError when the value does not decode.
+        WaitTimeoutError when it had not ended; CodecError when the value does not decode.
         """
         value: R = outcome_value(self._answer, self._decoder)
         return value

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 from durable_proto.v1 import control_pb2, invocation_pb2, payload_pb2
 from google.protobuf import json_format
@@ -22,13 +22,17 @@ if TYPE_CHECKING:
     from google.protobuf.message import Message
     from google.protobuf.timestamp_pb2 import Timestamp
 
+    State = invocation_pb2.InvocationState.ValueType
+
 M = TypeVar("M", bound="Message")
 
 _STATES: Final[dict[int, str]] = {
     value.number: value.name.removeprefix("INVOCATION_STATE_").lower()
     for value in invocation_pb2.InvocationState.DESCRIPTOR.values
 }
-_STATE_NUMBERS: Final[dict[str, int]] = {word: number for number, word in _STATES.items()}
+_STATE_NUMBERS: Final[dict[str, State]] = {
+    word: cast("State", number) for number, word in _STATES.items()
+}
 _KINDS: Final[dict[int, str]] = {
     value.number: value.name.removeprefix("ENTRY_KIND_")
     for value in invocation_pb2.EntryKind.DESCRIPTOR.values
@@ -52,7 +56,7 @@ def state_word(state: int) -> str:
     return _STATES.get(state) or f"state_{state}"
 
 
-def state_number(word: str) -> int:
+def state_number(word: str) -> State:
     """Returns a state's number; raises ValueError with the known words for any other."""
     number = _STATE_NUMBERS.get(word)
     if not number:

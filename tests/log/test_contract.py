@@ -261,3 +261,15 @@ async def test_a_closed_log_says_so(world: World) -> None:
     await log.close()
     with pytest.raises(LogUnavailableError, match="closed"):
         await log.append(b"x")
+
+
+async def test_closing_ends_an_append_that_waits_for_better_times(world: World) -> None:
+    log = world.leader()
+    await lead(log)
+    async with world.away():
+        append = asyncio.create_task(log.append(b"x"))
+        await asyncio.sleep(0.05)
+        assert not append.done()
+        await log.close()
+        with pytest.raises(LogUnavailableError, match="closed"):
+            await append

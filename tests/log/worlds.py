@@ -6,7 +6,8 @@ past them: the real stream is handled with nats-py, a client that shares no code
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Protocol
 
 import nats
@@ -34,6 +35,10 @@ class World(Protocol):
         """An append by hand; whether it was accepted."""
         ...
 
+    def away(self) -> AbstractAsyncContextManager[None]:
+        """While it lasts, nothing answers."""
+        ...
+
     async def close(self) -> None: ...
 
 
@@ -52,6 +57,12 @@ class MemoryWorld:
             return False
         self.stream.append(data, expected)
         return True
+
+    @asynccontextmanager
+    async def away(self) -> AsyncIterator[None]:
+        self.stream.available = False
+        yield
+        self.stream.available = True
 
     async def close(self) -> None:
         pass
@@ -107,6 +118,12 @@ class JetStreamWorld:
         headers = {"Nats-Expected-Last-Sequence": str(expected)}
         answer = await (await self.client()).request(SUBJECT, data, 5, headers=headers)
         return b'"error"' not in answer.data
+
+    @asynccontextmanager
+    async def away(self) -> AsyncIterator[None]:
+        await self.server.stop()
+        yield
+        await self.server.start()
 
     async def close(self) -> None:
         for log in self.logs:

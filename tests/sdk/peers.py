@@ -2,7 +2,7 @@
 
 `Control` plays the control plane for clients: each method answers what the test says and records what
 it was asked. `WorkerPeer` plays it for workers, one `PeerSession` for each stream. `Wire` is a TCP
-relay between an SDK and a server that can be cut or frozen, as networks are.
+relay between an SDK and a server that can be cut, as networks are.
 """
 
 from __future__ import annotations
@@ -279,24 +279,17 @@ def about(invocation_id: str, attempt: int, kind: str) -> worker_pb2.ServerMessa
 
 
 class Wire:
-    """A TCP relay that can be cut and frozen."""
+    """A TCP relay that can be cut."""
 
     def __init__(self) -> None:
         self.address = ""
         self._target = ("", 0)
         self._writers: set[asyncio.StreamWriter] = set()
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._flowing = asyncio.Event()
-        self._flowing.set()
 
     def cut(self) -> None:
         """Breaks all connections; what is on its way is lost."""
         for writer in self._writers:
             writer.transport.abort()
-
-    def freeze(self) -> None:
-        """Lets nothing through, and breaks nothing."""
-        self._flowing.clear()
 
     async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -316,7 +309,6 @@ class Wire:
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while data := await reader.read(65536):
-                await self._flowing.wait()
                 writer.write(data)
                 await writer.drain()
         except OSError:

@@ -1,7 +1,7 @@
 """The worker against a control plane that plays a script: the protocol of worker.proto, end to end.
 
 Each test names the rule that it checks. The peer is a real gRPC server; where a network fails, a
-relay between the two is cut or frozen.
+relay between the two is cut.
 """
 
 from __future__ import annotations
@@ -536,6 +536,27 @@ async def test_a_large_batch_is_split_into_frames(peer: tuple[WorkerPeer, str]) 
         await session.send(*(start(f"{n:032x}", "heavy") for n in range(count)))
         seen = {(await session.next("entry")).invocation_id for _ in range(count)}
         assert len(seen) == count
+
+
+async def test_a_value_that_no_frame_can_hold_ends_its_invocation(
+    peer: tuple[WorkerPeer, str],
+) -> None:
+    """It must not end the session again and again, and must not stay held."""
+
+    @durable.workflow
+    async def huge(ctx: durable.Context) -> str:
+        return "x" * 5_000_000
+
+    async with running(peer[1], huge, three_steps) as worker:
+        session = await peer[0].accept()
+        await session.send(start(ID, "huge"))
+        finished = await session.next("finished")
+        assert finished.finished.outcome.failure.type == "durable.PayloadTooLarge"
+        assert finished.finished.outcome.failure.terminal
+        await session.send(start(OTHER, "three_steps", '"x"'))
+        await _run_three_steps(session, OTHER)
+        assert worker.statistics().attempts_running == 0
+        assert worker.statistics().sessions == 1
 
 
 async def test_a_worker_runs_once() -> None:

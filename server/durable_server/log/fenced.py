@@ -40,7 +40,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from typing import NoReturn, Protocol
+from typing import NoReturn
 
 from durable_server.log.frame import HEADER_SIZE, Chain, CorruptFrameError, Frame, decode
 from durable_server.log.interface import (
@@ -51,6 +51,7 @@ from durable_server.log.interface import (
     LogUnavailableError,
     Position,
 )
+from durable_server.log.slots import Slots, SlotTakenError, SlotTroubleError
 from durable_server.nats.backoff import Backoff
 
 FIRST_PAUSE = 0.02
@@ -61,64 +62,6 @@ DEFAULT_BUDGET = 60.0
 """Seconds without progress after which the log counts as unavailable: an election or a restart of
 the server fits in.
 """
-
-
-class SlotTakenError(Exception):
-    """The expected sequence is not the last one: something is at expected+1, or the row is shorter
-    than that.
-    """
-
-
-class SlotTroubleError(Exception):
-    """No definite answer (timeout, lost connection, server error): the message may be in or not."""
-
-
-class Slots(Protocol):
-    """A row of numbered slots. All methods but `close` may raise SlotTroubleError and
-    LogDataLostError.
-    """
-
-    name: str
-    """For error messages."""
-    max_frame: int
-    """Bytes of the largest message; valid once `bounds` has answered."""
-    stale_reads: bool
-    """Whether `bounds` may for a while answer from before an acknowledged append (a replica that
-    lost its lead).
-    """
-
-    async def bounds(self, create: bool) -> tuple[int, int]:
-        """The first and the last sequence; (1, 0) when nothing was ever written, (last+1, last)
-        when all is trimmed.
-
-        `create` allows making the row when it does not exist; without, a missing row is an empty
-        one.
-        """
-        ...
-
-    async def publish(self, data: bytes, expected: int) -> None:
-        """Puts `data` into slot expected+1, durably. Raises SlotTakenError when `expected` is not
-        the last one.
-        """
-        ...
-
-    async def fetch(self, sequence: int) -> bytes | None:
-        """What is in the slot, None when nothing is."""
-        ...
-
-    async def read(self, first: int, last: int, deliver: Callable[[int, bytes], None]) -> None:
-        """Delivers the slots `first` to `last` in order; on trouble some may have been
-        delivered.
-        """
-        ...
-
-    async def purge(self, below: int) -> None:
-        """Removes the slots before `below`."""
-        ...
-
-    async def close(self) -> None:
-        """Lets go and forgets; the next call starts afresh."""
-        ...
 
 
 class FencedLog:
@@ -141,6 +84,7 @@ class FencedLog:
         self._valid = 0
         """The slot of the last valid frame."""
         self._busy = False
+        self._closed = False
         self._failure: LogError | None = LogUnavailableError(
             f"{slots.name}: nobody leads yet; take_over comes before append"
         )
@@ -155,6 +99,7 @@ class FencedLog:
     ) -> Position:
         """See `Log.take_over`."""
         self._enter()
+        self._closed = False
         self._failure = LogUnavailableError(f"{self.name}: taking over did not finish")
         try:
             # A new connection for a new term: nothing of an earlier one can be under way on it.
@@ -194,13 +139,6 @@ class FencedLog:
         self._busy = True
         chain = self._chain
         frame = chain.next(self._writer, body)
-        # Until it is known to have landed, everything else (a cancellation too) leaves the outcome
-        # open.
-        self._failure = LogUnavailableError(
-            f"{self.name}: append {chain.epoch}/{chain.number + 1} was given up and its"
-            " outcome is"
-            " unknown; take over again"
-        )
         try:
             try:
                 await self._slots.publish(frame, self._tail)
@@ -209,9 +147,15 @@ class FencedLog:
         except LogError as error:
             self._failure = type(error)(*error.args)
             raise
+        except BaseException:
+            # Above all a cancellation: it may have landed or not, or land later.
+            self._failure = LogUnavailableError(
+                f"{self.name}: append {chain.epoch}/{chain.number + 1} was given up and its outcome"
+                " is unknown; take over again"
+            )
+            raise
         finally:
             self._busy = False
-        self._failure = None
         return self._settled(chain.epoch, chain.number + 1)
 
     async def trim(self, sequence: int) -> None:
@@ -230,6 +174,7 @@ class FencedLog:
 
     async def close(self) -> None:
         """See `Log.close`."""
+        self._closed = True
         self._failure = LogUnavailableError(f"{self.name}: closed")
         await self._slots.close()
 
@@ -389,6 +334,8 @@ class FencedLog:
         return Backoff(FIRST_PAUSE, LONGEST_PAUSE, self._budget, self._rng)
 
     async def _pause(self, backoff: Backoff, problem: Exception) -> None:
+        if self._closed:
+            raise LogUnavailableError(f"{self.name}: closed") from problem
         if backoff.spent:
             self._give_up(backoff, problem)
         await backoff.pause()
@@ -413,10 +360,9 @@ class FencedLog:
 
     def _ends_before(self, last: int, known: int) -> LogDataLostError:
         return LogDataLostError(
-            f"{self.name}: the log ends at sequence {last}, but {known} was acknowledged:"
-            f" frames {last + 1} to"
-            f" {known} are lost; restore the log from a backup, or start with an empty data"
-            " directory"
+            f"{self.name}: the log ends at sequence {last}, but {known} was acknowledged: frames"
+            f" {last + 1} to {known} are lost; restore the log from a backup, or start with an empty"
+            " data directory"
         )
 
     def _missing(self) -> LogDataLostError:

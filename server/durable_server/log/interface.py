@@ -110,5 +110,5 @@ class Log(Protocol):
         ...
 
     async def close(self) -> None:
-        """Lets go of the log. Writes nothing."""
+        """Lets go of the log and writes nothing; an append under way ends in LogUnavailableError."""
         ...

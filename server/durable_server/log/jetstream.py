@@ -27,13 +27,9 @@ import random
 from collections.abc import Callable
 from typing import Any
 
-from durable_server.log.fenced import (
-    DEFAULT_BUDGET,
-    FencedLog,
-    SlotTakenError,
-    SlotTroubleError,
-)
+from durable_server.log.fenced import DEFAULT_BUDGET, FencedLog
 from durable_server.log.interface import LogDataLostError, LogError
+from durable_server.log.slots import SlotTakenError, SlotTroubleError
 from durable_server.log.tail import read_tail
 from durable_server.nats import api
 from durable_server.nats.api import ApiError, call_api
@@ -104,7 +100,7 @@ _LAWS = (
 
 
 class JetStreamSlots:
-    """The slots of one stream. Implements `fenced.Slots`."""
+    """The slots of one stream. Implements `slots.Slots`."""
 
     def __init__(
         self,
@@ -123,6 +119,8 @@ class JetStreamSlots:
         self._subject = subject.encode()
         self._config = stream_config(name, subject, replicas=replicas, max_bytes=max_bytes)
         self._timeout = ack_timeout or (ACK_TIMEOUT if replicas == 1 else ACK_TIMEOUT_REPLICATED)
+        # Reading is repeated at will, so there is no reason to wait out an election for it.
+        self._read_timeout = min(self._timeout, ACK_TIMEOUT)
         self._header = (
             b"NATS/1.0\r\nNats-Expected-Stream: %b\r\nNats-Expected-Last-Sequence: %%d\r\n\r\n"
             % name.encode()
@@ -174,7 +172,7 @@ class JetStreamSlots:
         """See `Slots.bounds`."""
         connection = await self._open()
         try:
-            info = await call_api(connection, f"STREAM.INFO.{self.name}", {}, self._timeout)
+            info = await call_api(connection, f"STREAM.INFO.{self.name}", {}, self._read_timeout)
         except (ConnectionLostError, TimeoutError, ApiError) as error:
             if not (isinstance(error, ApiError) and error.number == api.STREAM_NOT_FOUND):
                 raise self._trouble(connection, "reading the stream's state", error) from error
@@ -191,7 +189,7 @@ class JetStreamSlots:
         connection = await self._open()
         try:
             answer = await call_api(
-                connection, f"STREAM.MSG.GET.{self.name}", {"seq": sequence}, self._timeout
+                connection, f"STREAM.MSG.GET.{self.name}", {"seq": sequence}, self._read_timeout
             )
         except (ConnectionLostError, TimeoutError, ApiError) as error:
             if isinstance(error, ApiError) and error.number == api.MESSAGE_NOT_FOUND:
@@ -203,7 +201,7 @@ class JetStreamSlots:
         """See `Slots.read`."""
         connection = await self._open()
         try:
-            await read_tail(connection, self.name, first, last, deliver, self._timeout)
+            await read_tail(connection, self.name, first, last, deliver, self._read_timeout)
         except (ConnectionLostError, TimeoutError, ApiError) as error:
             raise self._trouble(connection, f"reading {first} to {last}", error) from error
         self._known = max(self._known, last)
@@ -254,7 +252,7 @@ class JetStreamSlots:
 
     async def _check_after_opening(self, connection: Connection) -> None:
         try:
-            info = await call_api(connection, f"STREAM.INFO.{self.name}", {}, self._timeout)
+            info = await call_api(connection, f"STREAM.INFO.{self.name}", {}, self._read_timeout)
         except (ConnectionLostError, TimeoutError, ApiError) as error:
             if isinstance(error, ApiError) and error.number == api.STREAM_NOT_FOUND:
                 raise LogDataLostError(

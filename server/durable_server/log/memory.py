@@ -23,12 +23,8 @@ import enum
 import random
 from collections.abc import Callable
 
-from durable_server.log.fenced import (
-    DEFAULT_BUDGET,
-    FencedLog,
-    SlotTakenError,
-    SlotTroubleError,
-)
+from durable_server.log.fenced import DEFAULT_BUDGET, FencedLog
+from durable_server.log.slots import SlotTakenError, SlotTroubleError
 
 DEFAULT_MAX_FRAME = 8 << 20
 """Bytes of the largest frame: like the embedded NATS server, so that local mode refuses what it
@@ -108,7 +104,7 @@ class MemoryStream:
 
 
 class MemorySlots:
-    """One leader's view of a stream. Implements `fenced.Slots`. Every operation yields to the event
+    """One leader's view of a stream. Implements `slots.Slots`. Every operation yields to the event
     loop once.
     """
 

@@ -1,0 +1,136 @@
+"""Durable gRPC calls: a user's own generated stub on a channel whose calls are journal entries.
+
+A generated stub asks its channel for callables, one a method. `DurableChannel` gives callables that
+make a CALL entry of the attempt; the attempt has the worker make the real call, on the worker's own
+channel, with the worker's own event loop, and journals the response.
+
+Which failures are worth another attempt is gRPC's own distinction: codes that say "this request will
+never do" are journaled and raised as StepFailedError; every other one ends the attempt, which is
+repeated by the retry policy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+
+import grpc
+import grpc.aio
+from google.protobuf.message import Message
+
+from ._errors import NonDurableAwaitError, TerminalError
+from ._futures import DurableFuture
+
+if TYPE_CHECKING:
+    from ._replay import Attempt
+
+M = TypeVar("M", bound=Message)
+
+IDEMPOTENCY_HEADER = "durable-idempotency-key"
+
+_TERMINAL = frozenset(
+    {
+        grpc.StatusCode.INVALID_ARGUMENT,
+        grpc.StatusCode.NOT_FOUND,
+        grpc.StatusCode.ALREADY_EXISTS,
+        grpc.StatusCode.PERMISSION_DENIED,
+        grpc.StatusCode.UNAUTHENTICATED,
+        grpc.StatusCode.FAILED_PRECONDITION,
+        grpc.StatusCode.OUT_OF_RANGE,
+        grpc.StatusCode.UNIMPLEMENTED,
+    }
+)
+
+
+class ServiceCallError(TerminalError):
+    """A service refused a call for good. `code` is the gRPC code's number."""
+
+
+class DurableChannel:
+    """Stands where a generated stub expects a channel."""
+
+    def __init__(self, attempt: Attempt) -> None:
+        self._attempt = attempt
+
+    def unary_unary(
+        self,
+        method: str,
+        request_serializer: Callable[[Any], bytes] | None = None,
+        response_deserializer: Callable[[bytes], Any] | None = None,
+        _registered_method: bool | None = False,
+    ) -> Callable[..., DurableFuture[Any]]:
+        """Returns the callable of a unary method."""
+        response_type = getattr(response_deserializer, "__self__", None)
+        if not (isinstance(response_type, type) and issubclass(response_type, Message)):
+            raise TypeError(f"{method}: a durable stub needs protobuf messages")
+        return partial(_call, self._attempt, method, response_type)
+
+    def _refuse(self, method: str, *_: Any, **__: Any) -> Any:
+        def refuse(*_: Any, **__: Any) -> NoReturn:
+            raise NonDurableAwaitError(
+                f"{method} is a streaming method; a stream cannot be journaled: "
+                "use it within ctx.run and return what counts"
+            )
+
+        return refuse
+
+    unary_stream = stream_unary = stream_stream = _refuse
+
+
+def call_by_name(
+    attempt: Attempt,
+    service: str,
+    method: str,
+    request: Message,
+    response_type: type[M],
+    timeout: float | None,
+) -> DurableFuture[M]:
+    """Makes a durable call of a method that is given by name."""
+    full = service
+    if "." not in service:
+        found = request.DESCRIPTOR.file.services_by_name.get(service)
+        if found is None:
+            raise TerminalError(
+                f"the file {request.DESCRIPTOR.file.name!r}, which declares the request, has no "
+                f"service {service!r}; give its full name, such as 'hello.v1.{service}'"
+            )
+        full = found.full_name
+    return _call(attempt, f"/{full}/{method}", response_type, request, timeout=timeout)
+
+
+def _call(
+    attempt: Attempt,
+    path: str,
+    response_type: type[M],
+    request: Message,
+    *,
+    timeout: float | None = None,
+    metadata: Sequence[tuple[str, str | bytes]] | None = None,
+    **unused: Any,
+) -> DurableFuture[M]:
+    _, service, method = path.split("/")
+    given = [name for name, value in unused.items() if value is not None]
+    if given:
+        raise TypeError(f"a durable call cannot have {', '.join(given)}")
+
+    async def body(key: str) -> Message:
+        channel: grpc.aio.Channel = attempt.environment.channel(service)
+        call: Any = channel.unary_unary(
+            path,
+            request_serializer=type(request).SerializeToString,
+            response_deserializer=response_type.FromString,
+        )
+        sent = [(IDEMPOTENCY_HEADER, key), *attempt.start.headers.items(), *(metadata or ())]
+        try:
+            response: Message = await call(request, timeout=timeout, metadata=sent)
+        except grpc.aio.AioRpcError as error:
+            if error.code() in _TERMINAL:
+                number: int = error.code().value[0]
+                raise ServiceCallError(
+                    f"{error.code().name}: {error.details()}", code=number
+                ) from error
+            raise
+        return response
+
+    return attempt.call(f"{service.rpartition('.')[2]}.{method}", body, response_type)

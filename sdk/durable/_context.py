@@ -1,0 +1,230 @@
+"""What a workflow sees of the system: the context that is its first argument.
+
+Every operation here is an entry of the journal or a function of it. The context holds no rule of its
+own: it turns a call into an operation of the attempt.
+"""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import random
+import typing
+import uuid
+from collections.abc import Awaitable, Callable, Mapping
+from contextvars import ContextVar
+from datetime import UTC, datetime, timedelta
+from types import CodeType
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
+
+from ._calls import DurableChannel, call_by_name
+from ._futures import DurableFuture
+
+if TYPE_CHECKING:
+    import grpc.aio
+    from google.protobuf.message import Message
+
+    from ._replay import Attempt
+
+P = ParamSpec("P")
+T = TypeVar("T")
+S = TypeVar("S")
+M = TypeVar("M", bound="Message")
+
+_current: ContextVar[Context] = ContextVar("durable_context")
+
+
+def current_context() -> Context:
+    """Returns the context of the workflow that runs; raises LookupError outside of one."""
+    return _current.get()
+
+
+class Context:
+    """The durable operations of one invocation."""
+
+    __slots__ = ("_attempt", "_logger", "_random")
+
+    def __init__(self, attempt: Attempt) -> None:
+        self._attempt = attempt
+        self._random: random.Random | None = None
+        self._logger: ReplayLogger | None = None
+
+    # Who and when
+
+    @property
+    def invocation_id(self) -> str:
+        """The invocation's id."""
+        return self._attempt.invocation_id
+
+    @property
+    def attempt(self) -> int:
+        """The number of this attempt, from 1. Different in each: do not let the program depend on it."""
+        return self._attempt.number
+
+    @property
+    def handler(self) -> str:
+        """The name under which the workflow was invoked."""
+        return self._attempt.start.handler
+
+    @property
+    def key(self) -> str:
+        """The object key, or an empty string."""
+        return self._attempt.start.key
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The caller's headers; durable calls carry them on."""
+        return self._attempt.start.headers
+
+    @property
+    def service(self) -> str:
+        """The service label that the caller gave, or an empty string."""
+        return self._attempt.start.service
+
+    @property
+    def partition_key(self) -> str:
+        """The partition key that the caller gave, or an empty string."""
+        return self._attempt.start.partition_key
+
+    @property
+    def is_replaying(self) -> bool:
+        """True while the program goes over what is in the journal already."""
+        return self._attempt.replaying
+
+    def time(self) -> float:
+        """The journal's time: seconds since the Unix epoch, the same in each replay."""
+        return self._attempt.time()
+
+    def now(self) -> datetime:
+        """The journal's time as a UTC datetime, the same in each replay."""
+        return datetime.fromtimestamp(self._attempt.time(), UTC)
+
+    @property
+    def random(self) -> random.Random:
+        """Random numbers that are the same in each replay."""
+        if self._random is None:
+            self._random = random.Random(self._attempt.start.random_seed)
+        return self._random
+
+    def uuid4(self) -> uuid.UUID:
+        """A random UUID that is the same in each replay."""
+        return uuid.UUID(int=self.random.getrandbits(128), version=4)
+
+    @property
+    def logger(self) -> ReplayLogger:
+        """A logger that names the invocation and is silent during replay."""
+        if self._logger is None:
+            self._logger = ReplayLogger(self._attempt)
+        return self._logger
+
+    # What is journaled
+
+    @overload
+    def run(
+        self,
+        name: str,
+        function: Callable[P, Awaitable[T]],
+        /,
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> DurableFuture[T]: ...
+    @overload
+    def run(
+        self, name: str, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs
+    ) -> DurableFuture[T]: ...
+    def run(
+        self, name: str, function: Callable[..., Any], /, *args: Any, **kwargs: Any
+    ) -> DurableFuture[Any]:
+        """Runs a step: a function with effects outside, once its result is journaled never again.
+
+        An async function runs on the worker's event loop, another one in a thread. It may run more
+        than once (a crash between its end and the commit), its result counts once. An exception ends
+        the attempt, which is repeated by the handler's retry policy; TerminalError is journaled and
+        raised here as StepFailedError. The value is what the payload says: a tuple without a type
+        hint comes back as a list, live and in replay alike.
+        """
+        hint, blocking = _described(function)
+        if args or kwargs:
+            return self._attempt.run(name, lambda: function(*args, **kwargs), hint, blocking)
+        return self._attempt.run(name, function, hint, blocking)
+
+    def sleep(self, delay: float | timedelta) -> DurableFuture[None]:
+        """Waits durably, in seconds or as a timedelta: over restarts, and without a worker."""
+        seconds = delay.total_seconds() if isinstance(delay, timedelta) else delay
+        return self._attempt.sleep(seconds)
+
+    def stub(self, stub_class: Callable[[grpc.aio.Channel], S]) -> S:
+        """Returns your generated gRPC stub on a durable channel: its unary calls are journaled.
+
+        The service's address is the worker's to know (`--service NAME=HOST:PORT`).
+        """
+        channel: Any = DurableChannel(self._attempt)
+        return stub_class(channel)
+
+    def durable_call(
+        self,
+        service: str,
+        method: str,
+        request: Message,
+        response_type: type[M],
+        *,
+        timeout: float | None = None,
+    ) -> DurableFuture[M]:
+        """Calls a gRPC method by name and journals the response.
+
+        `service` is the full name (`hello.v1.HelloService`) or the short one, which is looked up in
+        the file that declares the request. `timeout` is in seconds. Every call carries the metadata
+        `durable-idempotency-key: <invocation_id>/<step>`: the call may be made more than once, and a
+        service that remembers the key makes its effect exactly-once.
+        """
+        return call_by_name(self._attempt, service, method, request, response_type, timeout)
+
+
+class ReplayLogger(logging.LoggerAdapter[logging.Logger]):
+    """Logs with the invocation's id, and not what an earlier attempt has logged."""
+
+    def __init__(self, attempt: Attempt) -> None:
+        super().__init__(logging.getLogger(f"durable.workflow.{attempt.start.handler}"), {})
+        self._attempt = attempt
+
+    def isEnabledFor(self, level: int) -> bool:
+        """Says whether a record of this level would be logged now."""
+        return not self._attempt.replaying and super().isEnabledFor(level)
+
+    def process(self, msg: Any, kwargs: Any) -> tuple[Any, Any]:
+        """Adds the invocation and the attempt to the record."""
+        attempt = self._attempt
+        extra = {"invocation_id": attempt.invocation_id, "attempt": attempt.number}
+        return f"[{attempt.invocation_id[:8]}] {msg}", {**kwargs, "extra": extra}
+
+
+_descriptions: dict[CodeType, tuple[Any, bool]] = {}
+
+
+def _described(function: Callable[..., Any]) -> tuple[Any, bool]:
+    """Returns the type hint of a function's result, and whether it would block an event loop.
+
+    By code object: closures made anew for each call share it, and there are as many as source code
+    has functions.
+    """
+    code: CodeType | None = getattr(function, "__code__", None)
+    if code is None:
+        return _describe(function)
+    known = _descriptions.get(code)
+    if known is None:
+        known = _descriptions[code] = _describe(function)
+    return known
+
+
+def _describe(function: Callable[..., Any]) -> tuple[Any, bool]:
+    plain = inspect.unwrap(function)
+    while not hasattr(plain, "__annotations__") and hasattr(plain, "func"):
+        plain = plain.func
+    if isinstance(plain, type):
+        return plain, True
+    try:
+        hint = typing.get_type_hints(plain, include_extras=True).get("return", Any)
+    except (NameError, TypeError):
+        hint = Any
+    called = plain if hasattr(plain, "__code__") else getattr(plain, "__call__", plain)
+    return hint, not inspect.iscoroutinefunction(called)

@@ -1,0 +1,477 @@
+"""The worker's desk: the attempts that it holds, and the steps that run for them.
+
+Theory. The desk stands between the session, which moves frames, and the engine, which replays
+programs. It is told what the server said (`receive`) and what became of a step; it hands that to the
+attempt in question, then takes what the attempt wants: messages go to `outbound`, steps are started.
+It survives sessions: while there is none, attempts and steps go on and `outbound` fills.
+
+Rules.
+- Attempts are entered only from plain callbacks of the loop, never from inside a task: the engine
+  steps tasks of its own, and an event loop knows one current task at a time. Async steps are tasks
+  of the real loop; their ends come here through done callbacks.
+- A message counts only for the (invocation, attempt) that is held; all else is left over from a
+  reconnect and is dropped. Completions that were delivered already are dropped too: the server says
+  again what the worker may have missed.
+- A final message has no ack, so the last ones are kept and said again after a reconnect, together
+  with the attempt's entries that were not acknowledged: the server drops what it knows. Losing one
+  costs a replay, no more, so how many are kept is bounded.
+- When an attempt is over its steps are cancelled. A thread cannot be; its result is ignored.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import traceback
+from collections import deque
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from inspect import isawaitable
+from typing import Any, Final, NamedTuple
+
+from durable_proto.v1 import payload_pb2, worker_pb2
+
+from ._errors import TerminalError
+from ._replay import Attempt, Environment, StepTask
+from ._threads import StepThreads
+from ._workflow import Workflow
+
+FINALS_KEPT_MAX: Final = 1_024
+FINALS_KEPT_BYTES_MAX: Final = 16 * 1024 * 1024
+SUSPEND_AGAIN_SECONDS: Final = 30.0
+"""How long a Suspend may stay without effect before it is sent again."""
+
+logger = logging.getLogger("durable.worker")
+
+
+class _Final(NamedTuple):
+    """An attempt's last words, kept until they can be taken to have arrived."""
+
+    time: float
+    invocation_id: str
+    number: int
+    messages: list[worker_pb2.WorkerMessage]
+    size_bytes: int
+
+
+class _Slot:
+    """One attempt that the worker holds."""
+
+    __slots__ = ("attempt", "invocation_id", "number", "steps", "suspend_number", "timer")
+
+    def __init__(self, invocation_id: str, number: int, attempt: Attempt) -> None:
+        self.invocation_id = invocation_id
+        self.number = number
+        self.attempt = attempt
+        self.steps: dict[int, asyncio.Task[_Ended] | Future[_Ended]] = {}
+        self.timer: asyncio.TimerHandle | None = None
+        self.suspend_number = -1
+        """The completion number of the last Suspend that this session was sent."""
+
+
+class _Ended(NamedTuple):
+    """How a step ended."""
+
+    value: payload_pb2.Payload | None
+    error: BaseException | None
+
+
+class Counters:
+    """What the desk has counted since the worker started."""
+
+    __slots__ = (
+        "abandoned",
+        "attempts_failed",
+        "finished",
+        "held",
+        "released",
+        "started",
+        "steps_failed",
+        "steps_run",
+        "suspended",
+    )
+
+    def __init__(self) -> None:
+        self.started = 0
+        self.finished = 0
+        self.attempts_failed = 0
+        self.held = 0
+        self.suspended = 0
+        self.abandoned = 0
+        self.released = 0
+        self.steps_run = 0
+        self.steps_failed = 0
+
+
+class Desk:
+    """The attempts that a worker holds, and their steps."""
+
+    def __init__(
+        self,
+        workflows: Mapping[str, Workflow[..., Any]],
+        environment: Environment,
+        *,
+        suspend_after: float | None,
+        threads: int,
+    ) -> None:
+        self.outbound: list[worker_pb2.WorkerMessage] = []
+        """What to send, in order. The session takes it."""
+        self.wake: Callable[[], None] = _nothing
+        """Called when `outbound` is no longer empty. The session sets it."""
+        self.counters: Final = Counters()
+        self.payload_bytes_max = 1024 * 1024
+        """The control plane's limit `payload_bytes`."""
+        self.draining = False
+        self._workflows: Final = workflows
+        self._environment: Final = environment
+        self._suspend_after = suspend_after
+        self._slots: Final[dict[str, _Slot]] = {}
+        self._finals: Final[deque[_Final]] = deque()
+        self._finals_bytes = 0
+        self._tasks: Final[set[asyncio.Task[_Ended]]] = set()
+        self._threads: Final = StepThreads(threads)
+        self._loop: Final = asyncio.get_running_loop()
+        self._empty: asyncio.Event = asyncio.Event()
+        self._empty.set()
+
+    def __len__(self) -> int:
+        return len(self._slots)
+
+    @property
+    def step_count(self) -> int:
+        """How many steps run now."""
+        return sum(len(slot.steps) for slot in self._slots.values())
+
+    # What the server says
+
+    def start(self, message: worker_pb2.ServerMessage) -> None:
+        """Begins an attempt."""
+        invocation_id, number = message.invocation_id, message.attempt
+        held = self._slots.get(invocation_id)
+        if held is not None:
+            if held.number >= number:
+                return
+            self._drop(held)
+        start = message.start
+        workflow = self._workflows.get(start.handler)
+        if workflow is None or self.draining:
+            if workflow is None:
+                logger.error(
+                    "asked to run %r, which this worker does not serve; giving back %s",
+                    start.handler,
+                    invocation_id,
+                )
+            self._release(invocation_id, number)
+            return
+        self.counters.started += 1
+        attempt = Attempt(workflow, invocation_id, number, start, self._environment)
+        slot = self._slots[invocation_id] = _Slot(invocation_id, number, attempt)
+        self._empty.clear()
+        try:
+            attempt.begin()
+            self._take(slot)
+        except Exception as error:  # noqa: BLE001  # a defect of ours must not end the worker
+            self._broken(slot, error)
+
+    def ack(self, message: worker_pb2.ServerMessage) -> None:
+        """Delivers an Ack."""
+        slot = self._slots.get(message.invocation_id)
+        if slot is None or slot.number != message.attempt:
+            return
+        ack = message.ack
+        attempt = slot.attempt
+        if 0 < ack.completion_number <= attempt.last_completion:
+            return
+        try:
+            attempt.on_ack(ack)
+            self._take(slot)
+        except Exception as error:  # noqa: BLE001  # a defect of ours must not end the worker
+            self._broken(slot, error)
+
+    def completion(self, message: worker_pb2.ServerMessage) -> None:
+        """Delivers a Completion."""
+        slot = self._slots.get(message.invocation_id)
+        if slot is None or slot.number != message.attempt:
+            return
+        completion = message.completion
+        attempt = slot.attempt
+        if completion.completion_number <= attempt.last_completion:
+            return
+        try:
+            attempt.on_completion(completion)
+            self._take(slot)
+        except Exception as error:  # noqa: BLE001  # a defect of ours must not end the worker
+            self._broken(slot, error)
+
+    def cancel_requested(self, message: worker_pb2.ServerMessage) -> None:
+        """Delivers a request to end."""
+        slot = self._slots.get(message.invocation_id)
+        if slot is None or slot.number != message.attempt:
+            return
+        try:
+            slot.attempt.on_cancel(message.cancel_requested)
+            self._take(slot)
+        except Exception as error:  # noqa: BLE001  # a defect of ours must not end the worker
+            self._broken(slot, error)
+
+    def suspended(self, message: worker_pb2.ServerMessage) -> None:
+        """Lets go of an attempt that only waits."""
+        slot = self._slots.get(message.invocation_id)
+        if slot is not None and slot.number == message.attempt:
+            self.counters.suspended += 1
+            self._drop(slot)
+
+    def abandon(self, message: worker_pb2.ServerMessage) -> None:
+        """Lets go of an attempt that is not ours any more."""
+        slot = self._slots.get(message.invocation_id)
+        if slot is not None and slot.number == message.attempt:
+            self.counters.abandoned += 1
+            logger.info("%s was taken away: %s", slot.invocation_id, message.abandon.reason)
+            self._drop(slot)
+
+    def forget(self, invocation_id: str, number: int) -> None:
+        """Lets go of an attempt whose end was sent without it."""
+        slot = self._slots.get(invocation_id)
+        if slot is not None and slot.number == number:
+            self._drop(slot)
+
+    # What the attempt wants
+
+    def _take(self, slot: _Slot) -> None:
+        """Takes what an attempt wants after an input."""
+        attempt = slot.attempt
+        outbox = attempt.outbox
+        if outbox:
+            if attempt.done:
+                self._keep_final(slot, outbox[-1])
+            self.outbound += outbox
+            outbox.clear()
+            self.wake()
+        if attempt.done:
+            self._drop(slot)
+            return
+        tasks = attempt.tasks
+        if tasks:
+            for task in tasks:
+                self._start_step(slot, task)
+            tasks.clear()
+        if slot.timer is not None:
+            slot.timer.cancel()
+            slot.timer = None
+        if attempt.waiting:
+            self._arm(slot)
+
+    def _start_step(self, slot: _Slot, task: StepTask) -> None:
+        index = task.index
+        loop = self._loop
+        if task.blocking:
+            future = self._threads.submit(_run_blocking, task)
+            slot.steps[index] = future
+
+            def over(ended: Future[_Ended]) -> None:
+                # The loop may be closed when a thread ends late.
+                with contextlib.suppress(RuntimeError):
+                    loop.call_soon_threadsafe(self._step_over, slot, index, ended)
+
+            future.add_done_callback(over)
+        else:
+            running = loop.create_task(_run_async(task))
+            slot.steps[index] = running
+            self._tasks.add(running)
+
+            def ended(task: asyncio.Task[_Ended]) -> None:
+                self._tasks.discard(task)
+                self._step_over(slot, index, task)
+
+            running.add_done_callback(ended)
+
+    def _step_over(
+        self, slot: _Slot, index: int, step: asyncio.Task[_Ended] | Future[_Ended]
+    ) -> None:
+        slot.steps.pop(index, None)
+        attempt = slot.attempt
+        if attempt.done or step.cancelled():
+            return
+        value, error = step.result()
+        self.counters.steps_run += 1
+        if value is not None and len(value.data) > self.payload_bytes_max:
+            value, error = None, self._too_large(slot, index, len(value.data))
+        if error is not None:
+            self.counters.steps_failed += 1
+        try:
+            attempt.on_step(index, value, error)
+            self._take(slot)
+        except Exception as defect:  # noqa: BLE001  # a defect of ours must not end the worker
+            self._broken(slot, defect)
+
+    def _too_large(self, slot: _Slot, index: int, size: int) -> TerminalError:
+        # Terminal: the same code would make the same value again.
+        return TerminalError(
+            f"the value of step {index} of {slot.invocation_id} has {size} bytes, more than the"
+            f" limit payload_bytes ({self.payload_bytes_max}); store it elsewhere and return a"
+            " reference",
+            metadata={"limit": "payload_bytes", "size_bytes": str(size)},
+        )
+
+    def _drop(self, slot: _Slot) -> None:
+        """Forgets an attempt and stops what runs for it."""
+        if self._slots.get(slot.invocation_id) is slot:
+            del self._slots[slot.invocation_id]
+        if slot.timer is not None:
+            slot.timer.cancel()
+            slot.timer = None
+        if not slot.attempt.done:
+            slot.attempt.abandon()
+        if slot.steps:
+            for step in list(slot.steps.values()):
+                step.cancel()
+            slot.steps.clear()
+        if not self._slots:
+            self._empty.set()
+
+    def _release(self, invocation_id: str, number: int) -> None:
+        self.counters.released += 1
+        message = worker_pb2.WorkerMessage(invocation_id=invocation_id, attempt=number)
+        message.released.SetInParent()
+        self.outbound.append(message)
+        self.wake()
+
+    def _broken(self, slot: _Slot, error: Exception) -> None:
+        """Ends an attempt in which the engine itself has failed: it is tried again later."""
+        logger.error("%s: the engine failed", slot.invocation_id, exc_info=error)
+        message = worker_pb2.WorkerMessage(invocation_id=slot.invocation_id, attempt=slot.number)
+        failure = message.attempt_failed.failure
+        failure.type = "durable.InternalError"
+        failure.message = f"{type(error).__name__}: {error}"[:8_000]
+        failure.stack_trace = "".join(traceback.format_exception(error))[-32_000:]
+        self._keep_final(slot, message)
+        self.outbound.append(message)
+        self._drop(slot)
+        self.wake()
+
+    # Suspension
+
+    def _arm(self, slot: _Slot) -> None:
+        """Sees to it that an attempt which only waits is suspended in time."""
+        after = 0.0 if self.draining else self._suspend_after
+        if after is None:
+            return
+        if after <= 0:
+            self._suspend(slot)
+        else:
+            slot.timer = self._loop.call_later(after, self._suspend, slot)
+
+    def _suspend(self, slot: _Slot) -> None:
+        slot.timer = self._loop.call_later(SUSPEND_AGAIN_SECONDS, self._suspend_again, slot)
+        number = slot.attempt.last_completion
+        if slot.suspend_number == number:
+            return
+        slot.suspend_number = number
+        message = worker_pb2.WorkerMessage(invocation_id=slot.invocation_id, attempt=slot.number)
+        message.suspend.completion_number = number
+        self.outbound.append(message)
+        self.wake()
+
+    def _suspend_again(self, slot: _Slot) -> None:
+        slot.suspend_number = -1
+        self._suspend(slot)
+
+    # Sessions come and go
+
+    def _keep_final(self, slot: _Slot, final: worker_pb2.WorkerMessage) -> None:
+        """Keeps an attempt's last words, and the entries that they may need to make sense."""
+        kind = final.WhichOneof("message")
+        counters = self.counters
+        if kind == "finished":
+            counters.finished += 1
+        elif kind == "attempt_failed":
+            counters.attempts_failed += 1
+        elif kind == "held":
+            counters.held += 1
+        messages = [*slot.attempt.unacknowledged(), final]
+        size = sum(message.ByteSize() for message in messages)
+        finals = self._finals
+        finals.append(_Final(self._loop.time(), slot.invocation_id, slot.number, messages, size))
+        self._finals_bytes += size
+        while len(finals) > FINALS_KEPT_MAX or self._finals_bytes > FINALS_KEPT_BYTES_MAX:
+            self._finals_bytes -= finals.popleft().size_bytes
+
+    def resume(self, since: float) -> list[worker_pb2.OwnedAttempt]:
+        """Lists what is held, for the hello of a new session.
+
+        `since` is the loop's time before which last words can be taken to have arrived.
+        """
+        finals = self._finals
+        while finals and finals[0].time < since:
+            self._finals_bytes -= finals.popleft().size_bytes
+        owned = {(final.invocation_id, final.number): None for final in finals}
+        owned.update({(slot.invocation_id, slot.number): None for slot in self._slots.values()})
+        return [worker_pb2.OwnedAttempt(invocation_id=it[0], attempt=it[1]) for it in owned]
+
+    def connected(self) -> None:
+        """Says again, on a new session, what the control plane may not know."""
+        outbound = self.outbound
+        outbound.clear()
+        for final in self._finals:
+            outbound += final.messages
+        for slot in self._slots.values():
+            outbound += slot.attempt.unacknowledged()
+            slot.suspend_number = -1
+            if slot.timer is not None:
+                slot.timer.cancel()
+                slot.timer = None
+            if slot.attempt.waiting:
+                self._arm(slot)
+
+    # The end
+
+    def drain(self) -> None:
+        """Takes no more work, and lets go of what only waits as soon as it can."""
+        self.draining = True
+        message = worker_pb2.WorkerMessage()
+        message.draining.SetInParent()
+        self.outbound.append(message)
+        for slot in list(self._slots.values()):
+            if slot.attempt.waiting:
+                self._suspend(slot)
+        self.wake()
+
+    async def empty(self) -> None:
+        """Returns when no attempt is held."""
+        await self._empty.wait()
+
+    def release_all(self) -> None:
+        """Gives back all attempts."""
+        for slot in list(self._slots.values()):
+            self._drop(slot)
+            self._release(slot.invocation_id, slot.number)
+
+    async def close(self) -> None:
+        """Stops everything that runs; says nothing."""
+        for slot in list(self._slots.values()):
+            self._drop(slot)
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+        self._threads.close()
+
+
+def _nothing() -> None:
+    pass
+
+
+def _run_blocking(task: StepTask) -> _Ended:
+    try:
+        return _Ended(task.encode(task.body()), None)
+    except BaseException as error:  # noqa: BLE001  # the engine decides what a failure means
+        return _Ended(None, error)
+
+
+async def _run_async(task: StepTask) -> _Ended:
+    try:
+        value = task.body()
+        if isawaitable(value):
+            value = await value
+        return _Ended(task.encode(value), None)
+    except BaseException as error:  # noqa: BLE001  # the engine decides what a failure means
+        return _Ended(None, error)

@@ -1,0 +1,108 @@
+"""Exceptions to `durable.v1.Failure`: what of an error travels, and within which limits.
+
+The stack trace holds the user's frames only: those of the engine and of asyncio say nothing about
+the program. Limits are those of payload.proto; what is cut says so.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import traceback
+from datetime import timedelta
+from pathlib import Path
+
+from durable_proto.v1 import payload_pb2
+
+from ._errors import (
+    DeterminismError,
+    DurableError,
+    NonDurableAwaitError,
+    RetryableError,
+    StepFailedError,
+    TerminalError,
+)
+
+_MESSAGE_BYTES = 8 * 1024
+_TRACE_BYTES = 32 * 1024
+_CAUSES = 8
+_OURS = (str(Path(__file__).parent), str(Path(asyncio.__file__).parent))
+
+
+def to_failure(
+    error: BaseException, *, terminal: bool = False, depth: int = _CAUSES
+) -> payload_pb2.Failure:
+    """Returns what of an exception is kept."""
+    if isinstance(error, RuntimeError) and "attached to a different loop" in str(error):
+        outside = NonDurableAwaitError(
+            "a workflow awaited something of another event loop, which a replay could not repeat; "
+            "wrap it in ctx.run, whose result is journaled"
+        )
+        outside.__traceback__ = error.__traceback__
+        error = outside
+    failure = payload_pb2.Failure(
+        type=_type(error),
+        message=_cut(str(error), _MESSAGE_BYTES),
+        stack_trace=_trace(error),
+        terminal=terminal,
+    )
+    if isinstance(error, TerminalError):
+        failure.code = error.code
+        for name, value in list(error.metadata.items())[:16]:
+            failure.metadata[str(name)[:256]] = str(value)[:256]
+        if isinstance(error, StepFailedError):
+            # The step's own failure is what a person looks for.
+            failure.type, failure.message = error.type, _cut(str(error), _MESSAGE_BYTES)
+    cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    if cause is not None and depth > 1:
+        failure.cause.CopyFrom(to_failure(cause, depth=depth - 1))
+    return failure
+
+
+def retry_delay(error: BaseException) -> timedelta | None:
+    """Returns the delay that an error asks for; None for the policy's."""
+    return error.retry_after if isinstance(error, RetryableError) else None
+
+
+def describe_location() -> str:
+    """Names the user's line that is running: `file:line`."""
+    frame = sys._getframe(1)
+    while frame is not None:
+        if not frame.f_code.co_filename.startswith(_OURS):
+            return f"{frame.f_code.co_filename}:{frame.f_lineno}"
+        if frame.f_back is None:
+            break
+        frame = frame.f_back
+    return "an unknown place"
+
+
+def _type(error: BaseException) -> str:
+    kind = type(error)
+    if isinstance(error, DeterminismError | NonDurableAwaitError):
+        return f"durable.{kind.__name__}"
+    if kind.__module__ == "builtins":
+        return kind.__qualname__
+    if isinstance(error, DurableError) and kind.__module__.startswith("durable."):
+        return f"durable.{kind.__qualname__}"
+    return f"{kind.__module__}.{kind.__qualname__}"
+
+
+def _cut(text: str, limit: int) -> str:
+    data = text.encode(errors="replace")
+    if len(data) <= limit:
+        return data.decode()
+    note = f" ... ({len(data)} bytes, cut)"
+    return data[: limit - len(note)].decode(errors="ignore") + note
+
+
+def _trace(error: BaseException) -> str:
+    frames = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if not frame.filename.startswith(_OURS)
+    ]
+    text = "".join(traceback.format_list(frames))
+    if len(text) <= _TRACE_BYTES:
+        return text
+    half = _TRACE_BYTES // 2 - 32
+    return f"{text[:half]}\n  ... cut ...\n{text[-half:]}"

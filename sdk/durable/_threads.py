@@ -1,0 +1,75 @@
+"""The threads in which sync steps run.
+
+Not a ThreadPoolExecutor: the interpreter joins that one's threads before it exits, and a worker that
+has given its work back after a drain must not stay because a step blocks in a socket. These threads
+are daemons; what they still do when the process ends counts for nothing anyway, because their
+results were not acknowledged.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any, Final, ParamSpec, TypeVar
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_Job = tuple[Future[Any], Callable[[], Any]]
+
+
+class StepThreads:
+    """Up to `size` daemon threads that are started as they are needed."""
+
+    def __init__(self, size: int) -> None:
+        self._size: Final = size
+        self._jobs: Final[queue.SimpleQueue[_Job | None]] = queue.SimpleQueue()
+        self._threads: Final[list[threading.Thread]] = []
+        self._idle = 0
+        self._lock: Final = threading.Lock()
+
+    def submit(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        """Runs a function in a thread as soon as one is free."""
+        future: Future[T] = Future()
+        with self._lock:
+            # An idle thread is spoken for here, so that two submits do not count on the same one.
+            if self._idle:
+                self._idle -= 1
+            elif len(self._threads) < self._size:
+                name = f"durable-step-{len(self._threads)}"
+                thread = threading.Thread(target=self._work, name=name, daemon=True)
+                self._threads.append(thread)
+                thread.start()
+        self._jobs.put((future, lambda: function(*args, **kwargs)))
+        return future
+
+    def close(self) -> None:
+        """Cancels what has not begun and lets the threads end; does not wait for them."""
+        try:
+            while True:
+                job = self._jobs.get_nowait()
+                if job is not None:
+                    job[0].cancel()
+        except queue.Empty:
+            pass
+        for _ in self._threads:
+            self._jobs.put(None)
+
+    def _work(self) -> None:
+        while True:
+            job = self._jobs.get()
+            if job is None:
+                return
+            future, function = job
+            if future.set_running_or_notify_cancel():
+                try:
+                    future.set_result(function())
+                except BaseException as error:  # noqa: BLE001  # it belongs to who waits for it
+                    future.set_exception(error)
+            # Do not keep the last job's values alive while idle.
+            del job, future, function
+            with self._lock:
+                if self._jobs.empty():
+                    self._idle += 1
