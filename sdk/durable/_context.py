@@ -58,7 +58,7 @@ class Context:
 
     @property
     def attempt(self) -> int:
-        """The number of this attempt, from 1. Different in each: do not let the program depend on it."""
+        """The number of this attempt, from 1: the one thing here that a replay does not repeat."""
         return self._attempt.number
 
     @property
@@ -226,5 +226,5 @@ def _describe(function: Callable[..., Any]) -> tuple[Any, bool]:
         hint = typing.get_type_hints(plain, include_extras=True).get("return", Any)
     except (NameError, TypeError):
         hint = Any
-    called = plain if hasattr(plain, "__code__") else getattr(plain, "__call__", plain)
+    called = plain if hasattr(plain, "__code__") else type(plain).__call__
     return hint, not inspect.iscoroutinefunction(called)

@@ -293,10 +293,12 @@ class Desk:
         attempt = slot.attempt
         if attempt.done or step.cancelled():
             return
-        value, error = step.result()
+        ended = step.result()
+        value, error = ended.value, ended.error
         self.counters.steps_run += 1
         if value is not None and len(value.data) > self.payload_bytes_max:
-            value, error = None, self._too_large(slot, index, len(value.data))
+            error = self._too_large(slot, index, len(value.data))
+            value = None
         if error is not None:
             self.counters.steps_failed += 1
         try:

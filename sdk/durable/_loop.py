@@ -178,7 +178,7 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
 
     # What asyncio asks of a loop
 
-    def call_soon(
+    def call_soon(  # type: ignore[override]  # a lighter handle than asyncio's
         self, callback: Callable[..., object], *args: Any, context: Variables | None = None
     ) -> Any:
         """Runs the callback after what is ready now."""
@@ -186,7 +186,7 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
         self._ready.append(handle)
         return handle
 
-    def call_later(
+    def call_later(  # type: ignore[override]  # a lighter handle than asyncio's
         self,
         delay: float,
         callback: Callable[..., object],
@@ -200,7 +200,7 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
         self._owner.set_timer(timer, delay)
         return timer
 
-    def call_at(
+    def call_at(  # type: ignore[override]  # a lighter handle than asyncio's
         self,
         when: float,
         callback: Callable[..., object],

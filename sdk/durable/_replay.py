@@ -23,6 +23,7 @@ that still tries to go on.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, NamedTuple, NoReturn, TypeVar
 
 from durable_proto.v1 import invocation_pb2, payload_pb2, worker_pb2
@@ -54,7 +55,8 @@ class Environment(NamedTuple):
     """Returns the grpc.aio channel to a service; raises LookupError for an unknown one."""
 
 
-class StepTask(NamedTuple):
+@dataclass(slots=True)
+class StepTask:
     """A side effect that the shell must start now."""
 
     index: int
@@ -68,7 +70,8 @@ class StepTask(NamedTuple):
     encode: Callable[[Any], payload_pb2.Payload]
 
 
-class _Completion(NamedTuple):
+@dataclass(slots=True)
+class _Completion:
     index: int
     outcome: payload_pb2.Outcome | None
     """None for a cancellation."""
@@ -107,7 +110,8 @@ class Attempt:
         self.replaying = bool(start.journal)
         self.last_completion = 0
         self._seconds = _seconds(start.create_time)
-        self._loop = WorkflowLoop(self)
+        # The methods that typeshed misses are set when the class is made: they all refuse.
+        self._loop = WorkflowLoop(self)  # type: ignore[abstract]
         self._main: Any = None
         self._next = 0
         self._open: dict[int, _Open] = {}

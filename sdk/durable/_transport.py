@@ -152,7 +152,7 @@ def _is_loopback(target: str, text: str) -> bool:
 
 
 def _options(address: Address, keepalive: bool) -> list[tuple[str, int]]:
-    options = list(_COMMON_OPTIONS)
+    options: list[tuple[str, int]] = [*_COMMON_OPTIONS]
     if keepalive:
         options += _KEEPALIVE_OPTIONS
     if address.loopback:

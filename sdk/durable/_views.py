@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar, cast
 
 from durable_proto.v1 import control_pb2, invocation_pb2, payload_pb2
 from google.protobuf import json_format
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from google.protobuf.message import Message
     from google.protobuf.timestamp_pb2 import Timestamp
 
-    State = invocation_pb2.InvocationState.ValueType
+    State: TypeAlias = invocation_pb2.InvocationState
 
 M = TypeVar("M", bound="Message")
 

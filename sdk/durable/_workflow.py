@@ -176,7 +176,7 @@ class Workflow(WorkflowRef[P, R]):
         return encode(given)
 
     def decode_input(self, payload: payload_pb2.Payload | None) -> tuple[tuple[Any, ...], Any]:
-        """Returns positional and keyword arguments; raises CodecError for a payload that does not fit."""
+        """Returns the arguments; raises CodecError for a payload that does not fit."""
         parameters = self._parameters
         if not parameters:
             return (), {}
