@@ -1,0 +1,61 @@
+"""Workflows that the process tests run in real workers."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+
+import durable
+from examples.services.hello_v1 import hello_pb2, hello_pb2_grpc
+
+
+@durable.workflow
+async def three_calls(ctx: durable.Context, name: str) -> list[str]:
+    """Three calls, one after another."""
+    service = ctx.stub(hello_pb2_grpc.HelloServiceStub)
+    said = []
+    for number in (1, 2, 3):
+        response = await service.SayHello(hello_pb2.HelloRequest(name=f"{name}-{number}"))
+        said.append(response.message)
+    return said
+
+
+@durable.workflow
+async def side_by_side(ctx: durable.Context, name: str) -> list[str]:
+    """Three calls at once, in a task group, and a sleep beside them."""
+    service = ctx.stub(hello_pb2_grpc.HelloServiceStub)
+
+    async def call(number: int) -> str:
+        request = hello_pb2.HelloRequest(name=f"{name}-{number}")
+        return (await service.SayHello(request)).message
+
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(call(number)) for number in (1, 2, 3)]
+        group.create_task(asyncio.sleep(0.05))
+    return [task.result() for task in tasks]
+
+
+@durable.workflow
+async def changing(ctx: durable.Context) -> str:
+    """Asks for other steps than before once the environment says so."""
+    first = await ctx.run(os.environ.get("FIRST_STEP", "first"), lambda: "one")
+    service = ctx.stub(hello_pb2_grpc.HelloServiceStub)
+    second = await service.SayHello(hello_pb2.HelloRequest(name="changing-2"))
+    return f"{first} {second.message}"
+
+
+@durable.workflow(retry=durable.RetryPolicy(max_attempts=2))
+async def failing(ctx: durable.Context) -> None:
+    """Fails in a step, each time."""
+
+    def step() -> None:
+        raise ValueError("this step always fails")
+
+    await ctx.run("step", step)
+
+
+@durable.workflow
+async def napping(ctx: durable.Context, seconds: float) -> str:
+    """Sleeps."""
+    await asyncio.sleep(seconds)
+    return "awake"
