@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from durable_proto.v1 import invocation_pb2, payload_pb2
 from hypothesis import given
 from hypothesis import strategies as st
 
+from durable_proto.v1 import invocation_pb2, payload_pb2
 from durable_server.core import ids, retry
 from durable_server.core.machine import NULL_OUTCOME, _failure_outcome
 from durable_server.core.model import EntryKind, Fault, HandlerKind, RetryPolicy, State

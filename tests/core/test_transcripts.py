@@ -28,9 +28,8 @@ NAMES = {kind.__name__: kind for kind in NUMBERS} | {
 
 def show_invocation(it: Invocation) -> str:
     parts = [f"{it.id} #{it.number} {it.state.name} attempt={it.attempt}"]
-    for name in ("worker_id", "failures", "completions", "wake_ms", "expire_ms", "pause_reason"):
-        if value := getattr(it, name):
-            parts.append(f"{name}={value!r}")
+    names = ("worker_id", "failures", "completions", "wake_ms", "expire_ms", "pause_reason")
+    parts += [f"{name}={value!r}" for name in names if (value := getattr(it, name))]
     if it.recorded:
         parts.append(f"recorded={it.recorded}")
     if it.outcome is not None:

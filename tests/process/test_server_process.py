@@ -8,9 +8,9 @@ from pathlib import Path
 
 import grpc
 import psutil
-from durable_proto.v1 import control_pb2, control_pb2_grpc, invocation_pb2, payload_pb2
 from google.protobuf.duration_pb2 import Duration
 
+from durable_proto.v1 import control_pb2, control_pb2_grpc, invocation_pb2, payload_pb2
 from tests.server.hand import HandWorker
 
 from .processes import control_plane, durable, interrupt, nats_of, until

@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+import json
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
+import psutil
 import pytest
 
 import durable
 
 from . import flows
-from .processes import Child, control_plane, durable as command, nats_of, running, until
+from .processes import Child, control_plane, nats_of, running, until
+from .processes import durable as command
 from .service import Hello
 
 EXPECTED = [f"Hello, x-{number}!" for number in (1, 2, 3)]
 
 
 @contextmanager
-def worker(folder: Path, address: str, hello: Hello, name: str, **environment: str) -> Iterator[Child]:
+def worker(
+    folder: Path, address: str, hello: Hello, name: str, **environment: str
+) -> Iterator[Child]:
     """Runs a `durable worker` with the test workflows."""
     arguments = command(
         "-v", "worker", "tests.process.flows", "--address", address,
@@ -31,11 +37,18 @@ def worker(folder: Path, address: str, hello: Hello, name: str, **environment: s
 
 async def connected(client: durable.AsyncClient, handler: str, count: int = 1) -> None:
     """Waits until so many workers serve a handler."""
+
+    async def serve() -> bool:
+        found = {it.name: it.worker_count for it in await client.list_handlers()}
+        return found.get(handler) == count
+
+    await eventually(serve)
+
+
+async def eventually(condition: Callable[[], Awaitable[bool]]) -> None:
+    """Asks until the condition holds: what another process does can only be asked for."""
     async with asyncio.timeout(30):
-        while True:
-            found = {it.name: it.worker_count for it in await client.list_handlers()}
-            if found.get(handler) == count:
-                return
+        while not await condition():  # noqa: ASYNC110 - there is no event across processes
             await asyncio.sleep(0.01)
 
 
@@ -69,12 +82,12 @@ async def test_a_killed_worker_s_work_is_finished_by_another(
 
 async def recorded(client: durable.AsyncClient, invocation_id: str, count: int) -> None:
     """Waits until so many steps with an outcome are in the journal."""
-    async with asyncio.timeout(30):
-        while True:
-            journal = (await client.get(invocation_id)).journal
-            if sum(1 for it in journal if it.outcome is not None) >= count:
-                return
-            await asyncio.sleep(0.01)
+
+    async def are() -> bool:
+        journal = (await client.get(invocation_id)).journal
+        return sum(1 for it in journal if it.outcome is not None) >= count
+
+    await eventually(are)
 
 
 @pytest.mark.parametrize("victim", ["control plane", "nats-server"])
@@ -170,6 +183,10 @@ async def test_sigterm_drains_a_worker(tmp_path: Path) -> None:
     assert hello.calls == {"x-1": 1, "x-2": 1, "x-3": 1}
 
 
+async def journaled(client: durable.AsyncClient, invocation_id: str) -> bool:
+    return bool((await client.get(invocation_id)).journal)
+
+
 async def test_sleeps_survive_a_restart_of_everything(tmp_path: Path) -> None:
     flow = flows.napping
     async with Hello() as hello:
@@ -178,15 +195,18 @@ async def test_sleeps_survive_a_restart_of_everything(tmp_path: Path) -> None:
                 with worker(tmp_path, address, hello, "first"):
                     await connected(client, flow.name)
                     invocation_id = await client.invoke_async(flow, 1.0)
-                    async with asyncio.timeout(30):
-                        while not (await client.get(invocation_id)).journal:
-                            await asyncio.sleep(0.01)
+                    asleep = partial(journaled, client, invocation_id)
+                    await eventually(asleep)
                 first.kill()
         with control_plane(tmp_path) as (_, address):
             async with durable.AsyncClient(address) as client:
                 with worker(tmp_path, address, hello, "second"):
                     result = await client.get_result(invocation_id, flow)
     assert result.value() == "awake"
+
+
+def gone(processes: list[psutil.Process]) -> bool:
+    return not any(it.is_running() and it.status() != psutil.STATUS_ZOMBIE for it in processes)
 
 
 async def test_dev_serves_and_leaves_nothing_behind(tmp_path: Path) -> None:
@@ -200,7 +220,7 @@ async def test_dev_serves_and_leaves_nothing_behind(tmp_path: Path) -> None:
         for kill in (False, True):
             with running(arguments, tmp_path / "dev.log") as child:
                 await asyncio.to_thread(until, ready.exists, "ready file", child)
-                address = __import__("json").loads(ready.read_text())["address"]
+                address = json.loads(ready.read_text())["address"]
                 async with durable.AsyncClient(address) as client:
                     assert await client.invoke(flows.three_calls, "x") == EXPECTED
                 left = child.descendants()
@@ -209,6 +229,5 @@ async def test_dev_serves_and_leaves_nothing_behind(tmp_path: Path) -> None:
                     child.kill()
                 else:
                     assert await asyncio.to_thread(child.terminate) == 0, child.text()
-                gone = lambda: not any(it.is_running() and it.status() != "zombie" for it in left)
-                await asyncio.to_thread(until, gone, "end of the children")
+                await asyncio.to_thread(until, partial(gone, left), "end of the children")
             ready.unlink(missing_ok=True)

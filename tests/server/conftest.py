@@ -7,8 +7,8 @@ from pathlib import Path
 
 import grpc
 import pytest
-from durable_proto.v1 import control_pb2_grpc
 
+from durable_proto.v1 import control_pb2_grpc
 from durable_server.app import ControlPlane
 from durable_server.config import Config
 from durable_server.core.limits import Limits

@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Any
 
 import grpc
+
 from durable_proto.v1 import invocation_pb2, worker_pb2, worker_pb2_grpc
 
 RUN = invocation_pb2.ENTRY_KIND_RUN

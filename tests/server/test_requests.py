@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import grpc
 import pytest
-from durable_proto.v1 import control_pb2, control_pb2_grpc, invocation_pb2, payload_pb2
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 from google.rpc import error_details_pb2, status_pb2
@@ -16,6 +15,7 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import (
     ProtoReflectionDescriptorDatabase,
 )
 
+from durable_proto.v1 import control_pb2, control_pb2_grpc, invocation_pb2, payload_pb2
 from durable_server.app import ControlPlane
 from durable_server.config import Config
 
@@ -300,9 +300,11 @@ async def test_query_pages_stay_stable_and_filter(
             asked = Invoke(handler="three" if number % 2 else "four", service=f"s{number}")
             ids.append((await control.Invoke(asked)).invocation_id)
         seen: list[str] = []
+        tokens: list[str] = []
         asked = control_pb2.QueryRequest(page_size=3)
         while True:
             page = await control.Query(asked)
+            tokens.append(page.next_page_token)
             seen += [it.invocation_id for it in page.invocations]
             # What comes in between does not move the pages.
             await control.Invoke(Invoke(handler="three"))
@@ -310,10 +312,10 @@ async def test_query_pages_stay_stable_and_filter(
                 break
             asked.page_token = page.next_page_token
         assert seen == ids[::-1]
-        asked.handler = "three"
+        # A token belongs to its query.
+        other = control_pb2.QueryRequest(handler="three", page_token=tokens[0])
         with pytest.raises(grpc.aio.AioRpcError) as caught:
-            asked.page_token = "x"
-            await control.Query(asked)
+            await control.Query(other)
         assert reason(caught.value)[1]["field"] == "page_token"
         only = control_pb2.QueryRequest(handler="four", oldest_first=True)
         found = [it.invocation_id for it in (await control.Query(only)).invocations]
@@ -323,9 +325,7 @@ async def test_query_pages_stay_stable_and_filter(
         await worker.finish(await worker.hear("start"))
         completed = control_pb2.QueryRequest(states=[invocation_pb2.INVOCATION_STATE_COMPLETED])
         await control.GetResult(
-            control_pb2.GetResultRequest(
-                invocation_id=ids[0], wait_timeout=Duration(seconds=20)
-            )
+            control_pb2.GetResultRequest(invocation_id=ids[0], wait_timeout=Duration(seconds=20))
         )
         found = [it.invocation_id for it in (await control.Query(completed)).invocations]
         assert found == [ids[0]]

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import grpc
 import pytest
-from durable_proto.v1 import control_pb2, control_pb2_grpc, invocation_pb2, payload_pb2, worker_pb2
 from google.protobuf.duration_pb2 import Duration
 
+from durable_proto.v1 import control_pb2, control_pb2_grpc, invocation_pb2, payload_pb2, worker_pb2
 from durable_server.app import ControlPlane
 
 from .hand import HandWorker, entry, reply, sleep
@@ -92,9 +92,7 @@ async def test_a_duplicate_is_acknowledged_alike_and_recorded_once(
     assert [it.outcome.value.data for it in found.journal] == [b'"one"']
 
 
-async def test_a_failed_attempt_is_replayed(
-    control: Control, channel: grpc.aio.Channel
-) -> None:
+async def test_a_failed_attempt_is_replayed(control: Control, channel: grpc.aio.Channel) -> None:
     async with HandWorker(channel) as worker:
         invocation_id = await invoke(control)
         start = await worker.hear("start")
@@ -183,9 +181,7 @@ async def test_leaving_gives_the_rest_to_others_at_once(
             assert (again.invocation_id, again.attempt) == (invocation_id, 2)
 
 
-async def test_released_work_is_started_anew(
-    control: Control, channel: grpc.aio.Channel
-) -> None:
+async def test_released_work_is_started_anew(control: Control, channel: grpc.aio.Channel) -> None:
     async with HandWorker(channel) as worker:
         invocation_id = await invoke(control)
         start = await worker.hear("start")

@@ -14,6 +14,7 @@ import random
 from typing import TYPE_CHECKING, Any
 
 import grpc
+
 from durable_proto.v1 import invocation_pb2, worker_pb2
 
 if TYPE_CHECKING:
@@ -153,9 +154,7 @@ class SimWorker:
             if not self.alive or self.programs.get(program.id) is not program:
                 return
             if self.rng.random() < self.world.failure_rate:
-                failed = worker_pb2.WorkerMessage(
-                    invocation_id=program.id, attempt=program.attempt
-                )
+                failed = worker_pb2.WorkerMessage(invocation_id=program.id, attempt=program.attempt)
                 failed.attempt_failed.failure.type = "SimulatedError"
                 del self.programs[program.id]
                 self.send(failed)

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 from durable_proto.v1 import payload_pb2
-
 from durable_server.core import ids
 from durable_server.core.limits import Limits
 from durable_server.core.machine import Attached, Created

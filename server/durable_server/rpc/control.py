@@ -14,8 +14,9 @@ from collections.abc import AsyncIterator
 from typing import Any, TypeAlias
 
 import grpc
-from durable_proto.v1 import control_pb2, control_pb2_grpc, errors_pb2
 from google.protobuf.duration_pb2 import Duration
+
+from durable_proto.v1 import control_pb2, control_pb2_grpc, errors_pb2
 
 from .. import __version__
 from ..core import ids

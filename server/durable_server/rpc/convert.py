@@ -6,9 +6,10 @@ import re
 from collections.abc import Iterable
 from typing import cast
 
-from durable_proto.v1 import invocation_pb2, payload_pb2
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
+
+from durable_proto.v1 import invocation_pb2, payload_pb2
 
 from ..core.limits import Limits
 from ..core.model import (

@@ -15,9 +15,10 @@ from collections.abc import Awaitable, Callable
 from typing import Any, NoReturn, TypeVar
 
 import grpc
-from durable_proto.v1 import errors_pb2
 from google.protobuf import any_pb2
 from google.rpc import error_details_pb2, status_pb2
+
+from durable_proto.v1 import errors_pb2
 
 logger = logging.getLogger("durable.rpc")
 

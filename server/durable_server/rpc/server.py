@@ -12,9 +12,10 @@ from __future__ import annotations
 import asyncio
 
 import grpc
-from durable_proto.v1 import control_pb2, control_pb2_grpc, worker_pb2, worker_pb2_grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
+
+from durable_proto.v1 import control_pb2, control_pb2_grpc, worker_pb2, worker_pb2_grpc
 
 from ..processor.loop import Processor
 from .control import ControlService

@@ -16,6 +16,7 @@ from datetime import timedelta
 from typing import Any, ClassVar, NamedTuple, TypeAlias, cast
 
 import grpc
+
 from durable_proto.v1 import payload_pb2, worker_pb2, worker_pb2_grpc
 
 from ..core.effects import Acknowledge, Complete

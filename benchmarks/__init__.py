@@ -1,0 +1,1 @@
+"""Benchmarks: real processes on one machine, measured from outside."""

@@ -1,0 +1,252 @@
+"""Throughput and latency of workflows, with CPU per process: `python benchmarks/run.py`.
+
+Starts a control plane with its embedded log, a worker and HelloService as processes of their own, on
+loopback and on a fresh data dir, and loads them from one client process. For each row: workflows a
+second, latency, CPU microseconds per workflow in each process, and appends to the log per workflow.
+
+`--yardsticks DIR` runs the yardsticks that are there in the same minutes, in turn with ours, and
+prints the ratios: `DIR/NAME/run.sh CONCURRENCY...` for each NAME, which prints lines with `three` or
+`grpc3`, `c=` or `conc=`, and a rate as `N/s`. Machines differ and are noisy: only ratios from one run
+mean anything.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+import click
+import grpc
+import psutil
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from durable_proto.v1 import control_pb2, control_pb2_grpc  # noqa: E402
+
+WORKLOADS = ("three", "grpc3")
+START_SECONDS = 60.0
+
+
+@contextmanager
+def child(command: list[str], **streams: Any) -> Iterator[subprocess.Popen[str]]:
+    """Runs a command for the length of the block."""
+    process = subprocess.Popen(command, cwd=ROOT, text=True, **streams)
+    try:
+        yield process
+    finally:
+        process.terminate()
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def await_file(path: Path, process: subprocess.Popen[str]) -> Any:
+    """Returns the JSON of a ready file once it is there."""
+    deadline = time.monotonic() + START_SECONDS
+    while not path.exists():
+        if process.poll() is not None or time.monotonic() > deadline:
+            raise click.ClickException(f"{process.args!r} does not start")
+        time.sleep(0.02)
+    return json.loads(path.read_text())
+
+
+class System:
+    """A control plane, a worker and a service, and how much CPU each has used."""
+
+    def __init__(self, stack: ExitStack, folder: Path) -> None:
+        python = sys.executable
+        durable = [python, "-m", "durable_server"]
+        anywhere = ["--listen", "127.0.0.1:0"]
+        ready, said = folder / "ready", folder / "service"
+        service = stack.enter_context(
+            child([python, "examples/hello_service.py", *anywhere, "--ready-file", str(said)])
+        )
+        services = ["--service", f"HelloService={await_file(said, service)['address']}"]
+        data = folder / "data"
+        server = stack.enter_context(
+            child(
+                [
+                    *durable,
+                    "server",
+                    *anywhere,
+                    *("--ready-file", str(ready), "--data-dir", str(data)),
+                ],
+                stdout=subprocess.DEVNULL,
+            )
+        )
+        self.address: str = await_file(ready, server)["address"]
+        worker = stack.enter_context(
+            child(
+                [*durable, "worker", "benchmarks.workflows", "--address", self.address, *services],
+            )
+        )
+        plane = psutil.Process(server.pid)
+        self.processes = {
+            "control plane": plane,
+            "nats-server": next(it for it in plane.children() if "nats" in it.name()),
+            "worker": psutil.Process(worker.pid),
+            "service": psutil.Process(service.pid),
+        }
+        channel = stack.enter_context(grpc.insecure_channel(self.address))
+        self._control = control_pb2_grpc.DurableControlStub(channel)
+        deadline = time.monotonic() + START_SECONDS
+        while not self._control.ListWorkers(control_pb2.ListWorkersRequest()).workers:
+            if time.monotonic() > deadline:
+                raise click.ClickException("the worker does not connect")
+            time.sleep(0.02)
+
+    def appends(self) -> int:
+        """How many batches the log has taken."""
+        return self._control.GetServerInfo(control_pb2.GetServerInfoRequest()).append_count
+
+    def cpu(self, client: psutil.Process) -> dict[str, float]:
+        """CPU seconds of each process so far."""
+        used = {}
+        for name, process in {**self.processes, "client": client}.items():
+            times = process.cpu_times()
+            used[name] = times.user + times.system
+        return used
+
+
+def run_ours(concurrencies: list[int]) -> list[dict[str, Any]]:
+    """Measures both workloads; returns a row for each concurrency."""
+    rows = []
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="durable-bench-")))
+        system = System(stack, folder)
+        for workload in WORKLOADS:
+            command = [sys.executable, "-m", "benchmarks.load", system.address, workload]
+            command += map(str, concurrencies)
+            pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+            with child(command, **pipes) as load:
+                assert load.stdin is not None
+                assert load.stdout is not None
+                client = psutil.Process(load.pid)
+                for callers in concurrencies:
+                    _expect(load.stdout, "ready")
+                    appends, before = system.appends(), system.cpu(client)
+                    load.stdin.write("go\n")
+                    load.stdin.flush()
+                    row = json.loads(_expect(load.stdout, "{"))
+                    after = system.cpu(client)
+                    count = row["count"]
+                    row |= {"workload": workload, "concurrency": callers}
+                    row["appends"] = (system.appends() - appends) / count
+                    row["cpu_us"] = {
+                        name: (after[name] - before[name]) / count * 1e6 for name in after
+                    }
+                    rows.append(row)
+                    click.echo(describe(row), err=True)
+    return rows
+
+
+def _expect(stream: IO[str], start: str) -> str:
+    line = stream.readline()
+    if not line.startswith(start):
+        raise click.ClickException(f"the load has ended early: {line!r}")
+    return line
+
+
+def describe(row: dict[str, Any]) -> str:
+    """Returns one row as a line of text."""
+    cpu = ", ".join(f"{name} {us:.0f}" for name, us in row["cpu_us"].items())
+    return (
+        f"{row['workload']:5} c={row['concurrency']:<4} {row['rate']:6.0f}/s  "
+        f"p50 {row['p50_ms']:6.1f} ms  p99 {row['p99_ms']:6.1f} ms  "
+        f"{row['appends']:.2f} appends  CPU us: {cpu}"
+    )
+
+
+_LINE = re.compile(r"(three|grpc3)\b.*?\bc(?:onc)?=(\d+).*?:\s*(\d+)/s p50 ([\d.]+)")
+
+
+def run_yardstick(script: Path, concurrencies: list[int]) -> dict[tuple[str, int], list[float]]:
+    """Runs a yardstick; returns rate and p50 in ms by workload and concurrency."""
+    command = ["bash", str(script), *map(str, concurrencies)]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    found = {}
+    for workload, callers, rate, p50 in _LINE.findall(ended.stdout):
+        found[workload, int(callers)] = [float(rate), float(p50)]
+    if not found:
+        raise click.ClickException(f"{script} printed no figures:\n{ended.stderr[-2000:]}")
+    for (workload, callers), (rate, p50) in found.items():
+        click.echo(
+            f"{script.parent.name}: {workload:5} c={callers:<4} {rate:6.0f}/s  p50 {p50:6.1f} ms",
+            err=True,
+        )
+    return found
+
+
+def table(rounds: list[dict[str, Any]], names: list[str]) -> str:
+    """Returns all rounds as a Markdown table, with the ratios to the yardsticks."""
+    head = ["workload", "callers", "ours"]
+    for name in names:
+        head += [name, f"ours / {name}"]
+    head += ["p50 ours", *(f"p50 {name}" for name in names), "appends per workflow"]
+    lines = [f"| {' | '.join(head)} |", "|" + "---|" * len(head)]
+    for index, first in enumerate(rounds[0]["ours"]):
+        key = (first["workload"], first["concurrency"])
+        mine = [it["ours"][index] for it in rounds]
+        rate = _middle([it["rate"] for it in mine])
+        cells = [key[0], str(key[1]), f"{rate:,.0f}/s"]
+        latencies = [f"{_middle([it['p50_ms'] for it in mine]):.1f} ms"]
+        for name in names:
+            theirs = [it[name][key] for it in rounds if key in it[name]]
+            other = _middle([it[0] for it in theirs])
+            cells += [f"{other:,.0f}/s", f"{rate / other:.2f}"]
+            latencies.append(f"{_middle([it[1] for it in theirs]):.1f} ms")
+        cells += [*latencies, f"{_middle([it['appends'] for it in mine]):.2f}"]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _middle(values: list[float]) -> float:
+    return sorted(values)[len(values) // 2]
+
+
+@click.command()
+@click.option("--concurrency", "-c", multiple=True, type=int, help="Callers; may be repeated.")
+@click.option("--rounds", default=1, show_default=True, help="Repeat all; medians are printed.")
+@click.option("--yardsticks", type=click.Path(exists=True, path_type=Path), help="See above.")
+@click.option(
+    "--json", "json_path", type=click.Path(path_type=Path), help="Write all figures here."
+)
+def main(
+    concurrency: tuple[int, ...], rounds: int, yardsticks: Path | None, json_path: Path | None
+) -> None:
+    """Measure workflows per second, latency and CPU on this machine."""
+    concurrencies = list(concurrency) or [1, 64, 256]
+    scripts = sorted(yardsticks.glob("*/run.sh")) if yardsticks else []
+    names = [script.parent.name for script in scripts]
+    measured: list[dict[str, Any]] = []
+    for _ in range(rounds):
+        one: dict[str, Any] = {"ours": run_ours(concurrencies)}
+        for script in scripts:
+            one[script.parent.name] = run_yardstick(script, concurrencies)
+        measured.append(one)
+    click.echo(table(measured, names))
+    if json_path is not None:
+        plain = [
+            {
+                name: [{"workload": it[0], "concurrency": it[1], "rate": v[0], "p50_ms": v[1]}
+                       for it, v in found.items()] if isinstance(found, dict) else found
+                for name, found in one.items()
+            }
+            for one in measured
+        ]  # fmt: skip
+        json_path.write_text(json.dumps(plain, indent=1))
+
+
+if __name__ == "__main__":
+    main()
