@@ -31,6 +31,17 @@ def _options(*options: Callable[[Any], Any]) -> Callable[[F], F]:
     return decorate
 
 
+def _refuse_secret(context: click.Context, parameter: click.Parameter, url: str) -> str:
+    """Refuses a password on the command line, which every process of the machine can read."""
+    source = context.get_parameter_source(parameter.name or "")
+    if "@" in url and source is click.core.ParameterSource.COMMANDLINE:
+        raise click.UsageError(
+            "--nats has credentials, and others can read the command line: "
+            "put the URL into the environment variable DURABLE_NATS_URL"
+        )
+    return url
+
+
 _SERVER_OPTIONS = _options(
     click.option("--listen", default=DEFAULT_LISTEN, show_default=True, help="Serve gRPC here."),
     click.option(
@@ -40,7 +51,14 @@ _SERVER_OPTIONS = _options(
         type=click.Path(file_okay=False, path_type=Path),
         help="Keep the store and the embedded log here.",
     ),
-    click.option("--nats", "nats_url", default="", help="Use this NATS system, not the embedded."),
+    click.option(
+        "--nats",
+        "nats_url",
+        default="",
+        envvar="DURABLE_NATS_URL",
+        callback=_refuse_secret,
+        help="Use this NATS system, not the embedded.  [env: DURABLE_NATS_URL]",
+    ),
     click.option("--insecure", is_flag=True, help="Allow --listen beyond loopback without TLS."),
     click.option(
         "--ready-file",
