@@ -40,8 +40,9 @@ from ._futures import DurableFuture
 from ._loading import LoadError, load_workflows
 from ._requests import Filters
 from ._result import Result
+from ._statistics import WorkerStatistics
 from ._views import Handler, Invocation, InvocationPage, JournalEntry, Stats
-from ._worker import Worker, WorkerStatistics, run_worker
+from ._worker import Worker, run_worker
 from ._workflow import RetryPolicy, Workflow, WorkflowRef, ref, workflow
 
 __all__ = [

@@ -7,7 +7,8 @@ Rules.
   caller's own task: no thread, no task, no lock per call.
 - Cancelling a call stops the waiting, not the invocation.
 
-What the methods do is written in `_requests`, once for this client and for `Client`.
+What the methods do is written in `_requests`, once for this client and for `Client`; how a call is
+retried, in `_operations`.
 """
 
 from __future__ import annotations
@@ -19,18 +20,12 @@ from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar, Unpack, overlo
 
 import grpc
 import grpc.aio
+
 from durable_proto.v1.control_pb2_grpc import DurableControlStub
 
 from . import _requests
-from ._requests import (
-    DEFAULT_TIMEOUT_SECONDS,
-    UNSET,
-    ClientBase,
-    Filters,
-    Operation,
-    Send,
-    Unset,
-)
+from ._operations import Operation, Send
+from ._requests import DEFAULT_TIMEOUT_SECONDS, UNSET, ClientBase, Filters, Unset
 from ._result import Result
 from ._transport import Address, open_async_channel, parse_address, translate
 from ._views import Handler, Invocation, InvocationPage, Stats

@@ -4,7 +4,8 @@ There is no event loop behind it and no thread of ours: a call blocks the callin
 that. One client may be used from any number of threads; they share its connection. `options` gives
 a view with other options on the same connection; only the client that opened it closes it.
 
-What the methods do is written in `_requests`, once for this client and for `AsyncClient`.
+What the methods do is written in `_requests`, once for this client and for `AsyncClient`; how a call is
+retried, in `_operations`.
 """
 
 from __future__ import annotations
@@ -15,18 +16,12 @@ from types import TracebackType
 from typing import Any, Final, ParamSpec, TypeVar, Unpack, overload
 
 import grpc
+
 from durable_proto.v1.control_pb2_grpc import DurableControlStub
 
 from . import _requests
-from ._requests import (
-    DEFAULT_TIMEOUT_SECONDS,
-    UNSET,
-    ClientBase,
-    Filters,
-    Operation,
-    Send,
-    Unset,
-)
+from ._operations import Operation, Send
+from ._requests import DEFAULT_TIMEOUT_SECONDS, UNSET, ClientBase, Filters, Unset
 from ._result import Result
 from ._transport import open_channel, parse_address, translate
 from ._views import Handler, Invocation, InvocationPage, Stats

@@ -1,8 +1,8 @@
 """The worker's desk: the attempts that it holds, and the steps that run for them.
 
 Theory. The desk stands between the session, which moves frames, and the engine, which replays
-programs. It is told what the server said (`receive`) and what became of a step; it hands that to the
-attempt in question, then takes what the attempt wants: messages go to `outbound`, steps are started.
+programs. It is told what the server said and what became of a step; it hands that to the attempt in
+question, then takes what the attempt wants: messages go to `outbound`, steps are started.
 It survives sessions: while there is none, attempts and steps go on and `outbound` fills.
 
 Rules.
@@ -10,11 +10,9 @@ Rules.
   steps tasks of its own, and an event loop knows one current task at a time. Async steps are tasks
   of the real loop; their ends come here through done callbacks.
 - A message counts only for the (invocation, attempt) that is held; all else is left over from a
-  reconnect and is dropped. Completions that were delivered already are dropped too: the server says
-  again what the worker may have missed.
-- A final message has no ack, so the last ones are kept and said again after a reconnect, together
-  with the attempt's entries that were not acknowledged: the server drops what it knows. Losing one
-  costs a replay, no more, so how many are kept is bounded.
+  reconnect and is dropped.
+- What has no ack, an attempt's last words, is kept for a while and said again after a reconnect,
+  see `_finals`; so are all entries that were not acknowledged.
 - When an attempt is over its steps are cancelled. A thread cannot be; its result is ignored.
 """
 
@@ -24,35 +22,23 @@ import asyncio
 import contextlib
 import logging
 import traceback
-from collections import deque
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
-from inspect import isawaitable
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
-from durable_proto.v1 import payload_pb2, worker_pb2
+from durable_proto.v1 import worker_pb2
 
 from ._errors import TerminalError
+from ._finals import LastWords
 from ._replay import Attempt, Environment, StepTask
-from ._threads import StepThreads
+from ._statistics import Counters
+from ._steps import Ended, StepThreads, run_async, run_blocking
 from ._workflow import Workflow
 
-FINALS_KEPT_MAX: Final = 1_024
-FINALS_KEPT_BYTES_MAX: Final = 16 * 1024 * 1024
 SUSPEND_AGAIN_SECONDS: Final = 30.0
 """How long a Suspend may stay without effect before it is sent again."""
 
 logger = logging.getLogger("durable.worker")
-
-
-class _Final(NamedTuple):
-    """An attempt's last words, kept until they can be taken to have arrived."""
-
-    time: float
-    invocation_id: str
-    number: int
-    messages: list[worker_pb2.WorkerMessage]
-    size_bytes: int
 
 
 class _Slot:
@@ -64,44 +50,10 @@ class _Slot:
         self.invocation_id = invocation_id
         self.number = number
         self.attempt = attempt
-        self.steps: dict[int, asyncio.Task[_Ended] | Future[_Ended]] = {}
+        self.steps: dict[int, asyncio.Task[Ended] | Future[Ended]] = {}
         self.timer: asyncio.TimerHandle | None = None
         self.suspend_number = -1
         """The completion number of the last Suspend that this session was sent."""
-
-
-class _Ended(NamedTuple):
-    """How a step ended."""
-
-    value: payload_pb2.Payload | None
-    error: BaseException | None
-
-
-class Counters:
-    """What the desk has counted since the worker started."""
-
-    __slots__ = (
-        "abandoned",
-        "attempts_failed",
-        "finished",
-        "held",
-        "released",
-        "started",
-        "steps_failed",
-        "steps_run",
-        "suspended",
-    )
-
-    def __init__(self) -> None:
-        self.started = 0
-        self.finished = 0
-        self.attempts_failed = 0
-        self.held = 0
-        self.suspended = 0
-        self.abandoned = 0
-        self.released = 0
-        self.steps_run = 0
-        self.steps_failed = 0
 
 
 class Desk:
@@ -127,9 +79,8 @@ class Desk:
         self._environment: Final = environment
         self._suspend_after = suspend_after
         self._slots: Final[dict[str, _Slot]] = {}
-        self._finals: Final[deque[_Final]] = deque()
-        self._finals_bytes = 0
-        self._tasks: Final[set[asyncio.Task[_Ended]]] = set()
+        self._last_words: Final = LastWords()
+        self._tasks: Final[set[asyncio.Task[Ended]]] = set()
         self._threads: Final = StepThreads(threads)
         self._loop: Final = asyncio.get_running_loop()
         self._empty: asyncio.Event = asyncio.Event()
@@ -168,52 +119,25 @@ class Desk:
         attempt = Attempt(workflow, invocation_id, number, start, self._environment)
         slot = self._slots[invocation_id] = _Slot(invocation_id, number, attempt)
         self._empty.clear()
-        try:
-            attempt.begin()
-            self._take(slot)
-        except Exception as error:  # noqa: BLE001  # a defect of ours must not end the worker
-            self._broken(slot, error)
+        self._input(slot, attempt.begin)
 
     def ack(self, message: worker_pb2.ServerMessage) -> None:
         """Delivers an Ack."""
         slot = self._slots.get(message.invocation_id)
-        if slot is None or slot.number != message.attempt:
-            return
-        ack = message.ack
-        attempt = slot.attempt
-        if 0 < ack.completion_number <= attempt.last_completion:
-            return
-        try:
-            attempt.on_ack(ack)
-            self._take(slot)
-        except Exception as error:  # noqa: BLE001  # a defect of ours must not end the worker
-            self._broken(slot, error)
+        if slot is not None and slot.number == message.attempt:
+            self._input(slot, slot.attempt.on_ack, message.ack)
 
     def completion(self, message: worker_pb2.ServerMessage) -> None:
         """Delivers a Completion."""
         slot = self._slots.get(message.invocation_id)
-        if slot is None or slot.number != message.attempt:
-            return
-        completion = message.completion
-        attempt = slot.attempt
-        if completion.completion_number <= attempt.last_completion:
-            return
-        try:
-            attempt.on_completion(completion)
-            self._take(slot)
-        except Exception as error:  # noqa: BLE001  # a defect of ours must not end the worker
-            self._broken(slot, error)
+        if slot is not None and slot.number == message.attempt:
+            self._input(slot, slot.attempt.on_completion, message.completion)
 
     def cancel_requested(self, message: worker_pb2.ServerMessage) -> None:
         """Delivers a request to end."""
         slot = self._slots.get(message.invocation_id)
-        if slot is None or slot.number != message.attempt:
-            return
-        try:
-            slot.attempt.on_cancel(message.cancel_requested)
-            self._take(slot)
-        except Exception as error:  # noqa: BLE001  # a defect of ours must not end the worker
-            self._broken(slot, error)
+        if slot is not None and slot.number == message.attempt:
+            self._input(slot, slot.attempt.on_cancel, message.cancel_requested)
 
     def suspended(self, message: worker_pb2.ServerMessage) -> None:
         """Lets go of an attempt that only waits."""
@@ -237,6 +161,14 @@ class Desk:
             self._drop(slot)
 
     # What the attempt wants
+
+    def _input(self, slot: _Slot, enter: Callable[..., None], *what: Any) -> None:
+        """Gives an attempt an input and takes what it wants then."""
+        try:
+            enter(*what)
+            self._take(slot)
+        except Exception as error:  # noqa: BLE001  # a defect of ours must not end the worker
+            self._broken(slot, error)
 
     def _take(self, slot: _Slot) -> None:
         """Takes what an attempt wants after an input."""
@@ -266,28 +198,28 @@ class Desk:
         index = task.index
         loop = self._loop
         if task.blocking:
-            future = self._threads.submit(_run_blocking, task)
+            future = self._threads.submit(run_blocking, task)
             slot.steps[index] = future
 
-            def over(ended: Future[_Ended]) -> None:
+            def over(ended: Future[Ended]) -> None:
                 # The loop may be closed when a thread ends late.
                 with contextlib.suppress(RuntimeError):
                     loop.call_soon_threadsafe(self._step_over, slot, index, ended)
 
             future.add_done_callback(over)
         else:
-            running = loop.create_task(_run_async(task))
+            running = loop.create_task(run_async(task))
             slot.steps[index] = running
             self._tasks.add(running)
 
-            def ended(task: asyncio.Task[_Ended]) -> None:
+            def ended(task: asyncio.Task[Ended]) -> None:
                 self._tasks.discard(task)
                 self._step_over(slot, index, task)
 
             running.add_done_callback(ended)
 
     def _step_over(
-        self, slot: _Slot, index: int, step: asyncio.Task[_Ended] | Future[_Ended]
+        self, slot: _Slot, index: int, step: asyncio.Task[Ended] | Future[Ended]
     ) -> None:
         slot.steps.pop(index, None)
         attempt = slot.attempt
@@ -301,11 +233,7 @@ class Desk:
             value = None
         if error is not None:
             self.counters.steps_failed += 1
-        try:
-            attempt.on_step(index, value, error)
-            self._take(slot)
-        except Exception as defect:  # noqa: BLE001  # a defect of ours must not end the worker
-            self._broken(slot, defect)
+        self._input(slot, attempt.on_step, index, value, error)
 
     def _too_large(self, slot: _Slot, index: int, size: int) -> TerminalError:
         # Terminal: the same code would make the same value again.
@@ -365,6 +293,8 @@ class Desk:
             slot.timer = self._loop.call_later(after, self._suspend, slot)
 
     def _suspend(self, slot: _Slot) -> None:
+        if slot.timer is not None:
+            slot.timer.cancel()
         slot.timer = self._loop.call_later(SUSPEND_AGAIN_SECONDS, self._suspend_again, slot)
         number = slot.attempt.last_completion
         if slot.suspend_number == number:
@@ -391,23 +321,15 @@ class Desk:
             counters.attempts_failed += 1
         elif kind == "held":
             counters.held += 1
-        messages = [*slot.attempt.unacknowledged(), final]
-        size = sum(message.ByteSize() for message in messages)
-        finals = self._finals
-        finals.append(_Final(self._loop.time(), slot.invocation_id, slot.number, messages, size))
-        self._finals_bytes += size
-        while len(finals) > FINALS_KEPT_MAX or self._finals_bytes > FINALS_KEPT_BYTES_MAX:
-            self._finals_bytes -= finals.popleft().size_bytes
+        self._last_words.keep(self._loop.time(), [*slot.attempt.unacknowledged(), final])
 
     def resume(self, since: float) -> list[worker_pb2.OwnedAttempt]:
         """Lists what is held, for the hello of a new session.
 
         `since` is the loop's time before which last words can be taken to have arrived.
         """
-        finals = self._finals
-        while finals and finals[0].time < since:
-            self._finals_bytes -= finals.popleft().size_bytes
-        owned = {(final.invocation_id, final.number): None for final in finals}
+        self._last_words.forget_before(since)
+        owned = {(it.invocation_id, it.number): None for it in self._last_words}
         owned.update({(slot.invocation_id, slot.number): None for slot in self._slots.values()})
         return [worker_pb2.OwnedAttempt(invocation_id=it[0], attempt=it[1]) for it in owned]
 
@@ -415,8 +337,8 @@ class Desk:
         """Says again, on a new session, what the control plane may not know."""
         outbound = self.outbound
         outbound.clear()
-        for final in self._finals:
-            outbound += final.messages
+        for farewell in self._last_words:
+            outbound += farewell.messages
         for slot in self._slots.values():
             outbound += slot.attempt.unacknowledged()
             slot.suspend_number = -1
@@ -460,20 +382,3 @@ class Desk:
 
 def _nothing() -> None:
     pass
-
-
-def _run_blocking(task: StepTask) -> _Ended:
-    try:
-        return _Ended(task.encode(task.body()), None)
-    except BaseException as error:  # noqa: BLE001  # the engine decides what a failure means
-        return _Ended(None, error)
-
-
-async def _run_async(task: StepTask) -> _Ended:
-    try:
-        value = task.body()
-        if isawaitable(value):
-            value = await value
-        return _Ended(task.encode(value), None)
-    except BaseException as error:  # noqa: BLE001  # the engine decides what a failure means
-        return _Ended(None, error)

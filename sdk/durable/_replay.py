@@ -26,9 +26,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple, NoReturn, TypeVar
 
-from durable_proto.v1 import invocation_pb2, payload_pb2, worker_pb2
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
+
+from durable_proto.v1 import invocation_pb2, payload_pb2, worker_pb2
 
 from ._context import Context, _current
 from ._errors import AttemptEnded, CodecError, DeterminismError, StepFailedError, TerminalError

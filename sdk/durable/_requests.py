@@ -1,39 +1,27 @@
-"""What the sync and the async client do, without doing it: operations as generators.
+"""What both clients can do: operations over the control plane's calls, and the options of a client.
 
-Theory. An operation is a generator. It yields a `Send` (make this unary call) or a `Sleep`, is sent
-the response, or is thrown the typed error, and returns its result. The two clients differ only in
-how they run it: `Client` with sync stubs and `time.sleep`, `AsyncClient` with `await`. Retries,
-chunked waiting, request ids and the reading of answers are therefore written once, here.
-
-Rules.
-- A request is built once per operation and sent again as it is: its request id is what makes the
-  retry safe, so it must not change between attempts.
-- The client's timeout bounds the operation. The server is asked to wait at most WAIT_SECONDS_MAX in
-  one call (its own limit is 55 s, and proxies cut long calls), then asked again.
-- An RPC gets ANSWER_SECONDS more than the time that is left, so that the server's "not yet", which
-  has the invocation's id, arrives before the deadline does. A timeout is exceeded by at most that.
+Everything that the sync and the async client share and that is no I/O stands here: building requests,
+waiting for an end in chunks, making values, views and errors of answers. How an operation is run is
+told in `_operations`; how one call is retried too.
 """
 
 from __future__ import annotations
 
-import logging
-import os
 import time
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from copy import copy
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self, TypeAlias, TypedDict, TypeVar
+from typing import Any, Final, Self, TypedDict
 
-import grpc
 from durable_proto.v1 import control_pb2, payload_pb2
 from durable_proto.v1.invocation_pb2 import INVOCATION_STATE_PAUSED
-from google.protobuf.duration_pb2 import Duration
 
-from ._errors import RpcError, UnavailableError, WaitTimeoutError
+from ._errors import UnavailableError, WaitTimeoutError
+from ._operations import Operation, Sleep, call, deadline_after, new_request_id
 from ._result import Answer, Decoder, Result, outcome_value
 from ._serde import decode, encode
-from ._transport import backoff_seconds, is_retryable
+from ._transport import backoff_seconds
 from ._views import (
     FINAL_STATES,
     Handler,
@@ -45,38 +33,7 @@ from ._views import (
 )
 from ._workflow import Workflow, WorkflowRef
 
-if TYPE_CHECKING:
-    from google.protobuf.message import Message
-
-WAIT_SECONDS_MAX: Final = 50.0
-ANSWER_SECONDS: Final = 2.0
 DEFAULT_TIMEOUT_SECONDS: Final = 60.0
-SILENCE_SECONDS_MAX: Final = 110.0
-"""Without a timeout of the caller's, how long one call may stay unanswered before it is repeated."""
-ATTEMPTS_SILENT: Final = 5
-"""After this many retries, about a second, a warning says what is being waited for."""
-
-_logger = logging.getLogger("durable.client")
-
-T = TypeVar("T")
-
-
-class Send(NamedTuple):
-    """Asks the driver to make a unary call and to send back the response."""
-
-    method: str
-    request: Message
-    timeout: float | None
-    """Seconds; None for no deadline."""
-
-
-class Sleep(NamedTuple):
-    """Asks the driver to wait."""
-
-    seconds: float
-
-
-Operation: TypeAlias = Generator[Send | Sleep, Any, T]
 
 
 class Unset:
@@ -148,60 +105,6 @@ class ClientBase:
         return view
 
 
-def new_request_id() -> str:
-    """Returns a random UUID in its 32 character form (a fifth of what `uuid.uuid4` costs)."""
-    raw = bytearray(os.urandom(16))
-    raw[6] = raw[6] & 0x0F | 0x40
-    raw[8] = raw[8] & 0x3F | 0x80
-    return raw.hex()
-
-
-def _duration(seconds: float) -> Duration:
-    whole = int(seconds)
-    return Duration(seconds=whole, nanos=int((seconds - whole) * 1e9))
-
-
-# The wait of nearly every Invoke; copied into each request, never changed.
-_LONGEST_WAIT: Final = _duration(WAIT_SECONDS_MAX)
-
-
-def _deadline(timeout: float | None) -> float | None:
-    return None if timeout is None else time.monotonic() + timeout
-
-
-def _call(method: str, request: Any, deadline: float | None, *, waits: bool) -> Operation[Any]:
-    """Makes one call, trying again what may be retried until the deadline.
-
-    `waits` says that the request has a `wait_timeout`, which is set for each attempt.
-    """
-    attempt = 0
-    while True:
-        if deadline is None:
-            wait, timeout = WAIT_SECONDS_MAX, SILENCE_SECONDS_MAX
-        else:
-            wait = max(deadline - time.monotonic(), 0.0)
-            timeout = wait + ANSWER_SECONDS
-        if waits:
-            if wait >= WAIT_SECONDS_MAX:
-                request.wait_timeout.CopyFrom(_LONGEST_WAIT)
-            else:
-                request.wait_timeout.CopyFrom(_duration(wait))
-        try:
-            return (yield Send(method, request, timeout))
-        except RpcError as error:
-            # Without a deadline of the whole, a lost answer is no reason to give up.
-            lost = deadline is None and error.code is grpc.StatusCode.DEADLINE_EXCEEDED
-            if not (lost or is_retryable(error)):
-                raise
-            delay = backoff_seconds(attempt)
-            if deadline is not None and time.monotonic() + delay >= deadline:
-                raise
-            if attempt == ATTEMPTS_SILENT:
-                _logger.warning("%s; trying on", error)
-        attempt += 1
-        yield Sleep(delay)
-
-
 def _invoke_request(
     handler: str, payload: payload_pb2.Payload | None, options: InvokeOptions
 ) -> control_pb2.InvokeRequest:
@@ -233,7 +136,7 @@ def _wait(answer: Answer, deadline: float | None, journal: bool) -> Operation[An
             invocation_id=answer.invocation_id, include_journal=journal
         )
         try:
-            answer = yield from _call("GetResult", request, deadline, waits=True)
+            answer = yield from call("GetResult", request, deadline, waits=True)
         except UnavailableError as error:
             # The id is what the caller needs to go on later, so it must be in the error.
             raise WaitTimeoutError(answer.invocation_id, state_word(answer.state)) from error
@@ -245,19 +148,6 @@ def _wait(answer: Answer, deadline: float | None, journal: bool) -> Operation[An
             yield Sleep(pause)
             early += 1
     return answer
-
-
-def _run_to_end(
-    handler: str, payload: payload_pb2.Payload | None, options: InvokeOptions, journal: bool
-) -> Operation[Answer]:
-    deadline = _deadline(options.timeout)
-    request = _invoke_request(handler, payload, options)
-    if journal:
-        request.include_journal = True
-    answer: Answer = yield from _call("Invoke", request, deadline, waits=True)
-    if answer.state in FINAL_STATES:
-        return answer
-    return (yield from _wait(answer, deadline, journal))
 
 
 def _named(
@@ -290,8 +180,14 @@ def invoke(
 ) -> Operation[Any]:
     """Starts an invocation and waits for its value (by name: for its Result)."""
     name, payload, decoder = _named(workflow, args, kwargs)
-    by_name = workflow is name
-    answer = yield from _run_to_end(name, payload, options, by_name)
+    by_name = isinstance(workflow, str)
+    deadline = deadline_after(options.timeout)
+    request = _invoke_request(name, payload, options)
+    if by_name:
+        request.include_journal = True
+    answer: Answer = yield from call("Invoke", request, deadline, waits=True)
+    if answer.state not in FINAL_STATES:
+        answer = yield from _wait(answer, deadline, by_name)
     if not by_name:
         return outcome_value(answer, decoder)
     if not _ended(answer):
@@ -308,8 +204,8 @@ def start(
     """Starts an invocation and returns its id as soon as it is in the log."""
     name, payload, _ = _named(workflow, args, kwargs)
     request = _invoke_request(name, payload, options)
-    deadline = _deadline(options.timeout)
-    answer: control_pb2.InvokeResponse = yield from _call("Invoke", request, deadline, waits=False)
+    deadline = deadline_after(options.timeout)
+    answer: control_pb2.InvokeResponse = yield from call("Invoke", request, deadline, waits=False)
     return answer.invocation_id
 
 
@@ -320,9 +216,9 @@ def get_result(
 ) -> Operation[Result[Any]]:
     """Waits until an invocation has ended or is paused, or the time is up."""
     decoder: Decoder = decode if workflow is None else workflow.decode_output
-    deadline = _deadline(timeout)
+    deadline = deadline_after(timeout)
     request = control_pb2.GetResultRequest(invocation_id=invocation_id, include_journal=True)
-    answer: Answer = yield from _call("GetResult", request, deadline, waits=True)
+    answer: Answer = yield from call("GetResult", request, deadline, waits=True)
     answer = yield from _wait(answer, deadline, True)
     return Result[Any](answer, decoder)
 
@@ -330,7 +226,7 @@ def get_result(
 def get(invocation_id: str, timeout: float | None) -> Operation[Invocation]:
     """Returns what is known about an invocation."""
     request = control_pb2.GetInvocationRequest(invocation_id=invocation_id, include_journal=True)
-    answer = yield from _call("GetInvocation", request, _deadline(timeout), waits=False)
+    answer = yield from call("GetInvocation", request, deadline_after(timeout), waits=False)
     return Invocation(answer.invocation)
 
 
@@ -346,7 +242,7 @@ def steer(
 ) -> Operation[str]:
     """Pauses, resumes or cancels; returns the status after it."""
     request = _STEERING[method](invocation_id=invocation_id, request_id=new_request_id(), **fields)
-    answer = yield from _call(method, request, _deadline(timeout), waits=False)
+    answer = yield from call(method, request, deadline_after(timeout), waits=False)
     return state_word(answer.state)
 
 
@@ -375,7 +271,7 @@ def _settle(
     request = control_pb2.ResolveAwakeableRequest(
         awakeable_id=awakeable_id, outcome=outcome, request_id=new_request_id()
     )
-    yield from _call("ResolveAwakeable", request, _deadline(timeout), waits=False)
+    yield from call("ResolveAwakeable", request, deadline_after(timeout), waits=False)
 
 
 class Filters(TypedDict, total=False):
@@ -411,7 +307,7 @@ def query(filters: Filters, timeout: float | None) -> Operation[InvocationPage]:
     request = control_pb2.QueryRequest(
         states=[state_number(word) for word in words if word], **fields
     )
-    answer = yield from _call("Query", request, _deadline(timeout), waits=False)
+    answer = yield from call("Query", request, deadline_after(timeout), waits=False)
     return InvocationPage(
         [Invocation(message) for message in answer.invocations], answer.next_page_token
     )
@@ -419,11 +315,11 @@ def query(filters: Filters, timeout: float | None) -> Operation[InvocationPage]:
 
 def list_handlers(timeout: float | None) -> Operation[list[Handler]]:
     """Returns all handlers that workers have registered, page by page."""
-    deadline = _deadline(timeout)
+    deadline = deadline_after(timeout)
     handlers: list[Handler] = []
     request = control_pb2.ListHandlersRequest()
     while True:
-        answer = yield from _call("ListHandlers", request, deadline, waits=False)
+        answer = yield from call("ListHandlers", request, deadline, waits=False)
         handlers += [Handler.of(message) for message in answer.handlers]
         if not answer.next_page_token:
             return handlers
@@ -432,7 +328,7 @@ def list_handlers(timeout: float | None) -> Operation[list[Handler]]:
 
 def stats(timeout: float | None) -> Operation[Stats]:
     """Counts invocations by status and by handler."""
-    answer = yield from _call(
-        "GetStats", control_pb2.GetStatsRequest(), _deadline(timeout), waits=False
+    answer = yield from call(
+        "GetStats", control_pb2.GetStatsRequest(), deadline_after(timeout), waits=False
     )
     return Stats.of(answer)

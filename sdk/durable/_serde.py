@@ -25,9 +25,10 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any, TypeAlias
 
-from durable_proto.v1 import payload_pb2
 from google.protobuf import descriptor_pool, message_factory
 from google.protobuf.message import DecodeError, Message
+
+from durable_proto.v1 import payload_pb2
 
 from ._errors import CodecError
 

@@ -24,10 +24,12 @@ from typing import Any, Final, NamedTuple, cast
 
 import grpc
 import grpc.aio
+
 from durable_proto.v1 import worker_pb2
 
 from ._errors import RpcError
 from ._executor import Desk
+from ._statistics import Traffic
 from ._transport import translate
 
 FRAME_BYTES_MAX: Final = 4 * 1024 * 1024
@@ -62,6 +64,7 @@ class Session:
         address: str,
         hello: worker_pb2.Hello,
         welcomed: Callable[[], None],
+        traffic: Traffic,
     ) -> None:
         self.welcome: worker_pb2.Welcome | None = None
         """The answer to the hello."""
@@ -69,10 +72,6 @@ class Session:
         """The loop's time when the last frame came."""
         self.timeout_seconds = WELCOME_SECONDS_MAX
         """How long nothing may be heard."""
-        self.frames_sent = 0
-        self.frames_received = 0
-        self.messages_sent = 0
-        self.messages_received = 0
         self._desk: Final = desk
         self._address: Final = address
         self._hello: Final = hello
@@ -86,6 +85,7 @@ class Session:
         )()
         self._ended: Final[asyncio.Future[End]] = self._loop.create_future()
         self._on_welcomed: Final = welcomed
+        self._traffic: Final = traffic
         self._welcomed: Final = asyncio.Event()
         self._filled: Final = asyncio.Event()
         self._finishing = False
@@ -167,9 +167,9 @@ class Session:
 
     def _on_frame(self, frame: worker_pb2.SessionResponse) -> None:
         self.heard = self._loop.time()
-        self.frames_received += 1
+        self._traffic.frames_received += 1
         messages = frame.messages
-        self.messages_received += len(messages)
+        self._traffic.messages_received += len(messages)
         handlers = self._handlers
         for message in messages:
             handler = handlers.get(message.WhichOneof("message"))
@@ -211,10 +211,10 @@ class Session:
                 filled.clear()
                 while desk.outbound:
                     batch, desk.outbound = desk.outbound, []
+                    self._traffic.messages_sent += len(batch)
                     for frame in frames(batch, self._refuse):
+                        self._traffic.frames_sent += 1
                         await call.write(frame)
-                        self.frames_sent += 1
-                    self.messages_sent += len(batch)
                     self._sent = self._loop.time()
                 if self._finishing:
                     await call.done_writing()

@@ -53,8 +53,8 @@ MESSAGE_BYTES_MAX: Final = 16 * 1024 * 1024
 
 BACKOFF_SECONDS_FIRST: Final = 0.05
 """The first delay is drawn from 0 to this: about one fsync batch of a busy server."""
-BACKOFF_SECONDS_MAX: Final = 5.0
-"""The longest delay, so that a server that returns is noticed within seconds."""
+BACKOFF_SECONDS_MAX: Final = 2.0
+"""The longest delay, so that a server that returns is noticed soon."""
 
 _STATUS_TRAILER: Final = "grpc-status-details-bin"
 
@@ -214,6 +214,10 @@ _HINTS: Final[dict[str, str]] = {
 }
 
 
+# What gRPC says when there was no connection at all; anything else broke one.
+_NOBODY: Final = ("onnect to", "resol", "No route", "not ready")
+
+
 def translate(error: grpc.RpcError, address: str = "") -> RpcError:
     """Makes the typed error of what a stub raised; `address` is where the call went, for the text."""
     call: grpc.Call = error  # type: ignore[assignment]  # grpcio's errors are Calls; stubs differ
@@ -223,8 +227,12 @@ def translate(error: grpc.RpcError, address: str = "") -> RpcError:
     hint = _HINTS.get(reason, "")
     if not reason:
         if code is grpc.StatusCode.UNAVAILABLE:
-            message = f"no control plane answers at {address or 'the address'}: {message}"
-            hint = "start it with `durable server` or `durable dev`, or set DURABLE_ADDRESS"
+            where = address or "the address"
+            if any(word in message for word in _NOBODY):
+                message = f"no control plane answers at {where}: {message}"
+                hint = "start it with `durable server` or `durable dev`, or set DURABLE_ADDRESS"
+            else:
+                message = f"the connection to the control plane at {where} was lost: {message}"
         elif code is grpc.StatusCode.DEADLINE_EXCEEDED:
             message = f"the control plane at {address or 'the address'} did not answer in time"
     kind = _CLASSES.get(code, RpcError)

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar, cast
 
-from durable_proto.v1 import control_pb2, invocation_pb2, payload_pb2
 from google.protobuf import json_format
+
+from durable_proto.v1 import control_pb2, invocation_pb2, payload_pb2
 
 from ._serde import decode
 

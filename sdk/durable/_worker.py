@@ -25,16 +25,17 @@ import socket
 import threading
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 import grpc
+
 from durable_proto.v1 import worker_pb2
 
-from ._executor import Counters, Desk
+from ._executor import Desk
 from ._replay import Environment
 from ._services import Services
 from ._session import End, Session
+from ._statistics import Counters, Traffic, WorkerStatistics
 from ._transport import backoff_seconds, open_async_channel, parse_address
 from ._workflow import Workflow
 
@@ -49,6 +50,8 @@ FAREWELL_SECONDS_MAX: Final = 5.0
 """How long the control plane may take to answer our half-close."""
 RECONNECT_SECONDS_MAX: Final = 1.0
 """The longest delay between two tries while the control plane still keeps our work for us."""
+RECONNECT_SECONDS_PATIENT: Final = 5.0
+"""The longest delay after that."""
 
 logger = logging.getLogger("durable.worker")
 
@@ -65,48 +68,6 @@ _FATAL_AT_FIRST: Final = _FATAL | {
     grpc.StatusCode.UNIMPLEMENTED,
 }
 """At the first session these say the same; later they may be what a restart looks like."""
-
-
-@dataclass(frozen=True, slots=True)
-class WorkerStatistics:
-    """What a worker is doing and has done since it started."""
-
-    connected: bool
-    """Whether a session is open and welcomed."""
-    draining: bool
-    """Whether it takes no new work."""
-    attempts_running: int
-    """Attempts that it holds now."""
-    steps_running: int
-    """Steps that it executes now."""
-    attempts_started: int
-    """Attempts that it was given."""
-    attempts_finished: int
-    """Attempts that ended with an outcome."""
-    attempts_failed: int
-    """Attempts that failed and may be retried."""
-    attempts_held: int
-    """Attempts that were held for a person."""
-    attempts_suspended: int
-    """Attempts that were suspended while they waited."""
-    attempts_abandoned: int
-    """Attempts that the control plane took away."""
-    attempts_released: int
-    """Attempts that were given back."""
-    steps_run: int
-    """Steps that ended."""
-    steps_failed: int
-    """Steps that ended with an error."""
-    sessions: int
-    """Sessions that were welcomed; all but the first are reconnects."""
-    frames_sent: int
-    """Frames written."""
-    frames_received: int
-    """Frames read."""
-    messages_sent: int
-    """Messages in the frames written."""
-    messages_received: int
-    """Messages in the frames read."""
 
 
 class Worker:
@@ -157,8 +118,7 @@ class Worker:
         self._desk: Desk | None = None
         self._session: Session | None = None
         self._sessions = 0
-        self._earlier = [0, 0, 0, 0]
-        """The frames and messages of the sessions that are over; see statistics."""
+        self._traffic: Final = Traffic()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopping = False
         self._hurried = False
@@ -216,7 +176,6 @@ class Worker:
         """Returns what the worker is doing and has done."""
         desk, session = self._desk, self._session
         counters = desk.counters if desk is not None else Counters()
-        traffic = [past + now for past, now in zip(self._earlier, _traffic(session), strict=True)]
         return WorkerStatistics(
             connected=session is not None and session.welcome is not None,
             draining=self._stopping,
@@ -232,10 +191,10 @@ class Worker:
             steps_run=counters.steps_run,
             steps_failed=counters.steps_failed,
             sessions=self._sessions,
-            frames_sent=traffic[0],
-            frames_received=traffic[1],
-            messages_sent=traffic[2],
-            messages_received=traffic[3],
+            frames_sent=self._traffic.frames_sent,
+            frames_received=self._traffic.frames_received,
+            messages_sent=self._traffic.messages_sent,
+            messages_received=self._traffic.messages_received,
         )
 
     # The life of the worker
@@ -249,13 +208,10 @@ class Worker:
         while not self._drained:
             hello = self._hello(desk.resume(since))
             session = self._session = Session(
-                desk, channel, self._address.target, hello, self._welcomed
+                desk, channel, self._address.target, hello, self._welcomed, self._traffic
             )
             end = await session.run()
             self._session = None
-            self._earlier = [
-                past + now for past, now in zip(self._earlier, _traffic(session), strict=True)
-            ]
             if end.finished:
                 return
             if session.welcome is not None:
@@ -271,7 +227,9 @@ class Worker:
                 return
             # Quick while the control plane keeps our work, then patient.
             hurry = self._loop.time() - lost < grace or not self._sessions
-            delay = backoff_seconds(attempt, longest=RECONNECT_SECONDS_MAX if hurry else 5.0)
+            delay = backoff_seconds(
+                attempt, longest=RECONNECT_SECONDS_MAX if hurry else RECONNECT_SECONDS_PATIENT
+            )
             delay += end.delay or 0.0
             attempt += 1
             self._log_end(end, attempt, delay)
@@ -378,17 +336,6 @@ def _by_name(workflows: Iterable[Workflow[..., Any]]) -> dict[str, Workflow[...,
     if not found:
         raise ValueError("a worker needs at least one workflow")
     return found
-
-
-def _traffic(session: Session | None) -> tuple[int, int, int, int]:
-    if session is None:
-        return (0, 0, 0, 0)
-    return (
-        session.frames_sent,
-        session.frames_received,
-        session.messages_sent,
-        session.messages_received,
-    )
 
 
 def run_worker(worker: Worker) -> None:

@@ -119,6 +119,7 @@ def dev(**settings: Any) -> None:
 )
 @click.option("--max-concurrent", default=1000, show_default=True, help="Invocations at a time.")
 @_SERVICE_OPTION
+@click.option("--insecure", is_flag=True, help="Allow an address beyond loopback without TLS.")
 def worker(**settings: Any) -> None:
     """Run a worker that serves the workflows in MODULE... (a module's name or a .py file)."""
     from . import worker_command

@@ -19,17 +19,21 @@ def parse_services(services: Sequence[str]) -> dict[str, str]:
 
 
 def run_worker(
-    modules: Sequence[str], address: str, max_concurrent: int, services: Sequence[str]
+    modules: Sequence[str],
+    address: str,
+    max_concurrent: int,
+    services: Sequence[str],
+    insecure: bool,
 ) -> None:
     """Runs a worker until a signal."""
-    from durable._loading import load_workflows
-    from durable._worker import Worker
-    from durable._worker import run_worker as run
+    from durable import Worker, load_workflows
+    from durable import run_worker as run
 
     worker = Worker(
         address,
         workflows=load_workflows(modules),
         services=parse_services(services) or None,
         max_concurrent=max_concurrent,
+        insecure=insecure,
     )
     run(worker)

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import grpc
 import pytest
-from durable_proto.v1 import control_pb2, control_pb2_grpc
 from google.protobuf.duration_pb2 import Duration
 
+from durable_proto.v1 import control_pb2, control_pb2_grpc
 from durable_server.nats.embedded import EmbeddedNats
 from tests.server.hand import HandWorker
 

@@ -35,6 +35,9 @@ class Limits(NamedTuple):
     """One page of a list."""
     admission: int = 100_000
     """Requests that wait for their commit or their result at once."""
+    trim_bytes: int = 64 * 1024 * 1024
+    """How much is appended between two trims of the log. Each costs a checkpoint of the store, and
+    what is not trimmed is read again at a start from an older store."""
     handlers: int = 1000
     """Handlers of one worker."""
     slots: int = 100_000

@@ -311,7 +311,7 @@ def _resumed(partition: Partition, record: Resumed, now_ms: int, effects: Effect
     return Done(invocation)
 
 
-def _removed(partition: Partition, record: Removed, _now_ms: int, _effects: Effects) -> Reply:
+def _removed(partition: Partition, record: Removed, _now_ms: int, effects: Effects) -> Reply:
     invocation = partition.invocations.get(record.invocation_id)
     if invocation is None:
         return Missing()
@@ -320,6 +320,7 @@ def _removed(partition: Partition, record: Removed, _now_ms: int, _effects: Effe
     del partition.invocations[invocation.id]
     partition.changes.changed.pop(invocation.number, None)
     partition.changes.removed.append(invocation.number)
+    effects.append(Changed(invocation))
     return Done(invocation)
 
 

@@ -59,8 +59,6 @@ logger = logging.getLogger("durable.processor")
 
 _RECORD_BYTES = 256
 """What a record adds to a batch beside its values: an upper estimate."""
-_TRIM_BYTES = 64 * 1024 * 1024
-"""How much is appended between two trims of the log."""
 _LINGER_SIZE = 4.0
 """The batch size, as a moving average, above which the loop lingers."""
 _LINGER_SECONDS = 0.002
@@ -235,7 +233,7 @@ class Processor:
                     self._commit(position, time_ms, records, inputs)
                     await self._gather_more()
                     self._untrimmed += len(body)
-                    if self._untrimmed > _TRIM_BYTES:
+                    if self._untrimmed > self.limits.trim_bytes:
                         self._untrimmed = 0
                         self.store.checkpoint()
                         await self._log.trim(position.sequence)

@@ -1,8 +1,11 @@
-"""The threads in which sync steps run.
+"""Running one step: the user's function, its value's encoding, and the threads for sync ones.
 
-Not a ThreadPoolExecutor: the interpreter joins that one's threads before it exits, and a worker that
-has given its work back after a drain must not stay because a step blocks in a socket. These threads
-are daemons; what they still do when the process ends counts for nothing anyway, because their
+A step never raises here: its error is a result, and the engine decides what it means. The value is
+encoded where the step ran, so that a large one does not hold up the loop if a thread made it.
+
+The threads are no ThreadPoolExecutor: the interpreter joins that one's threads before it exits, and a
+worker that has given its work back after a drain must not stay because a step blocks in a socket.
+These are daemons; what they still do when the process ends counts for nothing anyway, because their
 results were not acknowledged.
 """
 
@@ -12,10 +15,42 @@ import queue
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import Any, Final, ParamSpec, TypeVar
+from inspect import isawaitable
+from typing import Any, Final, NamedTuple, ParamSpec, TypeVar
+
+from durable_proto.v1 import payload_pb2
+
+from ._replay import StepTask
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+
+class Ended(NamedTuple):
+    """How a step ended: with a value or an error."""
+
+    value: payload_pb2.Payload | None
+    error: BaseException | None
+
+
+def run_blocking(task: StepTask) -> Ended:
+    """Runs a sync step in the calling thread."""
+    try:
+        return Ended(task.encode(task.body()), None)
+    except BaseException as error:  # noqa: BLE001  # the engine decides what a failure means
+        return Ended(None, error)
+
+
+async def run_async(task: StepTask) -> Ended:
+    """Runs an async step in the calling task."""
+    try:
+        value = task.body()
+        if isawaitable(value):
+            value = await value
+        return Ended(task.encode(value), None)
+    except BaseException as error:  # noqa: BLE001  # the engine decides what a failure means
+        return Ended(None, error)
+
 
 _Job = tuple[Future[Any], Callable[[], Any]]
 

@@ -1,0 +1,86 @@
+"""What a worker counts, and the frozen picture of it that a user gets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+class Counters:
+    """What the desk has counted since the worker started."""
+
+    __slots__ = (
+        "abandoned",
+        "attempts_failed",
+        "finished",
+        "held",
+        "released",
+        "started",
+        "steps_failed",
+        "steps_run",
+        "suspended",
+    )
+
+    def __init__(self) -> None:
+        self.started = 0
+        self.finished = 0
+        self.attempts_failed = 0
+        self.held = 0
+        self.suspended = 0
+        self.abandoned = 0
+        self.released = 0
+        self.steps_run = 0
+        self.steps_failed = 0
+
+
+class Traffic:
+    """What all sessions of a worker have moved."""
+
+    __slots__ = ("frames_received", "frames_sent", "messages_received", "messages_sent")
+
+    def __init__(self) -> None:
+        self.frames_sent = 0
+        self.frames_received = 0
+        self.messages_sent = 0
+        self.messages_received = 0
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerStatistics:
+    """What a worker is doing and has done since it started."""
+
+    connected: bool
+    """Whether a session is open and welcomed."""
+    draining: bool
+    """Whether it takes no new work."""
+    attempts_running: int
+    """Attempts that it holds now."""
+    steps_running: int
+    """Steps that it executes now."""
+    attempts_started: int
+    """Attempts that it was given."""
+    attempts_finished: int
+    """Attempts that ended with an outcome."""
+    attempts_failed: int
+    """Attempts that failed and may be retried."""
+    attempts_held: int
+    """Attempts that were held for a person."""
+    attempts_suspended: int
+    """Attempts that were suspended while they waited."""
+    attempts_abandoned: int
+    """Attempts that the control plane took away."""
+    attempts_released: int
+    """Attempts that were given back."""
+    steps_run: int
+    """Steps that ended."""
+    steps_failed: int
+    """Steps that ended with an error."""
+    sessions: int
+    """Sessions that were welcomed; all but the first are reconnects."""
+    frames_sent: int
+    """Frames written."""
+    frames_received: int
+    """Frames read."""
+    messages_sent: int
+    """Messages in the frames written."""
+    messages_received: int
+    """Messages in the frames read."""

@@ -1,0 +1,96 @@
+"""What is removed, and when: finished invocations after their retention, the log below a checkpoint."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import grpc
+import pytest
+from durable_proto.v1 import control_pb2, control_pb2_grpc, payload_pb2
+from google.protobuf.duration_pb2 import Duration
+
+from durable_server.app import ControlPlane
+from durable_server.config import Config
+from durable_server.log.interface import LogDataLostError
+
+from .hand import HandWorker
+
+if TYPE_CHECKING:
+    from typing import TypeAlias
+
+    Control: TypeAlias = control_pb2_grpc.DurableControlAsyncStub
+
+
+async def finish_one(control: Control, worker: HandWorker, size: int = 1) -> str:
+    payload = payload_pb2.Payload(data=b"x" * size)
+    request = control_pb2.InvokeRequest(handler="three", input=payload)
+    invocation_id = (await control.Invoke(request)).invocation_id
+    await worker.finish(await worker.hear("start"))
+    ended = control_pb2.GetResultRequest(
+        invocation_id=invocation_id, wait_timeout=Duration(seconds=20)
+    )
+    await control.GetResult(ended)
+    return invocation_id
+
+
+async def test_a_finished_invocation_is_removed_after_its_retention(
+    plane: ControlPlane, control: Control, channel: grpc.aio.Channel
+) -> None:
+    worker = HandWorker(channel)
+    worker.hello.handlers[0].retention.FromMilliseconds(50)
+    async with worker:
+        invocation_id = await finish_one(control, worker)
+        changed = asyncio.Event()
+        end = plane.processor.watch(invocation_id, changed)
+        async with asyncio.timeout(20):
+            await changed.wait()
+        end()
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await control.GetResult(control_pb2.GetResultRequest(invocation_id=invocation_id))
+        assert caught.value.code() is grpc.StatusCode.NOT_FOUND
+        stats = await control.GetStats(control_pb2.GetStatsRequest())
+        assert stats.total_count == 0
+
+
+async def test_the_log_is_trimmed_below_a_checkpoint_and_starts_again(config: Config) -> None:
+    small = replace(config, limits=config.limits._replace(trim_bytes=100_000))
+    async with (
+        ControlPlane(small) as plane,
+        grpc.aio.insecure_channel(plane.address) as channel,
+        HandWorker(channel) as worker,
+    ):
+        control = control_pb2_grpc.DurableControlStub(channel)
+        ids = [await finish_one(control, worker, 60_000) for _ in range(4)]
+        log = plane.processor._log
+        first, last = await log._slots.bounds(create=False)  # type: ignore[attr-defined]  # to look
+        assert 1 < first <= last
+    async with (
+        ControlPlane(small) as plane,
+        grpc.aio.insecure_channel(plane.address) as channel,
+        HandWorker(channel) as worker,
+    ):
+        control = control_pb2_grpc.DurableControlStub(channel)
+        for invocation_id in ids:
+            await control.GetResult(control_pb2.GetResultRequest(invocation_id=invocation_id))
+        await finish_one(control, worker)
+    # Without the store the trimmed log is not the whole truth: that must be said, not guessed.
+    for path in config.data_dir.glob("partition-0.db*"):
+        path.unlink()
+    with pytest.raises(LogDataLostError):
+        async with ControlPlane(small):
+            pass
+
+
+async def test_a_log_that_went_back_is_refused(config: Config) -> None:
+    async with (
+        ControlPlane(config) as plane,
+        grpc.aio.insecure_channel(plane.address) as channel,
+        HandWorker(channel) as worker,
+    ):
+        await finish_one(control_pb2_grpc.DurableControlStub(channel), worker)
+    (config.data_dir / "nats").rename(config.data_dir / "lost")
+    with pytest.raises(LogDataLostError, match="lost"):
+        async with ControlPlane(config):
+            pass
