@@ -1,0 +1,130 @@
+"""Invokes one workflow many times at once, from one client, and sums up.
+
+    python examples/concurrent_workflows/main.py --count 100 --timeout 60
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+
+import click
+
+from durable import AsyncClient, DurableError
+from examples.concurrent_workflows.workflows import async_workflow
+from examples.launcher import running
+
+LINES_MAX = 50
+"""Up to so many invocations each have lines of their own; beyond, a progress bar stands for them."""
+IN_FLIGHT_MAX = 1000
+"""How many this client has under way at once: it bounds its memory, not the system's."""
+SHOWN_MAX = 3
+RULE = "=" * 40
+
+
+class Run:
+    """One run of the example: what was submitted, what came of it."""
+
+    def __init__(self, client: AsyncClient, count: int) -> None:
+        self.client = client
+        self.count = count
+        self.succeeded = 0
+        self.shown: list[str] = []
+        self.errors: list[str] = []
+        self.with_lines = count <= LINES_MAX
+        self.progress = Progress(count) if not self.with_lines else None
+
+    async def invoke(self, number: int) -> None:
+        """Invokes the workflow for one user and notes how it ended."""
+        user_id = f"user-{number:03d}"
+        if self.with_lines:
+            print(f"📤 [Invoke {number}] Submitting workflow for {user_id}")
+        try:
+            result = await self.client.invoke(async_workflow, user_id)
+        except DurableError as error:
+            self.errors.append(f"[Invoke {number}] {error}")
+            if self.with_lines:
+                print(f"❌ [Invoke {number}] Failed for {user_id}: {error}")
+        else:
+            self.succeeded += 1
+            if self.with_lines or len(self.shown) < SHOWN_MAX:
+                self.shown.append(result)
+            if self.with_lines:
+                print(f"✅ [Invoke {number}] Completed for {user_id}")
+        if self.progress is not None:
+            self.progress.advance()
+
+    async def all(self) -> None:
+        """Invokes all, so many at a time."""
+        numbers = iter(range(1, self.count + 1))
+
+        async def caller() -> None:
+            for number in numbers:
+                await self.invoke(number)
+
+        await asyncio.gather(*(caller() for _ in range(min(self.count, IN_FLIGHT_MAX))))
+
+
+class Progress:
+    """A progress bar on a terminal; ten plain lines in a pipe."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        self.done = 0
+        self.terminal = sys.stderr.isatty()
+        self.begin = time.monotonic()
+        self.every = max(1, count // (100 if self.terminal else 10))
+
+    def advance(self) -> None:
+        """Notes that one more has ended."""
+        self.done += 1
+        if self.done % self.every and self.done != self.count:
+            return
+        rate = self.done / (time.monotonic() - self.begin)
+        text = f"{self.done:,}/{self.count:,} finished, {rate:,.0f}/s"
+        if self.terminal:
+            filled = 30 * self.done // self.count
+            end = "\n" if self.done == self.count else ""
+            text = f"\r[{'#' * filled}{'-' * (30 - filled)}] {text} {end}"
+            print(text, end="", file=sys.stderr, flush=True)
+        else:
+            print(text, file=sys.stderr, flush=True)
+
+
+async def invoke_all(address: str, count: int, timeout: float) -> bool:
+    """Runs the load and prints the summary; says whether all succeeded."""
+    print(f"Concurrent Workflow Invocations (N={count})\n{RULE}")
+    print(f"🚀 Submitting {count} workflow invocations...\n")
+    begin = time.monotonic()
+    async with AsyncClient(address, timeout=timeout) as client:
+        run = Run(client, count)
+        await run.all()
+    total_ms = (time.monotonic() - begin) * 1000
+    print(f"\n{RULE}\nResults Summary\n{RULE}")
+    for text in run.shown:
+        print(f"{text}\n")
+    if count > len(run.shown) + len(run.errors):
+        print(f"... and {count - len(run.shown) - len(run.errors):,} more\n")
+    for text in run.errors[:SHOWN_MAX]:
+        print(f"{text}\n")
+    print(f"Total Invocations: {count}")
+    print(f"✅ Success: {run.succeeded}")
+    print(f"❌ Failed: {len(run.errors)}")
+    print(f"⏱️  Total Time: {total_ms:.0f}ms")
+    print(f"📊 Avg Time per Workflow: {total_ms / count:.2f}ms")
+    return not run.errors
+
+
+@click.command()
+@click.option("--count", default=10, show_default=True, type=click.IntRange(1))
+@click.option("--timeout", default=300.0, show_default=True, help="Seconds for each invocation.")
+def main(count: int, timeout: float) -> None:
+    """Invoke one workflow COUNT times at once."""
+    with running("examples.concurrent_workflows.workflows") as address:
+        succeeded = asyncio.run(invoke_all(address, count, timeout))
+    sys.exit(0 if succeeded else 1)
+
+
+if __name__ == "__main__":
+    main()
