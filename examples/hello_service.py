@@ -20,7 +20,7 @@ import grpc
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from examples.services.hello_v1 import hello_pb2, hello_pb2_grpc  # noqa: E402
+from examples.services.hello_v1 import hello_pb2, hello_pb2_grpc
 
 DEFAULT_LISTEN = "127.0.0.1:9090"
 
@@ -40,7 +40,8 @@ class HelloService(hello_pb2_grpc.HelloServiceServicer):
         name = request.name or "World"
         if self._log is not None:
             metadata = dict(context.invocation_metadata() or ())
-            self._log.write(f"{name}\t{metadata.get('durable-idempotency-key', '')}\n")
+            key = str(metadata.get("durable-idempotency-key", ""))
+            self._log.write(f"{name}\t{key}\n")
         return hello_pb2.HelloResponse(
             message=f"Hello, {name}! Welcome to Durable Execution on NATS JetStream."
         )

@@ -1,6 +1,6 @@
 """Invokes one workflow many times at once, from one client, and sums up.
 
-    python examples/concurrent_workflows/main.py --count 100 --timeout 60
+python examples/concurrent_workflows/main.py --count 100 --timeout 60
 """
 
 from __future__ import annotations
@@ -72,32 +72,33 @@ class Progress:
     def __init__(self, count: int) -> None:
         self.count = count
         self.done = 0
-        self.terminal = sys.stderr.isatty()
         self.begin = time.monotonic()
-        self.every = max(1, count // (100 if self.terminal else 10))
+        self.every = max(1, count // (100 if sys.stderr.isatty() else 10))
+        self.bar = None
+        if sys.stderr.isatty():
+            self.bar = click.progressbar(length=count, show_pos=True, file=sys.stderr)
+            self.bar.render_progress()
 
     def advance(self) -> None:
         """Notes that one more has ended."""
         self.done += 1
         if self.done % self.every and self.done != self.count:
             return
-        rate = self.done / (time.monotonic() - self.begin)
-        text = f"{self.done:,}/{self.count:,} finished, {rate:,.0f}/s"
-        if self.terminal:
-            filled = 30 * self.done // self.count
-            end = "\n" if self.done == self.count else ""
-            text = f"\r[{'#' * filled}{'-' * (30 - filled)}] {text} {end}"
-            print(text, end="", file=sys.stderr, flush=True)
+        if self.bar is not None:
+            self.bar.update(self.done - self.bar.pos)
+            if self.done == self.count:
+                self.bar.render_finish()
         else:
-            print(text, file=sys.stderr, flush=True)
+            rate = self.done / (time.monotonic() - self.begin)
+            print(f"{self.done:,}/{self.count:,} finished, {rate:,.0f}/s", file=sys.stderr)
 
 
-async def invoke_all(address: str, count: int, timeout: float) -> bool:
+async def invoke_all(address: str, count: int, seconds: float) -> bool:
     """Runs the load and prints the summary; says whether all succeeded."""
     print(f"Concurrent Workflow Invocations (N={count})\n{RULE}")
     print(f"🚀 Submitting {count} workflow invocations...\n")
     begin = time.monotonic()
-    async with AsyncClient(address, timeout=timeout) as client:
+    async with AsyncClient(address, timeout=seconds) as client:
         run = Run(client, count)
         await run.all()
     total_ms = (time.monotonic() - begin) * 1000
