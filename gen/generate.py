@@ -59,7 +59,12 @@ def make_relative(folder: Path, package: str) -> None:
         )
         names = sorted(set(re.findall(rf"^import {dotted}\.(\w+)$", text, flags=re.M)))
         for name in names:
-            text = re.sub(rf"^import {dotted}\.{name}$", f"from . import {name} as _{flat}_{name}", text, flags=re.M)
+            text = re.sub(
+                rf"^import {dotted}\.{name}$",
+                f"from . import {name} as _{flat}_{name}",
+                text,
+                flags=re.M,
+            )
             text = re.sub(rf"\b{dotted}\.{name}\b", f"_{flat}_{name}", text)
         file.write_text(text)
 
@@ -88,7 +93,9 @@ def generate(root: Path) -> list[Path]:
     made = [Path("gen/python/durable_proto")]
     for proto in sorted((ROOT / "examples/proto").glob("*/v1")):
         name = proto.parent.name
-        python_package(ROOT / "examples/proto", f"{name}.v1", root / "examples/services", f"{name}_v1")
+        python_package(
+            ROOT / "examples/proto", f"{name}.v1", root / "examples/services", f"{name}_v1"
+        )
         made.append(Path(f"examples/services/{name}_v1"))
     return made
 

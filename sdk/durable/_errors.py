@@ -31,6 +31,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 
 import grpc
+
 from durable_proto.v1 import payload_pb2
 
 

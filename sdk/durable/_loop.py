@@ -278,9 +278,11 @@ _as_completed = asyncio.as_completed
 
 def _ordered_as_completed(fs: Any, **more: Any) -> Any:
     loop = events._get_running_loop()
-    if isinstance(loop, WorkflowLoop) and not asyncio.isfuture(fs) and not asyncio.iscoroutine(fs):
-        fs = [asyncio.ensure_future(it) for it in dict.fromkeys(fs)]
-    return _as_completed(fs, **more)
+    given: Any = fs
+    # A future or a coroutine is no iterable: the original says so.
+    if isinstance(loop, WorkflowLoop) and not (asyncio.isfuture(fs) or asyncio.iscoroutine(fs)):
+        given = [asyncio.ensure_future(it) for it in dict.fromkeys(fs)]
+    return _as_completed(given, **more)
 
 
 _ordered_as_completed.__doc__ = _as_completed.__doc__

@@ -185,8 +185,8 @@ def _simple(hint: type) -> Reader:
     allowed = _SIMPLE[hint]
 
     def read(data: Any, place: str) -> Any:
-        if isinstance(data, allowed) and (hint is bool or not isinstance(data, bool)):
-            return float(data) if hint is float else data
+        if type(data) in allowed:
+            return data if hint is not float else float(data)
         raise _wrong(place, hint.__name__, data)
 
     return read

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+
 from durable_server.nats.embedded import EmbeddedNats
 
 from .worlds import JetStreamWorld, MemoryWorld, World

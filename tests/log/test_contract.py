@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+
 from durable_server.log.frame import Chain, CorruptFrameError, decode, encode
 from durable_server.log.interface import (
     DeposedError,

@@ -9,10 +9,11 @@ import random
 from collections.abc import Sequence
 
 import pytest
-from durable_server.log.interface import DeposedError, LogUnavailableError, Position
-from durable_server.log.memory import Fault, MemoryLog, MemoryStream
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from durable_server.log.interface import DeposedError, LogUnavailableError, Position
+from durable_server.log.memory import Fault, MemoryLog, MemoryStream
 
 from ..sim.virtual import run
 from .worlds import fence, lead

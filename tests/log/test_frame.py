@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from durable_server.log.frame import HEADER_SIZE, Chain, CorruptFrameError, Frame, decode, encode
 from hypothesis import example, given
 from hypothesis import strategies as st
+
+from durable_server.log.frame import HEADER_SIZE, Chain, CorruptFrameError, Frame, decode, encode
 
 U64 = st.integers(0, 2**64 - 1)
 

@@ -7,13 +7,14 @@ import os
 import signal
 
 import pytest
+from nats.js.api import DiscardPolicy, RetentionPolicy, StorageType, StreamConfig
+
 from durable_server.log.fenced import FencedLog
 from durable_server.log.frame import decode
 from durable_server.log.interface import LogDataLostError, LogUnavailableError, Position
 from durable_server.log.jetstream import StreamConfigError
 from durable_server.nats.embedded import EmbeddedNats
 from durable_server.nats.endpoint import Endpoint, fixed
-from nats.js.api import DiscardPolicy, RetentionPolicy, StorageType, StreamConfig
 
 from .proxy import Mischief, Proxy
 from .worlds import STREAM, SUBJECT, JetStreamWorld, lead

@@ -11,14 +11,15 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Protocol
 
 import nats
+from nats.aio.client import Client
+from nats.js.errors import NotFoundError
+
 from durable_server.log.fenced import FencedLog
 from durable_server.log.interface import Position
 from durable_server.log.jetstream import JetStreamLog
 from durable_server.log.memory import MemoryLog, MemoryStream
 from durable_server.nats.embedded import EmbeddedNats
 from durable_server.nats.endpoint import EndpointSource
-from nats.aio.client import Client
-from nats.js.errors import NotFoundError
 
 STREAM = "DURABLE_P0"
 SUBJECT = "durable.log.0"

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
+
 from durable_server.nats import binary
 from durable_server.nats.binary import NatsBinaryError, find_nats_server
 

@@ -9,6 +9,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+
 from durable_server.nats.api import ApiError, call_api
 from durable_server.nats.binary import find_nats_server
 from durable_server.nats.connection import Connection, ConnectionLostError, Message

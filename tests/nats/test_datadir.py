@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from durable_server.nats.datadir import DataDir, DataDirBusyError, DataDirError
 
 HOLD = """

@@ -14,6 +14,7 @@ from pathlib import Path
 import nats
 import psutil
 import pytest
+
 from durable_server.nats.api import call_api
 from durable_server.nats.binary import find_nats_server
 from durable_server.nats.connection import Connection, LoginRefusedError

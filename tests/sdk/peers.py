@@ -15,6 +15,9 @@ from typing import Any
 
 import grpc
 import grpc.aio
+from google.protobuf import any_pb2
+from google.rpc import error_details_pb2, status_pb2
+
 from durable_proto.v1 import (
     control_pb2,
     control_pb2_grpc,
@@ -23,8 +26,6 @@ from durable_proto.v1 import (
     worker_pb2,
     worker_pb2_grpc,
 )
-from google.protobuf import any_pb2
-from google.rpc import error_details_pb2, status_pb2
 
 BOUND = 20.0
 """Seconds after which a test's wait is a failure; no test needs them."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import durable
 import pytest
+
+import durable
 from durable._services import Services, parse_services
 from durable._transport import backoff_seconds, parse_address
 

@@ -12,11 +12,11 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import durable
 import grpc
 import pytest
-from durable_proto.v1 import control_pb2, invocation_pb2, payload_pb2
 
+import durable
+from durable_proto.v1 import control_pb2, invocation_pb2, payload_pb2
 from examples.services.hello_v1 import hello_pb2
 
 from .peers import Control, Refused, completed, serving, wire

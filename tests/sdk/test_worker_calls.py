@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Any
 
-import durable
 import grpc
 import grpc.aio
 import pytest
-from durable_proto.v1 import invocation_pb2
 
+import durable
+from durable_proto.v1 import invocation_pb2
 from examples.services.hello_v1 import hello_pb2, hello_pb2_grpc
 
 from .peers import ack, start, worker_peer

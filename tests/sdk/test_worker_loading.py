@@ -6,8 +6,9 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import durable
 import pytest
+
+import durable
 from durable._loading import LoadError, load_workflows
 
 ONE = """

@@ -13,9 +13,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-import durable
 import grpc
 import pytest
+
+import durable
 from durable_proto.v1 import invocation_pb2, worker_pb2
 
 from .peers import (

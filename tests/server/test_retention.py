@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import grpc
 import pytest
-from durable_proto.v1 import control_pb2, control_pb2_grpc, payload_pb2
 from google.protobuf.duration_pb2 import Duration
 
+from durable_proto.v1 import control_pb2, control_pb2_grpc, payload_pb2
 from durable_server.app import ControlPlane
 from durable_server.config import Config
 from durable_server.log.interface import LogDataLostError

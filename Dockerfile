@@ -1,0 +1,51 @@
+# One image for the control plane and for workers: `durable server` and `durable worker`.
+#
+#   docker build -t durable .
+#   docker run -p 127.0.0.1:50051:50051 -v durable:/data durable
+#
+# This file was NOT RUN: there was no container engine where it was written.
+#
+# Why --insecure. The control plane has no TLS of its own yet, and refuses to listen beyond loopback without being told that
+# the network is yours. In a container it must listen on the container's address to be reached at all. So the flag is here,
+# and the port should be published on loopback or be reached only inside a private network; for anything else put a proxy with
+# TLS in front.
+#
+# For a worker, add your workflows and name them (a file in the working folder, or an importable module):
+#
+#   FROM durable
+#   COPY workflows.py /app/
+#   CMD ["worker", "workflows.py", "--address", "control-plane:50051", "--insecure"]
+#   HEALTHCHECK NONE
+#
+# --insecure again, since the worker sends plain text to another container. It needs no port of its own.
+
+FROM python:3.13-slim AS build
+WORKDIR /src
+RUN pip install --no-cache-dir build
+COPY pyproject.toml README.md LICENSE ./
+COPY sdk sdk
+COPY server server
+COPY gen/python gen/python
+RUN python -m build --wheel --outdir /wheels \
+ && python -m venv /opt/durable \
+ && /opt/durable/bin/pip install --no-cache-dir "$(ls /wheels/*.whl)[server]"
+
+FROM python:3.13-slim
+RUN useradd --system --uid 10001 --create-home durable \
+ && install --directory --owner durable --group durable /data /app
+COPY --from=build /opt/durable /opt/durable
+ENV PATH=/opt/durable/bin:$PATH PYTHONUNBUFFERED=1
+USER durable
+WORKDIR /app
+VOLUME /data
+EXPOSE 50051
+# Asks the gRPC health service: it says SERVING only while the control plane serves.
+HEALTHCHECK --interval=10s --timeout=5s --start-period=20s --retries=3 CMD ["python", "-c", "\
+import grpc; from grpc_health.v1 import health_pb2 as h, health_pb2_grpc as s; \
+channel = grpc.insecure_channel('127.0.0.1:50051', [('grpc.enable_http_proxy', 0)]); \
+answer = s.HealthStub(channel).Check(h.HealthCheckRequest(), timeout=4); \
+raise SystemExit(answer.status != h.HealthCheckResponse.SERVING)"]
+# SIGTERM lets requests under way end, 5 seconds; then the log and the embedded NATS server are closed.
+STOPSIGNAL SIGTERM
+ENTRYPOINT ["durable"]
+CMD ["server", "--listen", "0.0.0.0:50051", "--insecure", "--data-dir", "/data"]

@@ -1,0 +1,121 @@
+# One entry to everything. `make` lists the targets; `.ci/run` runs exactly `make check` and `make test`.
+#
+# All tools live in .venv and come from pyproject.toml: a machine needs Python 3.11 or newer and make.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+ARGS ?=
+
+LISTEN ?= 127.0.0.1:50051
+SERVICE ?= HelloService=127.0.0.1:9090
+# examples/simple/workflows.py -> examples.simple.workflows
+WORKFLOWS := $(subst /,.,$(basename $(sort $(wildcard examples/*/workflows.py))))
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+.PHONY: help
+help: ## List the targets
+	@echo 'Usage: make TARGET [ARGS="..."]'
+	@echo
+	@sed -n 's/^\([a-z][a-z-]*\):[^#]*## \(.*\)/  \1|\2/p' $(MAKEFILE_LIST) | \
+		while IFS='|' read -r name text; do printf '%-21s %s\n' "$$name" "$$text"; done
+
+# --- Set-up ------------------------------------------------------------------------------------
+
+.PHONY: venv
+venv: $(STAMP) ## Make .venv with everything that development needs
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo 'Python 3.11 or newer is needed; name one with: make PYTHON=python3.12'; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(STAMP): pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+# --- Examples ----------------------------------------------------------------------------------
+# Each starts what is missing. To use what runs already, in three terminals:
+# make run-service, make run-processor, DURABLE_ADDRESS=127.0.0.1:50051 make run-simple.
+
+.PHONY: docker-up
+docker-up: ## Start the NATS cluster of compose.yaml, if Docker is there; nothing needs it
+	@if docker info >/dev/null 2>&1 && docker compose version >/dev/null 2>&1; then docker compose up --detach --wait nats-1 nats-2 nats-3; \
+	else echo 'Docker does not answer, and nothing is needed: durable runs a NATS server of its own.'; fi
+
+.PHONY: run-service
+run-service: $(STAMP) ## Run the gRPC service that the examples call
+	$(BIN)/python examples/hello_service.py $(ARGS)
+
+.PHONY: run-processor
+run-processor: $(STAMP) ## Run the control plane and a worker with the workflows of all examples
+	$(BIN)/durable dev $(WORKFLOWS) --listen $(LISTEN) --service $(SERVICE) $(ARGS)
+
+.PHONY: run-simple
+run-simple: $(STAMP) ## Invoke a workflow and print its first response
+	$(BIN)/python examples/simple/main.py $(ARGS)
+
+.PHONY: run-async
+run-async: $(STAMP) ## Submit an invocation and fetch its result later
+	$(BIN)/python examples/async_/main.py $(ARGS)
+
+.PHONY: run-typed
+run-typed: $(STAMP) ## Invoke with types that mypy and pyright check
+	$(BIN)/python examples/typed/main.py $(ARGS)
+
+.PHONY: run-multi-service
+run-multi-service: $(STAMP) ## Make several service calls in one workflow
+	$(BIN)/python examples/multi_service/main.py $(ARGS)
+
+.PHONY: run-concurrent
+run-concurrent: $(STAMP) ## Invoke many at once; ARGS="--count 100"
+	$(BIN)/python examples/concurrent_workflows/main.py $(ARGS)
+
+# --- Development -------------------------------------------------------------------------------
+
+.PHONY: check
+check: lint types imports protos ## Run every check that is not a test
+
+.PHONY: lint
+lint: $(STAMP) ## Check style and format
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+.PHONY: types
+types: $(STAMP) ## Check types with mypy and pyright
+	$(BIN)/mypy
+	$(BIN)/pyright --pythonpath $(BIN)/python
+
+.PHONY: imports
+imports: $(STAMP) ## Check which package imports which
+	$(BIN)/lint-imports --no-logo
+
+.PHONY: protos
+protos: $(STAMP) ## Check the protos and that what is generated from them is up to date
+	$(BIN)/buf lint
+	$(BIN)/buf format --diff --exit-code
+	$(BIN)/python gen/generate.py --check
+
+.PHONY: test
+test: $(STAMP) ## Run the tests; ARGS="tests/core -k timers"
+	$(BIN)/python -m pytest $(ARGS)
+
+.PHONY: gen
+gen: $(STAMP) ## Make the generated code anew
+	$(BIN)/python gen/generate.py
+
+.PHONY: bench
+bench: $(STAMP) ## Run the benchmarks
+	$(BIN)/python benchmarks/run.py $(ARGS)
+
+.PHONY: build
+build: $(STAMP) ## Build the wheel into dist/
+	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
+
+.PHONY: clean
+clean: ## Remove what was built and cached; .venv and .durable stay
+	rm -rf dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -path ./$(VENV) -prune -o -name __pycache__ -type d -exec rm -rf {} +

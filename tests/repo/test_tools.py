@@ -1,0 +1,29 @@
+"""What the tools of `make check` say about generated code, protos and imports.
+
+They are tests too, so that whoever runs only the tests hears of it.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+
+import pytest
+
+from tests.repo.tree import ROOT
+
+SCRIPTS = Path(sysconfig.get_path("scripts"))
+COMMANDS = {
+    "generated code is up to date": [sys.executable, "gen/generate.py", "--check"],
+    "buf lint": [str(SCRIPTS / "buf"), "lint"],
+    "buf format": [str(SCRIPTS / "buf"), "format", "--diff", "--exit-code"],
+    "import contracts": [str(SCRIPTS / "lint-imports"), "--no-cache", "--no-logo"],
+}
+
+
+@pytest.mark.parametrize("command", COMMANDS.values(), ids=COMMANDS.keys())
+def test_tool_has_nothing_to_say(command: list[str]) -> None:
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
