@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from .core.limits import Limits
-from .rpc.worker import SessionTimes
+from .rpc.stream import SessionTimes
 
 DEFAULT_LISTEN = "127.0.0.1:50051"
 DEFAULT_DATA_DIR = Path(".durable")

@@ -43,7 +43,7 @@ async def test_a_finished_invocation_is_removed_after_its_retention(
     async with worker:
         invocation_id = await finish_one(control, worker)
         changed = asyncio.Event()
-        end = plane.processor.watch(invocation_id, changed)
+        end = plane.processor.waiting.watch(invocation_id, changed)
         async with asyncio.timeout(20):
             await changed.wait()
         end()

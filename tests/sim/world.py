@@ -22,7 +22,8 @@ from durable_server.core.records import HandlerRegistered, Invoked
 from durable_server.core.states import FINAL
 from durable_server.log.memory import Fault, MemoryLog, MemoryStream
 from durable_server.processor.loop import Processor
-from durable_server.rpc.worker import SessionTimes, WorkerService
+from durable_server.rpc.stream import SessionTimes
+from durable_server.rpc.worker import WorkerService
 from durable_server.store.sqlite import SqliteStore
 
 from .worker import SimWorker
@@ -159,7 +160,7 @@ class World:
             reply = None
             if future.done() and not future.cancelled() and future.exception() is None:
                 reply = future.result()
-            processor.unfollow(invocation_id, future)
+            processor.waiting.unfollow(invocation_id, future)
             if isinstance(reply, Created | Attached) and reply.invocation.state in FINAL:
                 self.check_result(reply.invocation, program)
                 return

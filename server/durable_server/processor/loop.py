@@ -43,7 +43,6 @@ from ..core.records import (
     EpochStarted,
     Invoked,
     Record,
-    Removed,
     Started,
     TimerFired,
 )
@@ -52,7 +51,9 @@ from ..log.batch import Batch, decode, encode
 from ..log.interface import Log, Position
 from ..store.interface import Store
 from .queue import ReadyQueue
+from .retention import Retention
 from .timers import Timer, Timers
+from .waiting import Waiting, refuse
 from .workers import Worker, Workers
 
 logger = logging.getLogger("durable.processor")
@@ -63,8 +64,6 @@ _LINGER_SIZE = 4.0
 """The batch size, as a moving average, above which the loop lingers."""
 _LINGER_SECONDS = 0.002
 """How long it lingers: a few appends' time, and little beside what a step takes under such load."""
-_SWEEP_SIZE = 500
-"""How many expired invocations are removed at once."""
 
 
 class _Input(NamedTuple):
@@ -83,6 +82,7 @@ class Processor:
         self.store = store
         self.workers = Workers()
         self.partition = Partition()
+        self.waiting = Waiting()
         self.appends = 0
         self.started_ms = 0
         self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -95,12 +95,9 @@ class Processor:
         self._task: asyncio.Task[None] | None = None
         self._queue = ReadyQueue()
         self._timers = Timers(self.now_ms, self._timers_due)
-        self._followers: dict[str, list[asyncio.Future[Reply]]] = {}
-        self._watchers: dict[str, list[asyncio.Event]] = {}
-        self._waiting = 0
         self._batch_size = 0.0
         self._untrimmed = 0
-        self._sweep_handle: asyncio.TimerHandle | None = None
+        self._retention = Retention(store, self.now_ms, self.propose)
 
     # Life
 
@@ -126,7 +123,7 @@ class Processor:
                 worker = self.workers.expect(invocation.worker_id)
                 worker.owned[invocation.id] = invocation.attempt
         self._timers.fill(recovered.timers)
-        self._schedule_sweep()
+        self._retention.schedule()
         self.started_ms = self.now_ms()
         self._task = asyncio.create_task(self._run(), name="durable-processor")
 
@@ -139,8 +136,7 @@ class Processor:
         self._wake.set()
         await task
         self._timers.close()
-        if self._sweep_handle is not None:
-            self._sweep_handle.cancel()
+        self._retention.close()
 
     def now_ms(self) -> int:
         """Returns the time, which never goes back while this leader leads."""
@@ -152,11 +148,6 @@ class Processor:
         return self._random.random()
 
     # Inputs
-
-    @property
-    def waiting(self) -> int:
-        """How many requests wait for a commit or a result."""
-        return self._waiting
 
     def submit(self, record: Record, size: int = 0) -> None:
         """Proposes a record that nobody waits for."""
@@ -171,10 +162,9 @@ class Processor:
         With `follow`, a new invocation's reply comes when it is at rest instead. `fresh` promises
         that the id was made just now, so that nothing has to be looked up.
         """
-        future = self._future()
+        future = self.waiting.future()
         if self.ended.done():
-            future.set_exception(RuntimeError("the processor has ended"))
-            future.exception()
+            refuse(future)
         else:
             self._inputs.append(_Input(record, future, follow, fresh, size + _RECORD_BYTES))
             self._wake.set()
@@ -182,30 +172,12 @@ class Processor:
 
     def follow(self, invocation_id: str) -> asyncio.Future[Reply]:
         """Returns a future that is done when the invocation comes to rest after now."""
-        future = self._future()
-        self._followers.setdefault(invocation_id, []).append(future)
+        future = self.waiting.future()
+        if self.ended.done():
+            refuse(future)
+        else:
+            self.waiting.follow(invocation_id, future)
         return future
-
-    def unfollow(self, invocation_id: str, future: asyncio.Future[Reply]) -> None:
-        """Gives up a follow, or a propose with `follow`."""
-        future.cancel()
-        followers = self._followers.get(invocation_id)
-        if followers is not None and future in followers:
-            followers.remove(future)
-            if not followers:
-                del self._followers[invocation_id]
-
-    def watch(self, invocation_id: str, changed: asyncio.Event) -> Callable[[], None]:
-        """Sets `changed` whenever the invocation changes; returns the function that ends it."""
-        watchers = self._watchers.setdefault(invocation_id, [])
-        watchers.append(changed)
-
-        def end() -> None:
-            watchers.remove(changed)
-            if not watchers:
-                self._watchers.pop(invocation_id, None)
-
-        return end
 
     def find(self, invocation_id: str) -> Invocation | None:
         """Returns an invocation as it was last committed; it is not to be kept or changed."""
@@ -251,15 +223,11 @@ class Processor:
             self.ended.exception()
         else:
             self.ended.set_result(None)
-        waiting = [item.reply for item in self._inputs if item.reply is not None]
-        for followers in self._followers.values():
-            waiting += followers
-        self._inputs.clear()
-        self._followers.clear()
-        for future in waiting:
-            if not future.done():
-                future.set_exception(RuntimeError("the processor has ended"))
-                future.exception()
+        inputs, self._inputs = self._inputs, []
+        for item in inputs:
+            if item.reply is not None:
+                refuse(item.reply)
+        self.waiting.end()
 
     async def _gather_more(self) -> None:
         """Lets the next batch fill before it is closed.
@@ -385,21 +353,12 @@ class Processor:
 
     # Replies and effects
 
-    def _future(self) -> asyncio.Future[Reply]:
-        future: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
-        self._waiting += 1
-        future.add_done_callback(self._answered)
-        return future
-
-    def _answered(self, _future: asyncio.Future[Reply]) -> None:
-        self._waiting -= 1
-
     def _answer(self, item: _Input, reply: Reply) -> None:
         future = item.reply
         if future is None or future.done():
             return
         if item.follow and type(reply) is Created and reply.invocation.state not in RESTING:
-            self._followers.setdefault(reply.invocation.id, []).append(future)
+            self.waiting.follow(reply.invocation.id, future)
         else:
             future.set_result(reply)
 
@@ -420,15 +379,13 @@ class Processor:
                 if entry is not None:
                     effect = effect._replace(time_ms=entry.completed_ms or entry.created_ms)
             worker.outbound.acknowledge(effect)
-        if self._watchers:
-            self._notify(effect.invocation_id)
+        self.waiting.changed(effect.invocation_id)
 
     def _complete(self, effect: Complete) -> None:
         worker = self.workers.get(effect.worker_id)
         if worker is not None and worker.outbound is not None:
             worker.outbound.complete(effect)
-        if self._watchers:
-            self._notify(effect.invocation_id)
+        self.waiting.changed(effect.invocation_id)
 
     def _free(self, effect: Free) -> None:
         worker = self.workers.get(effect.worker_id)
@@ -452,20 +409,10 @@ class Processor:
     def _changed(self, effect: Changed) -> None:
         invocation = effect.invocation
         if invocation.state in RESTING:
-            followers = self._followers.pop(invocation.id, None)
-            if followers is not None:
-                reply = Created(invocation)
-                for future in followers:
-                    if not future.done():
-                        future.set_result(reply)
-            if invocation.expire_ms and self._sweep_handle is None:
-                self._schedule_sweep()
-        if self._watchers:
-            self._notify(invocation.id)
-
-    def _notify(self, invocation_id: str) -> None:
-        for changed in self._watchers.get(invocation_id, ()):
-            changed.set()
+            self.waiting.rest(invocation)
+            if invocation.expire_ms:
+                self._retention.schedule()
+        self.waiting.changed(invocation.id)
 
     # The key decides the type of the argument, which a dict's type cannot say.
     _carry_out: ClassVar[dict[type[Effect], Callable[[Processor, Any], None]]] = {
@@ -491,28 +438,6 @@ class Processor:
                 meant = invocation.recorded.get(position) == 0
             if meant:
                 self.submit(TimerFired(invocation_id, position))
-
-    def _schedule_sweep(self) -> None:
-        """Asks to be woken when the next retention is over."""
-        next_ms = self.store.next_expiry()
-        if next_ms:
-            delay = min(max(1.0, (next_ms - self.now_ms()) / 1000), 86_400.0)
-            self._sweep_handle = asyncio.get_running_loop().call_later(delay, self._sweep)
-
-    def _sweep(self) -> None:
-        self._sweep_handle = None
-        futures = [
-            self.propose(Removed(invocation_id))
-            for invocation_id in self.store.expired(self.now_ms(), _SWEEP_SIZE)
-        ]
-        if futures:
-            futures[-1].add_done_callback(self._swept)
-        else:
-            self._schedule_sweep()
-
-    def _swept(self, future: asyncio.Future[Reply]) -> None:
-        if not future.cancelled() and future.exception() is None:
-            self._schedule_sweep()
 
     # Workers
 

@@ -26,6 +26,7 @@ from ..core.model import HandlerKind, Invocation
 from ..core.records import Invoked, Removed, Resumed
 from ..core.states import FINAL, RESTING
 from ..processor.loop import Processor
+from ..processor.waiting import ProcessorEndedError
 from . import convert
 from .listing import Listing
 from .refusal import (
@@ -116,7 +117,7 @@ class ControlService(control_pb2_grpc.DurableControlServicer):
     ) -> AsyncIterator[control_pb2.WatchInvocationResponse]:
         """Streams an invocation as it changes; see control.proto."""
         changed = asyncio.Event()
-        end = self._processor.watch(request.invocation_id, changed)
+        end = self._processor.waiting.watch(request.invocation_id, changed)
         seen: dict[int, int] = {}
         try:
             while True:
@@ -243,7 +244,7 @@ class ControlService(control_pb2_grpc.DurableControlServicer):
         processor = self._processor
         if processor.ended.done():
             raise unavailable("ended", "the control plane is stopping")
-        if processor.waiting >= self._limits.admission:
+        if processor.waiting.count >= self._limits.admission:
             raise limit_reached(
                 "admission", self._limits.admission, "that many requests are waiting already"
             )
@@ -360,13 +361,13 @@ class ControlService(control_pb2_grpc.DurableControlServicer):
             handle = asyncio.get_running_loop().call_later(wait, _expire, future)
         try:
             return await future
-        except RuntimeError as error:
+        except ProcessorEndedError as error:
             raise unavailable("ended", "the control plane has stopped") from error
         finally:
             if handle is not None:
                 handle.cancel()
             if future.cancelled() or not future.done() or handle is not None:
-                self._processor.unfollow(invocation_id, future)
+                self._processor.waiting.unfollow(invocation_id, future)
 
     async def _change(self, record: Resumed | Removed, operation: str, allowed: str) -> Invocation:
         reply = await self._within(self._processor.propose(record), record.invocation_id, 0)

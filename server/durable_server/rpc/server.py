@@ -19,7 +19,8 @@ from durable_proto.v1 import control_pb2, control_pb2_grpc, worker_pb2, worker_p
 
 from ..processor.loop import Processor
 from .control import ControlService
-from .worker import SessionTimes, WorkerService
+from .stream import SessionTimes
+from .worker import WorkerService
 
 MESSAGE_BYTES = 64 * 1024 * 1024
 """The largest message, in both directions: a journal of large values in one Start."""
