@@ -24,13 +24,15 @@ import logging
 import traceback
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
+from dataclasses import replace
 from typing import Any, Final
 
 from durable_proto.v1 import worker_pb2
 
 from ._errors import TerminalError
 from ._finals import LastWords
-from ._replay import Attempt, Environment, StepTask
+from ._journal import Environment, StepTask
+from ._replay import Attempt
 from ._statistics import Counters
 from ._steps import Ended, StepThreads, run_async, run_blocking
 from ._workflow import Workflow
@@ -204,7 +206,7 @@ class Desk:
             def over(ended: Future[Ended]) -> None:
                 # The loop may be closed when a thread ends late.
                 with contextlib.suppress(RuntimeError):
-                    loop.call_soon_threadsafe(self._step_over, slot, index, ended)
+                    loop.call_soon_threadsafe(self._step_over, slot, task, ended)
 
             future.add_done_callback(over)
         else:
@@ -212,20 +214,25 @@ class Desk:
             slot.steps[index] = running
             self._tasks.add(running)
 
-            def ended(task: asyncio.Task[Ended]) -> None:
-                self._tasks.discard(task)
-                self._step_over(slot, index, task)
+            def ended(step: asyncio.Task[Ended]) -> None:
+                self._tasks.discard(step)
+                self._step_over(slot, task, step)
 
             running.add_done_callback(ended)
 
     def _step_over(
-        self, slot: _Slot, index: int, step: asyncio.Task[Ended] | Future[Ended]
+        self, slot: _Slot, task: StepTask, step: asyncio.Task[Ended] | Future[Ended]
     ) -> None:
+        index = task.index
         slot.steps.pop(index, None)
         attempt = slot.attempt
         if attempt.done or step.cancelled():
             return
         ended = step.result()
+        rest = ended.rest
+        if rest is not None:
+            self._start_step(slot, replace(task, body=lambda: rest, blocking=False))
+            return
         value, error = ended.value, ended.error
         self.counters.steps_run += 1
         if value is not None and len(value.data) > self.payload_bytes_max:

@@ -23,11 +23,9 @@ that still tries to go on.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, NamedTuple, NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 from google.protobuf.message import Message
-from google.protobuf.timestamp_pb2 import Timestamp
 
 from durable_proto.v1 import invocation_pb2, payload_pb2, worker_pb2
 
@@ -35,58 +33,12 @@ from ._context import Context, _current
 from ._errors import AttemptEnded, CodecError, DeterminismError, StepFailedError, TerminalError
 from ._failures import describe_location, retry_delay, to_failure
 from ._futures import DurableFuture
+from ._journal import CALL, RUN, SLEEP, Completion, Environment, Open, StepTask, described, seconds
 from ._loop import Timer, WorkflowLoop
 from ._serde import decode, encode
 from ._workflow import Workflow
 
 M = TypeVar("M", bound=Message)
-
-RUN = invocation_pb2.ENTRY_KIND_RUN
-CALL = invocation_pb2.ENTRY_KIND_CALL
-SLEEP = invocation_pb2.ENTRY_KIND_SLEEP
-_KINDS = {
-    number: name.removeprefix("ENTRY_KIND_") for name, number in invocation_pb2.EntryKind.items()
-}
-
-
-class Environment(NamedTuple):
-    """What the shell offers to steps."""
-
-    channel: Callable[[str], Any]
-    """Returns the grpc.aio channel to a service; raises LookupError for an unknown one."""
-
-
-@dataclass(slots=True)
-class StepTask:
-    """A side effect that the shell must start now."""
-
-    index: int
-    kind: int
-    name: str
-    body: Callable[[], Any]
-    """Returns a value, or an awaitable for the shell's own event loop."""
-    blocking: bool
-    """True for a sync function, which belongs in a thread."""
-    idempotency_key: str
-    encode: Callable[[Any], payload_pb2.Payload]
-
-
-@dataclass(slots=True)
-class _Completion:
-    index: int
-    outcome: payload_pb2.Outcome | None
-    """None for a cancellation."""
-    time: Timestamp
-
-
-class _Open(NamedTuple):
-    """An operation that the program has asked for and that has not completed."""
-
-    kind: int
-    name: str
-    future: DurableFuture[Any] | None
-    timer: Timer | None
-    hint: Any
 
 
 class Attempt:
@@ -110,14 +62,14 @@ class Attempt:
         self.done = False
         self.replaying = bool(start.journal)
         self.last_completion = 0
-        self._seconds = _seconds(start.create_time)
+        self._seconds = seconds(start.create_time)
         # The methods that typeshed misses are set when the class is made: they all refuse.
         self._loop = WorkflowLoop(self)  # type: ignore[abstract]
         self._main: Any = None
         self._next = 0
-        self._open: dict[int, _Open] = {}
+        self._open: dict[int, Open] = {}
         self._recorded: dict[int, invocation_pb2.JournalEntry] = {}
-        self._arrived: dict[int, _Completion] = {}
+        self._arrived: dict[int, Completion] = {}
         self._deferred: list[StepTask] = []
         self._executing: set[int] = set()
         self._unacknowledged: dict[int, worker_pb2.WorkerMessage] = {}
@@ -132,7 +84,7 @@ class Attempt:
         for entry in start.journal:
             self._recorded[entry.index] = entry
             if entry.completion_number:
-                self._arrived[entry.completion_number] = _Completion(
+                self._arrived[entry.completion_number] = Completion(
                     entry.index, entry.outcome, entry.complete_time
                 )
         if start.HasField("cancel_requested"):
@@ -157,7 +109,7 @@ class Attempt:
         if message is None or self.done:
             return
         if ack.completion_number:
-            self._arrived[ack.completion_number] = _Completion(
+            self._arrived[ack.completion_number] = Completion(
                 ack.index, message.entry.outcome, ack.time
             )
             self._deliver()
@@ -165,7 +117,7 @@ class Attempt:
     def on_completion(self, completion: worker_pb2.Completion) -> None:
         """An operation of the server's has ended."""
         if not self.done and completion.completion_number > self.last_completion:
-            self._arrived[completion.completion_number] = _Completion(
+            self._arrived[completion.completion_number] = Completion(
                 completion.index, completion.outcome, completion.time
             )
             self._deliver()
@@ -234,14 +186,14 @@ class Attempt:
         """Asks for a durable timer."""
         index = self._ask(SLEEP, "")
         future: DurableFuture[None] = DurableFuture(self._loop, index, "sleep")
-        self._open[index] = _Open(SLEEP, "", future, None, None)
+        self._open[index] = Open(SLEEP, "", future, None, None)
         self._send_sleep(index, seconds)
         return future
 
     def set_timer(self, handle: Timer, delay: float) -> None:
         """Asks for a durable timer that calls back."""
         index = self._ask(SLEEP, "")
-        self._open[index] = _Open(SLEEP, "", None, handle, None)
+        self._open[index] = Open(SLEEP, "", None, handle, None)
         self._send_sleep(index, delay)
 
     def time(self) -> float:
@@ -265,8 +217,8 @@ class Attempt:
         self._next = index + 1
         entry = self._recorded.get(index)
         if entry is not None and (entry.kind != kind or entry.name != name):
-            got = f"{_described(kind, name)} at {describe_location()}"
-            self._differs(index, _described(entry.kind, entry.name), got)
+            got = f"{described(kind, name)} at {describe_location()}"
+            self._differs(index, described(entry.kind, entry.name), got)
         return index
 
     def _step(
@@ -279,7 +231,7 @@ class Attempt:
         hint: Any,
     ) -> DurableFuture[Any]:
         future: DurableFuture[Any] = DurableFuture(self._loop, index, name)
-        self._open[index] = _Open(kind, name, future, None, hint)
+        self._open[index] = Open(kind, name, future, None, hint)
         if index not in self._recorded:
             key = f"{self.invocation_id}/{index}"
             task = StepTask(index, kind, name, body, blocking, key, encode)
@@ -322,7 +274,7 @@ class Attempt:
             if completion is None:
                 return
             self.last_completion += 1
-            self._seconds = _seconds(completion.time)
+            self._seconds = seconds(completion.time)
             if completion.outcome is None:
                 self._main.cancel(self._cancelled)
             elif not self._hand_over(completion.index, completion.outcome):
@@ -336,7 +288,7 @@ class Attempt:
         operation = self._open.pop(index, None)
         if operation is None:
             entry = self._recorded.get(index)
-            expected = "an operation" if entry is None else _described(entry.kind, entry.name)
+            expected = "an operation" if entry is None else described(entry.kind, entry.name)
             self._mismatch = self._difference(index, expected, self._asked_for())
             self._hold(self._mismatch)
             return False
@@ -365,7 +317,7 @@ class Attempt:
             missing = min((it for it in self._recorded if it >= self._next), default=None)
             if missing is not None:
                 entry = self._recorded[missing]
-                expected = _described(entry.kind, entry.name)
+                expected = described(entry.kind, entry.name)
                 self._hold(self._difference(missing, expected, self._asked_for()))
                 return
         for task in self._deferred:
@@ -389,7 +341,7 @@ class Attempt:
         if self._main is not None and self._main.done():
             return "ended before it"
         names = ", ".join(
-            f"{_described(it.kind, it.name)} #{index}" for index, it in self._open.items()
+            f"{described(it.kind, it.name)} #{index}" for index, it in self._open.items()
         )
         return f"not asked for it, and waits for {names or 'nothing'}"
 
@@ -397,7 +349,7 @@ class Attempt:
         self._cancelled = cancel.reason or "cancelled"
         number = cancel.completion_number
         if number > self.last_completion:
-            self._arrived[number] = _Completion(-1, None, cancel.time)
+            self._arrived[number] = Completion(-1, None, cancel.time)
 
     # The end
 
@@ -463,14 +415,6 @@ class Attempt:
 
     def _message(self) -> worker_pb2.WorkerMessage:
         return worker_pb2.WorkerMessage(invocation_id=self.invocation_id, attempt=self.number)
-
-
-def _seconds(time: Timestamp) -> float:
-    return time.seconds + time.nanos / 1e9
-
-
-def _described(kind: int, name: str) -> str:
-    return f"{_KINDS.get(kind, kind)} {name!r}" if name else _KINDS.get(kind, str(kind))
 
 
 def _invalid(kind: str, error: CodecError) -> payload_pb2.Failure:

@@ -13,14 +13,14 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from inspect import isawaitable
 from typing import Any, Final, NamedTuple, ParamSpec, TypeVar
 
 from durable_proto.v1 import payload_pb2
 
-from ._replay import StepTask
+from ._journal import StepTask
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -31,12 +31,18 @@ class Ended(NamedTuple):
 
     value: payload_pb2.Payload | None
     error: BaseException | None
+    rest: Awaitable[Any] | None = None
+    """What a sync function returned instead of a value: it belongs to the worker's event loop."""
 
 
 def run_blocking(task: StepTask) -> Ended:
     """Runs a sync step in the calling thread."""
     try:
-        return Ended(task.encode(task.body()), None)
+        value = task.body()
+        if isawaitable(value):
+            # `lambda: fetch(url)`: nobody can tell before the call that it is not blocking.
+            return Ended(None, None, value)
+        return Ended(task.encode(value), None)
     except BaseException as error:  # noqa: BLE001  # the engine decides what a failure means
         return Ended(None, error)
 

@@ -59,3 +59,20 @@ async def napping(ctx: durable.Context, seconds: float) -> str:
     """Sleeps."""
     await asyncio.sleep(seconds)
     return "awake"
+
+
+@durable.workflow
+async def both_kinds(ctx: durable.Context) -> list[str]:
+    """Steps of every kind: async, sync, and a lambda whose value is to be awaited."""
+
+    async def later(word: str) -> str:
+        await asyncio.sleep(0)
+        return word
+
+    def now(word: str) -> str:
+        return word
+
+    first = await ctx.run("async", later, "a")
+    second = await ctx.run("sync", now, "b")
+    third = await ctx.run("lambda", lambda: later("c"))
+    return [first, second, third]

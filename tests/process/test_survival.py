@@ -163,6 +163,40 @@ async def test_a_failing_handler_is_retried_and_then_fails(tmp_path: Path) -> No
     assert (found.status, found.attempt) == ("failed", 2)
 
 
+async def test_steps_may_be_async_sync_or_return_an_awaitable(tmp_path: Path) -> None:
+    async with Hello() as hello:
+        with control_plane(tmp_path) as (_, address):
+            async with durable.AsyncClient(address) as client:
+                with worker(tmp_path, address, hello, "worker"):
+                    await connected(client, flows.both_kinds.name)
+                    assert await client.invoke(flows.both_kinds) == ["a", "b", "c"]
+
+
+async def test_undecodable_input_fails_at_once_and_says_why(tmp_path: Path) -> None:
+    async with Hello() as hello:
+        with control_plane(tmp_path) as (_, address):
+            async with durable.AsyncClient(address) as client:
+                with worker(tmp_path, address, hello, "worker"):
+                    await connected(client, flows.three_calls.name)
+                    invocation_id = await client.invoke_async("three_calls", {"no": "string"})
+                    result = await client.get_result(invocation_id)
+    assert result.status == "failed"
+    assert result.failure is not None
+    assert result.failure.type == "durable.InvalidInput"
+    assert result.failure.message == "value: expected str, got dict"
+    assert not hello.calls
+
+
+async def test_a_closed_control_plane_is_a_typed_error(tmp_path: Path) -> None:
+    with control_plane(tmp_path) as (_, address):
+        pass
+    async with durable.AsyncClient(address, timeout=0.5) as client:
+        with pytest.raises(durable.UnavailableError) as caught:
+            await client.invoke("anything")
+    assert address in str(caught.value)
+    assert "durable server" in caught.value.hint
+
+
 async def test_sigterm_drains_a_worker(tmp_path: Path) -> None:
     flow = flows.three_calls
     async with Hello() as hello:
