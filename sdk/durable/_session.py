@@ -10,7 +10,7 @@ heard for the session timeout.
 
 Rules.
 - Hello is written first and alone; nothing follows before Welcome, whose limits hold for the rest.
-- A frame is at most FRAME_BYTES_MAX; a batch that is larger is split. A single message that is
+- A frame is at most the server's limit `frame_bytes`; a batch that is larger is split. A single message that is
   larger cannot be sent at all, so its attempt is ended with a failure that says so.
 - Frames are serialised here and not by gRPC, because only the serialised form shows the size.
 """
@@ -33,6 +33,7 @@ from ._statistics import Traffic
 from ._transport import translate
 
 FRAME_BYTES_MAX: Final = 4 * 1024 * 1024
+"""A frame's size until the server has said its limit."""
 """The protocol's limit for a worker's frame."""
 WELCOME_SECONDS_MAX: Final = 15.0
 """How long the control plane may take to answer a hello; it writes the handlers to its log first."""
@@ -90,6 +91,7 @@ class Session:
         self._filled: Final = asyncio.Event()
         self._finishing = False
         self._heartbeat_seconds = 5.0
+        self._frame_bytes = FRAME_BYTES_MAX
         self._pulse: asyncio.TimerHandle | None = None
         self._handlers: Final[dict[str | None, Callable[[worker_pb2.ServerMessage], None]]] = {
             "start": desk.start,
@@ -189,6 +191,7 @@ class Session:
         self._beat()
         desk = self._desk
         desk.payload_bytes_max = welcome.limits.get("payload_bytes") or desk.payload_bytes_max
+        self._frame_bytes = welcome.limits.get("frame_bytes") or FRAME_BYTES_MAX
         desk.connected()
         self._on_welcomed()
         self._welcomed.set()
@@ -212,7 +215,7 @@ class Session:
                 while desk.outbound:
                     batch, desk.outbound = desk.outbound, []
                     self._traffic.messages_sent += len(batch)
-                    for frame in frames(batch, self._refuse):
+                    for frame in frames(batch, self._refuse, self._frame_bytes):
                         self._traffic.frames_sent += 1
                         await call.write(frame)
                     self._sent = self._loop.time()
@@ -229,7 +232,7 @@ class Session:
         """Replaces a message that no frame can hold by the end of its invocation."""
         problem = (
             f"a message of {size} bytes ({message.WhichOneof('message')}) is more than a frame can"
-            f" hold ({FRAME_BYTES_MAX}); store the value elsewhere and pass a reference"
+            f" hold ({self._frame_bytes}); store the value elsewhere and pass a reference"
         )
         logger.error("%s: %s", message.invocation_id, problem)
         invocation_id, attempt = message.invocation_id, message.attempt
@@ -272,17 +275,17 @@ def _seconds(duration: Any) -> float:
 Refuse = Callable[[worker_pb2.WorkerMessage, int], worker_pb2.WorkerMessage]
 
 
-def frames(messages: list[worker_pb2.WorkerMessage], refuse: Refuse) -> Iterator[bytes]:
-    """Serialises messages into frames that keep the limit, in order.
+def frames(messages: list[worker_pb2.WorkerMessage], refuse: Refuse, limit: int) -> Iterator[bytes]:
+    """Serialises messages into frames of at most `limit` bytes, in order.
 
     `refuse` is given a message that is too large alone and its size, and returns a replacement.
     """
     data = worker_pb2.SessionRequest(messages=messages).SerializeToString()
-    if len(data) <= FRAME_BYTES_MAX:
+    if len(data) <= limit:
         yield data
     elif len(messages) > 1:
         middle = len(messages) // 2
-        yield from frames(messages[:middle], refuse)
-        yield from frames(messages[middle:], refuse)
+        yield from frames(messages[:middle], refuse, limit)
+        yield from frames(messages[middle:], refuse, limit)
     else:
-        yield from frames([refuse(messages[0], len(data))], refuse)
+        yield from frames([refuse(messages[0], len(data))], refuse, limit)

@@ -65,7 +65,7 @@ class ControlPlane:
         data = DataDir(config.data_dir)
         stack.callback(data.close)
         source = await self._nats(data)
-        log = JetStreamLog(source, partition=0)
+        log = JetStreamLog(source, partition=0, replicas=config.replicas)
         stack.push_async_callback(log.close)
         store = SqliteStore(data.path / "partition-0.db")
         stack.callback(store.close)

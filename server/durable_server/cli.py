@@ -59,6 +59,9 @@ _SERVER_OPTIONS = _options(
         callback=_refuse_secret,
         help="Use this NATS system, not the embedded.  [env: DURABLE_NATS_URL]",
     ),
+    click.option(
+        "--replicas", default=1, show_default=True, help="Keep the log on so many NATS servers."
+    ),
     click.option("--insecure", is_flag=True, help="Allow --listen beyond loopback without TLS."),
     click.option(
         "--ready-file",

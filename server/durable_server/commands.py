@@ -17,27 +17,21 @@ from .config import Config
 from .dev import DevWorker
 
 
-def run_server(
-    listen: str, data_dir: Path, nats_url: str, insecure: bool, ready_file: Path | None
-) -> None:
-    """Runs a control plane until a signal, or until it cannot go on."""
-    config = Config(listen=listen, data_dir=data_dir, nats_url=nats_url, insecure=insecure)
-    _run(_serve(config, ready_file, None))
+def run_server(ready_file: Path | None, **settings: Any) -> None:
+    """Runs a control plane with the settings of Config until a signal, or until it cannot go on."""
+    _run(_serve(Config(**settings), ready_file, None))
 
 
 def run_dev(
     modules: Sequence[str],
-    listen: str,
-    data_dir: Path,
-    nats_url: str,
-    insecure: bool,
-    ready_file: Path | None,
     services: Sequence[str],
     no_reload: bool,
+    ready_file: Path | None,
+    **settings: Any,
 ) -> None:
     """Runs a control plane and a worker child until a signal, or until one cannot go on."""
-    config = Config(listen=listen, data_dir=data_dir, nats_url=nats_url, insecure=insecure)
-    worker = DevWorker(modules, services, data_dir / "worker.pid", reload=not no_reload)
+    config = Config(**settings)
+    worker = DevWorker(modules, services, config.data_dir / "worker.pid", reload=not no_reload)
     _run(_serve(config, ready_file, worker))
 
 

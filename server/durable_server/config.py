@@ -27,6 +27,9 @@ class Config:
     """Holds the store and, when NATS is embedded, the log. One control plane at a time."""
     nats_url: str = ""
     """An external NATS system; empty runs the embedded server."""
+    replicas: int = 1
+    """On how many NATS servers the log is kept: 1, 3 or 5. More than 1 needs an external cluster.
+    It applies when the log is created."""
     insecure: bool = False
     """Serve without TLS on an address that is not loopback."""
     grace_seconds: float = 5.0
@@ -40,6 +43,13 @@ class Config:
         if not separator or not host or not port.isdecimal() or int(port) > 65535:
             raise ConfigError(
                 f"--listen {self.listen!r} is not HOST:PORT; the default is {DEFAULT_LISTEN}"
+            )
+        if self.replicas not in (1, 3, 5):
+            raise ConfigError(f"--replicas {self.replicas} is not 1, 3 or 5")
+        if self.replicas > 1 and not self.nats_url:
+            raise ConfigError(
+                f"--replicas {self.replicas} needs a NATS cluster: name one with --nats URL; "
+                "the embedded server is one node"
             )
         if not (self.insecure or _is_loopback(host.strip("[]"))):
             raise ConfigError(

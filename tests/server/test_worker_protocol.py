@@ -143,8 +143,8 @@ async def test_a_reconnect_takes_its_work_up(control: Control, channel: grpc.aio
         await first.step(start, 0)
         await first.say(sleep(start, 1, 1))
         await first.hear("ack")
-        dropped = await invoke(control)
         assert (await first.hear("completion")).completion.completion_number == 2
+        dropped = await invoke(control)
         lost = await first.hear("start")
         assert lost.invocation_id == dropped
         first.cut()
@@ -291,6 +291,17 @@ async def test_a_journal_beyond_its_limit_is_held(
 async def test_both_sides_give_signs_of_life(channel: grpc.aio.Channel) -> None:
     async with HandWorker(channel) as worker:
         assert await worker.next_kind() == "heartbeat"
+
+
+async def test_a_frame_over_the_limit_ends_the_session(channel: grpc.aio.Channel) -> None:
+    async with HandWorker(channel) as worker:
+        limit = worker.welcome.limits["frame_bytes"]
+        about = worker_pb2.ServerMessage(invocation_id="0" * 32, attempt=1)
+        await worker.say(entry(about, 0, b"x" * (limit + 1)))
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await worker.hear("nothing more")
+    assert caught.value.code() is grpc.StatusCode.FAILED_PRECONDITION
+    assert f"frame_bytes ({limit})" in (caught.value.details() or "")
 
 
 async def test_a_silent_worker_is_hung_up_on(channel: grpc.aio.Channel) -> None:

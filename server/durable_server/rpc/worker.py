@@ -67,8 +67,13 @@ class WorkerService(worker_pb2_grpc.DurableWorkerServicer):
             beat.begin()
             self._streams.add(stream)
             stream.receive(rest)
-            while (frame := await context.read()) is not grpc.aio.EOF:
-                stream.receive(cast("worker_pb2.SessionRequest", frame))
+            limit = self._processor.limits.frame_bytes
+            while (read := await context.read()) is not grpc.aio.EOF:
+                frame = cast("worker_pb2.SessionRequest", read)
+                if (size := frame.ByteSize()) > limit:
+                    problem = f"a frame of {size} bytes is over the limit frame_bytes ({limit})"
+                    raise protocol_violation(f"{problem}; split it")
+                stream.receive(frame)
             # A broken connection may look like a half-close; a worker that leaves has said so.
             clean = stream.worker is not None and stream.worker.draining
         except Refusal as error:
