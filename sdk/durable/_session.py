@@ -10,8 +10,8 @@ heard for the session timeout.
 
 Rules.
 - Hello is written first and alone; nothing follows before Welcome, whose limits hold for the rest.
-- A frame is at most the server's limit `frame_bytes`; a batch that is larger is split. A single message that is
-  larger cannot be sent at all, so its attempt is ended with a failure that says so.
+- A frame is at most the server's limit `frame_bytes`; a batch that is larger is split. A single
+  message that is larger cannot be sent at all, so its attempt is ended with a failure that says so.
 - Frames are serialised here and not by gRPC, because only the serialised form shows the size.
 """
 
