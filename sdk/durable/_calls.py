@@ -7,13 +7,21 @@ channel, with the worker's own event loop, and journals the response.
 Which failures are worth another attempt is gRPC's own distinction: codes that say "this request will
 never do" are journaled and raised as StepFailedError; every other one ends the attempt, which is
 repeated by the retry policy.
+
+Rules. The request is serialized when the call is asked for, so that a program may use one message
+object for many calls. The invocation's headers travel as metadata as far as gRPC lets them: names in
+lower case, values beyond ASCII percent-encoded; names that are gRPC's own or no metadata names are
+left out, because one of them would make every call fail. A call without a timeout gets
+CALL_SECONDS_MAX: no wait is without an end.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
+from urllib.parse import quote
 
 import grpc
 import grpc.aio
@@ -28,6 +36,13 @@ if TYPE_CHECKING:
 M = TypeVar("M", bound=Message)
 
 IDEMPOTENCY_HEADER = "durable-idempotency-key"
+
+CALL_SECONDS_MAX: Final = 60.0
+"""How long a call may take when it is given no timeout: a minute, as proxies have it."""
+
+_METADATA_NAME: Final = re.compile(r"[a-z0-9_.-]+")
+_OURS_ALONE: Final = frozenset({IDEMPOTENCY_HEADER, "content-type", "te", "user-agent"})
+_PRINTABLE: Final = "".join(map(chr, range(0x20, 0x7F)))
 
 _TERMINAL = frozenset(
     {
@@ -114,16 +129,15 @@ def _call(
     if given:
         raise TypeError(f"a durable call cannot have {', '.join(given)}")
 
+    data = request.SerializeToString()
+
     async def body(key: str) -> Message:
         channel: grpc.aio.Channel = attempt.environment.channel(service)
-        call: Any = channel.unary_unary(
-            path,
-            request_serializer=type(request).SerializeToString,
-            response_deserializer=response_type.FromString,
-        )
-        sent = [(IDEMPOTENCY_HEADER, key), *attempt.start.headers.items(), *(metadata or ())]
+        call: Any = channel.unary_unary(path, response_deserializer=response_type.FromString)
+        sent = [(IDEMPOTENCY_HEADER, key), *_metadata(attempt.start.headers), *(metadata or ())]
+        seconds = CALL_SECONDS_MAX if timeout is None else timeout
         try:
-            response: Message = await call(request, timeout=timeout, metadata=sent)
+            response: Message = await call(data, timeout=seconds, metadata=sent)
         except grpc.aio.AioRpcError as error:
             if error.code() in _TERMINAL:
                 number: int = error.code().value[0]
@@ -134,3 +148,22 @@ def _call(
         return response
 
     return attempt.call(f"{service.rpartition('.')[2]}.{method}", body, response_type)
+
+
+def _metadata(headers: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Returns those of the headers that gRPC can carry."""
+    sent = []
+    for name, value in headers.items():
+        key = name.lower()
+        if (
+            _METADATA_NAME.fullmatch(key)
+            and not key.startswith("grpc-")
+            and not key.endswith("-bin")
+            and key not in _OURS_ALONE
+        ):
+            sent.append((key, value if value.isprintable() and value.isascii() else _quoted(value)))
+    return sent
+
+
+def _quoted(value: str) -> str:
+    return quote(value, safe=_PRINTABLE)

@@ -173,9 +173,9 @@ class Context:
         """Calls a gRPC method by name and journals the response.
 
         `service` is the full name (`hello.v1.HelloService`) or the short one, which is looked up in
-        the file that declares the request. `timeout` is in seconds. Every call carries the metadata
-        `durable-idempotency-key: <invocation_id>/<step>`: the call may be made more than once, and a
-        service that remembers the key makes its effect exactly-once.
+        the file that declares the request. `timeout` is in seconds, 60 by default. Every call
+        carries the metadata `durable-idempotency-key: <invocation_id>/<step>`: the call may be made
+        more than once, and a service that remembers the key makes its effect exactly-once.
         """
         return call_by_name(self._attempt, service, method, request, response_type, timeout)
 

@@ -29,9 +29,9 @@ from typing import Any, Final
 
 from durable_proto.v1 import worker_pb2
 
+from ._asking import Environment, StepTask
 from ._errors import TerminalError
 from ._finals import LastWords
-from ._journal import Environment, StepTask
 from ._replay import Attempt
 from ._statistics import Counters
 from ._steps import Ended, StepThreads, run_async, run_blocking

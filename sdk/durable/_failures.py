@@ -46,17 +46,39 @@ def to_failure(
         stack_trace=_trace(error),
         terminal=terminal,
     )
-    if isinstance(error, TerminalError):
-        failure.code = error.code
-        for name, value in list(error.metadata.items())[:16]:
-            failure.metadata[str(name)[:256]] = str(value)[:256]
-        if isinstance(error, StepFailedError):
-            # The step's own failure is what a person looks for.
-            failure.type, failure.message = error.type, _cut(str(error), _MESSAGE_BYTES)
     cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    if isinstance(error, BaseExceptionGroup):
+        # What a TaskGroup says of itself is no news: the part that counts is told as the cause.
+        cause = _terminal_part(error) or error.exceptions[0]
+        parts = "; ".join(f"{_type(it)}: {it}" for it in error.exceptions)
+        failure.message = _cut(f"{error.message}: {parts}", _MESSAGE_BYTES)
+    noted = _terminal_part(error)
+    if noted is not None:
+        failure.code = noted.code
+        for name, value in list(noted.metadata.items())[:16]:
+            failure.metadata[_cut(str(name), 256)] = _cut(str(value), 256)
+    if isinstance(error, StepFailedError):
+        # The step's own failure is what a person looks for.
+        failure.type, failure.message = error.type, _cut(str(error), _MESSAGE_BYTES)
     if cause is not None and depth > 1:
         failure.cause.CopyFrom(to_failure(cause, depth=depth - 1))
     return failure
+
+
+def is_terminal(error: BaseException) -> bool:
+    """Says whether no retry may follow: a TerminalError, alone or in a group."""
+    return _terminal_part(error) is not None
+
+
+def _terminal_part(error: BaseException) -> TerminalError | None:
+    if isinstance(error, TerminalError):
+        return error
+    if isinstance(error, BaseExceptionGroup):
+        for part in error.exceptions:
+            found = _terminal_part(part)
+            if found is not None:
+                return found
+    return None
 
 
 def retry_delay(error: BaseException) -> timedelta | None:

@@ -2,27 +2,53 @@
 
 It is awaited, gathered, raced or cancelled like any asyncio future. The operation begins when it is
 asked for, not when it is awaited. Cancelling the future gives up its result only: a step that runs
-goes on, and what it makes is journaled.
+goes on, and what it makes is journaled, but an attempt neither fails for it nor waits for it.
 """
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Any, Protocol, TypeVar
 
+from . import _patches  # noqa: F401  # whoever has a durable future has the patches
 from ._loop import WorkflowFuture, WorkflowLoop
 
 T = TypeVar("T")
 
 
+class Asked(Protocol):
+    """The attempt that an operation belongs to."""
+
+    def given_up(self, index: int) -> None:
+        """Hears that nobody wants an operation's result any more."""
+        ...
+
+
 class DurableFuture(WorkflowFuture[T]):
     """The result of a durable operation."""
 
-    def __init__(self, loop: WorkflowLoop, index: int, name: str) -> None:
-        super().__init__(loop=loop)
+    __slots__ = ("_attempt", "awaited", "index", "name")
+
+    def __init__(self, attempt: Asked, loop: WorkflowLoop, index: int, name: str) -> None:
+        super().__init__(loop=loop)  # a hot path: each further call here is paid by every step
+        self._attempt = attempt
+        self.awaited = False
+        """Whether anything has ever waited for it."""
         self.index = index
         """The operation's place in the journal."""
         self.name = name
         """The operation's name."""
+
+    def add_done_callback(self, *args: Any, **kwargs: Any) -> None:
+        """As asyncio's; this is also what awaiting does."""
+        self.awaited = True
+        super().add_done_callback(*args, **kwargs)
+
+    def cancel(self, msg: Any = None) -> bool:
+        """As asyncio's; the operation itself is not undone."""
+        cancelled = super().cancel(msg)
+        if cancelled:
+            self._attempt.given_up(self.index)
+        return cancelled
 
     def __repr__(self) -> str:
         state = "pending" if not self.done() else "cancelled" if self.cancelled() else "done"

@@ -9,29 +9,36 @@ little more than a deque.
 What asyncio itself leaves to chance is taken from it:
 - `asyncio.wait` returns sets and TaskGroup keeps one, whose order follows the hash of the tasks,
   which follows their address. Tasks and futures of this loop are hashed by their number instead.
-- `asyncio.as_completed` puts raw coroutines into a set before it makes tasks of them. It is wrapped,
-  at import, to make the tasks first, in the given order, when this loop runs; on other loops it
-  does what it always did.
+- Tasks get names of this loop's own; asyncio numbers them for the whole process.
+- An async generator that is dropped half-way would be closed by the worker's loop, whenever the
+  garbage collector finds it. It is closed at once instead, and quietly.
+- What asyncio makes without asking the loop is patched, see `_patches`.
 
 Everything that reaches outside (sockets, threads, subprocesses, signals) raises NonDurableAwaitError
 at once. The loop is run from plain callbacks of the worker's loop, never from inside one of its
 tasks: from Python 3.14 on a task may not be entered within another.
+
+A program that only ever yields (`while True: await asyncio.sleep(0)`) would hold up all others of
+the worker; CALLBACKS_MAX bounds how much it may do without waiting for anything.
 """
 
 from __future__ import annotations
 
 import asyncio
-import asyncio.tasks
+import sys
 from asyncio import events
 from collections import deque
 from collections.abc import Callable, Coroutine
 from contextvars import Context as Variables
 from contextvars import copy_context
-from typing import Any, NoReturn, Protocol, TypeVar
+from typing import Any, Final, NoReturn, Protocol, TypeVar
 
 from ._errors import NonDurableAwaitError
 
 T = TypeVar("T")
+
+CALLBACKS_MAX: Final = 1_000_000
+"""Callbacks between two completions: about a second, and far more than any program that waits."""
 
 
 class Owner(Protocol):
@@ -95,9 +102,12 @@ class Timer(Handle):
 class WorkflowFuture(asyncio.Future[T]):
     """A future of a workflow loop, hashed by its number."""
 
+    __slots__ = ("_number",)
+
     def __init__(self, *, loop: WorkflowLoop) -> None:
         super().__init__(loop=loop)
-        self._number = loop.next_number()
+        loop.numbers += 1
+        self._number = loop.numbers
 
     def __hash__(self) -> int:
         return self._number
@@ -108,15 +118,23 @@ class WorkflowFuture(asyncio.Future[T]):
 class WorkflowTask(asyncio.Task[T]):
     """A task of a workflow loop, hashed by its number."""
 
+    _number = 0
+
     def __init__(
         self, coroutine: Coroutine[Any, Any, T], *, loop: WorkflowLoop, **more: Any
     ) -> None:
-        # Before the base class: it enters the new task into a set, which asks for its hash.
-        self._number = loop.next_number()
+        number = loop.next_number()
+        if more.get("name") is None:
+            more["name"] = f"Task-{number}"
+        if more.get("eager_start"):
+            self._number = number
         super().__init__(coroutine, loop=loop, **more)
+        # Not before: the base class enters the task into a set of all tasks of the process, where
+        # the first tasks of all attempts would collide. An eager one runs in there, and may ask.
+        self._number = number
 
     def __hash__(self) -> int:
-        return self._number
+        return self._number or object.__hash__(self)
 
     __eq__ = object.__eq__
 
@@ -127,30 +145,49 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
     def __init__(self, owner: Owner) -> None:
         self._owner = owner
         self._ready: deque[Handle] = deque()
-        self._numbers = 0
+        self.numbers = 0
+        """How many tasks and futures were made; the last one's number."""
+        self.stopped = False
+        """Set when nothing may run any more, whatever is ready."""
+        self.closing = False
+        """Set while code is unwound that can wait for nothing any more."""
+        self.main: asyncio.Task[Any] | None = None
+        """The task of the handler; when it is over, so is everything else."""
         self.tasks: list[asyncio.Task[Any]] = []
         """Every task that was made, for the end of the attempt."""
 
     def next_number(self) -> int:
         """Numbers tasks and futures in the order in which they are made."""
-        self._numbers += 1
-        return self._numbers
+        self.numbers += 1
+        return self.numbers
 
     def run_ready(self) -> None:
-        """Runs until nothing is ready."""
+        """Runs until nothing is ready, or the handler has ended."""
         ready = self._ready
-        before = events._get_running_loop()
+        before, hooks = events._get_running_loop(), sys.get_asyncgen_hooks()
         events._set_running_loop(self)
+        sys.set_asyncgen_hooks(None, self._drop_generator)
+        left, main = CALLBACKS_MAX, self.main
         try:
-            while ready:
+            while ready and not self.stopped:
                 handle = ready.popleft()
-                if not handle.is_cancelled:
-                    try:
-                        handle.variables.run(handle.callback, *handle.args)
-                    except Exception as error:  # noqa: BLE001 - as asyncio's own handles do
-                        self._owner.unhandled("a callback has failed", error)
+                if handle.is_cancelled:
+                    continue
+                try:
+                    handle.variables.run(handle.callback, *handle.args)
+                except KeyboardInterrupt:
+                    raise
+                except BaseException as error:  # noqa: BLE001 - SystemExit too: it is the program's
+                    self._owner.unhandled("a callback has failed", error)
+                if main is not None and main.done():
+                    return
+                left -= 1
+                if not left:
+                    self._owner.unhandled("a program that never waits", _busy())
+                    return
         finally:
             events._set_running_loop(before)
+            sys.set_asyncgen_hooks(*hooks)
 
     def ring(self, timer: Timer) -> None:
         """Makes a timer's callback ready: its entry has completed."""
@@ -158,23 +195,41 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
 
     def end(self) -> None:
         """Closes what still runs, quietly."""
+        self.stopped = self.closing = True
         self._ready.clear()
-        before = events._get_running_loop()
+        pending = [task for task in self.tasks if not task.done()]
+        for task in self.tasks:
+            if task.done() and not task.cancelled():
+                task.exception()  # or asyncio would report that nobody has
+        self.tasks.clear()
+        if not pending:
+            return
+        before, hooks = events._get_running_loop(), sys.get_asyncgen_hooks()
         events._set_running_loop(self)
+        sys.set_asyncgen_hooks(None, self._drop_generator)
         try:
-            for task in self.tasks:
-                if not task.done():
-                    # Asyncio would report a pending task that is dropped; this is on purpose.
-                    task._log_destroy_pending = False  # type: ignore[attr-defined]  # asyncio's own flag
-                    coroutine = task.get_coro()
-                    if coroutine is not None:
-                        _close(coroutine)
-                elif not task.cancelled():
-                    task.exception()
+            for task in pending:
+                # Asyncio would report a pending task that is dropped; this is on purpose.
+                task._log_destroy_pending = False  # type: ignore[attr-defined]  # asyncio's own flag
+                coroutine = task.get_coro()
+                if coroutine is not None:
+                    _close(coroutine)
         finally:
             events._set_running_loop(before)
-        self.tasks.clear()
+            sys.set_asyncgen_hooks(*hooks)
         self._ready.clear()
+
+    def _drop_generator(self, generator: Any) -> None:
+        """Closes an async generator that was dropped half-way: its `finally` cannot wait."""
+        closing, self.closing = self.closing, True
+        closer = generator.aclose()
+        try:
+            closer.send(None)
+        except BaseException:  # noqa: BLE001 - StopIteration as a rule; the rest is of no interest
+            return
+        finally:
+            self.closing = closing
+        _close(closer)
 
     # What asyncio asks of a loop
 
@@ -256,6 +311,13 @@ def _close(coroutine: Any) -> None:
             return
 
 
+def _busy() -> NonDurableAwaitError:
+    return NonDurableAwaitError(
+        f"a workflow went on for {CALLBACKS_MAX:,} callbacks without waiting for anything durable;"
+        " do not poll (`await asyncio.sleep(0)` in a loop): await a durable future, or ctx.sleep"
+    )
+
+
 def _refusal(name: str) -> Callable[..., NoReturn]:
     def refuse(self: WorkflowLoop, *_: Any, **__: Any) -> NoReturn:
         raise NonDurableAwaitError(
@@ -271,19 +333,3 @@ _ALLOWED = frozenset(vars(WorkflowLoop))
 for _name in dir(asyncio.AbstractEventLoop):
     if not _name.startswith("_") and _name not in _ALLOWED:
         setattr(WorkflowLoop, _name, _refusal(_name))
-
-
-_as_completed = asyncio.as_completed
-
-
-def _ordered_as_completed(fs: Any, **more: Any) -> Any:
-    loop = events._get_running_loop()
-    given: Any = fs
-    # A future or a coroutine is no iterable: the original says so.
-    if isinstance(loop, WorkflowLoop) and not (asyncio.isfuture(fs) or asyncio.iscoroutine(fs)):
-        given = [asyncio.ensure_future(it) for it in dict.fromkeys(fs)]
-    return _as_completed(given, **more)
-
-
-_ordered_as_completed.__doc__ = _as_completed.__doc__
-asyncio.as_completed = asyncio.tasks.as_completed = _ordered_as_completed

@@ -7,12 +7,14 @@ in their own encodings. Never pickle: a payload may come from anywhere.
 A reader is built once for each type hint: a function from plain JSON data to the value, which raises
 CodecError naming the place. Types without a reader of their own (Any, TypedDict, unknown classes) are
 given the plain data.
+
+What is written follows from the value alone and not from the process that writes it: sets are
+sorted, because the order of a set of strings is another one in each process.
 """
 
 from __future__ import annotations
 
 import base64
-import binascii
 import dataclasses
 import enum
 import json
@@ -25,7 +27,7 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any, TypeAlias
 
-from google.protobuf import descriptor_pool, message_factory
+from google.protobuf import descriptor_pool, json_format, message_factory
 from google.protobuf.message import DecodeError, Message
 
 from durable_proto.v1 import payload_pb2
@@ -49,7 +51,13 @@ def encode(value: Any) -> payload_pb2.Payload:
     if isinstance(value, bytes | bytearray | memoryview):
         return payload_pb2.Payload(content_type=BYTES, data=bytes(value))
     try:
-        return payload_pb2.Payload(data=_dump(value).encode())
+        if type(value) is int:  # the encoder makes a machine for it
+            return payload_pb2.Payload(data=b"%d" % value)
+        try:
+            text = _dump(value)
+        except TypeError:  # a dict whose keys json does not know, as a rule
+            text = _dump(_plain(value))
+        return payload_pb2.Payload(data=text.encode())
     except (TypeError, ValueError, RecursionError) as error:
         raise CodecError(
             f"a value of type {type(value).__qualname__} is no JSON: {error}"
@@ -61,7 +69,7 @@ def decode(payload: payload_pb2.Payload, hint: Any = Any) -> Any:
     kind = payload.content_type
     if not kind or kind.startswith(JSON):
         try:
-            data = json.loads(payload.data)
+            data = _load(payload.data.decode())
         except ValueError as error:
             raise CodecError(f"the payload is no JSON: {error}") from error
         read = reader(hint)
@@ -75,10 +83,13 @@ def decode(payload: payload_pb2.Payload, hint: Any = Any) -> Any:
 
 def _decode_message(payload: payload_pb2.Payload, hint: Any) -> Message:
     cls: type[Message]
+    _, _, name = payload.content_type.partition("message=")
+    name = name.strip(' "')
     if isinstance(hint, type) and issubclass(hint, Message):
         cls = hint
+        if name and name != cls.DESCRIPTOR.full_name:
+            raise CodecError(f"the payload is a {name}, not a {cls.DESCRIPTOR.full_name}")
     else:
-        name = payload.content_type.removeprefix(_PROTOBUF)
         try:
             descriptor = descriptor_pool.Default().FindMessageTypeByName(name)
         except KeyError:
@@ -103,9 +114,14 @@ def _default(value: Any) -> Any:
     if isinstance(value, uuid.UUID | Decimal):
         return str(value)
     if isinstance(value, set | frozenset):
-        return sorted(value)
+        try:
+            return sorted(value)
+        except TypeError:  # of things that have no order
+            return sorted(value, key=_dump)
     if isinstance(value, bytes):
         return base64.b64encode(value).decode()
+    if isinstance(value, Message):
+        return json_format.MessageToDict(value)
     dump = getattr(value, "model_dump", None)
     if dump is not None:
         return dump(mode="json")
@@ -116,9 +132,31 @@ def _default(value: Any) -> Any:
     raise TypeError(f"objects of type {type(value).__qualname__} have no JSON form")
 
 
+def _plain(value: Any) -> Any:
+    """Returns a value as plain JSON data, with keys of every kind that has a text."""
+    if isinstance(value, dict):
+        return {_key(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if value is None or isinstance(value, str | int | float):
+        return value
+    return _plain(_default(value))
+
+
+def _key(key: Any) -> Any:
+    if isinstance(key, enum.Enum):
+        return key.value
+    if isinstance(key, datetime | date | time):
+        return key.isoformat()
+    return str(key) if isinstance(key, uuid.UUID | Decimal) else key
+
+
 _dump = json.JSONEncoder(
     separators=(",", ":"), ensure_ascii=False, allow_nan=False, default=_default
 ).encode
+
+
+_load = json.JSONDecoder().decode
 
 
 def reader(hint: Any) -> Reader | None:
@@ -155,10 +193,9 @@ def _make_reader(hint: Any) -> Reader | None:
     if hint in (tuple, set, frozenset):
         return _called(hint, hint)
     if dataclasses.is_dataclass(hint):
-        hints = typing.get_type_hints(hint)
-        return _object(
-            hint, {it.name: hints[it.name] for it in dataclasses.fields(hint) if it.init}
-        )
+        return _object(hint)
+    if issubclass(hint, Message):
+        return _message(hint)
     if issubclass(hint, tuple) and hasattr(hint, "_fields"):
         return _named_tuple(hint)
     validate = getattr(hint, "model_validate", None)
@@ -181,12 +218,12 @@ def _wrong(place: str, expected: str, data: Any) -> CodecError:
     return CodecError(f"{place}: expected {expected}, got {type(data).__name__}")
 
 
-def _simple(hint: type) -> Reader:
-    allowed = _SIMPLE[hint]
+def _simple(hint: Any) -> Reader:
+    allowed: Any = _SIMPLE[hint]
 
     def read(data: Any, place: str) -> Any:
-        if type(data) in allowed:
-            return data if hint is not float else float(data)
+        if isinstance(data, allowed) and (hint is bool or not isinstance(data, bool)):
+            return hint(data) if hint is float else data
         raise _wrong(place, hint.__name__, data)
 
     return read
@@ -216,16 +253,35 @@ def _called(hint: type, make: Callable[[Any], Any]) -> Reader:
     def read(data: Any, place: str) -> Any:
         try:
             return make(data)
-        except (ValueError, TypeError, ArithmeticError, AttributeError, binascii.Error) as error:
+        except (ValueError, TypeError, KeyError, ArithmeticError, AttributeError) as error:
             raise CodecError(f"{place}: no {hint.__name__}: {error}") from error
 
     return read
 
 
-def _object(hint: type, fields: dict[str, Any]) -> Reader:
-    readers = {name: reader(field) for name, field in fields.items()}
+def _message(hint: type[Message]) -> Reader:
+    def read(data: Any, place: str) -> Message:
+        try:
+            return json_format.ParseDict(data, hint())
+        except (json_format.ParseError, AttributeError, TypeError) as error:
+            raise CodecError(f"{place}: no {hint.DESCRIPTOR.full_name}: {error}") from error
+
+    return read
+
+
+def _field_readers(hint: Any) -> dict[str, Reader | None]:
+    hints = typing.get_type_hints(hint, include_extras=True)
+    return {it.name: reader(hints[it.name]) for it in dataclasses.fields(hint) if it.init}
+
+
+def _object(hint: type) -> Reader:
+    # Made at the first use: the fields of a recursive type name the type itself.
+    readers: dict[str, Reader | None] | None = None
 
     def read(data: Any, place: str) -> Any:
+        nonlocal readers
+        if readers is None:
+            readers = _field_readers(hint)
         if not isinstance(data, dict):
             raise _wrong(place, f"an object for {hint.__name__}", data)
         given = {
@@ -308,12 +364,19 @@ def _tuple(args: tuple[Any, ...]) -> Reader:
     return read
 
 
+def _members(hint: Any) -> dict[str, Any]:
+    """Returns an enum's members by the text of their values: keys are texts in JSON."""
+    return {str(it.value): it for it in hint}
+
+
 def _mapping(args: tuple[Any, ...]) -> Reader:
     key_hint, value_hint = args if len(args) == 2 else (Any, Any)
     value = reader(value_hint)
     key: Reader | None
     if key_hint in (int, float):
         key = _called(key_hint, key_hint)
+    elif isinstance(key_hint, enum.EnumMeta):
+        key = _called(key_hint, _members(key_hint).__getitem__)
     else:
         key = None if key_hint is str else reader(key_hint)
 

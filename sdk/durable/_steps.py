@@ -20,7 +20,7 @@ from typing import Any, Final, NamedTuple, ParamSpec, TypeVar
 
 from durable_proto.v1 import payload_pb2
 
-from ._journal import StepTask
+from ._asking import StepTask
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -31,8 +31,8 @@ import grpc
 
 from durable_proto.v1 import worker_pb2
 
+from ._asking import Environment
 from ._executor import Desk
-from ._journal import Environment
 from ._services import Services
 from ._session import End, Session
 from ._statistics import Counters, Traffic, WorkerStatistics

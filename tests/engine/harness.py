@@ -1,233 +1,408 @@
-"""The server's part for one invocation, in memory: a pair of machines without sockets.
+"""The server's part for one invocation, in memory: what the engine's tests run attempts against.
 
-It keeps the journal, numbers completions, runs steps when it is told to, fires timers on a clock of
-its own, and can drop the attempt at any moment and start the next one from the journal. Which of the
-things that can happen next does happen is drawn from a generator, so that a seed is a schedule.
+Theory. A `World` joins two machines: the engine (an `Attempt`) and a journal that plays the control
+plane. Everything that may happen next is an action: a step ends, a message is committed, an ack or
+a completion is delivered, a timer fires. A seed chooses among them, so one seed is one run. Messages
+of a worker are committed in the order in which they were sent, as on a stream; acks and completions
+are delivered in any order, which is more than a stream may do, so that the engine has to sort them.
+
+Time is virtual: it passes a little with each action, and jumps to the next timer when nothing else
+can happen.
+
+Every commit is a boundary. `history` holds them in order, and `World(..., history=some prefix)` is a
+worker that was killed right after the last of them: whatever was under way is lost, the next attempt
+starts from the journal. An attempt that only waits may also be suspended, which is the same as a crash
+at that point.
+
+The harness asserts what must hold in every run: indexes are asked for once, no step runs whose outcome
+is in the journal, nothing is said after an attempt's end.
 """
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 import random
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections import deque
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
-from durable import Workflow
-from durable._journal import SLEEP, Environment, StepTask
+from durable._asking import Environment, StepTask
 from durable._replay import Attempt
-from durable._serde import decode, encode
+from durable._serde import decode
+from durable._workflow import Workflow
 from durable_proto.v1 import invocation_pb2, payload_pb2, worker_pb2
 
-Outcome = payload_pb2.Outcome
-EPOCH = 1_700_000_000
+INVOCATION_ID = "0123456789abcdef0123456789abcdef"
+CREATED_MS = 1_700_000_000_000
+ATTEMPTS_MAX = 200
+ACTIONS_MAX = 20_000
 
-
-class StuckError(AssertionError):
-    """The program waits, and nothing can happen any more."""
+RUN = invocation_pb2.ENTRY_KIND_RUN
+CALL = invocation_pb2.ENTRY_KIND_CALL
+SLEEP = invocation_pb2.ENTRY_KIND_SLEEP
 
 
 def no_channel(service: str) -> Any:
-    raise LookupError(service)
+    """What a worker without services says."""
+    raise LookupError(f"this worker knows no address of the service {service!r}")
 
 
-def run_body(task: StepTask) -> tuple[payload_pb2.Payload | None, BaseException | None]:
-    """Runs a step to its end; async ones on an event loop of their own."""
+class Recorded(NamedTuple):
+    """A boundary: an entry was committed, with its outcome or open."""
 
-    async def awaited(value: Any) -> Any:
-        return await value
+    entry: worker_pb2.EntryRecorded
+    completion_number: int
+    time_ms: int
 
+
+class Completed(NamedTuple):
+    """A boundary: an open entry was completed."""
+
+    entry_index: int
+    outcome: payload_pb2.Outcome
+    completion_number: int
+    time_ms: int
+
+
+class Cancelled(NamedTuple):
+    """A boundary: the end was asked for."""
+
+    reason: str
+    completion_number: int
+    time_ms: int
+
+
+Event = Recorded | Completed | Cancelled
+
+
+class End(NamedTuple):
+    """How an invocation ended."""
+
+    kind: str
+    """`finished`, `held`, or `failed` when the attempts are used up."""
+    value: Any
+    failure: payload_pb2.Failure | None
+
+    def get(self) -> Any:
+        """Returns the value; fails with the failure when there is none."""
+        assert self.kind == "finished", self.failure
+        assert self.failure is None, self.failure
+        return self.value
+
+
+def start_message(
+    workflow: Workflow[..., Any],
+    args: Sequence[Any] = (),
+    history: Sequence[Event] = (),
+    *,
+    headers: dict[str, str] | None = None,
+    version: str = "",
+) -> worker_pb2.Start:
+    """Returns the Start of an attempt after these boundaries."""
+    start = worker_pb2.Start(handler=workflow.name, random_seed=7, headers=headers, version=version)
+    payload = workflow.encode_input(tuple(args), {})
+    if payload is not None:
+        start.input.CopyFrom(payload)
+    start.create_time.FromMilliseconds(CREATED_MS)
+    entries: dict[int, invocation_pb2.JournalEntry] = {}
+    for event in history:
+        if isinstance(event, Recorded):
+            entry = entries[event.entry.index] = invocation_pb2.JournalEntry(
+                index=event.entry.index, kind=event.entry.kind, name=event.entry.name
+            )
+            entry.create_time.FromMilliseconds(event.time_ms)
+            if event.completion_number:
+                entry.outcome.CopyFrom(event.entry.outcome)
+        elif isinstance(event, Completed):
+            entry = entries[event.entry_index]
+            entry.outcome.CopyFrom(event.outcome)
+        else:
+            start.cancel_requested.reason = event.reason
+            start.cancel_requested.completion_number = event.completion_number
+            start.cancel_requested.time.FromMilliseconds(event.time_ms)
+            continue
+        if event.completion_number:
+            entry.completion_number = event.completion_number
+            entry.complete_time.FromMilliseconds(event.time_ms)
+    start.journal.extend(entries[index] for index in sorted(entries))
+    return start
+
+
+class World:
+    """One invocation, from its creation (or from a prefix of its history) to its end."""
+
+    def __init__(
+        self,
+        workflow: Workflow[..., Any],
+        *args: Any,
+        seed: int | None = None,
+        history: Sequence[Event] = (),
+        suspend: float = 0.0,
+        cancel_after: int | None = None,
+        environment: Environment | None = None,
+        attempts: int = ATTEMPTS_MAX,
+    ) -> None:
+        """Starts the first attempt.
+
+        `seed` None takes actions in a fixed order; `suspend` is how likely a waiting attempt is
+        suspended when it could be; `cancel_after` asks for the end after that many boundaries.
+        """
+        self.workflow = workflow
+        self.args = args
+        self.history: list[Event] = list(history)
+        self.end: End | None = None
+        self.attempt: Attempt
+        self.attempt_number = 0
+        self.executions: list[tuple[int, str]] = []
+        """Every step that was executed, in order: (index, name)."""
+        self.failures: list[payload_pb2.Failure] = []
+        """What the failed attempts failed with."""
+        self.retry_delays: list[float | None] = []
+        self._rng = None if seed is None else random.Random(seed)
+        self._suspend = suspend
+        self._cancel_after = cancel_after
+        self._environment = environment or Environment(channel=no_channel)
+        self._attempts = attempts
+        self._now = max((it.time_ms for it in self.history), default=CREATED_MS)
+        self._sent: deque[worker_pb2.WorkerMessage] = deque()
+        self._tasks: list[StepTask] = []
+        self._arriving: list[Callable[[], None]] = []
+        self._completions = max((it.completion_number for it in self.history), default=0)
+        self._timers: dict[int, int] = {}
+        for event in self.history:
+            if isinstance(event, Recorded) and not event.completion_number:
+                self._timers[event.entry.index] = event.time_ms + _delay_ms(event.entry)
+            elif isinstance(event, Completed):
+                del self._timers[event.entry_index]
+        self._start()
+
+    # What a test asks for
+
+    def run(self) -> End:
+        """Runs to the end."""
+        for _ in range(ACTIONS_MAX):
+            if self.end is not None:
+                return self.end
+            self.act()
+        raise AssertionError("the invocation does not end")
+
+    @property
+    def commands(self) -> list[tuple[int, int, str]]:
+        """What the program asked for and the journal has: (index, kind, name), in program order."""
+        return sorted(
+            (it.entry.index, it.entry.kind, it.entry.name)
+            for it in self.history
+            if isinstance(it, Recorded)
+        )
+
+    def fork(self, boundary: int, **options: Any) -> World:
+        """Returns the world of a worker that was killed after `boundary` events."""
+        options.setdefault("environment", self._environment)
+        return World(self.workflow, *self.args, history=self.history[:boundary], **options)
+
+    def replay(self) -> Attempt:
+        """Replays the whole journal once and returns the attempt, which should have ended."""
+        start = start_message(self.workflow, self.args, self.history)
+        attempt = Attempt(self.workflow, INVOCATION_ID, 99, start, self._environment)
+        attempt.begin()
+        return attempt
+
+    # One action
+
+    def act(self) -> None:
+        """Does one of the things that can happen now."""
+        actions: list[Callable[[], None]] = [
+            partial(self._execute, number) for number in range(len(self._tasks))
+        ]
+        if self._sent:
+            actions.append(self._commit)
+        actions += [partial(self._deliver, number) for number in range(len(self._arriving))]
+        due = [index for index, when in self._timers.items() if when <= self._now]
+        if due:
+            actions.append(lambda: self._fire(min(due, key=lambda it: self._timers[it])))
+        if not actions:
+            if self._timers:
+                if self.attempt.waiting and self._chance(self._suspend):
+                    self._crash()
+                self._now = max(self._now, min(self._timers.values()))
+                return
+            raise AssertionError(
+                "nothing can happen any more, and the attempt has not ended:"
+                f" asked for {self.commands}, waiting={self.attempt.waiting}"
+            )
+        if self._rng is None:
+            actions[0]()
+        else:
+            self._now += self._rng.randrange(400)
+            self._rng.choice(actions)()
+
+    def _chance(self, share: float) -> bool:
+        return share > 0 and self._rng is not None and self._rng.random() < share
+
+    def _start(self) -> None:
+        self.attempt_number += 1
+        start = start_message(self.workflow, self.args, self.history)
+        self.attempt = Attempt(
+            self.workflow, INVOCATION_ID, self.attempt_number, start, self._environment
+        )
+        self.attempt.begin()
+        self._collect()
+
+    def _crash(self) -> None:
+        """Loses all that is not in the journal, and starts the next attempt."""
+        self.attempt.abandon()
+        assert not self.attempt.outbox
+        self._sent.clear()
+        self._tasks.clear()
+        self._arriving.clear()
+        self._start()
+
+    def _collect(self) -> None:
+        """Takes what the attempt wants, as a worker does after each input."""
+        attempt = self.attempt
+        self._sent += attempt.outbox
+        attempt.outbox.clear()
+        if attempt.done:
+            self._tasks.clear()
+            return
+        known = {it[0] for it in self.commands}
+        for task in attempt.tasks:
+            assert task.index not in known, f"step {task.index} {task.name!r} is in the journal"
+            assert task.index not in [it.index for it in self._tasks], "a step was started twice"
+            assert task.idempotency_key == f"{INVOCATION_ID}/{task.index}"
+        self._tasks += attempt.tasks
+        attempt.tasks.clear()
+        if attempt.waiting:
+            # A step that was given up does not keep an attempt from being suspended.
+            assert all(it.index in attempt._unwanted for it in self._tasks)
+            assert not any(it.WhichOneof("message") == "entry" for it in self._sent)
+
+    def _deliver(self, number: int) -> None:
+        self._arriving.pop(number)()
+
+    def _execute(self, number: int) -> None:
+        task = self._tasks.pop(number)
+        self.executions.append((task.index, task.name))
+        value, error = execute(task)
+        self.attempt.on_step(task.index, value, error)
+        self._collect()
+
+    def _commit(self) -> None:
+        message = self._sent.popleft()
+        assert message.invocation_id == INVOCATION_ID
+        assert message.attempt == self.attempt_number
+        kind = message.WhichOneof("message")
+        if kind == "entry":
+            self._record(message.entry)
+            return
+        assert not self._sent, "something was said after the end"
+        if kind == "finished":
+            self.end = ended(message.finished)
+        elif kind == "held":
+            self.end = End("held", None, message.held.failure)
+        else:
+            assert kind == "attempt_failed"
+            failed = message.attempt_failed
+            self.failures.append(failed.failure)
+            delay = failed.retry_delay.ToTimedelta().total_seconds()
+            self.retry_delays.append(delay if failed.HasField("retry_delay") else None)
+            if self.attempt_number >= self._attempts:
+                self.end = End("failed", None, failed.failure)
+            else:
+                self._crash()
+
+    def _record(self, entry: worker_pb2.EntryRecorded) -> None:
+        assert entry.index not in {it[0] for it in self.commands}, f"{entry.index} recorded twice"
+        ack = worker_pb2.Ack(index=entry.index)
+        if entry.HasField("outcome"):
+            assert entry.kind in (RUN, CALL)
+            self._completions += 1
+            ack.completion_number = self._completions
+        else:
+            assert entry.kind == SLEEP
+            self._timers[entry.index] = self._now + _delay_ms(entry)
+        ack.time.FromMilliseconds(self._now)
+        self._boundary(Recorded(entry, ack.completion_number, self._now))
+        self._arrives(lambda: self.attempt.on_ack(ack))
+
+    def _fire(self, index: int) -> None:
+        del self._timers[index]
+        self._completions += 1
+        outcome = payload_pb2.Outcome(value=payload_pb2.Payload(data=b"null"))
+        completion = worker_pb2.Completion(
+            index=index, outcome=outcome, completion_number=self._completions
+        )
+        completion.time.FromMilliseconds(self._now)
+        self._boundary(Completed(index, outcome, self._completions, self._now))
+        self._arrives(lambda: self.attempt.on_completion(completion))
+
+    def _boundary(self, event: Event) -> None:
+        self.history.append(event)
+        if self._cancel_after is not None and len(self.history) >= self._cancel_after:
+            self._cancel_after = None
+            self.cancel("enough")
+
+    def cancel(self, reason: str) -> None:
+        """Asks for the end."""
+        self._completions += 1
+        cancel = worker_pb2.CancelRequested(reason=reason, completion_number=self._completions)
+        cancel.time.FromMilliseconds(self._now)
+        self.history.append(Cancelled(reason, self._completions, self._now))
+        self._arrives(lambda: self.attempt.on_cancel(cancel))
+
+    def _arrives(self, deliver: Callable[[], None]) -> None:
+        attempt = self.attempt
+
+        def arrive() -> None:
+            if not attempt.done:
+                deliver()
+                self._collect()
+
+        self._arriving.append(arrive)
+
+
+def _delay_ms(entry: worker_pb2.EntryRecorded) -> int:
+    return entry.delay.ToMilliseconds()
+
+
+def ended(finished: worker_pb2.Finished) -> End:
+    """Reads an outcome."""
+    outcome = finished.outcome
+    if outcome.HasField("failure"):
+        assert outcome.failure.terminal
+        return End("finished", None, outcome.failure)
+    return End("finished", decode(outcome.value), None)
+
+
+def execute(task: StepTask) -> tuple[payload_pb2.Payload | None, BaseException | None]:
+    """Executes a step that needs no event loop."""
     try:
         value = task.body()
-        if inspect.isawaitable(value):
-            with asyncio.Runner() as runner:
-                value = runner.run(awaited(value))
+        assert inspect.isawaitable(value) is not task.blocking
+        if not task.blocking:
+            try:
+                value.send(None)
+            except StopIteration as stop:
+                value = stop.value
+            else:
+                raise AssertionError("a step of this test may not wait")
         return task.encode(value), None
-    except Exception as error:  # noqa: BLE001 - the engine decides what it means
+    except AssertionError:
+        raise
+    except BaseException as error:  # noqa: BLE001 - the engine decides what a failure means
         return None, error
 
 
-@dataclass
-class Invocation:
-    """One invocation: its journal, and the attempt that is under way."""
+def last_message(attempt: Attempt) -> worker_pb2.WorkerMessage:
+    """Returns what the attempt ended with."""
+    assert attempt.done, "the attempt has not ended"
+    return attempt.outbox[-1]
 
-    workflow: Workflow[..., Any]
-    argument: Any = None
-    seed: int = 0
-    version: str = ""
-    environment: Environment = field(default_factory=lambda: Environment(no_channel))
-    invocation_id: str = "ab" * 16
-    journal: dict[int, invocation_pb2.JournalEntry] = field(default_factory=dict)
-    completions: int = 0
-    clock_ms: int = EPOCH * 1000
-    number: int = 0
-    executed: list[tuple[int, str]] = field(default_factory=list)
-    final: worker_pb2.WorkerMessage | None = None
 
-    def __post_init__(self) -> None:
-        self.rng = random.Random(self.seed)
-        self.attempt: Attempt
-        self.sent: list[worker_pb2.WorkerMessage] = []
-        self.steps: list[StepTask] = []
-        self.told: list[Callable[[], None]] = []
-
-    # The attempt's life
-
-    def begin(self) -> None:
-        """Starts the next attempt from the journal."""
-        self.number += 1
-        start = worker_pb2.Start(handler=self.workflow.name, random_seed=7, version=self.version)
-        start.create_time.seconds = EPOCH
-        if self.argument is not None:
-            start.input.CopyFrom(encode(self.argument))
-        for index in sorted(self.journal):
-            start.journal.append(self.journal[index])
-        # What was on its way to or from the old attempt is gone with it.
-        self.sent, self.steps, self.told = [], [], []
-        self.attempt = Attempt(
-            self.workflow, self.invocation_id, self.number, start, self.environment
-        )
-        self.attempt.begin()
-        self._take()
-
-    def crash(self) -> None:
-        """The worker dies; another one starts."""
-        self.attempt.abandon()
-        self.begin()
-
-    def _take(self) -> None:
-        attempt = self.attempt
-        for message in attempt.outbox:
-            if message.WhichOneof("message") == "entry":
-                self.sent.append(message)
-            else:
-                assert self.final is None or self.final.attempt != message.attempt
-                self.final = message
-        attempt.outbox.clear()
-        self.steps += attempt.tasks
-        attempt.tasks.clear()
-
-    # What can happen
-
-    def choices(self) -> list[Callable[[], None]]:
-        """Returns everything that can happen next."""
-        found: list[Callable[[], None]] = [partial(self._run, task) for task in self.steps]
-        # Entries of one stream arrive in order.
-        if self.sent:
-            found.append(self._record)
-        # What the server says arrives in order too.
-        if self.told:
-            found.append(self._tell)
-        sleeping = [it for it in self.journal.values() if it.kind == SLEEP]
-        due = [it for it in sleeping if not it.completion_number]
-        if due:
-            found.append(lambda: self._fire(min(due, key=lambda it: it.due_time.ToMilliseconds())))
-        return found
-
-    def _run(self, task: StepTask) -> None:
-        self.steps.remove(task)
-        self.executed.append((task.index, task.name))
-        entry = self.journal.get(task.index)
-        assert entry is None, f"step {task.index} ran after it was committed"
-        self.attempt.on_step(task.index, *run_body(task))
-        self._take()
-
-    def _record(self) -> None:
-        """The log takes the next entry, and the acknowledgement goes on its way."""
-        message = self.sent.pop(0)
-        said = message.entry
-        entry = self.journal.get(said.index)
-        if entry is None:
-            self.clock_ms += 1
-            entry = invocation_pb2.JournalEntry(
-                index=said.index, kind=said.kind, name=said.name, attempt=message.attempt
-            )
-            entry.create_time.FromMilliseconds(self.clock_ms)
-            if said.HasField("outcome"):
-                self._complete(entry, said.outcome)
-            if said.HasField("delay"):
-                entry.due_time.FromMilliseconds(self.clock_ms + said.delay.ToMilliseconds())
-            self.journal[said.index] = entry
-        ack = worker_pb2.Ack(index=said.index)
-        if said.HasField("outcome"):
-            ack.completion_number = entry.completion_number
-        ack.time.CopyFrom(entry.complete_time)
-        attempt = self.attempt
-        self.told.append(lambda: attempt.on_ack(ack))
-
-    def _fire(self, entry: invocation_pb2.JournalEntry) -> None:
-        self.clock_ms = max(self.clock_ms, entry.due_time.ToMilliseconds())
-        self._complete(entry, Outcome(value=payload_pb2.Payload(data=b"null")))
-        completion = worker_pb2.Completion(
-            index=entry.index, outcome=entry.outcome, completion_number=entry.completion_number
-        )
-        completion.time.CopyFrom(entry.complete_time)
-        attempt = self.attempt
-        self.told.append(lambda: attempt.on_completion(completion))
-
-    def _complete(self, entry: invocation_pb2.JournalEntry, outcome: Outcome) -> None:
-        self.completions += 1
-        entry.completion_number = self.completions
-        entry.outcome.CopyFrom(outcome)
-        entry.complete_time.FromMilliseconds(self.clock_ms)
-
-    def _tell(self) -> None:
-        self.told.pop(0)()
-        self._take()
-
-    # Runs
-
-    def step(self) -> bool:
-        """Lets one thing happen; False when the attempt has ended."""
-        if self.attempt.done:
-            return False
-        choices = self.choices()
-        if not choices:
-            raise StuckError(f"{self.workflow.name} waits for nothing that can happen")
-        self.rng.choice(choices)()
-        return True
-
-    def run(self, crash_after: set[int] | None = None) -> Invocation:
-        """Runs to the end of an attempt that is not crashed; crashes after those happenings."""
-        self.begin()
-        happened = 0
-        while self.step():
-            happened += 1
-            if crash_after and happened in crash_after and not self.attempt.done:
-                self.crash()
-        return self
-
-    @property
-    def value(self) -> Any:
-        """What the handler returned."""
-        assert self.final is not None
-        outcome = self.final.finished.outcome
-        assert outcome.HasField("value"), self.final
-        return decode(outcome.value)
-
-    @property
-    def failure(self) -> payload_pb2.Failure:
-        """How the last attempt failed, whatever the way."""
-        assert self.final is not None
-        kind = self.final.WhichOneof("message")
-        if kind == "finished":
-            return self.final.finished.outcome.failure
-        if kind == "held":
-            return self.final.held.failure
-        return self.final.attempt_failed.failure
-
-    @property
-    def ended(self) -> str:
-        """By which message the last attempt ended."""
-        assert self.final is not None
-        return str(self.final.WhichOneof("message"))
-
-    def ended_or_open(self) -> bool:
-        """True unless the attempt was held or has failed."""
-        return self.final is None or self.ended == "finished"
-
-    def shape(self) -> list[tuple[int, int, str]]:
-        """The operations in the journal: index, kind, name."""
-        return [(it.index, it.kind, it.name) for _, it in sorted(self.journal.items())]
+def attempt_of(workflow: Workflow[..., Any], *args: Any, **options: Any) -> Attempt:
+    """Returns a first attempt that has begun."""
+    start = start_message(workflow, args, **options)
+    attempt = Attempt(workflow, INVOCATION_ID, 1, start, Environment(channel=no_channel))
+    attempt.begin()
+    return attempt

@@ -1,0 +1,225 @@
+"""The program's side of an attempt: what it asks for becomes operations of the journal.
+
+An operation gets the next index when it is asked for. If the journal has that index, kind and name
+must be the journal's, and nothing is sent or started again; else a step goes to `tasks` and any other
+operation to `outbox`. During replay steps are put aside: their outcomes may still be in the journal.
+"""
+
+from __future__ import annotations
+
+from asyncio.events import _get_running_loop
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple, TypeVar
+
+from google.protobuf.message import Message
+
+from durable_proto.v1 import payload_pb2, worker_pb2
+
+from ._errors import AttemptEnded, DeterminismError, NonDurableAwaitError
+from ._failures import describe_location
+from ._futures import DurableFuture
+from ._journal import CALL, RUN, SLEEP, Journal, described, difference, seconds_of
+from ._loop import Timer, WorkflowLoop
+from ._serde import encode
+from ._workflow import Workflow
+
+M = TypeVar("M", bound=Message)
+
+NAME_BYTES_MAX = 256
+"""The protocol's limit for an operation's name."""
+
+
+class Environment(NamedTuple):
+    """What the shell offers to steps."""
+
+    channel: Callable[[str], Any]
+    """Returns the grpc.aio channel to a service; raises LookupError for an unknown one."""
+
+
+@dataclass(slots=True)
+class StepTask:
+    """A side effect that the shell must start now."""
+
+    index: int
+    kind: int
+    name: str
+    body: Callable[[], Any]
+    """Returns a value, or an awaitable for the shell's own event loop."""
+    blocking: bool
+    """True for a sync function, which belongs in a thread."""
+    idempotency_key: str
+    encode: Callable[[Any], payload_pb2.Payload]
+
+
+class Open(NamedTuple):
+    """An operation that the program has asked for and that has not completed."""
+
+    kind: int
+    name: str
+    future: DurableFuture[Any] | None
+    timer: Timer | None
+    hint: Any
+
+
+class Operations:
+    """What the program may ask for, and what is known of what it asked for."""
+
+    def __init__(
+        self,
+        workflow: Workflow[..., Any],
+        invocation_id: str,
+        attempt: int,
+        start: worker_pb2.Start,
+        environment: Environment,
+    ) -> None:
+        self.workflow = workflow
+        self.invocation_id = invocation_id
+        self.number = attempt
+        self.start = start
+        self.environment = environment
+        self.outbox: list[worker_pb2.WorkerMessage] = []
+        self.tasks: list[StepTask] = []
+        self.done = False
+        self.replaying = bool(start.journal)
+        self._seconds = seconds_of(start.create_time)
+        # The methods that typeshed misses are set when the class is made: they all refuse.
+        self._loop = WorkflowLoop(self)  # type: ignore[abstract]
+        self._main: Any = None
+        self._next = 0
+        self._open: dict[int, Open] = {}
+        self._journal = Journal(start)
+        self._deferred: list[StepTask] = []
+        self._executing: set[int] = set()
+        self._unwanted: set[int] = set()
+        self._unacknowledged: dict[int, worker_pb2.WorkerMessage] = {}
+        self._mismatch: DeterminismError | None = None
+        self._cancelled = ""
+        self._result: payload_pb2.Payload | None = None
+
+    def run(
+        self, name: str, body: Callable[[], Any], hint: Any, blocking: bool
+    ) -> DurableFuture[Any]:
+        """Asks for a step."""
+        if not isinstance(name, str):
+            raise TypeError(f"the first argument of ctx.run is the step's name, not {name!r}")
+        index = self._ask(RUN, name)
+        return self._step(index, RUN, name, body, blocking, hint)
+
+    def call(
+        self, name: str, body: Callable[[str], Any], response_type: type[M]
+    ) -> DurableFuture[M]:
+        """Asks for a call of a service."""
+        index = self._ask(CALL, name)
+        key = f"{self.invocation_id}/{index}"
+        return self._step(index, CALL, name, lambda: body(key), False, response_type)
+
+    def sleep(self, seconds: float) -> DurableFuture[None]:
+        """Asks for a durable timer."""
+        index = self._ask(SLEEP, "")
+        future: DurableFuture[None] = DurableFuture(self, self._loop, index, "sleep")
+        self._open[index] = Open(SLEEP, "", future, None, None)
+        self._send_sleep(index, seconds)
+        return future
+
+    def set_timer(self, handle: Timer, delay: float) -> None:
+        """Asks for a durable timer that calls back."""
+        index = self._ask(SLEEP, "")
+        self._open[index] = Open(SLEEP, "", None, handle, None)
+        self._send_sleep(index, delay)
+
+    def given_up(self, index: int) -> None:
+        """Hears that nobody wants an operation's result any more."""
+        # Not begun yet, here or in the shell: then it does not begin.
+        started = index in self._executing
+        self._executing.discard(index)
+        for waiting in (self.tasks, self._deferred):
+            for task in waiting:
+                if task.index == index:
+                    waiting.remove(task)
+                    del self._open[index]
+                    return
+        if started:
+            self._unwanted.add(index)
+
+    def time(self) -> float:
+        """The journal's time."""
+        return self._seconds
+
+    def unhandled(self, message: str, error: BaseException | None) -> None:
+        """Hears of an error that no part of the program awaits."""
+        raise NotImplementedError
+
+    def _ask(self, kind: int, name: str) -> int:
+        """Gives the next index to an operation; checks it against the journal."""
+        loop = self._loop
+        if loop.closing:
+            raise AttemptEnded
+        if _get_running_loop() is not loop:
+            raise NonDurableAwaitError(
+                f"{described(kind, name)} was asked for outside of the workflow's own code, for"
+                " example within a step; a step cannot have durable operations of its own"
+            )
+        if len(name) > NAME_BYTES_MAX // 4 and len(name.encode()) > NAME_BYTES_MAX:
+            raise ValueError(f"a step's name has at most {NAME_BYTES_MAX} bytes, not {name!r}")
+        index = self._next
+        self._next = index + 1
+        entry = self._journal.recorded.get(index)
+        if entry is not None and (entry.kind != kind or entry.name != name):
+            got = f"{described(kind, name)} at {describe_location()}"
+            self._mismatch = self._difference(index, described(entry.kind, entry.name), got)
+            loop.stopped = loop.closing = True
+            raise AttemptEnded
+        return index
+
+    def _step(
+        self,
+        index: int,
+        kind: int,
+        name: str,
+        body: Callable[[], Any],
+        blocking: bool,
+        hint: Any,
+    ) -> DurableFuture[Any]:
+        future: DurableFuture[Any] = DurableFuture(self, self._loop, index, name)
+        self._open[index] = Open(kind, name, future, None, hint)
+        if index not in self._journal.recorded:
+            key = f"{self.invocation_id}/{index}"
+            task = StepTask(index, kind, name, body, blocking, key, encode)
+            if self.replaying:
+                self._deferred.append(task)
+            else:
+                self._executing.add(index)
+                self.tasks.append(task)
+        return future
+
+    def _send_sleep(self, index: int, seconds: float) -> None:
+        if index in self._journal.recorded:
+            return
+        message = self._message()
+        message.entry.index = index
+        message.entry.kind = SLEEP
+        message.entry.delay.FromMicroseconds(max(1000, round(seconds * 1_000_000)))
+        self._unacknowledged[index] = message
+        self.outbox.append(message)
+
+    def _difference(self, index: int, expected: str, got: str) -> DeterminismError:
+        return difference(
+            index,
+            self.workflow.name,
+            expected=expected,
+            got=got,
+            recorded_by=self.start.version,
+            now=self.workflow.version,
+        )
+
+    def _asked_for(self) -> str:
+        if self._main is not None and self._main.done():
+            return "ended before it"
+        names = ", ".join(
+            f"{described(it.kind, it.name)} #{index}" for index, it in self._open.items()
+        )
+        return f"not asked for it, and waits for {names or 'nothing'}"
+
+    def _message(self) -> worker_pb2.WorkerMessage:
+        return worker_pb2.WorkerMessage(invocation_id=self.invocation_id, attempt=self.number)

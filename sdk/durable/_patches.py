@@ -1,0 +1,56 @@
+"""What asyncio leaves to chance without asking the loop, taken from it: patches made at import.
+
+- `asyncio.as_completed` puts raw coroutines into a set, whose order follows their addresses, before
+  it makes tasks of them. It is wrapped to make the tasks first, in the given order.
+- The future of `asyncio.gather` is hashed by its address. It gets a number when its hash is first
+  asked for, which is when it is put into a set.
+
+Both act only while a workflow's loop runs, and otherwise do what asyncio always did.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import asyncio.tasks
+from asyncio import events
+from typing import Any
+
+from ._errors import NonDurableAwaitError
+from ._loop import WorkflowLoop
+
+_as_completed: Any = asyncio.as_completed
+
+
+def _ordered_as_completed(fs: Any, **more: Any) -> Any:
+    loop = events._get_running_loop()
+    if isinstance(loop, WorkflowLoop) and not asyncio.isfuture(fs) and not asyncio.iscoroutine(fs):
+        if isinstance(fs, set | frozenset) and any(not asyncio.isfuture(it) for it in fs):
+            raise NonDurableAwaitError(
+                "asyncio.as_completed was given a set of coroutines, whose order a replay could not"
+                " repeat; give it a list"
+            )
+        fs = [asyncio.ensure_future(it) for it in dict.fromkeys(fs)]
+    return _as_completed(fs, **more)
+
+
+_ordered_as_completed.__doc__ = _as_completed.__doc__
+
+
+def _gathering_hash(self: Any) -> int:
+    number = getattr(self, "_durable_number", None)
+    if number is None:
+        loop = self.get_loop()
+        number = loop.next_number() if isinstance(loop, WorkflowLoop) else object.__hash__(self)
+        self._durable_number = number
+    return int(number)
+
+
+def install() -> None:
+    """Puts the patches in place; once is enough."""
+    asyncio.as_completed = asyncio.tasks.as_completed = _ordered_as_completed
+    gathering = getattr(asyncio.tasks, "_GatheringFuture", None)
+    if gathering is not None:
+        gathering.__hash__ = _gathering_hash
+
+
+install()

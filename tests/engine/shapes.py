@@ -1,0 +1,253 @@
+"""Workflows of every shape that asyncio offers, for the engine's tests.
+
+Those in STEADY have an outcome that does not depend on the order in which things happen; those in
+RACING do, and their outcome must follow from their journal.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import durable
+from durable import Context
+
+
+async def double(number: int) -> int:
+    """An async step."""
+    return number * 2
+
+
+def shout(text: str) -> str:
+    """A sync step."""
+    return text.upper()
+
+
+@durable.workflow
+async def sequence(ctx: Context) -> list[int]:
+    return [await ctx.run(f"step{number}", double, number) for number in range(4)]
+
+
+@durable.workflow
+async def gathered(ctx: Context) -> list[Any]:
+    return await asyncio.gather(
+        *[ctx.run(f"a{number}", double, number) for number in range(4)], ctx.run("b", shout, "x")
+    )
+
+
+@durable.workflow
+async def grouped(ctx: Context) -> list[int]:
+    async def worker(number: int) -> int:
+        first = await ctx.run(f"first{number}", double, number)
+        return await ctx.run(f"second{number}", double, first)
+
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(worker(number)) for number in range(3)]
+    return [task.result() for task in tasks]
+
+
+@durable.workflow
+async def group_aborts(ctx: Context) -> list[str]:
+    """One child fails for good, its siblings are cancelled and tidy up durably."""
+    seen: list[str] = []
+
+    async def fails() -> None:
+        await ctx.run("before", double, 1)
+        raise ValueError("child")
+
+    async def waits(name: str) -> None:
+        try:
+            await ctx.sleep(1000)
+        except asyncio.CancelledError:
+            seen.append(await ctx.run(f"tidy-{name}", shout, name))
+            raise
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            for name in ("p", "q", "r"):
+                group.create_task(waits(name))
+            group.create_task(fails())
+    except* ValueError as errors:
+        seen += [str(error) for error in errors.exceptions]
+    return sorted(seen)
+
+
+@durable.workflow
+async def completed_in_turn(ctx: Context) -> list[int]:
+    async def branch(number: int) -> int:
+        await ctx.run(f"open{number}", double, number)
+        return await ctx.run(f"close{number}", double, number)
+
+    found = [await it for it in asyncio.as_completed([branch(number) for number in range(4)])]
+    return sorted(found)
+
+
+@durable.workflow
+async def timeout_in_time(ctx: Context) -> str:
+    async with asyncio.timeout(1_000_000):
+        return await ctx.run("quick", shout, "ok")
+
+
+@durable.workflow
+async def timeout_fires(ctx: Context) -> str:
+    began = ctx.now()
+    try:
+        async with asyncio.timeout(30):
+            await asyncio.Event().wait()
+    except TimeoutError:
+        assert (ctx.now() - began).total_seconds() >= 30
+        return await ctx.run("after", shout, "late")
+    return "never"
+
+
+@durable.workflow
+async def waited_for(ctx: Context) -> str:
+    try:
+        await asyncio.wait_for(ctx.sleep(1_000_000), timeout=2)
+    except TimeoutError:
+        return await asyncio.wait_for(ctx.run("x", shout, "x"), timeout=1_000_000)
+    return "never"
+
+
+@durable.workflow
+async def sleeps(ctx: Context) -> float:
+    began = ctx.time()
+    await asyncio.sleep(5)
+    await ctx.sleep(2.5)
+    await asyncio.gather(asyncio.sleep(1), ctx.sleep(1))
+    assert ctx.time() - began >= 8.5
+    return await ctx.run("end", float, "8.5")
+
+
+@durable.workflow
+async def nested(ctx: Context) -> int:
+    async def level(depth: int) -> int:
+        if depth == 0:
+            return await ctx.run("leaf", double, 1)
+        tasks = [asyncio.create_task(level(depth - 1)) for _ in range(2)]
+        return sum([await task for task in tasks])
+
+    return await level(3)
+
+
+@durable.workflow
+async def queued(ctx: Context) -> int:
+    """Tasks that talk through asyncio's own tools."""
+    queue: asyncio.Queue[int] = asyncio.Queue(maxsize=2)
+    gate = asyncio.Semaphore(2)
+
+    async def produce() -> None:
+        for number in range(5):
+            await queue.put(await ctx.run(f"make{number}", double, number))
+
+    async def consume() -> int:
+        total = 0
+        for number in range(5):
+            async with gate:
+                total += await ctx.run(f"use{number}", double, await queue.get())
+        return total
+
+    _, total = await asyncio.gather(produce(), consume())
+    return total
+
+
+@durable.workflow
+async def step_fails(ctx: Context) -> str:
+    def refuse() -> None:
+        raise durable.TerminalError("no", code=409, metadata={"a": "b"})
+
+    try:
+        await ctx.run("refuse", refuse)
+    except durable.StepFailedError as error:
+        return await ctx.run("then", shout, f"{error.code}{error.metadata['a']}")
+    return "never"
+
+
+@durable.workflow
+async def chance(ctx: Context) -> list[Any]:
+    drawn = [ctx.random.random(), str(ctx.uuid4())]
+    await ctx.run("x", double, 1)
+    return [*drawn, ctx.random.randrange(1000), str(ctx.uuid4())]
+
+
+@durable.workflow
+async def first_wins(ctx: Context) -> list[Any]:
+    tasks = [ctx.run(f"r{number}", double, number) for number in range(3)]
+    done, pending = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    winners = [task.result() for task in done]
+    rest = [await task for task in pending]
+    return [winners, rest, await ctx.run(f"won{winners}", double, winners[0])]
+
+
+@durable.workflow
+async def turns(ctx: Context) -> list[int]:
+    async def branch(number: int) -> int:
+        await ctx.run(f"open{number}", double, number)
+        return number
+
+    order: list[int] = []
+    for it in asyncio.as_completed([branch(number) for number in range(4)]):
+        order.append(await it)
+        await ctx.run(f"after{order}", double, 0)
+    return order
+
+
+@durable.workflow
+async def step_or_timer(ctx: Context) -> str:
+    step: asyncio.Future[Any] = ctx.run("step", shout, "step")
+    timer: asyncio.Future[Any] = ctx.sleep(0.1)
+    done, pending = await asyncio.wait({timer, step}, return_when=asyncio.FIRST_COMPLETED)
+    for it in pending:
+        it.cancel()
+    won = "step" if step in done else "timer"
+    return await ctx.run(f"{won} won", shout, won)
+
+
+@durable.workflow
+async def sets_of_tasks(ctx: Context) -> list[str]:
+    """Sets of tasks are gone through in the same order each time."""
+
+    async def branch(number: int) -> str:
+        await ctx.run(f"o{number}", double, number)
+        return str(number)
+
+    pending = {asyncio.create_task(branch(number)) for number in range(9)}
+    order: list[str] = []
+    while pending:
+        done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+        order += [await ctx.run(f"got{it.result()}", shout, it.result()) for it in done]
+        for number, task in enumerate(pending):
+            await ctx.run(f"look{number}-{task.get_name()}", double, number)
+            break
+    return order
+
+
+@durable.workflow
+async def deadlines(ctx: Context) -> list[str]:
+    async def branch(number: int) -> str:
+        try:
+            async with asyncio.timeout(number * 0.4):
+                await ctx.run(f"t{number}", double, number)
+                return await ctx.run(f"u{number}", shout, "done")
+        except TimeoutError:
+            return await ctx.run(f"late{number}", shout, "late")
+
+    return await asyncio.gather(*[branch(number) for number in range(1, 5)])
+
+
+STEADY = {
+    sequence: [0, 2, 4, 6],
+    gathered: [0, 2, 4, 6, "X"],
+    grouped: [0, 4, 8],
+    group_aborts: ["P", "Q", "R", "child"],
+    completed_in_turn: [0, 2, 4, 6],
+    timeout_in_time: "OK",
+    timeout_fires: "LATE",
+    waited_for: "X",
+    sleeps: 8.5,
+    nested: 16,
+    queued: 40,
+    step_fails: "409B",
+}
+
+RACING = (chance, first_wins, turns, step_or_timer, sets_of_tasks, deadlines)
