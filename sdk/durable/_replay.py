@@ -33,7 +33,7 @@ from typing import Any
 
 from durable_proto.v1 import payload_pb2, worker_pb2
 
-from ._asking import Environment, Operations, StepTask
+from ._asking import Operations
 from ._context import Context, _current
 from ._errors import (
     AttemptEnded,
@@ -46,8 +46,6 @@ from ._errors import (
 from ._failures import is_terminal, retry_delay, to_failure
 from ._journal import SLEEP, described, seconds_of
 from ._serde import decode, encode
-
-__all__ = ["Attempt", "Environment", "StepTask"]
 
 
 class Attempt(Operations):
