@@ -120,7 +120,7 @@ class WatchInvocationResponse(_message.Message):
     def __init__(self, invocation: _Optional[_Union[_invocation_pb2.Invocation, _Mapping]] = ...) -> None: ...
 
 class QueryRequest(_message.Message):
-    __slots__ = ("states", "handler", "key", "create_time_min", "create_time_max", "failure_text", "page_size", "page_token", "service", "oldest_first")
+    __slots__ = ("states", "handler", "key", "create_time_min", "create_time_max", "failure_text", "page_size", "page_token", "service", "oldest_first", "parent_invocation_id")
     STATES_FIELD_NUMBER: _ClassVar[int]
     HANDLER_FIELD_NUMBER: _ClassVar[int]
     KEY_FIELD_NUMBER: _ClassVar[int]
@@ -131,6 +131,7 @@ class QueryRequest(_message.Message):
     PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
     SERVICE_FIELD_NUMBER: _ClassVar[int]
     OLDEST_FIRST_FIELD_NUMBER: _ClassVar[int]
+    PARENT_INVOCATION_ID_FIELD_NUMBER: _ClassVar[int]
     states: _containers.RepeatedScalarFieldContainer[_invocation_pb2.InvocationState]
     handler: str
     key: str
@@ -141,7 +142,8 @@ class QueryRequest(_message.Message):
     page_token: str
     service: str
     oldest_first: bool
-    def __init__(self, states: _Optional[_Iterable[_Union[_invocation_pb2.InvocationState, str]]] = ..., handler: _Optional[str] = ..., key: _Optional[str] = ..., create_time_min: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., create_time_max: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., failure_text: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., service: _Optional[str] = ..., oldest_first: bool = ...) -> None: ...
+    parent_invocation_id: str
+    def __init__(self, states: _Optional[_Iterable[_Union[_invocation_pb2.InvocationState, str]]] = ..., handler: _Optional[str] = ..., key: _Optional[str] = ..., create_time_min: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., create_time_max: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., failure_text: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., service: _Optional[str] = ..., oldest_first: bool = ..., parent_invocation_id: _Optional[str] = ...) -> None: ...
 
 class QueryResponse(_message.Message):
     __slots__ = ("invocations", "next_page_token")
@@ -222,16 +224,18 @@ class ListWorkersResponse(_message.Message):
     def __init__(self, workers: _Optional[_Iterable[_Union[WorkerInfo, _Mapping]]] = ...) -> None: ...
 
 class PauseRequest(_message.Message):
-    __slots__ = ("invocation_id", "request_id", "reason", "identity")
+    __slots__ = ("invocation_id", "request_id", "reason", "identity", "wait_timeout")
     INVOCATION_ID_FIELD_NUMBER: _ClassVar[int]
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
     IDENTITY_FIELD_NUMBER: _ClassVar[int]
+    WAIT_TIMEOUT_FIELD_NUMBER: _ClassVar[int]
     invocation_id: str
     request_id: str
     reason: str
     identity: str
-    def __init__(self, invocation_id: _Optional[str] = ..., request_id: _Optional[str] = ..., reason: _Optional[str] = ..., identity: _Optional[str] = ...) -> None: ...
+    wait_timeout: _duration_pb2.Duration
+    def __init__(self, invocation_id: _Optional[str] = ..., request_id: _Optional[str] = ..., reason: _Optional[str] = ..., identity: _Optional[str] = ..., wait_timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
 
 class PauseResponse(_message.Message):
     __slots__ = ("state",)
@@ -340,6 +344,54 @@ class ResolveAwakeableResponse(_message.Message):
     INVOCATION_ID_FIELD_NUMBER: _ClassVar[int]
     invocation_id: str
     def __init__(self, invocation_id: _Optional[str] = ...) -> None: ...
+
+class GetStateRequest(_message.Message):
+    __slots__ = ("object", "key", "invocation_id")
+    OBJECT_FIELD_NUMBER: _ClassVar[int]
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    INVOCATION_ID_FIELD_NUMBER: _ClassVar[int]
+    object: str
+    key: str
+    invocation_id: str
+    def __init__(self, object: _Optional[str] = ..., key: _Optional[str] = ..., invocation_id: _Optional[str] = ...) -> None: ...
+
+class GetStateResponse(_message.Message):
+    __slots__ = ("state",)
+    class StateEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: _payload_pb2.Payload
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[_payload_pb2.Payload, _Mapping]] = ...) -> None: ...
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    state: _containers.MessageMap[str, _payload_pb2.Payload]
+    def __init__(self, state: _Optional[_Mapping[str, _payload_pb2.Payload]] = ...) -> None: ...
+
+class SetStateRequest(_message.Message):
+    __slots__ = ("object", "key", "state", "cleared_names", "clear_all")
+    class StateEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: _payload_pb2.Payload
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[_payload_pb2.Payload, _Mapping]] = ...) -> None: ...
+    OBJECT_FIELD_NUMBER: _ClassVar[int]
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    CLEARED_NAMES_FIELD_NUMBER: _ClassVar[int]
+    CLEAR_ALL_FIELD_NUMBER: _ClassVar[int]
+    object: str
+    key: str
+    state: _containers.MessageMap[str, _payload_pb2.Payload]
+    cleared_names: _containers.RepeatedScalarFieldContainer[str]
+    clear_all: bool
+    def __init__(self, object: _Optional[str] = ..., key: _Optional[str] = ..., state: _Optional[_Mapping[str, _payload_pb2.Payload]] = ..., cleared_names: _Optional[_Iterable[str]] = ..., clear_all: bool = ...) -> None: ...
+
+class SetStateResponse(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
 
 class GetServerInfoRequest(_message.Message):
     __slots__ = ()

@@ -110,6 +110,16 @@ class DurableControlStub(object):
                 request_serializer=durable_dot_v1_dot_control__pb2.ResolveAwakeableRequest.SerializeToString,
                 response_deserializer=durable_dot_v1_dot_control__pb2.ResolveAwakeableResponse.FromString,
                 _registered_method=True)
+        self.GetState = channel.unary_unary(
+                '/durable.v1.DurableControl/GetState',
+                request_serializer=durable_dot_v1_dot_control__pb2.GetStateRequest.SerializeToString,
+                response_deserializer=durable_dot_v1_dot_control__pb2.GetStateResponse.FromString,
+                _registered_method=True)
+        self.SetState = channel.unary_unary(
+                '/durable.v1.DurableControl/SetState',
+                request_serializer=durable_dot_v1_dot_control__pb2.SetStateRequest.SerializeToString,
+                response_deserializer=durable_dot_v1_dot_control__pb2.SetStateResponse.FromString,
+                _registered_method=True)
         self.GetServerInfo = channel.unary_unary(
                 '/durable.v1.DurableControl/GetServerInfo',
                 request_serializer=durable_dot_v1_dot_control__pb2.GetServerInfoRequest.SerializeToString,
@@ -193,15 +203,17 @@ class DurableControlServicer(object):
     def Pause(self, request, context):
         """Holds an invocation at its next journal boundary. Allowed in every state that is not final;
         pausing a paused one answers as the first did. Results of steps in flight are still journaled,
-        nothing new is dispatched, what comes due meanwhile is kept. Errors: INVOCATION_NOT_FOUND,
-        INVALID_STATE.
+        nothing new is dispatched, what comes due meanwhile (timers, awakeables, signals, children) is
+        kept and delivered after the resume. An invocation that waits for its turn on an object key
+        keeps its place; one that has the turn keeps it. Errors: INVOCATION_NOT_FOUND, INVALID_STATE.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def Resume(self, request, context):
-        """Lets a paused invocation go on from its journal, with the same id. Errors:
+        """Lets a paused invocation go on from its journal, with the same id; its retry policy begins anew.
+        A pause that was asked for and has not taken effect is taken back. Errors:
         INVOCATION_NOT_FOUND, INVALID_STATE when it is not paused.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -210,24 +222,29 @@ class DurableControlServicer(object):
 
     def Cancel(self, request, context):
         """Asks an invocation to end. The handler sees it as an exception at its next await and may run
-        compensations; then the state is CANCELLED. With `force` it ends at once and the handler is not
-        asked. Errors: INVOCATION_NOT_FOUND, INVALID_STATE when it is finished.
+        compensations, which are durable like everything else; then the state is CANCELLED. A handler
+        that catches the exception and returns a value has COMPLETED. One that has not started, or with
+        `force` any, is CANCELLED at once and the handler is not asked; children that it awaits are then
+        cancelled too. A paused one is resumed to see the request. Asking again answers alike. Errors:
+        INVOCATION_NOT_FOUND, INVALID_STATE when it has completed or failed.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def Restart(self, request, context):
-        """Starts a new invocation with the input of an old one, optionally with the journal's beginning.
-        Errors: INVOCATION_NOT_FOUND, INVALID_FIELD.
+        """Starts a new invocation with the input of an old one, optionally with the journal's beginning:
+        completed entries before `from_index` are copied, and are not done again. Errors:
+        INVOCATION_NOT_FOUND, INVALID_FIELD, INVALID_STATE when the old one is not finished or paused.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def Signal(self, request, context):
-        """Delivers a named signal to an invocation. It is buffered until the handler awaits it. Errors:
-        INVOCATION_NOT_FOUND, INVALID_STATE when it is finished, PAYLOAD_TOO_LARGE.
+        """Delivers a named signal to an invocation. Signals of one name are buffered in the order of their
+        arrival until the handler awaits them. Errors: INVOCATION_NOT_FOUND, INVALID_STATE when it is
+        finished, PAYLOAD_TOO_LARGE, LIMIT_REACHED (`signals`).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -243,8 +260,27 @@ class DurableControlServicer(object):
 
     def ResolveAwakeable(self, request, context):
         """Resolves or rejects an awakeable. The first outcome wins; the same again is answered alike, a
-        different one is ALREADY_EXISTS / AWAKEABLE_ALREADY_RESOLVED. It may come before the handler
-        awaits it. Errors: AWAKEABLE_NOT_FOUND, PAYLOAD_TOO_LARGE.
+        different one is ALREADY_EXISTS / AWAKEABLE_ALREADY_RESOLVED. It may come before the handler asks
+        for the awakeable: for an id that begins with an invocation's id that invocation must exist, else
+        it is AWAKEABLE_NOT_FOUND; an id of the user's own choice is kept for a day. After the end of the
+        invocation it is recorded and changes nothing. Errors: AWAKEABLE_NOT_FOUND, PAYLOAD_TOO_LARGE,
+        LIMIT_REACHED (`early_awakeables`).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetState(self, request, context):
+        """Returns the state of an object's key, or of a workflow's invocation. Empty when it has none.
+        Errors: INVALID_FIELD, INVOCATION_NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetState(self, request, context):
+        """Changes the state of an object's key, between two invocations: while an exclusive handler has its
+        turn on the key it is INVALID_STATE. Errors: INVALID_FIELD, PAYLOAD_TOO_LARGE, INVALID_STATE.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -334,6 +370,16 @@ def add_DurableControlServicer_to_server(servicer, server):
                     servicer.ResolveAwakeable,
                     request_deserializer=durable_dot_v1_dot_control__pb2.ResolveAwakeableRequest.FromString,
                     response_serializer=durable_dot_v1_dot_control__pb2.ResolveAwakeableResponse.SerializeToString,
+            ),
+            'GetState': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetState,
+                    request_deserializer=durable_dot_v1_dot_control__pb2.GetStateRequest.FromString,
+                    response_serializer=durable_dot_v1_dot_control__pb2.GetStateResponse.SerializeToString,
+            ),
+            'SetState': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetState,
+                    request_deserializer=durable_dot_v1_dot_control__pb2.SetStateRequest.FromString,
+                    response_serializer=durable_dot_v1_dot_control__pb2.SetStateResponse.SerializeToString,
             ),
             'GetServerInfo': grpc.unary_unary_rpc_method_handler(
                     servicer.GetServerInfo,
@@ -747,6 +793,60 @@ class DurableControl(object):
             '/durable.v1.DurableControl/ResolveAwakeable',
             durable_dot_v1_dot_control__pb2.ResolveAwakeableRequest.SerializeToString,
             durable_dot_v1_dot_control__pb2.ResolveAwakeableResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetState(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/durable.v1.DurableControl/GetState',
+            durable_dot_v1_dot_control__pb2.GetStateRequest.SerializeToString,
+            durable_dot_v1_dot_control__pb2.GetStateResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetState(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/durable.v1.DurableControl/SetState',
+            durable_dot_v1_dot_control__pb2.SetStateRequest.SerializeToString,
+            durable_dot_v1_dot_control__pb2.SetStateResponse.FromString,
             options,
             channel_credentials,
             insecure,

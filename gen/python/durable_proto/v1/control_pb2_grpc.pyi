@@ -80,25 +80,32 @@ class DurableControlStub:
     Pause: _grpc.UnaryUnaryMultiCallable[_control_pb2.PauseRequest, _control_pb2.PauseResponse]
     """Holds an invocation at its next journal boundary. Allowed in every state that is not final;
     pausing a paused one answers as the first did. Results of steps in flight are still journaled,
-    nothing new is dispatched, what comes due meanwhile is kept. Errors: INVOCATION_NOT_FOUND,
-    INVALID_STATE.
+    nothing new is dispatched, what comes due meanwhile (timers, awakeables, signals, children) is
+    kept and delivered after the resume. An invocation that waits for its turn on an object key
+    keeps its place; one that has the turn keeps it. Errors: INVOCATION_NOT_FOUND, INVALID_STATE.
     """
     Resume: _grpc.UnaryUnaryMultiCallable[_control_pb2.ResumeRequest, _control_pb2.ResumeResponse]
-    """Lets a paused invocation go on from its journal, with the same id. Errors:
+    """Lets a paused invocation go on from its journal, with the same id; its retry policy begins anew.
+    A pause that was asked for and has not taken effect is taken back. Errors:
     INVOCATION_NOT_FOUND, INVALID_STATE when it is not paused.
     """
     Cancel: _grpc.UnaryUnaryMultiCallable[_control_pb2.CancelRequest, _control_pb2.CancelResponse]
     """Asks an invocation to end. The handler sees it as an exception at its next await and may run
-    compensations; then the state is CANCELLED. With `force` it ends at once and the handler is not
-    asked. Errors: INVOCATION_NOT_FOUND, INVALID_STATE when it is finished.
+    compensations, which are durable like everything else; then the state is CANCELLED. A handler
+    that catches the exception and returns a value has COMPLETED. One that has not started, or with
+    `force` any, is CANCELLED at once and the handler is not asked; children that it awaits are then
+    cancelled too. A paused one is resumed to see the request. Asking again answers alike. Errors:
+    INVOCATION_NOT_FOUND, INVALID_STATE when it has completed or failed.
     """
     Restart: _grpc.UnaryUnaryMultiCallable[_control_pb2.RestartRequest, _control_pb2.RestartResponse]
-    """Starts a new invocation with the input of an old one, optionally with the journal's beginning.
-    Errors: INVOCATION_NOT_FOUND, INVALID_FIELD.
+    """Starts a new invocation with the input of an old one, optionally with the journal's beginning:
+    completed entries before `from_index` are copied, and are not done again. Errors:
+    INVOCATION_NOT_FOUND, INVALID_FIELD, INVALID_STATE when the old one is not finished or paused.
     """
     Signal: _grpc.UnaryUnaryMultiCallable[_control_pb2.SignalRequest, _control_pb2.SignalResponse]
-    """Delivers a named signal to an invocation. It is buffered until the handler awaits it. Errors:
-    INVOCATION_NOT_FOUND, INVALID_STATE when it is finished, PAYLOAD_TOO_LARGE.
+    """Delivers a named signal to an invocation. Signals of one name are buffered in the order of their
+    arrival until the handler awaits them. Errors: INVOCATION_NOT_FOUND, INVALID_STATE when it is
+    finished, PAYLOAD_TOO_LARGE, LIMIT_REACHED (`signals`).
     """
     Purge: _grpc.UnaryUnaryMultiCallable[_control_pb2.PurgeRequest, _control_pb2.PurgeResponse]
     """Removes a finished invocation before its retention is over. Errors: INVOCATION_NOT_FOUND,
@@ -106,8 +113,19 @@ class DurableControlStub:
     """
     ResolveAwakeable: _grpc.UnaryUnaryMultiCallable[_control_pb2.ResolveAwakeableRequest, _control_pb2.ResolveAwakeableResponse]
     """Resolves or rejects an awakeable. The first outcome wins; the same again is answered alike, a
-    different one is ALREADY_EXISTS / AWAKEABLE_ALREADY_RESOLVED. It may come before the handler
-    awaits it. Errors: AWAKEABLE_NOT_FOUND, PAYLOAD_TOO_LARGE.
+    different one is ALREADY_EXISTS / AWAKEABLE_ALREADY_RESOLVED. It may come before the handler asks
+    for the awakeable: for an id that begins with an invocation's id that invocation must exist, else
+    it is AWAKEABLE_NOT_FOUND; an id of the user's own choice is kept for a day. After the end of the
+    invocation it is recorded and changes nothing. Errors: AWAKEABLE_NOT_FOUND, PAYLOAD_TOO_LARGE,
+    LIMIT_REACHED (`early_awakeables`).
+    """
+    GetState: _grpc.UnaryUnaryMultiCallable[_control_pb2.GetStateRequest, _control_pb2.GetStateResponse]
+    """Returns the state of an object's key, or of a workflow's invocation. Empty when it has none.
+    Errors: INVALID_FIELD, INVOCATION_NOT_FOUND.
+    """
+    SetState: _grpc.UnaryUnaryMultiCallable[_control_pb2.SetStateRequest, _control_pb2.SetStateResponse]
+    """Changes the state of an object's key, between two invocations: while an exclusive handler has its
+    turn on the key it is INVALID_STATE. Errors: INVALID_FIELD, PAYLOAD_TOO_LARGE, INVALID_STATE.
     """
     GetServerInfo: _grpc.UnaryUnaryMultiCallable[_control_pb2.GetServerInfoRequest, _control_pb2.GetServerInfoResponse]
     """Returns the version, the limits and the capabilities of this control plane."""
@@ -152,25 +170,32 @@ class DurableControlAsyncStub(DurableControlStub):
     Pause: _aio.UnaryUnaryMultiCallable[_control_pb2.PauseRequest, _control_pb2.PauseResponse]  # type: ignore[assignment]
     """Holds an invocation at its next journal boundary. Allowed in every state that is not final;
     pausing a paused one answers as the first did. Results of steps in flight are still journaled,
-    nothing new is dispatched, what comes due meanwhile is kept. Errors: INVOCATION_NOT_FOUND,
-    INVALID_STATE.
+    nothing new is dispatched, what comes due meanwhile (timers, awakeables, signals, children) is
+    kept and delivered after the resume. An invocation that waits for its turn on an object key
+    keeps its place; one that has the turn keeps it. Errors: INVOCATION_NOT_FOUND, INVALID_STATE.
     """
     Resume: _aio.UnaryUnaryMultiCallable[_control_pb2.ResumeRequest, _control_pb2.ResumeResponse]  # type: ignore[assignment]
-    """Lets a paused invocation go on from its journal, with the same id. Errors:
+    """Lets a paused invocation go on from its journal, with the same id; its retry policy begins anew.
+    A pause that was asked for and has not taken effect is taken back. Errors:
     INVOCATION_NOT_FOUND, INVALID_STATE when it is not paused.
     """
     Cancel: _aio.UnaryUnaryMultiCallable[_control_pb2.CancelRequest, _control_pb2.CancelResponse]  # type: ignore[assignment]
     """Asks an invocation to end. The handler sees it as an exception at its next await and may run
-    compensations; then the state is CANCELLED. With `force` it ends at once and the handler is not
-    asked. Errors: INVOCATION_NOT_FOUND, INVALID_STATE when it is finished.
+    compensations, which are durable like everything else; then the state is CANCELLED. A handler
+    that catches the exception and returns a value has COMPLETED. One that has not started, or with
+    `force` any, is CANCELLED at once and the handler is not asked; children that it awaits are then
+    cancelled too. A paused one is resumed to see the request. Asking again answers alike. Errors:
+    INVOCATION_NOT_FOUND, INVALID_STATE when it has completed or failed.
     """
     Restart: _aio.UnaryUnaryMultiCallable[_control_pb2.RestartRequest, _control_pb2.RestartResponse]  # type: ignore[assignment]
-    """Starts a new invocation with the input of an old one, optionally with the journal's beginning.
-    Errors: INVOCATION_NOT_FOUND, INVALID_FIELD.
+    """Starts a new invocation with the input of an old one, optionally with the journal's beginning:
+    completed entries before `from_index` are copied, and are not done again. Errors:
+    INVOCATION_NOT_FOUND, INVALID_FIELD, INVALID_STATE when the old one is not finished or paused.
     """
     Signal: _aio.UnaryUnaryMultiCallable[_control_pb2.SignalRequest, _control_pb2.SignalResponse]  # type: ignore[assignment]
-    """Delivers a named signal to an invocation. It is buffered until the handler awaits it. Errors:
-    INVOCATION_NOT_FOUND, INVALID_STATE when it is finished, PAYLOAD_TOO_LARGE.
+    """Delivers a named signal to an invocation. Signals of one name are buffered in the order of their
+    arrival until the handler awaits them. Errors: INVOCATION_NOT_FOUND, INVALID_STATE when it is
+    finished, PAYLOAD_TOO_LARGE, LIMIT_REACHED (`signals`).
     """
     Purge: _aio.UnaryUnaryMultiCallable[_control_pb2.PurgeRequest, _control_pb2.PurgeResponse]  # type: ignore[assignment]
     """Removes a finished invocation before its retention is over. Errors: INVOCATION_NOT_FOUND,
@@ -178,8 +203,19 @@ class DurableControlAsyncStub(DurableControlStub):
     """
     ResolveAwakeable: _aio.UnaryUnaryMultiCallable[_control_pb2.ResolveAwakeableRequest, _control_pb2.ResolveAwakeableResponse]  # type: ignore[assignment]
     """Resolves or rejects an awakeable. The first outcome wins; the same again is answered alike, a
-    different one is ALREADY_EXISTS / AWAKEABLE_ALREADY_RESOLVED. It may come before the handler
-    awaits it. Errors: AWAKEABLE_NOT_FOUND, PAYLOAD_TOO_LARGE.
+    different one is ALREADY_EXISTS / AWAKEABLE_ALREADY_RESOLVED. It may come before the handler asks
+    for the awakeable: for an id that begins with an invocation's id that invocation must exist, else
+    it is AWAKEABLE_NOT_FOUND; an id of the user's own choice is kept for a day. After the end of the
+    invocation it is recorded and changes nothing. Errors: AWAKEABLE_NOT_FOUND, PAYLOAD_TOO_LARGE,
+    LIMIT_REACHED (`early_awakeables`).
+    """
+    GetState: _aio.UnaryUnaryMultiCallable[_control_pb2.GetStateRequest, _control_pb2.GetStateResponse]  # type: ignore[assignment]
+    """Returns the state of an object's key, or of a workflow's invocation. Empty when it has none.
+    Errors: INVALID_FIELD, INVOCATION_NOT_FOUND.
+    """
+    SetState: _aio.UnaryUnaryMultiCallable[_control_pb2.SetStateRequest, _control_pb2.SetStateResponse]  # type: ignore[assignment]
+    """Changes the state of an object's key, between two invocations: while an exclusive handler has its
+    turn on the key it is INVALID_STATE. Errors: INVALID_FIELD, PAYLOAD_TOO_LARGE, INVALID_STATE.
     """
     GetServerInfo: _aio.UnaryUnaryMultiCallable[_control_pb2.GetServerInfoRequest, _control_pb2.GetServerInfoResponse]  # type: ignore[assignment]
     """Returns the version, the limits and the capabilities of this control plane."""
@@ -275,8 +311,9 @@ class DurableControlServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_control_pb2.PauseResponse, _abc.Awaitable[_control_pb2.PauseResponse]]:
         """Holds an invocation at its next journal boundary. Allowed in every state that is not final;
         pausing a paused one answers as the first did. Results of steps in flight are still journaled,
-        nothing new is dispatched, what comes due meanwhile is kept. Errors: INVOCATION_NOT_FOUND,
-        INVALID_STATE.
+        nothing new is dispatched, what comes due meanwhile (timers, awakeables, signals, children) is
+        kept and delivered after the resume. An invocation that waits for its turn on an object key
+        keeps its place; one that has the turn keeps it. Errors: INVOCATION_NOT_FOUND, INVALID_STATE.
         """
 
     @_abc_1.abstractmethod
@@ -285,7 +322,8 @@ class DurableControlServicer(metaclass=_abc_1.ABCMeta):
         request: _control_pb2.ResumeRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_control_pb2.ResumeResponse, _abc.Awaitable[_control_pb2.ResumeResponse]]:
-        """Lets a paused invocation go on from its journal, with the same id. Errors:
+        """Lets a paused invocation go on from its journal, with the same id; its retry policy begins anew.
+        A pause that was asked for and has not taken effect is taken back. Errors:
         INVOCATION_NOT_FOUND, INVALID_STATE when it is not paused.
         """
 
@@ -296,8 +334,11 @@ class DurableControlServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_control_pb2.CancelResponse, _abc.Awaitable[_control_pb2.CancelResponse]]:
         """Asks an invocation to end. The handler sees it as an exception at its next await and may run
-        compensations; then the state is CANCELLED. With `force` it ends at once and the handler is not
-        asked. Errors: INVOCATION_NOT_FOUND, INVALID_STATE when it is finished.
+        compensations, which are durable like everything else; then the state is CANCELLED. A handler
+        that catches the exception and returns a value has COMPLETED. One that has not started, or with
+        `force` any, is CANCELLED at once and the handler is not asked; children that it awaits are then
+        cancelled too. A paused one is resumed to see the request. Asking again answers alike. Errors:
+        INVOCATION_NOT_FOUND, INVALID_STATE when it has completed or failed.
         """
 
     @_abc_1.abstractmethod
@@ -306,8 +347,9 @@ class DurableControlServicer(metaclass=_abc_1.ABCMeta):
         request: _control_pb2.RestartRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_control_pb2.RestartResponse, _abc.Awaitable[_control_pb2.RestartResponse]]:
-        """Starts a new invocation with the input of an old one, optionally with the journal's beginning.
-        Errors: INVOCATION_NOT_FOUND, INVALID_FIELD.
+        """Starts a new invocation with the input of an old one, optionally with the journal's beginning:
+        completed entries before `from_index` are copied, and are not done again. Errors:
+        INVOCATION_NOT_FOUND, INVALID_FIELD, INVALID_STATE when the old one is not finished or paused.
         """
 
     @_abc_1.abstractmethod
@@ -316,8 +358,9 @@ class DurableControlServicer(metaclass=_abc_1.ABCMeta):
         request: _control_pb2.SignalRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_control_pb2.SignalResponse, _abc.Awaitable[_control_pb2.SignalResponse]]:
-        """Delivers a named signal to an invocation. It is buffered until the handler awaits it. Errors:
-        INVOCATION_NOT_FOUND, INVALID_STATE when it is finished, PAYLOAD_TOO_LARGE.
+        """Delivers a named signal to an invocation. Signals of one name are buffered in the order of their
+        arrival until the handler awaits them. Errors: INVOCATION_NOT_FOUND, INVALID_STATE when it is
+        finished, PAYLOAD_TOO_LARGE, LIMIT_REACHED (`signals`).
         """
 
     @_abc_1.abstractmethod
@@ -337,8 +380,31 @@ class DurableControlServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_control_pb2.ResolveAwakeableResponse, _abc.Awaitable[_control_pb2.ResolveAwakeableResponse]]:
         """Resolves or rejects an awakeable. The first outcome wins; the same again is answered alike, a
-        different one is ALREADY_EXISTS / AWAKEABLE_ALREADY_RESOLVED. It may come before the handler
-        awaits it. Errors: AWAKEABLE_NOT_FOUND, PAYLOAD_TOO_LARGE.
+        different one is ALREADY_EXISTS / AWAKEABLE_ALREADY_RESOLVED. It may come before the handler asks
+        for the awakeable: for an id that begins with an invocation's id that invocation must exist, else
+        it is AWAKEABLE_NOT_FOUND; an id of the user's own choice is kept for a day. After the end of the
+        invocation it is recorded and changes nothing. Errors: AWAKEABLE_NOT_FOUND, PAYLOAD_TOO_LARGE,
+        LIMIT_REACHED (`early_awakeables`).
+        """
+
+    @_abc_1.abstractmethod
+    def GetState(
+        self,
+        request: _control_pb2.GetStateRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_control_pb2.GetStateResponse, _abc.Awaitable[_control_pb2.GetStateResponse]]:
+        """Returns the state of an object's key, or of a workflow's invocation. Empty when it has none.
+        Errors: INVALID_FIELD, INVOCATION_NOT_FOUND.
+        """
+
+    @_abc_1.abstractmethod
+    def SetState(
+        self,
+        request: _control_pb2.SetStateRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_control_pb2.SetStateResponse, _abc.Awaitable[_control_pb2.SetStateResponse]]:
+        """Changes the state of an object's key, between two invocations: while an exclusive handler has its
+        turn on the key it is INVALID_STATE. Errors: INVALID_FIELD, PAYLOAD_TOO_LARGE, INVALID_STATE.
         """
 
     @_abc_1.abstractmethod

@@ -105,6 +105,30 @@ class JournalEntry(_message.Message):
     attempt: int
     def __init__(self, index: _Optional[int] = ..., kind: _Optional[_Union[EntryKind, str]] = ..., name: _Optional[str] = ..., argument: _Optional[_Union[_payload_pb2.Payload, _Mapping]] = ..., outcome: _Optional[_Union[_payload_pb2.Outcome, _Mapping]] = ..., completion_number: _Optional[int] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., complete_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., due_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., target_invocation_id: _Optional[str] = ..., attempt: _Optional[int] = ...) -> None: ...
 
+class Awakeable(_message.Message):
+    __slots__ = ("awakeable_id", "invocation_id", "create_time", "resolve_time", "outcome")
+    AWAKEABLE_ID_FIELD_NUMBER: _ClassVar[int]
+    INVOCATION_ID_FIELD_NUMBER: _ClassVar[int]
+    CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    RESOLVE_TIME_FIELD_NUMBER: _ClassVar[int]
+    OUTCOME_FIELD_NUMBER: _ClassVar[int]
+    awakeable_id: str
+    invocation_id: str
+    create_time: _timestamp_pb2.Timestamp
+    resolve_time: _timestamp_pb2.Timestamp
+    outcome: _payload_pb2.Outcome
+    def __init__(self, awakeable_id: _Optional[str] = ..., invocation_id: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., resolve_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., outcome: _Optional[_Union[_payload_pb2.Outcome, _Mapping]] = ...) -> None: ...
+
+class CancelInfo(_message.Message):
+    __slots__ = ("identity", "reason", "cancel_time")
+    IDENTITY_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    CANCEL_TIME_FIELD_NUMBER: _ClassVar[int]
+    identity: str
+    reason: str
+    cancel_time: _timestamp_pb2.Timestamp
+    def __init__(self, identity: _Optional[str] = ..., reason: _Optional[str] = ..., cancel_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
 class PauseInfo(_message.Message):
     __slots__ = ("identity", "reason", "pause_time")
     IDENTITY_FIELD_NUMBER: _ClassVar[int]
@@ -116,7 +140,7 @@ class PauseInfo(_message.Message):
     def __init__(self, identity: _Optional[str] = ..., reason: _Optional[str] = ..., pause_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class Invocation(_message.Message):
-    __slots__ = ("invocation_id", "handler", "key", "state", "outcome", "input", "attempt", "last_failure", "pause", "create_time", "start_time", "update_time", "complete_time", "wake_time", "expire_time", "journal_length", "service", "partition_key", "idempotency_key", "headers", "worker_id", "version", "parent_invocation_id", "journal", "workflow_state", "priority")
+    __slots__ = ("invocation_id", "handler", "key", "state", "outcome", "input", "attempt", "last_failure", "pause", "create_time", "start_time", "update_time", "complete_time", "wake_time", "expire_time", "journal_length", "service", "partition_key", "idempotency_key", "headers", "worker_id", "version", "parent_invocation_id", "journal", "workflow_state", "priority", "awakeables", "cancel", "deadline")
     class HeadersEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -157,6 +181,9 @@ class Invocation(_message.Message):
     JOURNAL_FIELD_NUMBER: _ClassVar[int]
     WORKFLOW_STATE_FIELD_NUMBER: _ClassVar[int]
     PRIORITY_FIELD_NUMBER: _ClassVar[int]
+    AWAKEABLES_FIELD_NUMBER: _ClassVar[int]
+    CANCEL_FIELD_NUMBER: _ClassVar[int]
+    DEADLINE_FIELD_NUMBER: _ClassVar[int]
     invocation_id: str
     handler: str
     key: str
@@ -183,10 +210,13 @@ class Invocation(_message.Message):
     journal: _containers.RepeatedCompositeFieldContainer[JournalEntry]
     workflow_state: _containers.MessageMap[str, _payload_pb2.Payload]
     priority: int
-    def __init__(self, invocation_id: _Optional[str] = ..., handler: _Optional[str] = ..., key: _Optional[str] = ..., state: _Optional[_Union[InvocationState, str]] = ..., outcome: _Optional[_Union[_payload_pb2.Outcome, _Mapping]] = ..., input: _Optional[_Union[_payload_pb2.Payload, _Mapping]] = ..., attempt: _Optional[int] = ..., last_failure: _Optional[_Union[_payload_pb2.Failure, _Mapping]] = ..., pause: _Optional[_Union[PauseInfo, _Mapping]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., complete_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., wake_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., journal_length: _Optional[int] = ..., service: _Optional[str] = ..., partition_key: _Optional[str] = ..., idempotency_key: _Optional[str] = ..., headers: _Optional[_Mapping[str, str]] = ..., worker_id: _Optional[str] = ..., version: _Optional[str] = ..., parent_invocation_id: _Optional[str] = ..., journal: _Optional[_Iterable[_Union[JournalEntry, _Mapping]]] = ..., workflow_state: _Optional[_Mapping[str, _payload_pb2.Payload]] = ..., priority: _Optional[int] = ...) -> None: ...
+    awakeables: _containers.RepeatedCompositeFieldContainer[Awakeable]
+    cancel: CancelInfo
+    deadline: _timestamp_pb2.Timestamp
+    def __init__(self, invocation_id: _Optional[str] = ..., handler: _Optional[str] = ..., key: _Optional[str] = ..., state: _Optional[_Union[InvocationState, str]] = ..., outcome: _Optional[_Union[_payload_pb2.Outcome, _Mapping]] = ..., input: _Optional[_Union[_payload_pb2.Payload, _Mapping]] = ..., attempt: _Optional[int] = ..., last_failure: _Optional[_Union[_payload_pb2.Failure, _Mapping]] = ..., pause: _Optional[_Union[PauseInfo, _Mapping]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., complete_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., wake_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., journal_length: _Optional[int] = ..., service: _Optional[str] = ..., partition_key: _Optional[str] = ..., idempotency_key: _Optional[str] = ..., headers: _Optional[_Mapping[str, str]] = ..., worker_id: _Optional[str] = ..., version: _Optional[str] = ..., parent_invocation_id: _Optional[str] = ..., journal: _Optional[_Iterable[_Union[JournalEntry, _Mapping]]] = ..., workflow_state: _Optional[_Mapping[str, _payload_pb2.Payload]] = ..., priority: _Optional[int] = ..., awakeables: _Optional[_Iterable[_Union[Awakeable, _Mapping]]] = ..., cancel: _Optional[_Union[CancelInfo, _Mapping]] = ..., deadline: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class RetryPolicy(_message.Message):
-    __slots__ = ("initial_interval", "multiplier", "max_interval", "max_attempts", "jitter", "on_exhausted")
+    __slots__ = ("initial_interval", "multiplier", "max_interval", "max_attempts", "jitter", "on_exhausted", "max_duration")
     class Exhaustion(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         EXHAUSTION_UNSPECIFIED: _ClassVar[RetryPolicy.Exhaustion]
@@ -201,16 +231,18 @@ class RetryPolicy(_message.Message):
     MAX_ATTEMPTS_FIELD_NUMBER: _ClassVar[int]
     JITTER_FIELD_NUMBER: _ClassVar[int]
     ON_EXHAUSTED_FIELD_NUMBER: _ClassVar[int]
+    MAX_DURATION_FIELD_NUMBER: _ClassVar[int]
     initial_interval: _duration_pb2.Duration
     multiplier: float
     max_interval: _duration_pb2.Duration
     max_attempts: int
     jitter: float
     on_exhausted: RetryPolicy.Exhaustion
-    def __init__(self, initial_interval: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., multiplier: _Optional[float] = ..., max_interval: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_attempts: _Optional[int] = ..., jitter: _Optional[float] = ..., on_exhausted: _Optional[_Union[RetryPolicy.Exhaustion, str]] = ...) -> None: ...
+    max_duration: _duration_pb2.Duration
+    def __init__(self, initial_interval: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., multiplier: _Optional[float] = ..., max_interval: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_attempts: _Optional[int] = ..., jitter: _Optional[float] = ..., on_exhausted: _Optional[_Union[RetryPolicy.Exhaustion, str]] = ..., max_duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
 
 class HandlerSpec(_message.Message):
-    __slots__ = ("name", "kind", "retry_policy", "retention", "version", "input_schema", "output_schema", "description")
+    __slots__ = ("name", "kind", "retry_policy", "retention", "version", "input_schema", "output_schema", "description", "timeout", "max_concurrent")
     NAME_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
     RETRY_POLICY_FIELD_NUMBER: _ClassVar[int]
@@ -219,6 +251,8 @@ class HandlerSpec(_message.Message):
     INPUT_SCHEMA_FIELD_NUMBER: _ClassVar[int]
     OUTPUT_SCHEMA_FIELD_NUMBER: _ClassVar[int]
     DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
+    TIMEOUT_FIELD_NUMBER: _ClassVar[int]
+    MAX_CONCURRENT_FIELD_NUMBER: _ClassVar[int]
     name: str
     kind: HandlerKind
     retry_policy: RetryPolicy
@@ -227,7 +261,9 @@ class HandlerSpec(_message.Message):
     input_schema: str
     output_schema: str
     description: str
-    def __init__(self, name: _Optional[str] = ..., kind: _Optional[_Union[HandlerKind, str]] = ..., retry_policy: _Optional[_Union[RetryPolicy, _Mapping]] = ..., retention: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., version: _Optional[str] = ..., input_schema: _Optional[str] = ..., output_schema: _Optional[str] = ..., description: _Optional[str] = ...) -> None: ...
+    timeout: _duration_pb2.Duration
+    max_concurrent: int
+    def __init__(self, name: _Optional[str] = ..., kind: _Optional[_Union[HandlerKind, str]] = ..., retry_policy: _Optional[_Union[RetryPolicy, _Mapping]] = ..., retention: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., version: _Optional[str] = ..., input_schema: _Optional[str] = ..., output_schema: _Optional[str] = ..., description: _Optional[str] = ..., timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_concurrent: _Optional[int] = ...) -> None: ...
 
 class HandlerInfo(_message.Message):
     __slots__ = ("spec", "worker_count", "pending_count", "running_count", "create_time")

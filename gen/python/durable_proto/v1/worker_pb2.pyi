@@ -25,7 +25,7 @@ class SessionResponse(_message.Message):
     def __init__(self, messages: _Optional[_Iterable[_Union[ServerMessage, _Mapping]]] = ...) -> None: ...
 
 class WorkerMessage(_message.Message):
-    __slots__ = ("invocation_id", "attempt", "entry", "finished", "attempt_failed", "held", "suspend", "released", "hello", "heartbeat", "draining")
+    __slots__ = ("invocation_id", "attempt", "entry", "finished", "attempt_failed", "held", "suspend", "released", "hello", "heartbeat", "draining", "paused")
     INVOCATION_ID_FIELD_NUMBER: _ClassVar[int]
     ATTEMPT_FIELD_NUMBER: _ClassVar[int]
     ENTRY_FIELD_NUMBER: _ClassVar[int]
@@ -37,6 +37,7 @@ class WorkerMessage(_message.Message):
     HELLO_FIELD_NUMBER: _ClassVar[int]
     HEARTBEAT_FIELD_NUMBER: _ClassVar[int]
     DRAINING_FIELD_NUMBER: _ClassVar[int]
+    PAUSED_FIELD_NUMBER: _ClassVar[int]
     invocation_id: str
     attempt: int
     entry: EntryRecorded
@@ -48,10 +49,11 @@ class WorkerMessage(_message.Message):
     hello: Hello
     heartbeat: Heartbeat
     draining: Draining
-    def __init__(self, invocation_id: _Optional[str] = ..., attempt: _Optional[int] = ..., entry: _Optional[_Union[EntryRecorded, _Mapping]] = ..., finished: _Optional[_Union[Finished, _Mapping]] = ..., attempt_failed: _Optional[_Union[AttemptFailed, _Mapping]] = ..., held: _Optional[_Union[Held, _Mapping]] = ..., suspend: _Optional[_Union[Suspend, _Mapping]] = ..., released: _Optional[_Union[Released, _Mapping]] = ..., hello: _Optional[_Union[Hello, _Mapping]] = ..., heartbeat: _Optional[_Union[Heartbeat, _Mapping]] = ..., draining: _Optional[_Union[Draining, _Mapping]] = ...) -> None: ...
+    paused: Paused
+    def __init__(self, invocation_id: _Optional[str] = ..., attempt: _Optional[int] = ..., entry: _Optional[_Union[EntryRecorded, _Mapping]] = ..., finished: _Optional[_Union[Finished, _Mapping]] = ..., attempt_failed: _Optional[_Union[AttemptFailed, _Mapping]] = ..., held: _Optional[_Union[Held, _Mapping]] = ..., suspend: _Optional[_Union[Suspend, _Mapping]] = ..., released: _Optional[_Union[Released, _Mapping]] = ..., hello: _Optional[_Union[Hello, _Mapping]] = ..., heartbeat: _Optional[_Union[Heartbeat, _Mapping]] = ..., draining: _Optional[_Union[Draining, _Mapping]] = ..., paused: _Optional[_Union[Paused, _Mapping]] = ...) -> None: ...
 
 class ServerMessage(_message.Message):
-    __slots__ = ("invocation_id", "attempt", "start", "ack", "completion", "suspended", "abandon", "cancel_requested", "welcome", "heartbeat", "drain")
+    __slots__ = ("invocation_id", "attempt", "start", "ack", "completion", "suspended", "abandon", "cancel_requested", "welcome", "heartbeat", "drain", "pause_requested")
     INVOCATION_ID_FIELD_NUMBER: _ClassVar[int]
     ATTEMPT_FIELD_NUMBER: _ClassVar[int]
     START_FIELD_NUMBER: _ClassVar[int]
@@ -63,6 +65,7 @@ class ServerMessage(_message.Message):
     WELCOME_FIELD_NUMBER: _ClassVar[int]
     HEARTBEAT_FIELD_NUMBER: _ClassVar[int]
     DRAIN_FIELD_NUMBER: _ClassVar[int]
+    PAUSE_REQUESTED_FIELD_NUMBER: _ClassVar[int]
     invocation_id: str
     attempt: int
     start: Start
@@ -74,7 +77,8 @@ class ServerMessage(_message.Message):
     welcome: Welcome
     heartbeat: Heartbeat
     drain: Drain
-    def __init__(self, invocation_id: _Optional[str] = ..., attempt: _Optional[int] = ..., start: _Optional[_Union[Start, _Mapping]] = ..., ack: _Optional[_Union[Ack, _Mapping]] = ..., completion: _Optional[_Union[Completion, _Mapping]] = ..., suspended: _Optional[_Union[Suspended, _Mapping]] = ..., abandon: _Optional[_Union[Abandon, _Mapping]] = ..., cancel_requested: _Optional[_Union[CancelRequested, _Mapping]] = ..., welcome: _Optional[_Union[Welcome, _Mapping]] = ..., heartbeat: _Optional[_Union[Heartbeat, _Mapping]] = ..., drain: _Optional[_Union[Drain, _Mapping]] = ...) -> None: ...
+    pause_requested: PauseRequested
+    def __init__(self, invocation_id: _Optional[str] = ..., attempt: _Optional[int] = ..., start: _Optional[_Union[Start, _Mapping]] = ..., ack: _Optional[_Union[Ack, _Mapping]] = ..., completion: _Optional[_Union[Completion, _Mapping]] = ..., suspended: _Optional[_Union[Suspended, _Mapping]] = ..., abandon: _Optional[_Union[Abandon, _Mapping]] = ..., cancel_requested: _Optional[_Union[CancelRequested, _Mapping]] = ..., welcome: _Optional[_Union[Welcome, _Mapping]] = ..., heartbeat: _Optional[_Union[Heartbeat, _Mapping]] = ..., drain: _Optional[_Union[Drain, _Mapping]] = ..., pause_requested: _Optional[_Union[PauseRequested, _Mapping]] = ...) -> None: ...
 
 class Hello(_message.Message):
     __slots__ = ("protocol_version", "worker_id", "identity", "build_id", "handlers", "slot_count", "capabilities", "resumed")
@@ -142,7 +146,7 @@ class Drain(_message.Message):
     def __init__(self, delay: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
 
 class Start(_message.Message):
-    __slots__ = ("handler", "input", "key", "headers", "journal", "create_time", "random_seed", "service", "partition_key", "last_failure", "version", "cancel_requested")
+    __slots__ = ("handler", "input", "key", "headers", "journal", "create_time", "random_seed", "service", "partition_key", "last_failure", "version", "cancel_requested", "state", "state_complete", "step_failures")
     class HeadersEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -150,6 +154,20 @@ class Start(_message.Message):
         key: str
         value: str
         def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    class StateEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: _payload_pb2.Payload
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[_payload_pb2.Payload, _Mapping]] = ...) -> None: ...
+    class StepFailuresEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: int
+        value: int
+        def __init__(self, key: _Optional[int] = ..., value: _Optional[int] = ...) -> None: ...
     HANDLER_FIELD_NUMBER: _ClassVar[int]
     INPUT_FIELD_NUMBER: _ClassVar[int]
     KEY_FIELD_NUMBER: _ClassVar[int]
@@ -162,6 +180,9 @@ class Start(_message.Message):
     LAST_FAILURE_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     CANCEL_REQUESTED_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    STATE_COMPLETE_FIELD_NUMBER: _ClassVar[int]
+    STEP_FAILURES_FIELD_NUMBER: _ClassVar[int]
     handler: str
     input: _payload_pb2.Payload
     key: str
@@ -174,7 +195,10 @@ class Start(_message.Message):
     last_failure: _payload_pb2.Failure
     version: str
     cancel_requested: CancelRequested
-    def __init__(self, handler: _Optional[str] = ..., input: _Optional[_Union[_payload_pb2.Payload, _Mapping]] = ..., key: _Optional[str] = ..., headers: _Optional[_Mapping[str, str]] = ..., journal: _Optional[_Iterable[_Union[_invocation_pb2.JournalEntry, _Mapping]]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., random_seed: _Optional[int] = ..., service: _Optional[str] = ..., partition_key: _Optional[str] = ..., last_failure: _Optional[_Union[_payload_pb2.Failure, _Mapping]] = ..., version: _Optional[str] = ..., cancel_requested: _Optional[_Union[CancelRequested, _Mapping]] = ...) -> None: ...
+    state: _containers.MessageMap[str, _payload_pb2.Payload]
+    state_complete: bool
+    step_failures: _containers.ScalarMap[int, int]
+    def __init__(self, handler: _Optional[str] = ..., input: _Optional[_Union[_payload_pb2.Payload, _Mapping]] = ..., key: _Optional[str] = ..., headers: _Optional[_Mapping[str, str]] = ..., journal: _Optional[_Iterable[_Union[_invocation_pb2.JournalEntry, _Mapping]]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., random_seed: _Optional[int] = ..., service: _Optional[str] = ..., partition_key: _Optional[str] = ..., last_failure: _Optional[_Union[_payload_pb2.Failure, _Mapping]] = ..., version: _Optional[str] = ..., cancel_requested: _Optional[_Union[CancelRequested, _Mapping]] = ..., state: _Optional[_Mapping[str, _payload_pb2.Payload]] = ..., state_complete: bool = ..., step_failures: _Optional[_Mapping[int, int]] = ...) -> None: ...
 
 class EntryRecorded(_message.Message):
     __slots__ = ("index", "kind", "name", "argument", "outcome", "delay", "target", "idempotency_key", "partition_key")
@@ -227,18 +251,28 @@ class Finished(_message.Message):
     def __init__(self, outcome: _Optional[_Union[_payload_pb2.Outcome, _Mapping]] = ...) -> None: ...
 
 class AttemptFailed(_message.Message):
-    __slots__ = ("failure", "retry_delay")
+    __slots__ = ("failure", "retry_delay", "index")
     FAILURE_FIELD_NUMBER: _ClassVar[int]
     RETRY_DELAY_FIELD_NUMBER: _ClassVar[int]
+    INDEX_FIELD_NUMBER: _ClassVar[int]
     failure: _payload_pb2.Failure
     retry_delay: _duration_pb2.Duration
-    def __init__(self, failure: _Optional[_Union[_payload_pb2.Failure, _Mapping]] = ..., retry_delay: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+    index: int
+    def __init__(self, failure: _Optional[_Union[_payload_pb2.Failure, _Mapping]] = ..., retry_delay: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., index: _Optional[int] = ...) -> None: ...
 
 class Held(_message.Message):
     __slots__ = ("failure",)
     FAILURE_FIELD_NUMBER: _ClassVar[int]
     failure: _payload_pb2.Failure
     def __init__(self, failure: _Optional[_Union[_payload_pb2.Failure, _Mapping]] = ...) -> None: ...
+
+class Paused(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class PauseRequested(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
 
 class Suspend(_message.Message):
     __slots__ = ("completion_number",)

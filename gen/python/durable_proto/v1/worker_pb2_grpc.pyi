@@ -19,10 +19,43 @@ handled in order.
 3. The journal. The program's durable operations are numbered from 0 in the order in which it asks
    for them. For RUN and CALL the worker does the work and sends one EntryRecorded with the
    outcome. For every other kind it sends EntryRecorded without an outcome and goes on; the server
-   answers later with a Completion (SET_STATE, CLEAR_STATE and SEND have none: they are done when
-   they are acknowledged). An outcome that the worker made counts only once it is acknowledged:
+   answers later with a Completion (SET_STATE and CLEAR_STATE have none: they are done when they
+   are acknowledged). An outcome that the worker made counts only once it is acknowledged:
    the worker MUST NOT let the program see it before its Ack. Entries of one invocation MUST be
    sent in the order in which they got ready; their indexes need not be in order.
+
+   What each kind is and how it completes:
+   - SLEEP: after `delay`, with null.
+   - AWAKEABLE: `name` is its id, 1 to 256 bytes. The worker makes it: `<invocation id>-<index>`
+     when the program gives none, `<invocation id>.<name>` for a named promise. It completes with
+     the first outcome that anybody gives it, also when that came before. An id belongs to the
+     invocation that asked for it first; asked for by another it completes with the failure
+     `durable.AwakeableTaken`.
+   - SIGNAL: `name` is the signal's; it completes with the oldest buffered one of that name, or
+     with the next that comes. Several are served in the order in which they were recorded.
+   - INVOKE: `name` is the handler, `target` the object key, `argument` the input. Completes with
+     the child's outcome; the failure of a cancelled child has the type `durable.Cancelled`. The
+     child inherits headers and the service label. With `idempotency_key` it may be an invocation
+     that exists; asked for with another input it fails with `durable.IdempotencyMismatch`.
+   - SEND: as INVOKE, for a start after `delay`. Completes at once, with the id as a JSON string.
+   - ATTACH: `target` is an invocation; completes with its outcome, or with the failure
+     `durable.InvocationNotFound`.
+   - RESOLVE: resolves the awakeable `name` with `argument`, or rejects it with `outcome.failure`;
+     with a `target`, delivers the signal `name` to that invocation instead. Completes at once:
+     with null, or with the failure `durable.AwakeableNotFound`, `durable.AlreadyResolved`,
+     `durable.InvocationNotFound`, `durable.InvalidState` or `durable.LimitReached`.
+   - CANCEL: cancels the invocation `target`; `#INDEX` names the one that INVOKE or SEND entry of
+     this journal started. Completes at once with null, whatever became of it.
+
+   State. A Start carries the state that the handler may read: `state`, and `state_complete` when
+   that is all of it. A worker that has the value answers GET_STATE and STATE_KEYS itself: it gives
+   the program the value at once, and sends EntryRecorded with it as the outcome (an Outcome with
+   nothing set: the key is absent; STATE_KEYS: a JSON array of names in order). Such an entry has
+   no completion number, and in a replay is answered from the journal as soon as it is asked for.
+   What the worker does not have (a shared handler's state, or beyond `state_complete`) it asks
+   for by sending GET_STATE or STATE_KEYS without an outcome, and gets a Completion. SET_STATE has
+   the value as `argument`; CLEAR_STATE with an empty `name` removes all. Both take effect in the
+   worker's view when they are asked for. Shared handlers cannot change state.
 
 4. Order. Each Ack of an outcome and each Completion carries a `completion_number`, 1, 2, 3 ... per
    invocation. The worker delivers them to the program in this order, one at a time, each time
@@ -42,14 +75,25 @@ handled in order.
 
 7. Failure. An operation that raises is retried by ending the attempt: AttemptFailed. The server
    applies the handler's retry policy and sends a new Start with the next attempt number. An
-   outcome that is a failure and was journaled is given to the program as an exception.
+   outcome that is a failure and was journaled is given to the program as an exception. A step
+   with a retry policy of its own names its `index` in AttemptFailed, with `retry_delay`: then the
+   handler's policy does not apply, and the next Start says in `step_failures` how often that step
+   has failed, so that the worker can tell when its attempts are used up: then it journals a
+   failure as the step's outcome, or sends Held.
 
 8. Suspension. When the program only waits for Completions, the worker may send Suspend with the
    number of the last completion it has seen. The server answers Suspended (the pair is no longer
    owned; a later Start brings it back) unless a newer completion exists: that one is then on its
    way and the attempt goes on, without an answer to the Suspend.
 
-9. Liveness. Both sides send Heartbeat when they have sent nothing for `heartbeat_interval`; who
+9. Pause and cancellation. After PauseRequested the worker delivers nothing more to the program and
+   starts nothing new; when every step in flight is acknowledged it answers Paused, and the pair is
+   no longer owned. An attempt that ends meanwhile ends as always. CancelRequested takes its place
+   among the completions by its number; the program sees it as an exception at its await. It also
+   ends a pause that was not answered yet. A handler that ends by that exception sends Finished
+   with a failure of type `durable.Cancelled`.
+
+10. Liveness. Both sides send Heartbeat when they have sent nothing for `heartbeat_interval`; who
    hears nothing for `session_timeout` closes the stream. When a stream ends other than by the
    worker's half-close, the server keeps what the worker owned for `reconnect_grace`; a new
    session with the same `worker_id` takes it up. Its Hello lists what the worker still holds in
@@ -57,7 +101,7 @@ handled in order.
    answered with Abandon. Messages not acknowledged are sent again: duplicates are recognised by
    (invocation id, attempt, index).
 
-10. Leaving. Draining says: no new Start. When nothing is owned the worker half-closes the stream;
+11. Leaving. Draining says: no new Start. When nothing is owned the worker half-closes the stream;
    what it still owns then is given to others at once. A half-close without Draining before it
    counts as a broken connection. The server's Drain says: finish nothing more here, reconnect
    after `delay`.
