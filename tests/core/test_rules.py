@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from durable_proto.v1 import invocation_pb2, payload_pb2
 from durable_server.core import ids, retry
-from durable_server.core.machine import NULL_OUTCOME, _failure_outcome
 from durable_server.core.model import EntryKind, Fault, HandlerKind, RetryPolicy, State
 from durable_server.core.partition import Partition
 from durable_server.core.states import (
@@ -19,6 +18,14 @@ from durable_server.core.states import (
     Event,
     TransitionError,
     after,
+)
+from durable_server.core.wire import (
+    NULL_OUTCOME,
+    failure_outcome,
+    names_outcome,
+    terminal_outcome,
+    text_outcome,
+    value_outcome,
 )
 
 
@@ -66,9 +73,11 @@ def test_a_delay_is_within_its_policy(
 
 
 def test_attempts_are_counted_or_not() -> None:
-    assert not retry.exhausted(RetryPolicy(max_attempts=2), 1)
-    assert retry.exhausted(RetryPolicy(max_attempts=2), 2)
-    assert not retry.exhausted(RetryPolicy(max_attempts=-1), 1_000_000)
+    assert not retry.exhausted(RetryPolicy(max_attempts=2), 1, 10**9)
+    assert retry.exhausted(RetryPolicy(max_attempts=2), 2, 0)
+    assert not retry.exhausted(RetryPolicy(max_attempts=-1), 1_000_000, 10**9)
+    assert not retry.exhausted(RetryPolicy(max_attempts=-1, max_duration_ms=10), 9, 9)
+    assert retry.exhausted(RetryPolicy(max_attempts=-1, max_duration_ms=10), 2, 10)
 
 
 def test_ids_route_themselves_and_names_repeat() -> None:
@@ -89,10 +98,28 @@ def test_a_timer_ends_with_json_null() -> None:
 def test_the_last_failure_becomes_a_terminal_outcome(size: int) -> None:
     failure = payload_pb2.Failure(type="ValueError", message="x" * size, code=7)
     outcome = payload_pb2.Outcome.FromString(
-        _failure_outcome(Fault("ValueError", "", failure.SerializeToString()))
+        terminal_outcome(Fault("ValueError", "", failure.SerializeToString()))
     )
     failure.terminal = True
     assert outcome.failure == failure
+
+
+def test_what_the_rules_write_is_what_the_protos_read() -> None:
+    read = payload_pb2.Outcome.FromString
+    payload = payload_pb2.Payload(data=b"7")
+    assert read(text_outcome('a"b')).value.data == b'"a\\"b"'
+    assert read(names_outcome(["a", "b"])).value.data == b'["a", "b"]'
+    assert read(value_outcome(payload.SerializeToString())).value == payload
+    assert read(value_outcome(None)) == payload_pb2.Outcome()
+    failure = payload_pb2.Failure(type="T", message="m" * 300, terminal=True)
+    assert read(failure_outcome("T", "m" * 300)).failure == failure
+
+
+def test_an_awakeable_id_may_name_its_invocation() -> None:
+    invocation_id = "0123456789abcdef" * 2
+    assert ids.owner(f"{invocation_id}-3") == invocation_id
+    assert ids.owner(f"{invocation_id}.paid") == invocation_id
+    assert ids.owner(invocation_id) == ids.owner("approval-7") == ids.owner("x" * 40) == ""
 
 
 def test_changes_are_taken_once() -> None:

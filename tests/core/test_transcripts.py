@@ -1,7 +1,8 @@
 """The machine, by transcripts: what is fed in, and everything that comes out.
 
 Each file in testdata/ holds blocks: records, one a line, then `----`, then what applying them did:
-replies, effects, the invocation after each record, and what the store is told to write. `pytest
+replies, effects, the invocation after each record, and what the store is told to write (which a real
+one does, because rules read back through it). `pytest
 --rewrite` writes the files anew; read the diff, and only commit what you understand.
 """
 
@@ -13,10 +14,13 @@ import pytest
 
 from durable_server.core import effects as effect_types
 from durable_server.core.effects import Effect
-from durable_server.core.machine import Reply, apply
+from durable_server.core.machine import apply
 from durable_server.core.model import Fault, Handler, Invocation, RetryPolicy
-from durable_server.core.partition import Partition, touches
+from durable_server.core.partition import Partition
 from durable_server.core.records import NUMBERS
+from durable_server.core.replies import Reply
+from durable_server.log.interface import Position
+from durable_server.store.sqlite import SqliteStore
 
 DATA = Path(__file__).parent / "testdata"
 NAMES = {kind.__name__: kind for kind in NUMBERS} | {
@@ -28,7 +32,10 @@ NAMES = {kind.__name__: kind for kind in NUMBERS} | {
 
 def show_invocation(it: Invocation) -> str:
     parts = [f"{it.id} #{it.number} {it.state.name} attempt={it.attempt}"]
-    names = ("worker_id", "failures", "completions", "wake_ms", "expire_ms", "pause_reason")
+    names = (
+        *("worker_id", "failures", "completions", "wake_ms", "expire_ms", "pause_reason"),
+        *("turn", "cancel_number", "deadline_ms", "step_failures", "signals", "waiters"),
+    )
     parts += [f"{name}={value!r}" for name in names if (value := getattr(it, name))]
     if it.recorded:
         parts.append(f"recorded={it.recorded}")
@@ -51,7 +58,9 @@ def show(value: Effect | Reply) -> str:
 
 def run(script: str) -> str:
     """Plays one file's records on one partition; returns the file with its outputs made anew."""
-    partition = Partition()
+    store = SqliteStore(":memory:")
+    partition = Partition(store)
+    sequence = 0
     out: list[str] = []
     for block in script.strip().split("\n\n"):
         given = block.split("\n----")[0]
@@ -67,10 +76,12 @@ def run(script: str) -> str:
             if reply is not None:
                 out.append(f"reply {show(reply)}")
             out += [f"effect {show(effect)}" for effect in effects]
-            found = partition.invocations.get(touches(record))
+            found = partition.invocations.get(getattr(record, "invocation_id", ""))
             if found is not None:
                 out.append(f"now {show_invocation(found)}")
             changes = partition.take_changes()
+            sequence += 1
+            store.commit(Position(sequence, 1, 0), changes)
             written = [
                 f"{name} {sorted(numbers)}"
                 for name in ("created", "changed")
@@ -79,11 +90,18 @@ def run(script: str) -> str:
             written += [f"entry {number} {tuple(row)}" for number, row in changes.entries]
             written += [f"completion {row}" for row in changes.completions]
             written += [f"handler {handler.name}" for handler, _ in changes.handlers]
-            written += [f"removed {number}" for number in changes.removed]
+            written += [f"awakeable {it}" for it in changes.awakeables.values()]
+            written += [f"waiter {it}" for it in changes.waiters]
+            written += [f"ended {it}" for it in changes.ended]
+            written += [f"signal {it}" for it in changes.signals]
+            written += [f"taken {it}" for it in changes.taken]
+            written += [f"state {owner!r} {it}" for owner, it in changes.state.items()]
+            written += [f"removed {number}" for number in changes.removed.values()]
             out += [f"write {text}" for text in written]
             if not (effects or written or reply):
                 out.append("nothing")
         out.append("")
+    store.close()
     return "\n".join(out)
 
 

@@ -16,9 +16,9 @@ from typing import Any
 from durable_proto.v1 import payload_pb2
 from durable_server.core import ids
 from durable_server.core.limits import Limits
-from durable_server.core.machine import Attached, Created
 from durable_server.core.model import Handler, Invocation, RetryPolicy, State
 from durable_server.core.records import HandlerRegistered, Invoked
+from durable_server.core.replies import Attached, Created
 from durable_server.core.states import FINAL
 from durable_server.log.memory import Fault, MemoryLog, MemoryStream
 from durable_server.processor.loop import Processor

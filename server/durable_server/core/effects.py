@@ -48,6 +48,29 @@ class Complete(NamedTuple):
     time_ms: int
 
 
+class RequestPause(NamedTuple):
+    """Ask the worker to hold the attempt."""
+
+    worker_id: str
+    invocation_id: str
+    attempt: int
+
+
+class RequestCancel(NamedTuple):
+    """Tell the worker that the invocation's end is asked for."""
+
+    invocation: Invocation
+
+
+class Abandon(NamedTuple):
+    """Tell the worker that the attempt is not its own any more."""
+
+    worker_id: str
+    invocation_id: str
+    attempt: int
+    reason: str
+
+
 class Free(NamedTuple):
     """The worker does not own the attempt any more; its slot is free."""
 
@@ -65,7 +88,7 @@ class Ready(NamedTuple):
 
 
 class SetTimer(NamedTuple):
-    """Propose TimerFired(invocation_id, index) at this time."""
+    """Propose TimerFired(invocation_id, position) at this time; see TimerFired for positions."""
 
     due_ms: int
     invocation_id: str
@@ -78,4 +101,15 @@ class Changed(NamedTuple):
     invocation: Invocation
 
 
-Effect: TypeAlias = Dispatch | Acknowledge | Complete | Free | Ready | SetTimer | Changed
+Effect: TypeAlias = (
+    Dispatch
+    | Acknowledge
+    | Complete
+    | RequestPause
+    | RequestCancel
+    | Abandon
+    | Free
+    | Ready
+    | SetTimer
+    | Changed
+)

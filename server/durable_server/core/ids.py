@@ -14,6 +14,7 @@ import re
 PATTERN = re.compile(r"[0-9a-f]{32}")
 """What an invocation id looks like."""
 
+_OWNED = re.compile(r"([0-9a-f]{32})[-.].+", re.DOTALL)
 _SEPARATOR = "\x00"
 """Between the parts of a name; no part may contain it."""
 
@@ -33,6 +34,12 @@ def from_name(kind: str, handler: str, key: str, name: str, routing_key: str = "
     text = _SEPARATOR.join((kind, handler, key, name))
     digest = hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
     return _prefix(routing_key or text) + digest[4:]
+
+
+def owner(awakeable_id: str) -> str:
+    """Returns the invocation that an awakeable's id names, `<invocation id>-...`; else nothing."""
+    found = _OWNED.fullmatch(awakeable_id)
+    return found[1] if found else ""
 
 
 def _prefix(routing_key: str) -> str:

@@ -31,6 +31,13 @@ class Limits(NamedTuple):
     """Reasons and identities: a sentence for a person."""
     wait_seconds: int = 55
     """One wait for a result: under the minute after which proxies cut a call."""
+    state_bytes: int = 64 * 1024
+    """The state of one invocation or object key that travels with an attempt; what is larger is
+    asked for name by name."""
+    signals: int = 1000
+    """Signals that wait in one invocation."""
+    early_awakeables: int = 10_000
+    """Awakeables that were resolved and that nobody has asked for, each for a day."""
     page_size: int = 500
     """One page of a list."""
     admission: int = 100_000

@@ -67,6 +67,8 @@ class RetryPolicy(NamedTuple):
     jitter: float = 0.2
     """The share of a delay that chance decides, 0 to 1."""
     pause_when_exhausted: bool = False
+    max_duration_ms: int = 0
+    """How long after the first failure in a row no attempt may begin; 0 for no limit."""
 
 
 DEFAULT_RETENTION_MS = 24 * 3600 * 1000
@@ -83,6 +85,10 @@ class Handler(NamedTuple):
     input_schema: str = ""
     output_schema: str = ""
     description: str = ""
+    timeout_ms: int = 0
+    """How long an invocation may take from its start time; 0 for no limit."""
+    max_concurrent: int = 0
+    """How many of its invocations run at once; 0 for no limit."""
 
 
 class Fault(NamedTuple):
@@ -104,12 +110,39 @@ class EntryRow(NamedTuple):
     outcome: bytes | None
     """The serialized `durable.v1.Outcome`."""
     completion: int
-    """Its number among the invocation's completions, from 1; 0 while it is open."""
+    """Its number among the invocation's completions, from 1; 0 while it is open, UNNUMBERED when it
+    was done as soon as it was recorded."""
     created_ms: int
     completed_ms: int
     due_ms: int
     target: str
     attempt: int
+
+
+UNNUMBERED = -1
+"""The completion of an entry that has none of its own: a state entry, done with its record."""
+
+
+class OpenEntry(NamedTuple):
+    """What an open entry waits for, where the rules must know it."""
+
+    kind: int
+    name: str
+    target: str
+
+
+@dataclass(slots=True)
+class Awakeable:
+    """A promise that something outside resolves; perhaps before anybody has asked for it."""
+
+    id: str
+    invocation_id: str
+    """The invocation that it belongs to; empty while it is only resolved."""
+    positions: tuple[int, ...]
+    """That invocation's open entries that wait for it."""
+    created_ms: int
+    resolved_ms: int = 0
+    outcome: bytes | None = None
 
 
 @dataclass(slots=True)
@@ -133,6 +166,8 @@ class Invocation:
     parent: str
     priority: int
     created_ms: int
+    kind: int
+    """The handler's kind when the invocation was made."""
     state: State
     attempt: int = 0
     worker_id: str = ""
@@ -141,7 +176,15 @@ class Invocation:
     """Attempts that failed since the journal last grew."""
     completions: int = 0
     recorded: dict[int, int] = field(default_factory=dict)
-    """Entry index -> completion number, 0 while open."""
+    """Entry index -> completion number, 0 while open, UNNUMBERED for one that has none."""
+    opened: dict[int, OpenEntry] = field(default_factory=dict)
+    """The open entries that wait for a signal or for another invocation."""
+    waiters: tuple[tuple[str, int], ...] = ()
+    """Entries of other invocations that wait for this one's end: invocation id, index."""
+    signals: tuple[tuple[int, str, bytes], ...] = ()
+    """Signals that nothing has taken yet, oldest first: number, name, serialized Outcome."""
+    turn: int = 0
+    """Its place among those that want the same object key; 0 when it wants none."""
     started_ms: int = 0
     updated_ms: int = 0
     completed_ms: int = 0
@@ -153,3 +196,31 @@ class Invocation:
     pause_reason: str = ""
     pause_identity: str = ""
     pause_ms: int = 0
+    """Since when it is held; in RUNNING, since when that is asked for."""
+    cancel_reason: str = ""
+    cancel_identity: str = ""
+    cancel_ms: int = 0
+    """When its end was asked for; 0 if it was not."""
+    cancel_number: int = 0
+    """The place of that among its completions."""
+    timed_out: bool = False
+    """Its end was asked for because its time was up."""
+    deadline_ms: int = 0
+    failing_ms: int = 0
+    """When the first of the failures in a row was."""
+    step_failures: tuple[tuple[int, int], ...] = ()
+    """How often steps with a policy of their own have failed: index, count."""
+    requests: tuple[tuple[str, int], ...] = ()
+    """The last steering requests that were answered: request id, state after it."""
+
+    @property
+    def state_owner(self) -> str:
+        """Whose state it reads and writes: its object key's, or its own."""
+        if self.kind == HandlerKind.WORKFLOW:
+            return self.id
+        return object_scope(self.handler.rpartition(".")[0], self.key)
+
+
+def object_scope(name: str, key: str) -> str:
+    """Names an object's key in one string; neither part may contain a NUL."""
+    return f"{name}\0{key}"

@@ -15,6 +15,11 @@ from typing import NamedTuple, TypeAlias
 
 from .model import Fault, Handler
 
+WAKE = -1
+"""The timer of an invocation's own wake time: a delayed start, or the end of a backoff."""
+DEADLINE = -2
+"""The timer of an invocation's deadline."""
+
 
 class EpochStarted(NamedTuple):
     """A leader begins; every record after it in the log is its own."""
@@ -68,6 +73,8 @@ class EntryRecorded(NamedTuple):
     argument: bytes | None = None
     delay_ms: int = 0
     target: str = ""
+    idempotency_key: str = ""
+    partition_key: str = ""
 
 
 class Finished(NamedTuple):
@@ -89,6 +96,8 @@ class AttemptFailed(NamedTuple):
     """Between 0 and 1, for the jitter."""
     retry_ms: int = -1
     """The worker's own wish for the delay; -1 for the policy's."""
+    position: int = -1
+    """The step that failed, if it has a policy of its own; else -1."""
 
 
 class AttemptHeld(NamedTuple):
@@ -117,10 +126,10 @@ class SuspendAsked(NamedTuple):
 
 
 class TimerFired(NamedTuple):
-    """A time has come: an entry's, or with index -1 the invocation's own wake time."""
+    """A time has come: an entry's, with WAKE the invocation's own, with DEADLINE its end."""
 
     invocation_id: str
-    position: int = -1
+    position: int = WAKE
 
 
 class Resumed(NamedTuple):
@@ -129,12 +138,84 @@ class Resumed(NamedTuple):
     invocation_id: str
     reason: str = ""
     identity: str = ""
+    request_id: str = ""
 
 
 class Removed(NamedTuple):
     """A finished invocation's retention is over."""
 
     invocation_id: str
+
+
+class PauseAsked(NamedTuple):
+    """Someone wants an invocation to be held."""
+
+    invocation_id: str
+    reason: str = ""
+    identity: str = ""
+    request_id: str = ""
+
+
+class AttemptPaused(NamedTuple):
+    """A worker has stopped an attempt at a boundary, as it was asked to."""
+
+    invocation_id: str
+    attempt: int
+
+
+class CancelAsked(NamedTuple):
+    """Someone wants an invocation to end."""
+
+    invocation_id: str
+    reason: str = ""
+    identity: str = ""
+    request_id: str = ""
+    force: bool = False
+
+
+class Signalled(NamedTuple):
+    """A signal for an invocation."""
+
+    invocation_id: str
+    name: str
+    outcome: bytes
+    request_id: str = ""
+    limit: int = 1000
+    """How many may wait."""
+
+
+class AwakeableResolved(NamedTuple):
+    """Someone gives an awakeable its outcome."""
+
+    awakeable_id: str
+    outcome: bytes
+    limit: int = 10_000
+    """How many may wait for somebody to ask for them."""
+
+
+class AwakeableExpired(NamedTuple):
+    """Nobody has asked for an awakeable that was resolved early."""
+
+    awakeable_id: str
+
+
+class Restarted(NamedTuple):
+    """A new invocation like an old one, with the beginning of its journal."""
+
+    invocation_id: str
+    source_id: str
+    from_position: int = 0
+    input: bytes | None = None
+    """Another input; None for the old one."""
+
+
+class StateEdited(NamedTuple):
+    """Someone outside changes the state of an object's key."""
+
+    owner: str
+    values: tuple[tuple[str, bytes | None], ...]
+    """Names with new values; None removes one."""
+    clear_all: bool = False
 
 
 Record: TypeAlias = (
@@ -151,6 +232,14 @@ Record: TypeAlias = (
     | TimerFired
     | Resumed
     | Removed
+    | PauseAsked
+    | AttemptPaused
+    | CancelAsked
+    | Signalled
+    | AwakeableResolved
+    | AwakeableExpired
+    | Restarted
+    | StateEdited
 )
 
 NUMBERS: dict[type[Record], int] = {
@@ -167,5 +256,13 @@ NUMBERS: dict[type[Record], int] = {
     TimerFired: 11,
     Resumed: 12,
     Removed: 13,
+    PauseAsked: 14,
+    AttemptPaused: 15,
+    CancelAsked: 16,
+    Signalled: 17,
+    AwakeableResolved: 18,
+    AwakeableExpired: 19,
+    Restarted: 20,
+    StateEdited: 21,
 }
 """Each record's number in the log."""

@@ -20,6 +20,8 @@ def delay_ms(policy: RetryPolicy, failures: int, chance: float) -> int:
     return max(1, round(base * (1 - policy.jitter * chance)))
 
 
-def exhausted(policy: RetryPolicy, failures: int) -> bool:
-    """Says whether no attempt may follow the `failures`-th failure."""
-    return 0 <= policy.max_attempts <= failures
+def exhausted(policy: RetryPolicy, failures: int, failing_ms: int) -> bool:
+    """Says whether no attempt may follow the `failures`-th failure, `failing_ms` after the first."""
+    if 0 <= policy.max_attempts <= failures:
+        return True
+    return 0 < policy.max_duration_ms <= failing_ms

@@ -6,14 +6,17 @@ retries; the machine turns what happened into an Event and lets the table say wh
 
     SCHEDULED ──DUE──► PENDING ──START──► RUNNING ──COMPLETE──► COMPLETED
                           ▲  ▲               │ ├──────FAIL────► FAILED
-                          │  └───RELEASE─────┤ ├──BACK_OFF────► BACKING_OFF ──DUE──► PENDING
-                          │                  │ └────HOLD──────► PAUSED ──RESUME──► PENDING
+                          │  └───RELEASE─────┤ └──BACK_OFF────► BACKING_OFF ──DUE──► PENDING
                           └──WAKE── SUSPENDED◄┘
 
-RELEASE is an attempt that ends without a verdict: its worker is lost or gives it back. HOLD is the
-system's own pause: a journal that does not fit the program, or attempts used up under a policy
-that pauses. If you add a state, add its word to `invocation.proto` and its row here; `test_states`
-fails until each pair of state and event is either listed or refused on purpose.
+    any of these but the last two ──HOLD──► PAUSED ──RESUME──► PENDING (or SCHEDULED by POSTPONE)
+    any of these but the last two ──CANCEL──► CANCELLED
+
+RELEASE is an attempt that ends without a verdict: its worker is lost or gives it back. HOLD is a
+pause, by a person or by the system: a journal that does not fit the program, or attempts used up
+under a policy that pauses. FAIL happens outside of RUNNING to what runs out of time before it has
+begun. If you add a state, add its word to `invocation.proto` and its row here; `test_rules` fails
+until each pair of state and event is either listed or refused on purpose.
 """
 
 from __future__ import annotations
@@ -36,22 +39,31 @@ class Event(Enum):
     SUSPEND = "suspend"
     WAKE = "wake"
     RESUME = "resume"
+    POSTPONE = "postpone"
+    CANCEL = "cancel"
 
+
+_ALWAYS = {Event.HOLD: State.PAUSED, Event.CANCEL: State.CANCELLED}
 
 TRANSITIONS: dict[State, dict[Event, State]] = {
-    State.SCHEDULED: {Event.DUE: State.PENDING},
-    State.PENDING: {Event.START: State.RUNNING},
+    State.SCHEDULED: {Event.DUE: State.PENDING, Event.FAIL: State.FAILED, **_ALWAYS},
+    State.PENDING: {Event.START: State.RUNNING, Event.FAIL: State.FAILED, **_ALWAYS},
     State.RUNNING: {
         Event.COMPLETE: State.COMPLETED,
         Event.FAIL: State.FAILED,
         Event.BACK_OFF: State.BACKING_OFF,
         Event.RELEASE: State.PENDING,
-        Event.HOLD: State.PAUSED,
         Event.SUSPEND: State.SUSPENDED,
+        **_ALWAYS,
     },
-    State.SUSPENDED: {Event.WAKE: State.PENDING},
-    State.BACKING_OFF: {Event.DUE: State.PENDING},
-    State.PAUSED: {Event.RESUME: State.PENDING},
+    State.SUSPENDED: {Event.WAKE: State.PENDING, **_ALWAYS},
+    State.BACKING_OFF: {Event.DUE: State.PENDING, **_ALWAYS},
+    State.PAUSED: {
+        Event.RESUME: State.PENDING,
+        Event.POSTPONE: State.SCHEDULED,
+        Event.FAIL: State.FAILED,
+        Event.CANCEL: State.CANCELLED,
+    },
     State.COMPLETED: {},
     State.FAILED: {},
     State.CANCELLED: {},

@@ -21,37 +21,31 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+from collections import deque
 from collections.abc import Callable
-from typing import Any, ClassVar, NamedTuple
+from typing import NamedTuple
 
-from ..core.effects import (
-    Acknowledge,
-    Changed,
-    Complete,
-    Dispatch,
-    Effect,
-    Free,
-    Ready,
-    SetTimer,
-)
+from ..core.effects import Effect
 from ..core.limits import Limits
-from ..core.machine import Created, Reply, apply
+from ..core.machine import apply
 from ..core.model import Invocation, State
-from ..core.partition import Changes, Partition, touches
+from ..core.partition import Changes, Partition
 from ..core.records import (
+    DEADLINE,
+    WAKE,
     AttemptReleased,
     EpochStarted,
-    Invoked,
     Record,
-    Started,
     TimerFired,
 )
+from ..core.replies import Created, Reply
 from ..core.states import COLD, FINAL, RESTING
 from ..log.batch import Batch, decode, encode
 from ..log.interface import Log, Position
-from ..store.interface import Store
-from .queue import ReadyQueue
-from .retention import Retention
+from ..store.interface import Recovered, Store
+from .assigning import Assigner
+from .carrying import Carrier
+from .retention import EARLY_MS, Retention
 from .timers import Timer, Timers
 from .waiting import Waiting, refuse
 from .workers import Worker, Workers
@@ -70,7 +64,6 @@ class _Input(NamedTuple):
     record: Record
     reply: asyncio.Future[Reply] | None
     follow: bool
-    fresh: bool
     size: int
 
 
@@ -81,7 +74,7 @@ class Processor:
         self.limits = limits
         self.store = store
         self.workers = Workers()
-        self.partition = Partition()
+        self.partition = Partition(store)
         self.waiting = Waiting()
         self.appends = 0
         self.started_ms = 0
@@ -93,39 +86,61 @@ class Processor:
         self._inputs: list[_Input] = []
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
-        self._queue = ReadyQueue()
+        self._assigner = Assigner(self.partition, self.workers)
         self._timers = Timers(self.now_ms, self._timers_due)
         self._batch_size = 0.0
         self._untrimmed = 0
         self._retention = Retention(store, self.now_ms, self.propose)
+        self._carrier = Carrier(
+            store,
+            limits,
+            self.workers,
+            self._assigner,
+            self.waiting,
+            self._timers,
+            self._retention,
+            self.submit,
+            self.wake,
+        )
 
     # Life
 
     async def start(self, leader: str) -> None:
         """Takes the partition over and starts the loop. Raises what the log raises."""
-        recovered = self.store.recover()
-        partition = self.partition
-        partition.last_number = recovered.last_number
-        partition.handlers = {handler.name: handler for handler in recovered.handlers}
-        partition.invocations = {it.id: it for it in recovered.active}
-        partition.epoch = recovered.position.epoch
+        recovered = self._recover()
         await self._log.take_over(
             recovered.position,
             self._replay,
             lambda epoch: encode(Batch(self.now_ms(), [EpochStarted(epoch, leader)])),
         )
-        recovered = self.store.recover()
-        partition.invocations = {it.id: it for it in recovered.active}
+        recovered = self._recover()
+        turns = self.partition.turns
         for invocation in recovered.active:
-            if invocation.state is State.PENDING:
-                self._queue.push(invocation.handler, invocation.id)
-            else:
+            if invocation.state is State.RUNNING:
                 worker = self.workers.expect(invocation.worker_id)
                 worker.owned[invocation.id] = invocation.attempt
+                self._assigner.took(invocation)
+            elif not invocation.turn or turns[invocation.state_owner][0] == invocation.id:
+                self._assigner.push(invocation)
         self._timers.fill(recovered.timers)
         self._retention.schedule()
         self.started_ms = self.now_ms()
         self._task = asyncio.create_task(self._run(), name="durable-processor")
+
+    def _recover(self) -> Recovered:
+        """Makes the partition what the store holds."""
+        recovered = self.store.recover()
+        partition = self.partition
+        partition.epoch = recovered.position.epoch
+        partition.last_number = recovered.last_number
+        partition.handlers = {handler.name: handler for handler in recovered.handlers}
+        partition.invocations = {it.id: it for it in recovered.active}
+        partition.early_awakeables = recovered.early_awakeables
+        partition.turns = {}
+        for turn, scope, invocation_id in recovered.turns:
+            partition.turns.setdefault(scope, deque()).append(invocation_id)
+            partition.last_turn = turn
+        return recovered
 
     async def stop(self) -> None:
         """Ends the loop after the batch in flight; what still waits is answered with an error."""
@@ -151,22 +166,21 @@ class Processor:
 
     def submit(self, record: Record, size: int = 0) -> None:
         """Proposes a record that nobody waits for."""
-        self._inputs.append(_Input(record, None, False, False, size + _RECORD_BYTES))
+        self._inputs.append(_Input(record, None, False, size + _RECORD_BYTES))
         self._wake.set()
 
     def propose(
-        self, record: Record, size: int = 0, *, follow: bool = False, fresh: bool = False
+        self, record: Record, size: int = 0, *, follow: bool = False
     ) -> asyncio.Future[Reply]:
         """Proposes a record and returns a future of its reply, which comes after the commit.
 
-        With `follow`, a new invocation's reply comes when it is at rest instead. `fresh` promises
-        that the id was made just now, so that nothing has to be looked up.
+        With `follow`, a new invocation's reply comes when it is at rest instead.
         """
         future = self.waiting.future()
         if self.ended.done():
             refuse(future)
         else:
-            self._inputs.append(_Input(record, future, follow, fresh, size + _RECORD_BYTES))
+            self._inputs.append(_Input(record, future, follow, size + _RECORD_BYTES))
             self._wake.set()
         return future
 
@@ -264,46 +278,10 @@ class Processor:
         else:
             self._inputs = inputs[count:]
             inputs = inputs[:count]
-        records: list[Record] = []
-        new: set[str] = set()
-        invocations = self.partition.invocations
-        for item in inputs:
-            record = item.record
-            records.append(record)
-            invocation_id = touches(record)
-            if invocation_id and not item.fresh and invocation_id not in invocations:
-                found = self.store.load(invocation_id)
-                if found is not None:
-                    invocations[invocation_id] = found
-        for handler in self._queue.handlers():
-            self._assign_waiting(handler, records)
-        for item in inputs:
-            record = item.record
-            if (
-                type(record) is Invoked
-                and not record.start_ms
-                and record.invocation_id not in new
-                and record.invocation_id not in invocations
-            ):
-                new.add(record.invocation_id)
-                if not self._queue.has(record.handler):
-                    self._assign(record.handler, record.invocation_id, 1, records)
+        proposed = [item.record for item in inputs]
+        records = proposed.copy()
+        self._assigner.assign(proposed, records)
         return (records, inputs) if records else None
-
-    def _assign_waiting(self, handler: str, records: list[Record]) -> None:
-        while self._queue.has(handler) and self.workers.choose(handler) is not None:
-            invocation_id = self._queue.pop(handler)
-            invocation = self.partition.invocations.get(invocation_id)
-            if invocation is not None and invocation.state is State.PENDING:
-                self._assign(handler, invocation_id, invocation.attempt + 1, records)
-
-    def _assign(
-        self, handler: str, invocation_id: str, attempt: int, records: list[Record]
-    ) -> None:
-        worker = self.workers.choose(handler)
-        if worker is not None:
-            worker.owned[invocation_id] = attempt
-            records.append(Started(invocation_id, attempt, worker.id, worker.handlers[handler]))
 
     def _commit(
         self, position: Position, time_ms: int, records: list[Record], inputs: list[_Input]
@@ -317,22 +295,24 @@ class Processor:
         for item, reply in zip(inputs, replies, strict=False):
             if item.reply is not None:
                 self._answer(item, reply)
-        for effect in effects:
-            self._carry_out[type(effect)](self, effect)
-        self._evict(records, changes)
+        self._carrier.carry_out(effects)
+        self._evict(changes)
+        if changes.awakeables:
+            self._retention.schedule(time_ms + EARLY_MS)
 
-    def _evict(self, records: list[Record], changes: Changes) -> None:
+    def _evict(self, changes: Changes) -> None:
         """Drops what is cold: what changed, and what was only looked at."""
-        invocations = self.partition.invocations
+        invocations, loaded = self.partition.invocations, self.partition.loaded
         for group in (changes.created, changes.changed):
             for invocation in group.values():
                 if invocation.state in COLD:
                     invocations.pop(invocation.id, None)
-        for record in records:
-            invocation_id = touches(record)
-            found = invocations.get(invocation_id) if invocation_id else None
-            if found is not None and found.state in COLD:
-                del invocations[invocation_id]
+        if loaded:
+            for invocation_id in loaded:
+                found = invocations.get(invocation_id)
+                if found is not None and found.state in COLD:
+                    del invocations[invocation_id]
+            loaded.clear()
 
     def _replay(self, position: Position, body: bytes) -> None:
         """Applies a batch that an earlier leader wrote: the same, without its effects."""
@@ -340,16 +320,10 @@ class Processor:
         self._last_ms = max(self._last_ms, time_ms)
         partition = self.partition
         for record in records:
-            invocation_id = touches(record)
-            if invocation_id and invocation_id not in partition.invocations:
-                found = self.store.load(invocation_id)
-                if found is not None:
-                    partition.invocations[invocation_id] = found
-        for record in records:
             apply(partition, record, time_ms, [])
         changes = partition.take_changes()
         self.store.commit(position, changes)
-        self._evict(list(records), changes)
+        self._evict(changes)
 
     # Replies and effects
 
@@ -362,69 +336,6 @@ class Processor:
         else:
             future.set_result(reply)
 
-    def _dispatch(self, effect: Dispatch) -> None:
-        invocation = effect.invocation
-        worker = self.workers.get(invocation.worker_id)
-        if worker is None:
-            self.submit(AttemptReleased(invocation.id, invocation.attempt))
-        elif worker.outbound is not None:
-            journal = self.store.journal(invocation.number) if invocation.recorded else []
-            worker.outbound.start(invocation, journal)
-
-    def _acknowledge(self, effect: Acknowledge) -> None:
-        worker = self.workers.get(effect.worker_id)
-        if worker is not None and worker.outbound is not None:
-            if not effect.time_ms:
-                entry = self.store.entry(effect.number, effect.position)
-                if entry is not None:
-                    effect = effect._replace(time_ms=entry.completed_ms or entry.created_ms)
-            worker.outbound.acknowledge(effect)
-        self.waiting.changed(effect.invocation_id)
-
-    def _complete(self, effect: Complete) -> None:
-        worker = self.workers.get(effect.worker_id)
-        if worker is not None and worker.outbound is not None:
-            worker.outbound.complete(effect)
-        self.waiting.changed(effect.invocation_id)
-
-    def _free(self, effect: Free) -> None:
-        worker = self.workers.get(effect.worker_id)
-        if worker is None:
-            return
-        if worker.owned.get(effect.invocation_id) == effect.attempt:
-            del worker.owned[effect.invocation_id]
-        if effect.suspended and worker.outbound is not None:
-            worker.outbound.suspended(effect.invocation_id, effect.attempt)
-        self._wake.set()
-
-    def _ready(self, effect: Ready) -> None:
-        invocation = effect.invocation
-        if invocation.state is State.PENDING:
-            self._queue.push(invocation.handler, invocation.id)
-            self._wake.set()
-
-    def _set_timer(self, effect: SetTimer) -> None:
-        self._timers.set(effect.due_ms, effect.invocation_id, effect.position)
-
-    def _changed(self, effect: Changed) -> None:
-        invocation = effect.invocation
-        if invocation.state in RESTING:
-            self.waiting.rest(invocation)
-            if invocation.expire_ms:
-                self._retention.schedule()
-        self.waiting.changed(invocation.id)
-
-    # The key decides the type of the argument, which a dict's type cannot say.
-    _carry_out: ClassVar[dict[type[Effect], Callable[[Processor, Any], None]]] = {
-        Dispatch: _dispatch,
-        Acknowledge: _acknowledge,
-        Complete: _complete,
-        Free: _free,
-        Ready: _ready,
-        SetTimer: _set_timer,
-        Changed: _changed,
-    }
-
     # Time
 
     def _timers_due(self, due: list[Timer]) -> None:
@@ -432,8 +343,10 @@ class Processor:
             invocation = self.find(invocation_id)
             if invocation is None or invocation.state in FINAL:
                 continue
-            if position < 0:
+            if position == WAKE:
                 meant = 0 < invocation.wake_ms <= self._last_ms
+            elif position == DEADLINE:
+                meant = 0 < invocation.deadline_ms <= self._last_ms
             else:
                 meant = invocation.recorded.get(position) == 0
             if meant:

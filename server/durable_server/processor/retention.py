@@ -1,4 +1,7 @@
-"""Removes finished invocations whose retention is over, with one timer for all.
+"""Removes what was kept long enough, with one timer for all.
+
+That is finished invocations whose retention is over, and outcomes of awakeables that nobody has asked
+for within a day.
 
 The store knows which is next. Removals are records like any other, some hundred at a time, so that a
 million that expire together do not hold up the loop.
@@ -9,12 +12,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from ..core.machine import Reply
-from ..core.records import Record, Removed
+from ..core.records import AwakeableExpired, Record, Removed
+from ..core.replies import Reply
 from ..store.interface import Store
 
 _SIZE = 500
 """How many are removed at once."""
+EARLY_MS = 24 * 3600 * 1000
+"""How long an awakeable's outcome waits for somebody to ask for it."""
 _SLACK_SECONDS = 86_400.0
 """The longest sleep; a later time is looked at again then."""
 
@@ -32,14 +37,21 @@ class Retention:
         self._now_ms = now_ms
         self._propose = propose
         self._handle: asyncio.TimerHandle | None = None
+        self._due_ms = 0
 
-    def schedule(self) -> None:
-        """Asks to be woken when the next retention is over, unless it is asked for already."""
-        if self._handle is not None:
+    def schedule(self, due_ms: int = 0) -> None:
+        """Asks to be woken when the next thing is to be removed, or at `due_ms` if that is known.
+
+        Does nothing when it is to be woken before that anyway.
+        """
+        if self._handle is not None and not 0 < due_ms < self._due_ms:
             return
-        next_ms = self._store.next_expiry()
-        if next_ms:
-            delay = min(max(1.0, (next_ms - self._now_ms()) / 1000), _SLACK_SECONDS)
+        if self._handle is not None:
+            self._handle.cancel()
+            self._handle = None
+        self._due_ms = self._store.next_expiry(EARLY_MS)
+        if self._due_ms:
+            delay = min(max(1.0, (self._due_ms - self._now_ms()) / 1000), _SLACK_SECONDS)
             self._handle = asyncio.get_running_loop().call_later(delay, self._sweep)
 
     def close(self) -> None:
@@ -49,10 +61,11 @@ class Retention:
 
     def _sweep(self) -> None:
         self._handle = None
-        futures = [
-            self._propose(Removed(invocation_id))
-            for invocation_id in self._store.expired(self._now_ms(), _SIZE)
-        ]
+        now_ms = self._now_ms()
+        records: list[Record] = [Removed(it) for it in self._store.expired(now_ms, _SIZE)]
+        early = self._store.early_awakeables(now_ms - EARLY_MS, _SIZE)
+        records += [AwakeableExpired(it) for it in early]
+        futures = [self._propose(record) for record in records]
         if futures:
             futures[-1].add_done_callback(self._swept)
         else:

@@ -10,8 +10,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from ..core.machine import Created, Reply
 from ..core.model import Invocation
+from ..core.replies import Created, Reply
 
 
 class ProcessorEndedError(Exception):

@@ -21,7 +21,13 @@ from ..core.model import EntryRow, Invocation
 class Outbound(Protocol):
     """The sending half of a worker's stream. No call blocks; all only add to the next frame."""
 
-    def start(self, invocation: Invocation, journal: list[EntryRow]) -> None:
+    def start(
+        self,
+        invocation: Invocation,
+        journal: list[EntryRow],
+        state: Mapping[str, bytes],
+        state_complete: bool,
+    ) -> None:
         """Hands an attempt to the worker."""
         ...
 
@@ -31,6 +37,14 @@ class Outbound(Protocol):
 
     def complete(self, effect: Complete) -> None:
         """Says that an open entry has ended."""
+        ...
+
+    def request_pause(self, invocation_id: str, attempt: int) -> None:
+        """Asks to hold the attempt."""
+        ...
+
+    def request_cancel(self, invocation: Invocation) -> None:
+        """Says that the invocation's end is asked for."""
         ...
 
     def suspended(self, invocation_id: str, attempt: int) -> None:

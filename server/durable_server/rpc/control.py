@@ -14,32 +14,23 @@ from collections.abc import AsyncIterator
 from typing import Any, TypeAlias
 
 import grpc
-from google.protobuf.duration_pb2 import Duration
 
 from durable_proto.v1 import control_pb2, control_pb2_grpc, errors_pb2
 
 from .. import __version__
 from ..core import ids
 from ..core.limits import Limits
-from ..core.machine import Attached, Created, Done, Mismatch, Missing, Refused, Reply
 from ..core.model import HandlerKind, Invocation
-from ..core.records import Invoked, Removed, Resumed
-from ..core.states import FINAL, RESTING
+from ..core.records import Invoked
+from ..core.replies import Attached, Created, Mismatch
+from ..core.states import FINAL
 from ..processor.loop import Processor
-from ..processor.waiting import ProcessorEndedError
 from . import convert
+from .asking import Asking
 from .listing import Listing
-from .refusal import (
-    Refusal,
-    abort,
-    answers,
-    invalid,
-    invalid_state,
-    invocation_not_found,
-    limit_reached,
-    unavailable,
-    unimplemented,
-)
+from .refusal import Refusal, abort, answers, invalid
+from .states import States
+from .steering import Steering
 
 logger = logging.getLogger("durable.rpc")
 
@@ -53,7 +44,10 @@ class ControlService(control_pb2_grpc.DurableControlServicer):
     def __init__(self, processor: Processor) -> None:
         self._processor = processor
         self._limits: Limits = processor.limits
+        self._asking = Asking(processor)
         self._listing = Listing(processor)
+        self._steering = Steering(processor, self._asking)
+        self._states = States(processor, self._asking)
 
     @answers
     async def Invoke(
@@ -61,21 +55,21 @@ class ControlService(control_pb2_grpc.DurableControlServicer):
     ) -> control_pb2.InvokeResponse:
         """Starts an invocation; see control.proto."""
         processor = self._processor
-        self._admit()
-        record, size, fresh = self._invoked(request)
-        wait = self._wait(request.wait_timeout) if request.HasField("wait_timeout") else 0.0
-        future = processor.propose(record, size, follow=wait > 0, fresh=fresh)
-        reply = await self._within(future, record.invocation_id, wait)
+        self._asking.admit()
+        record, size = self._invoked(request)
+        wait = self._asking.wait(request.wait_timeout) if request.HasField("wait_timeout") else 0.0
+        future = processor.propose(record, size, follow=wait > 0)
+        reply = await self._asking.within(future, record.invocation_id, wait)
         if isinstance(reply, Mismatch):
             raise _mismatch(reply, request)
         if isinstance(reply, Attached) and wait > 0:
             # The first request made it; this one waits for its end like any other.
-            found = await self._rest(reply.invocation, wait)
+            found = await self._asking.rest(reply.invocation, wait)
             return self._invoke_response(found, request, created=False)
         if isinstance(reply, Created | Attached):
             created = isinstance(reply, Created)
             return self._invoke_response(reply.invocation, request, created=created)
-        current = self._find(record.invocation_id)
+        current = self._asking.find(record.invocation_id)
         return self._invoke_response(current, request, created=True)
 
     @answers
@@ -83,11 +77,11 @@ class ControlService(control_pb2_grpc.DurableControlServicer):
         self, request: control_pb2.GetResultRequest, context: Context
     ) -> control_pb2.GetResultResponse:
         """Returns how an invocation ended; see control.proto."""
-        self._admit()
-        found = self._find(request.invocation_id)
-        wait = self._wait(request.wait_timeout) if request.HasField("wait_timeout") else 0.0
+        self._asking.admit()
+        found = self._asking.find(request.invocation_id)
+        wait = self._asking.wait(request.wait_timeout) if request.HasField("wait_timeout") else 0.0
         if wait > 0:
-            found = await self._rest(found, wait)
+            found = await self._asking.rest(found, wait)
         response = control_pb2.GetResultResponse(
             invocation_id=found.id, state=convert.state_number(found.state), handler=found.handler
         )
@@ -105,11 +99,15 @@ class ControlService(control_pb2_grpc.DurableControlServicer):
         self, request: control_pb2.GetInvocationRequest, context: Context
     ) -> control_pb2.GetInvocationResponse:
         """Returns one invocation; see control.proto."""
-        found = self._find(request.invocation_id)
+        found = self._asking.find(request.invocation_id)
         message = convert.invocation(found)
         if request.include_journal:
-            for row in self._processor.store.journal(found.number):
+            store = self._processor.store
+            for row in store.journal(found.number):
                 convert.entry(row, message.journal.add())
+            message.awakeables.extend(convert.awakeable(it) for it in store.awakeables(found.id))
+            for name, value in store.state(found.state_owner).items():
+                message.workflow_state[name].MergeFromString(value)
         return control_pb2.GetInvocationResponse(invocation=message)
 
     async def WatchInvocation(
@@ -121,7 +119,7 @@ class ControlService(control_pb2_grpc.DurableControlServicer):
         seen: dict[int, int] = {}
         try:
             while True:
-                found = self._find(request.invocation_id)
+                found = self._asking.find(request.invocation_id)
                 message = convert.invocation(found)
                 if request.include_journal:
                     for row in self._processor.store.journal(found.number):
@@ -167,60 +165,67 @@ class ControlService(control_pb2_grpc.DurableControlServicer):
         return self._listing.workers()
 
     @answers
+    async def Pause(
+        self, request: control_pb2.PauseRequest, context: Context
+    ) -> control_pb2.PauseResponse:
+        """Holds an invocation; see control.proto."""
+        return await self._steering.pause(request)
+
+    @answers
     async def Resume(
         self, request: control_pb2.ResumeRequest, context: Context
     ) -> control_pb2.ResumeResponse:
         """Lets a paused invocation go on; see control.proto."""
-        limit = self._limits.text_bytes
-        reason = convert.check_text("reason", request.reason, limit, "text_bytes")
-        identity = convert.check_text("identity", request.identity, limit, "text_bytes")
-        found = self._find(request.invocation_id)
-        done = await self._change(Resumed(found.id, reason, identity), "resume", "paused")
-        return control_pb2.ResumeResponse(state=convert.state_number(done.state))
+        return await self._steering.resume(request)
+
+    @answers
+    async def Cancel(
+        self, request: control_pb2.CancelRequest, context: Context
+    ) -> control_pb2.CancelResponse:
+        """Asks an invocation to end; see control.proto."""
+        return await self._steering.cancel(request)
+
+    @answers
+    async def Restart(
+        self, request: control_pb2.RestartRequest, context: Context
+    ) -> control_pb2.RestartResponse:
+        """Starts an invocation like an old one; see control.proto."""
+        return await self._steering.restart(request)
 
     @answers
     async def Purge(
         self, request: control_pb2.PurgeRequest, context: Context
     ) -> control_pb2.PurgeResponse:
         """Removes a finished invocation; see control.proto."""
-        found = self._find(request.invocation_id)
-        await self._change(Removed(found.id), "purge", "completed, failed, cancelled")
-        return control_pb2.PurgeResponse()
-
-    @answers
-    async def Pause(
-        self, request: control_pb2.PauseRequest, context: Context
-    ) -> control_pb2.PauseResponse:
-        """Not built yet."""
-        raise unimplemented("Pause")
-
-    @answers
-    async def Cancel(
-        self, request: control_pb2.CancelRequest, context: Context
-    ) -> control_pb2.CancelResponse:
-        """Not built yet."""
-        raise unimplemented("Cancel")
-
-    @answers
-    async def Restart(
-        self, request: control_pb2.RestartRequest, context: Context
-    ) -> control_pb2.RestartResponse:
-        """Not built yet."""
-        raise unimplemented("Restart")
+        return await self._steering.purge(request)
 
     @answers
     async def Signal(
         self, request: control_pb2.SignalRequest, context: Context
     ) -> control_pb2.SignalResponse:
-        """Not built yet."""
-        raise unimplemented("Signal")
+        """Delivers a signal; see control.proto."""
+        return await self._steering.signal(request)
 
     @answers
     async def ResolveAwakeable(
         self, request: control_pb2.ResolveAwakeableRequest, context: Context
     ) -> control_pb2.ResolveAwakeableResponse:
-        """Not built yet."""
-        raise unimplemented("ResolveAwakeable")
+        """Gives an awakeable its outcome; see control.proto."""
+        return await self._steering.resolve(request)
+
+    @answers
+    async def GetState(
+        self, request: control_pb2.GetStateRequest, context: Context
+    ) -> control_pb2.GetStateResponse:
+        """Returns a state; see control.proto."""
+        return self._states.get(request)
+
+    @answers
+    async def SetState(
+        self, request: control_pb2.SetStateRequest, context: Context
+    ) -> control_pb2.SetStateResponse:
+        """Changes the state of an object's key; see control.proto."""
+        return await self._states.set(request)
 
     @answers
     async def GetServerInfo(
@@ -240,17 +245,8 @@ class ControlService(control_pb2_grpc.DurableControlServicer):
 
     # Parts
 
-    def _admit(self) -> None:
-        processor = self._processor
-        if processor.ended.done():
-            raise unavailable("ended", "the control plane is stopping")
-        if processor.waiting.count >= self._limits.admission:
-            raise limit_reached(
-                "admission", self._limits.admission, "that many requests are waiting already"
-            )
-
-    def _invoked(self, request: control_pb2.InvokeRequest) -> tuple[Invoked, int, bool]:
-        """Returns the record that a request asks for, its size, and whether its id is new."""
+    def _invoked(self, request: control_pb2.InvokeRequest) -> tuple[Invoked, int]:
+        """Returns the record that a request asks for, and its size."""
         processor, limits = self._processor, self._limits
         name = request.handler
         handler = processor.partition.handlers.get(name)
@@ -259,6 +255,8 @@ class ControlService(control_pb2_grpc.DurableControlServicer):
         key = request.key
         if key:
             convert.check_text("key", key, limits.id_bytes, "id_bytes")
+            if "\0" in key:
+                raise invalid("key", "must not contain a NUL character")
             if handler.kind == HandlerKind.WORKFLOW:
                 raise invalid("key", f"{name} is not a keyed handler; leave the key out")
         elif handler.kind != HandlerKind.WORKFLOW:
@@ -273,13 +271,12 @@ class ControlService(control_pb2_grpc.DurableControlServicer):
             None if given is None else convert.payload_bytes("input", given, limits.payload_bytes)
         )
         routing = key or request.partition_key
-        fresh = False
         if request.idempotency_key:
             invocation_id = ids.from_name("key", name, key, request.idempotency_key, routing)
         elif request.request_id:
             invocation_id = ids.from_name("request", name, key, request.request_id, routing)
         else:
-            invocation_id, fresh = ids.from_chance(secrets.token_hex(16), routing), True
+            invocation_id = ids.from_chance(secrets.token_hex(16), routing)
         record = Invoked(
             invocation_id,
             name,
@@ -293,7 +290,7 @@ class ControlService(control_pb2_grpc.DurableControlServicer):
             "",
             request.priority,
         )
-        return record, len(data) if data else 0, fresh
+        return record, len(data) if data else 0
 
     def _start_ms(self, request: control_pb2.InvokeRequest) -> int:
         if request.HasField("delay"):
@@ -321,64 +318,6 @@ class ControlService(control_pb2_grpc.DurableControlServicer):
             known=",".join(close),
         )
 
-    def _find(self, invocation_id: str) -> Invocation:
-        if not invocation_id:
-            raise invalid("invocation_id", "is empty")
-        if not ids.PATTERN.fullmatch(invocation_id):
-            raise invalid(
-                "invocation_id",
-                "is not an invocation id: 32 lower-case hexadecimal characters",
-                value=f"{len(invocation_id)} characters",
-            )
-        found = self._processor.find(invocation_id)
-        if found is None:
-            raise invocation_not_found(invocation_id)
-        return found
-
-    def _wait(self, timeout: Duration) -> float:
-        """Returns how many seconds a request may wait."""
-        ms = convert.from_duration("wait_timeout", timeout)
-        return min(ms / 1000, float(self._limits.wait_seconds))
-
-    async def _rest(self, found: Invocation, wait: float) -> Invocation:
-        """Returns the invocation at rest, or as it is when the time is up."""
-        if found.state in RESTING:
-            return found
-        future = self._processor.follow(found.id)
-        reply = await self._within(future, found.id, wait)
-        return reply.invocation if isinstance(reply, Created) else self._find(found.id)
-
-    async def _within(
-        self, future: asyncio.Future[Reply], invocation_id: str, wait: float
-    ) -> Reply:
-        """Awaits a reply for at most `wait` seconds; None when the time is up.
-
-        Without a wait the reply comes with the next commit, and is waited for as long as that takes.
-        The timer is a plain handle: `asyncio.wait_for` costs several times as much per request.
-        """
-        handle = None
-        if wait > 0:
-            handle = asyncio.get_running_loop().call_later(wait, _expire, future)
-        try:
-            return await future
-        except ProcessorEndedError as error:
-            raise unavailable("ended", "the control plane has stopped") from error
-        finally:
-            if handle is not None:
-                handle.cancel()
-            if future.cancelled() or not future.done() or handle is not None:
-                self._processor.waiting.unfollow(invocation_id, future)
-
-    async def _change(self, record: Resumed | Removed, operation: str, allowed: str) -> Invocation:
-        reply = await self._within(self._processor.propose(record), record.invocation_id, 0)
-        if isinstance(reply, Missing):
-            raise invocation_not_found(record.invocation_id)
-        if isinstance(reply, Refused):
-            it = reply.invocation
-            raise invalid_state(it.id, convert.word(it.state), operation, allowed)
-        assert isinstance(reply, Done)
-        return reply.invocation
-
     def _invoke_response(
         self, found: Invocation, request: control_pb2.InvokeRequest, *, created: bool
     ) -> control_pb2.InvokeResponse:
@@ -391,11 +330,6 @@ class ControlService(control_pb2_grpc.DurableControlServicer):
                 for row in self._processor.store.journal(found.number):
                     convert.entry(row, response.journal.add())
         return response
-
-
-def _expire(future: asyncio.Future[Reply]) -> None:
-    if not future.done():
-        future.set_result(None)
 
 
 def _mismatch(reply: Mismatch, request: control_pb2.InvokeRequest) -> Refusal:

@@ -9,11 +9,12 @@ from typing import cast
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from durable_proto.v1 import invocation_pb2, payload_pb2
+from durable_proto.v1 import invocation_pb2, payload_pb2, worker_pb2
 
 from ..core.limits import Limits
 from ..core.model import (
     DEFAULT_RETENTION_MS,
+    Awakeable,
     EntryRow,
     Fault,
     Handler,
@@ -132,15 +133,23 @@ def handler(spec: invocation_pb2.HandlerSpec, limits: Limits) -> Handler:
     retention = DEFAULT_RETENTION_MS
     if spec.HasField("retention"):
         retention = from_duration("handlers.retention", spec.retention)
+    timeout = from_duration("handlers.timeout", spec.timeout)
+    if spec.max_concurrent < 0:
+        raise invalid("handlers.max_concurrent", "must not be negative", value=spec.max_concurrent)
+    kind = spec.kind or HandlerKind.WORKFLOW
+    if kind != HandlerKind.WORKFLOW and "." not in spec.name:
+        raise invalid("handlers.name", f"{spec.name!r} is of an object: it must be object.handler")
     return Handler(
         name=spec.name,
-        kind=spec.kind or HandlerKind.WORKFLOW,
+        kind=kind,
         retry=retry_policy(spec.retry_policy),
         retention_ms=retention,
         version=spec.version,
         input_schema=spec.input_schema,
         output_schema=spec.output_schema,
         description=spec.description,
+        timeout_ms=timeout,
+        max_concurrent=spec.max_concurrent,
     )
 
 
@@ -165,13 +174,14 @@ def retry_policy(policy: invocation_pb2.RetryPolicy) -> RetryPolicy:
         max_attempts=attempts,
         jitter=max(0.0, jitter),
         pause_when_exhausted=policy.on_exhausted == invocation_pb2.RetryPolicy.EXHAUSTION_PAUSE,
+        max_duration_ms=from_duration(f"{name}.max_duration", policy.max_duration),
     )
 
 
 def handler_spec(it: Handler) -> invocation_pb2.HandlerSpec:
     """Returns a handler as a worker would declare it, with every default spelled out."""
     exhaustion = invocation_pb2.RetryPolicy
-    return invocation_pb2.HandlerSpec(
+    spec = invocation_pb2.HandlerSpec(
         name=it.name,
         kind=cast("invocation_pb2.HandlerKind", it.kind),
         retry_policy=invocation_pb2.RetryPolicy(
@@ -189,7 +199,13 @@ def handler_spec(it: Handler) -> invocation_pb2.HandlerSpec:
         input_schema=it.input_schema,
         output_schema=it.output_schema,
         description=it.description,
+        max_concurrent=it.max_concurrent,
     )
+    if it.timeout_ms:
+        spec.timeout.CopyFrom(duration(it.timeout_ms))
+    if it.retry.max_duration_ms:
+        spec.retry_policy.max_duration.CopyFrom(duration(it.retry.max_duration_ms))
+    return spec
 
 
 def entry(row: EntryRow, into: invocation_pb2.JournalEntry) -> None:
@@ -197,7 +213,7 @@ def entry(row: EntryRow, into: invocation_pb2.JournalEntry) -> None:
     into.index = row.position
     into.kind = cast("invocation_pb2.EntryKind", row.kind)
     into.name = row.name
-    into.completion_number = row.completion
+    into.completion_number = max(row.completion, 0)
     into.attempt = row.attempt
     into.target_invocation_id = row.target
     if row.argument is not None:
@@ -209,6 +225,36 @@ def entry(row: EntryRow, into: invocation_pb2.JournalEntry) -> None:
         into.complete_time.CopyFrom(timestamp(row.completed_ms))
     if row.due_ms:
         into.due_time.CopyFrom(timestamp(row.due_ms))
+
+
+def cancel_requested(it: Invocation, into: worker_pb2.CancelRequested) -> None:
+    """Writes the request to end an invocation into a message."""
+    into.reason = it.cancel_reason
+    into.completion_number = it.cancel_number
+    into.time.CopyFrom(timestamp(it.cancel_ms))
+
+
+def awakeable(it: Awakeable) -> invocation_pb2.Awakeable:
+    """Returns an awakeable as a message."""
+    message = invocation_pb2.Awakeable(
+        awakeable_id=it.id, invocation_id=it.invocation_id, create_time=timestamp(it.created_ms)
+    )
+    if it.outcome is not None:
+        message.outcome.MergeFromString(it.outcome)
+        message.resolve_time.CopyFrom(timestamp(it.resolved_ms))
+    return message
+
+
+def outcome_bytes(field: str, outcome: payload_pb2.Outcome, limit: int) -> bytes:
+    """Returns an outcome serialized, always alike; refuses a large one, and one that is none."""
+    kind = outcome.WhichOneof("result")
+    if kind is None:
+        raise invalid(field, "holds neither a value nor a failure")
+    if kind == "value":
+        payload_bytes(f"{field}.value", outcome.value, limit)
+    elif (size := outcome.failure.ByteSize()) > limit:
+        raise payload_too_large(f"{field}.failure", size, limit)
+    return outcome.SerializeToString(deterministic=True)
 
 
 def invocation(it: Invocation, *, whole: bool = True) -> invocation_pb2.Invocation:
@@ -246,6 +292,12 @@ def invocation(it: Invocation, *, whole: bool = True) -> invocation_pb2.Invocati
     ):
         if ms:
             into.CopyFrom(timestamp(ms))
+    if it.deadline_ms:
+        message.deadline.CopyFrom(timestamp(it.deadline_ms))
+    if it.cancel_ms:
+        message.cancel.identity = it.cancel_identity
+        message.cancel.reason = it.cancel_reason
+        message.cancel.cancel_time.CopyFrom(timestamp(it.cancel_ms))
     if it.pause_ms:
         message.pause.identity = it.pause_identity
         message.pause.reason = it.pause_reason

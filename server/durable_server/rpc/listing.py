@@ -35,7 +35,10 @@ class Listing:
                 raise invalid("states", f"{number} is not a state", value=number)
             states.append(State(number))
         limit = self._processor.limits.id_bytes
-        for field in ("handler", "key", "service", "failure_text"):
+        for field in (
+            *("handler", "key", "service", "failure_text"),
+            "parent_invocation_id",
+        ):
             convert.check_text(field, getattr(request, field), limit, "id_bytes")
         where = Filter(
             states=tuple(states),
@@ -45,6 +48,7 @@ class Listing:
             created_min_ms=convert.from_timestamp(request.create_time_min),
             created_max_ms=convert.from_timestamp(request.create_time_max),
             failure_text=request.failure_text,
+            parent=request.parent_invocation_id,
         )
         binding = f"{where!r}{request.oldest_first}"
         after = _open_token(request.page_token, binding)

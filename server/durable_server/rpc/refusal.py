@@ -124,16 +124,6 @@ def unavailable(phase: str, message: str) -> Refusal:
     )
 
 
-def unimplemented(operation: str) -> Refusal:
-    """This version does not offer the operation."""
-    return Refusal(
-        grpc.StatusCode.UNIMPLEMENTED,
-        errors_pb2.ERROR_REASON_UNIMPLEMENTED,
-        f"{operation} is part of v1 but not built yet",
-        operation=operation,
-    )
-
-
 def protocol_violation(problem: str) -> Refusal:
     """A worker said something that its session does not allow."""
     return Refusal(

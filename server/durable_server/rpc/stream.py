@@ -1,48 +1,31 @@
-"""One worker's stream: the processor's Outbound, and the reader of what the worker says.
+"""What the control plane says to one worker: the processor's Outbound.
 
 What is to be sent is added to the next frame at once, by plain calls from the processor; one writer
 task writes frames, so that a frame holds whatever has accumulated while the one before was being
-written. What arrives is checked against ownership and handed to the processor as records. The head of
-worker.proto is the specification.
+written. The head of worker.proto is the specification; `inbound` has the other direction.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any, ClassVar, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import grpc
 
-from durable_proto.v1 import payload_pb2, worker_pb2
+from durable_proto.v1 import worker_pb2
 
 from ..core.effects import Acknowledge, Complete
-from ..core.model import EntryKind, EntryRow, Invocation
-from ..core.records import (
-    AttemptFailed,
-    AttemptHeld,
-    AttemptReleased,
-    EntryRecorded,
-    Finished,
-    SuspendAsked,
-)
+from ..core.model import EntryRow, Invocation
 from ..processor.loop import Processor
 from ..processor.workers import Worker
 from . import convert
-from .refusal import protocol_violation
-
-logger = logging.getLogger("durable.workers")
 
 PROTOCOL_VERSION = 1
 _FRAME_SOFT_BYTES = 1024 * 1024
 """A frame is closed when it holds this much; one message more may go over it."""
-OWN_WORK: frozenset[int] = frozenset({EntryKind.RUN, EntryKind.CALL})
-"""Kinds whose outcome the worker makes."""
-_BUILT: frozenset[int] = OWN_WORK | {EntryKind.SLEEP}
-"""Kinds that this version serves."""
 
 Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
 
@@ -71,7 +54,13 @@ class Stream:
 
     # Outbound
 
-    def start(self, invocation: Invocation, journal: list[EntryRow]) -> None:
+    def start(
+        self,
+        invocation: Invocation,
+        journal: list[EntryRow],
+        state: Mapping[str, bytes],
+        state_complete: bool,
+    ) -> None:
         """Hands an attempt to the worker."""
         size = len(invocation.input or b"") + 512
         message = self._message(invocation.id, invocation.attempt)
@@ -94,6 +83,14 @@ class Stream:
         for row in journal:
             convert.entry(row, start.journal.add())
             size += len(row.outcome or b"") + len(row.argument or b"") + 128
+        start.state_complete = state_complete
+        for name, value in state.items():
+            start.state[name].MergeFromString(value)
+            size += len(name) + len(value) + 16
+        if invocation.step_failures:
+            start.step_failures.update(invocation.step_failures)
+        if invocation.cancel_number:
+            convert.cancel_requested(invocation, start.cancel_requested)
         self._added(size)
 
     def acknowledge(self, effect: Acknowledge) -> None:
@@ -114,6 +111,17 @@ class Stream:
         completion.time.seconds, rest = divmod(effect.time_ms, 1000)
         completion.time.nanos = rest * 1_000_000
         self._added(len(effect.outcome) + 64)
+
+    def request_pause(self, invocation_id: str, attempt: int) -> None:
+        """Asks to hold the attempt."""
+        self._message(invocation_id, attempt).pause_requested.SetInParent()
+        self._added(64)
+
+    def request_cancel(self, invocation: Invocation) -> None:
+        """Says that the invocation's end is asked for."""
+        message = self._message(invocation.id, invocation.attempt)
+        convert.cancel_requested(invocation, message.cancel_requested)
+        self._added(64 + len(invocation.cancel_reason))
 
     def suspended(self, invocation_id: str, attempt: int) -> None:
         """Says that the attempt is suspended."""
@@ -175,134 +183,3 @@ class Stream:
                     self._frame_bytes = 0
                 self.sent = True
                 await context.write(frame)
-
-    # Inbound
-
-    def receive(self, frame: worker_pb2.SessionRequest) -> None:
-        """Handles a frame in order; raises Refusal for what ends the session."""
-        self.heard = True
-        worker = self.worker
-        assert worker is not None
-        for message in frame.messages:
-            kind = message.WhichOneof("message")
-            if kind is None:
-                continue
-            about = self._about.get(kind)
-            if about is not None:
-                # What the session does not own is what a reconnect leaves behind (design law 5).
-                if worker.owned.get(message.invocation_id) == message.attempt:
-                    about(self, message)
-            elif kind == "draining":
-                worker.draining = True
-            elif kind == "hello":
-                raise protocol_violation("a second hello; a session has one, at its beginning")
-
-    def _entry(self, message: worker_pb2.WorkerMessage) -> None:
-        entry = message.entry
-        limits = self._processor.limits
-        kind = entry.kind
-        outcome: bytes | None = None
-        problem = ""
-        if kind in OWN_WORK:
-            outcome = entry.outcome.SerializeToString()
-            if not outcome:
-                problem = "an entry of kind RUN or CALL must have an outcome"
-            elif len(outcome) > limits.payload_bytes + 1024:
-                self._too_large(message, len(outcome))
-                return
-        elif kind not in _BUILT:
-            problem = f"this control plane does not serve entries of kind {kind} yet"
-        if entry.index < 0 or entry.index >= limits.journal_entries:
-            problem = (
-                f"entry {entry.index} is beyond the limit journal_entries "
-                f"({limits.journal_entries}); split the work into child invocations"
-            )
-        elif len(entry.name) > limits.id_bytes:
-            problem = f"a name of {len(entry.name)} characters is over id_bytes"
-        if problem:
-            self._hold(message, "durable.ProtocolError", problem)
-            return
-        delay_ms = 0
-        if entry.HasField("delay"):
-            delay_ms = max(1, entry.delay.ToMilliseconds())
-        record = EntryRecorded(
-            message.invocation_id,
-            message.attempt,
-            entry.index,
-            kind,
-            entry.name,
-            outcome,
-            entry.argument.SerializeToString() if entry.HasField("argument") else None,
-            delay_ms,
-            entry.target,
-        )
-        self._processor.submit(record, len(outcome) if outcome else 0)
-
-    def _finished(self, message: worker_pb2.WorkerMessage) -> None:
-        outcome = message.finished.outcome
-        data = outcome.SerializeToString()
-        if len(data) > self._processor.limits.payload_bytes + 1024:
-            self._too_large(message, len(data))
-            return
-        fault = None
-        if outcome.WhichOneof("result") == "failure":
-            fault = convert.fault(outcome.failure)
-        self._processor.submit(
-            Finished(message.invocation_id, message.attempt, data, fault), len(data)
-        )
-
-    def _attempt_failed(self, message: worker_pb2.WorkerMessage) -> None:
-        failed = message.attempt_failed
-        retry_ms = -1
-        if failed.HasField("retry_delay"):
-            retry_ms = max(0, failed.retry_delay.ToMilliseconds())
-        fault = convert.fault(failed.failure)
-        chance = self._processor.chance()
-        self._processor.submit(
-            AttemptFailed(message.invocation_id, message.attempt, fault, chance, retry_ms),
-            len(fault.data),
-        )
-
-    def _held(self, message: worker_pb2.WorkerMessage) -> None:
-        fault = convert.fault(message.held.failure)
-        self._processor.submit(
-            AttemptHeld(message.invocation_id, message.attempt, fault), len(fault.data)
-        )
-
-    def _suspend(self, message: worker_pb2.WorkerMessage) -> None:
-        number = message.suspend.completion_number
-        self._processor.submit(SuspendAsked(message.invocation_id, message.attempt, number))
-
-    def _released(self, message: worker_pb2.WorkerMessage) -> None:
-        self._processor.submit(AttemptReleased(message.invocation_id, message.attempt))
-
-    def _hold(self, message: worker_pb2.WorkerMessage, kind: str, problem: str) -> None:
-        failure = payload_pb2.Failure(type=kind, message=problem)
-        self.abandon(message.invocation_id, message.attempt, problem)
-        self._processor.submit(
-            AttemptHeld(message.invocation_id, message.attempt, convert.fault(failure))
-        )
-
-    def _too_large(self, message: worker_pb2.WorkerMessage, size: int) -> None:
-        """Fails the invocation: the same code would make the same value again."""
-        limit = self._processor.limits.payload_bytes
-        failure = payload_pb2.Failure(
-            type="durable.PayloadTooLarge",
-            message=f"a value of {size} bytes is more than the limit payload_bytes ({limit}); "
-            "store it elsewhere and return a reference",
-            terminal=True,
-        )
-        outcome = payload_pb2.Outcome(failure=failure).SerializeToString()
-        self.abandon(message.invocation_id, message.attempt, failure.message)
-        self._processor.submit(
-            Finished(message.invocation_id, message.attempt, outcome, convert.fault(failure))
-        )
-
-    _about: ClassVar[dict[str, Callable[[Stream, worker_pb2.WorkerMessage], None]]] = {
-        "entry": _entry,
-        "finished": _finished,
-        "attempt_failed": _attempt_failed,
-        "held": _held,
-        "suspend": _suspend,
-        "released": _released,
-    }

@@ -18,6 +18,7 @@ import grpc
 from durable_proto.v1 import worker_pb2, worker_pb2_grpc
 
 from ..core.effects import Complete
+from ..core.journal import OWN_WORK
 from ..core.records import (
     AttemptReleased,
     HandlerRegistered,
@@ -26,8 +27,9 @@ from ..processor.loop import Processor
 from ..processor.waiting import ProcessorEndedError
 from ..processor.workers import Worker
 from . import convert
+from .inbound import Inbound
 from .refusal import Refusal, abort, invalid, protocol_violation, unavailable
-from .stream import OWN_WORK, PROTOCOL_VERSION, Context, SessionTimes, Stream
+from .stream import PROTOCOL_VERSION, Context, SessionTimes, Stream
 
 logger = logging.getLogger("durable.workers")
 
@@ -66,16 +68,19 @@ class WorkerService(worker_pb2_grpc.DurableWorkerServicer):
             rest = await self._hello(stream, cast("worker_pb2.SessionRequest", first))
             beat.begin()
             self._streams.add(stream)
-            stream.receive(rest)
+            assert stream.worker is not None
+            inbound = Inbound(self._processor, stream.worker, stream.abandon)
+            inbound.receive(rest)
             limit = self._processor.limits.frame_bytes
             while (read := await context.read()) is not grpc.aio.EOF:
                 frame = cast("worker_pb2.SessionRequest", read)
                 if (size := frame.ByteSize()) > limit:
                     problem = f"a frame of {size} bytes is over the limit frame_bytes ({limit})"
                     raise protocol_violation(f"{problem}; split it")
-                stream.receive(frame)
+                stream.heard = True
+                inbound.receive(frame)
             # A broken connection may look like a half-close; a worker that leaves has said so.
-            clean = stream.worker is not None and stream.worker.draining
+            clean = stream.worker.draining
         except Refusal as error:
             await abort(context, error)
         except asyncio.CancelledError:
@@ -158,9 +163,15 @@ class WorkerService(worker_pb2_grpc.DurableWorkerServicer):
             if worker.owned.get(invocation_id) != attempt:
                 stream.abandon(invocation_id, attempt, "it was given to another worker")
                 continue
-            found = processor.find(invocation_id)
-            for row in processor.store.journal(found.number) if found is not None else ():
-                if row.kind not in OWN_WORK and row.completion and row.outcome is not None:
+            found = processor.partition.invocations.get(invocation_id)
+            if found is None or found.attempt != attempt:
+                continue
+            if found.cancel_number:
+                stream.request_cancel(found)
+            if found.pause_ms:
+                stream.request_pause(invocation_id, attempt)
+            for row in processor.store.journal(found.number):
+                if row.kind not in OWN_WORK and row.completion > 0 and row.outcome is not None:
                     stream.complete(
                         Complete(
                             worker.id,

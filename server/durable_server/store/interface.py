@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import NamedTuple, Protocol
 
-from ..core.model import EntryRow, Handler, Invocation, State
-from ..core.partition import Changes
+from ..core.model import Awakeable, EntryRow, Handler, Invocation, State
+from ..core.partition import Changes, Source
 from ..log.interface import Position
 
 
@@ -23,7 +23,10 @@ class Recovered(NamedTuple):
     active: list[Invocation]
     """Invocations in PENDING and RUNNING, by number."""
     timers: list[tuple[int, str, int]]
-    """What is due when: time, invocation id, entry index or -1."""
+    """What is due when: time, invocation id, position as in TimerFired."""
+    turns: list[tuple[int, str, str]]
+    """Who wants which object key: place, scope, invocation id; in order."""
+    early_awakeables: int
 
 
 class Listed(NamedTuple):
@@ -43,9 +46,10 @@ class Filter(NamedTuple):
     created_min_ms: int = 0
     created_max_ms: int = 0
     failure_text: str = ""
+    parent: str = ""
 
 
-class Store(Protocol):
+class Store(Source, Protocol):
     """One partition's store. All calls are short and made from one thread."""
 
     def recover(self) -> Recovered:
@@ -56,16 +60,16 @@ class Store(Protocol):
         """Writes a batch's changes and its position, in one transaction."""
         ...
 
-    def load(self, invocation_id: str) -> Invocation | None:
-        """Returns an invocation as it was last committed."""
-        ...
-
-    def journal(self, number: int) -> list[EntryRow]:
-        """Returns an invocation's journal in program order."""
-        ...
-
     def entry(self, number: int, index: int) -> EntryRow | None:
         """Returns one entry of a journal."""
+        ...
+
+    def awakeables(self, invocation_id: str) -> list[Awakeable]:
+        """Returns an invocation's awakeables by the time they were made."""
+        ...
+
+    def small_state(self, owner: str, limit: int) -> tuple[dict[str, bytes], bool]:
+        """Returns a state up to so many bytes, and whether that is all of it."""
         ...
 
     def page(self, where: Filter, after: int, oldest_first: bool, size: int) -> Listed:
@@ -84,8 +88,15 @@ class Store(Protocol):
         """Returns ids of finished invocations whose retention is over."""
         ...
 
-    def next_expiry(self) -> int:
-        """Returns when the next retention is over; 0 when there is none."""
+    def early_awakeables(self, before_ms: int, size: int) -> list[str]:
+        """Returns ids of awakeables that were resolved before a time and that nobody asked for."""
+        ...
+
+    def next_expiry(self, early_ms: int) -> int:
+        """Returns when the next thing is to be removed; 0 when there is none.
+
+        An awakeable that nobody has asked for is kept for `early_ms`.
+        """
         ...
 
     def checkpoint(self) -> None:

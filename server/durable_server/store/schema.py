@@ -9,7 +9,7 @@ Indexes are paid for by every write, so each one names the question that it answ
 
 from __future__ import annotations
 
-VERSION = 1
+VERSION = 2
 """Written to `PRAGMA user_version`; a store of another version is refused."""
 
 SCHEMA = """
@@ -34,6 +34,7 @@ CREATE TABLE invocations (
     parent TEXT NOT NULL,
     priority INTEGER NOT NULL,
     created_ms INTEGER NOT NULL,
+    kind INTEGER NOT NULL,
     state INTEGER NOT NULL,
     attempt INTEGER NOT NULL,
     worker_id TEXT NOT NULL,
@@ -50,7 +51,11 @@ CREATE TABLE invocations (
     fault BLOB,
     pause_reason TEXT NOT NULL,
     pause_identity TEXT NOT NULL,
-    pause_ms INTEGER NOT NULL
+    pause_ms INTEGER NOT NULL,
+    turn INTEGER NOT NULL,
+    deadline_ms INTEGER NOT NULL,
+    -- What only the rules need and few invocations have, as MessagePack: see `sqlite`.
+    rest BLOB
 );
 -- What a leader must take up, and Query by a state. COMPLETED (7) is left out: most invocations end
 -- there, a page of them is found without an index, and the index stays small and in memory.
@@ -61,6 +66,12 @@ CREATE INDEX invocations_by_handler ON invocations (handler);
 CREATE INDEX invocations_by_key ON invocations (key) WHERE key <> '';
 -- What is due: retries and scheduled starts.
 CREATE INDEX invocations_by_wake ON invocations (wake_ms) WHERE wake_ms > 0;
+-- Who wants an object key, in order.
+CREATE INDEX invocations_by_turn ON invocations (turn) WHERE turn > 0;
+-- Whose time will be up.
+CREATE INDEX invocations_by_deadline ON invocations (deadline_ms) WHERE deadline_ms > 0;
+-- The children of an invocation.
+CREATE INDEX invocations_by_parent ON invocations (parent) WHERE parent <> '';
 -- Whose retention is over.
 CREATE INDEX invocations_by_expiry ON invocations (expire_ms) WHERE expire_ms > 0;
 
@@ -81,6 +92,44 @@ CREATE TABLE journal (
 ) WITHOUT ROWID;
 -- Timers that are still open.
 CREATE INDEX journal_by_due ON journal (due_ms) WHERE due_ms > 0 AND completion = 0;
+
+-- Promises that something outside resolves; `invocation` is empty while nobody has asked for it.
+CREATE TABLE awakeables (
+    id TEXT PRIMARY KEY,
+    invocation TEXT NOT NULL,
+    positions BLOB,
+    created_ms INTEGER NOT NULL,
+    resolved_ms INTEGER NOT NULL,
+    outcome BLOB
+) WITHOUT ROWID;
+CREATE INDEX awakeables_by_invocation ON awakeables (invocation) WHERE invocation <> '';
+-- Outcomes that nobody has asked for, by age.
+CREATE INDEX awakeables_early ON awakeables (resolved_ms) WHERE invocation = '';
+
+-- Journal entries that wait for the end of an invocation.
+CREATE TABLE waiters (
+    target TEXT NOT NULL,
+    invocation TEXT NOT NULL,
+    position INTEGER NOT NULL,
+    PRIMARY KEY (target, invocation, position)
+) WITHOUT ROWID;
+
+-- Signals that nothing has taken yet.
+CREATE TABLE signals (
+    number INTEGER NOT NULL,
+    signal INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    outcome BLOB NOT NULL,
+    PRIMARY KEY (number, signal)
+) WITHOUT ROWID;
+
+-- State by owner: an invocation's id, or an object's name and key with a NUL between them.
+CREATE TABLE state (
+    owner TEXT NOT NULL,
+    name TEXT NOT NULL,
+    value BLOB NOT NULL,
+    PRIMARY KEY (owner, name)
+) WITHOUT ROWID;
 
 CREATE TABLE handlers (
     name TEXT PRIMARY KEY,

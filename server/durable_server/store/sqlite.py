@@ -3,51 +3,36 @@
 `synchronous=NORMAL` makes the file consistent after a power loss and perhaps behind; `checkpoint`
 is the point from which it is not behind any more, and before which the log may be trimmed. Writes
 are grouped by kind with `executemany`, in one transaction for each batch: SQLite's cost is mostly
-per statement call.
+per statement call. `rows` has the columns.
 """
 
 from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
-from ..core.model import EntryRow, Fault, Handler, Invocation, State
+from ..core.model import (
+    Awakeable,
+    EntryKind,
+    EntryRow,
+    Handler,
+    Invocation,
+    OpenEntry,
+    State,
+)
 from ..core.partition import Changes
+from ..core.records import DEADLINE, WAKE
 from ..log.interface import Position
+from . import rows
 from .interface import Filter, Listed, Recovered
+from .rows import ALL, AWAKEABLE, ENTRY
 from .schema import SCHEMA, VERSION
 
-_STATIC = (
-    "number, id, handler, key, input, headers, service, partition_key, idempotency_key, parent, "
-    "priority, created_ms"
-)
-_DYNAMIC = (
-    "state, attempt, worker_id, failures, started_ms, updated_ms, completed_ms, wake_ms, "
-    "expire_ms, version, outcome, fault_type, fault_message, fault, pause_reason, "
-    "pause_identity, pause_ms"
-)
-_ALL = f"{_STATIC}, {_DYNAMIC}"
-_COUNT = _ALL.count(",") + 1
-_INSERT = f"INSERT INTO invocations ({_ALL}) VALUES ({', '.join('?' * _COUNT)})"
-_UPDATE = (
-    "UPDATE invocations SET "
-    + ", ".join(f"{name} = ?" for name in _DYNAMIC.split(", "))
-    + " WHERE number = ?"
-)
-_ENTRY = (
-    "position, kind, name, argument, outcome, completion, created_ms, completed_ms, due_ms, "
-    "target, attempt"
-)
-_INSERT_ENTRY = f"INSERT INTO journal (number, {_ENTRY}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)"
-
-_encode = msgspec.msgpack.Encoder().encode
-_decode_headers = msgspec.msgpack.Decoder(tuple[tuple[str, str], ...]).decode
-_decode_handler = msgspec.msgpack.Decoder(Handler).decode
+_WAITING_KINDS = frozenset({EntryKind.SIGNAL, EntryKind.INVOKE, EntryKind.ATTACH})
+"""Open entries of which the rules must know what they wait for."""
 
 
 class StoreVersionError(Exception):
@@ -87,20 +72,38 @@ class SqliteStore:
         ).fetchone()
         last_number = db.execute("SELECT max(number) FROM invocations").fetchone()[0] or 0
         active = self._invocations(
-            f"SELECT {_ALL} FROM invocations WHERE state IN (?, ?) ORDER BY number",
+            f"SELECT {ALL} FROM invocations WHERE state IN (?, ?) ORDER BY number",
             (State.PENDING, State.RUNNING),
         )
         for invocation in active:
-            self._load_recorded(invocation)
+            self._load_parts(invocation)
         timers = db.execute(
-            "SELECT wake_ms, id, -1 FROM invocations WHERE wake_ms > 0 AND state IN (?, ?) "
+            "SELECT wake_ms, id, ? FROM invocations WHERE wake_ms > 0 AND state IN (?, ?) "
+            "UNION ALL SELECT deadline_ms, id, ? FROM invocations WHERE deadline_ms > 0 "
             "UNION ALL SELECT j.due_ms, i.id, j.position FROM journal j "
             "JOIN invocations i ON i.number = j.number "
             "WHERE j.due_ms > 0 AND j.completion = 0 AND i.state NOT IN (?, ?, ?)",
-            (State.SCHEDULED, State.BACKING_OFF, State.COMPLETED, State.FAILED, State.CANCELLED),
+            (
+                *(WAKE, State.SCHEDULED, State.BACKING_OFF, DEADLINE),
+                *(State.COMPLETED, State.FAILED, State.CANCELLED),
+            ),
         ).fetchall()
-        handlers = [handler for handler, _ in self.handlers()]
-        return Recovered(Position(sequence, epoch, frame), last_number, handlers, active, timers)
+        turns = [
+            (it.turn, it.state_owner, it.id)
+            for it in self._invocations(
+                f"SELECT {ALL} FROM invocations WHERE turn > 0 ORDER BY turn", ()
+            )
+        ]
+        early = db.execute("SELECT count(*) FROM awakeables WHERE invocation = ''").fetchone()[0]
+        return Recovered(
+            Position(sequence, epoch, frame),
+            last_number,
+            [handler for handler, _ in self.handlers()],
+            active,
+            timers,
+            turns,
+            early,
+        )
 
     def commit(self, position: Position, changes: Changes) -> None:
         """Writes a batch's changes and its position, in one transaction."""
@@ -108,9 +111,11 @@ class SqliteStore:
         db.execute("BEGIN")
         try:
             if changes.created:
-                db.executemany(_INSERT, map(_full_row, changes.created.values()))
+                db.executemany(rows.INSERT, map(rows.full_row, changes.created.values()))
             if changes.entries:
-                db.executemany(_INSERT_ENTRY, [(number, *row) for number, row in changes.entries])
+                db.executemany(
+                    rows.INSERT_ENTRY, [(number, *row) for number, row in changes.entries]
+                )
             if changes.completions:
                 db.executemany(
                     "UPDATE journal SET outcome = ?, completion = ?, completed_ms = ? "
@@ -118,42 +123,119 @@ class SqliteStore:
                     changes.completions,
                 )
             if changes.changed:
-                db.executemany(_UPDATE, map(_changed_row, changes.changed.values()))
-            if changes.handlers:
-                db.executemany(
-                    "INSERT INTO handlers VALUES (?, ?, ?) "
-                    "ON CONFLICT (name) DO UPDATE SET spec = excluded.spec",
-                    [(handler.name, _encode(handler), ms) for handler, ms in changes.handlers],
-                )
-            if changes.removed:
-                removed = [(number,) for number in changes.removed]
-                db.executemany("DELETE FROM journal WHERE number = ?", removed)
-                db.executemany("DELETE FROM invocations WHERE number = ?", removed)
+                db.executemany(rows.UPDATE, map(rows.changed_row, changes.changed.values()))
+            self._commit_rare(changes)
             db.execute("UPDATE position SET sequence = ?, epoch = ?, frame = ?", position)
             db.execute("COMMIT")
         except BaseException:
             db.execute("ROLLBACK")
             raise
 
+    def _commit_rare(self, changes: Changes) -> None:
+        """Writes what most batches have nothing of."""
+        db = self._db
+        if changes.awakeables:
+            for awakeable_id, awakeable in changes.awakeables.items():
+                if awakeable is None:
+                    db.execute("DELETE FROM awakeables WHERE id = ?", (awakeable_id,))
+                else:
+                    db.execute(
+                        f"INSERT OR REPLACE INTO awakeables ({AWAKEABLE}) VALUES (?,?,?,?,?,?)",
+                        rows.awakeable_row(awakeable),
+                    )
+        if changes.waiters:
+            db.executemany("INSERT OR IGNORE INTO waiters VALUES (?, ?, ?)", changes.waiters)
+        if changes.ended:
+            ended = [(target,) for target in changes.ended]
+            db.executemany("DELETE FROM waiters WHERE target = ?", ended)
+        if changes.signals:
+            db.executemany("INSERT INTO signals VALUES (?, ?, ?, ?)", changes.signals)
+        if changes.taken:
+            db.executemany("DELETE FROM signals WHERE number = ? AND signal = ?", changes.taken)
+        for owner, change in changes.state.items():
+            if change.cleared:
+                db.execute("DELETE FROM state WHERE owner = ?", (owner,))
+            for name, value in change.values.items():
+                if value is None:
+                    db.execute("DELETE FROM state WHERE owner = ? AND name = ?", (owner, name))
+                else:
+                    db.execute(
+                        "INSERT OR REPLACE INTO state VALUES (?, ?, ?)", (owner, name, value)
+                    )
+        if changes.handlers:
+            db.executemany(
+                "INSERT INTO handlers VALUES (?, ?, ?) "
+                "ON CONFLICT (name) DO UPDATE SET spec = excluded.spec",
+                [(handler.name, rows.encode(handler), ms) for handler, ms in changes.handlers],
+            )
+        if changes.removed:
+            by_id = [(invocation_id,) for invocation_id in changes.removed]
+            by_number = [(number,) for number in changes.removed.values()]
+            db.executemany("DELETE FROM state WHERE owner = ?", by_id)
+            db.executemany("DELETE FROM awakeables WHERE invocation = ?", by_id)
+            db.executemany("DELETE FROM signals WHERE number = ?", by_number)
+            db.executemany("DELETE FROM journal WHERE number = ?", by_number)
+            db.executemany("DELETE FROM invocations WHERE number = ?", by_number)
+
     def load(self, invocation_id: str) -> Invocation | None:
         """Returns an invocation as it was last committed."""
-        found = self._invocations(f"SELECT {_ALL} FROM invocations WHERE id = ?", (invocation_id,))
+        found = self._invocations(f"SELECT {ALL} FROM invocations WHERE id = ?", (invocation_id,))
         if not found:
             return None
-        self._load_recorded(found[0])
+        self._load_parts(found[0])
         return found[0]
+
+    def awakeable(self, awakeable_id: str) -> Awakeable | None:
+        """Returns an awakeable as it was last committed."""
+        row = self._db.execute(
+            f"SELECT {AWAKEABLE} FROM awakeables WHERE id = ?", (awakeable_id,)
+        ).fetchone()
+        return None if row is None else rows.awakeable(row)
+
+    def awakeables(self, invocation_id: str) -> list[Awakeable]:
+        """Returns an invocation's awakeables by the time they were made."""
+        found = self._db.execute(
+            f"SELECT {AWAKEABLE} FROM awakeables WHERE invocation = ? AND invocation <> '' "
+            "ORDER BY created_ms, id",
+            (invocation_id,),
+        )
+        return [rows.awakeable(row) for row in found]
+
+    def state(self, owner: str) -> dict[str, bytes]:
+        """Returns a whole state by name."""
+        return dict(self._db.execute("SELECT name, value FROM state WHERE owner = ?", (owner,)))
+
+    def small_state(self, owner: str, limit: int) -> tuple[dict[str, bytes], bool]:
+        """Returns a state up to so many bytes, and whether that is all of it."""
+        state: dict[str, bytes] = {}
+        size = 0
+        for name, value in self._db.execute(
+            "SELECT name, value FROM state WHERE owner = ? ORDER BY name", (owner,)
+        ):
+            size += len(name) + len(value)
+            if size > limit:
+                return state, False
+            state[name] = value
+        return state, True
+
+    def state_value(self, owner: str, name: str) -> bytes | None:
+        """Returns one value of a state."""
+        row = self._db.execute(
+            "SELECT value FROM state WHERE owner = ? AND name = ?", (owner, name)
+        ).fetchone()
+        return None if row is None else bytes(row[0])
 
     def journal(self, number: int) -> list[EntryRow]:
         """Returns an invocation's journal in program order."""
-        rows = self._db.execute(
-            f"SELECT {_ENTRY} FROM journal WHERE number = ? ORDER BY position", (number,)
+        found = self._db.execute(
+            f"SELECT {ENTRY} FROM journal WHERE number = ? ORDER BY position", (number,)
         )
-        return [EntryRow._make(row) for row in rows]
+        return [EntryRow._make(row) for row in found]
 
     def entry(self, number: int, index: int) -> EntryRow | None:
         """Returns one entry of a journal."""
         row = self._db.execute(
-            f"SELECT {_ENTRY} FROM journal WHERE number = ? AND position = ?", (number, index)
+            f"SELECT {ENTRY} FROM journal WHERE number = ? AND position = ?", (number, index)
         ).fetchone()
         return None if row is None else EntryRow._make(row)
 
@@ -164,7 +246,7 @@ class SqliteStore:
         if where.states:
             terms.append(f"state IN ({', '.join('?' * len(where.states))})")
             values += where.states
-        for column in ("handler", "key", "service"):
+        for column in ("handler", "key", "service", "parent"):
             if wanted := getattr(where, column):
                 terms.append(f"{column} = ?")
                 values.append(wanted)
@@ -183,38 +265,49 @@ class SqliteStore:
         condition = f"WHERE {' AND '.join(terms)}" if terms else ""
         order = "ASC" if oldest_first else "DESC"
         found = self._invocations(
-            f"SELECT {_ALL} FROM invocations {condition} ORDER BY number {order} LIMIT ?",
+            f"SELECT {ALL} FROM invocations {condition} ORDER BY number {order} LIMIT ?",
             (*values, size + 1),
         )
         return Listed(found[:size], len(found) > size)
 
     def counts(self) -> list[tuple[str, State, int]]:
         """Counts invocations by handler and state."""
-        rows = self._db.execute(
+        found = self._db.execute(
             "SELECT handler, state, count(*) FROM invocations GROUP BY handler, state"
         )
-        return [(handler, State(state), count) for handler, state, count in rows]
+        return [(handler, State(state), count) for handler, state, count in found]
 
     def handlers(self) -> list[tuple[Handler, int]]:
         """Returns all handlers with the time of their first registration, by name."""
-        rows = self._db.execute("SELECT spec, created_ms FROM handlers ORDER BY name")
-        return [(_decode_handler(spec), created_ms) for spec, created_ms in rows]
+        found = self._db.execute("SELECT spec, created_ms FROM handlers ORDER BY name")
+        return [(rows.decode_handler(spec), created_ms) for spec, created_ms in found]
 
     def expired(self, now_ms: int, size: int) -> list[str]:
         """Returns ids of finished invocations whose retention is over."""
-        rows = self._db.execute(
+        found = self._db.execute(
             "SELECT id FROM invocations WHERE expire_ms > 0 AND expire_ms <= ? "
             "ORDER BY expire_ms LIMIT ?",
             (now_ms, size),
         )
-        return [row[0] for row in rows]
+        return [row[0] for row in found]
 
-    def next_expiry(self) -> int:
-        """Returns when the next retention is over; 0 when there is none."""
-        row = self._db.execute(
-            "SELECT expire_ms FROM invocations WHERE expire_ms > 0 ORDER BY expire_ms LIMIT 1"
+    def early_awakeables(self, before_ms: int, size: int) -> list[str]:
+        """Returns ids of awakeables that were resolved before a time and that nobody asked for."""
+        found = self._db.execute(
+            "SELECT id FROM awakeables WHERE invocation = '' AND resolved_ms <= ? "
+            "ORDER BY resolved_ms LIMIT ?",
+            (before_ms, size),
+        )
+        return [row[0] for row in found]
+
+    def next_expiry(self, early_ms: int) -> int:
+        """Returns when the next thing is to be removed; 0 when there is none."""
+        times = self._db.execute(
+            "SELECT (SELECT min(expire_ms) FROM invocations WHERE expire_ms > 0), "
+            "(SELECT min(resolved_ms) + ? FROM awakeables WHERE invocation = '')",
+            (early_ms,),
         ).fetchone()
-        return int(row[0]) if row else 0
+        return min((it for it in times if it is not None), default=0)
 
     def checkpoint(self) -> None:
         """Makes everything committed so far survive a power loss before it returns."""
@@ -225,86 +318,26 @@ class SqliteStore:
         self._db.close()
 
     def _invocations(self, sql: str, values: Sequence[Any]) -> list[Invocation]:
-        return [_invocation(row) for row in self._db.execute(sql, values)]
+        return [rows.invocation(row) for row in self._db.execute(sql, values)]
 
-    def _load_recorded(self, invocation: Invocation) -> None:
-        rows: Iterable[tuple[int, int]] = self._db.execute(
-            "SELECT position, completion FROM journal WHERE number = ?", (invocation.number,)
+    def _load_parts(self, invocation: Invocation) -> None:
+        """Reads what other tables hold of an invocation that is to go on."""
+        last = invocation.cancel_number
+        for position, completion, kind, name, target in self._db.execute(
+            "SELECT position, completion, kind, name, target FROM journal WHERE number = ?",
+            (invocation.number,),
+        ):
+            invocation.recorded[position] = completion
+            last = max(last, completion)
+            if not completion and kind in _WAITING_KINDS:
+                invocation.opened[position] = OpenEntry(kind, name, target)
+        invocation.completions = last
+        found = self._db.execute(
+            "SELECT invocation, position FROM waiters WHERE target = ?", (invocation.id,)
         )
-        invocation.recorded.update(rows)
-        invocation.completions = max(invocation.recorded.values(), default=0)
-
-
-def _full_row(it: Invocation) -> tuple[Any, ...]:
-    return (
-        it.number,
-        it.id,
-        it.handler,
-        it.key,
-        it.input,
-        _encode(it.headers) if it.headers else None,
-        it.service,
-        it.partition_key,
-        it.idempotency_key,
-        it.parent,
-        it.priority,
-        it.created_ms,
-        *_changed_row(it)[:-1],
-    )
-
-
-def _changed_row(it: Invocation) -> tuple[Any, ...]:
-    fault_type, fault_message, fault = it.fault or (None, None, None)
-    return (
-        it.state,
-        it.attempt,
-        it.worker_id,
-        it.failures,
-        it.started_ms,
-        it.updated_ms,
-        it.completed_ms,
-        it.wake_ms,
-        it.expire_ms,
-        it.version,
-        it.outcome,
-        fault_type,
-        fault_message,
-        fault,
-        it.pause_reason,
-        it.pause_identity,
-        it.pause_ms,
-        it.number,
-    )
-
-
-def _invocation(row: Sequence[Any]) -> Invocation:
-    fault = None if row[23] is None else Fault(row[23], row[24], row[25])
-    return Invocation(
-        id=row[1],
-        number=row[0],
-        handler=row[2],
-        key=row[3],
-        input=row[4],
-        headers=_decode_headers(row[5]) if row[5] else (),
-        service=row[6],
-        partition_key=row[7],
-        idempotency_key=row[8],
-        parent=row[9],
-        priority=row[10],
-        created_ms=row[11],
-        state=State(row[12]),
-        attempt=row[13],
-        worker_id=row[14],
-        failures=row[15],
-        started_ms=row[16],
-        updated_ms=row[17],
-        completed_ms=row[18],
-        wake_ms=row[19],
-        expire_ms=row[20],
-        version=row[21],
-        outcome=row[22],
-        fault=fault,
-        pause_reason=row[26],
-        pause_identity=row[27],
-        pause_ms=row[28],
-    )
+        invocation.waiters = tuple(found.fetchall())
+        found = self._db.execute(
+            "SELECT signal, name, outcome FROM signals WHERE number = ? ORDER BY signal",
+            (invocation.number,),
+        )
+        invocation.signals = tuple(found.fetchall())

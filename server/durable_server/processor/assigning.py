@@ -1,0 +1,106 @@
+"""Who runs what next: pairs invocations that wait with workers that have a free slot.
+
+Assignments ride along with the batch that is about to be appended. An invocation that is new in this
+very batch is assigned in it too, on the guess that nothing in the batch contradicts; where something
+does (its id was known, it was cancelled at once), applying the `Started` finds that out and frees the
+slot again. That guess is what saves an append for each invocation.
+
+Two things hold an invocation back although a worker is free: its handler's `max_concurrent`, counted
+here over all workers, and for an exclusive handler the turn on its object key, which the rules give.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ..core.model import HandlerKind, Invocation, State, object_scope
+from ..core.partition import Partition
+from ..core.records import Invoked, Record, Started
+from .queue import ReadyQueue
+from .workers import Workers
+
+
+class Assigner:
+    """The assignments of one partition."""
+
+    def __init__(self, partition: Partition, workers: Workers) -> None:
+        self._partition = partition
+        self._workers = workers
+        self._queue = ReadyQueue()
+        self._held: dict[str, set[str]] = {}
+        """The running invocations of each handler that has a `max_concurrent`."""
+
+    def push(self, invocation: Invocation) -> None:
+        """The invocation waits for a worker."""
+        self._queue.push(invocation.handler, invocation.id)
+
+    def took(self, invocation: Invocation) -> None:
+        """The invocation runs already: this leader found it so."""
+        self._count(invocation.handler, invocation.id)
+
+    def freed(self, invocation_id: str) -> None:
+        """A worker has given an attempt of the invocation back."""
+        if not self._held:
+            return
+        found = self._partition.invocations.get(invocation_id)
+        if found is not None and found.state is State.RUNNING:
+            return
+        for held in self._held.values():
+            held.discard(invocation_id)
+
+    def assign(self, proposed: Iterable[Record], records: list[Record]) -> None:
+        """Appends to `records` a Started for each invocation that a worker can take now."""
+        for handler in self._queue.handlers():
+            self._assign_waiting(handler, records)
+        new: set[str] = set()
+        for record in proposed:
+            if type(record) is Invoked and not record.start_ms and self._is_new(record, new):
+                handler = record.handler
+                if not (self._queue.has(handler) or self._full(handler)):
+                    self._assign(handler, record.invocation_id, 1, records)
+
+    def _assign_waiting(self, handler: str, records: list[Record]) -> None:
+        queue, workers = self._queue, self._workers
+        while (
+            queue.has(handler) and not self._full(handler) and workers.choose(handler) is not None
+        ):
+            invocation_id = queue.pop(handler)
+            invocation = self._partition.invocations.get(invocation_id)
+            if invocation is not None and invocation.state is State.PENDING:
+                self._assign(handler, invocation_id, invocation.attempt + 1, records)
+
+    def _is_new(self, record: Invoked, new: set[str]) -> bool:
+        """Says whether an invocation will be ready when its record is applied, as far as one knows."""
+        invocation_id = record.invocation_id
+        if invocation_id in new or invocation_id in self._partition.invocations:
+            return False
+        new.add(invocation_id)
+        handler = self._partition.handlers.get(record.handler)
+        if handler is None or handler.kind != HandlerKind.OBJECT_EXCLUSIVE:
+            return True
+        scope = object_scope(record.handler.rpartition(".")[0], record.key)
+        if scope in new or scope in self._partition.turns:
+            return False
+        new.add(scope)
+        return True
+
+    def _assign(
+        self, handler: str, invocation_id: str, attempt: int, records: list[Record]
+    ) -> None:
+        worker = self._workers.choose(handler)
+        if worker is not None:
+            worker.owned[invocation_id] = attempt
+            self._count(handler, invocation_id)
+            records.append(Started(invocation_id, attempt, worker.id, worker.handlers[handler]))
+
+    def _limit(self, handler: str) -> int:
+        known = self._partition.handlers.get(handler)
+        return 0 if known is None else known.max_concurrent
+
+    def _full(self, handler: str) -> bool:
+        limit = self._limit(handler)
+        return limit > 0 and len(self._held.get(handler, ())) >= limit
+
+    def _count(self, handler: str, invocation_id: str) -> None:
+        if self._limit(handler):
+            self._held.setdefault(handler, set()).add(invocation_id)

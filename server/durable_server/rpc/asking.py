@@ -1,0 +1,93 @@
+"""What the methods of DurableControl share: finding an invocation, waiting for it, being admitted."""
+
+from __future__ import annotations
+
+import asyncio
+
+from google.protobuf.duration_pb2 import Duration
+
+from ..core import ids
+from ..core.model import Invocation
+from ..core.records import Record
+from ..core.replies import Created, Reply
+from ..core.states import RESTING
+from ..processor.loop import Processor
+from ..processor.waiting import ProcessorEndedError
+from . import convert
+from .refusal import invalid, invocation_not_found, limit_reached, unavailable
+
+
+class Asking:
+    """Waits at one processor."""
+
+    def __init__(self, processor: Processor) -> None:
+        self._processor = processor
+
+    def admit(self) -> None:
+        """Raises Refusal when no more requests can wait."""
+        processor = self._processor
+        if processor.ended.done():
+            raise unavailable("ended", "the control plane is stopping")
+        if processor.waiting.count >= self._processor.limits.admission:
+            raise limit_reached(
+                "admission",
+                self._processor.limits.admission,
+                "that many requests are waiting already",
+            )
+
+    async def propose(self, record: Record, size: int = 0) -> Reply:
+        """Proposes a record and returns its reply, which comes after the commit."""
+        self.admit()
+        return await self.within(self._processor.propose(record, size), "", 0)
+
+    def find(self, invocation_id: str) -> Invocation:
+        """Returns an invocation; raises Refusal for an id that is none, or is not known."""
+        if not invocation_id:
+            raise invalid("invocation_id", "is empty")
+        if not ids.PATTERN.fullmatch(invocation_id):
+            raise invalid(
+                "invocation_id",
+                "is not an invocation id: 32 lower-case hexadecimal characters",
+                value=f"{len(invocation_id)} characters",
+            )
+        found = self._processor.find(invocation_id)
+        if found is None:
+            raise invocation_not_found(invocation_id)
+        return found
+
+    def wait(self, timeout: Duration) -> float:
+        """Returns how many seconds a request may wait."""
+        ms = convert.from_duration("wait_timeout", timeout)
+        return min(ms / 1000, float(self._processor.limits.wait_seconds))
+
+    async def rest(self, found: Invocation, wait: float) -> Invocation:
+        """Returns the invocation at rest, or as it is when the time is up."""
+        if found.state in RESTING:
+            return found
+        future = self._processor.follow(found.id)
+        reply = await self.within(future, found.id, wait)
+        return reply.invocation if isinstance(reply, Created) else self.find(found.id)
+
+    async def within(self, future: asyncio.Future[Reply], invocation_id: str, wait: float) -> Reply:
+        """Awaits a reply for at most `wait` seconds; None when the time is up.
+
+        Without a wait the reply comes with the next commit, and is waited for as long as that takes.
+        The timer is a plain handle: `asyncio.wait_for` costs several times as much per request.
+        """
+        handle = None
+        if wait > 0:
+            handle = asyncio.get_running_loop().call_later(wait, _expire, future)
+        try:
+            return await future
+        except ProcessorEndedError as error:
+            raise unavailable("ended", "the control plane has stopped") from error
+        finally:
+            if handle is not None:
+                handle.cancel()
+            if future.cancelled() or not future.done() or handle is not None:
+                self._processor.waiting.unfollow(invocation_id, future)
+
+
+def _expire(future: asyncio.Future[Reply]) -> None:
+    if not future.done():
+        future.set_result(None)

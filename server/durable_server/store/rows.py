@@ -1,0 +1,180 @@
+"""Between invocations and rows of the store.
+
+An invocation's columns are those that lists filter by, sort by or show, and those by which a leader
+finds what it must take up. What only the rules need, and only few invocations have, is one MessagePack
+blob: it is NULL for nearly all, so that a change of state stays a cheap row to write.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+
+from ..core.model import Awakeable, Fault, Handler, Invocation, State
+
+STATIC = (
+    "number, id, handler, key, input, headers, service, partition_key, idempotency_key, parent, "
+    "priority, created_ms, kind"
+)
+DYNAMIC = (
+    "state, attempt, worker_id, failures, started_ms, updated_ms, completed_ms, wake_ms, "
+    "expire_ms, version, outcome, fault_type, fault_message, fault, pause_reason, "
+    "pause_identity, pause_ms, turn, deadline_ms, rest"
+)
+ALL = f"{STATIC}, {DYNAMIC}"
+_COUNT = ALL.count(",") + 1
+INSERT = f"INSERT INTO invocations ({ALL}) VALUES ({', '.join('?' * _COUNT)})"
+UPDATE = (
+    "UPDATE invocations SET "
+    + ", ".join(f"{name} = ?" for name in DYNAMIC.split(", "))
+    + " WHERE number = ?"
+)
+ENTRY = (
+    "position, kind, name, argument, outcome, completion, created_ms, completed_ms, due_ms, "
+    "target, attempt"
+)
+INSERT_ENTRY = f"INSERT INTO journal (number, {ENTRY}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)"
+AWAKEABLE = "id, invocation, positions, created_ms, resolved_ms, outcome"
+
+
+class _Rest(NamedTuple):
+    """The blob; fields are added at the end and with a default."""
+
+    cancel_reason: str = ""
+    cancel_identity: str = ""
+    cancel_ms: int = 0
+    cancel_number: int = 0
+    timed_out: bool = False
+    failing_ms: int = 0
+    step_failures: tuple[tuple[int, int], ...] = ()
+    requests: tuple[tuple[str, int], ...] = ()
+
+
+encode = msgspec.msgpack.Encoder().encode
+_decode_headers = msgspec.msgpack.Decoder(tuple[tuple[str, str], ...]).decode
+decode_handler = msgspec.msgpack.Decoder(Handler).decode
+_decode_rest = msgspec.msgpack.Decoder(_Rest).decode
+_decode_positions = msgspec.msgpack.Decoder(tuple[int, ...]).decode
+
+
+def full_row(it: Invocation) -> tuple[Any, ...]:
+    """Returns the values of INSERT."""
+    return (
+        it.number,
+        it.id,
+        it.handler,
+        it.key,
+        it.input,
+        encode(it.headers) if it.headers else None,
+        it.service,
+        it.partition_key,
+        it.idempotency_key,
+        it.parent,
+        it.priority,
+        it.created_ms,
+        it.kind,
+        *changed_row(it)[:-1],
+    )
+
+
+def changed_row(it: Invocation) -> tuple[Any, ...]:
+    """Returns the values of UPDATE."""
+    fault_type, fault_message, fault = it.fault or (None, None, None)
+    rest = None
+    if it.cancel_ms or it.failing_ms or it.step_failures or it.requests:
+        rest = encode(
+            _Rest(
+                it.cancel_reason,
+                it.cancel_identity,
+                it.cancel_ms,
+                it.cancel_number,
+                it.timed_out,
+                it.failing_ms,
+                it.step_failures,
+                it.requests,
+            )
+        )
+    return (
+        it.state,
+        it.attempt,
+        it.worker_id,
+        it.failures,
+        it.started_ms,
+        it.updated_ms,
+        it.completed_ms,
+        it.wake_ms,
+        it.expire_ms,
+        it.version,
+        it.outcome,
+        fault_type,
+        fault_message,
+        fault,
+        it.pause_reason,
+        it.pause_identity,
+        it.pause_ms,
+        it.turn,
+        it.deadline_ms,
+        rest,
+        it.number,
+    )
+
+
+def invocation(row: Sequence[Any]) -> Invocation:
+    """Returns the invocation of a row of ALL, without what other tables hold of it."""
+    it = Invocation(
+        id=row[1],
+        number=row[0],
+        handler=row[2],
+        key=row[3],
+        input=row[4],
+        headers=_decode_headers(row[5]) if row[5] else (),
+        service=row[6],
+        partition_key=row[7],
+        idempotency_key=row[8],
+        parent=row[9],
+        priority=row[10],
+        created_ms=row[11],
+        kind=row[12],
+        state=State(row[13]),
+        attempt=row[14],
+        worker_id=row[15],
+        failures=row[16],
+        started_ms=row[17],
+        updated_ms=row[18],
+        completed_ms=row[19],
+        wake_ms=row[20],
+        expire_ms=row[21],
+        version=row[22],
+        outcome=row[23],
+        fault=None if row[24] is None else Fault(row[24], row[25], row[26]),
+        pause_reason=row[27],
+        pause_identity=row[28],
+        pause_ms=row[29],
+        turn=row[30],
+        deadline_ms=row[31],
+    )
+    if row[32] is not None:
+        rest = _decode_rest(row[32])
+        it.cancel_reason = rest.cancel_reason
+        it.cancel_identity = rest.cancel_identity
+        it.cancel_ms = rest.cancel_ms
+        it.cancel_number = rest.cancel_number
+        it.timed_out = rest.timed_out
+        it.failing_ms = rest.failing_ms
+        it.step_failures = rest.step_failures
+        it.requests = rest.requests
+    return it
+
+
+def awakeable_row(it: Awakeable) -> tuple[Any, ...]:
+    """Returns the values of AWAKEABLE."""
+    positions = encode(it.positions) if it.positions else None
+    return (it.id, it.invocation_id, positions, it.created_ms, it.resolved_ms, it.outcome)
+
+
+def awakeable(row: Sequence[Any]) -> Awakeable:
+    """Returns the awakeable of a row of AWAKEABLE."""
+    positions = _decode_positions(row[2]) if row[2] else ()
+    return Awakeable(row[0], row[1], positions, row[3], row[4], row[5])
