@@ -125,3 +125,23 @@ def sleep(about: worker_pb2.ServerMessage, index: int, ms: int) -> worker_pb2.Wo
     message.entry.kind = SLEEP
     message.entry.delay.FromMilliseconds(ms)
     return message
+
+
+def ask(
+    about: worker_pb2.ServerMessage,
+    index: int,
+    kind: str,
+    name: str = "",
+    *,
+    target: str = "",
+    argument: bytes | None = None,
+) -> worker_pb2.WorkerMessage:
+    """Returns an entry of a kind that the server serves."""
+    message = reply(about)
+    message.entry.index = index
+    message.entry.kind = invocation_pb2.EntryKind.Value(f"ENTRY_KIND_{kind}")
+    message.entry.name = name
+    message.entry.target = target
+    if argument is not None:
+        message.entry.argument.data = argument
+    return message

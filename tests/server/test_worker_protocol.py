@@ -53,7 +53,7 @@ async def reached(control: Control, invocation_id: str, state: int) -> invocatio
         async for response in control.WatchInvocation(request):
             if response.invocation.state == state:
                 return response.invocation
-    raise AssertionError("the watch ended before that state")
+    raise AssertionError(f"the watch ended before that state: {response.invocation}")
 
 
 async def test_three_steps(control: Control, channel: grpc.aio.Channel) -> None:

@@ -120,6 +120,8 @@ class ControlService(control_pb2_grpc.DurableControlServicer):
         try:
             while True:
                 found = self._asking.find(request.invocation_id)
+                # What is found may change while the message is being sent.
+                final = found.state in FINAL
                 message = convert.invocation(found)
                 if request.include_journal:
                     for row in self._processor.store.journal(found.number):
@@ -127,7 +129,7 @@ class ControlService(control_pb2_grpc.DurableControlServicer):
                             seen[row.position] = row.completion
                             convert.entry(row, message.journal.add())
                 yield control_pb2.WatchInvocationResponse(invocation=message)
-                if found.state in FINAL:
+                if final:
                     return
                 await changed.wait()
                 changed.clear()
