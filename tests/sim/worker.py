@@ -1,9 +1,7 @@
 """A worker for the simulation: it speaks the worker protocol by hand over a link in memory.
 
-Its programs are stages of entries that are open side by side: `[["run", "run"], ["sleep"], ...]`, as
-the invocation's JSON input. A stage is over when all its entries are; the result is the list of all
-step values. Each execution of a step makes a new value, so a step that was repeated after its commit,
-or a value that got lost, shows in the result.
+It dies, loses its connection, fails steps, suspends what only waits and holds what is to be paused,
+all as the world's seed has it. What it runs is in `program`.
 """
 
 from __future__ import annotations
@@ -17,11 +15,10 @@ import grpc
 
 from durable_proto.v1 import invocation_pb2, worker_pb2
 
+from .program import Program
+
 if TYPE_CHECKING:
     from .world import World
-
-_RUN = invocation_pb2.ENTRY_KIND_RUN
-_SLEEP = invocation_pb2.ENTRY_KIND_SLEEP
 
 
 class Aborted(Exception):
@@ -49,88 +46,6 @@ class Link:
         raise Aborted(f"{code.name}: {details}")
 
 
-class Program:
-    """One attempt of one invocation on a worker."""
-
-    def __init__(self, worker: SimWorker, message: worker_pb2.ServerMessage) -> None:
-        self.worker = worker
-        self.id = message.invocation_id
-        self.attempt = message.attempt
-        start = message.start
-        self.stages: list[list[str]] = json.loads(start.input.data)
-        self.values: dict[int, Any] = {}
-        self.recorded = {entry.index for entry in start.journal}
-        self.unacknowledged: dict[int, worker_pb2.WorkerMessage] = {}
-        self.finished: worker_pb2.WorkerMessage | None = None
-        self.stage = 0
-        self.seen = 0
-        self.early: dict[int, tuple[int, Any]] = {}
-        for entry in start.journal:
-            if entry.completion_number:
-                value = json.loads(entry.outcome.value.data)
-                self.early[entry.completion_number] = (entry.index, value)
-        self.deliver()
-
-    def indexes(self, stage: int) -> range:
-        first = sum(len(it) for it in self.stages[:stage])
-        return range(first, first + len(self.stages[stage]))
-
-    def deliver(self) -> None:
-        """Delivers completions in their order, and goes on as far as they allow."""
-        self.open_stage()
-        while self.seen + 1 in self.early:
-            index, value = self.early.pop(self.seen + 1)
-            self.seen += 1
-            assert self.stage < len(self.stages), "a completion after the end"
-            assert index in self.indexes(self.stage), "a completion that was not asked for"
-            self.values[index] = value
-            if all(it in self.values for it in self.indexes(self.stage)):
-                self.stage += 1
-                self.open_stage()
-
-    def open_stage(self) -> None:
-        if self.stage == len(self.stages):
-            if self.finished is None:
-                message = worker_pb2.WorkerMessage(invocation_id=self.id, attempt=self.attempt)
-                values = [self.values[index] for index in sorted(self.values)]
-                message.finished.outcome.value.data = json.dumps(values).encode()
-                self.finished = message
-                self.worker.send(message)
-            return
-        known = {index for index, _ in self.early.values()}
-        for index in self.indexes(self.stage):
-            if index in self.values or index in known or index in self.unacknowledged:
-                continue
-            kind = self.stages[self.stage][index - self.indexes(self.stage).start]
-            message = worker_pb2.WorkerMessage(invocation_id=self.id, attempt=self.attempt)
-            message.entry.index = index
-            message.entry.name = f"{kind}-{index}"
-            if kind == "sleep":
-                if index in self.recorded:
-                    continue
-                self.recorded.add(index)
-                message.entry.kind = _SLEEP
-                message.entry.delay.FromMilliseconds(1 + index * 200)
-                self.unacknowledged[index] = message
-                self.worker.send(message)
-            else:
-                message.entry.kind = _RUN
-                self.unacknowledged[index] = message
-                self.worker.execute(self, message)
-
-    def acknowledged(self, ack: worker_pb2.Ack) -> None:
-        message = self.unacknowledged.pop(ack.index, None)
-        if message is not None and ack.completion_number:
-            value = json.loads(message.entry.outcome.value.data)
-            self.worker.world.committed(self.id, ack.index, value)
-            self.complete(ack.index, ack.completion_number, value)
-
-    def complete(self, index: int, number: int, value: Any) -> None:
-        if number > self.seen:
-            self.early[number] = (index, value)
-        self.deliver()
-
-
 class SimWorker:
     """One worker process: its programs, its session, its death."""
 
@@ -153,6 +68,7 @@ class SimWorker:
             await asyncio.sleep(self.rng.random() * 0.2)
             if not self.alive or self.programs.get(program.id) is not program:
                 return
+            program.executing.discard(message.entry.index)
             if self.rng.random() < self.world.failure_rate:
                 failed = worker_pb2.WorkerMessage(invocation_id=program.id, attempt=program.attempt)
                 failed.attempt_failed.failure.type = "SimulatedError"
@@ -161,6 +77,7 @@ class SimWorker:
                 return
             value = self.world.executed(program.id, message.entry.index)
             message.entry.outcome.value.data = json.dumps(value).encode()
+            program.unacknowledged[message.entry.index] = message
             self.send(message)
 
         task = asyncio.get_running_loop().create_task(body())
@@ -182,6 +99,7 @@ class SimWorker:
         first.worker_id = self.name
         first.slot_count = 8
         first.handlers.add(name="program", version="1")
+        first.handlers.add(name="counter.bump", kind=invocation_pb2.HANDLER_KIND_OBJECT_EXCLUSIVE)
         for program in self.programs.values():
             first.resumed.add(invocation_id=program.id, attempt=program.attempt)
         resent = [
@@ -189,7 +107,6 @@ class SimWorker:
             for program in self.programs.values()
             for message in (*program.unacknowledged.values(), program.finished)
             if message is not None
-            and (message.WhichOneof("message") != "entry" or _is_ready(message))
         ]
         self.outbox = resent
         self.filled.set()
@@ -226,9 +143,27 @@ class SimWorker:
             program.acknowledged(message.ack)
         elif kind == "completion":
             completion = message.completion
-            program.complete(completion.index, completion.completion_number, None)
-        elif kind == "abandon":
+            value = json.loads(completion.outcome.value.data)
+            program.complete(completion.index, completion.completion_number, value)
+        elif kind == "pause_requested":
+            program.frozen = True
+        elif kind in ("abandon", "suspended"):
             del self.programs[message.invocation_id]
+            return
+        self._let_go(program)
+
+    def _let_go(self, program: Program) -> None:
+        """Holds what is to be held, and sometimes suspends what only waits."""
+        if not program.idle:
+            return
+        message = worker_pb2.WorkerMessage(invocation_id=program.id, attempt=program.attempt)
+        if program.frozen:
+            message.paused.SetInParent()
+            del self.programs[program.id]
+            self.send(message)
+        elif self.rng.random() < 0.3:
+            message.suspend.completion_number = program.seen
+            self.send(message)
 
     async def _write(self, link: Link) -> None:
         while True:
@@ -244,7 +179,3 @@ class SimWorker:
         while self.alive:
             await self.session()
             await asyncio.sleep(self.rng.random() * 0.5)
-
-
-def _is_ready(message: worker_pb2.WorkerMessage) -> bool:
-    return message.entry.kind == _SLEEP or message.entry.HasField("outcome")

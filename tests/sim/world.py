@@ -16,9 +16,32 @@ from typing import Any
 from durable_proto.v1 import payload_pb2
 from durable_server.core import ids
 from durable_server.core.limits import Limits
-from durable_server.core.model import Handler, Invocation, RetryPolicy, State
-from durable_server.core.records import HandlerRegistered, Invoked
-from durable_server.core.replies import Attached, Created
+from durable_server.core.model import (
+    Handler,
+    HandlerKind,
+    Invocation,
+    RetryPolicy,
+    State,
+    object_scope,
+)
+from durable_server.core.records import (
+    AwakeableResolved,
+    HandlerRegistered,
+    Invoked,
+    PauseAsked,
+    Record,
+    Resumed,
+)
+from durable_server.core.replies import (
+    Attached,
+    Conflict,
+    Created,
+    Done,
+    Missing,
+    Refused,
+    Reply,
+    Resolved,
+)
 from durable_server.core.states import FINAL
 from durable_server.log.memory import Fault, MemoryLog, MemoryStream
 from durable_server.processor.loop import Processor
@@ -26,9 +49,11 @@ from durable_server.rpc.stream import SessionTimes
 from durable_server.rpc.worker import WorkerService
 from durable_server.store.sqlite import SqliteStore
 
+from .program import key_of
 from .worker import SimWorker
 
 _POLICY = RetryPolicy(100, 2.0, 1000, -1)
+_KINDS = ["run", "run", "run", "sleep", "wait", "child", "bump", "send", "set"]
 TIMES = SessionTimes(heartbeat=1.0, timeout=4.0, grace=1.0)
 
 
@@ -43,6 +68,12 @@ class World:
         self.stream = MemoryStream()
         self.stream.fault = self._fault
         self.values: dict[tuple[str, int], Any] = {}
+        self.resolved: dict[str, Any] = {}
+        """What clients were told that awakeables have."""
+        self.bumps: dict[str, list[int]] = {}
+        """The numbers that awaited turns have returned, by object key."""
+        self.sends: dict[str, set[str]] = {}
+        """The invocations that were sent, by object key."""
         self.executions = 0
         self.leaders = 0
         self.store: SqliteStore | None = None
@@ -73,11 +104,34 @@ class World:
         kinds = [kind for stage in program for kind in stage]
         assert len(values) == len(kinds)
         for index, (kind, value) in enumerate(zip(kinds, values, strict=True)):
-            if kind == "sleep":
+            if kind in ("sleep", "set"):
                 assert value is None
-            else:
+            elif kind == "run":
                 known = self.values.get((found.id, index), value)
                 assert known == value, f"step {index} of {found.id}: {value}, acknowledged {known}"
+            elif kind == "wait":
+                assert value == self.resolved.get(f"{found.id}-{index}", value)
+            elif kind == "child":
+                assert len(value) == 2
+            elif kind == "bump":
+                self.bumps.setdefault(key_of(found.id, index), []).append(value)
+            else:
+                self.sends.setdefault(key_of(found.id, index), set()).add(value)
+
+    def check_counters(self) -> None:
+        """Every turn on a key was taken once, alone, and left its mark."""
+        assert self.store is not None
+        for key in self.bumps.keys() | self.sends.keys():
+            numbers, sent = self.bumps.get(key, []), self.sends.get(key, set())
+            for invocation_id in sent:
+                found = self.store.load(invocation_id)
+                assert found is not None
+                assert found.outcome is not None
+                outcome = payload_pb2.Outcome.FromString(found.outcome)
+                numbers.append(json.loads(outcome.value.data))
+            assert sorted(numbers) == list(range(1, len(numbers) + 1)), (key, numbers)
+            state = self.store.state(object_scope("counter", key))
+            assert payload_pb2.Payload.FromString(state["n"]).data == b"%d" % len(numbers)
 
     # Faults
 
@@ -107,6 +161,8 @@ class World:
         self.service = WorkerService(processor, TIMES)
         if "program" not in processor.partition.handlers:
             await processor.propose(HandlerRegistered(Handler("program", retry=_POLICY)))
+            bump = Handler("counter.bump", HandlerKind.OBJECT_EXCLUSIVE, _POLICY)
+            await processor.propose(HandlerRegistered(bump))
 
     async def reign(self) -> None:
         """Lets leaders die, or be replaced while they live on, again and again."""
@@ -146,25 +202,77 @@ class World:
     async def client(self, number: int) -> None:
         """Invokes one program and waits for its end, as often as it takes."""
         program = [
-            [self.rng.choice(["run", "run", "sleep"]) for _ in range(self.rng.randint(1, 3))]
+            [self.rng.choice(_KINDS) for _ in range(self.rng.randint(1, 3))]
             for _ in range(self.rng.randint(1, 4))
         ]
         await asyncio.sleep(self.rng.random() * 5)
         data = payload_pb2.Payload(data=json.dumps(program).encode()).SerializeToString()
         invocation_id = ids.from_name("request", "program", "", str(number))
-        record = Invoked(invocation_id, "program", data)
+        kinds = [kind for stage in program for kind in stage]
+        others = [
+            self.resolve(f"{invocation_id}-{index}", f"{number}/{index}/{attempt}")
+            for index, kind in enumerate(kinds)
+            if kind == "wait"
+            for attempt in range(self.rng.randint(1, 2))
+        ]
+        if self.rng.random() < 0.3:
+            others.append(self.pause(invocation_id))
+        async with asyncio.TaskGroup() as group:
+            for other in others:
+                group.create_task(other)
+            found = await self.ended(Invoked(invocation_id, "program", data))
+        self.check_result(found, program)
+        # What it has sent must come to its end too.
+        for ids_sent in list(self.sends.values()):
+            for sent in list(ids_sent):
+                await self.ended(Invoked(sent, "counter.bump", None, self._key(sent)))
+
+    def _key(self, invocation_id: str) -> str:
+        return next(key for key, sent in self.sends.items() if invocation_id in sent)
+
+    async def ended(self, record: Invoked) -> Invocation:
+        """Asks for an invocation until it has ended."""
         while True:
-            processor = self.processor
-            future = processor.propose(record, follow=True)
-            await asyncio.wait({future}, timeout=5)
-            reply = None
-            if future.done() and not future.cancelled() and future.exception() is None:
-                reply = future.result()
-            processor.waiting.unfollow(invocation_id, future)
+            reply = await self.ask(record, follow=True)
             if isinstance(reply, Created | Attached) and reply.invocation.state in FINAL:
-                self.check_result(reply.invocation, program)
-                return
+                return reply.invocation
             await asyncio.sleep(0.1 + self.rng.random())
+
+    async def ask(self, record: Record, *, follow: bool = False) -> Reply:
+        """Proposes a record; None when nobody has answered in a while."""
+        processor = self.processor
+        future = processor.propose(record, follow=follow)
+        await asyncio.wait({future}, timeout=5)
+        reply = None
+        if future.done() and not future.cancelled() and future.exception() is None:
+            reply = future.result()
+        processor.waiting.unfollow(getattr(record, "invocation_id", ""), future)
+        return reply
+
+    async def resolve(self, awakeable_id: str, value: str) -> None:
+        """Resolves an awakeable at some time; only one of several values may be accepted."""
+        await asyncio.sleep(self.rng.random() * 10)
+        data = payload_pb2.Payload(data=json.dumps(value).encode())
+        outcome = payload_pb2.Outcome(value=data).SerializeToString()
+        while True:
+            reply = await self.ask(AwakeableResolved(awakeable_id, outcome))
+            if isinstance(reply, Resolved):
+                assert self.resolved.setdefault(awakeable_id, value) == value
+                return
+            if isinstance(reply, Conflict):
+                return
+            assert isinstance(reply, Missing | None)
+            await asyncio.sleep(self.rng.random())
+
+    async def pause(self, invocation_id: str) -> None:
+        """Pauses an invocation and lets it go on."""
+        await asyncio.sleep(self.rng.random() * 10)
+        for record in (PauseAsked(invocation_id), Resumed(invocation_id)):
+            reply = None
+            while not isinstance(reply, Done | Missing | Refused):
+                reply = await self.ask(record)
+                await asyncio.sleep(self.rng.random())
+            await asyncio.sleep(self.rng.random() * 5)
 
     async def run(self, clients: int, workers: int) -> None:
         """Runs the world until every client has its result."""
@@ -179,6 +287,7 @@ class World:
                     if task.done():
                         task.result()
                 await crowd
+                self.check_counters()
         finally:
             for task in (*staff, crowd):
                 task.cancel()
