@@ -16,6 +16,7 @@ from ._async_client import AsyncClient
 from ._calls import ServiceCallError
 from ._client import Client
 from ._context import Context, current_context
+from ._entries import Awakeable, JournalEntry
 from ._errors import (
     AlreadyExistsError,
     CodecError,
@@ -38,16 +39,18 @@ from ._errors import (
 )
 from ._futures import DurableFuture
 from ._loading import LoadError, load_workflows
+from ._overviews import Handler, InvocationPage, ServerInfo, Stats, WorkerInfo
 from ._requests import Filters
 from ._result import Result
 from ._statistics import WorkerStatistics
-from ._views import Handler, Invocation, InvocationPage, JournalEntry, Stats
+from ._views import Invocation, Request
 from ._worker import Worker, run_worker
 from ._workflow import RetryPolicy, Workflow, WorkflowRef, ref, workflow
 
 __all__ = [
     "AlreadyExistsError",
     "AsyncClient",
+    "Awakeable",
     "Client",
     "CodecError",
     "Context",
@@ -68,10 +71,12 @@ __all__ = [
     "NonDurableAwaitError",
     "NotFoundError",
     "PreconditionError",
+    "Request",
     "Result",
     "RetryPolicy",
     "RetryableError",
     "RpcError",
+    "ServerInfo",
     "ServiceCallError",
     "Stats",
     "StepFailedError",
@@ -79,6 +84,7 @@ __all__ = [
     "UnavailableError",
     "WaitTimeoutError",
     "Worker",
+    "WorkerInfo",
     "WorkerStatistics",
     "Workflow",
     "WorkflowRef",
