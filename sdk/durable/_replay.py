@@ -210,7 +210,8 @@ class Attempt(Primitives):
                 continue
             self._seconds = seconds_of(completed.time)
             if completed.outcome is None:
-                self._main.cancel(self._cancelled)
+                # Within the program's own loop: giving up a child asks for its cancellation.
+                self._loop.call_soon(self._main.cancel, self._cancelled)
             elif not self._hand_over(completed.index, completed.outcome):
                 return
             if self.replaying and not journal.has_more:
