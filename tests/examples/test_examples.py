@@ -31,7 +31,10 @@ def free_port() -> int:
 def environment() -> dict[str, str]:
     """Nothing runs yet, and HelloService has an address that no other test uses."""
     clean = {name: value for name, value in os.environ.items() if name != "DURABLE_ADDRESS"}
-    return clean | {"HELLO_SERVICE": f"127.0.0.1:{free_port()}"}
+    return clean | {
+        "HELLO_SERVICE": f"127.0.0.1:{free_port()}",
+        "TICKET_SERVICE": f"127.0.0.1:{free_port()}",
+    }
 
 
 def run(path: str, environment: dict[str, str], *arguments: str, code: int = 0) -> str:
@@ -90,12 +93,41 @@ def check_concurrent(out: str) -> None:
     assert re.fullmatch(r"📊 Avg Time per Workflow: [\d.]+ms", lines[-1])
 
 
+def check_retry_failures(out: str) -> None:
+    lines = out.splitlines()
+    for number in (1, 2):
+        at = lines.index(f"  Workflow: task-success-{number}")
+        assert lines[at + 1] == "    Status: completed ✅ SUCCESS"
+        at = lines.index(f"  Workflow: task-flaky-{number}")
+        assert lines[at + 1] == "    Status: failed ❌ FAILED"
+        at = lines.index(f"  Retrying: task-flaky-{number} → task-flaky-{number}-retry")
+        assert re.fullmatch(
+            r"    ✓ Resubmitted \(invocation_id: [0-9a-f]{8}\.\.\.\)", lines[at + 1]
+        )
+        at = lines.index(f"  Retry: task-flaky-{number}-retry")
+        assert lines[at + 1] == "    Status: completed ✅ RETRY SUCCEEDED!"
+    assert len(set(re.findall(r"invocation_id: (\w+)", out))) == 6
+    assert lines[-1] == "Overall Success Rate: 4/4 (100.0%)"
+
+
+def check_saga(out: str) -> None:
+    assert out.splitlines() == [
+        "✅ alice has SEAT-1",
+        "❌ bob has nothing: SEAT-1 is sold",
+        *["   TicketService.Reserve"] * 3,
+        *["   TicketService.Release"] * 3,
+        "✅ carol has SEAT-2, SEAT-3",
+    ]
+
+
 EXAMPLES = [
     ("simple", check_simple),
     ("async_", check_async),
     ("typed", check_typed),
     ("multi_service", check_multi_service),
     ("concurrent_workflows", check_concurrent),
+    ("retry_failures", check_retry_failures),
+    ("saga", check_saga),
 ]
 
 
