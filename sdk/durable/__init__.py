@@ -18,6 +18,8 @@ from ._client import Client
 from ._context import Context, current_context
 from ._errors import (
     AlreadyExistsError,
+    ChildCancelledError,
+    ChildFailedError,
     CodecError,
     DeterminismError,
     DurableError,
@@ -36,8 +38,10 @@ from ._errors import (
     UnavailableError,
     WaitTimeoutError,
 )
-from ._futures import DurableFuture
+from ._futures import Awakeable, DurableFuture
 from ._loading import LoadError, load_workflows
+from ._objects import ObjectHandler, handler, shared
+from ._objects import object_ as object
 from ._requests import Filters
 from ._result import Result
 from ._statistics import WorkerStatistics
@@ -48,6 +52,9 @@ from ._workflow import RetryPolicy, Workflow, WorkflowRef, ref, workflow
 __all__ = [
     "AlreadyExistsError",
     "AsyncClient",
+    "Awakeable",
+    "ChildCancelledError",
+    "ChildFailedError",
     "Client",
     "CodecError",
     "Context",
@@ -67,6 +74,7 @@ __all__ = [
     "LoadError",
     "NonDurableAwaitError",
     "NotFoundError",
+    "ObjectHandler",
     "PreconditionError",
     "Result",
     "RetryPolicy",
@@ -83,8 +91,11 @@ __all__ = [
     "Workflow",
     "WorkflowRef",
     "current_context",
+    "handler",
     "load_workflows",
+    "object",
     "ref",
     "run_worker",
+    "shared",
     "workflow",
 ]
