@@ -37,7 +37,7 @@ async def expense_approval(ctx: durable.Context, expense: ExpenseRequest) -> str
 
     what = f"${expense.amount:.2f} for {expense.employee_id}"
     try:
-        approval = await ctx.awakeable(approval_id(ctx.invocation_id), Approval)
+        approval = await ctx.awakeable(approval_id(ctx.invocation_id), type=Approval)
     except durable.TerminalError as rejection:
         return f"❌ Rejected: {what} ({rejection.message})"
     if not approval.approved:
