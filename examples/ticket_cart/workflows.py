@@ -18,19 +18,20 @@ class Cart:
         """Reserves a ticket, and has it given back when the time is over."""
         service = ctx.stub(TicketServiceStub)
         response = await service.Reserve(ReserveRequest(ticket_id=ticket, user_id=ctx.key))
-        if response.success:
-            cart = await ctx.get("cart", list[str], default=[])
+        cart = await ctx.get("cart", list[str], default=[])
+        if response.success and ticket not in cart:
             ctx.set("cart", [*cart, ticket])
             ctx.options(key=ctx.key).send_delayed(Cart.expire, ticket, hold_seconds)
         return response.success
 
     @durable.handler
     async def expire(self, ctx: durable.Context, ticket: str) -> None:
-        """Gives a ticket back."""
+        """Gives a ticket back, if it is still in the cart."""
         cart = await ctx.get("cart", list[str], default=[])
-        ctx.set("cart", [it for it in cart if it != ticket])
-        service = ctx.stub(TicketServiceStub)
-        await service.Release(ReleaseRequest(ticket_id=ticket, user_id=ctx.key))
+        if ticket in cart:
+            service = ctx.stub(TicketServiceStub)
+            await service.Release(ReleaseRequest(ticket_id=ticket, user_id=ctx.key))
+            ctx.set("cart", [it for it in cart if it != ticket])
 
     @durable.shared
     async def tickets(self, ctx: durable.Context) -> list[str]:
