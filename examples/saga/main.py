@@ -2,7 +2,7 @@
 
 from durable import Client, InvocationFailedError
 from examples.launcher import TICKET, running
-from examples.saga.workflows import book_seats
+from examples.saga.workflows import book_seats, give_back
 
 
 def book(client: Client, user: str, tickets: list[str]) -> None:
@@ -21,6 +21,8 @@ def main() -> None:
         book(client, "alice", ["SEAT-1"])
         book(client, "bob", ["SEAT-3", "SEAT-2", "SEAT-1"])  # SEAT-1 is sold: both others go back
         book(client, "carol", ["SEAT-2", "SEAT-3"])  # ... and are free for another
+        client.invoke(give_back, user="alice", tickets=["SEAT-1"])  # so that it can run again
+        client.invoke(give_back, user="carol", tickets=["SEAT-2", "SEAT-3"])
 
 
 if __name__ == "__main__":

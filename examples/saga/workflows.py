@@ -28,3 +28,11 @@ async def book_seats(ctx: durable.Context, user: str, tickets: list[str]) -> str
             await compensate()
         raise
     return f"{user} has {', '.join(tickets)}"
+
+
+@durable.workflow
+async def give_back(ctx: durable.Context, user: str, tickets: list[str]) -> None:
+    """Gives the tickets back."""
+    service = ctx.stub(TicketServiceStub)
+    for ticket in tickets:
+        await service.Release(ReleaseRequest(ticket_id=ticket, user_id=user))
