@@ -96,6 +96,8 @@ class Abilities:
 
     def set(self, name: str, value: Any) -> None:
         """Sets a value of the state; raises TerminalError in a shared handler."""
+        if not name:
+            raise ValueError("the name of a state value must not be empty")
         self._attempt.set_state(name, value)
 
     def clear(self, name: str) -> None:
@@ -193,11 +195,21 @@ class Abilities:
         delay: float | timedelta,
         partition_key: str = "",
     ) -> DurableFuture[str]:
-        """Starts an invocation later: `args` is its input, `delay` seconds or a timedelta."""
-        target = self._target(handler, (args,), {})
-        return self._attempt.send(
-            target._replace(delay=_span(delay), partition_key=partition_key or target.partition_key)
+        """Starts an invocation later, after `delay` seconds or a timedelta.
+
+        `args` is its input: the one argument, for several a dict by name, None for no argument.
+        """
+        options = self._options
+        target = Target(
+            handler if isinstance(handler, str) else handler.name,
+            None if args is None else encode(args),
+            decode,
+            options.key,
+            options.idempotency_key,
+            partition_key or options.partition_key,
+            _span(delay),
         )
+        return self._attempt.send(target)
 
     @overload
     def attach(self, invocation_id: str) -> DurableFuture[Any]: ...

@@ -10,6 +10,8 @@ from __future__ import annotations
 from asyncio.events import _get_running_loop
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
+from random import Random
 from typing import Any, NamedTuple, TypeVar
 
 from google.protobuf.message import Message
@@ -158,6 +160,11 @@ class Operations:
                     return
         if started:
             self._unwanted.add(index)
+
+    @cached_property
+    def random(self) -> Random:
+        """Random numbers that are the same in each replay; one sequence for an attempt."""
+        return Random(self.start.random_seed)
 
     def time(self) -> float:
         """The journal's time."""

@@ -43,12 +43,11 @@ def current_context() -> Context:
 class Context(Abilities):
     """The durable operations of one invocation."""
 
-    __slots__ = ("_logger", "_random")
+    __slots__ = ("_logger",)
 
     def __init__(self, attempt: Attempt) -> None:
         self._attempt = attempt
         self._options = NO_OPTIONS
-        self._random: random.Random | None = None
         self._logger: ReplayLogger | None = None
 
     # Who and when
@@ -104,9 +103,7 @@ class Context(Abilities):
     @property
     def random(self) -> random.Random:
         """Random numbers that are the same in each replay."""
-        if self._random is None:
-            self._random = random.Random(self._attempt.start.random_seed)
-        return self._random
+        return self._attempt.random
 
     def uuid4(self) -> uuid.UUID:
         """A random UUID that is the same in each replay."""

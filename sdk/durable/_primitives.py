@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from durable_proto.v1 import invocation_pb2, payload_pb2, worker_pb2
 
 from ._asking import Open, Operations
-from ._errors import TerminalError
+from ._errors import CodecError, TerminalError
 from ._futures import Awakeable, DurableFuture
 from ._journal import (
     ATTACH,
@@ -133,7 +133,10 @@ class Primitives(Operations):
         if outcome is None:
             self._open[index] = Open(kind, name, future, None, None, convert)
         else:
-            future.set_result(convert(outcome))
+            try:
+                future.set_result(convert(outcome))
+            except CodecError as error:
+                future.set_exception(error)
         return future
 
     # Promises and signals

@@ -102,7 +102,8 @@ class Attempt(Primitives):
     def on_cancel(self, cancel: worker_pb2.CancelRequested) -> None:
         """The end of the invocation is asked for."""
         if not self.done:
-            self.frozen = False
+            if cancel.completion_number > self._journal.delivered:
+                self.frozen = False
             self._note_cancel(cancel)
             self._go_on()
 
