@@ -16,7 +16,7 @@ from ._async_client import AsyncClient
 from ._calls import ServiceCallError
 from ._client import Client
 from ._context import Context, current_context
-from ._entries import Awakeable, JournalEntry
+from ._entries import AwakeableInfo, JournalEntry
 from ._errors import (
     AlreadyExistsError,
     ChildCancelledError,
@@ -55,6 +55,7 @@ __all__ = [
     "AlreadyExistsError",
     "AsyncClient",
     "Awakeable",
+    "AwakeableInfo",
     "ChildCancelledError",
     "ChildFailedError",
     "Client",
