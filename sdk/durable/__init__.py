@@ -16,9 +16,11 @@ from ._async_client import AsyncClient
 from ._calls import ServiceCallError
 from ._client import Client
 from ._context import Context, current_context
-from ._entries import Awakeable, JournalEntry
+from ._entries import AwakeableInfo, JournalEntry
 from ._errors import (
     AlreadyExistsError,
+    ChildCancelledError,
+    ChildFailedError,
     CodecError,
     DeterminismError,
     DurableError,
@@ -37,8 +39,10 @@ from ._errors import (
     UnavailableError,
     WaitTimeoutError,
 )
-from ._futures import DurableFuture
+from ._futures import Awakeable, DurableFuture
 from ._loading import LoadError, load_workflows
+from ._objects import ObjectHandler, handler, shared
+from ._objects import object_ as object
 from ._overviews import Handler, InvocationPage, ServerInfo, Stats, WorkerInfo
 from ._requests import Filters
 from ._result import Result
@@ -51,6 +55,9 @@ __all__ = [
     "AlreadyExistsError",
     "AsyncClient",
     "Awakeable",
+    "AwakeableInfo",
+    "ChildCancelledError",
+    "ChildFailedError",
     "Client",
     "CodecError",
     "Context",
@@ -70,6 +77,7 @@ __all__ = [
     "LoadError",
     "NonDurableAwaitError",
     "NotFoundError",
+    "ObjectHandler",
     "PreconditionError",
     "Request",
     "Result",
@@ -89,8 +97,11 @@ __all__ = [
     "Workflow",
     "WorkflowRef",
     "current_context",
+    "handler",
     "load_workflows",
+    "object",
     "ref",
     "run_worker",
+    "shared",
     "workflow",
 ]

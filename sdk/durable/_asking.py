@@ -10,6 +10,8 @@ from __future__ import annotations
 from asyncio.events import _get_running_loop
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
+from random import Random
 from typing import Any, NamedTuple, TypeVar
 
 from google.protobuf.message import Message
@@ -22,7 +24,7 @@ from ._futures import DurableFuture
 from ._journal import CALL, RUN, SLEEP, Journal, described, difference, seconds_of
 from ._loop import Timer, WorkflowLoop
 from ._serde import encode
-from ._workflow import Workflow
+from ._workflow import RetryPolicy, Workflow
 
 M = TypeVar("M", bound=Message)
 
@@ -50,6 +52,8 @@ class StepTask:
     """True for a sync function, which belongs in a thread."""
     idempotency_key: str
     encode: Callable[[Any], payload_pb2.Payload]
+    timeout: float | None = None
+    """How long it may take, in seconds."""
 
 
 class Open(NamedTuple):
@@ -60,6 +64,10 @@ class Open(NamedTuple):
     future: DurableFuture[Any] | None
     timer: Timer | None
     hint: Any
+    convert: Callable[[payload_pb2.Outcome], Any] | None = None
+    """Makes the result of an outcome that is no failure, where it is not just a value."""
+    retry: RetryPolicy | None = None
+    """The step's own policy."""
 
 
 class Operations:
@@ -81,6 +89,8 @@ class Operations:
         self.outbox: list[worker_pb2.WorkerMessage] = []
         self.tasks: list[StepTask] = []
         self.done = False
+        self.frozen = False
+        """True when nothing is to be delivered any more, because of a pause."""
         self.replaying = bool(start.journal)
         self._seconds = seconds_of(start.create_time)
         # The methods that typeshed misses are set when the class is made: they all refuse.
@@ -96,15 +106,24 @@ class Operations:
         self._mismatch: DeterminismError | None = None
         self._cancelled = ""
         self._result: payload_pb2.Payload | None = None
+        self._state: dict[str, payload_pb2.Payload | None] = dict(start.state)
+        """The state as far as it is known here, by name; None for what was removed."""
+        self._state_complete = start.state_complete
 
     def run(
-        self, name: str, body: Callable[[], Any], hint: Any, blocking: bool
+        self,
+        name: str,
+        body: Callable[[], Any],
+        hint: Any,
+        blocking: bool,
+        retry: RetryPolicy | None = None,
+        timeout: float | None = None,
     ) -> DurableFuture[Any]:
         """Asks for a step."""
         if not isinstance(name, str):
             raise TypeError(f"the first argument of ctx.run is the step's name, not {name!r}")
         index = self._ask(RUN, name)
-        return self._step(index, RUN, name, body, blocking, hint)
+        return self._step(index, RUN, name, body, blocking, hint, retry, timeout)
 
     def call(
         self, name: str, body: Callable[[str], Any], response_type: type[M]
@@ -141,6 +160,11 @@ class Operations:
                     return
         if started:
             self._unwanted.add(index)
+
+    @cached_property
+    def random(self) -> Random:
+        """Random numbers that are the same in each replay; one sequence for an attempt."""
+        return Random(self.start.random_seed)
 
     def time(self) -> float:
         """The journal's time."""
@@ -180,12 +204,14 @@ class Operations:
         body: Callable[[], Any],
         blocking: bool,
         hint: Any,
+        retry: RetryPolicy | None = None,
+        timeout: float | None = None,
     ) -> DurableFuture[Any]:
         future: DurableFuture[Any] = DurableFuture(self, self._loop, index, name)
-        self._open[index] = Open(kind, name, future, None, hint)
+        self._open[index] = Open(kind, name, future, None, hint, None, retry)
         if index not in self._journal.recorded:
             key = f"{self.invocation_id}/{index}"
-            task = StepTask(index, kind, name, body, blocking, key, encode)
+            task = StepTask(index, kind, name, body, blocking, key, encode, timeout)
             if self.replaying:
                 self._deferred.append(task)
             else:
@@ -196,12 +222,19 @@ class Operations:
     def _send_sleep(self, index: int, seconds: float) -> None:
         if index in self._journal.recorded:
             return
+        entry = self._send(index, SLEEP, "")
+        entry.delay.FromMicroseconds(max(1000, round(seconds * 1_000_000)))
+
+    def _send(self, index: int, kind: int, name: str) -> worker_pb2.EntryRecorded:
+        """Sends an entry; the caller fills it further before it goes on."""
         message = self._message()
-        message.entry.index = index
-        message.entry.kind = SLEEP
-        message.entry.delay.FromMicroseconds(max(1000, round(seconds * 1_000_000)))
+        entry = message.entry
+        entry.index = index
+        entry.kind = kind  # type: ignore[assignment]  # the enum's number
+        entry.name = name
         self._unacknowledged[index] = message
         self.outbox.append(message)
+        return entry
 
     def _difference(self, index: int, expected: str, got: str) -> DeterminismError:
         return difference(

@@ -17,6 +17,7 @@ from datetime import UTC, datetime, timedelta
 from types import CodeType
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
 
+from ._abilities import NO_OPTIONS, Abilities
 from ._calls import DurableChannel, call_by_name
 from ._futures import DurableFuture
 
@@ -39,14 +40,14 @@ def current_context() -> Context:
     return _current.get()
 
 
-class Context:
+class Context(Abilities):
     """The durable operations of one invocation."""
 
-    __slots__ = ("_attempt", "_logger", "_random")
+    __slots__ = ("_logger",)
 
     def __init__(self, attempt: Attempt) -> None:
         self._attempt = attempt
-        self._random: random.Random | None = None
+        self._options = NO_OPTIONS
         self._logger: ReplayLogger | None = None
 
     # Who and when
@@ -102,9 +103,7 @@ class Context:
     @property
     def random(self) -> random.Random:
         """Random numbers that are the same in each replay."""
-        if self._random is None:
-            self._random = random.Random(self._attempt.start.random_seed)
-        return self._random
+        return self._attempt.random
 
     def uuid4(self) -> uuid.UUID:
         """A random UUID that is the same in each replay."""
@@ -144,9 +143,9 @@ class Context:
         hint comes back as a list, live and in replay alike.
         """
         hint, blocking = _described(function)
-        if args or kwargs:
-            return self._attempt.run(name, lambda: function(*args, **kwargs), hint, blocking)
-        return self._attempt.run(name, function, hint, blocking)
+        options = self._options
+        body = (lambda: function(*args, **kwargs)) if args or kwargs else function
+        return self._attempt.run(name, body, hint, blocking, options.retry, options.timeout)
 
     def sleep(self, delay: float | timedelta) -> DurableFuture[None]:
         """Waits durably, in seconds or as a timedelta: over restarts, and without a worker."""

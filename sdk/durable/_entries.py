@@ -140,7 +140,7 @@ def parse_message(payload: payload_pb2.Payload, message_type: type[M]) -> M:
     raise ValueError(f"the value is {payload.content_type}, not a {name}")
 
 
-class Awakeable:
+class AwakeableInfo:
     """A promise that something outside resolves."""
 
     __slots__ = ("message",)
@@ -191,4 +191,4 @@ class Awakeable:
         }
 
     def __repr__(self) -> str:
-        return f"<Awakeable {self.awakeable_id} {'resolved' if self.resolved else 'open'}>"
+        return f"<AwakeableInfo {self.awakeable_id} {'resolved' if self.resolved else 'open'}>"

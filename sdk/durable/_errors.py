@@ -4,6 +4,8 @@
     ├── DurableError                    base of all below
     │   ├── TerminalError               raised by user code: the work failed for good, no retry
     │   │   └── StepFailedError         a step's or call's journaled failure, as the program sees it
+    │   │       └── ChildFailedError    another invocation's failure
+    │   │           └── ChildCancelledError
     │   ├── RetryableError              raised by user code: try again, after a delay of its choice
     │   ├── DeterminismError            the journal does not fit the program: deploy code that fits
     │   ├── NonDurableAwaitError        the program awaits what cannot be replayed: use ctx.run
@@ -69,6 +71,14 @@ class StepFailedError(TerminalError):
 
     def __str__(self) -> str:
         return f"{self.step}: {self.type}: {self.message}"
+
+
+class ChildFailedError(StepFailedError):
+    """An invocation that this one waited for has failed; `step` is its handler's name."""
+
+
+class ChildCancelledError(ChildFailedError):
+    """An invocation that this one waited for was cancelled."""
 
 
 class RetryableError(DurableError):

@@ -34,7 +34,7 @@ from ._errors import TerminalError
 from ._finals import LastWords
 from ._replay import Attempt
 from ._statistics import Counters
-from ._steps import Ended, StepThreads, run_async, run_blocking
+from ._steps import Ended, StepThreads, run_async, run_blocking, too_slow
 from ._workflow import Workflow
 
 SUSPEND_AGAIN_SECONDS: Final = 30.0
@@ -141,6 +141,12 @@ class Desk:
         if slot is not None and slot.number == message.attempt:
             self._input(slot, slot.attempt.on_cancel, message.cancel_requested)
 
+    def pause_requested(self, message: worker_pb2.ServerMessage) -> None:
+        """Stops an attempt at its next boundary."""
+        slot = self._slots.get(message.invocation_id)
+        if slot is not None and slot.number == message.attempt:
+            self._input(slot, slot.attempt.on_pause)
+
     def suspended(self, message: worker_pb2.ServerMessage) -> None:
         """Lets go of an attempt that only waits."""
         slot = self._slots.get(message.invocation_id)
@@ -193,8 +199,18 @@ class Desk:
         if slot.timer is not None:
             slot.timer.cancel()
             slot.timer = None
-        if attempt.waiting:
+        if attempt.frozen and attempt.settled:
+            self._pause(slot)
+        elif attempt.waiting:
             self._arm(slot)
+
+    def _pause(self, slot: _Slot) -> None:
+        """Says that an attempt has stopped, and lets go of it."""
+        message = worker_pb2.WorkerMessage(invocation_id=slot.invocation_id, attempt=slot.number)
+        message.paused.SetInParent()
+        self.outbound.append(message)
+        self._drop(slot)
+        self.wake()
 
     def _start_step(self, slot: _Slot, task: StepTask) -> None:
         index = task.index
@@ -209,6 +225,8 @@ class Desk:
                     loop.call_soon_threadsafe(self._step_over, slot, task, ended)
 
             future.add_done_callback(over)
+            if task.timeout is not None:
+                loop.call_later(task.timeout, self._too_slow, slot, task, future)
         else:
             running = loop.create_task(run_async(task))
             slot.steps[index] = running
@@ -220,11 +238,21 @@ class Desk:
 
             running.add_done_callback(ended)
 
+    def _too_slow(self, slot: _Slot, task: StepTask, step: Future[Ended]) -> None:
+        """Gives up a sync step whose time is up; its thread goes on, and nobody hears of it."""
+        if slot.steps.get(task.index) is step:
+            late: Future[Ended] = Future()
+            late.set_result(Ended(None, too_slow(task)))
+            slot.steps[task.index] = late
+            self._step_over(slot, task, late)
+
     def _step_over(
         self, slot: _Slot, task: StepTask, step: asyncio.Task[Ended] | Future[Ended]
     ) -> None:
         index = task.index
-        slot.steps.pop(index, None)
+        if slot.steps.get(index) is not step:
+            return
+        del slot.steps[index]
         attempt = slot.attempt
         if attempt.done or step.cancelled():
             return

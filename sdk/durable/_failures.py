@@ -59,7 +59,9 @@ def to_failure(
             failure.metadata[_cut(str(name), 256)] = _cut(str(value), 256)
     if isinstance(error, StepFailedError):
         # The step's own failure is what a person looks for.
-        failure.type, failure.message = error.type, _cut(str(error), _MESSAGE_BYTES)
+        failure.message = _cut(str(error), _MESSAGE_BYTES)
+        if error.type != "durable.Cancelled":  # which would say that it is we who were cancelled
+            failure.type = error.type
     if cause is not None and depth > 1:
         failure.cause.CopyFrom(to_failure(cause, depth=depth - 1))
     return failure

@@ -53,3 +53,14 @@ class DurableFuture(WorkflowFuture[T]):
     def __repr__(self) -> str:
         state = "pending" if not self.done() else "cancelled" if self.cancelled() else "done"
         return f"<DurableFuture {self.name!r} #{self.index} {state}>"
+
+
+class Awakeable(DurableFuture[T]):
+    """A promise that something outside resolves, by its `id`."""
+
+    __slots__ = ("id",)
+
+    def __init__(self, attempt: Asked, loop: WorkflowLoop, index: int, name: str) -> None:
+        super().__init__(attempt, loop, index, name)
+        self.id = name
+        """What to hand to whoever is to resolve it."""

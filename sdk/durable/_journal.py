@@ -21,6 +21,17 @@ from ._errors import DeterminismError
 RUN: Final = invocation_pb2.ENTRY_KIND_RUN
 CALL: Final = invocation_pb2.ENTRY_KIND_CALL
 SLEEP: Final = invocation_pb2.ENTRY_KIND_SLEEP
+AWAKEABLE: Final = invocation_pb2.ENTRY_KIND_AWAKEABLE
+GET_STATE: Final = invocation_pb2.ENTRY_KIND_GET_STATE
+SET_STATE: Final = invocation_pb2.ENTRY_KIND_SET_STATE
+CLEAR_STATE: Final = invocation_pb2.ENTRY_KIND_CLEAR_STATE
+STATE_KEYS: Final = invocation_pb2.ENTRY_KIND_STATE_KEYS
+INVOKE: Final = invocation_pb2.ENTRY_KIND_INVOKE
+SEND: Final = invocation_pb2.ENTRY_KIND_SEND
+ATTACH: Final = invocation_pb2.ENTRY_KIND_ATTACH
+SIGNAL: Final = invocation_pb2.ENTRY_KIND_SIGNAL
+RESOLVE: Final = invocation_pb2.ENTRY_KIND_RESOLVE
+CANCEL: Final = invocation_pb2.ENTRY_KIND_CANCEL
 _KINDS: Final[dict[int, str]] = {
     number: name.removeprefix("ENTRY_KIND_") for name, number in invocation_pb2.EntryKind.items()
 }

@@ -4,7 +4,8 @@ A MODULE is an importable name (`examples.simple.workflows`) or a path to a file
 `app/workflows.py`). A file that lies in a package is imported under its full name, so that its
 relative imports work and it is not loaded twice; the folder above the package, or the file's own, is
 put first on `sys.path`, as `python FILE` would. The workflows of a module are the `Workflow` objects
-in its namespace, also those that it imported: a module that collects them is a fine way to choose.
+and the classes of virtual objects in its namespace, also those that it imported: a module that collects
+them is a fine way to choose.
 
 Errors are one line with a hint, for a person at a prompt; a fault inside the module is chained.
 """
@@ -20,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from ._errors import DurableError
+from ._objects import handlers_of
 from ._workflow import Workflow
 
 
@@ -49,8 +51,10 @@ def load_workflows(modules: Iterable[str]) -> list[Workflow[..., Any]]:
 
 def _workflows_of(name: str) -> list[Workflow[..., Any]]:
     module = _import_file(name) if _is_path(name) else _import_module(name)
-    unique = {id(it): it for it in vars(module).values() if isinstance(it, Workflow)}
-    return list(unique.values())
+    values = list(vars(module).values())
+    found = [it for it in values if isinstance(it, Workflow)]
+    found += [handler for it in values for handler in handlers_of(it)]
+    return list({id(it): it for it in found}.values())
 
 
 def _is_path(name: str) -> bool:

@@ -33,22 +33,25 @@ from typing import Any
 
 from durable_proto.v1 import payload_pb2, worker_pb2
 
-from ._asking import Operations
 from ._context import Context, _current
 from ._errors import (
     AttemptEnded,
+    ChildCancelledError,
+    ChildFailedError,
     CodecError,
-    DeterminismError,
     NonDurableAwaitError,
     StepFailedError,
     TerminalError,
 )
 from ._failures import is_terminal, retry_delay, to_failure
-from ._journal import SLEEP, described, seconds_of
+from ._journal import ATTACH, CALL, INVOKE, RUN, SLEEP, described, seconds_of
+from ._primitives import Primitives
+from ._retrying import step_delay, used_up
 from ._serde import decode, encode
+from ._workflow import RetryPolicy
 
 
-class Attempt(Operations):
+class Attempt(Primitives):
     """One attempt; see the module's head."""
 
     # Inputs
@@ -99,8 +102,14 @@ class Attempt(Operations):
     def on_cancel(self, cancel: worker_pb2.CancelRequested) -> None:
         """The end of the invocation is asked for."""
         if not self.done:
+            if cancel.completion_number > self._journal.delivered:
+                self.frozen = False
             self._note_cancel(cancel)
             self._go_on()
+
+    def on_pause(self) -> None:
+        """The attempt is to stop at its next boundary: nothing is delivered any more."""
+        self.frozen = True
 
     def on_step(
         self, index: int, value: payload_pb2.Payload | None, error: BaseException | None
@@ -109,16 +118,23 @@ class Attempt(Operations):
         self._executing.discard(index)
         if self.done:
             return
+        operation = self._open[index]
         if error is not None and not isinstance(error, TerminalError | CodecError):
             if index in self._unwanted:
                 self._unwanted.discard(index)
                 del self._open[index]
                 self._look_for_deadlock()
-            else:
-                self._fail(error)
-            return
+                return
+            policy = operation.retry or self.workflow.retry
+            if policy is None or not policy.gives_up(error):
+                failures = self.start.step_failures.get(index, 0) + 1
+                if operation.retry is None or not used_up(operation.retry, failures):
+                    self._fail(error, index, operation.retry, failures)
+                    return
+                if operation.retry.pause:
+                    self._hold(error)
+                    return
         self._unwanted.discard(index)
-        operation = self._open[index]
         message = self._message()
         entry = message.entry
         entry.index = index
@@ -141,9 +157,14 @@ class Attempt(Operations):
         return list(self._unacknowledged.values())
 
     @property
+    def settled(self) -> bool:
+        """True when nothing runs and all that was sent is in the log."""
+        return not (self.done or self._executing or self._unacknowledged)
+
+    @property
     def waiting(self) -> bool:
         """True when only operations of the server's are open: the attempt may be suspended."""
-        if self.done or self._executing or self._unacknowledged:
+        if not self.settled or self.frozen:
             return False
         return len(self._open) > len(self._unwanted)
 
@@ -179,7 +200,7 @@ class Attempt(Operations):
     def _deliver(self) -> None:
         """Delivers what has arrived, in order, as far as there is no gap."""
         journal = self._journal
-        while not self.done:
+        while not (self.done or self.frozen):
             completed = journal.take()
             if completed is None:
                 return
@@ -190,7 +211,8 @@ class Attempt(Operations):
                 continue
             self._seconds = seconds_of(completed.time)
             if completed.outcome is None:
-                self._main.cancel(self._cancelled)
+                # Within the program's own loop: giving up a child asks for its cancellation.
+                self._loop.call_soon(self._main.cancel, self._cancelled)
             elif not self._hand_over(completed.index, completed.outcome):
                 return
             if self.replaying and not journal.has_more:
@@ -199,7 +221,7 @@ class Attempt(Operations):
             self._run()
 
     def _look_for_deadlock(self) -> None:
-        if not (self.done or self._open or self._journal.has_more):
+        if not (self.done or self.frozen or self._open or self._journal.has_more):
             self._fail(
                 NonDurableAwaitError(
                     "the workflow waits, and nothing durable is open that could wake it: it awaits"
@@ -224,10 +246,13 @@ class Attempt(Operations):
         if future.done():  # cancelled: the result is not wanted any more
             return True
         if outcome.HasField("failure"):
-            future.set_exception(StepFailedError(operation.name, outcome.failure))
+            future.set_exception(_error(operation.kind, operation.name, outcome.failure))
             return True
         try:
-            value = None if operation.kind == SLEEP else decode(outcome.value, operation.hint)
+            if operation.convert is not None:
+                value = operation.convert(outcome)
+            else:
+                value = None if operation.kind == SLEEP else decode(outcome.value, operation.hint)
         except CodecError as error:
             future.set_exception(error)
         else:
@@ -295,7 +320,7 @@ class Attempt(Operations):
             future = operation.future
             if (
                 future is not None
-                and operation.kind != SLEEP
+                and operation.kind in (RUN, CALL)
                 and not (future.awaited or future.cancelled())
             ):
                 return
@@ -310,16 +335,31 @@ class Attempt(Operations):
         self.outbox.append(message)
         self._end()
 
-    def _fail(self, error: BaseException) -> None:
+    def _fail(
+        self,
+        error: BaseException,
+        index: int = -1,
+        policy: RetryPolicy | None = None,
+        failures: int = 0,
+    ) -> None:
+        """Ends the attempt with a failure; for a step with a policy of its own, by that one."""
+        own = self.workflow.retry
+        if policy is None and own is not None and own.gives_up(error):
+            self._finish_failure(to_failure(error, terminal=True))
+            return
         message = self._message()
         message.attempt_failed.failure.CopyFrom(to_failure(error))
         delay = retry_delay(error)
+        if policy is not None:
+            message.attempt_failed.index = index
+            if delay is None:
+                delay = step_delay(policy, failures, f"{self.invocation_id}/{index}")
         if delay is not None:
             message.attempt_failed.retry_delay.FromTimedelta(delay)
         self.outbox.append(message)
         self._end()
 
-    def _hold(self, error: DeterminismError) -> None:
+    def _hold(self, error: BaseException) -> None:
         message = self._message()
         message.held.failure.CopyFrom(to_failure(error))
         self.outbox.append(message)
@@ -332,6 +372,15 @@ class Attempt(Operations):
         self.tasks.clear()
         self._deferred.clear()
         self._loop.end()
+
+
+def _error(kind: int, name: str, failure: payload_pb2.Failure) -> StepFailedError:
+    """Returns what the program sees of an operation's failure."""
+    if kind not in (INVOKE, ATTACH):
+        return StepFailedError(name, failure)
+    if failure.type == "durable.Cancelled":
+        return ChildCancelledError(name, failure)
+    return ChildFailedError(name, failure)
 
 
 def _invalid(kind: str, error: CodecError) -> payload_pb2.Failure:

@@ -100,6 +100,7 @@ class Session:
             "suspended": desk.suspended,
             "abandon": desk.abandon,
             "cancel_requested": desk.cancel_requested,
+            "pause_requested": desk.pause_requested,
             "welcome": self._on_welcome,
             "drain": self._on_drain,
         }

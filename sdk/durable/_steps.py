@@ -11,6 +11,7 @@ results were not acknowledged.
 
 from __future__ import annotations
 
+import asyncio
 import queue
 import threading
 from collections.abc import Awaitable, Callable
@@ -52,10 +53,29 @@ async def run_async(task: StepTask) -> Ended:
     try:
         value = task.body()
         if isawaitable(value):
-            value = await value
+            if task.timeout is None:
+                value = await value
+            else:
+                value = await _within(task, value)
         return Ended(task.encode(value), None)
     except BaseException as error:  # noqa: BLE001  # the engine decides what a failure means
         return Ended(None, error)
+
+
+async def _within(task: StepTask, value: Awaitable[T]) -> T:
+    deadline = asyncio.timeout(task.timeout)
+    try:
+        async with deadline:
+            return await value
+    except TimeoutError:
+        if deadline.expired():
+            raise too_slow(task) from None
+        raise
+
+
+def too_slow(task: StepTask) -> TimeoutError:
+    """Returns the error of a step whose time is up: like any other one, it is tried again."""
+    return TimeoutError(f"step {task.name!r} has not ended within {task.timeout:g} s")
 
 
 _Job = tuple[Future[Any], Callable[[], Any]]

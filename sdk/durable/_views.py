@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias, cast
 
 from durable_proto.v1 import invocation_pb2, payload_pb2
 
-from ._entries import Awakeable, JournalEntry
+from ._entries import AwakeableInfo, JournalEntry
 from ._plain import failure_data, moment, outcome_data, payload_data, time_text
 from ._serde import decode
 
@@ -197,9 +197,9 @@ class Invocation:
         return {name: decode(value) for name, value in self.message.workflow_state.items()}
 
     @property
-    def awakeables(self) -> list[Awakeable]:
+    def awakeables(self) -> list[AwakeableInfo]:
         """Its awakeables; empty in lists."""
-        return [Awakeable(it) for it in self.message.awakeables]
+        return [AwakeableInfo(it) for it in self.message.awakeables]
 
     @property
     def create_time(self) -> datetime | None:

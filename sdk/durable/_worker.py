@@ -33,6 +33,7 @@ from durable_proto.v1 import worker_pb2
 
 from ._asking import Environment
 from ._executor import Desk
+from ._objects import handlers_of
 from ._services import Services
 from ._session import End, Session
 from ._statistics import Counters, Traffic, WorkerStatistics
@@ -88,7 +89,7 @@ class Worker:
         self,
         address: str | None = None,
         *,
-        workflows: Iterable[Workflow[..., Any]],
+        workflows: Iterable[Workflow[..., Any] | type],
         services: Mapping[str, str] | None = None,
         max_concurrent: int = MAX_CONCURRENT_DEFAULT,
         max_threads: int = MAX_THREADS_DEFAULT,
@@ -323,11 +324,20 @@ class Worker:
                 self._loop.remove_signal_handler(number)
 
 
-def _by_name(workflows: Iterable[Workflow[..., Any]]) -> dict[str, Workflow[..., Any]]:
+def _by_name(given: Iterable[Workflow[..., Any] | type]) -> dict[str, Workflow[..., Any]]:
+    workflows: list[Workflow[..., Any]] = []
+    for it in given:
+        if isinstance(it, Workflow):
+            workflows.append(it)
+        elif handlers := handlers_of(it):
+            workflows += handlers
+        else:
+            raise TypeError(
+                f"{it!r} is no workflow; decorate it with @durable.workflow, or a class with"
+                " @durable.object"
+            )
     found: dict[str, Workflow[..., Any]] = {}
     for workflow in workflows:
-        if not isinstance(workflow, Workflow):
-            raise TypeError(f"{workflow!r} is no workflow; decorate it with @durable.workflow")
         if found.setdefault(workflow.name, workflow) is not workflow:
             raise ValueError(
                 f"two workflows are named {workflow.name!r}; choose another name with"

@@ -59,6 +59,18 @@ class RetryPolicy:
     """The share of the delay that chance decides, 0 to 1."""
     pause: bool = False
     """When they are used up, pause the invocation for a person instead of failing it."""
+    max_duration: timedelta | None = None
+    """How long after the first failure in a row a handler's attempts are used up too."""
+    retry_on: tuple[type[BaseException], ...] = ()
+    """If given, only these errors are retried; any other one is final."""
+    give_up_on: tuple[type[BaseException], ...] = ()
+    """These errors are final, as if they were TerminalErrors."""
+
+    def gives_up(self, error: BaseException) -> bool:
+        """Says whether an error is final at once, whatever is left of the attempts."""
+        if isinstance(error, self.give_up_on):
+            return True
+        return bool(self.retry_on) and not isinstance(error, self.retry_on)
 
     def message(self) -> invocation_pb2.RetryPolicy:
         """Returns the policy as the protocol has it."""
@@ -71,6 +83,8 @@ class RetryPolicy:
         )
         policy.initial_interval.FromTimedelta(self.initial_interval)
         policy.max_interval.FromTimedelta(self.max_interval)
+        if self.max_duration is not None:
+            policy.max_duration.FromTimedelta(self.max_duration)
         return policy
 
 
@@ -106,6 +120,8 @@ class WorkflowRef(Generic[P, R]):
 class Workflow(WorkflowRef[P, R]):
     """A durable async function. Calling it runs the plain function, for unit tests."""
 
+    kind: invocation_pb2.HandlerKind = invocation_pb2.HANDLER_KIND_WORKFLOW
+
     def __init__(
         self,
         function: Callable[Concatenate[Context, P], Awaitable[R]],
@@ -114,6 +130,8 @@ class Workflow(WorkflowRef[P, R]):
         retry: RetryPolicy | None = None,
         retention: timedelta | None = None,
         version: str | None = None,
+        timeout: timedelta | None = None,
+        max_concurrent: int = 0,
     ) -> None:
         if not inspect.iscoroutinefunction(function):
             raise TypeError(f"{function!r} must be an `async def` function")
@@ -121,6 +139,8 @@ class Workflow(WorkflowRef[P, R]):
         self.function = function
         self.retry = retry
         self.retention = retention
+        self.timeout = timeout
+        self.max_concurrent = max_concurrent
         self._version = version
         parameters = list(inspect.signature(function).parameters.values())
         if not parameters:
@@ -213,7 +233,8 @@ class Workflow(WorkflowRef[P, R]):
         """Returns what a worker declares about the workflow."""
         spec = invocation_pb2.HandlerSpec(
             name=self.name,
-            kind=invocation_pb2.HANDLER_KIND_WORKFLOW,
+            kind=self.kind,
+            max_concurrent=self.max_concurrent,
             version=self.version,
             description=inspect.cleandoc(self.__doc__ or "")[:4000],
             input_schema=self._input_schema(),
@@ -223,6 +244,8 @@ class Workflow(WorkflowRef[P, R]):
             spec.retry_policy.CopyFrom(self.retry.message())
         if self.retention is not None:
             spec.retention.FromTimedelta(self.retention)
+        if self.timeout is not None:
+            spec.timeout.FromTimedelta(self.timeout)
         return spec
 
     def _input_schema(self) -> str:
@@ -262,6 +285,8 @@ def workflow(
     retry: RetryPolicy | None = None,
     retention: timedelta | None = None,
     version: str | None = None,
+    timeout: timedelta | None = None,
+    max_concurrent: int = 0,
 ) -> Callable[[Callable[Concatenate[Context, P], Awaitable[R]]], Workflow[P, R]]: ...
 def workflow(
     function: Callable[Concatenate[Context, P], Awaitable[R]] | None = None,
@@ -271,17 +296,29 @@ def workflow(
     retry: RetryPolicy | None = None,
     retention: timedelta | None = None,
     version: str | None = None,
+    timeout: timedelta | None = None,
+    max_concurrent: int = 0,
 ) -> Any:
     """Makes an async function durable.
 
     `name` is what it is registered as (default: the function's name), `retry` its policy for failed
     attempts, `retention` how long a finished invocation is kept (default 24 h), `version` a word for
-    the code's version (default: a hash of the source). Raises TypeError for a function that is not
-    async or has no context, ValueError for a name that is not allowed.
+    the code's version (default: a hash of the source). After `timeout` from its start an invocation
+    is asked to end, as by a cancellation, and has failed. At most `max_concurrent` of its
+    invocations run at a time, over all workers; 0 for no limit. Raises TypeError for a function that
+    is not async or has no context, ValueError for a name that is not allowed.
     """
 
     def make(it: Callable[Concatenate[Context, P], Awaitable[R]]) -> Workflow[P, R]:
-        return Workflow(it, name=name, retry=retry, retention=retention, version=version)
+        return Workflow(
+            it,
+            name=name,
+            retry=retry,
+            retention=retention,
+            version=version,
+            timeout=timeout,
+            max_concurrent=max_concurrent,
+        )
 
     return make if function is None else make(function)
 

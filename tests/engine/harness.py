@@ -21,6 +21,7 @@ is in the journal, nothing is said after an attempt's end.
 from __future__ import annotations
 
 import inspect
+import json
 import random
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -41,6 +42,17 @@ ACTIONS_MAX = 20_000
 RUN = invocation_pb2.ENTRY_KIND_RUN
 CALL = invocation_pb2.ENTRY_KIND_CALL
 SLEEP = invocation_pb2.ENTRY_KIND_SLEEP
+GET_STATE = invocation_pb2.ENTRY_KIND_GET_STATE
+SET_STATE = invocation_pb2.ENTRY_KIND_SET_STATE
+CLEAR_STATE = invocation_pb2.ENTRY_KIND_CLEAR_STATE
+STATE_KEYS = invocation_pb2.ENTRY_KIND_STATE_KEYS
+INVOKE = invocation_pb2.ENTRY_KIND_INVOKE
+CANCEL = invocation_pb2.ENTRY_KIND_CANCEL
+RESOLVE = invocation_pb2.ENTRY_KIND_RESOLVE
+SEND = invocation_pb2.ENTRY_KIND_SEND
+
+DONE = -1
+"""The completion number of an entry that is done with its record and has none."""
 
 
 def no_channel(service: str) -> Any:
@@ -49,7 +61,7 @@ def no_channel(service: str) -> Any:
 
 
 class Recorded(NamedTuple):
-    """A boundary: an entry was committed, with its outcome or open."""
+    """A boundary: an entry was committed, with its outcome, open, or DONE."""
 
     entry: worker_pb2.EntryRecorded
     completion_number: int
@@ -104,6 +116,9 @@ def start_message(
     payload = workflow.encode_input(tuple(args), {})
     if payload is not None:
         start.input.CopyFrom(payload)
+    for name, value in state_after(history).items():
+        start.state[name].CopyFrom(value)
+    start.state_complete = True
     start.create_time.FromMilliseconds(CREATED_MS)
     entries: dict[int, invocation_pb2.JournalEntry] = {}
     for event in history:
@@ -114,6 +129,9 @@ def start_message(
             entry.create_time.FromMilliseconds(event.time_ms)
             if event.completion_number:
                 entry.outcome.CopyFrom(event.entry.outcome)
+            if event.completion_number == DONE:
+                entry.complete_time.FromMilliseconds(event.time_ms)
+                continue
         elif isinstance(event, Completed):
             entry = entries[event.entry_index]
             entry.outcome.CopyFrom(event.outcome)
@@ -127,6 +145,20 @@ def start_message(
             entry.complete_time.FromMilliseconds(event.time_ms)
     start.journal.extend(entries[index] for index in sorted(entries))
     return start
+
+
+def state_after(history: Sequence[Event]) -> dict[str, payload_pb2.Payload]:
+    """Returns the state that these boundaries have left."""
+    state: dict[str, payload_pb2.Payload] = {}
+    for event in history:
+        if isinstance(event, Recorded) and event.entry.kind == SET_STATE:
+            state[event.entry.name] = event.entry.argument
+        elif isinstance(event, Recorded) and event.entry.kind == CLEAR_STATE:
+            if event.entry.name:
+                state.pop(event.entry.name, None)
+            else:
+                state.clear()
+    return state
 
 
 class World:
@@ -169,12 +201,19 @@ class World:
         self._tasks: list[StepTask] = []
         self._arriving: list[Callable[[], None]] = []
         self._completions = max((it.completion_number for it in self.history), default=0)
+        self._completions = max(self._completions, 0)
         self._timers: dict[int, int] = {}
+        self._outside: dict[int, worker_pb2.EntryRecorded] = {}
+        """Open entries that something else than time completes."""
         for event in self.history:
             if isinstance(event, Recorded) and not event.completion_number:
-                self._timers[event.entry.index] = event.time_ms + _delay_ms(event.entry)
+                if event.entry.kind == SLEEP:
+                    self._timers[event.entry.index] = event.time_ms + _delay_ms(event.entry)
+                else:
+                    self._outside[event.entry.index] = event.entry
             elif isinstance(event, Completed):
-                del self._timers[event.entry_index]
+                self._timers.pop(event.entry_index, None)
+                self._outside.pop(event.entry_index, None)
         self._start()
 
     # What a test asks for
@@ -218,6 +257,7 @@ class World:
         if self._sent:
             actions.append(self._commit)
         actions += [partial(self._deliver, number) for number in range(len(self._arriving))]
+        actions += [partial(self._complete_outside, index) for index in self._outside]
         due = [index for index, when in self._timers.items() if when <= self._now]
         if due:
             actions.append(lambda: self._fire(min(due, key=lambda it: self._timers[it])))
@@ -315,21 +355,48 @@ class World:
     def _record(self, entry: worker_pb2.EntryRecorded) -> None:
         assert entry.index not in {it[0] for it in self.commands}, f"{entry.index} recorded twice"
         ack = worker_pb2.Ack(index=entry.index)
-        if entry.HasField("outcome"):
-            assert entry.kind in (RUN, CALL)
+        number = 0
+        if entry.kind in (RUN, CALL):
+            assert entry.HasField("outcome")
             self._completions += 1
-            ack.completion_number = self._completions
-        else:
-            assert entry.kind == SLEEP
+            number = ack.completion_number = self._completions
+        elif entry.kind == SLEEP:
             self._timers[entry.index] = self._now + _delay_ms(entry)
+        elif entry.kind in (SET_STATE, CLEAR_STATE):
+            number = DONE
+        elif entry.kind in (GET_STATE, STATE_KEYS):
+            assert entry.HasField("outcome"), "the whole state was there"
+            number = DONE
+        else:
+            self._outside[entry.index] = entry
         ack.time.FromMilliseconds(self._now)
-        self._boundary(Recorded(entry, ack.completion_number, self._now))
+        self._boundary(Recorded(entry, number, self._now))
         self._arrives(lambda: self.attempt.on_ack(ack))
 
     def _fire(self, index: int) -> None:
         del self._timers[index]
+        self._complete(index, payload_pb2.Outcome(value=payload_pb2.Payload(data=b"null")))
+
+    def _complete_outside(self, index: int) -> None:
+        """Gives an entry what its kind is completed with; a child answers with its own input."""
+        entry = self._outside.pop(index)
+        outcome = payload_pb2.Outcome()
+        outcome.value.data = b"null"
+        if entry.kind == INVOKE:
+            outcome.value.CopyFrom(entry.argument)
+            cancels = [it[2] for it in self.commands if it[1] == CANCEL]
+            if f"#{index}" in cancels or entry.name == "fails":
+                kind = "ValueError" if entry.name == "fails" else "durable.Cancelled"
+                outcome.failure.type = kind
+                outcome.failure.terminal = True
+        elif entry.kind == SEND:
+            outcome.value.data = json.dumps(f"sent-{index}").encode()
+        elif entry.kind not in (CANCEL, RESOLVE):
+            outcome.value.data = json.dumps(entry.name[-8:]).encode()
+        self._complete(index, outcome)
+
+    def _complete(self, index: int, outcome: payload_pb2.Outcome) -> None:
         self._completions += 1
-        outcome = payload_pb2.Outcome(value=payload_pb2.Payload(data=b"null"))
         completion = worker_pb2.Completion(
             index=index, outcome=outcome, completion_number=self._completions
         )

@@ -235,6 +235,89 @@ async def deadlines(ctx: Context) -> list[str]:
     return await asyncio.gather(*[branch(number) for number in range(1, 5)])
 
 
+@durable.workflow
+async def stateful(ctx: Context) -> list[Any]:
+    """State in a sequence, with a step between."""
+    ctx.set("n", 1)
+    first = await ctx.get("n", int)
+    doubled = await ctx.run("double", double, first or 0)
+    ctx.set("n", doubled)
+    ctx.set("m", "x")
+    keys = await ctx.state_keys()
+    ctx.clear("m")
+    gone = await ctx.get("m", str, "none")
+    await ctx.run("again", double, 1)
+    last = await ctx.get("n", int)
+    ctx.clear_all()
+    return [first, doubled, keys, gone, last, await ctx.state_keys()]
+
+
+@durable.workflow
+async def stateful_tasks(ctx: Context) -> int:
+    """Tasks that read and write the same name, with steps between."""
+
+    async def add(number: int) -> None:
+        more = await ctx.run(f"more{number}", double, number)
+        ctx.set("sum", await ctx.get("sum", int, 0) + more)
+
+    await asyncio.gather(*[add(number) for number in range(5)])
+    return await ctx.get("sum", int, 0)
+
+
+@durable.workflow
+async def outside(ctx: Context) -> list[Any]:
+    """Promises, signals, children and sends."""
+    approval, paid = ctx.awakeable("approval-1"), ctx.promise("is-payed")
+    child = ctx.invoke("echo", [1, 2])
+    sent = ctx.send("echo", 3)
+    first, second = await asyncio.gather(ctx.signal("signal-1"), ctx.signal("signal-2"))
+    await ctx.run("between", double, 1)
+    await ctx.resolve_awakeable("other")
+    return [await approval, await paid, await child, await sent, first, second]
+
+
+@durable.workflow
+async def child_fails(ctx: Context) -> str:
+    try:
+        await ctx.invoke("fails", 1)
+    except durable.ChildFailedError as error:
+        return await ctx.run("tidy", shout, error.type)
+    return "no failure"
+
+
+@durable.workflow
+async def child_given_up(ctx: Context) -> str:
+    """A child that takes too long is cancelled, and so it says."""
+    child = ctx.invoke("slow", 1)
+    await ctx.sleep(0.1)
+    child.cancel()
+    try:
+        await child
+    except asyncio.CancelledError:
+        return await ctx.run("tidy", shout, "given up")
+    return "in time"
+
+
+@durable.workflow
+async def promise_or_timer(ctx: Context) -> str:
+    """A race between something outside and time."""
+    try:
+        async with asyncio.timeout(0.3):
+            return await ctx.awakeable("approval")
+    except TimeoutError:
+        return await ctx.run("late", shout, "late")
+
+
+@durable.workflow
+async def children_race(ctx: Context) -> list[Any]:
+    """The first of three children wins; the others are cancelled."""
+    tasks = [asyncio.ensure_future(ctx.invoke(f"echo{number}", number)) for number in range(3)]
+    done, pending = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in pending:
+        task.cancel()
+    return [await ctx.run("won", double, it.result()) for it in done]
+
+
 STEADY = {
     sequence: [0, 2, 4, 6],
     gathered: [0, 2, 4, 6, "X"],
@@ -248,6 +331,13 @@ STEADY = {
     nested: 16,
     queued: 40,
     step_fails: "409B",
+    stateful: [1, 2, ["m", "n"], "none", 2, []],
+    stateful_tasks: 20,
+    outside: ["proval-1", "is-payed", [1, 2], "sent-3", "signal-1", "signal-2"],
+    child_fails: "VALUEERROR",
 }
 
-RACING = (chance, first_wins, turns, step_or_timer, sets_of_tasks, deadlines)
+RACING = (
+    *(chance, first_wins, turns, step_or_timer, sets_of_tasks, deadlines),
+    *(promise_or_timer, children_race, child_given_up),
+)

@@ -219,6 +219,7 @@ def entry(row: EntryRow, into: invocation_pb2.JournalEntry) -> None:
     if row.argument is not None:
         into.argument.MergeFromString(row.argument)
     if row.outcome is not None:
+        into.outcome.SetInParent()  # an absent state value is an empty outcome
         into.outcome.MergeFromString(row.outcome)
     into.create_time.CopyFrom(timestamp(row.created_ms))
     if row.completed_ms:

@@ -106,6 +106,7 @@ class Stream:
         """Says that an open entry has ended."""
         completion = self._message(effect.invocation_id, effect.attempt).completion
         completion.index = effect.position
+        completion.outcome.SetInParent()  # an absent state value is an empty outcome
         completion.outcome.MergeFromString(effect.outcome)
         completion.completion_number = effect.completion
         completion.time.seconds, rest = divmod(effect.time_ms, 1000)

@@ -44,6 +44,7 @@ handled in order.
      with a `target`, delivers the signal `name` to that invocation instead. Completes at once:
      with null, or with the failure `durable.AwakeableNotFound`, `durable.AlreadyResolved`,
      `durable.InvocationNotFound`, `durable.InvalidState` or `durable.LimitReached`.
+     ATTACH and CANCEL have the target as their `name` too.
    - CANCEL: cancels the invocation `target`; `#INDEX` names the one that INVOKE or SEND entry of
      this journal started. Completes at once with null, whatever became of it.
 
@@ -91,7 +92,9 @@ handled in order.
    no longer owned. An attempt that ends meanwhile ends as always. CancelRequested takes its place
    among the completions by its number; the program sees it as an exception at its await. It also
    ends a pause that was not answered yet. A handler that ends by that exception sends Finished
-   with a failure of type `durable.Cancelled`.
+   with a failure of type `durable.Cancelled`. A resume that comes before the worker has answered
+   is not told to it: its Paused then only gives the attempt back. A Paused that got lost need not
+   be repeated: an attempt that the worker does not list after a reconnect is held all the same.
 
 10. Liveness. Both sides send Heartbeat when they have sent nothing for `heartbeat_interval`; who
    hears nothing for `session_timeout` closes the stream. When a stream ends other than by the

@@ -1,0 +1,141 @@
+"""Virtual objects: handlers that share the state of a key.
+
+    @durable.object("cart")
+    class Cart:
+        @durable.handler
+        async def add(self, ctx: durable.Context, ticket: str) -> list[str]: ...
+
+        @durable.shared
+        async def items(self, ctx: durable.Context) -> list[str]: ...
+
+`Cart.add` is a workflow named `cart.add`, invoked with a key. A `handler` is alone on its key while it
+runs; a `shared` one runs beside and only reads. State is what `ctx.get` and `ctx.set` keep; `self` is a
+fresh instance for each call and carries nothing from one to the next.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, overload
+
+from durable_proto.v1 import invocation_pb2
+
+from ._workflow import NAME, RetryPolicy, Workflow
+
+if TYPE_CHECKING:
+    from ._context import Context
+
+P = ParamSpec("P")
+R = TypeVar("R")
+C = TypeVar("C", bound=type)
+
+
+class ObjectHandler(Workflow[P, R]):
+    """A handler of a virtual object; see the module's head."""
+
+    def __init__(
+        self,
+        method: Callable[Concatenate[Any, Context, P], Awaitable[R]],
+        kind: invocation_pb2.HandlerKind,
+        **options: Any,
+    ) -> None:
+        if not inspect.iscoroutinefunction(method):
+            raise TypeError(f"{method!r} must be an `async def` method")
+        parameters = list(inspect.signature(method).parameters.values())
+        if len(parameters) < 2:
+            raise TypeError(f"{method.__qualname__} must take `self` and the context")
+        self.kind = kind
+        self._owner: type | None = None
+
+        @functools.wraps(method)
+        async def function(ctx: Context, *args: P.args, **kwargs: P.kwargs) -> R:
+            if self._owner is None:
+                raise TypeError(f"the class of {self.name} is not decorated with @durable.object")
+            return await method(self._owner(), ctx, *args, **kwargs)
+
+        function.__signature__ = inspect.Signature(parameters[1:])  # type: ignore[attr-defined]  # inspect reads it
+        plain: Any = function
+        super().__init__(plain, **options)
+
+    def bind(self, name: str, owner: type) -> None:
+        """Makes it the handler of an object."""
+        self.name = f"{name}.{self.name}"
+        self._owner = owner
+
+
+def handlers_of(it: object) -> list[Workflow[..., Any]]:
+    """Returns the handlers of a class that `object` has decorated; of anything else none."""
+    if not isinstance(it, type) or "_durable_object" not in vars(it):
+        return []
+    return [value for value in vars(it).values() if isinstance(value, ObjectHandler)]
+
+
+def object_(name: str) -> Callable[[C], C]:
+    """Makes a class a virtual object under a name.
+
+    Raises ValueError for a name that is not allowed, TypeError for a class without handlers or one
+    whose constructor needs arguments.
+    """
+    if not NAME.fullmatch(name) or "." in name:
+        raise ValueError(f"{name!r} is not an object's name: letters, digits, `_` and `-`")
+
+    def decorate(owner: C) -> C:
+        owner._durable_object = name  # type: ignore[attr-defined]  # the mark of handlers_of
+        found = handlers_of(owner)
+        if not found:
+            raise TypeError(f"{owner.__name__} has no method with @durable.handler")
+        for it in found:
+            assert isinstance(it, ObjectHandler)
+            it.bind(name, owner)
+        owner()  # better now than in an invocation
+        return owner
+
+    return decorate
+
+
+@overload
+def handler(
+    method: Callable[Concatenate[Any, Context, P], Awaitable[R]], /
+) -> ObjectHandler[P, R]: ...
+@overload
+def handler(
+    *,
+    name: str | None = None,
+    retry: RetryPolicy | None = None,
+    retention: timedelta | None = None,
+    version: str | None = None,
+    timeout: timedelta | None = None,
+    max_concurrent: int = 0,
+) -> Callable[[Callable[Concatenate[Any, Context, P], Awaitable[R]]], ObjectHandler[P, R]]: ...
+def handler(method: Any = None, /, **options: Any) -> Any:
+    """Makes a method an exclusive handler; the options are those of `workflow`."""
+    return _decorator(method, invocation_pb2.HANDLER_KIND_OBJECT_EXCLUSIVE, options)
+
+
+@overload
+def shared(
+    method: Callable[Concatenate[Any, Context, P], Awaitable[R]], /
+) -> ObjectHandler[P, R]: ...
+@overload
+def shared(
+    *,
+    name: str | None = None,
+    retry: RetryPolicy | None = None,
+    retention: timedelta | None = None,
+    version: str | None = None,
+    timeout: timedelta | None = None,
+    max_concurrent: int = 0,
+) -> Callable[[Callable[Concatenate[Any, Context, P], Awaitable[R]]], ObjectHandler[P, R]]: ...
+def shared(method: Any = None, /, **options: Any) -> Any:
+    """Makes a method a shared handler: it reads state, beside an exclusive one that may run."""
+    return _decorator(method, invocation_pb2.HANDLER_KIND_OBJECT_SHARED, options)
+
+
+def _decorator(method: Any, kind: invocation_pb2.HandlerKind, options: dict[str, Any]) -> Any:
+    def make(it: Callable[..., Awaitable[Any]]) -> ObjectHandler[..., Any]:
+        return ObjectHandler(it, kind, **options)
+
+    return make if method is None else make(method)
