@@ -39,7 +39,9 @@ class Session:
         try:
             return durable.Client(self.address, timeout=timeout, insecure=self.insecure)
         except ValueError as error:
-            raise click.UsageError(str(error)) from error
+            # The SDK's way out is an argument of a call; here it is an option.
+            text = str(error).replace("pass insecure=True", "add --insecure")
+            raise click.UsageError(text.replace(" (or pass tls=...)", "")) from error
 
 
 _OPTIONS: Final = (

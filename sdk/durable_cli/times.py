@@ -57,7 +57,11 @@ def past_option(
     length = None if value is None else parse_duration(value)
     if length is not None:
         return datetime.now(UTC) - length
-    return time_option(context, parameter, value)
+    try:
+        return time_option(context, parameter, value)
+    except click.BadParameter as error:
+        text = f"{error.message}, or a duration such as 2h for so long ago"
+        raise click.BadParameter(text, context, parameter) from None
 
 
 def length_text(length: timedelta) -> str:

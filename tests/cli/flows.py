@@ -43,3 +43,41 @@ async def broken(ctx: durable.Context, message: str = "no stock") -> None:
         raise durable.TerminalError(message, code=409, metadata={"item": "tea"})
 
     await ctx.run("reserve", step)
+
+
+@durable.workflow
+async def parent(ctx: durable.Context) -> str:
+    return await ctx.invoke(greet, "child")
+
+
+@durable.workflow
+async def approval(ctx: durable.Context) -> object:
+    ctx.set("asked", True)
+    return await ctx.promise("approved")
+
+
+@durable.workflow
+async def patient(ctx: durable.Context) -> object:
+    return [await ctx.signal("price"), await ctx.signal("price")]
+
+
+@durable.workflow
+async def careful(ctx: durable.Context) -> str:
+    """Compensates when its end is asked for."""
+    try:
+        await ctx.sleep(600)
+    except asyncio.CancelledError:
+        await ctx.run("give back", lambda: "seats")
+        raise
+    return "never"
+
+
+@durable.object("cart")
+class Cart:
+    """A cart that counts."""
+
+    @durable.handler
+    async def add(self, ctx: durable.Context, item: str) -> int:
+        count = await ctx.get(item, int, 0) + 1
+        ctx.set(item, count)
+        return count

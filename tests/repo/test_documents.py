@@ -12,6 +12,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
+from durable_cli import errors
 from durable_cli.main import cli
 from durable_server.core.limits import Limits
 from tests.process.processes import durable, running, until
@@ -86,6 +87,15 @@ def test_options_in_the_readme_are_the_options(command: str) -> None:
     documented = {option for option, commands in table if command in commands.split(", ")}
     assert documented == offered
     assert CliRunner().invoke(cli, [command, "--help"]).exit_code == 0
+
+
+def test_every_command_and_exit_code_is_in_the_readme() -> None:
+    commands = re.findall(r"^\| (`durable .*?) \| ", README, flags=re.M)
+    named = {word for line in commands for word in re.findall(r"`(?:durable )?([a-z]+)", line)}
+    assert set(cli.list_commands(click.Context(cli))) <= named
+    codes = {int(code) for code in re.findall(r"^\| (\d+) \| ", README, flags=re.M)}
+    known = {value for value in vars(errors).values() if isinstance(value, int)}
+    assert codes == {0, *known}
 
 
 def test_example_of_the_readme_runs(tmp_path: Path) -> None:
