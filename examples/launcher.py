@@ -69,7 +69,8 @@ def running(module: str) -> Iterator[str]:
             _say("starting a control plane with embedded NATS, and a worker")
             ready = scratch / "ready"
             where = ["--listen", "127.0.0.1:0", "--data-dir", str(scratch / "data")]
-            command = _durable("dev", module, *where, "--no-reload", "--ready-file", str(ready))
+            command = _durable("dev", module, *where, "--no-reload", "--no-http")
+            command += ["--ready-file", str(ready)]
             child = _start(stack, [*command, *service], scratch / "dev.log")
             _wait(ready.exists, child, scratch / "dev.log")
             address = str(json.loads(ready.read_text())["address"])
