@@ -13,6 +13,7 @@ import pytest
 from google.api import annotations_pb2
 
 from durable_proto.v1 import control_pb2, invocation_pb2
+from durable_server import commands
 from durable_server.app import ControlPlane
 from durable_server.config import Config, ConfigError
 from durable_server.http.serving import HttpAddressError
@@ -201,3 +202,19 @@ async def test_dev_serves_http_and_says_where(tmp_path: Path) -> None:
         (line,) = taken.stderr.splitlines()
         assert line.startswith(f"durable: cannot serve HTTP on {address}")
         assert await asyncio.to_thread(child.terminate) == 0, child.text()
+
+
+def test_dev_without_the_extra_says_so_and_goes_on(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    served: list[Config] = []
+    monkeypatch.setattr(commands, "_has_http", lambda: False)
+    monkeypatch.setattr(commands, "_serve", lambda config, *_: served.append(config))
+    monkeypatch.setattr(commands, "_run", lambda main: None)
+    commands.run_dev(
+        modules=["flow"], services=[], no_reload=True, ready_file=None, no_http=False,
+        http="127.0.0.1:8080", data_dir=tmp_path,
+    )  # fmt: skip
+    assert [it.http for it in served] == [""]
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line == "durable: no HTTP: it needs pip install 'durable-grpc[http]'"

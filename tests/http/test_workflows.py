@@ -148,10 +148,14 @@ async def test_an_invoke_waits_and_has_the_body_as_input(
         )
         begun = await worker.hear("start")
         assert begun.start.input.data == b'{"n": 1.50}'
+        await worker.step(begun, 0)
         await worker.finish(begun, b'{"x": [1]}')
         answer = await asked
         assert (answer.code, answer.body["status"]) == (200, "completed")
         assert (answer.body["result"], answer.body["created"]) == ({"x": [1]}, True)
+        shown = (await web.get(f"/api/workflows/{answer.body['invocation_id']}")).body
+        assert (shown["result"], shown["input"]) == ({"x": [1]}, {"n": 1.5})
+        assert (shown["total_steps"], shown["current_step_type"]) == (1, "RUN:step")
         again = await web.post("/api/workflows/three/invoke", {"n": 1}, Idempotency_Key="a")
         assert again.body["details"][0]["reason"] == "IDEMPOTENCY_MISMATCH"
         short = await web.post("/api/workflows/three/invoke?wait=100ms")

@@ -73,9 +73,10 @@ def summary(it: invocation_pb2.Invocation) -> dict[str, Any]:
         "invocation_id": it.invocation_id,
         "handler": it.handler,
         "status": status(it.state),
-        "total_steps": it.journal_length,
         "attempt": it.attempt,
     }
+    if not it.HasField("outcome"):  # of a finished one only the journal itself tells
+        shown["total_steps"] = it.journal_length
     for name in ("key", "service", "idempotency_key", "parent_invocation_id", "version"):
         if text := getattr(it, name):
             shown[name] = text
@@ -104,6 +105,7 @@ def detail(it: invocation_pb2.Invocation) -> dict[str, Any]:
     current = next((e for e in it.journal if not e.HasField("outcome")), None)
     if current is None and it.journal:
         current = it.journal[-1]
+    shown["total_steps"] = len(it.journal)
     shown["current_step"] = 0 if current is None else current.index + 1
     shown["current_step_type"] = "" if current is None else step_type(current)
     if it.HasField("input"):
