@@ -18,6 +18,7 @@ import click
 from . import __version__
 
 DEFAULT_LISTEN = "127.0.0.1:50051"
+DEFAULT_HTTP = "127.0.0.1:8080"
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -62,7 +63,7 @@ _SERVER_OPTIONS = _options(
     click.option(
         "--replicas", default=1, show_default=True, help="Keep the log on so many NATS servers."
     ),
-    click.option("--insecure", is_flag=True, help="Allow --listen beyond loopback without TLS."),
+    click.option("--insecure", is_flag=True, help="Allow addresses beyond loopback without TLS."),
     click.option(
         "--ready-file",
         type=click.Path(dir_okay=False, path_type=Path),
@@ -94,6 +95,7 @@ def cli(context: click.Context, trace: bool, verbose: int) -> None:
 
 @cli.command()
 @_SERVER_OPTIONS
+@click.option("--http", default="", metavar="HOST:PORT", help="Serve plain HTTP here too.")
 def server(**settings: Any) -> None:
     """Run the control plane."""
     from . import commands
@@ -105,6 +107,14 @@ def server(**settings: Any) -> None:
 @click.argument("modules", nargs=-1, required=True, metavar="MODULE...")
 @_SERVER_OPTIONS
 @_SERVICE_OPTION
+@click.option(
+    "--http",
+    default=DEFAULT_HTTP,
+    show_default=True,
+    metavar="HOST:PORT",
+    help="Serve plain HTTP here.",
+)
+@click.option("--no-http", is_flag=True, help="Do not serve plain HTTP.")
 @click.option("--no-reload", is_flag=True, help="Do not restart the worker when code changes.")
 def dev(**settings: Any) -> None:
     """Run a control plane and a worker for MODULE... in one command."""
@@ -153,5 +163,10 @@ def main() -> None:
             "watchfiles",
         ):
             text = f"{error}; the control plane needs: pip install 'durable-grpc[server]'"
+        if isinstance(error, ModuleNotFoundError) and (error.name or "").split(".")[0] in (
+            "starlette",
+            "uvicorn",
+        ):
+            text = f"{error}; --http needs: pip install 'durable-grpc[http]'"
         click.echo(f"durable: {text}", err=True)
         sys.exit(1)

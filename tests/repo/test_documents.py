@@ -93,7 +93,7 @@ def test_example_of_the_readme_runs(tmp_path: Path) -> None:
     (tmp_path / "hello.py").write_text(example)
     ready = tmp_path / "ready"
     command = durable(
-        "dev", str(tmp_path / "hello.py"), "--no-reload", "--listen", "127.0.0.1:0",
+        "dev", str(tmp_path / "hello.py"), "--no-reload", "--no-http", "--listen", "127.0.0.1:0",
         "--data-dir", str(tmp_path / "data"), "--ready-file", str(ready),
     )  # fmt: skip
     with running(command, tmp_path / "dev.log") as child:
