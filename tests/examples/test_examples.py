@@ -232,7 +232,8 @@ def test_with_nothing_else_running(
     left = [
         it
         for it in psutil.process_iter(["cmdline"])
-        if it.pid not in before and environment["HELLO_SERVICE"] in " ".join(it.info["cmdline"] or ())
+        if it.pid not in before
+        and environment["HELLO_SERVICE"] in " ".join(it.info["cmdline"] or ())
     ]
     assert not left
 
