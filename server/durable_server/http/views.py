@@ -75,8 +75,7 @@ def summary(it: invocation_pb2.Invocation) -> dict[str, Any]:
         "status": status(it.state),
         "attempt": it.attempt,
     }
-    if not it.HasField("outcome"):  # of a finished one only the journal itself tells
-        shown["total_steps"] = it.journal_length
+    shown["total_steps"] = it.journal_length
     for name in ("key", "service", "idempotency_key", "parent_invocation_id", "version"):
         if text := getattr(it, name):
             shown[name] = text
@@ -102,7 +101,7 @@ def summary(it: invocation_pb2.Invocation) -> dict[str, Any]:
 def detail(it: invocation_pb2.Invocation) -> dict[str, Any]:
     """Returns an invocation with its journal, state and awakeables."""
     shown = summary(it)
-    current = next((e for e in it.journal if not e.HasField("outcome")), None)
+    current = next((e for e in it.journal if not e.HasField("complete_time")), None)
     if current is None and it.journal:
         current = it.journal[-1]
     shown["total_steps"] = len(it.journal)
