@@ -74,6 +74,10 @@ run-multi-service: $(STAMP) ## Make several service calls in one workflow
 run-concurrent: $(STAMP) ## Invoke many at once; ARGS="--count 100"
 	$(BIN)/python examples/concurrent_workflows/main.py $(ARGS)
 
+.PHONY: run-local
+run-local: $(STAMP) ## Run a workflow in this process: no NATS, no ports
+	$(BIN)/python examples/local/main.py $(ARGS)
+
 # --- Development -------------------------------------------------------------------------------
 
 .PHONY: check

@@ -1,8 +1,11 @@
 """The sync client: `Client`, on sync stubs.
 
-There is no event loop behind it and no thread of ours: a call blocks the calling thread, and only
-that. One client may be used from any number of threads; they share its connection. `options` gives
-a view with other options on the same connection; only the client that opened it closes it.
+There is no event loop behind it and no thread of ours, unless it serves handlers: those need a loop,
+which then runs in a thread (`_hosting.LoopThread`). In local mode the control plane is on it too,
+and calls are made there, by an AsyncClient. A call blocks the calling thread, and only that.
+
+One client may be used from any number of threads; they share its connection. `options` gives a view
+with other options on the same connection; only the client that opened it closes it.
 
 What the methods do is written in `_requests`, once for this client and for `AsyncClient`; how a call is
 retried, in `_operations`.
@@ -10,20 +13,23 @@ retried, in `_operations`.
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from types import TracebackType
-from typing import Any, Final, ParamSpec, TypeVar, Unpack, overload
+from typing import Any, Final, ParamSpec, Self, TypeVar, Unpack, overload
 
 import grpc
 
 from durable_proto.v1.control_pb2_grpc import DurableControlStub
 
 from . import _requests
+from ._async_client import AsyncClient
+from ._hosting import Dial, Hosting, LoopThread, ServeOptions
 from ._operations import Operation, Send
 from ._requests import DEFAULT_TIMEOUT_SECONDS, UNSET, ClientBase, Filters, Unset
 from ._result import Result
-from ._transport import open_channel, parse_address, translate
+from ._transport import Address, open_async_channel, open_channel, parse_address, translate
 from ._views import Handler, Invocation, InvocationPage, Stats
 from ._workflow import Workflow, WorkflowRef
 
@@ -35,10 +41,36 @@ T = TypeVar("T")
 class _Connection:
     """The channel that a client and its views share."""
 
-    def __init__(self, channel: grpc.Channel, target: str) -> None:
-        self.channel: Final = channel
-        self.target: Final = target
-        self.stub: Final = DurableControlStub(channel)
+    def __init__(self, address: Address) -> None:
+        self.channel: Final = open_channel(address)
+        self.target: Final = address.target
+        self.stub: Final = DurableControlStub(self.channel)
+
+
+class _Host:
+    """The event loop beside a client: its handlers, and for a local client all calls."""
+
+    def __init__(self, hosting: Hosting, local: AsyncClient | None) -> None:
+        self.hosting: Final = hosting
+        self.local: Final = local
+        self._lock: Final = threading.Lock()
+        self._thread: LoopThread | None = None
+
+    def run(self, main: Coroutine[Any, Any, T]) -> T:
+        """Runs a coroutine on the loop, which starts at the first."""
+        with self._lock:
+            thread = self._thread = self._thread or LoopThread()
+        return thread.run(main)
+
+    def close(self) -> None:
+        """Ends the handlers and the loop."""
+        if self._thread is not None:
+            if self.local is not None:
+                self.run(self.local.close())
+            else:
+                self.run(self.hosting.close(gently=True))
+            self._thread.stop()
+            self._thread = None
 
 
 class Client(ClientBase):
@@ -62,12 +94,52 @@ class Client(ClientBase):
         insecure: bool = False,
     ) -> None:
         parsed = parse_address(address, tls=tls, insecure=insecure)
-        self._connection = _Connection(open_channel(parsed), parsed.target)
+        self._connection: _Connection | None = _Connection(parsed)
+        hosting = Hosting(Dial(parsed, lambda: open_async_channel(parsed)))
+        self._host = _Host(hosting, None)
         super().__init__(timeout)
+
+    @classmethod
+    def local(cls, *, timeout: float | None = None) -> Self:
+        """Returns a client with a control plane of its own, in this process and in memory.
+
+        Nothing else needs to run: `register` workflows, `serve_handlers`, and call. It is the same
+        client, worker and control plane without NATS and sockets; all is gone when it is closed.
+        Without a `timeout` calls wait for ever, as one does at a breakpoint. Raises
+        ServerNotInstalledError when the control plane is not installed.
+        """
+        client = cls.__new__(cls)
+        local = AsyncClient.local(timeout=timeout)
+        client._connection = None
+        client._host = _Host(local._hosting, local)
+        ClientBase.__init__(client, timeout)
+        return client
+
+    def register(self, *workflows: Workflow[..., Any] | type) -> None:
+        """Adds workflows and object classes that `serve_handlers` serves in this process.
+
+        Raises TypeError for what is neither, ValueError for a name that was registered before.
+        """
+        self._host.hosting.register(workflows)
+
+    def serve_handlers(self, **options: Unpack[ServeOptions]) -> None:
+        """Begins to run what is registered in this process; returns when it can be invoked.
+
+        Handlers run on an event loop in a thread of this client, until the client is closed. For
+        what is registered later, call it again. The options are those of `ServeOptions`. Raises
+        ValueError when nothing is registered, RpcError when the control plane refuses the handlers.
+        """
+        if self._host.local is not None:
+            self._host.run(self._host.local.serve_handlers(**options))
+        else:
+            self._host.run(self._host.hosting.serve(options))
 
     def _run(self, operation: Operation[T]) -> T:
         """Runs an operation: the one place where this client does anything."""
-        stub = self._connection.stub
+        connection, local = self._connection, self._host.local
+        if connection is None:
+            assert local is not None
+            return self._host.run(local._run(operation))
         try:
             step = next(operation)
             while True:
@@ -76,9 +148,11 @@ class Client(ClientBase):
                     step = operation.send(None)
                     continue
                 try:
-                    answer = getattr(stub, step.method)(step.request, timeout=step.timeout)
+                    answer = getattr(connection.stub, step.method)(
+                        step.request, timeout=step.timeout
+                    )
                 except grpc.RpcError as error:
-                    step = operation.throw(translate(error, self._connection.target))
+                    step = operation.throw(translate(error, connection.target))
                 else:
                     step = operation.send(answer)
         except StopIteration as end:
@@ -229,9 +303,15 @@ class Client(ClientBase):
         return self._run(_requests.stats(self._options.timeout))
 
     def close(self) -> None:
-        """Closes the connection; of a view, nothing. Calls under way end with an error."""
+        """Closes the connection; of a view, nothing. Calls under way end with an error.
+
+        Handlers that it serves may end before, or are given to another worker; those of a local
+        client are dropped with its control plane.
+        """
         if self._owner:
-            self._connection.channel.close()
+            self._host.close()
+            if self._connection is not None:
+                self._connection.channel.close()
 
     def __enter__(self) -> Client:
         return self

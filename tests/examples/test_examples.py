@@ -90,12 +90,20 @@ def check_concurrent(out: str) -> None:
     assert re.fullmatch(r"📊 Avg Time per Workflow: [\d.]+ms", lines[-1])
 
 
+def check_local(out: str) -> None:
+    assert out.splitlines() == [
+        "✓ Executed locally!",
+        "Result: " + GREETING.format("Local World"),
+    ]
+
+
 EXAMPLES = [
     ("simple", check_simple),
     ("async_", check_async),
     ("typed", check_typed),
     ("multi_service", check_multi_service),
     ("concurrent_workflows", check_concurrent),
+    ("local", check_local),
 ]
 
 
