@@ -214,6 +214,13 @@ def check_grpc_direct(out: str) -> None:
     ]
 
 
+def check_local(out: str) -> None:
+    assert out.splitlines() == [
+        "✓ Executed locally!",
+        "Result: " + GREETING.format("Local World"),
+    ]
+
+
 EXAMPLES = [
     ("simple", check_simple),
     ("async_", check_async),
@@ -228,6 +235,7 @@ EXAMPLES = [
     ("query_api", check_query_api),
     ("restate_style", check_restate_style),
     ("grpc_direct", check_grpc_direct),
+    ("local", check_local),
 ]
 
 

@@ -89,7 +89,7 @@ def test_options_in_the_readme_are_the_options(command: str) -> None:
 
 
 def test_example_of_the_readme_runs(tmp_path: Path) -> None:
-    (example,) = re.findall(r"```python\n(.*?)```", README, flags=re.S)
+    example, *_ = re.findall(r"```python\n(.*?)```", README, flags=re.S)
     (tmp_path / "hello.py").write_text(example)
     ready = tmp_path / "ready"
     command = durable(
