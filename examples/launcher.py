@@ -16,7 +16,6 @@ Everything that is started is a child of this process and ends with it, however 
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import signal
@@ -110,9 +109,8 @@ def started(module: str, *services: Service) -> Iterator[Started]:
             return
         _say("starting a control plane with embedded NATS, and a worker")
         ready = scratch / "ready"
-        where += ["--listen", "127.0.0.1:0", "--data-dir", str(scratch / "data")]
-        if importlib.util.find_spec("durable_server.http") is not None:
-            where += ["--http", "127.0.0.1:0"]
+        where += ["--listen", "127.0.0.1:0", "--http", "127.0.0.1:0"]
+        where += ["--data-dir", str(scratch / "data")]
         command = _durable("dev", module, *where, "--no-reload", "--ready-file", str(ready))
         child = _start(stack, command, scratch / "dev.log")
         _wait(ready.exists, child, scratch / "dev.log")

@@ -11,3 +11,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     parser.addoption("--seeds", type=int, default=150, help="how many seeds a simulation runs")
     parser.addoption("--seed", type=int, default=None, help="the one seed that it runs")
+    parser.addoption(
+        "--soak-seconds", type=float, default=10.0, help="how long the soak starts new work"
+    )

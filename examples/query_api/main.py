@@ -39,8 +39,8 @@ def ask(client: Client, label: str, waiting: str) -> None:
     print(f"📖 Journal of {order.input}")
     for entry in order.journal:
         print(f"   {entry.step_number} {entry.step_type}")
-    print(f"📦 State of {order.input}: {order.state}")
-    for awakeable in order.message.awakeables:
+    print(f"📦 State of {order.input}: {order.workflow_state}")
+    for awakeable in order.awakeables:
         print(f"🔔 {order.input} waits for {awakeable.awakeable_id}")
 
 

@@ -30,11 +30,12 @@ def free_port() -> int:
 
 @pytest.fixture
 def environment() -> dict[str, str]:
-    """Nothing runs yet, and HelloService has an address that no other test uses."""
+    """Nothing runs yet, and the services have addresses that no other test uses."""
     clean = {name: value for name, value in os.environ.items() if name != "DURABLE_ADDRESS"}
     return clean | {
         "HELLO_SERVICE": f"127.0.0.1:{free_port()}",
         "TICKET_SERVICE": f"127.0.0.1:{free_port()}",
+        "DURABLE_HTTP": f"127.0.0.1:{free_port()}",
     }
 
 

@@ -1,0 +1,142 @@
+"""Random programs in real processes under random SIGKILL: nothing lost, nothing doubled.
+
+`pytest tests/process/test_soak.py --soak-seconds 600 --seed 7` runs it for ten minutes. The short form
+that runs by default is seeded too, though how processes interleave is the machine's own choice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+import durable
+
+from .processes import Child, nats_of, running, until
+from .processes import durable as command
+from .trees import KEYS, Expected, Soak, grow, tree
+
+AT_ONCE = 12
+"""Trees that run side by side."""
+
+
+class Plant:
+    """A control plane and two workers, which are started again whenever they die."""
+
+    def __init__(self, folder: Path, rng: random.Random) -> None:
+        self.folder = folder
+        self.rng = rng
+        self.address = "127.0.0.1:0"
+        self.kills: Counter[str] = Counter()
+        self.ready = asyncio.Event()
+
+    async def control_plane(self) -> None:
+        """Runs control planes on one data dir, one after another."""
+        while True:
+            file = self.folder / "ready"
+            file.unlink(missing_ok=True)
+            arguments = command(
+                "server", "--listen", self.address, "--data-dir", str(self.folder / "data"),
+                "--ready-file", str(file),
+            )  # fmt: skip
+            with running(arguments, self.folder / "server.log") as child:
+                await asyncio.to_thread(until, file.exists, "ready file", child)
+                self.address = json.loads(file.read_text())["address"]
+                self.ready.set()
+                await self._live(child)
+                if self.rng.random() < 0.3:
+                    nats_of(child).kill()
+                    self.kills["nats-server"] += 1
+                    await asyncio.to_thread(child.process.wait, 60)
+                else:
+                    child.kill()
+                    self.kills["control plane"] += 1
+
+    async def worker(self, name: str) -> None:
+        """Runs workers, one after another."""
+        await self.ready.wait()
+        while True:
+            arguments = command("worker", "tests.process.trees", "--address", self.address)
+            with running(arguments, self.folder / f"{name}.log") as child:
+                await self._live(child)
+                child.kill()
+                self.kills["worker"] += 1
+
+    async def _live(self, child: Child) -> None:
+        """Lets a process live for a while."""
+        lifetime = self.rng.expovariate(1 / 2) + 1.0
+        await asyncio.to_thread(_wait, child, lifetime)
+
+
+def _wait(child: Child, seconds: float) -> None:
+    try:
+        child.process.wait(seconds)
+    except Exception:  # noqa: BLE001 - still alive, as it should be
+        return
+
+
+async def test_nothing_is_lost_and_nothing_is_done_twice(
+    tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    seconds = request.config.getoption("--soak-seconds")
+    seed = request.config.getoption("--seed") or 1
+    rng = random.Random(seed)
+    plant = Plant(tmp_path, random.Random(seed + 1))
+    expected = Expected()
+    staff = [asyncio.create_task(plant.control_plane())]
+    staff += [asyncio.create_task(plant.worker(f"worker-{number}")) for number in (1, 2)]
+    try:
+        await plant.ready.wait()
+        async with durable.AsyncClient(plant.address, timeout=None) as client:
+            async with asyncio.timeout(60):
+                while len(await client.list_handlers()) < 3:  # noqa: ASYNC110 - as below
+                    await asyncio.sleep(0.1)
+            loop = asyncio.get_running_loop()
+            end = loop.time() + seconds
+            trees = 0
+
+            async def keep_growing(number: int) -> None:
+                nonlocal trees
+                while loop.time() < end:
+                    trees += 1
+                    name = f"t{trees}"
+                    work = grow(rng, name)
+                    already = len(expected.promises)
+                    total = expected.add(work)
+                    mine = expected.promises[already:]
+                    result, *_ = await asyncio.gather(
+                        client.options(idempotency_key=name).invoke(tree, work),
+                        *(resolve(client, it, rng.random() * 2) for it in mine),
+                    )
+                    assert result == total, name
+
+            await asyncio.gather(*(keep_growing(number) for number in range(AT_ONCE)))
+            # Sends may still be under way: the counters have their turn when all before are done.
+            async with asyncio.timeout(120):
+                while await unfinished(client):  # noqa: ASYNC110 - no event across processes
+                    await asyncio.sleep(0.2)
+            counters = {key: await client.options(key=key).invoke(Soak.value) for key in KEYS}
+        assert counters == {key: expected.counters[key] for key in KEYS}
+        assert plant.kills["worker"]
+        assert plant.kills["control plane"] + plant.kills["nats-server"]
+        print(f"{trees} trees, killed: {dict(plant.kills)}, seed {seed}")
+    finally:
+        for task in staff:
+            task.cancel()
+        await asyncio.gather(*staff, return_exceptions=True)
+
+
+async def resolve(client: durable.AsyncClient, awakeable_id: str, delay: float) -> None:
+    """Resolves a promise at some time, perhaps before anybody asks for it."""
+    await asyncio.sleep(delay)
+    await client.resolve_awakeable(awakeable_id, 1)
+
+
+async def unfinished(client: durable.AsyncClient) -> bool:
+    """Says whether any invocation has not ended."""
+    status = ("scheduled", "pending", "running", "suspended", "backing_off", "paused")
+    return bool((await client.query(status=status, page_size=1)).invocations)
