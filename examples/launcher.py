@@ -75,6 +75,14 @@ TICKET = Service("TicketService", "ticket_service.py", "TICKET_SERVICE", "127.0.
 
 
 @contextmanager
+def service(it: Service) -> Iterator[str]:
+    """Gives the address of a service, which is started if nothing answers there."""
+    with ExitStack() as stack:
+        scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="durable-")))
+        yield _service(stack, scratch, it)
+
+
+@contextmanager
 def running(module: str, *services: Service) -> Iterator[str]:
     """Gives the gRPC address of a control plane that serves the workflows of `module`."""
     with started(module, *services) as it:

@@ -208,6 +208,13 @@ def check_restate_style(out: str) -> None:
     ]
 
 
+def check_grpc_direct(out: str) -> None:
+    assert out.splitlines() == [
+        "Direct:  " + GREETING.format("Direct"),
+        "Durable: " + GREETING.format("Durable"),
+    ]
+
+
 EXAMPLES = [
     ("simple", check_simple),
     ("async_", check_async),
@@ -221,6 +228,7 @@ EXAMPLES = [
     ("delayed_execution", check_delayed_execution),
     ("query_api", check_query_api),
     ("restate_style", check_restate_style),
+    ("grpc_direct", check_grpc_direct),
 ]
 
 
@@ -253,6 +261,14 @@ def test_against_a_control_plane_that_runs(tmp_path: Path, environment: dict[str
         environment["DURABLE_ADDRESS"] = address
         for path, check in EXAMPLES:
             check(run(path, environment))
+
+
+def test_invoking_over_rest(environment: dict[str, str]) -> None:
+    curl, *answer = run("rest_invoke", environment).splitlines()
+    assert re.fullmatch(
+        r"""curl -X POST http://127.0.0.1:\d+/api/workflows/greeting/invoke -d '"REST"'""", curl
+    )
+    assert answer == ["Status: completed", "Result: " + GREETING.format("REST")]
 
 
 def test_many_at_once_with_progress(environment: dict[str, str]) -> None:
