@@ -171,7 +171,7 @@ def check_delayed_execution(out: str) -> None:
 
 
 def check_query_api(out: str) -> None:
-    lines = out.splitlines()
+    lines = [line for line in out.splitlines() if line]
     assert lines[:5] == [
         "📊 Stats of order_workflow: completed 1, failed 1, suspended 1",
         "🔎 completed: order-1",
