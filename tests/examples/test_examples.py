@@ -335,10 +335,9 @@ REJECTED = "❌ Rejected: $1250.00 for emp-123 (Amount too high)"
 
 def shell(line: str, environment: dict[str, str]) -> None:
     """Runs lines that an example printed, as they are."""
-    path = f"{Path(sys.executable).parent}:{environment['PATH']}"
     ended = subprocess.run(
         ["bash", "-ec", line],
-        env=environment | {"PATH": path},
+        env=environment,
         capture_output=True,
         text=True,
         check=False,
@@ -349,7 +348,7 @@ def shell(line: str, environment: dict[str, str]) -> None:
 def test_approval_through_the_printed_python(environment: dict[str, str]) -> None:
     with waiting_for_approval(environment) as (said, rest):
         assert re.search(r"^⏳ Waiting for manager approval \(ID: approval-\w+\)$", said, re.M)
-        shell(said[said.index("  python3 -c") :], environment)
+        shell(said[said.index(f"  {sys.executable} -c") :], environment)
         assert rest().strip() == APPROVED
 
 
