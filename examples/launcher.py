@@ -24,8 +24,10 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from http.client import HTTPException
 from pathlib import Path
 from typing import NamedTuple
 
@@ -138,9 +140,13 @@ def _service(stack: ExitStack, scratch: Path, service: Service) -> str:
 
 
 def _http() -> str:
-    """Returns the HTTP address of a control plane that runs, if something answers there."""
+    """Returns the HTTP address of the control plane that runs, if it is one that answers there."""
     address = os.environ.get("DURABLE_HTTP", "127.0.0.1:8080")
-    return address if _answers(address) else ""
+    try:
+        with urllib.request.urlopen(f"http://{address}/api/workflows/stats", timeout=2) as answer:
+            return address if answer.headers.get_content_type() == "application/json" else ""
+    except (OSError, HTTPException):
+        return ""
 
 
 def _answers(address: str) -> bool:

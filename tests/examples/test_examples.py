@@ -30,11 +30,12 @@ def free_port() -> int:
 
 @pytest.fixture
 def environment() -> dict[str, str]:
-    """Nothing runs yet, and HelloService has an address that no other test uses."""
+    """Nothing runs yet, and the services have addresses that no other test uses."""
     clean = {name: value for name, value in os.environ.items() if name != "DURABLE_ADDRESS"}
     return clean | {
         "HELLO_SERVICE": f"127.0.0.1:{free_port()}",
         "TICKET_SERVICE": f"127.0.0.1:{free_port()}",
+        "DURABLE_HTTP": f"127.0.0.1:{free_port()}",
     }
 
 
@@ -244,12 +245,14 @@ def test_with_nothing_else_running(
     path: str, check: Callable[[str], None], environment: dict[str, str]
 ) -> None:
     before = {it.pid for it in psutil.process_iter()}
+    marks = (environment["HELLO_SERVICE"], environment["TICKET_SERVICE"])
     check(run(path, environment))
     left = [
         it
         for it in psutil.process_iter(["cmdline"])
+        # The command line is None for a process that is just ending, whosever it is.
         if it.pid not in before
-        and environment["HELLO_SERVICE"] in " ".join(it.info["cmdline"] or ())
+        and any(mark in " ".join(it.info["cmdline"] or []) for mark in marks)
     ]
     assert not left
 
@@ -340,10 +343,9 @@ REJECTED = "❌ Rejected: $1250.00 for emp-123 (Amount too high)"
 
 def shell(line: str, environment: dict[str, str]) -> None:
     """Runs lines that an example printed, as they are."""
-    path = f"{Path(sys.executable).parent}:{environment['PATH']}"
     ended = subprocess.run(
         ["bash", "-ec", line],
-        env=environment | {"PATH": path},
+        env=environment,
         capture_output=True,
         text=True,
         check=False,
@@ -354,7 +356,7 @@ def shell(line: str, environment: dict[str, str]) -> None:
 def test_approval_through_the_printed_python(environment: dict[str, str]) -> None:
     with waiting_for_approval(environment) as (said, rest):
         assert re.search(r"^⏳ Waiting for manager approval \(ID: approval-\w+\)$", said, re.M)
-        shell(said[said.index("  python3 -c") :], environment)
+        shell(said[said.index(f"  {sys.executable} -c") :], environment)
         assert rest().strip() == APPROVED
 
 
