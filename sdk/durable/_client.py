@@ -59,22 +59,29 @@ class _Host:
         self.local: Final = local
         self._lock: Final = threading.Lock()
         self._thread: LoopThread | None = None
+        self._closed = False
 
     def run(self, main: Coroutine[Any, Any, T]) -> T:
-        """Runs a coroutine on the loop, which starts at the first."""
+        """Runs a coroutine on the loop, which starts at the first. Raises RuntimeError when closed."""
         with self._lock:
+            if self._closed:
+                main.close()
+                raise RuntimeError("this Client is closed")
             thread = self._thread = self._thread or LoopThread()
         return thread.run(main)
 
     def close(self) -> None:
         """Ends the handlers and the loop."""
-        if self._thread is not None:
-            if self.local is not None:
-                self.run(self.local.close())
-            else:
-                self.run(self.hosting.close(gently=True))
-            self._thread.stop()
-            self._thread = None
+        with self._lock:
+            self._closed = True
+            thread, self._thread = self._thread, None
+        if thread is None:
+            return
+        if self.local is not None:
+            thread.run(self.local.close())
+        else:
+            thread.run(self.hosting.close(gently=True))
+        thread.stop()
 
 
 class Client(SteeringClient):

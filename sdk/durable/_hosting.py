@@ -13,6 +13,7 @@ A sync client has no event loop: `LoopThread` is one in a daemon thread, made wh
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import logging
 import threading
 from collections.abc import Callable, Coroutine, Mapping
@@ -130,7 +131,8 @@ class LoopThread:
     def run(self, main: Coroutine[Any, Any, T]) -> T:
         """Runs a coroutine on the loop; blocks the calling thread until it is done.
 
-        Raises RuntimeError in the loop's own thread, which would wait for itself.
+        Raises RuntimeError in the loop's own thread, which would wait for itself, and when the loop
+        ends meanwhile.
         """
         if threading.current_thread() is self._thread:
             main.close()
@@ -141,6 +143,8 @@ class LoopThread:
         future = asyncio.run_coroutine_threadsafe(main, self._loop)
         try:
             return future.result()
+        except concurrent.futures.CancelledError:
+            raise RuntimeError("this Client was closed meanwhile") from None
         except BaseException:
             future.cancel()
             raise

@@ -10,6 +10,7 @@ Rules.
   changes later, and what is too large for a wire is refused here too.
 - Errors arrive as grpc.aio.AioRpcError with code, text and trailers, so that `_transport.translate`
   has nothing new to learn.
+- What is called after the close, or tried again then, is CANCELLED and not tried any more.
 - `durable` does not depend on `durable_server`: the control plane is found by its module's name, and
   its absence is an error that says what to install.
 - The plane starts at the first call, on the loop of that call, as a gRPC channel connects.
@@ -80,7 +81,7 @@ class Local:
     async def service(self, name: str) -> Any:
         """Returns a servicer by its full name, once the plane runs."""
         if self._closed:
-            raise _error(grpc.StatusCode.UNAVAILABLE, "the local control plane is closed")
+            raise _error(grpc.StatusCode.CANCELLED, "the local control plane is closed")
         if not self._plane.services:
             if self._start is None:
                 self._start = asyncio.get_running_loop().create_task(self._plane.start())
@@ -144,7 +145,7 @@ class _Method:
     async def servicer(self) -> Any:
         """Returns the method of the servicer."""
         if self._channel.closed:
-            raise _error(grpc.StatusCode.UNAVAILABLE, "the channel is closed")
+            raise _error(grpc.StatusCode.CANCELLED, "the channel is closed")
         return getattr(await self._channel.local.service(self._service), self.name)
 
     def request(self, message: Any) -> Any:

@@ -32,6 +32,23 @@ from examples.local.main import main
 main()
 assert "nats.aio" not in sys.modules, "nats"
 """
+STOPPING = """
+import durable
+
+def greeting(name):
+    {step}
+    return f"Hello, {{name}}!"
+
+@durable.workflow
+async def hello(ctx: durable.Context, name: str) -> str:
+    {workflow}
+    return await ctx.run("greet", greeting, name)
+
+with durable.Client.local() as client:
+    client.register(hello)
+    client.serve_handlers()
+    print(client.invoke(hello, "you"))
+"""
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -229,3 +246,48 @@ async def test_a_closed_channel_is_an_error_as_of_the_wire() -> None:
         await channel.close()
         with pytest.raises(grpc.aio.AioRpcError, match="closed"):
             await stub.GetStats(control_pb2.GetStatsRequest())
+
+
+async def test_a_call_under_way_ends_when_the_client_is_closed() -> None:
+    client = durable.AsyncClient.local()
+    client.register(sleeper)
+    await client.serve_handlers()
+    waiting = asyncio.create_task(client.invoke(sleeper))
+    await asyncio.sleep(0.1)
+    await client.close()
+    async with asyncio.timeout(10):
+        with pytest.raises(durable.RpcError, match="closed"):
+            await waiting
+
+
+def test_a_sync_call_under_way_ends_when_the_client_is_closed() -> None:
+    client = durable.Client.local()
+    client.register(sleeper)
+    client.serve_handlers()
+    with ThreadPoolExecutor(1) as threads:
+        waiting = threads.submit(client.invoke, sleeper)
+        while not client.query(handler="sleeper").invocations:
+            pass
+        client.close()
+        with pytest.raises((durable.RpcError, RuntimeError), match="closed"):
+            waiting.result(timeout=10)
+    with pytest.raises(RuntimeError, match="closed"):
+        client.stats()
+    client.close()
+
+
+@pytest.mark.parametrize("place", ["workflow", "step"])
+def test_a_breakpoint_stops_in_this_process(place: str, tmp_path: Path) -> None:
+    program = tmp_path / "program.py"
+    program.write_text(STOPPING.format(**{"workflow": "", "step": "", place: "breakpoint()"}))
+    done = subprocess.run(
+        [sys.executable, str(program)],
+        input="p 'value ' + name\nc\n",
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "value you" in done.stdout
+    assert done.stdout.endswith("Hello, you!\n")
