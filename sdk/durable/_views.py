@@ -250,7 +250,6 @@ class Invocation:
             data[name] = None if request is None else request.to_dict()
         if not brief:
             data["headers"] = dict(message.headers)
-            data["journal_length"] = message.journal_length
             given = message.HasField("input")
             data["input"] = payload_data(message.input) if given else None
             data["journal"] = [it.to_dict() for it in self.journal]
@@ -268,7 +267,7 @@ _TEXTS: Final = (
     *("invocation_id", "handler", "key", "service", "partition_key", "idempotency_key"),
     *("parent_invocation_id", "worker_id", "version"),
 )
-_NUMBERS: Final = ("attempt", "priority")
+_NUMBERS: Final = ("attempt", "priority", "journal_length")
 _TIMES: Final = (
     *("create_time", "start_time", "update_time", "complete_time", "wake_time", "expire_time"),
     "deadline",

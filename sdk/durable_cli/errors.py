@@ -25,6 +25,7 @@ STATE: Final = 5
 UNFINISHED: Final = 6
 INTERRUPTED: Final = 130
 
+_HTTP_PACKAGES: Final = ("starlette", "uvicorn")
 _SERVER_PACKAGES: Final = ("nats", "msgspec", "grpc_health", "grpc_reflection", "watchfiles")
 
 
@@ -63,4 +64,6 @@ def one_line(error: BaseException) -> str:
     missing = error.name or "" if isinstance(error, ModuleNotFoundError) else ""
     if missing.split(".")[0] in _SERVER_PACKAGES:
         text += "; the control plane needs: pip install 'durable-grpc[server]'"
+    if missing.split(".")[0] in _HTTP_PACKAGES:
+        text += "; --http needs: pip install 'durable-grpc[http]'"
     return " ".join(text.split())

@@ -15,7 +15,7 @@ from .times import length_text
 if TYPE_CHECKING:
     import durable
 
-HEADERS: Final = ("ID", "HANDLER", "STATUS", "CREATED", "TOOK", "KEY", "FAILURE")
+HEADERS: Final = ("ID", "HANDLER", "STATUS", "CREATED", "TOOK", "STEPS", "KEY", "FAILURE")
 _PAGE: Final = 500
 
 
@@ -67,6 +67,7 @@ def _row(it: durable.Invocation) -> tuple[str, ...]:
         it.status,
         output.moment(it.create_time),
         took(it),
+        str(it.journal_length),
         it.key,
         "" if failure is None else f"{failure.type}: {failure.message}",
     )

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import click
 
 DEFAULT_LISTEN = "127.0.0.1:50051"
+DEFAULT_HTTP = "127.0.0.1:8080"
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -57,7 +58,7 @@ _SERVER_OPTIONS = _options(
     click.option(
         "--replicas", default=1, show_default=True, help="Keep the log on so many NATS servers."
     ),
-    click.option("--insecure", is_flag=True, help="Allow --listen beyond loopback without TLS."),
+    click.option("--insecure", is_flag=True, help="Allow addresses beyond loopback without TLS."),
     click.option(
         "--ready-file",
         type=click.Path(dir_okay=False, path_type=Path),
@@ -68,6 +69,7 @@ _SERVER_OPTIONS = _options(
 
 @click.command()
 @_SERVER_OPTIONS
+@click.option("--http", default="", metavar="HOST:PORT", help="Serve plain HTTP here too.")
 def server(**settings: Any) -> None:
     """Run the control plane."""
     from . import commands
@@ -78,6 +80,14 @@ def server(**settings: Any) -> None:
 @click.command()
 @click.argument("modules", nargs=-1, required=True, metavar="MODULE...")
 @_SERVER_OPTIONS
+@click.option(
+    "--http",
+    default=DEFAULT_HTTP,
+    show_default=True,
+    metavar="HOST:PORT",
+    help="Serve plain HTTP here.",
+)
+@click.option("--no-http", is_flag=True, help="Do not serve plain HTTP.")
 @click.option(
     "--service",
     "services",

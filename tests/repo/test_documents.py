@@ -99,11 +99,11 @@ def test_every_command_and_exit_code_is_in_the_readme() -> None:
 
 
 def test_example_of_the_readme_runs(tmp_path: Path) -> None:
-    (example,) = re.findall(r"```python\n(.*?)```", README, flags=re.S)
+    example, *_ = re.findall(r"```python\n(.*?)```", README, flags=re.S)
     (tmp_path / "hello.py").write_text(example)
     ready = tmp_path / "ready"
     command = durable(
-        "dev", str(tmp_path / "hello.py"), "--no-reload", "--listen", "127.0.0.1:0",
+        "dev", str(tmp_path / "hello.py"), "--no-reload", "--no-http", "--listen", "127.0.0.1:0",
         "--data-dir", str(tmp_path / "data"), "--ready-file", str(ready),
     )  # fmt: skip
     with running(command, tmp_path / "dev.log") as child:

@@ -1,223 +1,239 @@
-"""The clients steer and watch real work: a real control plane, a real worker, both clients."""
+"""What the clients do to invocations, both clients, on a real control plane with a worker by hand."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import aclosing
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
+import grpc
 import pytest
 
 import durable
+from durable_proto.v1 import control_pb2, invocation_pb2, worker_pb2
 from durable_server.app import ControlPlane
-from durable_server.config import Config
-from durable_server.rpc.stream import SessionTimes
-from tests.cli import flows
+from tests.server.conftest import channel, config, plane  # noqa: F401  # fixtures
+from tests.server.hand import HandWorker, ask, reply
 
-from .peers import wire
+from .peers import Control, Refused, serving
 from .test_client_calls import Facade
-from .test_client_surface import items
 
-WORKFLOWS = durable.load_workflows(["tests.cli.flows"])
-
-
-@pytest.fixture
-async def address(tmp_path: Path) -> AsyncIterator[str]:
-    config = Config(
-        listen="127.0.0.1:0",
-        data_dir=tmp_path / "data",
-        grace_seconds=0.2,
-        times=SessionTimes(heartbeat=0.5, timeout=3.0, grace=0.1),
-    )
-    async with ControlPlane(config) as plane:
-        worker = durable.Worker(plane.address, workflows=WORKFLOWS, suspend_after=0.2)
-        running = asyncio.create_task(worker.run())
-        await worker.ready()
-        yield plane.address
-        running.cancel()
-        await asyncio.wait({running})
+EXCLUSIVE = invocation_pb2.HANDLER_KIND_OBJECT_EXCLUSIVE
 
 
 @pytest.fixture(params=["sync", "async"])
-async def client(request: pytest.FixtureRequest, address: str) -> AsyncIterator[Facade]:
+async def client(
+    request: pytest.FixtureRequest,
+    plane: ControlPlane,  # noqa: F811  # the fixture
+) -> AsyncIterator[Facade]:
     if request.param == "sync":
-        with durable.Client(address, timeout=20) as sync:
+        with durable.Client(plane.address, timeout=10) as sync:
             yield Facade(sync)
     else:
-        async with durable.AsyncClient(address, timeout=20) as asynchronous:
+        async with durable.AsyncClient(plane.address, timeout=10) as asynchronous:
             yield Facade(asynchronous)
 
 
-async def at_step(client: Facade, invocation_id: str, steps: int) -> durable.Invocation:
-    """Returns an invocation once its journal has so many entries."""
-    return await reaches(client, invocation_id, lambda it: it.journal_length >= steps)
+@pytest.fixture
+async def worker(channel: grpc.aio.Channel) -> AsyncIterator[HandWorker]:  # noqa: F811
+    async with HandWorker(channel) as one:
+        yield one
 
 
-async def reaches(
-    client: Facade, invocation_id: str, condition: Callable[[durable.Invocation], bool]
-) -> durable.Invocation:
-    """Returns an invocation once it meets a condition."""
-    async with asyncio.timeout(20):
-        while True:
-            found: durable.Invocation = await client("get", invocation_id)
-            if condition(found):
-                return found
-            await asyncio.sleep(0.01)
+async def views(client: Facade, invocation_id: str, **how: Any) -> list[durable.Invocation]:
+    """All that a watch shows."""
+    if isinstance(client.client, durable.Client):
+        sync = client.client
+        return await asyncio.to_thread(lambda: list(sync.watch(invocation_id, **how)))
+    return [view async for view in client.client.watch(invocation_id, **how)]
 
 
-async def test_a_pause_comes_back_when_it_is_paused(client: Facade) -> None:
-    invocation_id = await client("invoke_async", flows.slow, 1)
-    await reaches(client, invocation_id, lambda it: it.status == "running")
+def say_paused(start: worker_pb2.ServerMessage) -> worker_pb2.WorkerMessage:
+    message = reply(start)
+    message.paused.SetInParent()
+    return message
+
+
+async def test_pause_returns_when_it_is_paused(client: Facade, worker: HandWorker) -> None:
+    invocation_id = await client("invoke_async", "three", "in")
+    start = await worker.hear("start")
     assert await client("pause", invocation_id, timeout=0) == "running"
-    assert await client("pause", invocation_id, reason="look", identity="ann") == "paused"
+    await worker.hear("pause_requested")
+    pausing = asyncio.create_task(client("pause", invocation_id, reason="look", identity="me"))
+    await asyncio.sleep(0.1)
+    assert not pausing.done()
+    await worker.step(start, 0)
+    await worker.say(say_paused(start))
+    assert await pausing == "paused"
     found = await client("get", invocation_id)
+    assert found.pause.identity
     assert found.status == "paused"
-    # The first request is the one that holds it.
-    assert found.pause is not None
-    assert found.pause.time is not None
-    assert [it.completed for it in found.journal] == [True]
     assert await client("resume", invocation_id) in ("pending", "running")
-    with pytest.raises(durable.PreconditionError):
-        await client("resume", invocation_id)
-    found = await at_step(client, invocation_id, 2)
-    assert found.pause is None
+    again = await worker.hear("start")
+    assert len(again.start.journal) == 1
 
 
-async def test_cancel_lets_the_handler_compensate(client: Facade) -> None:
-    invocation_id = await client("invoke_async", flows.careful)
-    await at_step(client, invocation_id, 1)
-    await client("cancel", invocation_id, reason="changed my mind", identity="ann")
-    result = await client("get_result", invocation_id)
-    assert result.status == "cancelled"
+async def test_who_asks_is_user_and_host(client: Facade, worker: HandWorker) -> None:
+    later = client.options(start_time=datetime.now(UTC) + timedelta(hours=1))
+    invocation_id = await later("invoke_async", "three")
+    assert (await client("get", invocation_id)).status == "scheduled"
+    assert await client("pause", invocation_id, reason="look") == "paused"
     found = await client("get", invocation_id)
-    assert [it.name for it in found.journal if it.kind == "RUN"] == ["give back"]
-    assert (found.cancel.identity, found.cancel.reason) == ("ann", "changed my mind")
-    assert await client("cancel", invocation_id) == "cancelled"
+    assert "@" in found.pause.identity
+    assert found.pause_reason == "look"
+    assert await client("cancel", invocation_id, reason="enough") == "cancelled"
+    found = await client("get", invocation_id)
+    assert found.cancel.reason == "enough"
+    assert "@" in found.cancel.identity
+    assert found.cancel.time is not None
+    with pytest.raises(durable.PreconditionError):
+        await client("pause", invocation_id)
 
 
-async def test_cancel_by_force_does_not_ask(client: Facade) -> None:
-    invocation_id = await client("invoke_async", flows.careful)
-    await at_step(client, invocation_id, 1)
+def test_delay_and_start_time_take_each_others_place() -> None:
+    client = durable.Client("127.0.0.1:1")
+    now = datetime.now(UTC)
+    view = client.options(delay=timedelta(1)).options(start_time=now)
+    assert (view._options.delay, view._options.start_time) == (None, now)
+    with pytest.raises(ValueError, match="give one"):
+        client.options(delay=timedelta(1), start_time=now)
+    client.close()
+
+
+async def test_cancel_with_force(client: Facade, worker: HandWorker) -> None:
+    invocation_id = await client("invoke_async", "three")
+    await worker.hear("start")
     assert await client("cancel", invocation_id, force=True) == "cancelled"
-    found = await client("get", invocation_id)
-    assert "RUN" not in [it.kind for it in found.journal]
+    await worker.hear("abandon")
 
 
-async def test_restart(client: Facade) -> None:
-    first = await client("invoke", "greet", "x")
-    with_another = await client("restart", first.invocation_id, input="y")
-    assert (await client("get_result", with_another)).value() == "Hello, y!"
-    copied = await client("restart", first.invocation_id, from_index=1)
-    assert copied != first.invocation_id
-    assert (await client("get_result", copied, flows.greet)).value() == "Hello, x!"
-    going = await client("invoke_async", flows.nap)
+async def test_restart_and_purge(client: Facade, worker: HandWorker) -> None:
+    old = await client("invoke_async", "three", "in")
+    start = await worker.hear("start")
     with pytest.raises(durable.PreconditionError):
-        await client("restart", going)
-
-
-async def test_signals_are_kept_in_order(client: Facade) -> None:
-    invocation_id = await client("invoke_async", flows.patient)
-    await client("signal", invocation_id, "price", 3)
-    await client("signal", invocation_id, "price", {"amount": 4})
-    assert (await client("get_result", invocation_id)).value() == [3, {"amount": 4}]
-    with pytest.raises(durable.PreconditionError):
-        await client("signal", invocation_id, "price", 5)
-
-
-async def test_a_promise_is_resolved_by_its_name(client: Facade) -> None:
-    invocation_id = await client("invoke_async", flows.approval)
-    found = await at_step(client, invocation_id, 2)
-    assert found.workflow_state == {"asked": True}
-    assert await client("get_state", invocation_id=invocation_id) == {"asked": True}
-    (open_,) = found.awakeables
-    assert (open_.awakeable_id, open_.resolved) == (f"{invocation_id}.approved", False)
-    await client("resolve_promise", invocation_id, "approved", {"by": "ann"})
-    assert (await client("get_result", invocation_id)).value() == {"by": "ann"}
-    # The first outcome counts; the same again changes nothing.
-    await client("resolve_awakeable", open_.awakeable_id, {"by": "ann"})
-    with pytest.raises(durable.AlreadyExistsError):
-        await client("reject_promise", invocation_id, "approved", "no")
+        await client("restart", old)
+    await worker.step(start, 0)
+    await worker.step(start, 1)
+    await worker.finish(start)
+    await client("get_result", old)
+    new = await client("restart", old, from_index=1)
+    again = await worker.hear("start")
+    assert again.invocation_id == new
+    assert (again.start.input.data, len(again.start.journal)) == (b'"in"', 1)
+    other = await client("restart", old, input={"a": 1}, reason="again")
+    third = await worker.hear("start")
+    assert third.invocation_id == other
+    assert third.start.input.data.replace(b" ", b"") == b'{"a":1}'
+    page = await client("query", parent_invocation_id=old)
+    assert {it.invocation_id for it in page.invocations} == {new, other}
+    assert {it.parent_invocation_id for it in page.invocations} == {old}
+    await client("purge", old)
     with pytest.raises(durable.NotFoundError):
-        await client("resolve_promise", "f" * 32, "approved")
+        await client("get", old)
 
 
-async def test_a_rejected_promise_fails_whoever_awaits_it(client: Facade) -> None:
-    invocation_id = await client("invoke_async", flows.approval)
-    await client("reject_promise", invocation_id, "approved", "no budget", code=402)
-    result = await client("get_result", invocation_id)
-    assert result.status == "failed"
-    assert "no budget" in result.failure.message
-    assert result.failure.code == 402
+async def test_signals_and_awakeables(client: Facade, worker: HandWorker) -> None:
+    invocation_id = await client("invoke_async", "three")
+    start = await worker.hear("start")
+    await worker.say(ask(start, 0, "SIGNAL", "go"))
+    await worker.hear("ack")
+    await client("signal", invocation_id, "go", [1])
+    assert (await worker.hear("completion")).completion.outcome.value.data == b"[1]"
+    for index, name in ((1, "yes"), (2, "no"), (3, "open")):
+        await worker.say(ask(start, index, "AWAKEABLE", f"{invocation_id}.{name}"))
+        await worker.hear("ack")
+    await client("resolve_awakeable", f"{invocation_id}.yes", {"ok": True})
+    await worker.hear("completion")
+    await client("reject_awakeable", f"{invocation_id}.no", "too late", code=409)
+    assert (await worker.hear("completion")).completion.outcome.failure.code == 409
+    shown = {it.awakeable_id[33:]: it for it in (await client("get", invocation_id)).awakeables}
+    assert shown["yes"].to_dict()["value"] == {"ok": True}
+    assert shown["no"].outcome.failure.message == "too late"
+    assert not shown["open"].resolved
+    assert shown["open"].resolve_time is None
 
 
-async def test_the_state_of_an_object_is_seen_and_changed(client: Facade) -> None:
-    assert await client("get_state", object="cart", key="ann") == {}
-    view = client.options(key="ann")
-    assert (await view("invoke", "cart.add", "tea")).value() == 1
-    await client("set_state", object="cart", key="ann", values={"tea": 5, "milk": 1})
-    assert (await view("invoke", "cart.add", "tea")).value() == 6
-    await client("set_state", object="cart", key="ann", clear=["milk"])
-    assert await client("get_state", object="cart", key="ann") == {"tea": 6}
-    await client("set_state", object="cart", key="ann", clear_all=True, values={"new": None})
-    assert await client("get_state", object="cart", key="ann") == {"new": None}
-    with pytest.raises(durable.InvalidArgumentError):
-        await client("get_state", object="nothing", key="ann")
+async def test_state(client: Facade, channel: grpc.aio.Channel) -> None:  # noqa: F811
+    worker = HandWorker(channel)
+    worker.hello.handlers.add(name="cart.add", kind=EXCLUSIVE)
+    async with worker:
+        await client("set_state", object="cart", key="u1", values={"n": 1, "items": ["a"]})
+        assert await client("get_state", object="cart", key="u1") == {"items": ["a"], "n": 1}
+        await client("set_state", object="cart", key="u1", values={"m": None}, clear=["n"])
+        assert await client("get_state", object="cart", key="u1") == {"items": ["a"], "m": None}
+        await client("set_state", object="cart", key="u1", clear_all=True)
+        assert await client("get_state", object="cart", key="u1") == {}
+        invocation_id = await client("invoke_async", "three")
+        start = await worker.hear("start")
+        await worker.say(ask(start, 0, "SET_STATE", "k", argument=b"[2]"))
+        await worker.hear("ack")
+        assert await client("get_state", invocation_id=invocation_id) == {"k": [2]}
+        assert (await client("get", invocation_id)).workflow_state == {"k": [2]}
+        with pytest.raises(durable.InvalidArgumentError):
+            await client("get_state", object="nothing", key="u1")
 
 
-async def test_children_pages_workers_and_purge(client: Facade) -> None:
-    parent = await client("invoke", "parent")
-    (child,) = await items(client, "query_all", parent_invocation_id=parent.invocation_id)
-    assert (child.handler, child.parent_invocation_id) == ("greet", parent.invocation_id)
-    for _ in range(4):
-        await client("invoke", "greet")
-    found = await items(client, "query_all", handler="greet", page_size=2, oldest_first=True)
-    assert len(found) == 5
-    assert found[0].invocation_id == child.invocation_id
-    (worker,) = await client("list_workers")
-    assert "cart.add" in worker.handlers
-    assert (await client("server_info")).limits["page_size"] == 500
-    await client("purge", found[-1].invocation_id)
+async def test_watch_shows_each_change_until_the_end(client: Facade, worker: HandWorker) -> None:
+    invocation_id = await client("invoke_async", "three")
+    start = await worker.hear("start")
+    watching = asyncio.create_task(views(client, invocation_id))
+    await asyncio.sleep(0.2)
+    await worker.step(start, 0)
+    await worker.step(start, 1)
+    await worker.finish(start, b'"end"')
+    shown = await asyncio.wait_for(watching, 20)
+    assert shown[0].status == "running"
+    assert (shown[-1].status, shown[-1].output) == ("completed", "end")
+    assert {entry.step_number for it in shown for entry in it.journal} == {0, 1}
+    [(name, count)] = [(it.handlers[0], it.running_count) for it in await client("list_workers")]
+    assert (name, count) == ("three", 0)
     with pytest.raises(durable.NotFoundError):
-        await client("get", found[-1].invocation_id)
-    going = await client("invoke_async", flows.nap)
-    with pytest.raises(durable.PreconditionError):
-        await client("purge", going)
+        await views(client, "f" * 32)
 
 
-async def test_a_start_time_is_kept(client: Facade) -> None:
-    at = datetime.now(UTC) + timedelta(hours=1)
-    invocation_id = await client.options(start_time=at)("invoke_async", flows.greet)
-    found = await client("get", invocation_id)
-    assert found.status == "scheduled"
-    assert abs(found.wake_time - at) < timedelta(milliseconds=2)
+class Streaming(Control):
+    """A control plane whose watch plays one list of messages (or errors) for each stream."""
+
+    def __init__(self, *streams: list[Any]) -> None:
+        super().__init__()
+        self.streams = list(streams)
+
+    async def WatchInvocation(self, request: Any, context: Any) -> Any:
+        for message in self.streams.pop(0):
+            if isinstance(message, Refused):
+                await message.abort(context)
+            yield message
 
 
-async def test_a_watch_sees_each_step_once(client: Facade) -> None:
-    invocation_id = await client("invoke_async", flows.order, "tea")
-    found = await items(client, "watch", invocation_id)
-    assert found[-1].status == "completed"
-    ends = [it.step_number for shown in found for it in shown.journal if it.completed]
-    assert ends == [0, 1]
+def shows(state: str, *steps: int) -> control_pb2.WatchInvocationResponse:
+    number = invocation_pb2.InvocationState.Value(f"INVOCATION_STATE_{state}")
+    journal = [invocation_pb2.JournalEntry(index=index) for index in steps]
+    return control_pb2.WatchInvocationResponse(
+        invocation=invocation_pb2.Invocation(invocation_id="a" * 32, state=number, journal=journal)
+    )
 
 
-async def test_a_watch_outlives_its_connection(address: str) -> None:
-    async with wire(address) as relay, durable.AsyncClient(relay.address, timeout=20) as client:
-        invocation_id = await client.invoke_async(flows.approval)
-        shown: list[Any] = []
-        async with aclosing(client.watch(invocation_id)) as changes:  # type: ignore[type-var]
-            async for found in changes:
-                shown.append(found)
-                if len(shown) == 1:
-                    relay.cut()
-                    await client.resolve_promise(invocation_id, "approved", 1)
-        assert shown[-1].output == 1
-        ends = [it.step_number for found in shown for it in found.journal if it.completed]
-        assert sorted(ends) == sorted(set(ends))
-
-
-async def test_a_watch_of_nothing(client: Facade) -> None:
-    with pytest.raises(durable.NotFoundError):
-        await items(client, "watch", "f" * 32)
+@pytest.mark.parametrize("kind", [durable.Client, durable.AsyncClient])
+async def test_a_watch_survives_a_reconnect(kind: Any) -> None:
+    lost = Refused(grpc.StatusCode.UNAVAILABLE)
+    control = Streaming(
+        [shows("RUNNING", 0), lost],
+        [lost],
+        [shows("RUNNING", 0), shows("RUNNING", 1)],  # ends without a last word
+        [shows("RUNNING", 0, 1), shows("COMPLETED")],
+    )
+    async with serving(control) as address:
+        client = Facade(kind(address, timeout=10))
+        shown = await views(client, "a" * 32)
+        assert [(it.status, len(it.journal)) for it in shown] == [
+            ("running", 1),
+            ("running", 1),
+            ("completed", 0),
+        ]
+        control.streams = [[lost]] * 50
+        impatient = client.options(timeout=0.2)
+        with pytest.raises(durable.UnavailableError):
+            await views(impatient, "a" * 32)
+        if (closing := client.client.close()) is not None:
+            await closing
