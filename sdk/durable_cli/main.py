@@ -33,6 +33,7 @@ _COMMANDS: Final = {
     "stats": "durable_cli.overview:stats",
     "handlers": "durable_cli.overview:handlers",
     "workers": "durable_cli.overview:workers",
+    "sql": "durable_cli.sql:sql",
     "doctor": "durable_cli.doctor:doctor",
     "completion": "durable_cli.completion:completion",
 }

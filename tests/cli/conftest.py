@@ -47,8 +47,9 @@ def run(*arguments: str, address: str = "", stdin: str | None = None) -> Run:
 class Cli:
     """The command line against one control plane."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, data_dir: Path) -> None:
         self.address = address
+        self.data_dir = data_dir
 
     def __call__(self, *arguments: str, stdin: str | None = None) -> Run:
         return run(*arguments, address=self.address, stdin=stdin)
@@ -78,6 +79,6 @@ def cli(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cli]:
     with control_plane(folder) as (_, address):
         command = durable("worker", "tests.cli.flows", "--address", address)
         with running(command, folder / "worker.log") as worker:
-            cli = Cli(address)
+            cli = Cli(address, folder / "data")
             until(lambda: cli.ok("workers", "--json").json, "worker", worker)
             yield cli
