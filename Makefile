@@ -10,6 +10,7 @@ ARGS ?=
 
 LISTEN ?= 127.0.0.1:50051
 SERVICE ?= HelloService=127.0.0.1:9090
+TICKETS ?= TicketService=127.0.0.1:9091
 # examples/simple/workflows.py -> examples.simple.workflows
 WORKFLOWS := $(subst /,.,$(basename $(sort $(wildcard examples/*/workflows.py))))
 
@@ -50,9 +51,13 @@ docker-up: ## Start the NATS cluster of compose.yaml, if Docker is there; nothin
 run-service: $(STAMP) ## Run the gRPC service that the examples call
 	$(BIN)/python examples/hello_service.py $(ARGS)
 
+.PHONY: run-ticket-service
+run-ticket-service: $(STAMP) ## Run the gRPC service that the ticket examples call
+	$(BIN)/python examples/ticket_service.py $(ARGS)
+
 .PHONY: run-processor
 run-processor: $(STAMP) ## Run the control plane and a worker with the workflows of all examples
-	$(BIN)/durable dev $(WORKFLOWS) --listen $(LISTEN) --service $(SERVICE) $(ARGS)
+	$(BIN)/durable dev $(WORKFLOWS) --listen $(LISTEN) --service $(SERVICE) --service $(TICKETS) $(ARGS)
 
 .PHONY: run-simple
 run-simple: $(STAMP) ## Invoke a workflow and print its first response
@@ -73,6 +78,38 @@ run-multi-service: $(STAMP) ## Make several service calls in one workflow
 .PHONY: run-concurrent
 run-concurrent: $(STAMP) ## Invoke many at once; ARGS="--count 100"
 	$(BIN)/python examples/concurrent_workflows/main.py $(ARGS)
+
+.PHONY: run-retry
+run-retry: $(STAMP) ## Find out which invocations have failed and do those again
+	$(BIN)/python examples/retry_failures/main.py $(ARGS)
+
+.PHONY: run-pause
+run-pause: $(STAMP) ## Pause and resume an invocation, cancel another
+	$(BIN)/python examples/pause_cancel/main.py $(ARGS)
+
+.PHONY: run-ticket-cart
+run-ticket-cart: $(STAMP) ## Keep a cart for each user, with tickets that expire
+	$(BIN)/python examples/ticket_cart/main.py $(ARGS)
+
+.PHONY: run-delayed
+run-delayed: $(STAMP) ## Start a workflow later; ARGS="--delay 60"
+	$(BIN)/python examples/delayed_execution/main.py $(ARGS)
+
+.PHONY: run-approval
+run-approval: $(STAMP) ## Wait for a decision from outside; ARGS="--decide approve"
+	$(BIN)/python examples/approval_workflow/main.py $(ARGS)
+
+.PHONY: run-query
+run-query: $(STAMP) ## Ask which invocations there are and what is in their journals
+	$(BIN)/python examples/query_api/main.py $(ARGS)
+
+.PHONY: run-restate
+run-restate: $(STAMP) ## Typed calls, references and child workflows side by side
+	$(BIN)/python examples/restate_style/main.py $(ARGS)
+
+.PHONY: run-saga
+run-saga: $(STAMP) ## Undo what was done when a later step fails
+	$(BIN)/python examples/saga/main.py $(ARGS)
 
 # --- Development -------------------------------------------------------------------------------
 

@@ -5,14 +5,18 @@
 - The control plane: the one at DURABLE_ADDRESS if that is set, else `durable dev` with everything
   embedded, on a free port and a data dir that is thrown away.
 - A worker for the module's workflows: with DURABLE_ADDRESS only if none is connected for them.
-- HelloService, if nothing answers at HELLO_SERVICE (default 127.0.0.1:9090).
+- The services that the workflows call, where nothing answers: HelloService at HELLO_SERVICE (default
+  127.0.0.1:9090), TicketService at TICKET_SERVICE (default 127.0.0.1:9091).
+
+The HTTP surface of a control plane at DURABLE_ADDRESS is looked for at DURABLE_HTTP (default
+127.0.0.1:8080).
 
 Everything that is started is a child of this process and ends with it, however it ends.
 """
 
 from __future__ import annotations
 
-import importlib
+import importlib.util
 import json
 import os
 import signal
@@ -24,6 +28,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import durable
 
@@ -46,9 +51,41 @@ class StartError(Exception):
     """Something that an example needs does not start; the message has its last words."""
 
 
+class Started(NamedTuple):
+    """Where the control plane answers."""
+
+    address: str
+    """Its gRPC address."""
+    http: str
+    """Its HTTP address, or an empty string when it serves none."""
+
+
+class Service(NamedTuple):
+    """A gRPC service of the examples."""
+
+    name: str
+    program: str
+    variable: str
+    default: str
+
+
+HELLO = Service("HelloService", "hello_service.py", "HELLO_SERVICE", "127.0.0.1:9090")
+TICKET = Service("TicketService", "ticket_service.py", "TICKET_SERVICE", "127.0.0.1:9091")
+
+
 @contextmanager
-def running(module: str) -> Iterator[str]:
-    """Gives the address of a control plane that serves the workflows of `module`."""
+def running(module: str, *services: Service) -> Iterator[str]:
+    """Gives the gRPC address of a control plane that serves the workflows of `module`."""
+    with started(module, *services) as it:
+        yield it.address
+
+
+@contextmanager
+def started(module: str, *services: Service) -> Iterator[Started]:
+    """Gives the addresses of a control plane that serves the workflows of `module`.
+
+    They call `services`; without any, HelloService.
+    """
     with ExitStack() as stack:
         scratch = Path(
             stack.enter_context(
@@ -57,48 +94,61 @@ def running(module: str) -> Iterator[str]:
         )
         address = os.environ.get("DURABLE_ADDRESS", "")
         if address and _served(address, module):
-            yield address
+            yield Started(address, _http())
             return
-        service = ["--service", f"HelloService={_hello_service(stack, scratch)}"]
+        where: list[str] = []
+        for service in services or (HELLO,):
+            where += ["--service", f"{service.name}={_service(stack, scratch, service)}"]
         if address:
             _say(f"starting a worker for {module}")
-            command = _durable("worker", module, "--address", address, *service)
+            command = _durable("worker", module, "--address", address, *where)
             child = _start(stack, command, scratch / "worker.log")
             _wait(lambda: _served(address, module), child, scratch / "worker.log")
-        else:
-            _say("starting a control plane with embedded NATS, and a worker")
-            ready = scratch / "ready"
-            where = ["--listen", "127.0.0.1:0", "--data-dir", str(scratch / "data")]
-            command = _durable("dev", module, *where, "--no-reload", "--ready-file", str(ready))
-            child = _start(stack, [*command, *service], scratch / "dev.log")
-            _wait(ready.exists, child, scratch / "dev.log")
-            address = str(json.loads(ready.read_text())["address"])
-        yield address
+            yield Started(address, _http())
+            return
+        _say("starting a control plane with embedded NATS, and a worker")
+        ready = scratch / "ready"
+        where += ["--listen", "127.0.0.1:0", "--data-dir", str(scratch / "data")]
+        if importlib.util.find_spec("durable_server.http") is not None:
+            where += ["--http", "127.0.0.1:0"]
+        command = _durable("dev", module, *where, "--no-reload", "--ready-file", str(ready))
+        child = _start(stack, command, scratch / "dev.log")
+        _wait(ready.exists, child, scratch / "dev.log")
+        words = json.loads(ready.read_text())
+        yield Started(str(words["address"]), str(words.get("http") or ""))
 
 
-def _hello_service(stack: ExitStack, scratch: Path) -> str:
-    """Returns the address of HelloService, which is started if nothing answers there."""
-    address = os.environ.get("HELLO_SERVICE", "127.0.0.1:9090")
-    host, _, port = address.rpartition(":")
-    try:
-        socket.create_connection((host, int(port)), timeout=2).close()
-    except OSError:
-        _say(f"starting HelloService on {address}")
-    else:
+def _service(stack: ExitStack, scratch: Path, service: Service) -> str:
+    """Returns the address of a service, which is started if nothing answers there."""
+    address = os.environ.get(service.variable, service.default)
+    if _answers(address):
         return address
-    ready, log = scratch / "hello", scratch / "hello.log"
-    program = str(ROOT / "examples/hello_service.py")
+    _say(f"starting {service.name} on {address}")
+    ready, log = scratch / f"{service.name}.ready", scratch / f"{service.name}.log"
+    program = str(ROOT / "examples" / service.program)
     command = [sys.executable, program, "--listen", address, "--ready-file", str(ready)]
     _wait(ready.exists, _start(stack, command, log), log)
     return address
 
 
+def _http() -> str:
+    """Returns the HTTP address of a control plane that runs, if something answers there."""
+    address = os.environ.get("DURABLE_HTTP", "127.0.0.1:8080")
+    return address if _answers(address) else ""
+
+
+def _answers(address: str) -> bool:
+    host, _, port = address.rpartition(":")
+    try:
+        socket.create_connection((host, int(port)), timeout=2).close()
+    except OSError:
+        return False
+    return True
+
+
 def _served(address: str, module: str) -> bool:
     """Says whether connected workers serve all workflows of the module."""
-    names = {
-        it.name for it in vars(importlib.import_module(module)).values()
-        if isinstance(it, durable.Workflow)
-    }  # fmt: skip
+    names = {it.name for it in durable.load_workflows([module])}
     with durable.Client(address, timeout=10) as client:
         served = {it.name for it in client.list_handlers() if it.worker_count}
     return names <= served

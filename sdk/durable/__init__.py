@@ -16,6 +16,7 @@ from ._async_client import AsyncClient
 from ._calls import ServiceCallError
 from ._client import Client
 from ._context import Context, current_context
+from ._entries import AwakeableInfo, JournalEntry
 from ._errors import (
     AlreadyExistsError,
     ChildCancelledError,
@@ -42,10 +43,11 @@ from ._futures import Awakeable, DurableFuture
 from ._loading import LoadError, load_workflows
 from ._objects import ObjectHandler, handler, shared
 from ._objects import object_ as object
+from ._overviews import Handler, InvocationPage, ServerInfo, Stats, WorkerInfo
 from ._requests import Filters
 from ._result import Result
 from ._statistics import WorkerStatistics
-from ._views import Handler, Invocation, InvocationPage, JournalEntry, Stats
+from ._views import Invocation, Request
 from ._worker import Worker, run_worker
 from ._workflow import RetryPolicy, Workflow, WorkflowRef, ref, workflow
 
@@ -53,6 +55,7 @@ __all__ = [
     "AlreadyExistsError",
     "AsyncClient",
     "Awakeable",
+    "AwakeableInfo",
     "ChildCancelledError",
     "ChildFailedError",
     "Client",
@@ -76,10 +79,12 @@ __all__ = [
     "NotFoundError",
     "ObjectHandler",
     "PreconditionError",
+    "Request",
     "Result",
     "RetryPolicy",
     "RetryableError",
     "RpcError",
+    "ServerInfo",
     "ServiceCallError",
     "Stats",
     "StepFailedError",
@@ -87,6 +92,7 @@ __all__ = [
     "UnavailableError",
     "WaitTimeoutError",
     "Worker",
+    "WorkerInfo",
     "WorkerStatistics",
     "Workflow",
     "WorkflowRef",

@@ -7,14 +7,14 @@ Rules.
   caller's own task: no thread, no task, no lock per call.
 - Cancelling a call stops the waiting, not the invocation.
 
-What the methods do is written in `_requests`, once for this client and for `Client`; how a call is
-retried, in `_operations`.
+What the methods do is written in `_requests` and `_steering`, once for this client and for `Client`;
+how a call is retried, in `_operations`.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import AsyncIterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar, Unpack, overload
 
@@ -24,11 +24,15 @@ import grpc.aio
 from durable_proto.v1.control_pb2_grpc import DurableControlStub
 
 from . import _requests
+from ._async_client_steering import AsyncSteeringClient
 from ._operations import Operation, Send
-from ._requests import DEFAULT_TIMEOUT_SECONDS, UNSET, ClientBase, Filters, Unset
+from ._options import DEFAULT_TIMEOUT_SECONDS, UNSET, Unset
+from ._overviews import Handler, InvocationPage, ServerInfo, Stats, WorkerInfo
+from ._requests import Filters
 from ._result import Result
 from ._transport import Address, open_async_channel, parse_address, translate
-from ._views import Handler, Invocation, InvocationPage, Stats
+from ._views import Invocation
+from ._watching import Watching
 from ._workflow import Workflow, WorkflowRef
 
 if TYPE_CHECKING:
@@ -75,7 +79,7 @@ class _Connection:
             await channel.close()
 
 
-class AsyncClient(ClientBase):
+class AsyncClient(AsyncSteeringClient):
     """Starts, watches and steers invocations from asyncio code.
 
     Arguments: `address` is `host:port`, `grpcs://host:port` for TLS, or None for the environment's
@@ -179,75 +183,13 @@ class AsyncClient(ClientBase):
         client's. With `workflow` the value is decoded as its return type. The Result says where it
         stands; only its `value()` raises. Raises NotFoundError for an unknown id.
         """
-        seconds = self._options.timeout if isinstance(timeout, Unset) else timeout
-        return await self._run(_requests.get_result(invocation_id, workflow, seconds))
+        return await self._run(
+            _requests.get_result(invocation_id, workflow, self._seconds(timeout))
+        )
 
     async def get(self, invocation_id: str) -> Invocation:
         """Returns what is known about an invocation, with journal. Raises NotFoundError."""
         return await self._run(_requests.get(invocation_id, self._options.timeout))
-
-    async def pause(self, invocation_id: str, *, reason: str = "", identity: str = "") -> str:
-        """Holds an invocation at its next journal boundary; returns its status after that.
-
-        Raises NotFoundError, PreconditionError when it has ended.
-        """
-        return await self._run(
-            _requests.steer(
-                "Pause", self._options.timeout, invocation_id, reason=reason, identity=identity
-            )
-        )
-
-    async def resume(self, invocation_id: str, *, reason: str = "", identity: str = "") -> str:
-        """Lets a paused invocation go on from its journal; returns its status after that.
-
-        Raises NotFoundError, PreconditionError when it is not paused.
-        """
-        return await self._run(
-            _requests.steer(
-                "Resume", self._options.timeout, invocation_id, reason=reason, identity=identity
-            )
-        )
-
-    async def cancel(
-        self, invocation_id: str, *, reason: str = "", identity: str = "", force: bool = False
-    ) -> str:
-        """Asks an invocation to end; returns its status after that.
-
-        The handler sees it as an exception and may compensate; with `force` it is not asked.
-        Raises NotFoundError, PreconditionError when it has ended.
-        """
-        return await self._run(
-            _requests.steer(
-                "Cancel",
-                self._options.timeout,
-                invocation_id,
-                reason=reason,
-                identity=identity,
-                force=force,
-            )
-        )
-
-    async def resolve_awakeable(self, awakeable_id: str, value: Any = None) -> None:
-        """Resolves an awakeable with a value.
-
-        Raises NotFoundError, AlreadyExistsError when it has another outcome already.
-        """
-        await self._run(_requests.resolve(awakeable_id, value, self._options.timeout))
-
-    async def reject_awakeable(
-        self,
-        awakeable_id: str,
-        message: str,
-        *,
-        code: int = 0,
-        metadata: Mapping[str, str] | None = None,
-    ) -> None:
-        """Rejects an awakeable: who awaits it gets a terminal error with this message.
-
-        Raises NotFoundError, AlreadyExistsError when it has another outcome already.
-        """
-        timeout = self._options.timeout
-        await self._run(_requests.reject(awakeable_id, message, code, metadata, timeout))
 
     async def query(self, **filters: Unpack[Filters]) -> InvocationPage:
         """Returns a page of the invocations that match all filters, newest first.
@@ -257,6 +199,43 @@ class AsyncClient(ClientBase):
         """
         return await self._run(_requests.query(filters, self._options.timeout))
 
+    async def query_all(self, **filters: Unpack[Filters]) -> AsyncIterator[Invocation]:
+        """Iterates over all invocations that match all filters, page by page as it is consumed.
+
+        An invocation that is accepted meanwhile may be left out. Raises as `query` does.
+        """
+        following: Filters | None = filters
+        while following is not None:
+            page = await self.query(**following)
+            for found in page.invocations:
+                yield found
+            following = _requests.next_page(filters, page)
+
+    async def watch(self, invocation_id: str) -> AsyncIterator[Invocation]:
+        """Iterates over an invocation as it changes: as it is now, then each change, until it ends.
+
+        The journal of each holds only the entries that are new or changed since the one before. A
+        broken connection is made anew and nothing is shown twice; the client's timeout bounds how
+        long the control plane may be away. Raises NotFoundError.
+        """
+        watching = Watching(invocation_id, self._options.timeout)
+        while not watching.over:
+            stream = self._connection.stub().WatchInvocation(watching.request)
+            error: grpc.RpcError | None = None
+            try:
+                async for message in stream:
+                    found = watching.received(message)
+                    if found is not None:
+                        yield found
+            except grpc.RpcError as broken:
+                error = broken
+            finally:
+                stream.cancel()
+            if not watching.over:
+                target = self._connection.address.target
+                lost = None if error is None else translate(error, target)
+                await asyncio.sleep(watching.lost(lost))
+
     async def list_handlers(self) -> list[Handler]:
         """Returns the handlers that workers have registered, by name."""
         return await self._run(_requests.list_handlers(self._options.timeout))
@@ -264,6 +243,14 @@ class AsyncClient(ClientBase):
     async def stats(self) -> Stats:
         """Counts invocations by status and by handler."""
         return await self._run(_requests.stats(self._options.timeout))
+
+    async def list_workers(self) -> list[WorkerInfo]:
+        """Returns the workers that are connected now, by connect time."""
+        return await self._run(_requests.list_workers(self._options.timeout))
+
+    async def server_info(self) -> ServerInfo:
+        """Returns the control plane's version, limits and start."""
+        return await self._run(_requests.server_info(self._options.timeout))
 
     async def close(self) -> None:
         """Closes the connection; of a view, nothing. Calls under way end with an error."""

@@ -4,14 +4,14 @@ There is no event loop behind it and no thread of ours: a call blocks the callin
 that. One client may be used from any number of threads; they share its connection. `options` gives
 a view with other options on the same connection; only the client that opened it closes it.
 
-What the methods do is written in `_requests`, once for this client and for `AsyncClient`; how a call is
-retried, in `_operations`.
+What the methods do is written in `_requests` and `_steering`, once for this client and for
+`AsyncClient`; how a call is retried, in `_operations`.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator
 from types import TracebackType
 from typing import Any, Final, ParamSpec, TypeVar, Unpack, overload
 
@@ -20,11 +20,15 @@ import grpc
 from durable_proto.v1.control_pb2_grpc import DurableControlStub
 
 from . import _requests
+from ._client_steering import SteeringClient
 from ._operations import Operation, Send
-from ._requests import DEFAULT_TIMEOUT_SECONDS, UNSET, ClientBase, Filters, Unset
+from ._options import DEFAULT_TIMEOUT_SECONDS, UNSET, Unset
+from ._overviews import Handler, InvocationPage, ServerInfo, Stats, WorkerInfo
+from ._requests import Filters
 from ._result import Result
 from ._transport import open_channel, parse_address, translate
-from ._views import Handler, Invocation, InvocationPage, Stats
+from ._views import Invocation
+from ._watching import Watching
 from ._workflow import Workflow, WorkflowRef
 
 P = ParamSpec("P")
@@ -41,7 +45,7 @@ class _Connection:
         self.stub: Final = DurableControlStub(channel)
 
 
-class Client(ClientBase):
+class Client(SteeringClient):
     """Starts, watches and steers invocations; blocks the calling thread while it waits.
 
     Arguments: `address` is `host:port`, `grpcs://host:port` for TLS, or None for the environment's
@@ -142,75 +146,11 @@ class Client(ClientBase):
         client's. With `workflow` the value is decoded as its return type. The Result says where it
         stands; only its `value()` raises. Raises NotFoundError for an unknown id.
         """
-        seconds = self._options.timeout if isinstance(timeout, Unset) else timeout
-        return self._run(_requests.get_result(invocation_id, workflow, seconds))
+        return self._run(_requests.get_result(invocation_id, workflow, self._seconds(timeout)))
 
     def get(self, invocation_id: str) -> Invocation:
         """Returns what is known about an invocation, with journal. Raises NotFoundError."""
         return self._run(_requests.get(invocation_id, self._options.timeout))
-
-    def pause(self, invocation_id: str, *, reason: str = "", identity: str = "") -> str:
-        """Holds an invocation at its next journal boundary; returns its status after that.
-
-        Raises NotFoundError, PreconditionError when it has ended.
-        """
-        return self._run(
-            _requests.steer(
-                "Pause", self._options.timeout, invocation_id, reason=reason, identity=identity
-            )
-        )
-
-    def resume(self, invocation_id: str, *, reason: str = "", identity: str = "") -> str:
-        """Lets a paused invocation go on from its journal; returns its status after that.
-
-        Raises NotFoundError, PreconditionError when it is not paused.
-        """
-        return self._run(
-            _requests.steer(
-                "Resume", self._options.timeout, invocation_id, reason=reason, identity=identity
-            )
-        )
-
-    def cancel(
-        self, invocation_id: str, *, reason: str = "", identity: str = "", force: bool = False
-    ) -> str:
-        """Asks an invocation to end; returns its status after that.
-
-        The handler sees it as an exception and may compensate; with `force` it is not asked.
-        Raises NotFoundError, PreconditionError when it has ended.
-        """
-        return self._run(
-            _requests.steer(
-                "Cancel",
-                self._options.timeout,
-                invocation_id,
-                reason=reason,
-                identity=identity,
-                force=force,
-            )
-        )
-
-    def resolve_awakeable(self, awakeable_id: str, value: Any = None) -> None:
-        """Resolves an awakeable with a value.
-
-        Raises NotFoundError, AlreadyExistsError when it has another outcome already.
-        """
-        self._run(_requests.resolve(awakeable_id, value, self._options.timeout))
-
-    def reject_awakeable(
-        self,
-        awakeable_id: str,
-        message: str,
-        *,
-        code: int = 0,
-        metadata: Mapping[str, str] | None = None,
-    ) -> None:
-        """Rejects an awakeable: who awaits it gets a terminal error with this message.
-
-        Raises NotFoundError, AlreadyExistsError when it has another outcome already.
-        """
-        timeout = self._options.timeout
-        self._run(_requests.reject(awakeable_id, message, code, metadata, timeout))
 
     def query(self, **filters: Unpack[Filters]) -> InvocationPage:
         """Returns a page of the invocations that match all filters, newest first.
@@ -220,6 +160,41 @@ class Client(ClientBase):
         """
         return self._run(_requests.query(filters, self._options.timeout))
 
+    def query_all(self, **filters: Unpack[Filters]) -> Iterator[Invocation]:
+        """Iterates over all invocations that match all filters, page by page as it is consumed.
+
+        An invocation that is accepted meanwhile may be left out. Raises as `query` does.
+        """
+        following: Filters | None = filters
+        while following is not None:
+            page = self.query(**following)
+            yield from page.invocations
+            following = _requests.next_page(filters, page)
+
+    def watch(self, invocation_id: str) -> Iterator[Invocation]:
+        """Iterates over an invocation as it changes: as it is now, then each change, until it ends.
+
+        The journal of each holds only the entries that are new or changed since the one before. A
+        broken connection is made anew and nothing is shown twice; the client's timeout bounds how
+        long the control plane may be away. Raises NotFoundError.
+        """
+        watching = Watching(invocation_id, self._options.timeout)
+        while not watching.over:
+            stream = self._connection.stub.WatchInvocation(watching.request)
+            error: grpc.RpcError | None = None
+            try:
+                for message in stream:
+                    found = watching.received(message)
+                    if found is not None:
+                        yield found
+            except grpc.RpcError as broken:
+                error = broken
+            finally:
+                stream.cancel()
+            if not watching.over:
+                target = self._connection.target
+                time.sleep(watching.lost(None if error is None else translate(error, target)))
+
     def list_handlers(self) -> list[Handler]:
         """Returns the handlers that workers have registered, by name."""
         return self._run(_requests.list_handlers(self._options.timeout))
@@ -227,6 +202,14 @@ class Client(ClientBase):
     def stats(self) -> Stats:
         """Counts invocations by status and by handler."""
         return self._run(_requests.stats(self._options.timeout))
+
+    def list_workers(self) -> list[WorkerInfo]:
+        """Returns the workers that are connected now, by connect time."""
+        return self._run(_requests.list_workers(self._options.timeout))
+
+    def server_info(self) -> ServerInfo:
+        """Returns the control plane's version, limits and start."""
+        return self._run(_requests.server_info(self._options.timeout))
 
     def close(self) -> None:
         """Closes the connection; of a view, nothing. Calls under way end with an error."""

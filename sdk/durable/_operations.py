@@ -4,7 +4,7 @@ Theory. An operation is a generator. It yields a `Send` (make this unary call) o
 the response, or is thrown the typed error, and returns its result. The two clients differ only in
 how they run it: `Client` with sync stubs and `time.sleep`, `AsyncClient` with `await`. Retries,
 chunked waiting, request ids and the reading of answers are therefore written once: the call here,
-what is made of calls in `_requests`.
+what is made of calls in `_requests` and `_steering`.
 
 Rules.
 - A request is built once per operation and sent again as it is: its request id is what makes the
@@ -99,10 +99,18 @@ def _complain(error: RpcError, began: float) -> None:
         _logger.warning("%s; trying on", error)
 
 
-def call(method: str, request: Any, deadline: float | None, *, waits: bool) -> Operation[Any]:
+def call(
+    method: str,
+    request: Any,
+    deadline: float | None,
+    *,
+    waits: bool,
+    longest: float = WAIT_SECONDS_MAX,
+) -> Operation[Any]:
     """Makes one call, trying again what may be retried until the deadline.
 
-    `waits` says that the request has a `wait_timeout`, which is set for each attempt.
+    `waits` says that the request has a `wait_timeout`, which is set for each attempt: to the time
+    that is left, at most `longest`.
     """
     attempt = 0
     began = time.monotonic()
@@ -113,10 +121,10 @@ def call(method: str, request: Any, deadline: float | None, *, waits: bool) -> O
             wait = max(deadline - time.monotonic(), 0.0)
             timeout = wait + ANSWER_SECONDS
         if waits:
-            if wait >= WAIT_SECONDS_MAX:
+            if wait >= longest == WAIT_SECONDS_MAX:
                 request.wait_timeout.CopyFrom(_LONGEST_WAIT)
             else:
-                request.wait_timeout.CopyFrom(_duration(wait))
+                request.wait_timeout.CopyFrom(_duration(min(wait, longest)))
         try:
             return (yield Send(method, request, timeout))
         except RpcError as error:

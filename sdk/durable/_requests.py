@@ -1,108 +1,29 @@
-"""What both clients can do: operations over the control plane's calls, and the options of a client.
+"""What both clients can start, wait for and look at: operations over the control plane's calls.
 
-Everything that the sync and the async client share and that is no I/O stands here: building requests,
-waiting for an end in chunks, making values, views and errors of answers. How an operation is run is
-told in `_operations`; how one call is retried too.
+Everything that the sync and the async client share and that is no I/O stands here and in `_steering`:
+building requests, waiting for an end in chunks, making values, views and errors of answers. How an
+operation is run is told in `_operations`; how one call is retried too.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
-from copy import copy
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
-from typing import Any, Final, Self, TypedDict
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any, TypedDict, cast
 
 from durable_proto.v1 import control_pb2, payload_pb2
 from durable_proto.v1.invocation_pb2 import INVOCATION_STATE_PAUSED
 
 from ._errors import UnavailableError, WaitTimeoutError
 from ._operations import Operation, Sleep, call, deadline_after, new_request_id
+from ._options import InvokeOptions
+from ._overviews import Handler, InvocationPage, ServerInfo, Stats, WorkerInfo
 from ._result import Answer, Decoder, Result, outcome_value
 from ._serde import decode, encode
 from ._transport import backoff_seconds
-from ._views import (
-    FINAL_STATES,
-    Handler,
-    Invocation,
-    InvocationPage,
-    Stats,
-    state_number,
-    state_word,
-)
+from ._views import FINAL_STATES, Invocation, state_number, state_word
 from ._workflow import Workflow, WorkflowRef
-
-DEFAULT_TIMEOUT_SECONDS: Final = 60.0
-
-
-class Unset:
-    """The type of UNSET."""
-
-    def __repr__(self) -> str:
-        return "UNSET"
-
-
-UNSET: Final = Unset()
-"""Marks an argument that was not given, where None means something."""
-
-
-@dataclass(frozen=True, slots=True)
-class InvokeOptions:
-    """What an invocation is started with, beside its arguments, and how long calls may take."""
-
-    timeout: float | None
-    partition_key: str = ""
-    service: str = ""
-    key: str = ""
-    idempotency_key: str = ""
-    headers: Mapping[str, str] | None = None
-    delay: timedelta | None = None
-
-
-class ClientBase:
-    """What both clients have and what is no I/O: the options and the views that change them."""
-
-    _options: InvokeOptions
-    _owner: bool
-    """Whether this one opened the connection, and so closes it."""
-
-    def __init__(self, timeout: float | None) -> None:
-        self._options = InvokeOptions(timeout)
-        self._owner = True
-
-    def options(
-        self,
-        *,
-        partition_key: str | Unset = UNSET,
-        service: str | Unset = UNSET,
-        key: str | Unset = UNSET,
-        idempotency_key: str | Unset = UNSET,
-        headers: Mapping[str, str] | Unset | None = UNSET,
-        timeout: float | Unset | None = UNSET,
-        delay: timedelta | Unset | None = UNSET,
-    ) -> Self:
-        """Returns a view of this client with other options; what is not given stays as it is.
-
-        `partition_key` chooses the partition, `service` is a label, `key` the object key,
-        `idempotency_key` makes a second start of the same work answer with the first, `headers`
-        travel to the handler, `timeout` bounds calls (seconds; None for no bound), `delay` starts
-        the work that much later. The view shares the connection and need not be closed.
-        """
-        changes: dict[str, Any] = {
-            "partition_key": partition_key,
-            "service": service,
-            "key": key,
-            "idempotency_key": idempotency_key,
-            "headers": headers,
-            "timeout": timeout,
-            "delay": delay,
-        }
-        given = {name: value for name, value in changes.items() if value is not UNSET}
-        view = copy(self)
-        view._options = replace(self._options, **given)
-        view._owner = False
-        return view
 
 
 def _invoke_request(
@@ -118,6 +39,7 @@ def _invoke_request(
         partition_key=options.partition_key,
         service=options.service,
         delay=options.delay,
+        start_time=options.start_time,
     )
 
 
@@ -230,50 +152,6 @@ def get(invocation_id: str, timeout: float | None) -> Operation[Invocation]:
     return Invocation(answer.invocation)
 
 
-_STEERING: Final[dict[str, Callable[..., Any]]] = {
-    "Pause": control_pb2.PauseRequest,
-    "Resume": control_pb2.ResumeRequest,
-    "Cancel": control_pb2.CancelRequest,
-}
-
-
-def steer(
-    method: str, timeout: float | None, invocation_id: str, **fields: str | bool
-) -> Operation[str]:
-    """Pauses, resumes or cancels; returns the status after it."""
-    request = _STEERING[method](invocation_id=invocation_id, request_id=new_request_id(), **fields)
-    answer = yield from call(method, request, deadline_after(timeout), waits=False)
-    return state_word(answer.state)
-
-
-def resolve(awakeable_id: str, value: Any, timeout: float | None) -> Operation[None]:
-    """Resolves an awakeable with a value."""
-    yield from _settle(awakeable_id, payload_pb2.Outcome(value=encode(value)), timeout)
-
-
-def reject(
-    awakeable_id: str,
-    message: str,
-    code: int,
-    metadata: Mapping[str, str] | None,
-    timeout: float | None,
-) -> Operation[None]:
-    """Rejects an awakeable with a terminal failure."""
-    failure = payload_pb2.Failure(
-        type="durable.Rejected", message=message, code=code, metadata=metadata, terminal=True
-    )
-    yield from _settle(awakeable_id, payload_pb2.Outcome(failure=failure), timeout)
-
-
-def _settle(
-    awakeable_id: str, outcome: payload_pb2.Outcome, timeout: float | None
-) -> Operation[None]:
-    request = control_pb2.ResolveAwakeableRequest(
-        awakeable_id=awakeable_id, outcome=outcome, request_id=new_request_id()
-    )
-    yield from call("ResolveAwakeable", request, deadline_after(timeout), waits=False)
-
-
 class Filters(TypedDict, total=False):
     """What `query` filters by; all that are given must hold."""
 
@@ -291,6 +169,8 @@ class Filters(TypedDict, total=False):
     """Created at or after this time; without a time zone it is UTC."""
     create_time_max: datetime
     """Created before this time; without a time zone it is UTC."""
+    parent_invocation_id: str
+    """Children and sends of this invocation."""
     oldest_first: bool
     """Oldest first instead of newest first."""
     page_size: int
@@ -313,6 +193,13 @@ def query(filters: Filters, timeout: float | None) -> Operation[InvocationPage]:
     )
 
 
+def next_page(filters: Filters, page: InvocationPage) -> Filters | None:
+    """Returns what to query for the page after this one; None at the end."""
+    if not page.next_page_token:
+        return None
+    return cast("Filters", {**filters, "page_token": page.next_page_token})
+
+
 def list_handlers(timeout: float | None) -> Operation[list[Handler]]:
     """Returns all handlers that workers have registered, page by page."""
     deadline = deadline_after(timeout)
@@ -332,3 +219,19 @@ def stats(timeout: float | None) -> Operation[Stats]:
         "GetStats", control_pb2.GetStatsRequest(), deadline_after(timeout), waits=False
     )
     return Stats.of(answer)
+
+
+def list_workers(timeout: float | None) -> Operation[list[WorkerInfo]]:
+    """Returns the workers that are connected now, by connect time."""
+    answer = yield from call(
+        "ListWorkers", control_pb2.ListWorkersRequest(), deadline_after(timeout), waits=False
+    )
+    return [WorkerInfo.of(message) for message in answer.workers]
+
+
+def server_info(timeout: float | None) -> Operation[ServerInfo]:
+    """Returns the version, the limits and the start of the control plane."""
+    answer = yield from call(
+        "GetServerInfo", control_pb2.GetServerInfoRequest(), deadline_after(timeout), waits=False
+    )
+    return ServerInfo.of(answer)

@@ -17,13 +17,14 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from durable_proto.v1 import control_pb2, invocation_pb2, payload_pb2
 
+from ._entries import JournalEntry, parse_message
 from ._errors import (
     InvocationCancelledError,
     InvocationFailedError,
     InvocationPausedError,
     WaitTimeoutError,
 )
-from ._views import FINAL_STATES, JournalEntry, parse_message, state_word
+from ._views import FINAL_STATES, state_word
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message

@@ -1,31 +1,27 @@
-"""What a client gets to see of handlers, workers and invocations: read-only views of the messages.
+"""What a client gets to see of invocations: read-only views of the messages.
 
 Rules. A view holds the message that it shows and reads from it when asked, so that making one costs
 nothing; `message` gives it to whoever needs a field that has no name here. Times are datetimes in
 UTC, absent ones are None. States are the lower-case words of the control plane ("completed",
 "backing_off"); a state that this version does not know is shown by its number and is not final.
+`to_dict` gives all of it as plain data with the same names, for JSON (see `_plain`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar, cast
+from datetime import datetime
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias, cast
 
-from google.protobuf import json_format
+from durable_proto.v1 import invocation_pb2, payload_pb2
 
-from durable_proto.v1 import control_pb2, invocation_pb2, payload_pb2
-
+from ._entries import AwakeableInfo, JournalEntry
+from ._plain import failure_data, moment, outcome_data, payload_data, time_text
 from ._serde import decode
 
 if TYPE_CHECKING:
-    from google.protobuf.message import Message
-    from google.protobuf.timestamp_pb2 import Timestamp
-
     State: TypeAlias = invocation_pb2.InvocationState
-
-M = TypeVar("M", bound="Message")
 
 _STATES: Final[dict[int, str]] = {
     value.number: value.name.removeprefix("INVOCATION_STATE_").lower()
@@ -34,15 +30,6 @@ _STATES: Final[dict[int, str]] = {
 _STATE_NUMBERS: Final[dict[str, State]] = {
     word: cast("State", number) for number, word in _STATES.items()
 }
-_KINDS: Final[dict[int, str]] = {
-    value.number: value.name.removeprefix("ENTRY_KIND_")
-    for value in invocation_pb2.EntryKind.DESCRIPTOR.values
-}
-_HANDLER_KINDS: Final[dict[int, str]] = {
-    value.number: value.name.removeprefix("HANDLER_KIND_").lower()
-    for value in invocation_pb2.HandlerKind.DESCRIPTOR.values
-}
-
 FINAL_STATES: Final = frozenset(
     {
         invocation_pb2.INVOCATION_STATE_COMPLETED,
@@ -66,94 +53,19 @@ def state_number(word: str) -> State:
     return number
 
 
-def _time(holder: Message, field: str) -> datetime | None:
-    if not holder.HasField(field):
-        return None
-    stamp: Timestamp = getattr(holder, field)
-    return stamp.ToDatetime(tzinfo=UTC)
+class Request(NamedTuple):
+    """A pause or a cancellation that was asked for."""
 
+    identity: str
+    """Who asked; "durable" when the control plane did."""
+    reason: str
+    """Why, for a person."""
+    time: datetime | None
+    """When."""
 
-class JournalEntry:
-    """One step of an invocation, as its journal has it."""
-
-    __slots__ = ("message",)
-
-    def __init__(self, message: invocation_pb2.JournalEntry) -> None:
-        self.message: Final = message
-        """The message that this shows."""
-
-    @property
-    def step_number(self) -> int:
-        """The position in program order, from 0."""
-        return self.message.index
-
-    @property
-    def kind(self) -> str:
-        """What it is: "RUN", "CALL", "SLEEP", "AWAKEABLE", ..."""
-        return _KINDS.get(self.message.kind) or f"KIND_{self.message.kind}"
-
-    @property
-    def name(self) -> str:
-        """The step's name; for a call `Service.Method`."""
-        return self.message.name
-
-    @property
-    def step_type(self) -> str:
-        """The step in one word: `Service.Method` for a call, else `KIND:name`."""
-        if self.message.kind == invocation_pb2.ENTRY_KIND_CALL:
-            return self.message.name
-        return f"{self.kind}:{self.message.name}" if self.message.name else self.kind
-
-    @property
-    def outcome(self) -> payload_pb2.Outcome | None:
-        """How it ended: a value or a failure; None while it has not."""
-        return self.message.outcome if self.message.HasField("outcome") else None
-
-    @property
-    def completed(self) -> bool:
-        """Whether it has ended."""
-        return self.message.HasField("outcome")
-
-    @property
-    def create_time(self) -> datetime | None:
-        """When it was committed."""
-        return _time(self.message, "create_time")
-
-    @property
-    def complete_time(self) -> datetime | None:
-        """When its end was committed."""
-        return _time(self.message, "complete_time")
-
-    def response(self, message_type: type[M]) -> M:
-        """Decodes its value as a protobuf message.
-
-        Raises LookupError when it has no value, ValueError when the value is no such message.
-        """
-        outcome = self.outcome
-        if outcome is None or not outcome.HasField("value"):
-            raise LookupError(f"step {self.step_number} ({self.step_type}) has no value")
-        return parse_message(outcome.value, message_type)
-
-    def __repr__(self) -> str:
-        state = "open" if not self.completed else str(self.message.outcome.WhichOneof("result"))
-        return f"<JournalEntry {self.step_number} {self.step_type} {state}>"
-
-
-def parse_message(payload: payload_pb2.Payload, message_type: type[M]) -> M:
-    """Decodes a payload as a protobuf message, from its binary or its JSON form.
-
-    Raises ValueError when it is another message, or neither form.
-    """
-    name = message_type.DESCRIPTOR.full_name
-    kind, _, parameters = payload.content_type.partition(";")
-    if kind.strip() == "application/x-protobuf":
-        _, found, actual = parameters.partition("message=")
-        if found and actual.strip().strip('"') != name:
-            raise ValueError(f"the value is a {actual.strip()}, not a {name}")
-        return message_type.FromString(payload.data)
-    if kind.strip() in ("", "application/json"):
-        return json_format.Parse(payload.data, message_type())
-    raise ValueError(f"the value is {payload.content_type}, not a {name}")
+    def to_dict(self) -> dict[str, Any]:
+        """Returns it as plain data."""
+        return {"identity": self.identity, "reason": self.reason, "time": time_text(self.time)}
 
 
 class Invocation:
@@ -207,8 +119,8 @@ class Invocation:
 
     @property
     def headers(self) -> Mapping[str, str]:
-        """The headers."""
-        return self.message.headers
+        """The headers; read-only."""
+        return MappingProxyType(dict(self.message.headers))
 
     @property
     def attempt(self) -> int:
@@ -234,9 +146,40 @@ class Invocation:
         return self.message.last_failure if self.message.HasField("last_failure") else None
 
     @property
+    def pause(self) -> Request | None:
+        """Who holds it and why, while it is paused or a pause was asked for; else None."""
+        if not self.message.HasField("pause"):
+            return None
+        it = self.message.pause
+        return Request(it.identity, it.reason, moment(it, "pause_time"))
+
+    @property
     def pause_reason(self) -> str:
         """Why it is held, while it is paused."""
         return self.message.pause.reason
+
+    @property
+    def cancel(self) -> Request | None:
+        """Who asked for its end and why; None when nobody did."""
+        if not self.message.HasField("cancel"):
+            return None
+        it = self.message.cancel
+        return Request(it.identity, it.reason, moment(it, "cancel_time"))
+
+    @property
+    def parent_invocation_id(self) -> str:
+        """The invocation that started it, or ""."""
+        return self.message.parent_invocation_id
+
+    @property
+    def worker_id(self) -> str:
+        """The worker that holds or last held it, or ""."""
+        return self.message.worker_id
+
+    @property
+    def version(self) -> str:
+        """The handler's version that ran the last attempt, or ""."""
+        return self.message.version
 
     @property
     def journal(self) -> list[JournalEntry]:
@@ -249,103 +192,83 @@ class Invocation:
         return self.message.journal_length
 
     @property
-    def state(self) -> dict[str, Any]:
-        """Its own state by key, as plain data; empty in lists."""
-        return {key: decode(value) for key, value in self.message.workflow_state.items()}
+    def workflow_state(self) -> dict[str, Any]:
+        """Its own state by name, as plain data; empty in lists."""
+        return {name: decode(value) for name, value in self.message.workflow_state.items()}
+
+    @property
+    def awakeables(self) -> list[AwakeableInfo]:
+        """Its awakeables; empty in lists."""
+        return [AwakeableInfo(it) for it in self.message.awakeables]
 
     @property
     def create_time(self) -> datetime | None:
         """When it was committed."""
-        return _time(self.message, "create_time")
+        return moment(self.message, "create_time")
 
     @property
     def start_time(self) -> datetime | None:
         """When its first attempt was handed to a worker."""
-        return _time(self.message, "start_time")
+        return moment(self.message, "start_time")
 
     @property
     def update_time(self) -> datetime | None:
         """When its state last changed."""
-        return _time(self.message, "update_time")
+        return moment(self.message, "update_time")
 
     @property
     def complete_time(self) -> datetime | None:
         """When it ended."""
-        return _time(self.message, "complete_time")
+        return moment(self.message, "complete_time")
 
     @property
     def wake_time(self) -> datetime | None:
         """When it goes on, while it is scheduled or backing off."""
-        return _time(self.message, "wake_time")
+        return moment(self.message, "wake_time")
+
+    @property
+    def expire_time(self) -> datetime | None:
+        """When it is removed, once it has ended."""
+        return moment(self.message, "expire_time")
+
+    @property
+    def deadline(self) -> datetime | None:
+        """When its end is asked for because its time is up; None without a timeout."""
+        return moment(self.message, "deadline")
+
+    def to_dict(self, *, brief: bool = False) -> dict[str, Any]:
+        """Returns it as plain data; `brief` leaves out what lists do not have."""
+        message = self.message
+        data: dict[str, Any] = {name: getattr(message, name) for name in _TEXTS}
+        data["status"] = self.status
+        data["headers"] = dict(message.headers)
+        data |= {name: getattr(message, name) for name in _NUMBERS}
+        data |= {name: time_text(moment(message, name)) for name in _TIMES}
+        outcome = message.outcome if message.HasField("outcome") else None
+        data["output"] = outcome_data(outcome)["value"]
+        data["failure"] = None if self.failure is None else failure_data(self.failure)
+        for name, request in (("pause", self.pause), ("cancel", self.cancel)):
+            data[name] = None if request is None else request.to_dict()
+        if not brief:
+            given = message.HasField("input")
+            data["input"] = payload_data(message.input) if given else None
+            data["journal"] = [it.to_dict() for it in self.journal]
+            data["awakeables"] = [it.to_dict() for it in self.awakeables]
+            data["workflow_state"] = {
+                name: payload_data(value) for name, value in sorted(message.workflow_state.items())
+            }
+        return data
 
     def __repr__(self) -> str:
         return f"<Invocation {self.invocation_id} {self.handler} {self.status}>"
 
 
-@dataclass(frozen=True, slots=True)
-class InvocationPage:
-    """A page of invocations."""
-
-    invocations: list[Invocation]
-    """The invocations, without input and journal."""
-    next_page_token: str
-    """What to pass as `page_token` for the next page; empty at the end."""
-
-
-@dataclass(frozen=True, slots=True)
-class Handler:
-    """A handler that some worker has registered."""
-
-    name: str
-    """The registered name."""
-    kind: str
-    """What it is: "workflow", "object_exclusive" or "object_shared"."""
-    version: str
-    """The version that the last worker declared."""
-    description: str
-    """What it does, for a person."""
-    worker_count: int
-    """How many connected workers serve it."""
-    pending_count: int
-    """How many of its invocations wait for a worker now."""
-    running_count: int
-    """How many run now."""
-
-    @classmethod
-    def of(cls, message: invocation_pb2.HandlerInfo) -> Handler:
-        """Makes the view of a message."""
-        spec = message.spec
-        return cls(
-            name=spec.name,
-            kind=_HANDLER_KINDS.get(spec.kind) or f"kind_{spec.kind}",
-            version=spec.version,
-            description=spec.description,
-            worker_count=message.worker_count,
-            pending_count=message.pending_count,
-            running_count=message.running_count,
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Stats:
-    """Counts over all invocations that are kept."""
-
-    total: int
-    """All invocations."""
-    by_status: dict[str, int]
-    """How many are in each status that occurs."""
-    by_handler: dict[str, dict[str, int]]
-    """The same, for each handler."""
-    worker_count: int
-    """How many workers are connected."""
-
-    @classmethod
-    def of(cls, message: control_pb2.GetStatsResponse) -> Stats:
-        """Makes the view of a message."""
-        by_status: dict[str, int] = {}
-        by_handler: dict[str, dict[str, int]] = {}
-        for item in message.counts:
-            word = state_word(item.state)
-            by_status[word] = by_status.get(word, 0) + item.count
-            by_handler.setdefault(item.handler, {})[word] = item.count
-        return cls(message.total_count, by_status, by_handler, message.worker_count)
+_TEXTS: Final = (
+    *("invocation_id", "handler", "key", "service", "partition_key", "idempotency_key"),
+    *("parent_invocation_id", "worker_id", "version"),
+)
+_NUMBERS: Final = ("attempt", "priority", "journal_length")
+_TIMES: Final = (
+    *("create_time", "start_time", "update_time", "complete_time", "wake_time", "expire_time"),
+    "deadline",
+)

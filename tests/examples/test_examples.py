@@ -9,7 +9,8 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -31,7 +32,10 @@ def free_port() -> int:
 def environment() -> dict[str, str]:
     """Nothing runs yet, and HelloService has an address that no other test uses."""
     clean = {name: value for name, value in os.environ.items() if name != "DURABLE_ADDRESS"}
-    return clean | {"HELLO_SERVICE": f"127.0.0.1:{free_port()}"}
+    return clean | {
+        "HELLO_SERVICE": f"127.0.0.1:{free_port()}",
+        "TICKET_SERVICE": f"127.0.0.1:{free_port()}",
+    }
 
 
 def run(path: str, environment: dict[str, str], *arguments: str, code: int = 0) -> str:
@@ -90,12 +94,132 @@ def check_concurrent(out: str) -> None:
     assert re.fullmatch(r"📊 Avg Time per Workflow: [\d.]+ms", lines[-1])
 
 
+def check_retry_failures(out: str) -> None:
+    lines = out.splitlines()
+    for number in (1, 2):
+        at = lines.index(f"  Workflow: task-success-{number}")
+        assert lines[at + 1] == "    Status: completed ✅ SUCCESS"
+        at = lines.index(f"  Workflow: task-flaky-{number}")
+        assert lines[at + 1] == "    Status: failed ❌ FAILED"
+        at = lines.index(f"  Retrying: task-flaky-{number} → task-flaky-{number}-retry")
+        assert re.fullmatch(
+            r"    ✓ Resubmitted \(invocation_id: [0-9a-f]{8}\.\.\.\)", lines[at + 1]
+        )
+        at = lines.index(f"  Retry: task-flaky-{number}-retry")
+        assert lines[at + 1] == "    Status: completed ✅ RETRY SUCCEEDED!"
+    assert len(set(re.findall(r"invocation_id: (\w+)", out))) == 6
+    assert lines[-1] == "Overall Success Rate: 4/4 (100.0%)"
+
+
+def check_saga(out: str) -> None:
+    assert out.splitlines() == [
+        "✅ alice has SEAT-1",
+        "❌ bob has nothing: SEAT-1 is sold",
+        *["   TicketService.Reserve"] * 3,
+        *["   TicketService.Release"] * 3,
+        "✅ carol has SEAT-2, SEAT-3",
+    ]
+
+
+def check_pause_cancel(out: str) -> None:
+    lines = [line for line in out.splitlines() if line]
+    assert lines[0] == "📋 DEMO 1: Pause & Resume"
+    assert lines[2:5] == ["⏸️  PAUSING workflow...", "✓ Workflow paused", "Status check: paused"]
+    entries, later = (int(it.rpartition(" ")[2]) for it in lines[5:7])
+    assert 0 < entries == later < 12
+    assert lines[7:13] == [
+        "▶️  RESUMING workflow...",
+        "✓ Workflow resumed",
+        "✅ Final Status: completed",
+        "Journal entries: 12",
+        "Result: my-task: all 6 steps are done",
+        "📋 DEMO 2: Cancel Workflow",
+    ]
+    assert lines[14:] == [
+        "🛑 CANCELLING workflow...",
+        "✓ Workflow cancelled",
+        "✅ Final Status: cancelled",
+        "Reason: nobody wants it any more",
+    ]
+
+
+def check_ticket_cart(out: str) -> None:
+    assert out.splitlines() == [
+        "🎫 user-1 adds TICKET-001: reserved",
+        "🎫 user-1 adds TICKET-002: reserved",
+        "🎫 user-2 adds TICKET-001: not available",
+        "🛒 Cart of user-1: TICKET-001, TICKET-002",
+        "🛒 Cart of user-2: empty",
+        "⏳ Waiting for TICKET-001 to expire...",
+        "🛒 Cart of user-1: TICKET-002",
+        "🎫 user-2 adds TICKET-001: reserved",
+    ]
+
+
+def check_delayed_execution(out: str) -> None:
+    lines = out.splitlines()
+    assert lines[:4] == [
+        "Scheduled greeting for future execution",
+        "Status: scheduled",
+        "⏳ Waiting for the delayed greeting...",
+        "✅ " + GREETING.format("Hello from the past"),
+    ]
+    waited = re.fullmatch(r"It began ([\d.]+) s after it was scheduled", lines[4])
+    assert waited is not None
+    assert float(waited[1]) >= 3
+
+
+def check_query_api(out: str) -> None:
+    lines = out.splitlines()
+    assert lines[:5] == [
+        "📊 Stats of order_workflow: completed 1, failed 1, suspended 1",
+        "🔎 completed: order-1",
+        "🔎 failed: order-2",
+        "   order-2 is out of stock",
+        "🔎 suspended: order-3",
+    ]
+    assert lines[5:8] == [
+        "📖 Journal of order-3",
+        "   0 HelloService.SayHello",
+        "   1 SET_STATE:cart",
+    ]
+    waits = re.fullmatch(r"   2 AWAKEABLE:(payment-[0-9a-f]{32})", lines[8])
+    assert waits is not None
+    assert lines[9:11] == [
+        "📦 State of order-3: {'cart': ['order-3']}",
+        f"🔔 order-3 waits for {waits[1]}",
+    ]
+    for line, answer in zip(lines[11::2], lines[12::2], strict=True):
+        assert line.startswith('$ curl "http://127.0.0.1:')
+        assert json.loads(answer)
+
+
+def check_restate_style(out: str) -> None:
+    assert out.splitlines() == [
+        "1. Typed invocation",
+        "   " + GREETING.format("Restate-Style"),
+        "2. Workflow reference",
+        "   " + GREETING.format("Remote"),
+        "3. Reference by name",
+        "   " + GREETING.format("Named"),
+        "4. Workflow composition",
+        *["   " + GREETING.format(name) for name in ("Alice", "Bob", "Charlie")],
+    ]
+
+
 EXAMPLES = [
     ("simple", check_simple),
     ("async_", check_async),
     ("typed", check_typed),
     ("multi_service", check_multi_service),
     ("concurrent_workflows", check_concurrent),
+    ("retry_failures", check_retry_failures),
+    ("saga", check_saga),
+    ("pause_cancel", check_pause_cancel),
+    ("ticket_cart", check_ticket_cart),
+    ("delayed_execution", check_delayed_execution),
+    ("query_api", check_query_api),
+    ("restate_style", check_restate_style),
 ]
 
 
@@ -155,7 +279,80 @@ def test_children_end_with_an_example_that_is_killed(environment: dict[str, str]
     until(gone, "end of the children")
 
 
-@pytest.mark.parametrize("path", [path for path, _ in EXAMPLES])
+@contextmanager
+def waiting_for_approval(environment: dict[str, str]) -> Iterator[tuple[str, Callable[[], str]]]:
+    """Runs the approval example; gives what it prints before the decision, and how to get the rest."""
+    process = subprocess.Popen(
+        [sys.executable, str(ROOT / "examples/approval_workflow/main.py")],
+        env=environment,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    out = process.stdout
+    assert out is not None
+
+    def rest() -> str:
+        text = out.read()
+        assert process.wait(30) == 0
+        return text
+
+    try:
+        said = ""
+        while "resolve_awakeable" not in said:
+            line = out.readline()
+            assert line, said
+            said += line
+        yield said, rest
+    finally:
+        process.terminate()
+        process.wait(30)
+        out.close()
+
+
+APPROVED = "✅ Approved: $1250.00 for emp-123 (OK!)"
+REJECTED = "❌ Rejected: $1250.00 for emp-123 (Amount too high)"
+
+
+def shell(line: str, environment: dict[str, str]) -> None:
+    """Runs lines that an example printed, as they are."""
+    path = f"{Path(sys.executable).parent}:{environment['PATH']}"
+    ended = subprocess.run(
+        ["bash", "-ec", line],
+        env=environment | {"PATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr + ended.stdout
+
+
+def test_approval_through_the_printed_python(environment: dict[str, str]) -> None:
+    with waiting_for_approval(environment) as (said, rest):
+        assert re.search(r"^⏳ Waiting for manager approval \(ID: approval-\w+\)$", said, re.M)
+        shell(said[said.index("  python3 -c") :], environment)
+        assert rest().strip() == APPROVED
+
+
+@pytest.mark.parametrize(("action", "end"), [("resolve", APPROVED), ("reject", REJECTED)])
+def test_approval_through_the_printed_curl(
+    action: str, end: str, environment: dict[str, str]
+) -> None:
+    with waiting_for_approval(environment) as (said, rest):
+        commands = re.findall(r"^  curl .*?\n\n", said, flags=re.M | re.S)
+        if not commands:
+            pytest.skip("the control plane serves no HTTP")
+        (command,) = (it for it in commands if f"/{action} " in it)
+        shell(command.replace("curl ", "curl --fail-with-body ", 1), environment)
+        assert rest().strip() == end
+
+
+@pytest.mark.parametrize(("decision", "end"), [("approve", APPROVED), ("reject", REJECTED)])
+def test_approval_through_the_client(decision: str, end: str, environment: dict[str, str]) -> None:
+    out = run("approval_workflow", environment, "--decide", decision)
+    assert out.splitlines()[-1] == end
+
+
+@pytest.mark.parametrize("path", [*(path for path, _ in EXAMPLES), "approval_workflow"])
 def test_each_has_a_page_that_names_its_command(path: str) -> None:
     page = (ROOT / "examples" / path / "README.md").read_text()
     (command,) = re.findall(r"Run it: `make (run-[a-z-]+)`", page)

@@ -419,7 +419,7 @@ async def test_get(control: Control, client: Facade) -> None:
     assert found.failure.message == "boom"
     assert found.create_time == datetime(2026, 1, 2, tzinfo=UTC)
     assert found.start_time is None
-    assert found.state == {"cart": [1]}
+    assert found.workflow_state == {"cart": [1]}
     assert found.journal[0].step_type == "AWAKEABLE:approval"
     assert not found.journal[0].completed
 

@@ -61,6 +61,15 @@ def sync_client(client: durable.Client) -> None:
     result = client.get_result("id", timeout=None)
     reveal_type(result.first_response(hello_pb2.HelloResponse).message)  # R: str
     reveal_type(client.query(status="failed").invocations[0].status)  # R: str
+    reveal_type(client.restart("id", from_index=2))  # R: str
+    reveal_type(client.get_state(object="cart", key="k"))  # R: dict[str, Any]
+    for change in client.watch("id"):
+        reveal_type(change.deadline)  # R: datetime | None
+    for listed in client.query_all(status="failed"):
+        reveal_type(listed.awakeables[0].resolved)  # R: bool
+    client.pause("id", reason="r", timeout=1)
+    client.query_all(state="failed")  # E
+    client.set_state(object="cart", key="k", values=[1])  # E
     client.invoke(nothing, Order("x"))
     client.invoke(hello)  # E
     client.invoke(hello, 1)  # E
@@ -82,6 +91,11 @@ async def async_client(client: durable.AsyncClient) -> None:
     reveal_type(await client.invoke("hello"))  # R: Result[Any]
     reveal_type(await client.invoke_async(hello, "x"))  # R: str
     reveal_type((await client.get_result("id", hello)).value())  # R: str
+    async for change in client.watch("id"):
+        reveal_type(change.status)  # R: str
+    async for listed in client.query_all(handler="hello"):
+        reveal_type(listed.status)  # R: str
+    reveal_type(await client.pause("id"))  # R: str
     await client.invoke(nothing, Order("x"))
     await client.invoke(hello)  # E
     await client.invoke(hello, 1)  # E

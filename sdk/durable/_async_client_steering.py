@@ -1,0 +1,159 @@
+"""What the async client can do to invocations that exist and to states, over `_steering`."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeVar
+
+from . import _steering
+from ._operations import Operation
+from ._options import UNSET, ClientBase
+from ._steering import PAUSE_SECONDS
+
+T = TypeVar("T")
+
+
+class AsyncSteeringClient(ClientBase):
+    """The half of `AsyncClient` that changes what is there."""
+
+    @abstractmethod
+    async def _run(self, operation: Operation[T]) -> T: ...
+
+    async def pause(
+        self,
+        invocation_id: str,
+        *,
+        reason: str = "",
+        identity: str = "",
+        timeout: float = PAUSE_SECONDS,  # noqa: ASYNC109  # the server waits
+    ) -> str:
+        """Holds an invocation at its next journal boundary; returns its status after that.
+
+        Waits up to `timeout` seconds (at most 50) for steps in flight, so that "paused" is the rule;
+        "running" says that one still runs, and that the invocation is held after it. Raises
+        NotFoundError, PreconditionError when it has ended.
+        """
+        seconds = self._options.timeout
+        return await self._run(_steering.pause(invocation_id, reason, identity, timeout, seconds))
+
+    async def resume(self, invocation_id: str, *, reason: str = "", identity: str = "") -> str:
+        """Lets a paused invocation go on from its journal; returns its status after that.
+
+        Raises NotFoundError, PreconditionError when it is not paused.
+        """
+        timeout = self._options.timeout
+        return await self._run(_steering.resume(invocation_id, reason, identity, timeout))
+
+    async def cancel(
+        self, invocation_id: str, *, reason: str = "", identity: str = "", force: bool = False
+    ) -> str:
+        """Asks an invocation to end; returns its status after that.
+
+        The handler sees it as an exception and may compensate; with `force` it is not asked.
+        Raises NotFoundError, PreconditionError when it has ended.
+        """
+        timeout = self._options.timeout
+        return await self._run(_steering.cancel(invocation_id, reason, identity, force, timeout))
+
+    async def restart(
+        self,
+        invocation_id: str,
+        *,
+        from_index: int = 0,
+        input: Any = UNSET,
+        reason: str = "",
+        identity: str = "",
+    ) -> str:
+        """Starts a new invocation like one that has ended or is paused; returns the new id.
+
+        Completed steps before `from_index` are taken over and not done again. `input` is another
+        input, as one value (for several arguments a dict), not together with `from_index`. Raises
+        NotFoundError, PreconditionError, InvalidArgumentError.
+        """
+        timeout = self._options.timeout
+        return await self._run(
+            _steering.restart(invocation_id, from_index, input, reason, identity, timeout)
+        )
+
+    async def purge(self, invocation_id: str) -> None:
+        """Removes an invocation that has ended, before its retention is over.
+
+        Raises NotFoundError, PreconditionError when it has not ended.
+        """
+        await self._run(_steering.purge(invocation_id, self._options.timeout))
+
+    async def signal(self, invocation_id: str, name: str, value: Any = None) -> None:
+        """Delivers a named signal to an invocation; kept there until the handler awaits it.
+
+        Raises NotFoundError, PreconditionError when it has ended, LimitError.
+        """
+        await self._run(_steering.signal(invocation_id, name, value, self._options.timeout))
+
+    async def resolve_awakeable(self, awakeable_id: str, value: Any = None) -> None:
+        """Resolves an awakeable with a value, also before the handler asks for it.
+
+        Raises NotFoundError, AlreadyExistsError when it has another outcome already.
+        """
+        await self._run(_steering.resolve(awakeable_id, value, self._options.timeout))
+
+    async def reject_awakeable(
+        self,
+        awakeable_id: str,
+        message: str,
+        *,
+        code: int = 0,
+        metadata: Mapping[str, str] | None = None,
+    ) -> None:
+        """Rejects an awakeable: who awaits it gets a terminal error with this message.
+
+        Raises NotFoundError, AlreadyExistsError when it has another outcome already.
+        """
+        timeout = self._options.timeout
+        await self._run(_steering.reject(awakeable_id, message, code, metadata, timeout))
+
+    async def resolve_promise(self, invocation_id: str, name: str, value: Any = None) -> None:
+        """Resolves a named promise of an invocation; else like `resolve_awakeable`."""
+        awakeable_id = _steering.promise_id(invocation_id, name)
+        await self._run(_steering.resolve(awakeable_id, value, self._options.timeout))
+
+    async def reject_promise(
+        self,
+        invocation_id: str,
+        name: str,
+        message: str,
+        *,
+        code: int = 0,
+        metadata: Mapping[str, str] | None = None,
+    ) -> None:
+        """Rejects a named promise of an invocation; else like `reject_awakeable`."""
+        awakeable_id = _steering.promise_id(invocation_id, name)
+        timeout = self._options.timeout
+        await self._run(_steering.reject(awakeable_id, message, code, metadata, timeout))
+
+    async def get_state(
+        self, *, object: str = "", key: str = "", invocation_id: str = ""
+    ) -> dict[str, Any]:
+        """Returns the state of an object's key, or of a workflow's invocation, by name.
+
+        Give `object` and `key`, or `invocation_id`. Raises NotFoundError, InvalidArgumentError.
+        """
+        timeout = self._options.timeout
+        return await self._run(_steering.get_state(object, key, invocation_id, timeout))
+
+    async def set_state(
+        self,
+        *,
+        object: str,
+        key: str,
+        values: Mapping[str, Any] | None = None,
+        clear: Iterable[str] = (),
+        clear_all: bool = False,
+    ) -> None:
+        """Changes the state of an object's key: removes all or some names, then sets values.
+
+        Raises PreconditionError while an exclusive handler has its turn on the key,
+        InvalidArgumentError.
+        """
+        timeout = self._options.timeout
+        await self._run(_steering.set_state(object, key, values or {}, clear, clear_all, timeout))

@@ -1,0 +1,113 @@
+"""What a client is told once and sends with each request: the options, and the views that change them.
+
+Rules. Options are frozen; `options` gives a view with others, so that a client that is shared by
+threads or tasks is never changed under them. What is not given stays as it is; `delay` and
+`start_time` exclude each other, so giving one takes the other back.
+"""
+
+from __future__ import annotations
+
+import getpass
+import socket
+from collections.abc import Mapping
+from copy import copy
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from functools import cache
+from typing import Any, Final, Self
+
+DEFAULT_TIMEOUT_SECONDS: Final = 60.0
+
+
+class Unset:
+    """The type of UNSET."""
+
+    def __repr__(self) -> str:
+        return "UNSET"
+
+
+UNSET: Final = Unset()
+"""Marks an argument that was not given, where None means something."""
+
+
+@cache
+def default_identity() -> str:
+    """Names who asks, for whoever reads a reason later: `user@host`."""
+    try:
+        user = getpass.getuser()
+    except (OSError, KeyError):  # a container's user id without a name
+        user = "unknown"
+    return f"{user}@{socket.gethostname()}"
+
+
+@dataclass(frozen=True, slots=True)
+class InvokeOptions:
+    """What an invocation is started with, beside its arguments, and how long calls may take."""
+
+    timeout: float | None
+    partition_key: str = ""
+    service: str = ""
+    key: str = ""
+    idempotency_key: str = ""
+    headers: Mapping[str, str] | None = None
+    delay: timedelta | None = None
+    start_time: datetime | None = None
+
+
+class ClientBase:
+    """What both clients have and what is no I/O: the options and the views that change them."""
+
+    _options: InvokeOptions
+    _owner: bool
+    """Whether this one opened the connection, and so closes it."""
+
+    def __init__(self, timeout: float | None) -> None:
+        self._options = InvokeOptions(timeout)
+        self._owner = True
+
+    def options(
+        self,
+        *,
+        partition_key: str | Unset = UNSET,
+        service: str | Unset = UNSET,
+        key: str | Unset = UNSET,
+        idempotency_key: str | Unset = UNSET,
+        headers: Mapping[str, str] | Unset | None = UNSET,
+        timeout: float | Unset | None = UNSET,
+        delay: timedelta | Unset | None = UNSET,
+        start_time: datetime | Unset | None = UNSET,
+    ) -> Self:
+        """Returns a view of this client with other options; what is not given stays as it is.
+
+        `partition_key` chooses the partition, `service` is a label, `key` the object key,
+        `idempotency_key` makes a second start of the same work answer with the first, `headers`
+        travel to the handler, `timeout` bounds calls (seconds; None for no bound), `delay` starts
+        the work that much later, `start_time` not before a time (UTC without a time zone). The view
+        shares the connection and need not be closed. Raises ValueError for `delay` with
+        `start_time`.
+        """
+        changes: dict[str, Any] = {
+            "partition_key": partition_key,
+            "service": service,
+            "key": key,
+            "idempotency_key": idempotency_key,
+            "headers": headers,
+            "timeout": timeout,
+            "delay": delay,
+            "start_time": start_time,
+        }
+        given = {name: value for name, value in changes.items() if value is not UNSET}
+        if given.get("delay") is not None and given.get("start_time") is not None:
+            raise ValueError("delay and start_time both say when to start; give one of them")
+        if given.get("delay") is not None:
+            given["start_time"] = None
+        elif given.get("start_time") is not None:
+            given["delay"] = None
+        view = copy(self)
+        view._options = replace(self._options, **given)
+        view._owner = False
+        return view
+
+    def _seconds(self, timeout: float | Unset | None) -> float | None:
+        """Returns the bound of one call: its own, or else the client's."""
+        return self._options.timeout if isinstance(timeout, Unset) else timeout
