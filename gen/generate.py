@@ -17,9 +17,15 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from recipes import ROOT, MissingError, Recipe, go, java, python, typescript
+from recipes import ROOT, MissingError, Recipe, betterproto, go, java, python, typescript
 
-RECIPES = (python.RECIPE, go.RECIPE, typescript.RECIPE, java.RECIPE)
+RECIPES = (
+    python.RECIPE,
+    go.RECIPE,
+    typescript.RECIPE,
+    java.RECIPE,
+    betterproto.RECIPE,
+)
 
 
 def remake(recipe: Recipe) -> None:

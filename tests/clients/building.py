@@ -11,6 +11,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -108,4 +109,9 @@ def java(workspace: Path) -> list[str]:
     return ["java", "-cp", os.pathsep.join(entries), "dev.durable.example.Tour"]
 
 
-LANGUAGES = {"go": go, "typescript": typescript, "java": java}
+def betterproto(workspace: Path) -> list[str]:
+    """Nothing to build; returns the command that runs it."""
+    return [sys.executable, str(ROOT / "examples/clients/betterproto/main.py")]
+
+
+LANGUAGES = {"go": go, "typescript": typescript, "java": java, "betterproto": betterproto}

@@ -10,6 +10,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 GENERATED = (
+    "gen/betterproto/durable_betterproto/",
     "gen/go/durable/",
     "gen/java/src/",
     "gen/python/",
