@@ -107,9 +107,21 @@ run-query: $(STAMP) ## Ask which invocations there are and what is in their jour
 run-restate: $(STAMP) ## Typed calls, references and child workflows side by side
 	$(BIN)/python examples/restate_style/main.py $(ARGS)
 
+.PHONY: run-rest
+run-rest: $(STAMP) ## Invoke a workflow over plain HTTP
+	$(BIN)/python examples/rest_invoke/main.py $(ARGS)
+
+.PHONY: run-grpc
+run-grpc: $(STAMP) ## Call a service directly, and the control plane without the SDK
+	$(BIN)/python examples/grpc_direct/main.py $(ARGS)
+
 .PHONY: run-saga
 run-saga: $(STAMP) ## Undo what was done when a later step fails
 	$(BIN)/python examples/saga/main.py $(ARGS)
+
+.PHONY: run-local
+run-local: $(STAMP) ## Run a workflow in this process: no NATS, no ports
+	$(BIN)/python examples/local/main.py $(ARGS)
 
 # --- Development -------------------------------------------------------------------------------
 

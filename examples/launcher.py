@@ -16,7 +16,6 @@ Everything that is started is a child of this process and ends with it, however 
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import signal
@@ -25,8 +24,10 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from http.client import HTTPException
 from pathlib import Path
 from typing import NamedTuple
 
@@ -74,6 +75,14 @@ TICKET = Service("TicketService", "ticket_service.py", "TICKET_SERVICE", "127.0.
 
 
 @contextmanager
+def service(it: Service) -> Iterator[str]:
+    """Gives the address of a service, which is started if nothing answers there."""
+    with ExitStack() as stack:
+        scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="durable-")))
+        yield _service(stack, scratch, it)
+
+
+@contextmanager
 def running(module: str, *services: Service) -> Iterator[str]:
     """Gives the gRPC address of a control plane that serves the workflows of `module`."""
     with started(module, *services) as it:
@@ -108,9 +117,8 @@ def started(module: str, *services: Service) -> Iterator[Started]:
             return
         _say("starting a control plane with embedded NATS, and a worker")
         ready = scratch / "ready"
-        where += ["--listen", "127.0.0.1:0", "--data-dir", str(scratch / "data")]
-        if importlib.util.find_spec("durable_server.http") is not None:
-            where += ["--http", "127.0.0.1:0"]
+        where += ["--listen", "127.0.0.1:0", "--http", "127.0.0.1:0"]
+        where += ["--data-dir", str(scratch / "data")]
         command = _durable("dev", module, *where, "--no-reload", "--ready-file", str(ready))
         child = _start(stack, command, scratch / "dev.log")
         _wait(ready.exists, child, scratch / "dev.log")
@@ -132,9 +140,13 @@ def _service(stack: ExitStack, scratch: Path, service: Service) -> str:
 
 
 def _http() -> str:
-    """Returns the HTTP address of a control plane that runs, if something answers there."""
+    """Returns the HTTP address of the control plane that runs, if it is one that answers there."""
     address = os.environ.get("DURABLE_HTTP", "127.0.0.1:8080")
-    return address if _answers(address) else ""
+    try:
+        with urllib.request.urlopen(f"http://{address}/api/workflows/stats", timeout=2) as answer:
+            return address if answer.headers.get_content_type() == "application/json" else ""
+    except (OSError, HTTPException):
+        return ""
 
 
 def _answers(address: str) -> bool:

@@ -1,5 +1,7 @@
 """Submits an expense, says how to approve it, and waits for the decision."""
 
+import sys
+
 import click
 
 from durable import Client
@@ -24,7 +26,7 @@ or reject it:
 """
 WITH_PYTHON = """
 Manager can approve from Python:
-  python3 -c 'import durable; \\
+  {python} -c 'import durable; \\
     client = durable.Client("{address}"); \\
     client.resolve_awakeable("{id}", {{"approved": True, "comments": "OK!"}})'
 """
@@ -35,7 +37,9 @@ def say_how(it: Started, awakeable_id: str) -> None:
     print(f"⏳ Waiting for manager approval (ID: {awakeable_id})")
     if it.http:
         print(WITH_CURL.format(http=it.http, id=awakeable_id))
-    print(WITH_PYTHON.format(address=it.address, id=awakeable_id), flush=True)
+    print(
+        WITH_PYTHON.format(python=sys.executable, address=it.address, id=awakeable_id), flush=True
+    )
 
 
 @click.command()

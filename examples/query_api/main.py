@@ -52,9 +52,9 @@ def ask_with_curl(http: str, waiting: str) -> None:
         f"/api/workflows/{waiting}",
     ):
         url = f"http://{http}{path}"
-        print(f'$ curl "{url}"', flush=True)
-        subprocess.run(["curl", "--silent", "--show-error", "--fail", url], check=True)
-        print()
+        command = ["curl", "--silent", "--show-error", "--fail", url]
+        answer = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
+        print(f'$ curl "{url}"\n{answer.strip()}')
 
 
 def main() -> None:

@@ -34,12 +34,14 @@ from ._errors import (
     PreconditionError,
     RetryableError,
     RpcError,
+    ServerNotInstalledError,
     StepFailedError,
     TerminalError,
     UnavailableError,
     WaitTimeoutError,
 )
 from ._futures import Awakeable, DurableFuture
+from ._hosting import ServeOptions
 from ._loading import LoadError, load_workflows
 from ._objects import ObjectHandler, handler, shared
 from ._objects import object_ as object
@@ -84,7 +86,9 @@ __all__ = [
     "RetryPolicy",
     "RetryableError",
     "RpcError",
+    "ServeOptions",
     "ServerInfo",
+    "ServerNotInstalledError",
     "ServiceCallError",
     "Stats",
     "StepFailedError",

@@ -5,6 +5,8 @@ Rules.
   client that is then used on another loop says so instead of hanging.
 - The path of a call is lean: the stub's methods are bound once, and the operation runs inside the
   caller's own task: no thread, no task, no lock per call.
+- A local client is the same client on another channel (`_local`); handlers that a client serves have
+  a worker on the client's loop (`_hosting`).
 - Cancelling a call stops the waiting, not the invocation.
 
 What the methods do is written in `_requests` and `_steering`, once for this client and for `Client`;
@@ -16,7 +18,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar, Unpack, overload
+from typing import TYPE_CHECKING, Any, Final, ParamSpec, Self, TypeVar, Unpack, overload
 
 import grpc
 import grpc.aio
@@ -25,12 +27,15 @@ from durable_proto.v1.control_pb2_grpc import DurableControlStub
 
 from . import _requests
 from ._async_client_steering import AsyncSteeringClient
+from ._hosting import Dial, Hosting, ServeOptions
+from ._local import ADDRESS as LOCAL_ADDRESS
+from ._local import Local
 from ._operations import Operation, Send
 from ._options import DEFAULT_TIMEOUT_SECONDS, UNSET, Unset
 from ._overviews import Handler, InvocationPage, ServerInfo, Stats, WorkerInfo
 from ._requests import Filters
 from ._result import Result
-from ._transport import Address, open_async_channel, parse_address, translate
+from ._transport import open_async_channel, parse_address, translate
 from ._views import Invocation
 from ._watching import Watching
 from ._workflow import Workflow, WorkflowRef
@@ -46,10 +51,10 @@ T = TypeVar("T")
 class _Connection:
     """The channel that a client and its views share; opened at the first call."""
 
-    __slots__ = ("_channel", "_closed", "_loop", "_stub", "address")
+    __slots__ = ("_channel", "_closed", "_loop", "_stub", "dial")
 
-    def __init__(self, address: Address) -> None:
-        self.address: Final = address
+    def __init__(self, dial: Dial) -> None:
+        self.dial: Final = dial
         self._channel: grpc.aio.Channel | None = None
         self._stub: DurableControlAsyncStub | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -67,7 +72,7 @@ class _Connection:
                 "this AsyncClient was first used on another event loop; make one for each loop"
             )
         self._loop = loop
-        self._channel = open_async_channel(self.address)
+        self._channel = self.dial.open()
         self._stub = DurableControlStub(self._channel)
         return self._stub
 
@@ -99,8 +104,45 @@ class AsyncClient(AsyncSteeringClient):
         tls: bool | grpc.ChannelCredentials | None = None,
         insecure: bool = False,
     ) -> None:
-        self._connection = _Connection(parse_address(address, tls=tls, insecure=insecure))
+        parsed = parse_address(address, tls=tls, insecure=insecure)
+        self._connect(Dial(parsed, lambda: open_async_channel(parsed)), None, timeout)
+
+    def _connect(self, dial: Dial, local: Local | None, timeout: float | None) -> None:
+        self._connection = _Connection(dial)
+        self._hosting = Hosting(dial)
+        self._local = local
         super().__init__(timeout)
+
+    @classmethod
+    def local(cls, *, timeout: float | None = None) -> Self:
+        """Returns a client with a control plane of its own, in this process and in memory.
+
+        Nothing else needs to run: `register` workflows, `serve_handlers`, and call. It is the same
+        client, worker and control plane without NATS and sockets; all is gone when it is closed.
+        Without a `timeout` calls wait for ever, as one does at a breakpoint. Raises
+        ServerNotInstalledError when the control plane is not installed.
+        """
+        client = cls.__new__(cls)
+        local = Local()
+        client._connect(Dial(LOCAL_ADDRESS, local.open), local, timeout)
+        return client
+
+    def register(self, *workflows: Workflow[..., Any] | type) -> None:
+        """Adds workflows and object classes that `serve_handlers` serves in this process.
+
+        Raises TypeError for what is neither, ValueError for a name that was registered before.
+        """
+        self._hosting.register(workflows)
+
+    async def serve_handlers(self, **options: Unpack[ServeOptions]) -> None:
+        """Begins to run what is registered in this process; returns when it can be invoked.
+
+        It is served until the client is closed. For what is registered later, call it again. The
+        options are those of `ServeOptions`. Raises ValueError when nothing is registered, RpcError
+        when the control plane refuses the handlers.
+        """
+        self._connection.stub()  # binds the client to this loop
+        await self._hosting.serve(options)
 
     async def _run(self, operation: Operation[T]) -> T:
         """Runs an operation: the one place where this client does anything."""
@@ -115,7 +157,7 @@ class AsyncClient(AsyncSteeringClient):
                 try:
                     answer = await getattr(stub, step.method)(step.request, timeout=step.timeout)
                 except grpc.RpcError as error:
-                    step = operation.throw(translate(error, self._connection.address.target))
+                    step = operation.throw(translate(error, self._connection.dial.address.target))
                 else:
                     step = operation.send(answer)
         except StopIteration as end:
@@ -232,7 +274,7 @@ class AsyncClient(AsyncSteeringClient):
             finally:
                 stream.cancel()
             if not watching.over:
-                target = self._connection.address.target
+                target = self._connection.dial.address.target
                 lost = None if error is None else translate(error, target)
                 await asyncio.sleep(watching.lost(lost))
 
@@ -253,9 +295,18 @@ class AsyncClient(AsyncSteeringClient):
         return await self._run(_requests.server_info(self._options.timeout))
 
     async def close(self) -> None:
-        """Closes the connection; of a view, nothing. Calls under way end with an error."""
+        """Closes the connection; of a view, nothing. Calls under way end with an error.
+
+        Handlers that it serves may end before, or are given to another worker; those of a local
+        client are dropped with its control plane.
+        """
         if self._owner:
+            if self._local is not None:
+                await self._local.halt()
+            await self._hosting.close(gently=self._local is None)
             await self._connection.close()
+            if self._local is not None:
+                await self._local.close()
 
     async def __aenter__(self) -> AsyncClient:
         return self

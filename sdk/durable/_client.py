@@ -1,8 +1,11 @@
 """The sync client: `Client`, on sync stubs.
 
-There is no event loop behind it and no thread of ours: a call blocks the calling thread, and only
-that. One client may be used from any number of threads; they share its connection. `options` gives
-a view with other options on the same connection; only the client that opened it closes it.
+There is no event loop behind it and no thread of ours, unless it serves handlers: those need a loop,
+which then runs in a thread (`_hosting.LoopThread`). In local mode the control plane is on it too,
+and calls are made there, by an AsyncClient. A call blocks the calling thread, and only that.
+
+One client may be used from any number of threads; they share its connection. `options` gives a view
+with other options on the same connection; only the client that opened it closes it.
 
 What the methods do is written in `_requests` and `_steering`, once for this client and for
 `AsyncClient`; how a call is retried, in `_operations`.
@@ -10,23 +13,26 @@ What the methods do is written in `_requests` and `_steering`, once for this cli
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from types import TracebackType
-from typing import Any, Final, ParamSpec, TypeVar, Unpack, overload
+from typing import Any, Final, ParamSpec, Self, TypeVar, Unpack, overload
 
 import grpc
 
 from durable_proto.v1.control_pb2_grpc import DurableControlStub
 
 from . import _requests
+from ._async_client import AsyncClient
 from ._client_steering import SteeringClient
+from ._hosting import Dial, Hosting, LoopThread, ServeOptions
 from ._operations import Operation, Send
 from ._options import DEFAULT_TIMEOUT_SECONDS, UNSET, Unset
 from ._overviews import Handler, InvocationPage, ServerInfo, Stats, WorkerInfo
 from ._requests import Filters
 from ._result import Result
-from ._transport import open_channel, parse_address, translate
+from ._transport import Address, open_async_channel, open_channel, parse_address, translate
 from ._views import Invocation
 from ._watching import Watching
 from ._workflow import Workflow, WorkflowRef
@@ -39,10 +45,43 @@ T = TypeVar("T")
 class _Connection:
     """The channel that a client and its views share."""
 
-    def __init__(self, channel: grpc.Channel, target: str) -> None:
-        self.channel: Final = channel
-        self.target: Final = target
-        self.stub: Final = DurableControlStub(channel)
+    def __init__(self, address: Address) -> None:
+        self.channel: Final = open_channel(address)
+        self.target: Final = address.target
+        self.stub: Final = DurableControlStub(self.channel)
+
+
+class _Host:
+    """The event loop beside a client: its handlers, and for a local client all calls."""
+
+    def __init__(self, hosting: Hosting, local: AsyncClient | None) -> None:
+        self.hosting: Final = hosting
+        self.local: Final = local
+        self._lock: Final = threading.Lock()
+        self._thread: LoopThread | None = None
+        self._closed = False
+
+    def run(self, main: Coroutine[Any, Any, T]) -> T:
+        """Runs a coroutine on the loop, which starts at the first. Raises RuntimeError when closed."""
+        with self._lock:
+            if self._closed:
+                main.close()
+                raise RuntimeError("this Client is closed")
+            thread = self._thread = self._thread or LoopThread()
+        return thread.run(main)
+
+    def close(self) -> None:
+        """Ends the handlers and the loop."""
+        with self._lock:
+            self._closed = True
+            thread, self._thread = self._thread, None
+        if thread is None:
+            return
+        if self.local is not None:
+            thread.run(self.local.close())
+        else:
+            thread.run(self.hosting.close(gently=True))
+        thread.stop()
 
 
 class Client(SteeringClient):
@@ -66,12 +105,52 @@ class Client(SteeringClient):
         insecure: bool = False,
     ) -> None:
         parsed = parse_address(address, tls=tls, insecure=insecure)
-        self._connection = _Connection(open_channel(parsed), parsed.target)
+        self._connection: _Connection | None = _Connection(parsed)
+        hosting = Hosting(Dial(parsed, lambda: open_async_channel(parsed)))
+        self._host = _Host(hosting, None)
         super().__init__(timeout)
+
+    @classmethod
+    def local(cls, *, timeout: float | None = None) -> Self:
+        """Returns a client with a control plane of its own, in this process and in memory.
+
+        Nothing else needs to run: `register` workflows, `serve_handlers`, and call. It is the same
+        client, worker and control plane without NATS and sockets; all is gone when it is closed.
+        Without a `timeout` calls wait for ever, as one does at a breakpoint. Raises
+        ServerNotInstalledError when the control plane is not installed.
+        """
+        client = cls.__new__(cls)
+        local = AsyncClient.local(timeout=timeout)
+        client._connection = None
+        client._host = _Host(local._hosting, local)
+        SteeringClient.__init__(client, timeout)
+        return client
+
+    def register(self, *workflows: Workflow[..., Any] | type) -> None:
+        """Adds workflows and object classes that `serve_handlers` serves in this process.
+
+        Raises TypeError for what is neither, ValueError for a name that was registered before.
+        """
+        self._host.hosting.register(workflows)
+
+    def serve_handlers(self, **options: Unpack[ServeOptions]) -> None:
+        """Begins to run what is registered in this process; returns when it can be invoked.
+
+        Handlers run on an event loop in a thread of this client, until the client is closed. For
+        what is registered later, call it again. The options are those of `ServeOptions`. Raises
+        ValueError when nothing is registered, RpcError when the control plane refuses the handlers.
+        """
+        if self._host.local is not None:
+            self._host.run(self._host.local.serve_handlers(**options))
+        else:
+            self._host.run(self._host.hosting.serve(options))
 
     def _run(self, operation: Operation[T]) -> T:
         """Runs an operation: the one place where this client does anything."""
-        stub = self._connection.stub
+        connection, local = self._connection, self._host.local
+        if connection is None:
+            assert local is not None
+            return self._host.run(local._run(operation))
         try:
             step = next(operation)
             while True:
@@ -80,9 +159,11 @@ class Client(SteeringClient):
                     step = operation.send(None)
                     continue
                 try:
-                    answer = getattr(stub, step.method)(step.request, timeout=step.timeout)
+                    answer = getattr(connection.stub, step.method)(
+                        step.request, timeout=step.timeout
+                    )
                 except grpc.RpcError as error:
-                    step = operation.throw(translate(error, self._connection.target))
+                    step = operation.throw(translate(error, connection.target))
                 else:
                     step = operation.send(answer)
         except StopIteration as end:
@@ -178,9 +259,20 @@ class Client(SteeringClient):
         broken connection is made anew and nothing is shown twice; the client's timeout bounds how
         long the control plane may be away. Raises NotFoundError.
         """
+        connection, local = self._connection, self._host.local
+        if connection is None:
+            assert local is not None
+            changes = local.watch(invocation_id)
+
+            async def following() -> Invocation | None:
+                return await anext(changes, None)
+
+            while (changed := self._host.run(following())) is not None:
+                yield changed
+            return
         watching = Watching(invocation_id, self._options.timeout)
         while not watching.over:
-            stream = self._connection.stub.WatchInvocation(watching.request)
+            stream = connection.stub.WatchInvocation(watching.request)
             error: grpc.RpcError | None = None
             try:
                 for message in stream:
@@ -192,7 +284,7 @@ class Client(SteeringClient):
             finally:
                 stream.cancel()
             if not watching.over:
-                target = self._connection.target
+                target = connection.target
                 time.sleep(watching.lost(None if error is None else translate(error, target)))
 
     def list_handlers(self) -> list[Handler]:
@@ -212,9 +304,15 @@ class Client(SteeringClient):
         return self._run(_requests.server_info(self._options.timeout))
 
     def close(self) -> None:
-        """Closes the connection; of a view, nothing. Calls under way end with an error."""
+        """Closes the connection; of a view, nothing. Calls under way end with an error.
+
+        Handlers that it serves may end before, or are given to another worker; those of a local
+        client are dropped with its control plane.
+        """
         if self._owner:
-            self._connection.channel.close()
+            self._host.close()
+            if self._connection is not None:
+                self._connection.channel.close()
 
     def __enter__(self) -> Client:
         return self

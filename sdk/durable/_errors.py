@@ -13,6 +13,7 @@
     │   ├── InvocationFailedError       the work of an invocation failed; `failure` says how
     │   ├── InvocationCancelledError    the invocation was cancelled
     │   ├── InvocationPausedError       the invocation is held; it goes on after a resume
+    │   ├── ServerNotInstalledError     local mode needs the control plane: install it
     │   ├── WaitTimeoutError            the caller's time is up; the work goes on
     │   └── RpcError                    the control plane refused a request, or could not be asked
     │       ├── NotFoundError
@@ -99,6 +100,10 @@ class NonDurableAwaitError(DurableError):
 
 class CodecError(DurableError):
     """A value cannot be encoded, or a payload cannot be decoded; the message says where."""
+
+
+class ServerNotInstalledError(DurableError):
+    """Local mode needs the control plane, which is not installed; the message says how to."""
 
 
 class InvocationFailedError(DurableError):

@@ -24,6 +24,7 @@ from ._errors import (
     InvocationPausedError,
     WaitTimeoutError,
 )
+from ._plain import failure_data, outcome_data
 from ._views import FINAL_STATES, state_word
 
 if TYPE_CHECKING:
@@ -124,6 +125,17 @@ class Result(Generic[R]):
         raise LookupError(
             f"invocation {self.invocation_id} ({self.status}) has no journaled response"
         )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns it as plain data, for JSON; the value as it is without the workflow's types."""
+        outcome = self._answer.outcome
+        return {
+            "invocation_id": self.invocation_id,
+            "status": self.status,
+            "value": outcome_data(outcome)["value"],
+            "failure": None if self.failure is None else failure_data(self.failure),
+            "journal": [it.to_dict() for it in self.journal],
+        }
 
     def __repr__(self) -> str:
         return f"<Result {self.invocation_id} {self.status}>"

@@ -229,7 +229,8 @@ def translate(error: grpc.RpcError, address: str = "") -> RpcError:
         if code is grpc.StatusCode.UNAVAILABLE:
             where = address or "the address"
             if any(word in message for word in _NOBODY):
-                message = f"no control plane answers at {where}: {message}"
+                # The last part is the system's word; before it stands how gRPC came to it.
+                message = f"no control plane answers at {where}: {message.rpartition(': ')[2]}"
                 hint = "start it with `durable server` or `durable dev`, or set DURABLE_ADDRESS"
             else:
                 message = f"the connection to the control plane at {where} was lost: {message}"

@@ -241,7 +241,6 @@ class Invocation:
         message = self.message
         data: dict[str, Any] = {name: getattr(message, name) for name in _TEXTS}
         data["status"] = self.status
-        data["headers"] = dict(message.headers)
         data |= {name: getattr(message, name) for name in _NUMBERS}
         data |= {name: time_text(moment(message, name)) for name in _TIMES}
         outcome = message.outcome if message.HasField("outcome") else None
@@ -250,6 +249,8 @@ class Invocation:
         for name, request in (("pause", self.pause), ("cancel", self.cancel)):
             data[name] = None if request is None else request.to_dict()
         if not brief:
+            data["headers"] = dict(message.headers)
+            data["journal_length"] = message.journal_length
             given = message.HasField("input")
             data["input"] = payload_data(message.input) if given else None
             data["journal"] = [it.to_dict() for it in self.journal]
@@ -267,7 +268,7 @@ _TEXTS: Final = (
     *("invocation_id", "handler", "key", "service", "partition_key", "idempotency_key"),
     *("parent_invocation_id", "worker_id", "version"),
 )
-_NUMBERS: Final = ("attempt", "priority", "journal_length")
+_NUMBERS: Final = ("attempt", "priority")
 _TIMES: Final = (
     *("create_time", "start_time", "update_time", "complete_time", "wake_time", "expire_time"),
     "deadline",

@@ -100,8 +100,8 @@ class Worker:
         tls: bool | grpc.ChannelCredentials | None = None,
         insecure: bool = False,
     ) -> None:
-        self._address: Final = parse_address(address, tls=tls, insecure=insecure)
-        self._workflows: Final = _by_name(workflows)
+        self._address = parse_address(address, tls=tls, insecure=insecure)
+        self._workflows: Final = workflows_by_name(workflows)
         self._services: Final = Services(services)
         if not 1 <= max_concurrent <= 100_000:
             raise ValueError(f"max_concurrent must be from 1 to 100000, not {max_concurrent}")
@@ -146,7 +146,7 @@ class Worker:
             suspend_after=self._suspend_after,
             threads=self._max_threads,
         )
-        channel = open_async_channel(self._address)
+        channel = self._open_channel()
         with self._signals() if signals else contextlib.nullcontext():
             try:
                 await self._serve(desk, channel)
@@ -199,6 +199,9 @@ class Worker:
         )
 
     # The life of the worker
+
+    def _open_channel(self) -> grpc.aio.Channel:
+        return open_async_channel(self._address)
 
     async def _serve(self, desk: Desk, channel: grpc.aio.Channel) -> None:
         """Runs sessions until the worker is done; raises RpcError when it is refused for good."""
@@ -324,7 +327,8 @@ class Worker:
                 self._loop.remove_signal_handler(number)
 
 
-def _by_name(given: Iterable[Workflow[..., Any] | type]) -> dict[str, Workflow[..., Any]]:
+def workflows_by_name(given: Iterable[Workflow[..., Any] | type]) -> dict[str, Workflow[..., Any]]:
+    """Returns all handlers by name; raises TypeError, and ValueError for none or two of a name."""
     workflows: list[Workflow[..., Any]] = []
     for it in given:
         if isinstance(it, Workflow):

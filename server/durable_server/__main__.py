@@ -1,6 +1,6 @@
 """`python -m durable_server`: the same as the `durable` command."""
 
-from .cli import main
+from durable_cli.main import main
 
 if __name__ == "__main__":
     main()

@@ -1,6 +1,6 @@
 """The composition root: makes a control plane out of its parts, and ends it in the right order.
 
-    data dir (lock) ─► embedded NATS ─► log ─► store ─► processor ─► gRPC server
+    data dir (lock) ─► embedded NATS ─► log ─► store ─► processor ─► gRPC server ─► HTTP
 
 Each part is started when what it needs is there, and stopped before that goes away; an error on the
 way stops what was started. `ended` tells when the control plane can't go on.
@@ -35,6 +35,8 @@ class ControlPlane:
         self.config = config
         self.address = ""
         """Where gRPC is served, once started."""
+        self.http_address = ""
+        """Where HTTP is served, once started; empty when it is not."""
         self._stack = AsyncExitStack()
         self._processor: Processor | None = None
 
@@ -76,6 +78,17 @@ class ControlPlane:
         server = RpcServer(processor, config.times)
         stack.push_async_callback(server.stop, config.grace_seconds)
         self.address = await server.start(config.listen)
+        if config.http:
+            # Not at the top: it has needs of its own, the extra `http`.
+            from .http.serving import HttpServer
+
+            http = HttpServer(
+                self.address,
+                payload_bytes=config.limits.payload_bytes,
+                insecure=config.insecure,
+            )
+            self.http_address = await http.start(config.http)
+            stack.push_async_callback(http.stop, config.grace_seconds)
         logger.info("serving on %s, epoch %d", self.address, processor.partition.epoch)
 
     async def _nats(self, data: DataDir) -> EndpointSource:

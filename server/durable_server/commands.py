@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 import json
 import os
 import signal
@@ -27,12 +28,22 @@ def run_dev(
     services: Sequence[str],
     no_reload: bool,
     ready_file: Path | None,
+    no_http: bool,
     **settings: Any,
 ) -> None:
     """Runs a control plane and a worker child until a signal, or until one cannot go on."""
+    if no_http:
+        settings["http"] = ""
+    elif settings["http"] and not _has_http():
+        click.echo("durable: no HTTP: it needs pip install 'durable-grpc[http]'", err=True)
+        settings["http"] = ""
     config = Config(**settings)
     worker = DevWorker(modules, services, config.data_dir / "worker.pid", reload=not no_reload)
     _run(_serve(config, ready_file, worker))
+
+
+def _has_http() -> bool:
+    return all(importlib.util.find_spec(name) is not None for name in ("starlette", "uvicorn"))
 
 
 def _run(main: Coroutine[Any, Any, None]) -> None:
@@ -63,7 +74,7 @@ async def _serve(config: Config, ready_file: Path | None, worker: DevWorker | No
                 registered.cancel()
                 ends.add(running)
             if not any(end.done() for end in ends):
-                _announce(plane.address, ready_file)
+                _announce(plane, ready_file)
                 await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         finally:
             if running is not None and not running.done():
@@ -77,9 +88,12 @@ async def _serve(config: Config, ready_file: Path | None, worker: DevWorker | No
     asked.cancel()
 
 
-def _announce(address: str, ready_file: Path | None) -> None:
-    click.echo(f"durable: ready on {address}")
+def _announce(plane: ControlPlane, ready_file: Path | None) -> None:
+    click.echo(f"durable: ready on {plane.address}")
+    if plane.http_address:
+        click.echo(f"durable: HTTP on http://{plane.http_address}")
     if ready_file is not None:
         scratch = ready_file.with_name(f"{ready_file.name}.{os.getpid()}")
-        scratch.write_text(json.dumps({"address": address, "pid": os.getpid()}))
+        known = {"address": plane.address, "http": plane.http_address, "pid": os.getpid()}
+        scratch.write_text(json.dumps(known))
         scratch.replace(ready_file)

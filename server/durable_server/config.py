@@ -10,6 +10,7 @@ from .core.limits import Limits
 from .rpc.stream import SessionTimes
 
 DEFAULT_LISTEN = "127.0.0.1:50051"
+DEFAULT_HTTP = "127.0.0.1:8080"
 DEFAULT_DATA_DIR = Path(".durable")
 
 
@@ -30,6 +31,8 @@ class Config:
     replicas: int = 1
     """On how many NATS servers the log is kept: 1, 3 or 5. More than 1 needs an external cluster.
     It applies when the log is created."""
+    http: str = ""
+    """Where to serve plain HTTP, as HOST:PORT; empty for not at all."""
     insecure: bool = False
     """Serve without TLS on an address that is not loopback."""
     grace_seconds: float = 5.0
@@ -39,11 +42,9 @@ class Config:
 
     def check(self) -> None:
         """Raises ConfigError for a setting that does not make sense."""
-        host, separator, port = self.listen.rpartition(":")
-        if not separator or not host or not port.isdecimal() or int(port) > 65535:
-            raise ConfigError(
-                f"--listen {self.listen!r} is not HOST:PORT; the default is {DEFAULT_LISTEN}"
-            )
+        self._check_address("--listen", self.listen, DEFAULT_LISTEN)
+        if self.http:
+            self._check_address("--http", self.http, DEFAULT_HTTP)
         if self.replicas not in (1, 3, 5):
             raise ConfigError(f"--replicas {self.replicas} is not 1, 3 or 5")
         if self.replicas > 1 and not self.nats_url:
@@ -51,9 +52,14 @@ class Config:
                 f"--replicas {self.replicas} needs a NATS cluster: name one with --nats URL; "
                 "the embedded server is one node"
             )
+
+    def _check_address(self, option: str, address: str, example: str) -> None:
+        host, separator, port = address.rpartition(":")
+        if not separator or not host or not port.isdecimal() or int(port) > 65535:
+            raise ConfigError(f"{option} {address!r} is not HOST:PORT, as in {example}")
         if not (self.insecure or _is_loopback(host.strip("[]"))):
             raise ConfigError(
-                f"--listen {self.listen} can be reached from other machines and has no TLS; "
+                f"{option} {address} can be reached from other machines and has no TLS; "
                 "put a TLS proxy before a loopback address, or add --insecure if the network is yours"
             )
 

@@ -82,7 +82,7 @@ class DevWorker:
         mode = "exec" if sys.platform == "linux" else "watch"
         command = [sys.executable, "-I", "-S", launch.__file__, mode, str(os.getpid())]
         command += [str(self._pid_file)]
-        command += [sys.executable, "-m", "durable_server", "worker", *self._modules]
+        command += [sys.executable, "-m", "durable_cli", "worker", *self._modules]
         command += ["--address", address]
         for service in self._services:
             command += ["--service", service]

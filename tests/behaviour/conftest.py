@@ -1,6 +1,7 @@
-"""A real control plane with a real worker in this process, in two ways of working.
+"""A real control plane with a real worker in this process, in three ways of working.
 
-`always suspended` evicts an attempt whenever it only waits, so that each await is a replay.
+`always suspended` evicts an attempt whenever it only waits, so that each await is a replay. `local` is
+local mode: the same parts in memory, without NATS and sockets.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import grpc
 import pytest
 
 import durable
+from durable._hosting import HostedWorker
 from durable_proto.v1 import control_pb2, control_pb2_grpc, invocation_pb2
 from durable_server.app import ControlPlane
 from durable_server.config import Config
@@ -51,6 +53,9 @@ class System:
         worker = durable.Worker(
             self.address, workflows=flows.WORKFLOWS, suspend_after=self._suspend_after
         )
+        await self._run(worker)
+
+    async def _run(self, worker: durable.Worker) -> None:
         self._worker = asyncio.create_task(worker.run())
         await worker.ready()
 
@@ -72,6 +77,12 @@ class System:
                     return status
         raise AssertionError(f"{invocation_id} ended in another state: {status}")
 
+    async def journaled(self, invocation_id: str, count: int) -> None:
+        """Waits until an invocation's journal has so many entries: effects come before theirs."""
+        async with asyncio.timeout(20):
+            while len((await self.client.get(invocation_id)).journal) < count:  # noqa: ASYNC110
+                await asyncio.sleep(0.005)
+
     async def restart(self) -> None:
         """Stops the control plane and starts another one on the same data dir and address."""
         await self._plane.aclose()
@@ -85,10 +96,31 @@ class System:
         await self._plane.aclose()
 
 
-@pytest.fixture(params=[5.0, 0.0], ids=["live", "always suspended"])
+class LocalSystem(System):
+    """The same in local mode."""
+
+    async def open(self) -> None:
+        self.client = durable.AsyncClient.local(timeout=30)
+        self.channel = self.client._connection.dial.open()
+        await self.employ()
+
+    async def employ(self) -> None:
+        workflows = list(flows.WORKFLOWS)
+        dial = self.client._connection.dial
+        await self._run(HostedWorker(dial, workflows, suspend_after=self._suspend_after))
+
+    async def restart(self) -> None:
+        pytest.skip("a local control plane is in memory: nothing of it is left to start again")
+
+
+@pytest.fixture(
+    params=[(System, 5.0), (System, 0.0), (LocalSystem, 5.0)],
+    ids=["live", "always suspended", "local"],
+)
 async def system(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[System]:
     flows.calls.clear()
-    made = System(tmp_path, request.param)
+    kind, suspend_after = request.param
+    made: System = kind(tmp_path, suspend_after)
     await made.open()
     try:
         yield made

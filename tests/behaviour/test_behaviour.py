@@ -1,4 +1,4 @@
-"""What users expect of each primitive, seen from outside, live and always suspended."""
+"""What users expect of each primitive, seen from outside, live, always suspended and local."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ async def test_a_child_that_takes_too_long_is_cancelled(system: System) -> None:
 async def test_a_saga_compensates_on_failure_and_on_cancel(system: System, order: str) -> None:
     invocation_id = await system.client.invoke_async(flows.saga, order)
     if order == "slow":
-        await flows.calls.reached(2)
+        await system.journaled(invocation_id, 3)
         await system.client.cancel(invocation_id)
     status = await system.until(invocation_id, "failed", "cancelled")
     assert status == ("cancelled" if order == "slow" else "failed")

@@ -30,11 +30,12 @@ def free_port() -> int:
 
 @pytest.fixture
 def environment() -> dict[str, str]:
-    """Nothing runs yet, and HelloService has an address that no other test uses."""
+    """Nothing runs yet, and the services have addresses that no other test uses."""
     clean = {name: value for name, value in os.environ.items() if name != "DURABLE_ADDRESS"}
     return clean | {
         "HELLO_SERVICE": f"127.0.0.1:{free_port()}",
         "TICKET_SERVICE": f"127.0.0.1:{free_port()}",
+        "DURABLE_HTTP": f"127.0.0.1:{free_port()}",
     }
 
 
@@ -170,7 +171,7 @@ def check_delayed_execution(out: str) -> None:
 
 
 def check_query_api(out: str) -> None:
-    lines = out.splitlines()
+    lines = [line for line in out.splitlines() if line]
     assert lines[:5] == [
         "📊 Stats of order_workflow: completed 1, failed 1, suspended 1",
         "🔎 completed: order-1",
@@ -207,6 +208,20 @@ def check_restate_style(out: str) -> None:
     ]
 
 
+def check_grpc_direct(out: str) -> None:
+    assert out.splitlines() == [
+        "Direct:  " + GREETING.format("Direct"),
+        "Durable: " + GREETING.format("Durable"),
+    ]
+
+
+def check_local(out: str) -> None:
+    assert out.splitlines() == [
+        "✓ Executed locally!",
+        "Result: " + GREETING.format("Local World"),
+    ]
+
+
 EXAMPLES = [
     ("simple", check_simple),
     ("async_", check_async),
@@ -220,6 +235,8 @@ EXAMPLES = [
     ("delayed_execution", check_delayed_execution),
     ("query_api", check_query_api),
     ("restate_style", check_restate_style),
+    ("grpc_direct", check_grpc_direct),
+    ("local", check_local),
 ]
 
 
@@ -228,11 +245,14 @@ def test_with_nothing_else_running(
     path: str, check: Callable[[str], None], environment: dict[str, str]
 ) -> None:
     before = {it.pid for it in psutil.process_iter()}
+    marks = (environment["HELLO_SERVICE"], environment["TICKET_SERVICE"])
     check(run(path, environment))
     left = [
         it
         for it in psutil.process_iter(["cmdline"])
-        if it.pid not in before and environment["HELLO_SERVICE"] in " ".join(it.info["cmdline"])
+        # The command line is None for a process that is just ending, whosever it is.
+        if it.pid not in before
+        and any(mark in " ".join(it.info["cmdline"] or []) for mark in marks)
     ]
     assert not left
 
@@ -249,6 +269,14 @@ def test_against_a_control_plane_that_runs(tmp_path: Path, environment: dict[str
         environment["DURABLE_ADDRESS"] = address
         for path, check in EXAMPLES:
             check(run(path, environment))
+
+
+def test_invoking_over_rest(environment: dict[str, str]) -> None:
+    curl, *answer = run("rest_invoke", environment).splitlines()
+    assert re.fullmatch(
+        r"""curl -X POST http://127.0.0.1:\d+/api/workflows/greeting/invoke -d '"REST"'""", curl
+    )
+    assert answer == ["Status: completed", "Result: " + GREETING.format("REST")]
 
 
 def test_many_at_once_with_progress(environment: dict[str, str]) -> None:
@@ -315,10 +343,9 @@ REJECTED = "❌ Rejected: $1250.00 for emp-123 (Amount too high)"
 
 def shell(line: str, environment: dict[str, str]) -> None:
     """Runs lines that an example printed, as they are."""
-    path = f"{Path(sys.executable).parent}:{environment['PATH']}"
     ended = subprocess.run(
         ["bash", "-ec", line],
-        env=environment | {"PATH": path},
+        env=environment,
         capture_output=True,
         text=True,
         check=False,
@@ -329,7 +356,7 @@ def shell(line: str, environment: dict[str, str]) -> None:
 def test_approval_through_the_printed_python(environment: dict[str, str]) -> None:
     with waiting_for_approval(environment) as (said, rest):
         assert re.search(r"^⏳ Waiting for manager approval \(ID: approval-\w+\)$", said, re.M)
-        shell(said[said.index("  python3 -c") :], environment)
+        shell(said[said.index(f"  {sys.executable} -c") :], environment)
         assert rest().strip() == APPROVED
 
 

@@ -23,8 +23,10 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         (["worker", "tests.process.flows", "--address", "10.0.0.1:1"], 1, "plain text"),
         (["worker", "tests.process.flows", "--service", "Hello"], 2, "NAME=HOST:PORT"),
         (["server", "--listen", "50051"], 1, "HOST:PORT"),
+        (["server", "--listen", "127.0.0.1:0", "--http", "8080"], 1, "--http '8080' is not"),
+        (["server", "--listen", "127.0.0.1:0", "--http", "0.0.0.0:0"], 1, "--insecure"),
         (["serve"], 2, "No such command"),
-        (["dev", "no_such_module", "--listen", "127.0.0.1:0"], 2, "no_such_module"),
+        (["dev", "no_such_module", "--listen", "127.0.0.1:0", "--no-http"], 2, "no_such_module"),
     ],
 )
 def test_an_error_is_one_line_with_a_hint(

@@ -24,7 +24,7 @@ async def test_a_change_is_served_without_a_restart(tmp_path: Path) -> None:
     module, ready = tmp_path / "flow.py", tmp_path / "ready"
     module.write_text(SOURCE.format(value="first"))
     arguments = command(
-        "dev", str(module), "--listen", "127.0.0.1:0",
+        "dev", str(module), "--listen", "127.0.0.1:0", "--no-http",
         "--data-dir", str(tmp_path / "data"), "--ready-file", str(ready),
     )  # fmt: skip
     with running(arguments, tmp_path / "dev.log") as child:

@@ -247,7 +247,7 @@ async def test_dev_serves_and_leaves_nothing_behind(tmp_path: Path) -> None:
     ready = tmp_path / "ready"
     async with Hello() as hello:
         arguments = command(
-            "dev", "tests.process.flows", "--listen", "127.0.0.1:0", "--no-reload",
+            "dev", "tests.process.flows", "--listen", "127.0.0.1:0", "--no-reload", "--no-http",
             "--data-dir", str(tmp_path / "data"), "--ready-file", str(ready),
             "--service", f"HelloService={hello.address}",
         )  # fmt: skip

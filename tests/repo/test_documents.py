@@ -8,10 +8,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner
 
-from durable_server.cli import cli
+from durable_cli.main import cli
 from durable_server.core.limits import Limits
 from tests.process.processes import durable, running, until
 from tests.repo.tree import ROOT, files, name
@@ -76,11 +77,10 @@ def test_the_promise_about_side_effects_is_in_these_words() -> None:
 
 @pytest.mark.parametrize("command", ["server", "dev", "worker"])
 def test_options_in_the_readme_are_the_options(command: str) -> None:
+    found = cli.get_command(click.Context(cli), command)
+    assert found is not None
     offered = {
-        option
-        for parameter in cli.commands[command].params
-        for option in parameter.opts
-        if option.startswith("--")
+        option for parameter in found.params for option in parameter.opts if option.startswith("--")
     }
     table = re.findall(r"^\| `(--[\w-]+)[^`]*` \| ([\w, ]+) \|", README, flags=re.M)
     documented = {option for option, commands in table if command in commands.split(", ")}
@@ -89,11 +89,11 @@ def test_options_in_the_readme_are_the_options(command: str) -> None:
 
 
 def test_example_of_the_readme_runs(tmp_path: Path) -> None:
-    (example,) = re.findall(r"```python\n(.*?)```", README, flags=re.S)
+    example, *_ = re.findall(r"```python\n(.*?)```", README, flags=re.S)
     (tmp_path / "hello.py").write_text(example)
     ready = tmp_path / "ready"
     command = durable(
-        "dev", str(tmp_path / "hello.py"), "--no-reload", "--listen", "127.0.0.1:0",
+        "dev", str(tmp_path / "hello.py"), "--no-reload", "--no-http", "--listen", "127.0.0.1:0",
         "--data-dir", str(tmp_path / "data"), "--ready-file", str(ready),
     )  # fmt: skip
     with running(command, tmp_path / "dev.log") as child:

@@ -467,3 +467,19 @@ async def test_a_step_with_a_policy_of_its_own_is_counted_apart(
             failed.attempt_failed.index = 4
             failed.attempt_failed.retry_delay.FromMilliseconds(1)
             await worker.say(failed)
+
+
+async def test_lists_know_how_long_journals_are(
+    control: Control, channel: grpc.aio.Channel
+) -> None:
+    async with HandWorker(channel) as worker:
+        ended, _ = await invoke(control), await invoke(control)
+        start = await worker.hear("start")
+        await worker.hear("start")
+        await worker.say(ask(start, 0, "SET_STATE", "n", argument=b"1"))
+        await worker.hear("ack")
+        await worker.step(start, 1)
+        await worker.finish(start)
+        await result(control, ended)
+        listed = await control.Query(control_pb2.QueryRequest(oldest_first=True))
+        assert [it.journal_length for it in listed.invocations] == [2, 0]

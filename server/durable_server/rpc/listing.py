@@ -60,7 +60,9 @@ class Listing:
         )
         response = control_pb2.QueryResponse()
         for found in listed.invocations:
-            response.invocations.append(convert.invocation(found, whole=False))
+            message = convert.invocation(found, whole=False)
+            message.journal_length = listed.lengths.get(found.number, 0)
+            response.invocations.append(message)
         if listed.more:
             response.next_page_token = _token(str(listed.invocations[-1].number), binding)
         return response

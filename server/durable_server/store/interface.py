@@ -34,6 +34,8 @@ class Listed(NamedTuple):
 
     invocations: list[Invocation]
     more: bool
+    lengths: dict[int, int]
+    """How many journal entries each has that has any, by number."""
 
 
 class Filter(NamedTuple):

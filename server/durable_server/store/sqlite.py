@@ -268,7 +268,13 @@ class SqliteStore:
             f"SELECT {ALL} FROM invocations {condition} ORDER BY number {order} LIMIT ?",
             (*values, size + 1),
         )
-        return Listed(found[:size], len(found) > size)
+        numbers = [it.number for it in found[:size]]
+        lengths = self._db.execute(
+            "SELECT number, count(*) FROM journal "
+            f"WHERE number IN ({', '.join('?' * len(numbers))}) GROUP BY number",
+            numbers,
+        )
+        return Listed(found[:size], len(found) > size, dict(lengths.fetchall()))
 
     def counts(self) -> list[tuple[str, State, int]]:
         """Counts invocations by handler and state."""

@@ -1,0 +1,175 @@
+"""One change to many invocations: which, whether really, how far, and what did not work.
+
+Either ids are given, or filters, and never nothing: "all" must be said. Filters are asked for before
+anything is changed, so that the number in the question is the number that is changed; an invocation
+that has moved on meanwhile refuses, and is told at the end. The changes run side by side, because a
+pause waits for steps.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import click
+
+from . import output
+from .errors import FAILED, CommandError, exit_code, one_line
+from .listing import write_table
+from .selection import filter_options, filters_of
+from .session import CALL_SECONDS, Session, client_command
+
+if TYPE_CHECKING:
+    import durable
+
+_AT_ONCE: Final = 8
+_PAGE: Final = 500
+_REFUSALS_SHOWN: Final = 10
+
+Change = Callable[["durable.Client", str], str]
+"""Changes one invocation; returns what became of it: a status, or a new id."""
+
+
+class _Done(NamedTuple):
+    invocation_id: str
+    result: str
+    error: Exception | None
+
+
+_OPTIONS: Final = (
+    click.option("--all", "everything", is_flag=True, help="All for which it is possible."),
+    click.option("--dry-run", is_flag=True, help="Only list what would be changed."),
+    click.option("--yes", is_flag=True, help="Do not ask."),
+)
+
+
+def bulk_command(function: Callable[..., None]) -> Callable[..., None]:
+    """Gives a command ids, filters and the common options."""
+    decorated = client_command(function)
+    for option in reversed(_OPTIONS):
+        decorated = option(decorated)
+    decorated = filter_options(decorated)
+    return click.argument("invocation_ids", nargs=-1, metavar="[ID]...")(decorated)
+
+
+def run(
+    session: Session,
+    operation: str,
+    possible: Iterable[str],
+    change: Change,
+    options: dict[str, Any],
+    *,
+    timeout: float = CALL_SECONDS,
+) -> None:
+    """Changes what the options choose; `possible` are the statuses that filters look in."""
+    ids: tuple[str, ...] = options.pop("invocation_ids")
+    everything, dry_run, yes = (options.pop(it) for it in ("everything", "dry_run", "yes"))
+    filters = filters_of(options)
+    if ids and (filters or everything):
+        raise click.UsageError("give ids or filters, not both")
+    if not (ids or filters or everything):
+        raise click.UsageError(f"say what to {operation}: ids, filters such as --handler, or --all")
+    with session.client(timeout) as client:
+        if not ids or dry_run:
+            chosen = _chosen(client, ids, filters, possible)
+            ids = tuple(it.invocation_id for it in chosen)
+            if dry_run:
+                _write_plan(session, operation, chosen)
+                return
+            if not yes and ids:
+                _ask(operation, len(ids))
+        done = _change_all(client, operation, ids, change)
+    _write_done(session, operation, done)
+
+
+def _chosen(
+    client: durable.Client,
+    ids: tuple[str, ...],
+    filters: durable.Filters,
+    possible: Iterable[str],
+) -> list[durable.Invocation]:
+    if ids:
+        return [client.get(it) for it in ids]
+    filters.setdefault("status", tuple(possible))
+    filters["page_size"] = _PAGE
+    return list(client.query_all(**filters))
+
+
+def _ask(operation: str, count: int) -> None:
+    what = f"{operation} {count} invocation{'s' * (count != 1)}"
+    if not sys.stdin.isatty():
+        raise click.UsageError(f"would {what}; add --yes, since nobody can be asked here")
+    click.confirm(f"{what.capitalize()}?", abort=True, err=True)
+
+
+def _change_all(
+    client: durable.Client, operation: str, ids: tuple[str, ...], change: Change
+) -> list[_Done]:
+    def one(invocation_id: str) -> _Done:
+        try:
+            return _Done(invocation_id, change(client, invocation_id), None)
+        except Exception as error:  # noqa: BLE001  # told at the end, beside the others'
+            return _Done(invocation_id, "", error)
+
+    if len(ids) == 1:
+        return [one(ids[0])]
+    progress = (
+        click.progressbar(length=len(ids), label=operation, file=sys.stderr)
+        if sys.stderr.isatty()
+        else nullcontext()
+    )
+    done = []
+    with ThreadPoolExecutor(_AT_ONCE) as threads, progress as bar:
+        for it in threads.map(one, ids):
+            done.append(it)
+            if bar is not None:
+                bar.update(1)
+    return done
+
+
+def _write_plan(session: Session, operation: str, chosen: list[durable.Invocation]) -> None:
+    if session.json:
+        output.write_json(
+            {
+                "operation": operation,
+                "dry_run": True,
+                "invocations": [it.to_dict(brief=True) for it in chosen],
+            }
+        )
+        return
+    write_table(chosen)
+    output.note(f"would {operation} {len(chosen)}")
+
+
+def _write_done(session: Session, operation: str, done: list[_Done]) -> None:
+    """Writes what became of each; raises when some were refused."""
+    refused = [(it, it.error) for it in done if it.error is not None]
+    if session.json:
+        results = [
+            {
+                "invocation_id": it.invocation_id,
+                "result": it.result or None,
+                "error": None if it.error is None else one_line(it.error),
+            }
+            for it in done
+        ]
+        output.write_json({"operation": operation, "dry_run": False, "results": results})
+    else:
+        for it in done:
+            if it.error is None:
+                click.echo(f"{it.invocation_id}  {output.coloured(it.result)}")
+        if not done:
+            output.note("no invocation matches")
+    if len(done) == 1 and refused:
+        raise refused[0][1]
+    for it, error in refused[:_REFUSALS_SHOWN]:
+        output.note(f"{it.invocation_id}: {one_line(error)}")
+    if refused:
+        codes = {exit_code(error) for _, error in refused}
+        raise CommandError(
+            f"{operation}: {len(refused)} of {len(done)} refused",
+            codes.pop() if len(codes) == 1 else FAILED,
+        )

@@ -1,0 +1,122 @@
+"""`durable describe`: all of one invocation, with its journal as a tree.
+
+Children stand below the step that started them, with their own steps, down to `--depth`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from . import output
+from .get import summary
+from .journal import entry_text
+from .listing import took
+from .session import Session, client_command
+
+if TYPE_CHECKING:
+    import durable
+    from durable_proto.v1 import payload_pb2
+
+_CHILDREN: Final = 100
+"""How many children are asked for by their ids; a tree with more is not read by people."""
+
+
+@click.command()
+@click.argument("invocation_id", metavar="ID")
+@click.option("--depth", default=2, show_default=True, help="How deep to follow children.")
+@client_command
+def describe(session: Session, invocation_id: str, depth: int) -> None:
+    """Show all of an invocation, steps as a tree.
+
+    With its children, awakeables, state and failure.
+    """
+    with session.client() as client:
+        found = client.get(invocation_id)
+        children = _children(client, found, depth)
+    if session.json:
+        data = found.to_dict()
+        data["children"] = [child.to_dict() for child in children.values()]
+        output.write_json(data)
+        return
+    output.fields(summary(found))
+    if found.journal:
+        _title("journal")
+        for line in _tree(found, children):
+            click.echo(line)
+    if found.awakeables:
+        _title("awakeables")
+        for it in found.awakeables:
+            end = "resolved" if it.resolved else output.coloured("pending")
+            when = output.moment(it.resolve_time or it.create_time)
+            click.echo(f"{output.clean(it.awakeable_id)}  {end}  {output.faint(when)}")
+    state: dict[str, Any] = found.to_dict()["workflow_state"]
+    if state:
+        _title("state")
+        for name, value in state.items():
+            text = output.clean(output.value_text(value))
+            click.echo(output.shorten(f"{output.clean(name)}  {text}", output.width()))
+    if found.failure is not None:
+        _title("failure")
+        _write_failure(found.failure)
+
+
+def _title(text: str) -> None:
+    click.echo()
+    click.echo(click.style(text, bold=True))
+
+
+def _children(
+    client: durable.Client, found: durable.Invocation, depth: int
+) -> dict[str, durable.Invocation]:
+    """Returns the invocations that this one awaits or has sent, and theirs, by id."""
+    import durable
+
+    children: dict[str, durable.Invocation] = {}
+    level = [found]
+    for _ in range(depth):
+        targets = [
+            entry.target_invocation_id
+            for parent in level
+            for entry in parent.journal
+            if entry.target_invocation_id and entry.target_invocation_id not in children
+        ]
+        level = []
+        for target in targets[: _CHILDREN - len(children)]:
+            try:
+                child = client.get(target)
+            except durable.NotFoundError:  # removed before its parent
+                continue
+            children[target] = child
+            level.append(child)
+    return children
+
+
+def _tree(
+    found: durable.Invocation, children: dict[str, durable.Invocation], indent: str = ""
+) -> Iterator[str]:
+    entries = found.journal
+    for entry in entries:
+        last = entry is entries[-1]
+        yield indent + output.faint("└─" if last else "├─") + entry_text(entry, found.start_time)
+        child = children.get(entry.target_invocation_id)
+        if child is not None:
+            below = indent + output.faint("   " if last else "│  ")
+            length = took(child)
+            end = output.coloured(child.status) + (f", took {length}" if length else "")
+            yield f"{below}   {output.clean(child.handler)} {end}"
+            yield from _tree(child, children, below + "   ")
+
+
+def _write_failure(failure: payload_pb2.Failure, because: str = "") -> None:
+    click.echo(f"{because}{click.style(failure.type, fg='red')}: {output.clean(failure.message)}")
+    for name, value in sorted(failure.metadata.items()):
+        click.echo(f"  {output.clean(name)}={output.clean(value)}")
+    if failure.code:
+        click.echo(f"  code {failure.code}")
+    for line in output.clean_lines(failure.stack_trace):
+        click.echo(f"  {line}")
+    if failure.HasField("cause"):
+        _write_failure(failure.cause, "caused by ")

@@ -1,0 +1,129 @@
+"""`durable doctor`: what is needed to run, each part tried, with what to do about it.
+
+Two halves: what a client needs (an address that answers, versions that fit, workers, a clock that is
+right), and what a control plane on this machine needs (a nats-server, a data dir that can be written,
+synced quickly and has room; in `local_checks`). A warning is what works today and will hurt; only a
+failure makes the exit code 1.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from . import output
+from .checks import FAIL, OK, WARN, Check
+from .errors import FAILED, CommandError, one_line
+from .local_checks import local_checks
+from .session import Session, client_command
+from .times import length_text
+
+if TYPE_CHECKING:
+    import durable
+
+_SLOW: Final = timedelta(milliseconds=100)
+_AHEAD: Final = timedelta(seconds=1)
+
+
+@click.command()
+@click.option(
+    "--data-dir",
+    default=".durable",
+    show_default=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Where a control plane on this machine keeps its data.",
+)
+@client_command
+def doctor(session: Session, data_dir: Path) -> None:
+    """Check what is needed to run, and say what to do."""
+    checks: list[Check] = []
+    for check in (*_versions(), *_server(session), *local_checks(data_dir)):
+        checks.append(check)
+        if not session.json:
+            verdict = output.coloured(check.verdict.ljust(4))
+            click.echo(f"{verdict}  {check.name.ljust(12)}  {output.clean(check.found)}")
+            if check.advice:
+                click.echo(f"{' ' * 20}{output.clean(check.advice)}")
+    if session.json:
+        output.write_json([check._asdict() for check in checks])
+    failed = [check.name for check in checks if check.verdict == FAIL]
+    if failed:
+        raise CommandError(
+            f"{len(failed)} of {len(checks)} checks failed: {', '.join(failed)}", FAILED
+        )
+
+
+def _versions() -> Iterator[Check]:
+    yield Check(OK, "python", f"{sys.version.split()[0]} at {sys.executable}", "")
+    try:
+        packages = ", ".join(f"{it} {version(it)}" for it in ("durable-grpc", "grpcio", "protobuf"))
+    except PackageNotFoundError as error:
+        yield Check(
+            WARN, "packages", f"{error.name} is not installed as a package", "pip install ."
+        )
+    else:
+        yield Check(OK, "packages", packages, "")
+
+
+def _server(session: Session) -> Iterator[Check]:
+    import durable
+
+    with session.client(3.0) as client:
+        began = time.monotonic()
+        try:
+            info = client.server_info()
+            took = timedelta(seconds=time.monotonic() - began)
+            workers = client.list_workers()
+            handlers = client.list_handlers()
+            newest = client.query(page_size=1).invocations
+        except durable.RpcError as error:
+            yield Check(FAIL, "server", one_line(error), "")
+            return
+    told = f"version {info.version}, epoch {info.epoch}, answered in {length_text(took)}"
+    slow = "the network or the machine is slow; steps cannot be quicker than this"
+    yield Check(WARN if took > _SLOW else OK, "server", told, slow if took > _SLOW else "")
+    yield _protocol(info)
+    yield _clock(info, [it.update_time for it in newest] + [it.connect_time for it in workers])
+    yield _workers(workers, handlers)
+
+
+def _protocol(info: durable.ServerInfo) -> Check:
+    from durable._worker import PROTOCOL_VERSION as ours
+
+    first, last = info.protocol_version_min, info.protocol_version_max
+    told = f"worker protocol {ours} here, {first} to {last} there"
+    if first <= ours <= last:
+        return Check(OK, "protocol", told, "")
+    side = "this package" if ours < first else "the control plane"
+    return Check(FAIL, "protocol", told, f"update {side}")
+
+
+def _clock(info: durable.ServerInfo, times: list[datetime | None]) -> Check:
+    """Finds a server whose clock is ahead; of one that is behind, its times tell nothing."""
+    latest = max((it for it in (info.start_time, *times) if it is not None), default=None)
+    ahead = timedelta() if latest is None else latest - datetime.now(UTC)
+    if ahead > _AHEAD:
+        told = f"the server's is ahead of this one by {ahead.total_seconds():.0f} s or more"
+        return Check(
+            WARN, "clock", told, "set both by NTP: delays and start times follow the server's"
+        )
+    return Check(OK, "clock", "the server's is not ahead of this one", "")
+
+
+def _workers(workers: list[durable.WorkerInfo], handlers: list[durable.Handler]) -> Check:
+    if not workers:
+        return Check(WARN, "workers", "none is connected", "start one: durable worker MODULE")
+    served = {name for it in workers for name in it.handlers}
+    idle = sorted(it.name for it in handlers if it.pending_count and it.name not in served)
+    told = f"{len(workers)} connected, {len(served)} handlers served"
+    if idle:
+        names = ", ".join(idle[:5])
+        return Check(WARN, "workers", told, f"work waits for handlers that nobody serves: {names}")
+    return Check(OK, "workers", told, "")

@@ -1,0 +1,69 @@
+"""Exit codes, and errors as one line.
+
+0    it worked
+1    the work failed, was cancelled or is paused; or any error that has no code of its own
+2    wrong usage, or an argument that the control plane refuses
+3    there is no such invocation, handler or awakeable
+4    the control plane cannot be reached, or cannot serve now: try again later
+5    the state does not allow it: ended already, not paused, resolved with another outcome
+6    the time is up and the work goes on
+130  interrupted
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Final
+
+import click
+
+FAILED: Final = 1
+USAGE: Final = 2
+NOT_FOUND: Final = 3
+UNAVAILABLE: Final = 4
+STATE: Final = 5
+UNFINISHED: Final = 6
+INTERRUPTED: Final = 130
+
+_HTTP_PACKAGES: Final = ("starlette", "uvicorn")
+_SERVER_PACKAGES: Final = ("nats", "msgspec", "grpc_health", "grpc_reflection", "watchfiles")
+
+
+class CommandError(click.ClickException):
+    """Ends a command with a line and a code."""
+
+    def __init__(self, message: str, code: int = FAILED) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+def exit_code(error: BaseException) -> int:
+    """Returns the exit code of an error."""
+    if isinstance(error, CommandError):
+        return error.code
+    if "durable" not in sys.modules:
+        return FAILED
+    import durable
+
+    codes: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], int], ...] = (
+        (durable.InvalidArgumentError, USAGE),
+        (durable.NotFoundError, NOT_FOUND),
+        ((durable.UnavailableError, durable.LimitError), UNAVAILABLE),
+        ((durable.PreconditionError, durable.AlreadyExistsError), STATE),
+        (durable.WaitTimeoutError, UNFINISHED),
+    )
+    return next((code for kinds, code in codes if isinstance(error, kinds)), FAILED)
+
+
+def one_line(error: BaseException) -> str:
+    """Returns what to tell a person about an error: what happened, and what to do."""
+    if isinstance(error, click.ClickException):
+        text = error.format_message()
+    else:
+        text = str(error) or type(error).__name__
+    missing = error.name or "" if isinstance(error, ModuleNotFoundError) else ""
+    if missing.split(".")[0] in _SERVER_PACKAGES:
+        text += "; the control plane needs: pip install 'durable-grpc[server]'"
+    if missing.split(".")[0] in _HTTP_PACKAGES:
+        text += "; --http needs: pip install 'durable-grpc[http]'"
+    return " ".join(text.split())

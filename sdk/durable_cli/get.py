@@ -1,0 +1,83 @@
+"""`durable get`: one invocation in a few lines."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import click
+
+from . import output
+from .listing import took
+from .session import Session, client_command
+
+if TYPE_CHECKING:
+    import durable
+
+
+@click.command()
+@click.argument("invocation_id", metavar="ID")
+@client_command
+def get(session: Session, invocation_id: str) -> None:
+    """Show an invocation in a few lines."""
+    with session.client() as client:
+        found = client.get(invocation_id)
+    if session.json:
+        output.write_json(found.to_dict())
+    else:
+        output.fields(summary(found))
+
+
+def summary(found: durable.Invocation) -> list[tuple[str, str]]:
+    """Returns what a person wants to know of an invocation first."""
+    data = found.to_dict()
+    pairs = [
+        ("id", found.invocation_id),
+        ("handler", output.clean(found.handler)),
+        ("status", output.coloured(found.status)),
+        ("key", output.clean(found.key)),
+        ("input", _short(data["input"]) if found.message.HasField("input") else ""),
+        ("output", _short(data["output"]) if found.status == "completed" else ""),
+        ("failure", _failure(found)),
+        ("held", _request(found.pause)),
+        ("cancelled", _request(found.cancel)),
+        ("created", _time(found.create_time)),
+        ("started", _time(found.start_time)),
+        ("ended", _time(found.complete_time)),
+        ("took", took(found)),
+        ("goes on", _time(found.wake_time)),
+        ("deadline", _time(found.deadline)),
+        ("removed", _time(found.expire_time)),
+        ("attempt", str(found.attempt) if found.attempt else ""),
+        ("steps", str(found.journal_length)),
+        ("worker", output.clean(found.worker_id)),
+        ("version", output.clean(found.version)),
+        ("service", output.clean(found.service)),
+        ("partition key", output.clean(found.partition_key)),
+        ("idempotency key", output.clean(found.idempotency_key)),
+        ("started by", found.parent_invocation_id),
+    ]
+    for name, value in sorted(found.headers.items()):
+        pairs.append(("header", output.clean(f"{name}={value}")))
+    return pairs
+
+
+def _short(value: object) -> str:
+    return output.shorten(output.clean(output.value_text(value)), output.width() - 17)
+
+
+def _time(time: datetime | None) -> str:
+    return "" if time is None else output.moment(time)
+
+
+def _failure(found: durable.Invocation) -> str:
+    failure = found.failure
+    return "" if failure is None else output.clean(f"{failure.type}: {failure.message}")
+
+
+def _request(request: durable.Request | None) -> str:
+    if request is None:
+        return ""
+    by = f"by {request.identity}" if request.identity else ""
+    words = [_time(request.time), output.clean(by), output.clean(request.reason)]
+    return ", ".join(word for word in words if word)

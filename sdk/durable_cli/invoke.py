@@ -1,0 +1,111 @@
+"""`durable invoke`: starts an invocation and, by default, waits for its value.
+
+The start is one request that fails soon when nobody answers. The wait has no bound of its own and
+outlives a control plane that restarts: whoever has an id has work that goes on.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from . import output
+from .errors import UNFINISHED, CommandError
+from .journal import ending_text
+from .session import Session, client_command
+from .times import duration_option, time_option
+from .values import parse_pairs, parse_value
+
+if TYPE_CHECKING:
+    import durable
+
+
+@click.command()
+@click.argument("handler")
+@click.argument("value", required=False, metavar="[INPUT]")
+@click.option("--async", "no_wait", is_flag=True, help="Print the id and do not wait.")
+@click.option("--timeout", callback=duration_option, metavar="DURATION", help="Wait so long.")
+@click.option("--delay", callback=duration_option, metavar="DURATION", help="Start so much later.")
+@click.option("--at", "start_time", callback=time_option, metavar="TIME", help="Start not before.")
+@click.option("--key", default="", help="The object key.")
+@click.option(
+    "--idempotency-key", default="", help="Answer with the first one, if this was used before."
+)
+@click.option(
+    "--header", "headers", multiple=True, metavar="NAME=VALUE", help="A header; may be repeated."
+)
+@click.option("--partition-key", default="", help="Share a partition with others of this key.")
+@click.option("--service", default="", help="A label.")
+@client_command
+def invoke(
+    session: Session,
+    handler: str,
+    value: str | None,
+    no_wait: bool,
+    timeout: timedelta | None,
+    delay: timedelta | None,
+    start_time: datetime | None,
+    headers: tuple[str, ...],
+    **labels: Any,
+) -> None:
+    """Start HANDLER and wait for its value.
+
+    INPUT is JSON, - for JSON on stdin or @FILE; without it the handler is called without arguments,
+    and several arguments are an object by name.
+    """
+    if delay is not None and start_time is not None:
+        raise click.UsageError("--delay and --at both say when to start; give one of them")
+    arguments = () if value is None else (parse_value(value, "INPUT"),)
+    given = parse_pairs(headers, "--header")
+    with session.client() as client:
+        view = client.options(headers=given or None, **labels)
+        if delay is not None:
+            view = view.options(delay=delay)
+        if start_time is not None:
+            view = view.options(start_time=start_time)
+        invocation_id = view.invoke_async(handler, *arguments)
+        if no_wait:
+            _write_id(session, invocation_id)
+            return
+        if output.on_terminal():
+            output.note(output.faint(f"{invocation_id} started; Ctrl-C stops only the waiting"))
+        seconds = None if timeout is None else timeout.total_seconds()
+        logging.getLogger("durable.client").setLevel(logging.NOTSET)
+        result = client.get_result(invocation_id, timeout=seconds)
+    _write_result(session, result)
+
+
+def _write_id(session: Session, invocation_id: str) -> None:
+    if session.json:
+        output.write_json({"invocation_id": invocation_id})
+    else:
+        click.echo(invocation_id)
+
+
+def _write_result(session: Session, result: durable.Result[Any]) -> None:
+    """Writes how it ended; raises CommandError when that is not with a value."""
+    if session.json:
+        output.write_json(result.to_dict())
+    if result.status == "completed":
+        if not session.json:
+            _write_value(result.to_dict()["value"])
+        return
+    invocation_id = result.invocation_id
+    look = f"`durable describe {invocation_id}` shows more"
+    if result.finished or result.status == "paused":
+        raise CommandError(f"{ending_text(invocation_id, result.status, result.failure)}; {look}")
+    raise CommandError(
+        f"invocation {invocation_id} is still {result.status} and goes on; {look}", UNFINISHED
+    )
+
+
+def _write_value(value: Any) -> None:
+    if isinstance(value, str):
+        output.write_text(value)
+    elif output.on_terminal() and isinstance(value, dict | list):
+        output.write_json(value)
+    else:
+        click.echo(output.value_text(value))

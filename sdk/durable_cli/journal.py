@@ -1,0 +1,55 @@
+"""One journal entry, or one ending, as a line of text."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+from . import output
+from .times import length_text, relative
+
+if TYPE_CHECKING:
+    import durable
+    from durable_proto.v1 import payload_pb2
+
+_WORTH_TELLING: Final = timedelta(milliseconds=1)
+
+
+def entry_text(entry: durable.JournalEntry, began: datetime | None) -> str:
+    """Returns an entry: its number, what it is, when it came, how long it took, how it ended.
+
+    `began` is when the invocation was first started; times are told from there.
+    """
+    words = [f"{entry.step_number:>3} {entry.step_type}"]
+    if began is not None and entry.create_time is not None:
+        words.append(output.faint(f"+{length_text(entry.create_time - began)}"))
+    if entry.complete_time is not None and entry.create_time is not None:
+        took = entry.complete_time - entry.create_time
+        if took >= _WORTH_TELLING:
+            words.append(output.faint(f"took {length_text(took)}"))
+    words.append(_end(entry))
+    if entry.target_invocation_id:
+        words.append(output.faint(entry.target_invocation_id))
+    return "  ".join(word for word in words if word)
+
+
+def ending_text(invocation_id: str, status: str, failure: payload_pb2.Failure | None) -> str:
+    """Returns how an invocation has ended, or that it is held, and why."""
+    verb = {"failed": "has", "cancelled": "was"}.get(status, "is")
+    why = f": {failure.type}: {output.clean(failure.message)}" if failure is not None else ""
+    return f"invocation {invocation_id} {verb} {status}{why}"
+
+
+def _end(entry: durable.JournalEntry) -> str:
+    outcome = entry.outcome
+    if outcome is None:
+        due = ""
+        if entry.due_time is not None:
+            due = f", due {relative(entry.due_time, datetime.now(UTC))}"
+        return output.coloured("pending") + due
+    if outcome.HasField("failure"):
+        failure = outcome.failure
+        text = output.clean(f"{failure.type}: {failure.message}")
+        return f"{output.coloured('failed')} {output.shorten(text, 60)}"
+    value = output.clean(output.value_text(entry.to_dict()["value"]))
+    return "" if value == "null" else output.shorten(value, 60)

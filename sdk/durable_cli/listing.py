@@ -1,0 +1,72 @@
+"""`durable list`: the invocations that match some filters, newest first."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from . import output
+from .selection import filter_options, filters_of
+from .session import Session, client_command
+from .times import length_text
+
+if TYPE_CHECKING:
+    import durable
+
+HEADERS: Final = ("ID", "HANDLER", "STATUS", "CREATED", "TOOK", "KEY", "FAILURE")
+_PAGE: Final = 500
+
+
+@click.command("list")
+@filter_options
+@click.option("--limit", default=20, show_default=True, type=click.IntRange(1), help="At most.")
+@click.option("--all", "everything", is_flag=True, help="Without a limit.")
+@click.option("--oldest-first", is_flag=True, help="Oldest first.")
+@client_command
+def list_(
+    session: Session, limit: int, everything: bool, oldest_first: bool, **options: Any
+) -> None:
+    """List invocations, newest first."""
+    filters = filters_of(options)
+    filters["oldest_first"] = oldest_first
+    filters["page_size"] = _PAGE if everything else min(limit + 1, _PAGE)
+    with session.client() as client:
+        # One more than is shown tells whether there are more.
+        found = list(islice(client.query_all(**filters), None if everything else limit + 1))
+    shown = found if everything else found[:limit]
+    if session.json:
+        output.write_json([it.to_dict(brief=True) for it in shown])
+        return
+    write_table(shown)
+    if len(found) > len(shown):
+        output.note(output.faint(f"the first {len(shown)}; --limit N or --all for more"))
+
+
+def write_table(found: list[durable.Invocation]) -> None:
+    """Writes invocations as rows."""
+    if not found:
+        output.note("no invocation matches")
+        return
+    output.table(HEADERS, (_row(it) for it in found))
+
+
+def took(it: durable.Invocation) -> str:
+    """Returns how long an invocation took from its first start to its end; empty before that."""
+    if it.start_time is None or it.complete_time is None:
+        return ""
+    return length_text(it.complete_time - it.start_time)
+
+
+def _row(it: durable.Invocation) -> tuple[str, ...]:
+    failure = it.failure
+    return (
+        it.invocation_id,
+        it.handler,
+        it.status,
+        output.moment(it.create_time),
+        took(it),
+        it.key,
+        "" if failure is None else f"{failure.type}: {failure.message}",
+    )

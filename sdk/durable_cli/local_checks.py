@@ -1,0 +1,81 @@
+"""The checks of `durable doctor` that concern a control plane on this machine.
+
+Its log syncs to disk before it answers, so the time of one sync bounds how quick anything is. The
+data dir is written to only by a file of our own, which is removed again.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import statistics
+import tempfile
+import time
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+from typing import Final
+
+from .checks import FAIL, OK, WARN, Check
+
+_SYNCS: Final = 20
+_SYNC_BYTES: Final = 4096
+_SYNC_MS_WARN: Final = 20.0
+_SYNC_MS_FAIL: Final = 500.0
+_FREE_BYTES_WARN: Final = 2 * 1024**3
+_FREE_BYTES_FAIL: Final = 256 * 1024**2
+
+
+def local_checks(data_dir: Path) -> Iterator[Check]:
+    """Tries the nats-server program and the data dir."""
+    yield _nats_server()
+    folder = data_dir.resolve()
+    while not folder.exists():  # what is to be made will be on the disk of what is there
+        folder = folder.parent
+    yield _space(folder)
+    yield _sync_speed(folder)
+
+
+def _nats_server() -> Check:
+    try:
+        # By name: this package does without the control plane.
+        binary = import_module("durable_server.nats.binary")
+    except ImportError as error:
+        install = "pip install 'durable-grpc[server]', unless this machine only runs clients"
+        return Check(WARN, "nats-server", f"the control plane is not installed: {error}", install)
+    try:
+        found = binary.find_nats_server()
+    except binary.NatsBinaryError as error:
+        return Check(FAIL, "nats-server", str(error), "")
+    return Check(OK, "nats-server", f"{'.'.join(map(str, found.version))} at {found.path}", "")
+
+
+def _space(folder: Path) -> Check:
+    free = shutil.disk_usage(folder).free
+    told = f"{free / 1024**3:.1f} GiB free at {folder}"
+    if free < _FREE_BYTES_WARN:
+        verdict = FAIL if free < _FREE_BYTES_FAIL else WARN
+        return Check(
+            verdict, "disk space", told, "free some, or name another place with --data-dir"
+        )
+    return Check(OK, "disk space", told, "")
+
+
+def _sync_speed(folder: Path) -> Check:
+    try:
+        with tempfile.NamedTemporaryFile(dir=folder, prefix=".durable-doctor-") as file:
+            times = []
+            for _ in range(_SYNCS):
+                file.write(b"\0" * _SYNC_BYTES)
+                file.flush()
+                began = time.perf_counter()
+                os.fsync(file.fileno())
+                times.append((time.perf_counter() - began) * 1000)
+    except OSError as error:
+        return Check(FAIL, "disk sync", f"{folder} cannot be written: {error}", "see --data-dir")
+    middle = statistics.median(times)
+    told = f"{middle:.2f} ms for one, {max(times):.1f} ms at worst, at {folder}"
+    if middle > _SYNC_MS_WARN:
+        verdict = FAIL if middle > _SYNC_MS_FAIL else WARN
+        return Check(verdict, "disk sync", told, "every answer waits for one: use a local SSD")
+    return Check(OK, "disk sync", told, "")

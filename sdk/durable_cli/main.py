@@ -1,0 +1,87 @@
+"""The group of all commands: which there are, where each lives, and what becomes of errors."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from importlib import import_module
+from typing import Final
+
+import click
+
+from . import errors
+
+_COMMANDS: Final = {
+    "server": "durable_server.cli:server",
+    "dev": "durable_server.cli:dev",
+    "worker": "durable_cli.worker:worker",
+    "invoke": "durable_cli.invoke:invoke",
+    "get": "durable_cli.get:get",
+    "list": "durable_cli.listing:list_",
+    "describe": "durable_cli.describe:describe",
+    "watch": "durable_cli.watch:watch",
+    "pause": "durable_cli.steering:pause",
+    "resume": "durable_cli.steering:resume",
+    "cancel": "durable_cli.steering:cancel",
+    "restart": "durable_cli.steering:restart",
+    "purge": "durable_cli.steering:purge",
+    "resolve": "durable_cli.sending:resolve",
+    "reject": "durable_cli.sending:reject",
+    "signal": "durable_cli.sending:signal",
+    "state": "durable_cli.state:state",
+    "stats": "durable_cli.overview:stats",
+    "handlers": "durable_cli.overview:handlers",
+    "workers": "durable_cli.overview:workers",
+    "doctor": "durable_cli.doctor:doctor",
+    "completion": "durable_cli.completion:completion",
+}
+
+
+class _Group(click.Group):
+    """Imports a command when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        place = _COMMANDS.get(cmd_name)
+        if place is None:
+            return None
+        module, _, name = place.partition(":")
+        command: click.Command = getattr(import_module(module), name)
+        return command
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="durable-grpc", prog_name="durable")
+@click.option("--debug", is_flag=True, expose_value=False, help="Show where an error came from.")
+@click.option("-v", "--verbose", count=True, help="Say more; twice for everything.")
+@click.pass_context
+def cli(context: click.Context, verbose: int) -> None:
+    """Durable execution behind gRPC."""
+    if os.environ.get("NO_COLOR"):
+        context.color = False
+    level = (logging.WARNING, logging.INFO, logging.DEBUG)[min(verbose, 2)]
+    logging.basicConfig(
+        level=level, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+
+
+def main() -> None:
+    """Runs the command line."""
+    try:
+        cli.main(prog_name="durable", standalone_mode=False)
+    except click.exceptions.Exit as done:
+        sys.exit(done.exit_code)
+    except click.UsageError as error:
+        error.show()
+        sys.exit(errors.USAGE)
+    except (KeyboardInterrupt, click.exceptions.Abort):
+        sys.exit(errors.INTERRUPTED)
+    except Exception as error:
+        # Known from the arguments, because what failed may be their parsing.
+        if "--debug" in sys.argv:
+            raise
+        click.echo(f"durable: {errors.one_line(error)}", err=True)
+        sys.exit(errors.exit_code(error))

@@ -1,0 +1,130 @@
+"""What commands write: tables, fields, JSON; for a terminal, a pipe or a program.
+
+Text that came from outside (failures, keys, values) may hold control characters, which on a terminal
+are commands to it: `clean` shows them as what they are.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import click
+
+from .times import absolute, relative
+
+_COLOURS: Final = {
+    "completed": "green",
+    "running": "cyan",
+    "pending": "cyan",
+    "scheduled": "blue",
+    "suspended": "blue",
+    "backing_off": "yellow",
+    "paused": "yellow",
+    "failed": "red",
+    "cancelled": "magenta",
+    "ok": "green",
+    "warn": "yellow",
+    "fail": "red",
+}
+
+
+def on_terminal() -> bool:
+    """Says whether a person reads stdout."""
+    return sys.stdout.isatty()
+
+
+def write_json(data: Any) -> None:
+    """Writes one document."""
+    write_text(json.dumps(data, indent=2, ensure_ascii=False))
+
+
+def write_json_line(data: Any) -> None:
+    """Writes one document of many, each on a line."""
+    click.echo(json.dumps(data, ensure_ascii=False, separators=(",", ":")))
+    sys.stdout.flush()
+
+
+def write_text(text: str) -> None:
+    """Writes a text that came from outside: as it is in a pipe, harmless on a terminal."""
+    click.echo("\n".join(clean_lines(text)) if on_terminal() else text)
+
+
+def note(text: str) -> None:
+    """Tells a person something that is not the answer."""
+    click.echo(text, err=True)
+
+
+def clean(text: str) -> str:
+    """Returns text on one line, with control characters shown and not sent."""
+    if text.isprintable():
+        return text
+    return "".join(it if it.isprintable() else ascii(it)[1:-1] for it in text)
+
+
+def clean_lines(text: str) -> list[str]:
+    """Returns the lines of a longer text, each cleaned."""
+    return [clean(line.replace("\t", "    ")) for line in text.splitlines()]
+
+
+def value_text(value: Any) -> str:
+    """Returns a value as compact JSON."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
+
+
+def shorten(text: str, width: int) -> str:
+    """Cuts a text to a width on a terminal, and nowhere else."""
+    if not on_terminal() or len(text) <= width:
+        return text
+    return text[: max(width - 1, 1)] + "…"
+
+
+def width() -> int:
+    """Returns the width of the terminal."""
+    return shutil.get_terminal_size().columns
+
+
+def coloured(word: str) -> str:
+    """Returns a state or a verdict in its colour; without a terminal click takes it off again."""
+    colour = _COLOURS.get(word.strip())
+    return click.style(word, fg=colour) if colour else word
+
+
+def faint(text: str) -> str:
+    """Returns a text that matters less."""
+    return click.style(text, dim=True)
+
+
+def moment(time: datetime | None) -> str:
+    """Returns a time: relative on a terminal, absolute in a pipe; `-` for none."""
+    if time is None:
+        return "-"
+    return relative(time, datetime.now(UTC)) if on_terminal() else absolute(time)
+
+
+def table(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Writes columns; on a terminal the last one is cut at its edge."""
+    cleaned = [[clean(cell) or "-" for cell in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(headers, *cleaned, strict=True)]
+    last = max(width() - sum(widths[:-1]) - 2 * (len(widths) - 1), len(headers[-1]), 8)
+
+    def line(cells: Sequence[str], colour: bool) -> str:
+        padded = [cell.ljust(size) for cell, size in zip(cells[:-1], widths[:-1], strict=True)]
+        padded.append(shorten(cells[-1], last))
+        return "  ".join(coloured(cell) if colour else cell for cell in padded).rstrip()
+
+    click.echo(click.style(line(headers, False), bold=True))
+    for row in cleaned:
+        click.echo(line(row, True))
+
+
+def fields(pairs: Iterable[tuple[str, str]]) -> None:
+    """Writes names and values; those without a value are left out."""
+    shown = [(name, value) for name, value in pairs if value]
+    size = max((len(name) for name, _ in shown), default=0)
+    for name, value in shown:
+        click.echo(f"{faint(name.ljust(size))}  {value}")

@@ -1,0 +1,66 @@
+"""`durable resolve`, `reject`, `signal`: what the outside world has to say to an invocation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from . import output
+from .session import Session, client_command
+from .values import parse_value
+
+
+def _written(session: Session, **told: Any) -> None:
+    if session.json:
+        output.write_json(told)
+
+
+def _value(text: str | None) -> Any:
+    return None if text is None else parse_value(text, "VALUE")
+
+
+@click.command()
+@click.argument("awakeable_id", metavar="AWAKEABLE")
+@click.argument("value", required=False)
+@client_command
+def resolve(session: Session, awakeable_id: str, value: str | None) -> None:
+    """Resolve an awakeable with VALUE.
+
+    VALUE is JSON, - or @FILE; null without it. A named promise is the awakeable ID.NAME.
+    """
+    content = _value(value)
+    with session.client() as client:
+        client.resolve_awakeable(awakeable_id, content)
+    _written(session, awakeable_id=awakeable_id, value=content)
+
+
+@click.command()
+@click.argument("awakeable_id", metavar="AWAKEABLE")
+@click.argument("message")
+@click.option("--code", default=0, help="A number for whoever awaits it.")
+@client_command
+def reject(session: Session, awakeable_id: str, message: str, code: int) -> None:
+    """Reject an awakeable with an error.
+
+    Whoever awaits it gets a terminal error with MESSAGE.
+    """
+    with session.client() as client:
+        client.reject_awakeable(awakeable_id, message, code=code)
+    _written(session, awakeable_id=awakeable_id, message=message, code=code)
+
+
+@click.command()
+@click.argument("invocation_id", metavar="ID")
+@click.argument("name")
+@click.argument("value", required=False)
+@client_command
+def signal(session: Session, invocation_id: str, name: str, value: str | None) -> None:
+    """Deliver the signal NAME to an invocation.
+
+    VALUE is JSON, - or @FILE; null without it.
+    """
+    content = _value(value)
+    with session.client() as client:
+        client.signal(invocation_id, name, content)
+    _written(session, invocation_id=invocation_id, name=name, value=content)

@@ -1,0 +1,108 @@
+"""Times and lengths of time, as people write and read them."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import click
+
+_UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
+_PART: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|[smhdw])")
+
+
+def parse_duration(text: str) -> timedelta | None:
+    """Reads `90`, `1.5s`, `2h30m`, `1d`; None when it is no duration."""
+    if re.fullmatch(r"\d+(\.\d+)?", text):
+        return timedelta(seconds=float(text))
+    parts = _PART.findall(text)
+    if not parts or "".join(number + unit for number, unit in parts) != text:
+        return None
+    return timedelta(seconds=sum(float(number) * _UNITS[unit] for number, unit in parts))
+
+
+def duration_option(
+    context: click.Context, parameter: click.Parameter, value: str | None
+) -> timedelta | None:
+    """Reads an option's length of time; a click callback."""
+    if value is None:
+        return None
+    found = parse_duration(value)
+    if found is None:
+        raise click.BadParameter(
+            f"{value!r} is no duration; write 90s, 5m, 1h30m or 2d", context, parameter
+        )
+    return found
+
+
+def time_option(
+    context: click.Context, parameter: click.Parameter, value: str | None
+) -> datetime | None:
+    """Reads an option's time: RFC 3339, local without a zone; a click callback."""
+    if value is None:
+        return None
+    try:
+        return datetime.fromisoformat(value).astimezone()
+    except ValueError:
+        raise click.BadParameter(
+            f"{value!r} is no time; write 2026-01-31T08:00", context, parameter
+        ) from None
+
+
+def past_option(
+    context: click.Context, parameter: click.Parameter, value: str | None
+) -> datetime | None:
+    """Reads an option's time, where a duration means so long ago; a click callback."""
+    length = None if value is None else parse_duration(value)
+    if length is not None:
+        return datetime.now(UTC) - length
+    return time_option(context, parameter, value)
+
+
+def length_text(length: timedelta) -> str:
+    """Returns a length of time in two units at most: `340 ms`, `1.2 s`, `5m 3s`, `2d 4h`."""
+    seconds = length.total_seconds()
+    if seconds < 0:
+        return f"-{length_text(-length)}"
+    if seconds < 0.9995:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < 59.95:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    for large, small, name, part in (
+        (86400, 3600, "d", "h"),
+        (3600, 60, "h", "m"),
+        (60, 1, "m", "s"),
+    ):
+        if whole >= large:
+            rest = whole % large // small
+            return f"{whole // large}{name}" + (f" {rest}{part}" if rest else "")
+    return f"{whole} s"
+
+
+def absolute(time: datetime | None) -> str:
+    """Returns a time as RFC 3339 in UTC, to the millisecond; empty for none."""
+    if time is None:
+        return ""
+    return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def relative(time: datetime | None, now: datetime) -> str:
+    """Returns a time as seen from now, in one unit: `5m ago`, `in 2h`; empty for none."""
+    if time is None:
+        return ""
+    seconds = (now - time).total_seconds()
+    if abs(seconds) < 1:
+        return "now"
+    text = length_text(timedelta(seconds=round(abs(seconds)))).replace(".0 s", "s").split()[0]
+    return f"{text} ago" if seconds > 0 else f"in {text}"
+
+
+def local(time: datetime | None) -> str:
+    """Returns a time on the local clock, with the date unless it is today; empty for none."""
+    if time is None:
+        return ""
+    here = time.astimezone()
+    today = here.date() == datetime.now().astimezone().date()
+    return here.strftime("%H:%M:%S" if today else "%Y-%m-%d %H:%M:%S")

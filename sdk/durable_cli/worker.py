@@ -1,0 +1,53 @@
+"""`durable worker`: serves the workflows of some modules until a signal."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+import click
+
+from .values import parse_pairs
+
+DEFAULT_ADDRESS = "127.0.0.1:50051"
+
+
+@click.command()
+@click.argument("modules", nargs=-1, required=True, metavar="MODULE...")
+@click.option(
+    "--address",
+    default=lambda: os.environ.get("DURABLE_ADDRESS", DEFAULT_ADDRESS),
+    help=f"The control plane.  [default: DURABLE_ADDRESS, or {DEFAULT_ADDRESS}]",
+)
+@click.option("--max-concurrent", default=1000, show_default=True, help="Invocations at a time.")
+@click.option(
+    "--service",
+    "services",
+    multiple=True,
+    metavar="NAME=HOST:PORT",
+    help="Where a gRPC service is that workflows call; may be repeated.",
+)
+@click.option("--insecure", is_flag=True, help="Allow an address beyond loopback without TLS.")
+def worker(
+    modules: Sequence[str],
+    address: str,
+    max_concurrent: int,
+    services: Sequence[str],
+    insecure: bool,
+) -> None:
+    """Run a worker that serves the workflows in MODULE... (a module's name or a .py file)."""
+    for text in services:
+        if not text.partition("=")[2]:
+            raise click.UsageError(f"--service {text!r} is not NAME=HOST:PORT")
+    addresses = parse_pairs(services, "--service")
+    from durable import Worker, load_workflows, run_worker
+
+    run_worker(
+        Worker(
+            address,
+            workflows=load_workflows(modules),
+            services=addresses or None,
+            max_concurrent=max_concurrent,
+            insecure=insecure,
+        )
+    )

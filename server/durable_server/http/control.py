@@ -1,0 +1,117 @@
+"""The gRPC client behind the HTTP surface: one channel, one stub, errors as HTTP has them.
+
+The surface has no way into the control plane but this one: what `curl` can do, every gRPC client can
+do, and a refusal is the same refusal. When the control plane stops, watches end at once; `leave`
+ends what still waits after the grace: it is answered with 503, and the client asks again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import grpc
+from google.protobuf.message import Message
+
+from durable_proto.v1 import control_pb2, control_pb2_grpc
+
+from .errors import HttpError, from_rpc
+
+WAIT_SECONDS = 50.0
+"""How long one RPC is asked to wait; below the server's limit, so that it is what it says."""
+_CALL_SECONDS = 75.0
+_MESSAGE_BYTES = 64 * 1024 * 1024
+_PING_SECONDS = 15.0
+_OPTIONS = (
+    ("grpc.max_receive_message_length", _MESSAGE_BYTES),
+    ("grpc.max_send_message_length", _MESSAGE_BYTES),
+    # It talks to its own process: a proxy of the environment must not come between.
+    ("grpc.enable_http_proxy", 0),
+)
+
+
+class Control:
+    """DurableControl, asked over gRPC."""
+
+    def __init__(self, address: str) -> None:
+        self._channel = grpc.aio.insecure_channel(_reachable(address), options=_OPTIONS)
+        self._stub: Any = control_pb2_grpc.DurableControlStub(self._channel)
+        self._leaving = asyncio.Event()
+        self._unwatching = asyncio.Event()
+
+    def end_watches(self) -> None:
+        """Ends the streams, which have no end of their own."""
+        self._unwatching.set()
+
+    def leave(self) -> None:
+        """Ends what is under way."""
+        self._leaving.set()
+
+    async def close(self) -> None:
+        """Closes the channel."""
+        await self._channel.close()
+
+    async def call(self, method: str, request: Message) -> Any:
+        """Makes a unary call and returns its response; raises HttpError."""
+        call = asyncio.ensure_future(self._unary(method, request))
+        leaving = asyncio.ensure_future(self._leaving.wait())
+        try:
+            await asyncio.wait({call, leaving}, return_when=asyncio.FIRST_COMPLETED)
+            if not call.done():
+                raise HttpError(
+                    503, "UNAVAILABLE", "the control plane is stopping; ask again", None,
+                    {"retry-after": "1"},
+                )  # fmt: skip
+            return call.result()
+        finally:
+            call.cancel()
+            leaving.cancel()
+
+    async def _unary(self, method: str, request: Message) -> Any:
+        try:
+            return await getattr(self._stub, method)(request, timeout=_CALL_SECONDS)
+        except grpc.aio.AioRpcError as error:
+            raise from_rpc(error) from error
+
+    async def watch(
+        self, request: control_pb2.WatchInvocationRequest
+    ) -> AsyncIterator[control_pb2.WatchInvocationResponse | None]:
+        """Streams an invocation's changes, with None now and then when nothing changes.
+
+        Ends with the stream, or when the control plane stops; raises HttpError.
+        """
+        call = self._stub.WatchInvocation(request)
+        leaving = asyncio.ensure_future(self._unwatching.wait())
+        reading: asyncio.Future[Any] | None = None
+        try:
+            while True:
+                reading = reading or asyncio.ensure_future(call.read())
+                await asyncio.wait(
+                    {reading, leaving},
+                    timeout=_PING_SECONDS,
+                    return_when=asyncio.FIRST_COMPLETED,
+                )
+                if leaving.done():
+                    return
+                if not reading.done():
+                    yield None
+                    continue
+                message = reading.result()
+                if message is grpc.aio.EOF:
+                    return
+                reading = None
+                yield message
+        except grpc.aio.AioRpcError as error:
+            raise from_rpc(error) from error
+        finally:
+            leaving.cancel()
+            if reading is not None:
+                reading.cancel()
+            call.cancel()
+
+
+def _reachable(address: str) -> str:
+    """Returns where to dial for an address to listen on: all interfaces are dialled at loopback."""
+    host, _, port = address.rpartition(":")
+    return f"{ {'0.0.0.0': '127.0.0.1', '[::]': '[::1]'}.get(host, host) }:{port}"

@@ -1,0 +1,220 @@
+"""`/v1`: each RPC where its annotation says, errors in one form, a watch as events, doors closed."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import urllib.request
+from pathlib import Path
+
+import grpc
+import pytest
+from google.api import annotations_pb2
+
+from durable_proto.v1 import control_pb2, invocation_pb2
+from durable_server import commands
+from durable_server.app import ControlPlane
+from durable_server.config import Config, ConfigError
+from durable_server.http.serving import HttpAddressError
+from tests.process.processes import durable, running, until
+from tests.server.hand import HandWorker
+
+from .web import Web, curl
+
+
+async def test_a_post_and_gets_are_transcoded(web: Web, channel: grpc.aio.Channel) -> None:
+    async with HandWorker(channel) as worker:
+        answer = await web.post(
+            "/v1/handlers/three:invoke", {"input": {"data": "MQ=="}, "idempotencyKey": "a/b"}
+        )
+        assert answer.code == 200
+        invocation_id = answer.body["invocationId"]
+        begun = await worker.hear("start")
+        assert begun.start.input.data == b"1"
+        await worker.finish(begun)
+        ended = await web.get(f"/v1/invocations/{invocation_id}/result?wait_timeout=10s")
+        assert ended.body["state"] == "INVOCATION_STATE_COMPLETED"
+        assert ended.body["outcome"] == {"value": {"data": "ImRvbmUi"}}
+        listed = await web.get(
+            "/v1/invocations?states=INVOCATION_STATE_COMPLETED&states=INVOCATION_STATE_FAILED"
+            "&pageSize=5&oldest_first=true"
+        )
+        assert [it["invocationId"] for it in listed.body["invocations"]] == [invocation_id]
+        assert (await web.get("/v1/stats")).body["totalCount"] == "1"
+        # An additional binding, and the only DELETE.
+        assert (await web.get(f"/v1/invocations/{invocation_id}/state")).body == {}
+        assert (await web.delete(f"/v1/invocations/{invocation_id}")).body == {}
+        assert (await web.get(f"/v1/invocations/{invocation_id}")).code == 404
+
+
+async def test_a_part_of_the_path_may_hold_anything(web: Web, channel: grpc.aio.Channel) -> None:
+    worker = HandWorker(channel)
+    worker.hello.handlers.add(name="cart.add", kind=invocation_pb2.HANDLER_KIND_OBJECT_EXCLUSIVE)
+    async with worker:
+        path = "/v1/objects/cart/a%2Fb%3Ac%20%C3%A9/state"
+        await web.post(path, {"state": {"n": {"data": "MQ=="}}})
+        assert (await web.get(path)).body == {"state": {"n": {"data": "MQ=="}}}
+        assert (await web.get("/v1/objects/cart/other/state")).body == {}
+    early = await web.post("/v1/awakeables/a:b%3Aresolve:resolve", {"outcome": {"value": {}}})
+    assert early.code == 200
+
+
+async def test_every_annotated_path_is_served(web: Web) -> None:
+    for method in control_pb2.DESCRIPTOR.services_by_name["DurableControl"].methods:
+        rule = method.GetOptions().Extensions[annotations_pb2.http]
+        for binding in (rule, *rule.additional_bindings):
+            verb = binding.WhichOneof("pattern")
+            if verb is None:
+                assert method.name == "WatchInvocation"
+                continue
+            path = getattr(binding, verb).replace("{", "x").replace("}", "x")
+            ask = {"get": web.get, "post": web.post, "delete": web.delete}[verb]
+            answer = await ask(path)
+            assert not answer.body.get("message", "").startswith("nothing is served"), path
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "code", "words"),
+    [
+        ("/api/nowhere", None, 404, "nothing is served at /api/nowhere"),
+        ("/api/workflows/" + "0" * 32, None, 404, "no invocation"),
+        ("/api/workflows?statsu=failed", None, 400, "'statsu' here; there are: status"),
+        ("/api/workflows?status=done", None, 400, "'done' is not one of scheduled"),
+        ("/api/workflows?limit=0", None, 400, "limit"),
+        ("/api/workflows/three/invoke", None, 405, "use POST"),
+        ("/api/workflows/three/invoke", b'{\n "a": }', 400, "at line 2, column 7"),
+        ("/api/workflows/three/invoke", b'"\xff"', 400, "not UTF-8 at line 1, column 2"),
+        ("/api/workflows/three/invoke", b"NaN", 400, "NaN is not a JSON value"),
+        ("/api/workflows/three/invoke", b"[" * 60_000, 400, "no JSON"),
+        ("/api/workflows/three/invoke?wait=soon", b"1", 400, "span of time"),
+        ("/api/workflows/nobody/invoke", b"1", 404, "nobody"),
+        ("/api/workflows/three/invoke", b'"' + b"x" * 70_000 + b'"', 413, "payload_bytes"),
+        ("/api/workflows/three/invoke", b" " * 300_000, 413, "196608 bytes"),
+        ("/api/awakeables/a/resolve", b"{}", 400, "result"),
+        ("/api/awakeables/a/resolve", b'{"results": 1}', 400, "no field 'results'"),
+        ("/api/awakeables/a/reject", b'{"error": 1}', 400, "must be a string"),
+        ("/v1/invocations?sttaes=1", None, 400, "no field 'sttaes'"),
+        ("/v1/invocations?page_size=x", None, 400, "QueryRequest"),
+        ("/v1/handlers/three:invoke", b'{"inptu": 1}', 400, "inptu"),
+        ("/v1/handlers/three:invoke", b"[]", 400, "InvokeRequest"),
+    ],
+)
+async def test_an_error_has_one_form(
+    web: Web, channel: grpc.aio.Channel, path: str, body: bytes | None, code: int, words: str
+) -> None:
+    async with HandWorker(channel):
+        answer = await (web.get(path) if body is None else web.post(path, body))
+    assert answer.code == code == answer.body["code"], answer.body
+    assert answer.body.keys() == {"code", "status", "message", "details"}
+    assert words in answer.body["message"]
+    assert answer.headers["content-type"] == "application/json"
+
+
+async def test_web_pages_of_others_are_kept_out(web: Web) -> None:
+    path = "/api/awakeables/a/resolve"
+    for headers in (
+        {"Origin": "http://evil.example"},
+        {"Origin": "null"},
+        {"Sec_Fetch_Site": "cross-site"},
+        {"Host": "evil.example:8080"},
+    ):
+        answer = await web.post(path, {"result": 1}, **headers)
+        assert (answer.code, answer.body["status"]) == (403, "PERMISSION_DENIED"), headers
+    assert (await web.post(path, {"result": 1}, Origin=web.base)).code == 200
+    assert (await web.get("/health", Host="localhost:8080")).code == 200
+
+
+async def test_a_watch_is_events_until_the_end(web: Web, channel: grpc.aio.Channel) -> None:
+    async with HandWorker(channel) as worker:
+        begun_body = (await web.post("/api/workflows/three/invoke?async=true")).body
+        begun = await worker.hear("start")
+        url = f"{web.base}/v1/invocations/{begun_body['invocation_id']}/watch?include_journal=true"
+
+        def read() -> list[str]:
+            with urllib.request.urlopen(url, timeout=30) as response:
+                assert response.headers["content-type"].startswith("text/event-stream")
+                return response.read().decode().strip().split("\n\n")
+
+        reading = asyncio.ensure_future(asyncio.to_thread(read))
+        await worker.step(begun, 0)
+        await worker.finish(begun)
+        *changes, end = await reading
+    assert end == "event: end\ndata: {}"
+    last = json.loads(changes[-1].removeprefix("event: invocation\ndata: "))["invocation"]
+    assert last["state"] == "INVOCATION_STATE_COMPLETED"
+    missing = await web.get(f"/v1/invocations/{'0' * 32}/watch")
+    assert (missing.code, missing.body["status"]) == (404, "NOT_FOUND")
+
+
+async def test_a_stop_ends_watches_and_waits(tmp_path: Path) -> None:
+    config = Config(
+        listen="127.0.0.1:0", http="127.0.0.1:0", data_dir=tmp_path / "d", grace_seconds=0.3
+    )
+    async with ControlPlane(config) as plane:
+        web = Web(plane.http_address)
+        async with grpc.aio.insecure_channel(plane.address) as channel:
+            worker = HandWorker(channel)
+            async with worker:
+                waits = asyncio.ensure_future(web.post("/api/workflows/three/invoke?wait=60"))
+                invocation_id = (await worker.hear("start")).invocation_id
+                url = f"{web.base}/v1/invocations/{invocation_id}/watch"
+                watch = await asyncio.create_subprocess_exec(
+                    "curl", "-sS", "-N", "--noproxy", "*", url, stdout=asyncio.subprocess.PIPE
+                )
+                assert watch.stdout is not None
+                assert await watch.stdout.readline() == b"event: invocation\n"
+    answer = await asyncio.wait_for(waits, 5)
+    assert (answer.code, answer.body["status"]) == (503, "UNAVAILABLE")
+    assert answer.headers["retry-after"] == "1"
+    await asyncio.wait_for(watch.communicate(), 5)
+    assert watch.returncode == 0
+
+
+async def test_an_address_that_cannot_be_served_is_one_clear_error(
+    plane: ControlPlane, tmp_path: Path
+) -> None:
+    taken = Config(listen="127.0.0.1:0", http=plane.http_address, data_dir=tmp_path / "other")
+    with pytest.raises(HttpAddressError, match=f"{plane.http_address}.*--http"):
+        await ControlPlane(taken).__aenter__()
+    with pytest.raises(ConfigError, match="--insecure"):
+        Config(http="0.0.0.0:8080").check()
+
+
+async def test_dev_serves_http_and_says_where(tmp_path: Path) -> None:
+    ready = tmp_path / "ready"
+    command = durable(
+        "dev", "tests.process.flows", "--no-reload", "--listen", "127.0.0.1:0",
+        "--http", "127.0.0.1:0", "--data-dir", str(tmp_path / "data"), "--ready-file", str(ready),
+    )  # fmt: skip
+    with running(command, tmp_path / "dev.log") as child:
+        await asyncio.to_thread(until, ready.exists, "ready file", child)
+        address = json.loads(ready.read_text())["http"]
+        assert f"HTTP on http://{address}" in child.text()
+        assert (await curl(f"http://{address}/health"))["status"] == "ok"
+        taken = await asyncio.to_thread(
+            subprocess.run,
+            durable("server", "--listen", "127.0.0.1:0", "--http", address,
+                    "--data-dir", str(tmp_path / "other")),
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert taken.returncode == 1
+        (line,) = taken.stderr.splitlines()
+        assert line.startswith(f"durable: cannot serve HTTP on {address}")
+        assert await asyncio.to_thread(child.terminate) == 0, child.text()
+
+
+def test_dev_without_the_extra_says_so_and_goes_on(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    served: list[Config] = []
+    monkeypatch.setattr(commands, "_has_http", lambda: False)
+    monkeypatch.setattr(commands, "_serve", lambda config, *_: served.append(config))
+    monkeypatch.setattr(commands, "_run", lambda main: None)
+    commands.run_dev(
+        modules=["flow"], services=[], no_reload=True, ready_file=None, no_http=False,
+        http="127.0.0.1:8080", data_dir=tmp_path,
+    )  # fmt: skip
+    assert [it.http for it in served] == [""]
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line == "durable: no HTTP: it needs pip install 'durable-grpc[http]'"
