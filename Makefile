@@ -146,6 +146,8 @@ imports: $(STAMP) ## Check which package imports which
 protos: $(STAMP) ## Check the protos and that what is generated from them is up to date
 	$(BIN)/buf lint
 	$(BIN)/buf format --diff --exit-code
+	@tag=$$(git describe --tags --abbrev=0 --match 'v*' 2>/dev/null) || exit 0; \
+		echo "buf breaking against $$tag"; $(BIN)/buf breaking --against ".git#tag=$$tag"
 	$(BIN)/python gen/generate.py --check
 
 .PHONY: test

@@ -9,7 +9,15 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
-GENERATED = ("gen/python/", "examples/services/")
+GENERATED = (
+    "gen/betterproto/durable_betterproto/",
+    "gen/go/durable/",
+    "gen/java/src/",
+    "gen/python/",
+    "gen/typescript/durable/",
+    "gen/typescript/google/",
+    "examples/services/",
+)
 
 
 def files() -> list[Path]:

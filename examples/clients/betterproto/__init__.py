@@ -1,0 +1,1 @@
+"""A client whose messages are dataclasses of betterproto2."""

@@ -1,0 +1,2278 @@
+// The worker protocol: how code that runs invocations talks with the control plane.
+//
+// A worker dials the control plane and opens one Session stream for as long as it lives. Everything
+// goes through that stream, batched: each side puts into one frame whatever has accumulated while
+// the frame before was being written. Messages within a frame, and frames within a stream, are
+// handled in order.
+//
+// 1. Hello. The worker's first message is a Hello; the server answers with a Welcome, or ends the
+//    stream with FAILED_PRECONDITION / PROTOCOL_VIOLATION or INVALID_ARGUMENT / INVALID_FIELD.
+//
+// 2. Work. The server sends Start, at most `slot_count` of them at a time. The pair (invocation id,
+//    attempt) names the work; the worker that got it owns it until one of Finished, AttemptFailed,
+//    Held, Released (worker's), or Suspended or Abandon (server's). A message for a pair that the
+//    session does not own is dropped, never an error: it is what a reconnect leaves behind.
+//
+// 3. The journal. The program's durable operations are numbered from 0 in the order in which it asks
+//    for them. For RUN and CALL the worker does the work and sends one EntryRecorded with the
+//    outcome. For every other kind it sends EntryRecorded without an outcome and goes on; the server
+//    answers later with a Completion (SET_STATE and CLEAR_STATE have none: they are done when they
+//    are acknowledged). An outcome that the worker made counts only once it is acknowledged:
+//    the worker MUST NOT let the program see it before its Ack. Entries of one invocation MUST be
+//    sent in the order in which they got ready; their indexes need not be in order.
+//
+//    What each kind is and how it completes:
+//    - SLEEP: after `delay`, with null.
+//    - AWAKEABLE: `name` is its id, 1 to 256 bytes. The worker makes it: `<invocation id>-<index>`
+//      when the program gives none, `<invocation id>.<name>` for a named promise. It completes with
+//      the first outcome that anybody gives it, also when that came before. An id belongs to the
+//      invocation that asked for it first; asked for by another it completes with the failure
+//      `durable.AwakeableTaken`.
+//    - SIGNAL: `name` is the signal's; it completes with the oldest buffered one of that name, or
+//      with the next that comes. Several are served in the order in which they were recorded.
+//    - INVOKE: `name` is the handler, `target` the object key, `argument` the input. Completes with
+//      the child's outcome; the failure of a cancelled child has the type `durable.Cancelled`. The
+//      child inherits headers and the service label. With `idempotency_key` it may be an invocation
+//      that exists; asked for with another input it fails with `durable.IdempotencyMismatch`.
+//    - SEND: as INVOKE, for a start after `delay`. Completes at once, with the id as a JSON string.
+//    - ATTACH: `target` is an invocation; completes with its outcome, or with the failure
+//      `durable.InvocationNotFound`.
+//    - RESOLVE: resolves the awakeable `name` with `argument`, or rejects it with `outcome.failure`;
+//      with a `target`, delivers the signal `name` to that invocation instead. Completes at once:
+//      with null, or with the failure `durable.AwakeableNotFound`, `durable.AlreadyResolved`,
+//      `durable.InvocationNotFound`, `durable.InvalidState` or `durable.LimitReached`.
+//      ATTACH and CANCEL have the target as their `name` too.
+//    - CANCEL: cancels the invocation `target`; `#INDEX` names the one that INVOKE or SEND entry of
+//      this journal started. Completes at once with null, whatever became of it.
+//
+//    State. A Start carries the state that the handler may read: `state`, and `state_complete` when
+//    that is all of it. A worker that has the value answers GET_STATE and STATE_KEYS itself: it gives
+//    the program the value at once, and sends EntryRecorded with it as the outcome (an Outcome with
+//    nothing set: the key is absent; STATE_KEYS: a JSON array of names in order). Such an entry has
+//    no completion number, and in a replay is answered from the journal as soon as it is asked for.
+//    What the worker does not have (a shared handler's state, or beyond `state_complete`) it asks
+//    for by sending GET_STATE or STATE_KEYS without an outcome, and gets a Completion. SET_STATE has
+//    the value as `argument`; CLEAR_STATE with an empty `name` removes all. Both take effect in the
+//    worker's view when they are asked for. Shared handlers cannot change state.
+//
+// 4. Order. Each Ack of an outcome and each Completion carries a `completion_number`, 1, 2, 3 ... per
+//    invocation. The worker delivers them to the program in this order, one at a time, each time
+//    letting the program run until it can do nothing more. This makes the program's behaviour a
+//    function of its input and its journal.
+//
+// 5. Replay. A Start with a non-empty journal is a later attempt. The worker runs the program from
+//    the beginning. When the program asks for an operation whose index is in the journal, kind and
+//    name must be the same: else the worker sends Held with a `durable.DeterminismError` that names
+//    both. Entries with an outcome are delivered in the order of their completion numbers exactly as
+//    in 4; each must have been asked for by the time its turn comes, else it is a determinism error.
+//    Entries without an outcome are open on the server already and are not sent again. When all are
+//    delivered, RUN and CALL operations that were asked for and have no outcome are executed.
+//
+// 6. Time and chance. The program's clock shows `create_time` of the Start at first, and then the
+//    time of the last delivered Ack or Completion. Its random numbers are seeded with `random_seed`.
+//
+// 7. Failure. An operation that raises is retried by ending the attempt: AttemptFailed. The server
+//    applies the handler's retry policy and sends a new Start with the next attempt number. An
+//    outcome that is a failure and was journaled is given to the program as an exception. A step
+//    with a retry policy of its own names its `index` in AttemptFailed, with `retry_delay`: then the
+//    handler's policy does not apply, and the next Start says in `step_failures` how often that step
+//    has failed, so that the worker can tell when its attempts are used up: then it journals a
+//    failure as the step's outcome, or sends Held.
+//
+// 8. Suspension. When the program only waits for Completions, the worker may send Suspend with the
+//    number of the last completion it has seen. The server answers Suspended (the pair is no longer
+//    owned; a later Start brings it back) unless a newer completion exists: that one is then on its
+//    way and the attempt goes on, without an answer to the Suspend.
+//
+// 9. Pause and cancellation. After PauseRequested the worker delivers nothing more to the program and
+//    starts nothing new; when every step in flight is acknowledged it answers Paused, and the pair is
+//    no longer owned. An attempt that ends meanwhile ends as always. CancelRequested takes its place
+//    among the completions by its number; the program sees it as an exception at its await. It also
+//    ends a pause that was not answered yet. A handler that ends by that exception sends Finished
+//    with a failure of type `durable.Cancelled`. A resume that comes before the worker has answered
+//    is not told to it: its Paused then only gives the attempt back. A Paused that got lost need not
+//    be repeated: an attempt that the worker does not list after a reconnect is held all the same.
+//
+// 10. Liveness. Both sides send Heartbeat when they have sent nothing for `heartbeat_interval`; who
+//    hears nothing for `session_timeout` closes the stream. When a stream ends other than by the
+//    worker's half-close, the server keeps what the worker owned for `reconnect_grace`; a new
+//    session with the same `worker_id` takes it up. Its Hello lists what the worker still holds in
+//    `resumed`; what it does not list is started anew, what it lists and does not own any more is
+//    answered with Abandon. Messages not acknowledged are sent again: duplicates are recognised by
+//    (invocation id, attempt, index).
+//
+// 11. Leaving. Draining says: no new Start. When nothing is owned the worker half-closes the stream;
+//    what it still owns then is given to others at once. A half-close without Draining before it
+//    counts as a broken connection. The server's Drain says: finish nothing more here, reconnect
+//    after `delay`.
+
+// Code generated by protoc-gen-go. DO NOT EDIT.
+// versions:
+// 	protoc-gen-go v1.36.11
+// 	protoc        v6.31.1
+// source: durable/v1/worker.proto
+
+package durablev1
+
+import (
+	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
+	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	durationpb "google.golang.org/protobuf/types/known/durationpb"
+	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
+	reflect "reflect"
+	sync "sync"
+	unsafe "unsafe"
+)
+
+const (
+	// Verify that this generated code is sufficiently up-to-date.
+	_ = protoimpl.EnforceVersion(20 - protoimpl.MinVersion)
+	// Verify that runtime/protoimpl is sufficiently up-to-date.
+	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
+)
+
+// A frame from the worker. At most 4 MiB.
+type SessionRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Handled in order.
+	Messages      []*WorkerMessage `protobuf:"bytes,1,rep,name=messages,proto3" json:"messages,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SessionRequest) Reset() {
+	*x = SessionRequest{}
+	mi := &file_durable_v1_worker_proto_msgTypes[0]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SessionRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SessionRequest) ProtoMessage() {}
+
+func (x *SessionRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_durable_v1_worker_proto_msgTypes[0]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SessionRequest.ProtoReflect.Descriptor instead.
+func (*SessionRequest) Descriptor() ([]byte, []int) {
+	return file_durable_v1_worker_proto_rawDescGZIP(), []int{0}
+}
+
+func (x *SessionRequest) GetMessages() []*WorkerMessage {
+	if x != nil {
+		return x.Messages
+	}
+	return nil
+}
+
+// A frame from the server. At most 16 MiB.
+type SessionResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Handled in order.
+	Messages      []*ServerMessage `protobuf:"bytes,1,rep,name=messages,proto3" json:"messages,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SessionResponse) Reset() {
+	*x = SessionResponse{}
+	mi := &file_durable_v1_worker_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SessionResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SessionResponse) ProtoMessage() {}
+
+func (x *SessionResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_durable_v1_worker_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SessionResponse.ProtoReflect.Descriptor instead.
+func (*SessionResponse) Descriptor() ([]byte, []int) {
+	return file_durable_v1_worker_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *SessionResponse) GetMessages() []*ServerMessage {
+	if x != nil {
+		return x.Messages
+	}
+	return nil
+}
+
+// One message of a worker.
+type WorkerMessage struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The invocation it is about; empty for messages about the session.
+	InvocationId string `protobuf:"bytes,1,opt,name=invocation_id,json=invocationId,proto3" json:"invocation_id,omitempty"`
+	// The attempt it is about; 0 for messages about the session.
+	Attempt int32 `protobuf:"varint,2,opt,name=attempt,proto3" json:"attempt,omitempty"`
+	// What it says.
+	//
+	// Types that are valid to be assigned to Message:
+	//
+	//	*WorkerMessage_Entry
+	//	*WorkerMessage_Finished
+	//	*WorkerMessage_AttemptFailed
+	//	*WorkerMessage_Held
+	//	*WorkerMessage_Suspend
+	//	*WorkerMessage_Released
+	//	*WorkerMessage_Hello
+	//	*WorkerMessage_Heartbeat
+	//	*WorkerMessage_Draining
+	//	*WorkerMessage_Paused
+	Message       isWorkerMessage_Message `protobuf_oneof:"message"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WorkerMessage) Reset() {
+	*x = WorkerMessage{}
+	mi := &file_durable_v1_worker_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WorkerMessage) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WorkerMessage) ProtoMessage() {}
+
+func (x *WorkerMessage) ProtoReflect() protoreflect.Message {
+	mi := &file_durable_v1_worker_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WorkerMessage.ProtoReflect.Descriptor instead.
+func (*WorkerMessage) Descriptor() ([]byte, []int) {
+	return file_durable_v1_worker_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *WorkerMessage) GetInvocationId() string {
+	if x != nil {
+		return x.InvocationId
+	}
+	return ""
+}
+
+func (x *WorkerMessage) GetAttempt() int32 {
+	if x != nil {
+		return x.Attempt
+	}
+	return 0
+}
+
+func (x *WorkerMessage) GetMessage() isWorkerMessage_Message {
+	if x != nil {
+		return x.Message
+	}
+	return nil
+}
+
+func (x *WorkerMessage) GetEntry() *EntryRecorded {
+	if x != nil {
+		if x, ok := x.Message.(*WorkerMessage_Entry); ok {
+			return x.Entry
+		}
+	}
+	return nil
+}
+
+func (x *WorkerMessage) GetFinished() *Finished {
+	if x != nil {
+		if x, ok := x.Message.(*WorkerMessage_Finished); ok {
+			return x.Finished
+		}
+	}
+	return nil
+}
+
+func (x *WorkerMessage) GetAttemptFailed() *AttemptFailed {
+	if x != nil {
+		if x, ok := x.Message.(*WorkerMessage_AttemptFailed); ok {
+			return x.AttemptFailed
+		}
+	}
+	return nil
+}
+
+func (x *WorkerMessage) GetHeld() *Held {
+	if x != nil {
+		if x, ok := x.Message.(*WorkerMessage_Held); ok {
+			return x.Held
+		}
+	}
+	return nil
+}
+
+func (x *WorkerMessage) GetSuspend() *Suspend {
+	if x != nil {
+		if x, ok := x.Message.(*WorkerMessage_Suspend); ok {
+			return x.Suspend
+		}
+	}
+	return nil
+}
+
+func (x *WorkerMessage) GetReleased() *Released {
+	if x != nil {
+		if x, ok := x.Message.(*WorkerMessage_Released); ok {
+			return x.Released
+		}
+	}
+	return nil
+}
+
+func (x *WorkerMessage) GetHello() *Hello {
+	if x != nil {
+		if x, ok := x.Message.(*WorkerMessage_Hello); ok {
+			return x.Hello
+		}
+	}
+	return nil
+}
+
+func (x *WorkerMessage) GetHeartbeat() *Heartbeat {
+	if x != nil {
+		if x, ok := x.Message.(*WorkerMessage_Heartbeat); ok {
+			return x.Heartbeat
+		}
+	}
+	return nil
+}
+
+func (x *WorkerMessage) GetDraining() *Draining {
+	if x != nil {
+		if x, ok := x.Message.(*WorkerMessage_Draining); ok {
+			return x.Draining
+		}
+	}
+	return nil
+}
+
+func (x *WorkerMessage) GetPaused() *Paused {
+	if x != nil {
+		if x, ok := x.Message.(*WorkerMessage_Paused); ok {
+			return x.Paused
+		}
+	}
+	return nil
+}
+
+type isWorkerMessage_Message interface {
+	isWorkerMessage_Message()
+}
+
+type WorkerMessage_Entry struct {
+	// About an invocation: a journal entry.
+	Entry *EntryRecorded `protobuf:"bytes,3,opt,name=entry,proto3,oneof"`
+}
+
+type WorkerMessage_Finished struct {
+	// About an invocation: the handler has ended.
+	Finished *Finished `protobuf:"bytes,4,opt,name=finished,proto3,oneof"`
+}
+
+type WorkerMessage_AttemptFailed struct {
+	// About an invocation: the attempt has failed and may be retried.
+	AttemptFailed *AttemptFailed `protobuf:"bytes,5,opt,name=attempt_failed,json=attemptFailed,proto3,oneof"`
+}
+
+type WorkerMessage_Held struct {
+	// About an invocation: it must be held for a person.
+	Held *Held `protobuf:"bytes,6,opt,name=held,proto3,oneof"`
+}
+
+type WorkerMessage_Suspend struct {
+	// About an invocation: it only waits.
+	Suspend *Suspend `protobuf:"bytes,7,opt,name=suspend,proto3,oneof"`
+}
+
+type WorkerMessage_Released struct {
+	// About an invocation: the worker gives it back untouched.
+	Released *Released `protobuf:"bytes,8,opt,name=released,proto3,oneof"`
+}
+
+type WorkerMessage_Hello struct {
+	// About the session: the first message.
+	Hello *Hello `protobuf:"bytes,9,opt,name=hello,proto3,oneof"`
+}
+
+type WorkerMessage_Heartbeat struct {
+	// About the session: a sign of life.
+	Heartbeat *Heartbeat `protobuf:"bytes,10,opt,name=heartbeat,proto3,oneof"`
+}
+
+type WorkerMessage_Draining struct {
+	// About the session: send no new work.
+	Draining *Draining `protobuf:"bytes,11,opt,name=draining,proto3,oneof"`
+}
+
+type WorkerMessage_Paused struct {
+	// About an invocation: it is held, as was asked for.
+	Paused *Paused `protobuf:"bytes,12,opt,name=paused,proto3,oneof"`
+}
+
+func (*WorkerMessage_Entry) isWorkerMessage_Message() {}
+
+func (*WorkerMessage_Finished) isWorkerMessage_Message() {}
+
+func (*WorkerMessage_AttemptFailed) isWorkerMessage_Message() {}
+
+func (*WorkerMessage_Held) isWorkerMessage_Message() {}
+
+func (*WorkerMessage_Suspend) isWorkerMessage_Message() {}
+
+func (*WorkerMessage_Released) isWorkerMessage_Message() {}
+
+func (*WorkerMessage_Hello) isWorkerMessage_Message() {}
+
+func (*WorkerMessage_Heartbeat) isWorkerMessage_Message() {}
+
+func (*WorkerMessage_Draining) isWorkerMessage_Message() {}
+
+func (*WorkerMessage_Paused) isWorkerMessage_Message() {}
+
+// One message of the server.
+type ServerMessage struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The invocation it is about; empty for messages about the session.
+	InvocationId string `protobuf:"bytes,1,opt,name=invocation_id,json=invocationId,proto3" json:"invocation_id,omitempty"`
+	// The attempt it is about; 0 for messages about the session.
+	Attempt int32 `protobuf:"varint,2,opt,name=attempt,proto3" json:"attempt,omitempty"`
+	// What it says.
+	//
+	// Types that are valid to be assigned to Message:
+	//
+	//	*ServerMessage_Start
+	//	*ServerMessage_Ack
+	//	*ServerMessage_Completion
+	//	*ServerMessage_Suspended
+	//	*ServerMessage_Abandon
+	//	*ServerMessage_CancelRequested
+	//	*ServerMessage_Welcome
+	//	*ServerMessage_Heartbeat
+	//	*ServerMessage_Drain
+	//	*ServerMessage_PauseRequested
+	Message       isServerMessage_Message `protobuf_oneof:"message"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ServerMessage) Reset() {
+	*x = ServerMessage{}
+	mi := &file_durable_v1_worker_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ServerMessage) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ServerMessage) ProtoMessage() {}
+
+func (x *ServerMessage) ProtoReflect() protoreflect.Message {
+	mi := &file_durable_v1_worker_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ServerMessage.ProtoReflect.Descriptor instead.
+func (*ServerMessage) Descriptor() ([]byte, []int) {
+	return file_durable_v1_worker_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *ServerMessage) GetInvocationId() string {
+	if x != nil {
+		return x.InvocationId
+	}
+	return ""
+}
+
+func (x *ServerMessage) GetAttempt() int32 {
+	if x != nil {
+		return x.Attempt
+	}
+	return 0
+}
+
+func (x *ServerMessage) GetMessage() isServerMessage_Message {
+	if x != nil {
+		return x.Message
+	}
+	return nil
+}
+
+func (x *ServerMessage) GetStart() *Start {
+	if x != nil {
+		if x, ok := x.Message.(*ServerMessage_Start); ok {
+			return x.Start
+		}
+	}
+	return nil
+}
+
+func (x *ServerMessage) GetAck() *Ack {
+	if x != nil {
+		if x, ok := x.Message.(*ServerMessage_Ack); ok {
+			return x.Ack
+		}
+	}
+	return nil
+}
+
+func (x *ServerMessage) GetCompletion() *Completion {
+	if x != nil {
+		if x, ok := x.Message.(*ServerMessage_Completion); ok {
+			return x.Completion
+		}
+	}
+	return nil
+}
+
+func (x *ServerMessage) GetSuspended() *Suspended {
+	if x != nil {
+		if x, ok := x.Message.(*ServerMessage_Suspended); ok {
+			return x.Suspended
+		}
+	}
+	return nil
+}
+
+func (x *ServerMessage) GetAbandon() *Abandon {
+	if x != nil {
+		if x, ok := x.Message.(*ServerMessage_Abandon); ok {
+			return x.Abandon
+		}
+	}
+	return nil
+}
+
+func (x *ServerMessage) GetCancelRequested() *CancelRequested {
+	if x != nil {
+		if x, ok := x.Message.(*ServerMessage_CancelRequested); ok {
+			return x.CancelRequested
+		}
+	}
+	return nil
+}
+
+func (x *ServerMessage) GetWelcome() *Welcome {
+	if x != nil {
+		if x, ok := x.Message.(*ServerMessage_Welcome); ok {
+			return x.Welcome
+		}
+	}
+	return nil
+}
+
+func (x *ServerMessage) GetHeartbeat() *Heartbeat {
+	if x != nil {
+		if x, ok := x.Message.(*ServerMessage_Heartbeat); ok {
+			return x.Heartbeat
+		}
+	}
+	return nil
+}
+
+func (x *ServerMessage) GetDrain() *Drain {
+	if x != nil {
+		if x, ok := x.Message.(*ServerMessage_Drain); ok {
+			return x.Drain
+		}
+	}
+	return nil
+}
+
+func (x *ServerMessage) GetPauseRequested() *PauseRequested {
+	if x != nil {
+		if x, ok := x.Message.(*ServerMessage_PauseRequested); ok {
+			return x.PauseRequested
+		}
+	}
+	return nil
+}
+
+type isServerMessage_Message interface {
+	isServerMessage_Message()
+}
+
+type ServerMessage_Start struct {
+	// About an invocation: run it.
+	Start *Start `protobuf:"bytes,3,opt,name=start,proto3,oneof"`
+}
+
+type ServerMessage_Ack struct {
+	// About an invocation: an entry is in the log.
+	Ack *Ack `protobuf:"bytes,4,opt,name=ack,proto3,oneof"`
+}
+
+type ServerMessage_Completion struct {
+	// About an invocation: an operation of the server's has ended.
+	Completion *Completion `protobuf:"bytes,5,opt,name=completion,proto3,oneof"`
+}
+
+type ServerMessage_Suspended struct {
+	// About an invocation: it is suspended.
+	Suspended *Suspended `protobuf:"bytes,6,opt,name=suspended,proto3,oneof"`
+}
+
+type ServerMessage_Abandon struct {
+	// About an invocation: stop working on it, say nothing more about it.
+	Abandon *Abandon `protobuf:"bytes,7,opt,name=abandon,proto3,oneof"`
+}
+
+type ServerMessage_CancelRequested struct {
+	// About an invocation: its end is asked for.
+	CancelRequested *CancelRequested `protobuf:"bytes,8,opt,name=cancel_requested,json=cancelRequested,proto3,oneof"`
+}
+
+type ServerMessage_Welcome struct {
+	// About the session: the answer to Hello.
+	Welcome *Welcome `protobuf:"bytes,9,opt,name=welcome,proto3,oneof"`
+}
+
+type ServerMessage_Heartbeat struct {
+	// About the session: a sign of life.
+	Heartbeat *Heartbeat `protobuf:"bytes,10,opt,name=heartbeat,proto3,oneof"`
+}
+
+type ServerMessage_Drain struct {
+	// About the session: reconnect.
+	Drain *Drain `protobuf:"bytes,11,opt,name=drain,proto3,oneof"`
+}
+
+type ServerMessage_PauseRequested struct {
+	// About an invocation: hold it at its next boundary.
+	PauseRequested *PauseRequested `protobuf:"bytes,12,opt,name=pause_requested,json=pauseRequested,proto3,oneof"`
+}
+
+func (*ServerMessage_Start) isServerMessage_Message() {}
+
+func (*ServerMessage_Ack) isServerMessage_Message() {}
+
+func (*ServerMessage_Completion) isServerMessage_Message() {}
+
+func (*ServerMessage_Suspended) isServerMessage_Message() {}
+
+func (*ServerMessage_Abandon) isServerMessage_Message() {}
+
+func (*ServerMessage_CancelRequested) isServerMessage_Message() {}
+
+func (*ServerMessage_Welcome) isServerMessage_Message() {}
+
+func (*ServerMessage_Heartbeat) isServerMessage_Message() {}
+
+func (*ServerMessage_Drain) isServerMessage_Message() {}
+
+func (*ServerMessage_PauseRequested) isServerMessage_Message() {}
+
+// Introduces a worker.
+type Hello struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The newest protocol version that the worker speaks. This file is version 1.
+	ProtocolVersion int32 `protobuf:"varint,1,opt,name=protocol_version,json=protocolVersion,proto3" json:"protocol_version,omitempty"`
+	// An id that is new for each start of the worker process, and the same for all its sessions.
+	// 1 to 64 characters `[A-Za-z0-9_-]`.
+	WorkerId string `protobuf:"bytes,2,opt,name=worker_id,json=workerId,proto3" json:"worker_id,omitempty"`
+	// What it calls itself, for a person: host and process id, for example.
+	Identity string `protobuf:"bytes,3,opt,name=identity,proto3" json:"identity,omitempty"`
+	// The build that it runs.
+	BuildId string `protobuf:"bytes,4,opt,name=build_id,json=buildId,proto3" json:"build_id,omitempty"`
+	// What it serves. At most 1,000.
+	Handlers []*HandlerSpec `protobuf:"bytes,5,rep,name=handlers,proto3" json:"handlers,omitempty"`
+	// How many invocations it takes at a time; 1 to 100,000.
+	SlotCount int32 `protobuf:"varint,6,opt,name=slot_count,json=slotCount,proto3" json:"slot_count,omitempty"`
+	// What it can do beyond this version; unknown names are ignored.
+	Capabilities []string `protobuf:"bytes,7,rep,name=capabilities,proto3" json:"capabilities,omitempty"`
+	// After a reconnect: the work that it still holds.
+	Resumed       []*OwnedAttempt `protobuf:"bytes,8,rep,name=resumed,proto3" json:"resumed,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Hello) Reset() {
+	*x = Hello{}
+	mi := &file_durable_v1_worker_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Hello) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Hello) ProtoMessage() {}
+
+func (x *Hello) ProtoReflect() protoreflect.Message {
+	mi := &file_durable_v1_worker_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Hello.ProtoReflect.Descriptor instead.
+func (*Hello) Descriptor() ([]byte, []int) {
+	return file_durable_v1_worker_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *Hello) GetProtocolVersion() int32 {
+	if x != nil {
+		return x.ProtocolVersion
+	}
+	return 0
+}
+
+func (x *Hello) GetWorkerId() string {
+	if x != nil {
+		return x.WorkerId
+	}
+	return ""
+}
+
+func (x *Hello) GetIdentity() string {
+	if x != nil {
+		return x.Identity
+	}
+	return ""
+}
+
+func (x *Hello) GetBuildId() string {
+	if x != nil {
+		return x.BuildId
+	}
+	return ""
+}
+
+func (x *Hello) GetHandlers() []*HandlerSpec {
+	if x != nil {
+		return x.Handlers
+	}
+	return nil
+}
+
+func (x *Hello) GetSlotCount() int32 {
+	if x != nil {
+		return x.SlotCount
+	}
+	return 0
+}
+
+func (x *Hello) GetCapabilities() []string {
+	if x != nil {
+		return x.Capabilities
+	}
+	return nil
+}
+
+func (x *Hello) GetResumed() []*OwnedAttempt {
+	if x != nil {
+		return x.Resumed
+	}
+	return nil
+}
+
+// A piece of work, by name.
+type OwnedAttempt struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The invocation.
+	InvocationId string `protobuf:"bytes,1,opt,name=invocation_id,json=invocationId,proto3" json:"invocation_id,omitempty"`
+	// The attempt.
+	Attempt       int32 `protobuf:"varint,2,opt,name=attempt,proto3" json:"attempt,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OwnedAttempt) Reset() {
+	*x = OwnedAttempt{}
+	mi := &file_durable_v1_worker_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OwnedAttempt) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OwnedAttempt) ProtoMessage() {}
+
+func (x *OwnedAttempt) ProtoReflect() protoreflect.Message {
+	mi := &file_durable_v1_worker_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OwnedAttempt.ProtoReflect.Descriptor instead.
+func (*OwnedAttempt) Descriptor() ([]byte, []int) {
+	return file_durable_v1_worker_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *OwnedAttempt) GetInvocationId() string {
+	if x != nil {
+		return x.InvocationId
+	}
+	return ""
+}
+
+func (x *OwnedAttempt) GetAttempt() int32 {
+	if x != nil {
+		return x.Attempt
+	}
+	return 0
+}
+
+// Accepts a worker.
+type Welcome struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The protocol version of this session: the lower of both sides' newest.
+	ProtocolVersion int32 `protobuf:"varint,1,opt,name=protocol_version,json=protocolVersion,proto3" json:"protocol_version,omitempty"`
+	// The leader's epoch.
+	Epoch int64 `protobuf:"varint,2,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	// How long either side may be silent before it sends a Heartbeat.
+	HeartbeatInterval *durationpb.Duration `protobuf:"bytes,3,opt,name=heartbeat_interval,json=heartbeatInterval,proto3" json:"heartbeat_interval,omitempty"`
+	// How long silence means that the other side is gone.
+	SessionTimeout *durationpb.Duration `protobuf:"bytes,4,opt,name=session_timeout,json=sessionTimeout,proto3" json:"session_timeout,omitempty"`
+	// How long the server keeps the worker's work after its stream ended.
+	ReconnectGrace *durationpb.Duration `protobuf:"bytes,5,opt,name=reconnect_grace,json=reconnectGrace,proto3" json:"reconnect_grace,omitempty"`
+	// The named limits that a worker must keep: `payload_bytes`, `frame_bytes`, `journal_entries`.
+	Limits        map[string]int64 `protobuf:"bytes,6,rep,name=limits,proto3" json:"limits,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Welcome) Reset() {
+	*x = Welcome{}
+	mi := &file_durable_v1_worker_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Welcome) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Welcome) ProtoMessage() {}
+
+func (x *Welcome) ProtoReflect() protoreflect.Message {
+	mi := &file_durable_v1_worker_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Welcome.ProtoReflect.Descriptor instead.
+func (*Welcome) Descriptor() ([]byte, []int) {
+	return file_durable_v1_worker_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *Welcome) GetProtocolVersion() int32 {
+	if x != nil {
+		return x.ProtocolVersion
+	}
+	return 0
+}
+
+func (x *Welcome) GetEpoch() int64 {
+	if x != nil {
+		return x.Epoch
+	}
+	return 0
+}
+
+func (x *Welcome) GetHeartbeatInterval() *durationpb.Duration {
+	if x != nil {
+		return x.HeartbeatInterval
+	}
+	return nil
+}
+
+func (x *Welcome) GetSessionTimeout() *durationpb.Duration {
+	if x != nil {
+		return x.SessionTimeout
+	}
+	return nil
+}
+
+func (x *Welcome) GetReconnectGrace() *durationpb.Duration {
+	if x != nil {
+		return x.ReconnectGrace
+	}
+	return nil
+}
+
+func (x *Welcome) GetLimits() map[string]int64 {
+	if x != nil {
+		return x.Limits
+	}
+	return nil
+}
+
+// A sign of life.
+type Heartbeat struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Heartbeat) Reset() {
+	*x = Heartbeat{}
+	mi := &file_durable_v1_worker_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Heartbeat) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Heartbeat) ProtoMessage() {}
+
+func (x *Heartbeat) ProtoReflect() protoreflect.Message {
+	mi := &file_durable_v1_worker_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Heartbeat.ProtoReflect.Descriptor instead.
+func (*Heartbeat) Descriptor() ([]byte, []int) {
+	return file_durable_v1_worker_proto_rawDescGZIP(), []int{7}
+}
+
+// Says that the worker takes no new work.
+type Draining struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Draining) Reset() {
+	*x = Draining{}
+	mi := &file_durable_v1_worker_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Draining) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Draining) ProtoMessage() {}
+
+func (x *Draining) ProtoReflect() protoreflect.Message {
+	mi := &file_durable_v1_worker_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Draining.ProtoReflect.Descriptor instead.
+func (*Draining) Descriptor() ([]byte, []int) {
+	return file_durable_v1_worker_proto_rawDescGZIP(), []int{8}
+}
+
+// Asks the worker to reconnect.
+type Drain struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How long to wait before.
+	Delay         *durationpb.Duration `protobuf:"bytes,1,opt,name=delay,proto3" json:"delay,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Drain) Reset() {
+	*x = Drain{}
+	mi := &file_durable_v1_worker_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Drain) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Drain) ProtoMessage() {}
+
+func (x *Drain) ProtoReflect() protoreflect.Message {
+	mi := &file_durable_v1_worker_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Drain.ProtoReflect.Descriptor instead.
+func (*Drain) Descriptor() ([]byte, []int) {
+	return file_durable_v1_worker_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *Drain) GetDelay() *durationpb.Duration {
+	if x != nil {
+		return x.Delay
+	}
+	return nil
+}
+
+// Hands an attempt to the worker.
+type Start struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The handler to run.
+	Handler string `protobuf:"bytes,1,opt,name=handler,proto3" json:"handler,omitempty"`
+	// Its input; absent when it is to be called without arguments.
+	Input *Payload `protobuf:"bytes,2,opt,name=input,proto3" json:"input,omitempty"`
+	// The object key for keyed handlers.
+	Key string `protobuf:"bytes,3,opt,name=key,proto3" json:"key,omitempty"`
+	// The caller's headers.
+	Headers map[string]string `protobuf:"bytes,4,rep,name=headers,proto3" json:"headers,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// The journal so far, in program order; empty on a first attempt.
+	Journal []*JournalEntry `protobuf:"bytes,5,rep,name=journal,proto3" json:"journal,omitempty"`
+	// The invocation's create time: what the program's clock shows at first.
+	CreateTime *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
+	// The seed of the program's random numbers.
+	RandomSeed uint64 `protobuf:"fixed64,7,opt,name=random_seed,json=randomSeed,proto3" json:"random_seed,omitempty"`
+	// The caller's service label.
+	Service string `protobuf:"bytes,8,opt,name=service,proto3" json:"service,omitempty"`
+	// The caller's partition key.
+	PartitionKey string `protobuf:"bytes,9,opt,name=partition_key,json=partitionKey,proto3" json:"partition_key,omitempty"`
+	// The failure of the attempt before, for the program to see.
+	LastFailure *Failure `protobuf:"bytes,10,opt,name=last_failure,json=lastFailure,proto3" json:"last_failure,omitempty"`
+	// The version of the handler that recorded the journal; empty on a first attempt.
+	Version string `protobuf:"bytes,11,opt,name=version,proto3" json:"version,omitempty"`
+	// Set when a cancellation was asked for before this attempt.
+	CancelRequested *CancelRequested `protobuf:"bytes,12,opt,name=cancel_requested,json=cancelRequested,proto3" json:"cancel_requested,omitempty"`
+	// The state as it is now, by name: the invocation's own, or the object key's.
+	State map[string]*Payload `protobuf:"bytes,13,rep,name=state,proto3" json:"state,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// True when `state` is all of it.
+	StateComplete bool `protobuf:"varint,14,opt,name=state_complete,json=stateComplete,proto3" json:"state_complete,omitempty"`
+	// How often steps with a retry policy of their own have failed, by index.
+	StepFailures  map[int32]int32 `protobuf:"bytes,15,rep,name=step_failures,json=stepFailures,proto3" json:"step_failures,omitempty" protobuf_key:"varint,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Start) Reset() {
+	*x = Start{}
+	mi := &file_durable_v1_worker_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Start) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Start) ProtoMessage() {}
+
+func (x *Start) ProtoReflect() protoreflect.Message {
+	mi := &file_durable_v1_worker_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Start.ProtoReflect.Descriptor instead.
+func (*Start) Descriptor() ([]byte, []int) {
+	return file_durable_v1_worker_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *Start) GetHandler() string {
+	if x != nil {
+		return x.Handler
+	}
+	return ""
+}
+
+func (x *Start) GetInput() *Payload {
+	if x != nil {
+		return x.Input
+	}
+	return nil
+}
+
+func (x *Start) GetKey() string {
+	if x != nil {
+		return x.Key
+	}
+	return ""
+}
+
+func (x *Start) GetHeaders() map[string]string {
+	if x != nil {
+		return x.Headers
+	}
+	return nil
+}
+
+func (x *Start) GetJournal() []*JournalEntry {
+	if x != nil {
+		return x.Journal
+	}
+	return nil
+}
+
+func (x *Start) GetCreateTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.CreateTime
+	}
+	return nil
+}
+
+func (x *Start) GetRandomSeed() uint64 {
+	if x != nil {
+		return x.RandomSeed
+	}
+	return 0
+}
+
+func (x *Start) GetService() string {
+	if x != nil {
+		return x.Service
+	}
+	return ""
+}
+
+func (x *Start) GetPartitionKey() string {
+	if x != nil {
+		return x.PartitionKey
+	}
+	return ""
+}
+
+func (x *Start) GetLastFailure() *Failure {
+	if x != nil {
+		return x.LastFailure
+	}
+	return nil
+}
+
+func (x *Start) GetVersion() string {
+	if x != nil {
+		return x.Version
+	}
+	return ""
+}
+
+func (x *Start) GetCancelRequested() *CancelRequested {
+	if x != nil {
+		return x.CancelRequested
+	}
+	return nil
+}
+
+func (x *Start) GetState() map[string]*Payload {
+	if x != nil {
+		return x.State
+	}
+	return nil
+}
+
+func (x *Start) GetStateComplete() bool {
+	if x != nil {
+		return x.StateComplete
+	}
+	return false
+}
+
+func (x *Start) GetStepFailures() map[int32]int32 {
+	if x != nil {
+		return x.StepFailures
+	}
+	return nil
+}
+
+// Records a journal entry.
+type EntryRecorded struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The position in program order, from 0.
+	Index int32 `protobuf:"varint,1,opt,name=index,proto3" json:"index,omitempty"`
+	// What it is.
+	Kind EntryKind `protobuf:"varint,2,opt,name=kind,proto3,enum=durable.v1.EntryKind" json:"kind,omitempty"`
+	// Its name; see JournalEntry.name. At most 256 bytes.
+	Name string `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
+	// What is asked for, by kind: SET_STATE the value, INVOKE and SEND the input, RESOLVE the value.
+	Argument *Payload `protobuf:"bytes,4,opt,name=argument,proto3" json:"argument,omitempty"`
+	// RUN and CALL: how it ended. GET_STATE and STATE_KEYS: the value, where the worker has it.
+	// RESOLVE: a failure to reject with.
+	Outcome *Outcome `protobuf:"bytes,5,opt,name=outcome,proto3" json:"outcome,omitempty"`
+	// SLEEP: how long from the commit; INVOKE, SEND: how much later to start.
+	Delay *durationpb.Duration `protobuf:"bytes,6,opt,name=delay,proto3" json:"delay,omitempty"`
+	// INVOKE, SEND: the object key. CANCEL, ATTACH, and RESOLVE for a signal: the target's id.
+	Target string `protobuf:"bytes,7,opt,name=target,proto3" json:"target,omitempty"`
+	// INVOKE, SEND: the idempotency key.
+	IdempotencyKey string `protobuf:"bytes,8,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
+	// INVOKE, SEND: the partition key.
+	PartitionKey  string `protobuf:"bytes,9,opt,name=partition_key,json=partitionKey,proto3" json:"partition_key,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EntryRecorded) Reset() {
+	*x = EntryRecorded{}
+	mi := &file_durable_v1_worker_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EntryRecorded) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EntryRecorded) ProtoMessage() {}
+
+func (x *EntryRecorded) ProtoReflect() protoreflect.Message {
+	mi := &file_durable_v1_worker_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EntryRecorded.ProtoReflect.Descriptor instead.
+func (*EntryRecorded) Descriptor() ([]byte, []int) {
+	return file_durable_v1_worker_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *EntryRecorded) GetIndex() int32 {
+	if x != nil {
+		return x.Index
+	}
+	return 0
+}
+
+func (x *EntryRecorded) GetKind() EntryKind {
+	if x != nil {
+		return x.Kind
+	}
+	return EntryKind_ENTRY_KIND_UNSPECIFIED
+}
+
+func (x *EntryRecorded) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *EntryRecorded) GetArgument() *Payload {
+	if x != nil {
+		return x.Argument
+	}
+	return nil
+}
+
+func (x *EntryRecorded) GetOutcome() *Outcome {
+	if x != nil {
+		return x.Outcome
+	}
+	return nil
+}
+
+func (x *EntryRecorded) GetDelay() *durationpb.Duration {
+	if x != nil {
+		return x.Delay
+	}
+	return nil
+}
+
+func (x *EntryRecorded) GetTarget() string {
+	if x != nil {
+		return x.Target
+	}
+	return ""
+}
+
+func (x *EntryRecorded) GetIdempotencyKey() string {
+	if x != nil {
+		return x.IdempotencyKey
+	}
+	return ""
+}
+
+func (x *EntryRecorded) GetPartitionKey() string {
+	if x != nil {
+		return x.PartitionKey
+	}
+	return ""
+}
+
+// Says that an entry is in the log.
+type Ack struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The entry.
+	Index int32 `protobuf:"varint,1,opt,name=index,proto3" json:"index,omitempty"`
+	// The number of its completion, when the entry had an outcome; else 0.
+	CompletionNumber int64 `protobuf:"varint,2,opt,name=completion_number,json=completionNumber,proto3" json:"completion_number,omitempty"`
+	// The commit time.
+	Time          *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=time,proto3" json:"time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Ack) Reset() {
+	*x = Ack{}
+	mi := &file_durable_v1_worker_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Ack) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Ack) ProtoMessage() {}
+
+func (x *Ack) ProtoReflect() protoreflect.Message {
+	mi := &file_durable_v1_worker_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Ack.ProtoReflect.Descriptor instead.
+func (*Ack) Descriptor() ([]byte, []int) {
+	return file_durable_v1_worker_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *Ack) GetIndex() int32 {
+	if x != nil {
+		return x.Index
+	}
+	return 0
+}
+
+func (x *Ack) GetCompletionNumber() int64 {
+	if x != nil {
+		return x.CompletionNumber
+	}
+	return 0
+}
+
+func (x *Ack) GetTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Time
+	}
+	return nil
+}
+
+// Says that an operation has ended.
+type Completion struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The entry.
+	Index int32 `protobuf:"varint,1,opt,name=index,proto3" json:"index,omitempty"`
+	// How it ended.
+	Outcome *Outcome `protobuf:"bytes,2,opt,name=outcome,proto3" json:"outcome,omitempty"`
+	// The number of this completion.
+	CompletionNumber int64 `protobuf:"varint,3,opt,name=completion_number,json=completionNumber,proto3" json:"completion_number,omitempty"`
+	// The commit time.
+	Time          *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=time,proto3" json:"time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Completion) Reset() {
+	*x = Completion{}
+	mi := &file_durable_v1_worker_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Completion) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Completion) ProtoMessage() {}
+
+func (x *Completion) ProtoReflect() protoreflect.Message {
+	mi := &file_durable_v1_worker_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Completion.ProtoReflect.Descriptor instead.
+func (*Completion) Descriptor() ([]byte, []int) {
+	return file_durable_v1_worker_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *Completion) GetIndex() int32 {
+	if x != nil {
+		return x.Index
+	}
+	return 0
+}
+
+func (x *Completion) GetOutcome() *Outcome {
+	if x != nil {
+		return x.Outcome
+	}
+	return nil
+}
+
+func (x *Completion) GetCompletionNumber() int64 {
+	if x != nil {
+		return x.CompletionNumber
+	}
+	return 0
+}
+
+func (x *Completion) GetTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Time
+	}
+	return nil
+}
+
+// Says that the handler has ended.
+type Finished struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its value, or the terminal failure that it raised.
+	Outcome       *Outcome `protobuf:"bytes,1,opt,name=outcome,proto3" json:"outcome,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Finished) Reset() {
+	*x = Finished{}
+	mi := &file_durable_v1_worker_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Finished) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Finished) ProtoMessage() {}
+
+func (x *Finished) ProtoReflect() protoreflect.Message {
+	mi := &file_durable_v1_worker_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Finished.ProtoReflect.Descriptor instead.
+func (*Finished) Descriptor() ([]byte, []int) {
+	return file_durable_v1_worker_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *Finished) GetOutcome() *Outcome {
+	if x != nil {
+		return x.Outcome
+	}
+	return nil
+}
+
+// Says that the attempt has failed.
+type AttemptFailed struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Why.
+	Failure *Failure `protobuf:"bytes,1,opt,name=failure,proto3" json:"failure,omitempty"`
+	// When set, the delay before the next attempt, instead of the retry policy's.
+	RetryDelay *durationpb.Duration `protobuf:"bytes,2,opt,name=retry_delay,json=retryDelay,proto3" json:"retry_delay,omitempty"`
+	// The step that failed, when it has a retry policy of its own; `retry_delay` is then required.
+	Index         *int32 `protobuf:"varint,3,opt,name=index,proto3,oneof" json:"index,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AttemptFailed) Reset() {
+	*x = AttemptFailed{}
+	mi := &file_durable_v1_worker_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AttemptFailed) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AttemptFailed) ProtoMessage() {}
+
+func (x *AttemptFailed) ProtoReflect() protoreflect.Message {
+	mi := &file_durable_v1_worker_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AttemptFailed.ProtoReflect.Descriptor instead.
+func (*AttemptFailed) Descriptor() ([]byte, []int) {
+	return file_durable_v1_worker_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *AttemptFailed) GetFailure() *Failure {
+	if x != nil {
+		return x.Failure
+	}
+	return nil
+}
+
+func (x *AttemptFailed) GetRetryDelay() *durationpb.Duration {
+	if x != nil {
+		return x.RetryDelay
+	}
+	return nil
+}
+
+func (x *AttemptFailed) GetIndex() int32 {
+	if x != nil && x.Index != nil {
+		return *x.Index
+	}
+	return 0
+}
+
+// Says that an invocation cannot go on until a person has looked at it.
+type Held struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Why; for a journal that does not fit the program, a `durable.DeterminismError`.
+	Failure       *Failure `protobuf:"bytes,1,opt,name=failure,proto3" json:"failure,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Held) Reset() {
+	*x = Held{}
+	mi := &file_durable_v1_worker_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Held) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Held) ProtoMessage() {}
+
+func (x *Held) ProtoReflect() protoreflect.Message {
+	mi := &file_durable_v1_worker_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Held.ProtoReflect.Descriptor instead.
+func (*Held) Descriptor() ([]byte, []int) {
+	return file_durable_v1_worker_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *Held) GetFailure() *Failure {
+	if x != nil {
+		return x.Failure
+	}
+	return nil
+}
+
+// Says that an attempt is held, as was asked for.
+type Paused struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Paused) Reset() {
+	*x = Paused{}
+	mi := &file_durable_v1_worker_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Paused) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Paused) ProtoMessage() {}
+
+func (x *Paused) ProtoReflect() protoreflect.Message {
+	mi := &file_durable_v1_worker_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Paused.ProtoReflect.Descriptor instead.
+func (*Paused) Descriptor() ([]byte, []int) {
+	return file_durable_v1_worker_proto_rawDescGZIP(), []int{17}
+}
+
+// Asks to hold an attempt at its next boundary.
+type PauseRequested struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PauseRequested) Reset() {
+	*x = PauseRequested{}
+	mi := &file_durable_v1_worker_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PauseRequested) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PauseRequested) ProtoMessage() {}
+
+func (x *PauseRequested) ProtoReflect() protoreflect.Message {
+	mi := &file_durable_v1_worker_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PauseRequested.ProtoReflect.Descriptor instead.
+func (*PauseRequested) Descriptor() ([]byte, []int) {
+	return file_durable_v1_worker_proto_rawDescGZIP(), []int{18}
+}
+
+// Says that an attempt only waits.
+type Suspend struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The number of the last completion that was delivered; 0 when there was none.
+	CompletionNumber int64 `protobuf:"varint,1,opt,name=completion_number,json=completionNumber,proto3" json:"completion_number,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
+}
+
+func (x *Suspend) Reset() {
+	*x = Suspend{}
+	mi := &file_durable_v1_worker_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Suspend) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Suspend) ProtoMessage() {}
+
+func (x *Suspend) ProtoReflect() protoreflect.Message {
+	mi := &file_durable_v1_worker_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Suspend.ProtoReflect.Descriptor instead.
+func (*Suspend) Descriptor() ([]byte, []int) {
+	return file_durable_v1_worker_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *Suspend) GetCompletionNumber() int64 {
+	if x != nil {
+		return x.CompletionNumber
+	}
+	return 0
+}
+
+// Gives an attempt back; it does not count as a failure.
+type Released struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Released) Reset() {
+	*x = Released{}
+	mi := &file_durable_v1_worker_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Released) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Released) ProtoMessage() {}
+
+func (x *Released) ProtoReflect() protoreflect.Message {
+	mi := &file_durable_v1_worker_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Released.ProtoReflect.Descriptor instead.
+func (*Released) Descriptor() ([]byte, []int) {
+	return file_durable_v1_worker_proto_rawDescGZIP(), []int{20}
+}
+
+// Says that the attempt is suspended and no longer owned.
+type Suspended struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Suspended) Reset() {
+	*x = Suspended{}
+	mi := &file_durable_v1_worker_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Suspended) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Suspended) ProtoMessage() {}
+
+func (x *Suspended) ProtoReflect() protoreflect.Message {
+	mi := &file_durable_v1_worker_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Suspended.ProtoReflect.Descriptor instead.
+func (*Suspended) Descriptor() ([]byte, []int) {
+	return file_durable_v1_worker_proto_rawDescGZIP(), []int{21}
+}
+
+// Says that the attempt is not the worker's any more.
+type Abandon struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Why, for the worker's log.
+	Reason        string `protobuf:"bytes,1,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Abandon) Reset() {
+	*x = Abandon{}
+	mi := &file_durable_v1_worker_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Abandon) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Abandon) ProtoMessage() {}
+
+func (x *Abandon) ProtoReflect() protoreflect.Message {
+	mi := &file_durable_v1_worker_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Abandon.ProtoReflect.Descriptor instead.
+func (*Abandon) Descriptor() ([]byte, []int) {
+	return file_durable_v1_worker_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *Abandon) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+// Says that the end of the invocation is asked for.
+type CancelRequested struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Why, as the caller said.
+	Reason string `protobuf:"bytes,1,opt,name=reason,proto3" json:"reason,omitempty"`
+	// The number of this event among the invocation's completions: it is delivered in that order.
+	CompletionNumber int64 `protobuf:"varint,2,opt,name=completion_number,json=completionNumber,proto3" json:"completion_number,omitempty"`
+	// The commit time.
+	Time          *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=time,proto3" json:"time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CancelRequested) Reset() {
+	*x = CancelRequested{}
+	mi := &file_durable_v1_worker_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CancelRequested) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CancelRequested) ProtoMessage() {}
+
+func (x *CancelRequested) ProtoReflect() protoreflect.Message {
+	mi := &file_durable_v1_worker_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CancelRequested.ProtoReflect.Descriptor instead.
+func (*CancelRequested) Descriptor() ([]byte, []int) {
+	return file_durable_v1_worker_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *CancelRequested) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *CancelRequested) GetCompletionNumber() int64 {
+	if x != nil {
+		return x.CompletionNumber
+	}
+	return 0
+}
+
+func (x *CancelRequested) GetTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Time
+	}
+	return nil
+}
+
+var File_durable_v1_worker_proto protoreflect.FileDescriptor
+
+const file_durable_v1_worker_proto_rawDesc = "" +
+	"\n" +
+	"\x17durable/v1/worker.proto\x12\n" +
+	"durable.v1\x1a\x1bdurable/v1/invocation.proto\x1a\x18durable/v1/payload.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"G\n" +
+	"\x0eSessionRequest\x125\n" +
+	"\bmessages\x18\x01 \x03(\v2\x19.durable.v1.WorkerMessageR\bmessages\"H\n" +
+	"\x0fSessionResponse\x125\n" +
+	"\bmessages\x18\x01 \x03(\v2\x19.durable.v1.ServerMessageR\bmessages\"\xd5\x04\n" +
+	"\rWorkerMessage\x12#\n" +
+	"\rinvocation_id\x18\x01 \x01(\tR\finvocationId\x12\x18\n" +
+	"\aattempt\x18\x02 \x01(\x05R\aattempt\x121\n" +
+	"\x05entry\x18\x03 \x01(\v2\x19.durable.v1.EntryRecordedH\x00R\x05entry\x122\n" +
+	"\bfinished\x18\x04 \x01(\v2\x14.durable.v1.FinishedH\x00R\bfinished\x12B\n" +
+	"\x0eattempt_failed\x18\x05 \x01(\v2\x19.durable.v1.AttemptFailedH\x00R\rattemptFailed\x12&\n" +
+	"\x04held\x18\x06 \x01(\v2\x10.durable.v1.HeldH\x00R\x04held\x12/\n" +
+	"\asuspend\x18\a \x01(\v2\x13.durable.v1.SuspendH\x00R\asuspend\x122\n" +
+	"\breleased\x18\b \x01(\v2\x14.durable.v1.ReleasedH\x00R\breleased\x12)\n" +
+	"\x05hello\x18\t \x01(\v2\x11.durable.v1.HelloH\x00R\x05hello\x125\n" +
+	"\theartbeat\x18\n" +
+	" \x01(\v2\x15.durable.v1.HeartbeatH\x00R\theartbeat\x122\n" +
+	"\bdraining\x18\v \x01(\v2\x14.durable.v1.DrainingH\x00R\bdraining\x12,\n" +
+	"\x06paused\x18\f \x01(\v2\x12.durable.v1.PausedH\x00R\x06pausedB\t\n" +
+	"\amessage\"\xef\x04\n" +
+	"\rServerMessage\x12#\n" +
+	"\rinvocation_id\x18\x01 \x01(\tR\finvocationId\x12\x18\n" +
+	"\aattempt\x18\x02 \x01(\x05R\aattempt\x12)\n" +
+	"\x05start\x18\x03 \x01(\v2\x11.durable.v1.StartH\x00R\x05start\x12#\n" +
+	"\x03ack\x18\x04 \x01(\v2\x0f.durable.v1.AckH\x00R\x03ack\x128\n" +
+	"\n" +
+	"completion\x18\x05 \x01(\v2\x16.durable.v1.CompletionH\x00R\n" +
+	"completion\x125\n" +
+	"\tsuspended\x18\x06 \x01(\v2\x15.durable.v1.SuspendedH\x00R\tsuspended\x12/\n" +
+	"\aabandon\x18\a \x01(\v2\x13.durable.v1.AbandonH\x00R\aabandon\x12H\n" +
+	"\x10cancel_requested\x18\b \x01(\v2\x1b.durable.v1.CancelRequestedH\x00R\x0fcancelRequested\x12/\n" +
+	"\awelcome\x18\t \x01(\v2\x13.durable.v1.WelcomeH\x00R\awelcome\x125\n" +
+	"\theartbeat\x18\n" +
+	" \x01(\v2\x15.durable.v1.HeartbeatH\x00R\theartbeat\x12)\n" +
+	"\x05drain\x18\v \x01(\v2\x11.durable.v1.DrainH\x00R\x05drain\x12E\n" +
+	"\x0fpause_requested\x18\f \x01(\v2\x1a.durable.v1.PauseRequestedH\x00R\x0epauseRequestedB\t\n" +
+	"\amessage\"\xb2\x02\n" +
+	"\x05Hello\x12)\n" +
+	"\x10protocol_version\x18\x01 \x01(\x05R\x0fprotocolVersion\x12\x1b\n" +
+	"\tworker_id\x18\x02 \x01(\tR\bworkerId\x12\x1a\n" +
+	"\bidentity\x18\x03 \x01(\tR\bidentity\x12\x19\n" +
+	"\bbuild_id\x18\x04 \x01(\tR\abuildId\x123\n" +
+	"\bhandlers\x18\x05 \x03(\v2\x17.durable.v1.HandlerSpecR\bhandlers\x12\x1d\n" +
+	"\n" +
+	"slot_count\x18\x06 \x01(\x05R\tslotCount\x12\"\n" +
+	"\fcapabilities\x18\a \x03(\tR\fcapabilities\x122\n" +
+	"\aresumed\x18\b \x03(\v2\x18.durable.v1.OwnedAttemptR\aresumed\"M\n" +
+	"\fOwnedAttempt\x12#\n" +
+	"\rinvocation_id\x18\x01 \x01(\tR\finvocationId\x12\x18\n" +
+	"\aattempt\x18\x02 \x01(\x05R\aattempt\"\x90\x03\n" +
+	"\aWelcome\x12)\n" +
+	"\x10protocol_version\x18\x01 \x01(\x05R\x0fprotocolVersion\x12\x14\n" +
+	"\x05epoch\x18\x02 \x01(\x03R\x05epoch\x12H\n" +
+	"\x12heartbeat_interval\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\x11heartbeatInterval\x12B\n" +
+	"\x0fsession_timeout\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\x0esessionTimeout\x12B\n" +
+	"\x0freconnect_grace\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\x0ereconnectGrace\x127\n" +
+	"\x06limits\x18\x06 \x03(\v2\x1f.durable.v1.Welcome.LimitsEntryR\x06limits\x1a9\n" +
+	"\vLimitsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\x03R\x05value:\x028\x01\"\v\n" +
+	"\tHeartbeat\"\n" +
+	"\n" +
+	"\bDraining\"8\n" +
+	"\x05Drain\x12/\n" +
+	"\x05delay\x18\x01 \x01(\v2\x19.google.protobuf.DurationR\x05delay\"\xf4\x06\n" +
+	"\x05Start\x12\x18\n" +
+	"\ahandler\x18\x01 \x01(\tR\ahandler\x12)\n" +
+	"\x05input\x18\x02 \x01(\v2\x13.durable.v1.PayloadR\x05input\x12\x10\n" +
+	"\x03key\x18\x03 \x01(\tR\x03key\x128\n" +
+	"\aheaders\x18\x04 \x03(\v2\x1e.durable.v1.Start.HeadersEntryR\aheaders\x122\n" +
+	"\ajournal\x18\x05 \x03(\v2\x18.durable.v1.JournalEntryR\ajournal\x12;\n" +
+	"\vcreate_time\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"createTime\x12\x1f\n" +
+	"\vrandom_seed\x18\a \x01(\x06R\n" +
+	"randomSeed\x12\x18\n" +
+	"\aservice\x18\b \x01(\tR\aservice\x12#\n" +
+	"\rpartition_key\x18\t \x01(\tR\fpartitionKey\x126\n" +
+	"\flast_failure\x18\n" +
+	" \x01(\v2\x13.durable.v1.FailureR\vlastFailure\x12\x18\n" +
+	"\aversion\x18\v \x01(\tR\aversion\x12F\n" +
+	"\x10cancel_requested\x18\f \x01(\v2\x1b.durable.v1.CancelRequestedR\x0fcancelRequested\x122\n" +
+	"\x05state\x18\r \x03(\v2\x1c.durable.v1.Start.StateEntryR\x05state\x12%\n" +
+	"\x0estate_complete\x18\x0e \x01(\bR\rstateComplete\x12H\n" +
+	"\rstep_failures\x18\x0f \x03(\v2#.durable.v1.Start.StepFailuresEntryR\fstepFailures\x1a:\n" +
+	"\fHeadersEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\x1aM\n" +
+	"\n" +
+	"StateEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12)\n" +
+	"\x05value\x18\x02 \x01(\v2\x13.durable.v1.PayloadR\x05value:\x028\x01\x1a?\n" +
+	"\x11StepFailuresEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\x05R\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\x05R\x05value:\x028\x01\"\xdb\x02\n" +
+	"\rEntryRecorded\x12\x14\n" +
+	"\x05index\x18\x01 \x01(\x05R\x05index\x12)\n" +
+	"\x04kind\x18\x02 \x01(\x0e2\x15.durable.v1.EntryKindR\x04kind\x12\x12\n" +
+	"\x04name\x18\x03 \x01(\tR\x04name\x12/\n" +
+	"\bargument\x18\x04 \x01(\v2\x13.durable.v1.PayloadR\bargument\x12-\n" +
+	"\aoutcome\x18\x05 \x01(\v2\x13.durable.v1.OutcomeR\aoutcome\x12/\n" +
+	"\x05delay\x18\x06 \x01(\v2\x19.google.protobuf.DurationR\x05delay\x12\x16\n" +
+	"\x06target\x18\a \x01(\tR\x06target\x12'\n" +
+	"\x0fidempotency_key\x18\b \x01(\tR\x0eidempotencyKey\x12#\n" +
+	"\rpartition_key\x18\t \x01(\tR\fpartitionKey\"x\n" +
+	"\x03Ack\x12\x14\n" +
+	"\x05index\x18\x01 \x01(\x05R\x05index\x12+\n" +
+	"\x11completion_number\x18\x02 \x01(\x03R\x10completionNumber\x12.\n" +
+	"\x04time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\"\xae\x01\n" +
+	"\n" +
+	"Completion\x12\x14\n" +
+	"\x05index\x18\x01 \x01(\x05R\x05index\x12-\n" +
+	"\aoutcome\x18\x02 \x01(\v2\x13.durable.v1.OutcomeR\aoutcome\x12+\n" +
+	"\x11completion_number\x18\x03 \x01(\x03R\x10completionNumber\x12.\n" +
+	"\x04time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\"9\n" +
+	"\bFinished\x12-\n" +
+	"\aoutcome\x18\x01 \x01(\v2\x13.durable.v1.OutcomeR\aoutcome\"\x9f\x01\n" +
+	"\rAttemptFailed\x12-\n" +
+	"\afailure\x18\x01 \x01(\v2\x13.durable.v1.FailureR\afailure\x12:\n" +
+	"\vretry_delay\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\n" +
+	"retryDelay\x12\x19\n" +
+	"\x05index\x18\x03 \x01(\x05H\x00R\x05index\x88\x01\x01B\b\n" +
+	"\x06_index\"5\n" +
+	"\x04Held\x12-\n" +
+	"\afailure\x18\x01 \x01(\v2\x13.durable.v1.FailureR\afailure\"\b\n" +
+	"\x06Paused\"\x10\n" +
+	"\x0ePauseRequested\"6\n" +
+	"\aSuspend\x12+\n" +
+	"\x11completion_number\x18\x01 \x01(\x03R\x10completionNumber\"\n" +
+	"\n" +
+	"\bReleased\"\v\n" +
+	"\tSuspended\"!\n" +
+	"\aAbandon\x12\x16\n" +
+	"\x06reason\x18\x01 \x01(\tR\x06reason\"\x86\x01\n" +
+	"\x0fCancelRequested\x12\x16\n" +
+	"\x06reason\x18\x01 \x01(\tR\x06reason\x12+\n" +
+	"\x11completion_number\x18\x02 \x01(\x03R\x10completionNumber\x12.\n" +
+	"\x04time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x04time2W\n" +
+	"\rDurableWorker\x12F\n" +
+	"\aSession\x12\x1a.durable.v1.SessionRequest\x1a\x1b.durable.v1.SessionResponse(\x010\x01BH\n" +
+	"\x0edev.durable.v1B\vWorkerProtoP\x01Z'durable.dev/gen/go/durable/v1;durablev1b\x06proto3"
+
+var (
+	file_durable_v1_worker_proto_rawDescOnce sync.Once
+	file_durable_v1_worker_proto_rawDescData []byte
+)
+
+func file_durable_v1_worker_proto_rawDescGZIP() []byte {
+	file_durable_v1_worker_proto_rawDescOnce.Do(func() {
+		file_durable_v1_worker_proto_rawDescData = protoimpl.X.CompressGZIP(unsafe.Slice(unsafe.StringData(file_durable_v1_worker_proto_rawDesc), len(file_durable_v1_worker_proto_rawDesc)))
+	})
+	return file_durable_v1_worker_proto_rawDescData
+}
+
+var file_durable_v1_worker_proto_msgTypes = make([]protoimpl.MessageInfo, 28)
+var file_durable_v1_worker_proto_goTypes = []any{
+	(*SessionRequest)(nil),        // 0: durable.v1.SessionRequest
+	(*SessionResponse)(nil),       // 1: durable.v1.SessionResponse
+	(*WorkerMessage)(nil),         // 2: durable.v1.WorkerMessage
+	(*ServerMessage)(nil),         // 3: durable.v1.ServerMessage
+	(*Hello)(nil),                 // 4: durable.v1.Hello
+	(*OwnedAttempt)(nil),          // 5: durable.v1.OwnedAttempt
+	(*Welcome)(nil),               // 6: durable.v1.Welcome
+	(*Heartbeat)(nil),             // 7: durable.v1.Heartbeat
+	(*Draining)(nil),              // 8: durable.v1.Draining
+	(*Drain)(nil),                 // 9: durable.v1.Drain
+	(*Start)(nil),                 // 10: durable.v1.Start
+	(*EntryRecorded)(nil),         // 11: durable.v1.EntryRecorded
+	(*Ack)(nil),                   // 12: durable.v1.Ack
+	(*Completion)(nil),            // 13: durable.v1.Completion
+	(*Finished)(nil),              // 14: durable.v1.Finished
+	(*AttemptFailed)(nil),         // 15: durable.v1.AttemptFailed
+	(*Held)(nil),                  // 16: durable.v1.Held
+	(*Paused)(nil),                // 17: durable.v1.Paused
+	(*PauseRequested)(nil),        // 18: durable.v1.PauseRequested
+	(*Suspend)(nil),               // 19: durable.v1.Suspend
+	(*Released)(nil),              // 20: durable.v1.Released
+	(*Suspended)(nil),             // 21: durable.v1.Suspended
+	(*Abandon)(nil),               // 22: durable.v1.Abandon
+	(*CancelRequested)(nil),       // 23: durable.v1.CancelRequested
+	nil,                           // 24: durable.v1.Welcome.LimitsEntry
+	nil,                           // 25: durable.v1.Start.HeadersEntry
+	nil,                           // 26: durable.v1.Start.StateEntry
+	nil,                           // 27: durable.v1.Start.StepFailuresEntry
+	(*HandlerSpec)(nil),           // 28: durable.v1.HandlerSpec
+	(*durationpb.Duration)(nil),   // 29: google.protobuf.Duration
+	(*Payload)(nil),               // 30: durable.v1.Payload
+	(*JournalEntry)(nil),          // 31: durable.v1.JournalEntry
+	(*timestamppb.Timestamp)(nil), // 32: google.protobuf.Timestamp
+	(*Failure)(nil),               // 33: durable.v1.Failure
+	(EntryKind)(0),                // 34: durable.v1.EntryKind
+	(*Outcome)(nil),               // 35: durable.v1.Outcome
+}
+var file_durable_v1_worker_proto_depIdxs = []int32{
+	2,  // 0: durable.v1.SessionRequest.messages:type_name -> durable.v1.WorkerMessage
+	3,  // 1: durable.v1.SessionResponse.messages:type_name -> durable.v1.ServerMessage
+	11, // 2: durable.v1.WorkerMessage.entry:type_name -> durable.v1.EntryRecorded
+	14, // 3: durable.v1.WorkerMessage.finished:type_name -> durable.v1.Finished
+	15, // 4: durable.v1.WorkerMessage.attempt_failed:type_name -> durable.v1.AttemptFailed
+	16, // 5: durable.v1.WorkerMessage.held:type_name -> durable.v1.Held
+	19, // 6: durable.v1.WorkerMessage.suspend:type_name -> durable.v1.Suspend
+	20, // 7: durable.v1.WorkerMessage.released:type_name -> durable.v1.Released
+	4,  // 8: durable.v1.WorkerMessage.hello:type_name -> durable.v1.Hello
+	7,  // 9: durable.v1.WorkerMessage.heartbeat:type_name -> durable.v1.Heartbeat
+	8,  // 10: durable.v1.WorkerMessage.draining:type_name -> durable.v1.Draining
+	17, // 11: durable.v1.WorkerMessage.paused:type_name -> durable.v1.Paused
+	10, // 12: durable.v1.ServerMessage.start:type_name -> durable.v1.Start
+	12, // 13: durable.v1.ServerMessage.ack:type_name -> durable.v1.Ack
+	13, // 14: durable.v1.ServerMessage.completion:type_name -> durable.v1.Completion
+	21, // 15: durable.v1.ServerMessage.suspended:type_name -> durable.v1.Suspended
+	22, // 16: durable.v1.ServerMessage.abandon:type_name -> durable.v1.Abandon
+	23, // 17: durable.v1.ServerMessage.cancel_requested:type_name -> durable.v1.CancelRequested
+	6,  // 18: durable.v1.ServerMessage.welcome:type_name -> durable.v1.Welcome
+	7,  // 19: durable.v1.ServerMessage.heartbeat:type_name -> durable.v1.Heartbeat
+	9,  // 20: durable.v1.ServerMessage.drain:type_name -> durable.v1.Drain
+	18, // 21: durable.v1.ServerMessage.pause_requested:type_name -> durable.v1.PauseRequested
+	28, // 22: durable.v1.Hello.handlers:type_name -> durable.v1.HandlerSpec
+	5,  // 23: durable.v1.Hello.resumed:type_name -> durable.v1.OwnedAttempt
+	29, // 24: durable.v1.Welcome.heartbeat_interval:type_name -> google.protobuf.Duration
+	29, // 25: durable.v1.Welcome.session_timeout:type_name -> google.protobuf.Duration
+	29, // 26: durable.v1.Welcome.reconnect_grace:type_name -> google.protobuf.Duration
+	24, // 27: durable.v1.Welcome.limits:type_name -> durable.v1.Welcome.LimitsEntry
+	29, // 28: durable.v1.Drain.delay:type_name -> google.protobuf.Duration
+	30, // 29: durable.v1.Start.input:type_name -> durable.v1.Payload
+	25, // 30: durable.v1.Start.headers:type_name -> durable.v1.Start.HeadersEntry
+	31, // 31: durable.v1.Start.journal:type_name -> durable.v1.JournalEntry
+	32, // 32: durable.v1.Start.create_time:type_name -> google.protobuf.Timestamp
+	33, // 33: durable.v1.Start.last_failure:type_name -> durable.v1.Failure
+	23, // 34: durable.v1.Start.cancel_requested:type_name -> durable.v1.CancelRequested
+	26, // 35: durable.v1.Start.state:type_name -> durable.v1.Start.StateEntry
+	27, // 36: durable.v1.Start.step_failures:type_name -> durable.v1.Start.StepFailuresEntry
+	34, // 37: durable.v1.EntryRecorded.kind:type_name -> durable.v1.EntryKind
+	30, // 38: durable.v1.EntryRecorded.argument:type_name -> durable.v1.Payload
+	35, // 39: durable.v1.EntryRecorded.outcome:type_name -> durable.v1.Outcome
+	29, // 40: durable.v1.EntryRecorded.delay:type_name -> google.protobuf.Duration
+	32, // 41: durable.v1.Ack.time:type_name -> google.protobuf.Timestamp
+	35, // 42: durable.v1.Completion.outcome:type_name -> durable.v1.Outcome
+	32, // 43: durable.v1.Completion.time:type_name -> google.protobuf.Timestamp
+	35, // 44: durable.v1.Finished.outcome:type_name -> durable.v1.Outcome
+	33, // 45: durable.v1.AttemptFailed.failure:type_name -> durable.v1.Failure
+	29, // 46: durable.v1.AttemptFailed.retry_delay:type_name -> google.protobuf.Duration
+	33, // 47: durable.v1.Held.failure:type_name -> durable.v1.Failure
+	32, // 48: durable.v1.CancelRequested.time:type_name -> google.protobuf.Timestamp
+	30, // 49: durable.v1.Start.StateEntry.value:type_name -> durable.v1.Payload
+	0,  // 50: durable.v1.DurableWorker.Session:input_type -> durable.v1.SessionRequest
+	1,  // 51: durable.v1.DurableWorker.Session:output_type -> durable.v1.SessionResponse
+	51, // [51:52] is the sub-list for method output_type
+	50, // [50:51] is the sub-list for method input_type
+	50, // [50:50] is the sub-list for extension type_name
+	50, // [50:50] is the sub-list for extension extendee
+	0,  // [0:50] is the sub-list for field type_name
+}
+
+func init() { file_durable_v1_worker_proto_init() }
+func file_durable_v1_worker_proto_init() {
+	if File_durable_v1_worker_proto != nil {
+		return
+	}
+	file_durable_v1_invocation_proto_init()
+	file_durable_v1_payload_proto_init()
+	file_durable_v1_worker_proto_msgTypes[2].OneofWrappers = []any{
+		(*WorkerMessage_Entry)(nil),
+		(*WorkerMessage_Finished)(nil),
+		(*WorkerMessage_AttemptFailed)(nil),
+		(*WorkerMessage_Held)(nil),
+		(*WorkerMessage_Suspend)(nil),
+		(*WorkerMessage_Released)(nil),
+		(*WorkerMessage_Hello)(nil),
+		(*WorkerMessage_Heartbeat)(nil),
+		(*WorkerMessage_Draining)(nil),
+		(*WorkerMessage_Paused)(nil),
+	}
+	file_durable_v1_worker_proto_msgTypes[3].OneofWrappers = []any{
+		(*ServerMessage_Start)(nil),
+		(*ServerMessage_Ack)(nil),
+		(*ServerMessage_Completion)(nil),
+		(*ServerMessage_Suspended)(nil),
+		(*ServerMessage_Abandon)(nil),
+		(*ServerMessage_CancelRequested)(nil),
+		(*ServerMessage_Welcome)(nil),
+		(*ServerMessage_Heartbeat)(nil),
+		(*ServerMessage_Drain)(nil),
+		(*ServerMessage_PauseRequested)(nil),
+	}
+	file_durable_v1_worker_proto_msgTypes[15].OneofWrappers = []any{}
+	type x struct{}
+	out := protoimpl.TypeBuilder{
+		File: protoimpl.DescBuilder{
+			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
+			RawDescriptor: unsafe.Slice(unsafe.StringData(file_durable_v1_worker_proto_rawDesc), len(file_durable_v1_worker_proto_rawDesc)),
+			NumEnums:      0,
+			NumMessages:   28,
+			NumExtensions: 0,
+			NumServices:   1,
+		},
+		GoTypes:           file_durable_v1_worker_proto_goTypes,
+		DependencyIndexes: file_durable_v1_worker_proto_depIdxs,
+		MessageInfos:      file_durable_v1_worker_proto_msgTypes,
+	}.Build()
+	File_durable_v1_worker_proto = out.File
+	file_durable_v1_worker_proto_goTypes = nil
+	file_durable_v1_worker_proto_depIdxs = nil
+}

@@ -1,0 +1,67 @@
+"""betterproto2: the messages as dataclasses, in the optional package `gen/betterproto`.
+
+Only messages: betterproto2's own clients and servers ride on grpclib, and its messages go over a
+grpcio channel as they are (`bytes(message)`, `Message.parse`).
+
+The compiler and the ruff that it formats with live in a virtual environment of their own, so that
+neither moves with what development uses.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+from . import Recipe, durable_protos, fetching, protoc, tools
+
+COMPILER = "betterproto2-compiler==0.10.1"
+RUNTIME = "betterproto2==0.10.0"
+FORMATTER = "ruff==0.14.14"
+PACKAGE = "durable_betterproto"
+
+
+def _generator() -> Path:
+    def fetch(folder: Path) -> None:
+        fetching([sys.executable, "-m", "venv", "it"], folder)
+        pip = ["it/bin/python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        fetching([*pip, COMPILER, RUNTIME, FORMATTER], folder)
+
+    pins = "-".join(it.partition("==")[2] for it in (COMPILER, FORMATTER))
+    return tools(f"betterproto-{pins}", fetch)
+
+
+def generate(root: Path) -> None:
+    """Makes `gen/betterproto/durable_betterproto`."""
+    scripts = _generator() / "it" / "bin"
+    with tempfile.TemporaryDirectory() as scratch:
+        out = Path(scratch) / PACKAGE
+        protoc(
+            out,
+            f"--plugin=protoc-gen-betterproto={_launcher(Path(scratch), scripts)}",
+            f"--betterproto_out={out}",
+            "--betterproto_opt=client_generation=none,server_generation=none",
+            files=durable_protos(),
+        )
+        shutil.copytree(out, root / "gen/betterproto" / PACKAGE)
+
+
+def _launcher(folder: Path, scripts: Path) -> Path:
+    """A plugin that runs the compiler, with its own ruff found first.
+
+    By way of the interpreter: its script names the folder in which it was installed.
+    """
+    path = folder / "protoc-gen-betterproto"
+    path.write_text(
+        f"#!{sys.executable}\n"
+        "import os\n"
+        f"os.chdir({str(folder)!r})\n"  # ruff would take its settings from here upwards.
+        f"os.environ['PATH'] = {str(scripts)!r} + os.pathsep + os.environ['PATH']\n"
+        f"os.execv({str(scripts / 'python')!r}, ['python', '-m', 'betterproto2_compiler.plugin'])\n"
+    )
+    path.chmod(0o755)
+    return path
+
+
+RECIPE = Recipe("betterproto", (Path("gen/betterproto") / PACKAGE,), generate)
