@@ -38,7 +38,3 @@ class ReadyQueue:
     def handlers(self) -> Iterator[str]:
         """Returns the handlers for which something waits."""
         return iter(tuple(self._queues))
-
-    def clear(self) -> None:
-        """Empties all queues."""
-        self._queues.clear()
