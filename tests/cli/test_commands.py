@@ -241,13 +241,19 @@ def test_interrupting_the_wait_leaves_the_work(cli: Cli) -> None:
     invocation_id = cli.start("nap", steps=2)
     command = [sys.executable, "-m", "durable_cli", "watch", invocation_id]
     command += ["--address", cli.address]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as watching:
-        assert watching.stdout is not None
-        watching.stdout.readline()
-        watching.send_signal(signal.SIGINT)
-        assert watching.wait(20) == 130
-        assert watching.stderr is not None
-        assert b"Traceback" not in watching.stderr.read()
+    # Whoever runs the tests in the background may have had SIGINT ignored, which is inherited.
+    attended = {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)}
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, **pipes, **attended) as watching:
+        try:
+            assert watching.stdout is not None
+            watching.stdout.readline()
+            watching.send_signal(signal.SIGINT)
+            assert watching.wait(20) == 130
+            assert watching.stderr is not None
+            assert b"Traceback" not in watching.stderr.read()
+        finally:
+            watching.kill()
     assert cli.status(invocation_id) in ("running", "suspended")
     cli.ok("cancel", invocation_id, "--force")
 
