@@ -6,6 +6,7 @@ import fcntl
 import os
 import pty
 import re
+import signal
 import struct
 import subprocess
 import sys
@@ -31,8 +32,7 @@ class Terminal:
             stderr=theirs,
             env={**clean, "TERM": "xterm-256color", **environment},
             start_new_session=True,
-            # Makes it the controlling terminal, so that Ctrl-C is a signal.
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+            preexec_fn=_attended,
         )
         os.close(theirs)
         self.text = ""
@@ -63,6 +63,15 @@ class Terminal:
         if not data:
             raise EOFError(self.text)
         self.text += data.decode()
+
+
+def _attended() -> None:
+    """Makes the pseudo-terminal the controlling one, so that Ctrl-C is a signal, and counts.
+
+    Whoever runs the tests in the background may have had SIGINT ignored, which is inherited.
+    """
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def shown(cli: Cli, *arguments: str, columns: int = 100, **environment: str) -> str:
