@@ -39,7 +39,7 @@ def test_tour(language: str, tmp_path: Path) -> None:
     command = build(tmp_path)
     ready = tmp_path / "ready"
     dev = durable(
-        "dev", str(ROOT / "examples/clients/workflows.py"), "--no-reload",
+        "dev", str(ROOT / "examples/clients/workflows.py"), "--no-reload", "--no-http",
         "--listen", "127.0.0.1:0", "--data-dir", str(tmp_path / "data"), "--ready-file", str(ready),
     )  # fmt: skip
     with running(dev, tmp_path / "dev.log") as child:

@@ -51,7 +51,7 @@ def dev(tmp_path: Path) -> Iterator[tuple[Child, str]]:
     """A control plane with the workflows of the clients."""
     ready = tmp_path / "ready"
     command = durable(
-        "dev", str(ROOT / "examples/clients/workflows.py"), "--no-reload",
+        "dev", str(ROOT / "examples/clients/workflows.py"), "--no-reload", "--no-http",
         "--listen", "127.0.0.1:0", "--data-dir", str(tmp_path / "data"), "--ready-file", str(ready),
     )  # fmt: skip
     with running(command, tmp_path / "dev.log") as child:
