@@ -13,8 +13,8 @@ from collections.abc import Callable
 from . import ids
 from .effects import Acknowledge, SetTimer
 from .lifecycle import ask_to_end, create
-from .model import UNNUMBERED, EntryKind, EntryRow, Invocation, OpenEntry, State
-from .moves import Effects, complete_entry, make_ready, owned
+from .model import UNNUMBERED, EntryKind, EntryRow, Invocation, OpenEntry
+from .moves import Effects, complete_entry, owned
 from .outside import await_awakeable, await_signal, awakeable_resolved, signalled
 from .partition import Partition
 from .records import AwakeableResolved, EntryRecorded, Invoked, Signalled
@@ -24,8 +24,11 @@ from .wire import NULL_OUTCOME, failure_outcome, names_outcome, text_outcome, va
 
 OWN_WORK = frozenset({EntryKind.RUN, EntryKind.CALL})
 """Kinds whose outcome the worker makes."""
+WRITES = frozenset({EntryKind.SET_STATE, EntryKind.CLEAR_STATE})
+"""Kinds that change the state."""
+STARTS = frozenset({EntryKind.INVOKE, EntryKind.SEND})
+"""Kinds that start an invocation."""
 _READS = frozenset({EntryKind.GET_STATE, EntryKind.STATE_KEYS})
-_WRITES = frozenset({EntryKind.SET_STATE, EntryKind.CLEAR_STATE})
 
 
 def entry_recorded(
@@ -44,7 +47,7 @@ def entry_recorded(
         return None
     if kind in OWN_WORK:
         completion = invocation.completions = invocation.completions + 1
-    elif kind in _WRITES or (kind in _READS and record.outcome is not None):
+    elif kind in WRITES or (kind in _READS and record.outcome is not None):
         completion = UNNUMBERED
     else:
         completion = 0
@@ -98,7 +101,7 @@ def _progress(partition: Partition, invocation: Invocation, position: int) -> No
 
 def _target(partition: Partition, invocation: Invocation, record: EntryRecorded) -> str:
     """Returns the id of the invocation that an entry is about."""
-    if record.kind in (EntryKind.INVOKE, EntryKind.SEND):
+    if record.kind in STARTS:
         routing = record.target or record.partition_key
         if record.idempotency_key:
             return ids.from_name("key", record.name, record.target, record.idempotency_key, routing)
@@ -106,6 +109,9 @@ def _target(partition: Partition, invocation: Invocation, record: EntryRecorded)
         return ids.from_name("child", record.name, record.target, place, routing)
     if record.kind == EntryKind.CANCEL and record.target.startswith("#"):
         wanted = record.target[1:]
+        for position, entry in invocation.opened.items():
+            if str(position) == wanted:
+                return entry.target  # a child that is awaited: known without reading the journal
         for row in partition.journal(invocation.number):
             if str(row.position) == wanted:
                 return row.target
@@ -188,7 +194,6 @@ def _invoke(
 ) -> None:
     """Starts a child, or finds the one that its idempotency key names; SEND only says which."""
     child = partition.find(row.target)
-    problem = ""
     if child is None:
         child = create(
             partition,
@@ -208,14 +213,12 @@ def _invoke(
             now_ms,
             effects,
         )
-        if child.state is State.PENDING:
-            make_ready(partition, child, effects)
     elif child.input != record.argument:
         problem = f"{record.idempotency_key!r} was used before with another input, for {child.id}"
-    if problem:
         outcome = failure_outcome("durable.IdempotencyMismatch", problem)
         complete_entry(partition, invocation, row.position, outcome, now_ms, effects)
-    elif record.kind == EntryKind.SEND:
+        return
+    if record.kind == EntryKind.SEND:
         outcome = text_outcome(child.id)
         complete_entry(partition, invocation, row.position, outcome, now_ms, effects)
     else:

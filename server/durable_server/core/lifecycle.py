@@ -57,14 +57,11 @@ def invoked(partition: Partition, record: Invoked, now_ms: int, effects: Effects
             if getattr(known, field) != getattr(record, field):
                 return Mismatch(known, field)
         return Attached(known)
-    invocation = create(partition, record, now_ms, effects)
-    if invocation.state is State.PENDING:
-        make_ready(partition, invocation, effects)
-    return Created(invocation)
+    return Created(create(partition, record, now_ms, effects))
 
 
 def create(partition: Partition, record: Invoked, now_ms: int, effects: Effects) -> Invocation:
-    """Makes an invocation in SCHEDULED or PENDING; the caller makes a PENDING one ready."""
+    """Makes an invocation: SCHEDULED, or PENDING and ready for a worker."""
     partition.last_number += 1
     scheduled = record.start_ms > now_ms
     handler = partition.handlers.get(record.handler)
@@ -93,6 +90,8 @@ def create(partition: Partition, record: Invoked, now_ms: int, effects: Effects)
     if handler is not None and handler.timeout_ms:
         invocation.deadline_ms = max(record.start_ms, now_ms) + handler.timeout_ms
         effects.append(SetTimer(invocation.deadline_ms, invocation.id, DEADLINE))
+    if not scheduled:
+        make_ready(partition, invocation, effects)
     return invocation
 
 

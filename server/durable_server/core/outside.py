@@ -15,7 +15,8 @@ from .model import Awakeable, EntryKind, Invocation, OpenEntry
 from .moves import Effects, complete_entry, complete_if_open
 from .partition import Partition
 from .records import AwakeableExpired, AwakeableResolved, Signalled, StateEdited
-from .replies import Busy, Conflict, Done, Edited, Full, Missing, Refused, Reply, Resolved
+from .replies import Busy, Conflict, Edited, Full, Missing, Refused, Reply, Resolved
+from .requests import answered, done
 from .states import FINAL
 from .wire import failure_outcome
 
@@ -27,9 +28,9 @@ def signalled(partition: Partition, record: Signalled, now_ms: int, effects: Eff
     invocation = partition.find(record.invocation_id)
     if invocation is None:
         return Missing()
-    for known, _ in invocation.requests:
-        if record.request_id and known == record.request_id:
-            return Done(invocation, invocation.state)
+    repeated = answered(invocation, record.request_id)
+    if repeated is not None:
+        return repeated
     if invocation.state in FINAL:
         return Refused(invocation)
     waiting = [
@@ -45,11 +46,7 @@ def signalled(partition: Partition, record: Signalled, now_ms: int, effects: Eff
         number = invocation.signals[-1][0] + 1 if invocation.signals else 1
         invocation.signals = (*invocation.signals, (number, record.name, record.outcome))
         partition.changes.signals.append((invocation.number, number, record.name, record.outcome))
-    if record.request_id:
-        kept = (*invocation.requests, (record.request_id, int(invocation.state)))
-        invocation.requests = kept[-16:]
-        partition.changes.touch(invocation)
-    return Done(invocation, invocation.state)
+    return done(partition, invocation, record.request_id)
 
 
 def await_signal(

@@ -1,8 +1,5 @@
 """What people do to an invocation: pause, resume, cancel, restart, remove.
 
-A steering request that names itself and is repeated has no second effect: the invocation remembers
-the last ones with the state that each led to.
-
 A pause of something that runs is a handshake. The worker is asked, lets the steps in flight come to
 their end, and says that it has stopped (`AttemptPaused`); until then the invocation is RUNNING with
 `pause_ms` set, and any other end of the attempt without a verdict leads to PAUSED as well. Whatever
@@ -37,10 +34,8 @@ from .records import (
     Resumed,
 )
 from .replies import Attached, Created, Done, Missing, Refused, Reply
+from .requests import answered, done
 from .states import FINAL, RESTING, Event
-
-_REMEMBERED = 16
-"""How many steering requests an invocation remembers."""
 
 
 def pause_asked(partition: Partition, record: PauseAsked, now_ms: int, effects: Effects) -> Reply:
@@ -48,7 +43,7 @@ def pause_asked(partition: Partition, record: PauseAsked, now_ms: int, effects: 
     invocation = partition.find(record.invocation_id)
     if invocation is None:
         return Missing()
-    repeated = _answered(invocation, record.request_id)
+    repeated = answered(invocation, record.request_id)
     if repeated is not None:
         return repeated
     if invocation.state in FINAL:
@@ -63,7 +58,7 @@ def pause_asked(partition: Partition, record: PauseAsked, now_ms: int, effects: 
             effects.append(Changed(invocation))
         else:
             move(partition, invocation, Event.HOLD, now_ms, effects)
-    return _done(partition, invocation, record.request_id)
+    return done(partition, invocation, record.request_id)
 
 
 def attempt_paused(
@@ -84,7 +79,7 @@ def resumed(partition: Partition, record: Resumed, now_ms: int, effects: Effects
     invocation = partition.find(record.invocation_id)
     if invocation is None:
         return Missing()
-    repeated = _answered(invocation, record.request_id)
+    repeated = answered(invocation, record.request_id)
     if repeated is not None:
         return repeated
     if not invocation.pause_ms or invocation.state in FINAL:
@@ -101,7 +96,7 @@ def resumed(partition: Partition, record: Resumed, now_ms: int, effects: Effects
             invocation.wake_ms = 0
             move(partition, invocation, Event.RESUME, now_ms, effects)
             make_ready(partition, invocation, effects)
-    return _done(partition, invocation, record.request_id)
+    return done(partition, invocation, record.request_id)
 
 
 def cancel_asked(partition: Partition, record: CancelAsked, now_ms: int, effects: Effects) -> Reply:
@@ -109,7 +104,7 @@ def cancel_asked(partition: Partition, record: CancelAsked, now_ms: int, effects
     invocation = partition.find(record.invocation_id)
     if invocation is None:
         return Missing()
-    repeated = _answered(invocation, record.request_id)
+    repeated = answered(invocation, record.request_id)
     if repeated is not None:
         return repeated
     if invocation.state in FINAL and invocation.state is not State.CANCELLED:
@@ -119,7 +114,7 @@ def cancel_asked(partition: Partition, record: CancelAsked, now_ms: int, effects
             _cancel_at_once(partition, invocation, record, now_ms, effects)
         else:
             ask_to_end(partition, invocation, record.reason, record.identity, now_ms, effects)
-    return _done(partition, invocation, record.request_id)
+    return done(partition, invocation, record.request_id)
 
 
 def _cancel_at_once(
@@ -172,7 +167,6 @@ def restarted(partition: Partition, record: Restarted, now_ms: int, effects: Eff
         effects,
     )
     _copy_journal(partition, source, invocation, record.from_position)
-    make_ready(partition, invocation, effects)
     return Created(invocation)
 
 
@@ -228,21 +222,4 @@ def removed(partition: Partition, record: Removed, _now_ms: int, effects: Effect
     partition.changes.changed.pop(invocation.number, None)
     partition.changes.removed[invocation.id] = invocation.number
     effects.append(Changed(invocation))
-    return Done(invocation, invocation.state)
-
-
-def _answered(invocation: Invocation, request_id: str) -> Done | None:
-    """Returns the answer to a request that was answered before."""
-    if request_id:
-        for known, state in invocation.requests:
-            if known == request_id:
-                return Done(invocation, State(state))
-    return None
-
-
-def _done(partition: Partition, invocation: Invocation, request_id: str) -> Done:
-    if request_id:
-        kept = (*invocation.requests, (request_id, int(invocation.state)))
-        invocation.requests = kept[-_REMEMBERED:]
-        partition.changes.touch(invocation)
     return Done(invocation, invocation.state)

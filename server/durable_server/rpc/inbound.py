@@ -13,7 +13,7 @@ from typing import ClassVar
 
 from durable_proto.v1 import payload_pb2, worker_pb2
 
-from ..core.journal import OWN_WORK
+from ..core.journal import OWN_WORK, STARTS, WRITES
 from ..core.model import EntryKind, HandlerKind
 from ..core.records import (
     AttemptFailed,
@@ -34,8 +34,6 @@ _SLACK_BYTES = 1024
 _NAMED = frozenset(
     {EntryKind.SET_STATE, EntryKind.GET_STATE, EntryKind.SIGNAL, EntryKind.AWAKEABLE}
 )
-_WRITES = frozenset({EntryKind.SET_STATE, EntryKind.CLEAR_STATE})
-_STARTS = frozenset({EntryKind.INVOKE, EntryKind.SEND})
 
 
 class Inbound:
@@ -86,7 +84,7 @@ class Inbound:
         if size > limits.payload_bytes + _SLACK_BYTES:
             self._too_large(message, size)
             return
-        if kind in _STARTS and not self._may_start(message):
+        if kind in STARTS and not self._may_start(message):
             return
         delay_ms = 0
         if entry.HasField("delay"):
@@ -129,7 +127,7 @@ class Inbound:
             return f"an entry of kind {EntryKind(kind).name} must have a name"
         if kind == EntryKind.SET_STATE and not entry.HasField("argument"):
             return "an entry of kind SET_STATE must have an argument"
-        if kind in _WRITES:
+        if kind in WRITES:
             found = self._processor.find(message.invocation_id)
             if found is not None and found.kind == HandlerKind.OBJECT_SHARED:
                 return f"{found.handler} is a shared handler: it reads state, and cannot change it"
