@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.clients.building import LANGUAGES, run
-from tests.process.processes import durable, running, until
+from tests.process.processes import Child
 from tests.repo.tree import ROOT
 
 TOUR = """\
@@ -34,18 +33,11 @@ def plain(text: str) -> str:
 
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_tour(language: str, tmp_path: Path) -> None:
+def test_tour(language: str, tmp_path: Path, dev: tuple[Child, str]) -> None:
     build: Callable[[Path], list[str]] = LANGUAGES[language]
     command = build(tmp_path)
-    ready = tmp_path / "ready"
-    dev = durable(
-        "dev", str(ROOT / "examples/clients/workflows.py"), "--no-reload", "--no-http",
-        "--listen", "127.0.0.1:0", "--data-dir", str(tmp_path / "data"), "--ready-file", str(ready),
-    )  # fmt: skip
-    with running(dev, tmp_path / "dev.log") as child:
-        until(ready.exists, "ready file", child)
-        address = json.loads(ready.read_text())["address"]
-        assert plain(run([*command, address], tmp_path)) == TOUR
+    _, address = dev
+    assert plain(run([*command, address], tmp_path)) == TOUR
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -10,14 +10,13 @@ import shutil
 import subprocess
 import sysconfig
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.clients.building import needs, run
-from tests.process.processes import PATIENCE_SECONDS, Child, durable, running, until
+from tests.process.processes import PATIENCE_SECONDS, Child, running, until
 from tests.repo.tree import ROOT
 
 TEXT = (ROOT / "docs/operations.md").read_text()
@@ -44,19 +43,6 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> str:
             run(["go", "install", GRPCURL], tmp_path_factory.mktemp("go"), GOBIN=str(cache))
         path = f"{cache}{os.pathsep}{path}"
     return path
-
-
-@pytest.fixture
-def dev(tmp_path: Path) -> Iterator[tuple[Child, str]]:
-    """A control plane with the workflows of the clients."""
-    ready = tmp_path / "ready"
-    command = durable(
-        "dev", str(ROOT / "examples/clients/workflows.py"), "--no-reload", "--no-http",
-        "--listen", "127.0.0.1:0", "--data-dir", str(tmp_path / "data"), "--ready-file", str(ready),
-    )  # fmt: skip
-    with running(command, tmp_path / "dev.log") as child:
-        until(ready.exists, "ready file", child)
-        yield child, json.loads(ready.read_text())["address"]
 
 
 def camel(value: Any) -> Any:

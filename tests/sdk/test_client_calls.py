@@ -19,6 +19,7 @@ import durable
 from durable_proto.v1 import control_pb2, invocation_pb2, payload_pb2
 from examples.services.hello_v1 import hello_pb2
 
+from .clients import KINDS, Facade, client_of
 from .peers import Control, Refused, completed, serving, wire
 
 ID = "a" * 32
@@ -27,22 +28,6 @@ ID = "a" * 32
 @durable.workflow
 async def hello(ctx: durable.Context, name: str = "World") -> str:
     return name
-
-
-class Facade:
-    """One of the clients, called alike."""
-
-    def __init__(self, client: durable.Client | durable.AsyncClient) -> None:
-        self.client = client
-
-    def options(self, **options: Any) -> Facade:
-        return Facade(self.client.options(**options))
-
-    async def __call__(self, method: str, *args: Any, **kwargs: Any) -> Any:
-        function = getattr(self.client, method)
-        if isinstance(self.client, durable.Client):
-            return await asyncio.to_thread(function, *args, **kwargs)
-        return await function(*args, **kwargs)
 
 
 @pytest.fixture
@@ -56,14 +41,10 @@ async def address(control: Control) -> AsyncIterator[str]:
         yield address
 
 
-@pytest.fixture(params=["sync", "async"])
+@pytest.fixture(params=KINDS)
 async def client(request: pytest.FixtureRequest, address: str) -> AsyncIterator[Facade]:
-    if request.param == "sync":
-        with durable.Client(address, timeout=10) as sync:
-            yield Facade(sync)
-    else:
-        async with durable.AsyncClient(address, timeout=10) as asynchronous:
-            yield Facade(asynchronous)
+    async with client_of(request.param, address) as one:
+        yield one
 
 
 def running(invocation_id: str = ID) -> control_pb2.InvokeResponse:

@@ -17,8 +17,8 @@ from durable_server.config import Config
 from durable_server.rpc.stream import SessionTimes
 from tests.cli import flows
 
+from .clients import KINDS, Facade, client_of
 from .peers import wire
-from .test_client_calls import Facade
 from .test_client_surface import items
 
 WORKFLOWS = durable.load_workflows(["tests.cli.flows"])
@@ -41,14 +41,10 @@ async def address(tmp_path: Path) -> AsyncIterator[str]:
         await asyncio.wait({running})
 
 
-@pytest.fixture(params=["sync", "async"])
+@pytest.fixture(params=KINDS)
 async def client(request: pytest.FixtureRequest, address: str) -> AsyncIterator[Facade]:
-    if request.param == "sync":
-        with durable.Client(address, timeout=20) as sync:
-            yield Facade(sync)
-    else:
-        async with durable.AsyncClient(address, timeout=20) as asynchronous:
-            yield Facade(asynchronous)
+    async with client_of(request.param, address, seconds=20) as one:
+        yield one
 
 
 async def at_step(client: Facade, invocation_id: str, steps: int) -> durable.Invocation:

@@ -16,23 +16,19 @@ from durable_server.app import ControlPlane
 from tests.server.conftest import channel, config, plane  # noqa: F401  # fixtures
 from tests.server.hand import HandWorker, ask, reply
 
+from .clients import KINDS, Facade, client_of
 from .peers import Control, Refused, serving
-from .test_client_calls import Facade
 
 EXCLUSIVE = invocation_pb2.HANDLER_KIND_OBJECT_EXCLUSIVE
 
 
-@pytest.fixture(params=["sync", "async"])
+@pytest.fixture(params=KINDS)
 async def client(
     request: pytest.FixtureRequest,
     plane: ControlPlane,  # noqa: F811  # the fixture
 ) -> AsyncIterator[Facade]:
-    if request.param == "sync":
-        with durable.Client(plane.address, timeout=10) as sync:
-            yield Facade(sync)
-    else:
-        async with durable.AsyncClient(plane.address, timeout=10) as asynchronous:
-            yield Facade(asynchronous)
+    async with client_of(request.param, plane.address) as one:
+        yield one
 
 
 @pytest.fixture

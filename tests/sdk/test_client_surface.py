@@ -20,8 +20,9 @@ from durable._options import default_identity
 from durable_proto.v1 import control_pb2, invocation_pb2, payload_pb2
 from examples.services.hello_v1 import hello_pb2
 
+from .clients import KINDS, Facade, client_of
 from .peers import Control, Refused, completed, serving
-from .test_client_calls import ID, Facade
+from .test_client_calls import ID
 
 RUNNING = invocation_pb2.INVOCATION_STATE_RUNNING
 COMPLETED = invocation_pb2.INVOCATION_STATE_COMPLETED
@@ -53,14 +54,10 @@ async def address(control: Watched) -> AsyncIterator[str]:
         yield address
 
 
-@pytest.fixture(params=["sync", "async"])
+@pytest.fixture(params=KINDS)
 async def client(request: pytest.FixtureRequest, address: str) -> AsyncIterator[Facade]:
-    if request.param == "sync":
-        with durable.Client(address, timeout=10) as sync:
-            yield Facade(sync)
-    else:
-        async with durable.AsyncClient(address, timeout=10) as asynchronous:
-            yield Facade(asynchronous)
+    async with client_of(request.param, address) as one:
+        yield one
 
 
 async def items(client: Facade, method: str, *args: Any, **kwargs: Any) -> list[Any]:
