@@ -158,6 +158,10 @@ test: $(STAMP) ## Run the tests; ARGS="tests/core -k timers"
 gen: $(STAMP) ## Make the generated code anew
 	$(BIN)/python gen/generate.py
 
+.PHONY: bench-sleepers
+bench-sleepers: $(STAMP) ## Measure what 100,000 sleeping invocations cost
+	$(BIN)/python benchmarks/sleepers.py $(ARGS)
+
 .PHONY: bench
 bench: $(STAMP) ## Run the benchmarks
 	$(BIN)/python benchmarks/run.py $(ARGS)

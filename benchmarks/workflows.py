@@ -1,6 +1,8 @@
-"""The two measured workflows: three steps that compute, and three calls of a real gRPC service."""
+"""The measured workflows: three steps that compute, three calls of a real gRPC service, a sleep."""
 
 from __future__ import annotations
+
+from datetime import datetime, timedelta
 
 import durable
 from examples.services.hello_v1 import hello_pb2, hello_pb2_grpc
@@ -27,3 +29,10 @@ async def grpc3(ctx: durable.Context, name: str) -> str:
         response = await service.SayHello(hello_pb2.HelloRequest(name=f"{kind}:{name}"))
         said.append(response.message)
     return f"Completed: {', '.join(said)}"
+
+
+@durable.workflow
+async def nap(ctx: durable.Context, until: datetime) -> float:
+    """Sleeps until a time; returns by how many seconds it woke too late."""
+    await ctx.sleep(max(timedelta(0), until - ctx.now()))
+    return (ctx.now() - until).total_seconds()

@@ -33,6 +33,7 @@ from ._asking import Environment, StepTask
 from ._errors import TerminalError
 from ._finals import LastWords
 from ._replay import Attempt
+from ._resting import Resting
 from ._statistics import Counters
 from ._steps import Ended, StepThreads, run_async, run_blocking, too_slow
 from ._workflow import Workflow
@@ -67,6 +68,7 @@ class Desk:
         environment: Environment,
         *,
         suspend_after: float | None,
+        size: int,
         threads: int,
     ) -> None:
         self.outbound: list[worker_pb2.WorkerMessage] = []
@@ -81,6 +83,7 @@ class Desk:
         self._environment: Final = environment
         self._suspend_after = suspend_after
         self._slots: Final[dict[str, _Slot]] = {}
+        self._resting: Final = Resting(size)
         self._last_words: Final = LastWords()
         self._tasks: Final[set[asyncio.Task[Ended]]] = set()
         self._threads: Final = StepThreads(threads)
@@ -122,6 +125,7 @@ class Desk:
         slot = self._slots[invocation_id] = _Slot(invocation_id, number, attempt)
         self._empty.clear()
         self._input(slot, attempt.begin)
+        self._make_room()
 
     def ack(self, message: worker_pb2.ServerMessage) -> None:
         """Delivers an Ack."""
@@ -196,13 +200,12 @@ class Desk:
             for task in tasks:
                 self._start_step(slot, task)
             tasks.clear()
-        if slot.timer is not None:
-            slot.timer.cancel()
-            slot.timer = None
+        self._disarm(slot)
         if attempt.frozen and attempt.settled:
             self._pause(slot)
         elif attempt.waiting:
             self._arm(slot)
+            self._make_room()
 
     def _pause(self, slot: _Slot) -> None:
         """Says that an attempt has stopped, and lets go of it."""
@@ -283,9 +286,7 @@ class Desk:
         """Forgets an attempt and stops what runs for it."""
         if self._slots.get(slot.invocation_id) is slot:
             del self._slots[slot.invocation_id]
-        if slot.timer is not None:
-            slot.timer.cancel()
-            slot.timer = None
+        self._disarm(slot)
         if not slot.attempt.done:
             slot.attempt.abandon()
         if slot.steps:
@@ -320,16 +321,26 @@ class Desk:
     def _arm(self, slot: _Slot) -> None:
         """Sees to it that an attempt which only waits is suspended in time."""
         after = 0.0 if self.draining else self._suspend_after
-        if after is None:
-            return
-        if after <= 0:
+        if after is not None and after <= 0:
             self._suspend(slot)
-        else:
+            return
+        self._resting.keep(slot.invocation_id)
+        if after is not None:
             slot.timer = self._loop.call_later(after, self._suspend, slot)
 
-    def _suspend(self, slot: _Slot) -> None:
+    def _disarm(self, slot: _Slot) -> None:
+        self._resting.discard(slot.invocation_id)
         if slot.timer is not None:
             slot.timer.cancel()
+            slot.timer = None
+
+    def _make_room(self) -> None:
+        for invocation_id in self._resting.surplus(len(self._slots)):
+            self._suspend(self._slots[invocation_id])
+
+    def _suspend(self, slot: _Slot) -> None:
+        self._disarm(slot)
+        self._resting.leave(slot.invocation_id)
         slot.timer = self._loop.call_later(SUSPEND_AGAIN_SECONDS, self._suspend_again, slot)
         number = slot.attempt.last_completion
         if slot.suspend_number == number:
@@ -377,11 +388,10 @@ class Desk:
         for slot in self._slots.values():
             outbound += slot.attempt.unacknowledged()
             slot.suspend_number = -1
-            if slot.timer is not None:
-                slot.timer.cancel()
-                slot.timer = None
+            self._disarm(slot)
             if slot.attempt.waiting:
                 self._arm(slot)
+        self._make_room()
 
     # The end
 

@@ -79,7 +79,8 @@ class Worker:
     `max_concurrent` bounds the attempts it holds, `max_threads` the sync steps that run at a time.
     `identity` is its name for people (host and process id by default), `build_id` the build that it
     runs. `suspend_after` is how many seconds an attempt may only wait before it is given back until
-    what it waits for happens: 0 for at once, None for never. `drain_timeout` is how many seconds
+    what it waits for happens: 0 for at once, None for as long as there is room; when every slot is
+    taken, those that have waited longest are given back at once. `drain_timeout` is how many seconds
     attempts may take to end when the worker stops. `tls` and `insecure` as for Client.
 
     Raises ValueError for a bad address, for no workflows, and for two of the same name.
@@ -144,6 +145,7 @@ class Worker:
             self._workflows,
             Environment(channel=self._services.channel),
             suspend_after=self._suspend_after,
+            size=self._max_concurrent,
             threads=self._max_threads,
         )
         channel = self._open_channel()

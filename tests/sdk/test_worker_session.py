@@ -327,6 +327,34 @@ async def test_never_suspended_when_so_wished(peer: tuple[WorkerPeer, str]) -> N
         await session.next("finished")
 
 
+async def test_a_full_worker_lets_those_go_that_have_waited_longest(
+    peer: tuple[WorkerPeer, str],
+) -> None:
+    """A quarter of the slots, and no more while those are on their way out."""
+    ids = [f"{number:032x}" for number in range(8)]
+    async with running(peer[1], suspend_after=None, max_concurrent=8) as worker:
+        session = await peer[0].accept(heartbeat=0.05)
+        for invocation_id in ids:
+            await session.send(start(invocation_id, "waits"))
+            await session.send(ack(await session.next("entry"), 0))
+        assert [(await session.next("suspend")).invocation_id for _ in range(2)] == ids[:2]
+        await session.next("heartbeat")
+        await session.next("heartbeat")
+        await session.send(*(about(it, 1, "suspended") for it in ids[:2]))
+        assert await worker_holds(worker, 6)
+        await session.send(start(ids[0], "waits", attempt=2), start(ids[1], "waits", attempt=2))
+        for _ in range(2):
+            await session.send(ack(await session.next("entry"), 0))
+        assert [(await session.next("suspend")).invocation_id for _ in range(2)] == ids[2:4]
+
+
+async def worker_holds(worker: durable.Worker, count: int) -> bool:
+    async with asyncio.timeout(BOUND):
+        while worker.statistics().attempts_running != count:  # noqa: ASYNC110
+            await asyncio.sleep(0.005)
+    return True
+
+
 async def test_a_silent_control_plane_is_left(peer: tuple[WorkerPeer, str]) -> None:
     """Rule 9: who hears nothing for the session timeout closes the stream."""
     async with running(peer[1]) as worker:
