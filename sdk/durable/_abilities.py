@@ -64,8 +64,8 @@ class Abilities:
         For `invoke` and `send`: `key` is the object key, `idempotency_key` names the work so that a
         second start finds the first, `partition_key` chooses the partition, `delay` (seconds or a
         timedelta) starts it later. For `run`: `retry` is the step's own policy instead of the
-        handler's (its `max_duration` does not apply), `timeout` is in seconds. A sync step that
-        takes longer is given up; its thread goes on, because nothing can stop it.
+        handler's, `timeout` is in seconds. A sync step that takes longer is given up; its thread
+        goes on, because nothing can stop it.
         """
         given = {
             "key": key,

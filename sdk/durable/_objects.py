@@ -10,7 +10,8 @@
 
 `Cart.add` is a workflow named `cart.add`, invoked with a key. A `handler` is alone on its key while it
 runs; a `shared` one runs beside and only reads. State is what `ctx.get` and `ctx.set` keep; `self` is a
-fresh instance for each call and carries nothing from one to the next.
+fresh instance for each call and carries nothing from one to the next. Handlers are inherited: a class
+that is decorated has those of its bases too, under its own name.
 """
 
 from __future__ import annotations
@@ -48,6 +49,8 @@ class ObjectHandler(Workflow[P, R]):
         if len(parameters) < 2:
             raise TypeError(f"{method.__qualname__} must take `self` and the context")
         self.kind = kind
+        self._method = method
+        self._given = options
         self._owner: type | None = None
 
         @functools.wraps(method)
@@ -60,10 +63,12 @@ class ObjectHandler(Workflow[P, R]):
         plain: Any = function
         super().__init__(plain, **options)
 
-    def bind(self, name: str, owner: type) -> None:
-        """Makes it the handler of an object."""
-        self.name = f"{name}.{self.name}"
-        self._owner = owner
+    def bind(self, name: str, owner: type) -> ObjectHandler[P, R]:
+        """Returns this handler as that of an object, which a class of its own may inherit too."""
+        bound: ObjectHandler[P, R] = ObjectHandler(self._method, self.kind, **self._given)
+        bound.name = f"{name}.{bound.name}"
+        bound._owner = owner
+        return bound
 
 
 def handlers_of(it: object) -> list[Workflow[..., Any]]:
@@ -84,12 +89,12 @@ def object_(name: str) -> Callable[[C], C]:
 
     def decorate(owner: C) -> C:
         owner._durable_object = name  # type: ignore[attr-defined]  # the mark of handlers_of
-        found = handlers_of(owner)
-        if not found:
+        found = {it: value for base in reversed(owner.__mro__) for it, value in vars(base).items()}
+        handlers = {it: value for it, value in found.items() if isinstance(value, ObjectHandler)}
+        if not handlers:
             raise TypeError(f"{owner.__name__} has no method with @durable.handler")
-        for it in found:
-            assert isinstance(it, ObjectHandler)
-            it.bind(name, owner)
+        for attribute, it in handlers.items():
+            setattr(owner, attribute, it.bind(name, owner))
         owner()  # better now than in an invocation
         return owner
 

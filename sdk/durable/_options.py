@@ -52,6 +52,7 @@ class InvokeOptions:
     headers: Mapping[str, str] | None = None
     delay: timedelta | None = None
     start_time: datetime | None = None
+    priority: int = 0
 
 
 class ClientBase:
@@ -76,15 +77,17 @@ class ClientBase:
         timeout: float | Unset | None = UNSET,
         delay: timedelta | Unset | None = UNSET,
         start_time: datetime | Unset | None = UNSET,
+        priority: int | Unset = UNSET,
     ) -> Self:
         """Returns a view of this client with other options; what is not given stays as it is.
 
         `partition_key` chooses the partition, `service` is a label, `key` the object key,
         `idempotency_key` makes a second start of the same work answer with the first, `headers`
         travel to the handler, `timeout` bounds calls (seconds; None for no bound), `delay` starts
-        the work that much later, `start_time` not before a time (UTC without a time zone). The view
-        shares the connection and need not be closed. Raises ValueError for `delay` with
-        `start_time`.
+        the work that much later, `start_time` not before a time (UTC without a time zone). Where
+        work of one handler waits for workers, a higher `priority` goes first (any number that fits
+        32 bits, 0 if none is given); children have their parent's. The view shares the connection
+        and need not be closed. Raises ValueError for `delay` with `start_time`.
         """
         changes: dict[str, Any] = {
             "partition_key": partition_key,
@@ -95,6 +98,7 @@ class ClientBase:
             "timeout": timeout,
             "delay": delay,
             "start_time": start_time,
+            "priority": priority,
         }
         given = {name: value for name, value in changes.items() if value is not UNSET}
         if given.get("delay") is not None and given.get("start_time") is not None:

@@ -128,7 +128,8 @@ class Attempt(Primitives):
             policy = operation.retry or self.workflow.retry
             if policy is None or not policy.gives_up(error):
                 failures = self.start.step_failures.get(index, 0) + 1
-                if operation.retry is None or not used_up(operation.retry, failures):
+                failing = self.start.step_failing[index].ToTimedelta()
+                if operation.retry is None or not used_up(operation.retry, failures, failing):
                     self._fail(error, index, operation.retry, failures)
                     return
                 if operation.retry.pause:

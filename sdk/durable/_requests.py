@@ -40,6 +40,7 @@ def _invoke_request(
         service=options.service,
         delay=options.delay,
         start_time=options.start_time,
+        priority=options.priority,
     )
 
 

@@ -15,9 +15,11 @@ from ._workflow import RetryPolicy
 _EXPONENT_MAX = 63
 
 
-def used_up(policy: RetryPolicy, failures: int) -> bool:
-    """Says whether no attempt may follow the `failures`-th failure."""
-    return policy.max_attempts is not None and failures >= policy.max_attempts
+def used_up(policy: RetryPolicy, failures: int, failing: timedelta) -> bool:
+    """Says whether no attempt may follow the `failures`-th failure, `failing` after the first."""
+    if policy.max_attempts is not None and failures >= policy.max_attempts:
+        return True
+    return policy.max_duration is not None and failures > 1 and failing >= policy.max_duration
 
 
 def step_delay(policy: RetryPolicy, failures: int, place: str) -> timedelta:

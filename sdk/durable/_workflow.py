@@ -60,7 +60,8 @@ class RetryPolicy:
     pause: bool = False
     """When they are used up, pause the invocation for a person instead of failing it."""
     max_duration: timedelta | None = None
-    """How long after the first failure in a row a handler's attempts are used up too."""
+    """How long after the first failure in a row the attempts are used up too; None for no limit. What
+    counts is when the failing attempt ends, for a step when it begins."""
     retry_on: tuple[type[BaseException], ...] = ()
     """If given, only these errors are retried; any other one is final."""
     give_up_on: tuple[type[BaseException], ...] = ()

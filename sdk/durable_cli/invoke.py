@@ -39,6 +39,9 @@ if TYPE_CHECKING:
 )
 @click.option("--partition-key", default="", help="Share a partition with others of this key.")
 @click.option("--service", default="", help="A label.")
+@click.option(
+    "--priority", type=click.IntRange(-(2**31), 2**31 - 1), default=0, help="Higher goes first."
+)
 @client_command
 def invoke(
     session: Session,

@@ -163,6 +163,26 @@ async def stubborn(ctx: Context) -> str:
 
 
 @durable.workflow
+async def patient_for_a_while(ctx: Context) -> str:
+    """A step that is tried for some time, and then handled."""
+    policy = durable.RetryPolicy(
+        initial_interval=timedelta(milliseconds=1),
+        max_attempts=None,
+        max_duration=timedelta(milliseconds=50),
+    )
+
+    async def step() -> None:
+        await effect("tried for a while")
+        raise ValueError("still not")
+
+    try:
+        await ctx.options(retry=policy).run("step", step)
+    except durable.StepFailedError as error:
+        return f"{error.type}: {error.message}"
+    return "worked"
+
+
+@durable.workflow
 async def slow_step(ctx: Context) -> str:
     async def step() -> None:
         await asyncio.sleep(60)
@@ -199,7 +219,19 @@ class Counter:
         return await ctx.get("n", int, 0)
 
 
+@durable.object("doubled")
+class Doubled(Counter):
+    """A counter of its own name, with one handler more."""
+
+    @durable.handler
+    async def double(self, ctx: Context) -> int:
+        number = 2 * await ctx.get("n", int, 0)
+        ctx.set("n", number)
+        return number
+
+
 WORKFLOWS = [
     *(stateful, approved, named, in_time, square, fan_out, fails, asks_what_fails, forever),
     *(parent, impatient, saga, sends, timed, stubborn, slow_step, mediator, Counter),
+    *(patient_for_a_while, Doubled),
 ]

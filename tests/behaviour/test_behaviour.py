@@ -118,6 +118,16 @@ async def test_one_at_a_time_on_a_key_in_the_order_of_arrival(system: System) ->
     assert await one.invoke(flows.Counter.value) == 255
 
 
+async def test_an_object_has_the_handlers_of_its_bases(system: System) -> None:
+    """Under its own name, so with a state of its own."""
+    one = system.client.options(key="one")
+    assert await one.invoke(flows.Counter.add, 1) == 1
+    assert await one.invoke(flows.Doubled.add, 5) == 5
+    assert await one.invoke(flows.Doubled.double) == 10
+    assert await one.invoke(flows.Doubled.value) == 10
+    assert await one.invoke(flows.Counter.value) == 1
+
+
 async def test_sends_are_done_once(system: System) -> None:
     ids = await system.client.invoke(flows.sends, "k")
     values = [(await system.client.get_result(it)).value() for it in ids]
@@ -133,6 +143,11 @@ async def test_a_steps_own_policy_and_timeout(system: System) -> None:
     assert await system.client.invoke(flows.stubborn) == "ValueError: no"
     assert flows.calls == ["tried"] * 3
     assert await system.client.invoke(flows.slow_step) == "TimeoutError"
+
+
+async def test_a_step_may_be_tried_for_some_time(system: System) -> None:
+    assert await system.client.invoke(flows.patient_for_a_while) == "ValueError: still not"
+    assert len(flows.calls) > 1
 
 
 @pytest.mark.parametrize("kills", range(1, 7))

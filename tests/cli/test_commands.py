@@ -32,12 +32,12 @@ def test_invoke_with_everything(cli: Cli) -> None:
     where = ("--partition-key", "p")
     invocation_id = cli.ok(
         "invoke", "greet", '"x"', "--async", "--delay", "1h", "--idempotency-key", "once",
-        "--header", "tenant=a=b", "--service", "shop", *where,
+        "--header", "tenant=a=b", "--service", "shop", "--priority", "-3", *where,
     ).out.strip()  # fmt: skip
     found = cli.ok("get", invocation_id, "--json").json
     assert found["status"] == "scheduled"
     assert found["headers"] == {"tenant": "a=b"}
-    assert (found["service"], found["partition_key"]) == ("shop", "p")
+    assert (found["service"], found["partition_key"], found["priority"]) == ("shop", "p", -3)
     again = cli.ok("invoke", "greet", '"x"', "--async", "--idempotency-key", "once", *where)
     assert again.out.strip() == invocation_id
     other = cli("invoke", "greet", '"y"', "--async", "--idempotency-key", "once", *where)

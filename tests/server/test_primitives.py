@@ -439,6 +439,19 @@ async def test_so_many_of_a_handler_run_at_once(
         assert (await worker.hear("start")).invocation_id == second
 
 
+async def test_a_higher_priority_goes_first(control: Control, channel: grpc.aio.Channel) -> None:
+    async with HandWorker(channel, slots=1) as worker:
+        await invoke(control)
+        start = await worker.hear("start")
+        late = [await invoke(control, priority=it) for it in (0, -1, 7, 0, 7)]
+        order = []
+        for _ in late:
+            await worker.finish(start)
+            start = await worker.hear("start")
+            order.append(late.index(start.invocation_id))
+        assert order == [2, 4, 0, 3, 1]
+
+
 async def test_an_invocation_has_its_time(control: Control, channel: grpc.aio.Channel) -> None:
     timed = declares(timeout=Duration(nanos=200_000_000))(HandWorker(channel))
     async with timed as worker:
@@ -460,9 +473,14 @@ async def test_a_step_with_a_policy_of_its_own_is_counted_apart(
     policy = invocation_pb2.RetryPolicy(max_attempts=1)
     async with declares(retry_policy=policy)(HandWorker(channel)) as worker:
         await invoke(control)
+        longest = 0
         for count in (0, 1, 2):
             start = await worker.hear("start")
             assert dict(start.start.step_failures) == ({4: count} if count else {})
+            assert list(start.start.step_failing) == ([4] if count else [])
+            failing = start.start.step_failing[4].ToMilliseconds()
+            assert failing >= longest
+            longest = failing
             failed = reply(start)
             failed.attempt_failed.index = 4
             failed.attempt_failed.retry_delay.FromMilliseconds(1)

@@ -95,7 +95,9 @@ def _progress(partition: Partition, invocation: Invocation, position: int) -> No
         invocation.failures = invocation.failing_ms = 0
         partition.changes.touch(invocation)
     if invocation.step_failures:
-        invocation.step_failures = tuple(it for it in invocation.step_failures if it[0] != position)
+        invocation.step_failures = tuple(
+            it for it in invocation.step_failures if it.position != position
+        )
         partition.changes.touch(invocation)
 
 

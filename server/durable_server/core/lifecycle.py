@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from . import retry
 from .effects import Dispatch, Free, RequestCancel, SetTimer
-from .model import EntryKind, HandlerKind, Invocation, State
+from .model import EntryKind, HandlerKind, Invocation, State, StepFailures
 from .moves import (
     Effects,
     back_off,
@@ -147,9 +147,10 @@ def attempt_failed(
     invocation.fault = record.fault
     delay = record.retry_ms
     if record.position >= 0:
-        counts = dict(invocation.step_failures)
-        counts[record.position] = counts.get(record.position, 0) + 1
-        invocation.step_failures = tuple(counts.items())
+        counts = {it.position: it for it in invocation.step_failures}
+        last = counts.get(record.position) or StepFailures(record.position, 0, now_ms)
+        counts[record.position] = last._replace(times=last.times + 1)
+        invocation.step_failures = tuple(counts.values())
         delay = max(delay, 1)
     else:
         policy = handler_of(partition, invocation).retry

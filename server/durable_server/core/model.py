@@ -145,6 +145,14 @@ class Awakeable:
     outcome: bytes | None = None
 
 
+class StepFailures(NamedTuple):
+    """How often a step has failed, and since when it does."""
+
+    position: int
+    times: int
+    since_ms: int = 0
+
+
 @dataclass(slots=True)
 class Invocation:
     """All that the rules know of one invocation, as long as it is in memory.
@@ -208,8 +216,8 @@ class Invocation:
     deadline_ms: int = 0
     failing_ms: int = 0
     """When the first of the failures in a row was."""
-    step_failures: tuple[tuple[int, int], ...] = ()
-    """How often steps with a policy of their own have failed: index, count."""
+    step_failures: tuple[StepFailures, ...] = ()
+    """The failures of steps with a policy of their own that are not in the journal."""
     requests: tuple[tuple[str, int], ...] = ()
     """The last steering requests that were answered: request id, state after it."""
 

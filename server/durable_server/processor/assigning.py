@@ -32,7 +32,7 @@ class Assigner:
 
     def push(self, invocation: Invocation) -> None:
         """The invocation waits for a worker."""
-        self._queue.push(invocation.handler, invocation.id)
+        self._queue.push(invocation.handler, invocation.priority, invocation.id)
 
     def took(self, invocation: Invocation) -> None:
         """The invocation runs already: this leader found it so."""

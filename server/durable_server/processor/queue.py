@@ -1,4 +1,4 @@
-"""Invocations that wait for a worker, by handler, in the order in which they got ready.
+"""Invocations that wait for a worker, by handler: higher priority first, then as they got ready.
 
 Only ids are kept, and nothing is ever taken out of the middle: an id whose invocation is not PENDING
 any more when its turn comes is skipped.
@@ -6,22 +6,25 @@ any more when its turn comes is skipped.
 
 from __future__ import annotations
 
-from collections import deque
+import heapq
 from collections.abc import Iterator
+from itertools import count
 
 
 class ReadyQueue:
     """The queues of one partition."""
 
     def __init__(self) -> None:
-        self._queues: dict[str, deque[str]] = {}
+        self._queues: dict[str, list[tuple[int, int, str]]] = {}
+        """For each handler a heap of (minus priority, arrival, invocation id)."""
+        self._arrivals = count()
 
-    def push(self, handler: str, invocation_id: str) -> None:
-        """Adds an invocation at the end of its handler's queue."""
+    def push(self, handler: str, priority: int, invocation_id: str) -> None:
+        """Adds an invocation behind those of its handler that have at least its priority."""
         queue = self._queues.get(handler)
         if queue is None:
-            queue = self._queues[handler] = deque()
-        queue.append(invocation_id)
+            queue = self._queues[handler] = []
+        heapq.heappush(queue, (-priority, next(self._arrivals), invocation_id))
 
     def has(self, handler: str) -> bool:
         """Says whether anything waits for a handler."""
@@ -30,7 +33,7 @@ class ReadyQueue:
     def pop(self, handler: str) -> str:
         """Takes the first of a handler's queue."""
         queue = self._queues[handler]
-        invocation_id = queue.popleft()
+        invocation_id = heapq.heappop(queue)[2]
         if not queue:
             del self._queues[handler]
         return invocation_id

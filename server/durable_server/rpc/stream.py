@@ -87,8 +87,9 @@ class Stream:
         for name, value in state.items():
             start.state[name].MergeFromString(value)
             size += len(name) + len(value) + 16
-        if invocation.step_failures:
-            start.step_failures.update(invocation.step_failures)
+        for position, times, since_ms in invocation.step_failures:
+            start.step_failures[position] = times
+            start.step_failing[position].FromMilliseconds(invocation.updated_ms - since_ms)
         if invocation.cancel_number:
             convert.cancel_requested(invocation, start.cancel_requested)
         self._added(size)

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from ..core.model import Awakeable, Fault, Handler, Invocation, State
+from ..core.model import Awakeable, Fault, Handler, Invocation, State, StepFailures
 
 STATIC = (
     "number, id, handler, key, input, headers, service, partition_key, idempotency_key, parent, "
@@ -48,7 +48,7 @@ class _Rest(NamedTuple):
     cancel_number: int = 0
     timed_out: bool = False
     failing_ms: int = 0
-    step_failures: tuple[tuple[int, int], ...] = ()
+    step_failures: tuple[StepFailures, ...] = ()
     requests: tuple[tuple[str, int], ...] = ()
 
 

@@ -46,9 +46,9 @@ type InvokeRequest struct {
 	Input *Payload `protobuf:"bytes,2,opt,name=input,proto3" json:"input,omitempty"`
 	// The object key. Required for keyed handlers, refused for others.
 	Key string `protobuf:"bytes,3,opt,name=key,proto3" json:"key,omitempty"`
-	// Names this piece of work in the caller's own terms: a second Invoke with the same handler, key
-	// and idempotency key is answered with the first one's invocation; with another input it is
-	// ALREADY_EXISTS / IDEMPOTENCY_MISMATCH. Held for as long as the invocation is kept.
+	// Names this piece of work in the caller's own terms: a second Invoke with the same handler, key,
+	// partition key and idempotency key is answered with the first one's invocation; with another
+	// input it is ALREADY_EXISTS / IDEMPOTENCY_MISMATCH. Held for as long as the invocation is kept.
 	IdempotencyKey string `protobuf:"bytes,4,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
 	// Makes retries of this very request safe. Empty: a retry starts a second invocation.
 	RequestId string `protobuf:"bytes,5,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
@@ -66,7 +66,7 @@ type InvokeRequest struct {
 	PartitionKey string `protobuf:"bytes,10,opt,name=partition_key,json=partitionKey,proto3" json:"partition_key,omitempty"`
 	// A label: the service on whose behalf this is done. The handler sees it; Query filters by it.
 	Service string `protobuf:"bytes,11,opt,name=service,proto3" json:"service,omitempty"`
-	// Scheduling priority; higher first.
+	// Where work of one handler waits for workers, higher goes first. Children have their parent's.
 	Priority int32 `protobuf:"varint,12,opt,name=priority,proto3" json:"priority,omitempty"`
 	// Also return the journal when the answer holds an outcome.
 	IncludeJournal bool `protobuf:"varint,13,opt,name=include_journal,json=includeJournal,proto3" json:"include_journal,omitempty"`

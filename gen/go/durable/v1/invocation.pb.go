@@ -722,7 +722,7 @@ type Invocation struct {
 	Journal []*JournalEntry `protobuf:"bytes,24,rep,name=journal,proto3" json:"journal,omitempty"`
 	// The invocation's own state by key, where the journal was asked for.
 	WorkflowState map[string]*Payload `protobuf:"bytes,25,rep,name=workflow_state,json=workflowState,proto3" json:"workflow_state,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	// Scheduling priority; higher first. 0 is the default.
+	// Where work of one handler waits for workers, higher goes first. 0 is the default.
 	Priority int32 `protobuf:"varint,26,opt,name=priority,proto3" json:"priority,omitempty"`
 	// Its awakeables, where the journal was asked for.
 	Awakeables []*Awakeable `protobuf:"bytes,27,rep,name=awakeables,proto3" json:"awakeables,omitempty"`

@@ -76,8 +76,8 @@
 //    outcome that is a failure and was journaled is given to the program as an exception. A step
 //    with a retry policy of its own names its `index` in AttemptFailed, with `retry_delay`: then the
 //    handler's policy does not apply, and the next Start says in `step_failures` how often that step
-//    has failed, so that the worker can tell when its attempts are used up: then it journals a
-//    failure as the step's outcome, or sends Held.
+//    has failed and in `step_failing` for how long, so that the worker can tell when its attempts are
+//    used up: then it journals a failure as the step's outcome, or sends Held.
 //
 // 8. Suspension. When the program only waits for Completions, the worker may send Suspend with the
 //    number of the last completion it has seen. The server answers Suspended (the pair is no longer
@@ -1113,7 +1113,9 @@ type Start struct {
 	// True when `state` is all of it.
 	StateComplete bool `protobuf:"varint,14,opt,name=state_complete,json=stateComplete,proto3" json:"state_complete,omitempty"`
 	// How often steps with a retry policy of their own have failed, by index.
-	StepFailures  map[int32]int32 `protobuf:"bytes,15,rep,name=step_failures,json=stepFailures,proto3" json:"step_failures,omitempty" protobuf_key:"varint,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
+	StepFailures map[int32]int32 `protobuf:"bytes,15,rep,name=step_failures,json=stepFailures,proto3" json:"step_failures,omitempty" protobuf_key:"varint,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
+	// How long ago the first of those failures was when this attempt was handed out, by index.
+	StepFailing   map[int32]*durationpb.Duration `protobuf:"bytes,16,rep,name=step_failing,json=stepFailing,proto3" json:"step_failing,omitempty" protobuf_key:"varint,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1249,6 +1251,13 @@ func (x *Start) GetStateComplete() bool {
 func (x *Start) GetStepFailures() map[int32]int32 {
 	if x != nil {
 		return x.StepFailures
+	}
+	return nil
+}
+
+func (x *Start) GetStepFailing() map[int32]*durationpb.Duration {
+	if x != nil {
+		return x.StepFailing
 	}
 	return nil
 }
@@ -2038,7 +2047,7 @@ const file_durable_v1_worker_proto_rawDesc = "" +
 	"\n" +
 	"\bDraining\"8\n" +
 	"\x05Drain\x12/\n" +
-	"\x05delay\x18\x01 \x01(\v2\x19.google.protobuf.DurationR\x05delay\"\xf4\x06\n" +
+	"\x05delay\x18\x01 \x01(\v2\x19.google.protobuf.DurationR\x05delay\"\x96\b\n" +
 	"\x05Start\x12\x18\n" +
 	"\ahandler\x18\x01 \x01(\tR\ahandler\x12)\n" +
 	"\x05input\x18\x02 \x01(\v2\x13.durable.v1.PayloadR\x05input\x12\x10\n" +
@@ -2057,7 +2066,8 @@ const file_durable_v1_worker_proto_rawDesc = "" +
 	"\x10cancel_requested\x18\f \x01(\v2\x1b.durable.v1.CancelRequestedR\x0fcancelRequested\x122\n" +
 	"\x05state\x18\r \x03(\v2\x1c.durable.v1.Start.StateEntryR\x05state\x12%\n" +
 	"\x0estate_complete\x18\x0e \x01(\bR\rstateComplete\x12H\n" +
-	"\rstep_failures\x18\x0f \x03(\v2#.durable.v1.Start.StepFailuresEntryR\fstepFailures\x1a:\n" +
+	"\rstep_failures\x18\x0f \x03(\v2#.durable.v1.Start.StepFailuresEntryR\fstepFailures\x12E\n" +
+	"\fstep_failing\x18\x10 \x03(\v2\".durable.v1.Start.StepFailingEntryR\vstepFailing\x1a:\n" +
 	"\fHeadersEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\x1aM\n" +
@@ -2067,7 +2077,10 @@ const file_durable_v1_worker_proto_rawDesc = "" +
 	"\x05value\x18\x02 \x01(\v2\x13.durable.v1.PayloadR\x05value:\x028\x01\x1a?\n" +
 	"\x11StepFailuresEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\x05R\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\x05R\x05value:\x028\x01\"\xdb\x02\n" +
+	"\x05value\x18\x02 \x01(\x05R\x05value:\x028\x01\x1aY\n" +
+	"\x10StepFailingEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\x05R\x03key\x12/\n" +
+	"\x05value\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\x05value:\x028\x01\"\xdb\x02\n" +
 	"\rEntryRecorded\x12\x14\n" +
 	"\x05index\x18\x01 \x01(\x05R\x05index\x12)\n" +
 	"\x04kind\x18\x02 \x01(\x0e2\x15.durable.v1.EntryKindR\x04kind\x12\x12\n" +
@@ -2127,7 +2140,7 @@ func file_durable_v1_worker_proto_rawDescGZIP() []byte {
 	return file_durable_v1_worker_proto_rawDescData
 }
 
-var file_durable_v1_worker_proto_msgTypes = make([]protoimpl.MessageInfo, 28)
+var file_durable_v1_worker_proto_msgTypes = make([]protoimpl.MessageInfo, 29)
 var file_durable_v1_worker_proto_goTypes = []any{
 	(*SessionRequest)(nil),        // 0: durable.v1.SessionRequest
 	(*SessionResponse)(nil),       // 1: durable.v1.SessionResponse
@@ -2157,14 +2170,15 @@ var file_durable_v1_worker_proto_goTypes = []any{
 	nil,                           // 25: durable.v1.Start.HeadersEntry
 	nil,                           // 26: durable.v1.Start.StateEntry
 	nil,                           // 27: durable.v1.Start.StepFailuresEntry
-	(*HandlerSpec)(nil),           // 28: durable.v1.HandlerSpec
-	(*durationpb.Duration)(nil),   // 29: google.protobuf.Duration
-	(*Payload)(nil),               // 30: durable.v1.Payload
-	(*JournalEntry)(nil),          // 31: durable.v1.JournalEntry
-	(*timestamppb.Timestamp)(nil), // 32: google.protobuf.Timestamp
-	(*Failure)(nil),               // 33: durable.v1.Failure
-	(EntryKind)(0),                // 34: durable.v1.EntryKind
-	(*Outcome)(nil),               // 35: durable.v1.Outcome
+	nil,                           // 28: durable.v1.Start.StepFailingEntry
+	(*HandlerSpec)(nil),           // 29: durable.v1.HandlerSpec
+	(*durationpb.Duration)(nil),   // 30: google.protobuf.Duration
+	(*Payload)(nil),               // 31: durable.v1.Payload
+	(*JournalEntry)(nil),          // 32: durable.v1.JournalEntry
+	(*timestamppb.Timestamp)(nil), // 33: google.protobuf.Timestamp
+	(*Failure)(nil),               // 34: durable.v1.Failure
+	(EntryKind)(0),                // 35: durable.v1.EntryKind
+	(*Outcome)(nil),               // 36: durable.v1.Outcome
 }
 var file_durable_v1_worker_proto_depIdxs = []int32{
 	2,  // 0: durable.v1.SessionRequest.messages:type_name -> durable.v1.WorkerMessage
@@ -2189,41 +2203,43 @@ var file_durable_v1_worker_proto_depIdxs = []int32{
 	7,  // 19: durable.v1.ServerMessage.heartbeat:type_name -> durable.v1.Heartbeat
 	9,  // 20: durable.v1.ServerMessage.drain:type_name -> durable.v1.Drain
 	18, // 21: durable.v1.ServerMessage.pause_requested:type_name -> durable.v1.PauseRequested
-	28, // 22: durable.v1.Hello.handlers:type_name -> durable.v1.HandlerSpec
+	29, // 22: durable.v1.Hello.handlers:type_name -> durable.v1.HandlerSpec
 	5,  // 23: durable.v1.Hello.resumed:type_name -> durable.v1.OwnedAttempt
-	29, // 24: durable.v1.Welcome.heartbeat_interval:type_name -> google.protobuf.Duration
-	29, // 25: durable.v1.Welcome.session_timeout:type_name -> google.protobuf.Duration
-	29, // 26: durable.v1.Welcome.reconnect_grace:type_name -> google.protobuf.Duration
+	30, // 24: durable.v1.Welcome.heartbeat_interval:type_name -> google.protobuf.Duration
+	30, // 25: durable.v1.Welcome.session_timeout:type_name -> google.protobuf.Duration
+	30, // 26: durable.v1.Welcome.reconnect_grace:type_name -> google.protobuf.Duration
 	24, // 27: durable.v1.Welcome.limits:type_name -> durable.v1.Welcome.LimitsEntry
-	29, // 28: durable.v1.Drain.delay:type_name -> google.protobuf.Duration
-	30, // 29: durable.v1.Start.input:type_name -> durable.v1.Payload
+	30, // 28: durable.v1.Drain.delay:type_name -> google.protobuf.Duration
+	31, // 29: durable.v1.Start.input:type_name -> durable.v1.Payload
 	25, // 30: durable.v1.Start.headers:type_name -> durable.v1.Start.HeadersEntry
-	31, // 31: durable.v1.Start.journal:type_name -> durable.v1.JournalEntry
-	32, // 32: durable.v1.Start.create_time:type_name -> google.protobuf.Timestamp
-	33, // 33: durable.v1.Start.last_failure:type_name -> durable.v1.Failure
+	32, // 31: durable.v1.Start.journal:type_name -> durable.v1.JournalEntry
+	33, // 32: durable.v1.Start.create_time:type_name -> google.protobuf.Timestamp
+	34, // 33: durable.v1.Start.last_failure:type_name -> durable.v1.Failure
 	23, // 34: durable.v1.Start.cancel_requested:type_name -> durable.v1.CancelRequested
 	26, // 35: durable.v1.Start.state:type_name -> durable.v1.Start.StateEntry
 	27, // 36: durable.v1.Start.step_failures:type_name -> durable.v1.Start.StepFailuresEntry
-	34, // 37: durable.v1.EntryRecorded.kind:type_name -> durable.v1.EntryKind
-	30, // 38: durable.v1.EntryRecorded.argument:type_name -> durable.v1.Payload
-	35, // 39: durable.v1.EntryRecorded.outcome:type_name -> durable.v1.Outcome
-	29, // 40: durable.v1.EntryRecorded.delay:type_name -> google.protobuf.Duration
-	32, // 41: durable.v1.Ack.time:type_name -> google.protobuf.Timestamp
-	35, // 42: durable.v1.Completion.outcome:type_name -> durable.v1.Outcome
-	32, // 43: durable.v1.Completion.time:type_name -> google.protobuf.Timestamp
-	35, // 44: durable.v1.Finished.outcome:type_name -> durable.v1.Outcome
-	33, // 45: durable.v1.AttemptFailed.failure:type_name -> durable.v1.Failure
-	29, // 46: durable.v1.AttemptFailed.retry_delay:type_name -> google.protobuf.Duration
-	33, // 47: durable.v1.Held.failure:type_name -> durable.v1.Failure
-	32, // 48: durable.v1.CancelRequested.time:type_name -> google.protobuf.Timestamp
-	30, // 49: durable.v1.Start.StateEntry.value:type_name -> durable.v1.Payload
-	0,  // 50: durable.v1.DurableWorker.Session:input_type -> durable.v1.SessionRequest
-	1,  // 51: durable.v1.DurableWorker.Session:output_type -> durable.v1.SessionResponse
-	51, // [51:52] is the sub-list for method output_type
-	50, // [50:51] is the sub-list for method input_type
-	50, // [50:50] is the sub-list for extension type_name
-	50, // [50:50] is the sub-list for extension extendee
-	0,  // [0:50] is the sub-list for field type_name
+	28, // 37: durable.v1.Start.step_failing:type_name -> durable.v1.Start.StepFailingEntry
+	35, // 38: durable.v1.EntryRecorded.kind:type_name -> durable.v1.EntryKind
+	31, // 39: durable.v1.EntryRecorded.argument:type_name -> durable.v1.Payload
+	36, // 40: durable.v1.EntryRecorded.outcome:type_name -> durable.v1.Outcome
+	30, // 41: durable.v1.EntryRecorded.delay:type_name -> google.protobuf.Duration
+	33, // 42: durable.v1.Ack.time:type_name -> google.protobuf.Timestamp
+	36, // 43: durable.v1.Completion.outcome:type_name -> durable.v1.Outcome
+	33, // 44: durable.v1.Completion.time:type_name -> google.protobuf.Timestamp
+	36, // 45: durable.v1.Finished.outcome:type_name -> durable.v1.Outcome
+	34, // 46: durable.v1.AttemptFailed.failure:type_name -> durable.v1.Failure
+	30, // 47: durable.v1.AttemptFailed.retry_delay:type_name -> google.protobuf.Duration
+	34, // 48: durable.v1.Held.failure:type_name -> durable.v1.Failure
+	33, // 49: durable.v1.CancelRequested.time:type_name -> google.protobuf.Timestamp
+	31, // 50: durable.v1.Start.StateEntry.value:type_name -> durable.v1.Payload
+	30, // 51: durable.v1.Start.StepFailingEntry.value:type_name -> google.protobuf.Duration
+	0,  // 52: durable.v1.DurableWorker.Session:input_type -> durable.v1.SessionRequest
+	1,  // 53: durable.v1.DurableWorker.Session:output_type -> durable.v1.SessionResponse
+	53, // [53:54] is the sub-list for method output_type
+	52, // [52:53] is the sub-list for method input_type
+	52, // [52:52] is the sub-list for extension type_name
+	52, // [52:52] is the sub-list for extension extendee
+	0,  // [0:52] is the sub-list for field type_name
 }
 
 func init() { file_durable_v1_worker_proto_init() }
@@ -2264,7 +2280,7 @@ func file_durable_v1_worker_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_durable_v1_worker_proto_rawDesc), len(file_durable_v1_worker_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   28,
+			NumMessages:   29,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

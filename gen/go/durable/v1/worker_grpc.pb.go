@@ -76,8 +76,8 @@
 //    outcome that is a failure and was journaled is given to the program as an exception. A step
 //    with a retry policy of its own names its `index` in AttemptFailed, with `retry_delay`: then the
 //    handler's policy does not apply, and the next Start says in `step_failures` how often that step
-//    has failed, so that the worker can tell when its attempts are used up: then it journals a
-//    failure as the step's outcome, or sends Held.
+//    has failed and in `step_failing` for how long, so that the worker can tell when its attempts are
+//    used up: then it journals a failure as the step's outcome, or sends Held.
 //
 // 8. Suspension. When the program only waits for Completions, the worker may send Suspend with the
 //    number of the last completion it has seen. The server answers Suspended (the pair is no longer

@@ -28,7 +28,7 @@ from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17\x64urable/v1/worker.proto\x12\ndurable.v1\x1a\x1b\x64urable/v1/invocation.proto\x1a\x18\x64urable/v1/payload.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"=\n\x0eSessionRequest\x12+\n\x08messages\x18\x01 \x03(\x0b\x32\x19.durable.v1.WorkerMessage\">\n\x0fSessionResponse\x12+\n\x08messages\x18\x01 \x03(\x0b\x32\x19.durable.v1.ServerMessage\"\xe1\x03\n\rWorkerMessage\x12\x15\n\rinvocation_id\x18\x01 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x02 \x01(\x05\x12*\n\x05\x65ntry\x18\x03 \x01(\x0b\x32\x19.durable.v1.EntryRecordedH\x00\x12(\n\x08\x66inished\x18\x04 \x01(\x0b\x32\x14.durable.v1.FinishedH\x00\x12\x33\n\x0e\x61ttempt_failed\x18\x05 \x01(\x0b\x32\x19.durable.v1.AttemptFailedH\x00\x12 \n\x04held\x18\x06 \x01(\x0b\x32\x10.durable.v1.HeldH\x00\x12&\n\x07suspend\x18\x07 \x01(\x0b\x32\x13.durable.v1.SuspendH\x00\x12(\n\x08released\x18\x08 \x01(\x0b\x32\x14.durable.v1.ReleasedH\x00\x12\"\n\x05hello\x18\t \x01(\x0b\x32\x11.durable.v1.HelloH\x00\x12*\n\theartbeat\x18\n \x01(\x0b\x32\x15.durable.v1.HeartbeatH\x00\x12(\n\x08\x64raining\x18\x0b \x01(\x0b\x32\x14.durable.v1.DrainingH\x00\x12$\n\x06paused\x18\x0c \x01(\x0b\x32\x12.durable.v1.PausedH\x00\x42\t\n\x07message\"\xf0\x03\n\rServerMessage\x12\x15\n\rinvocation_id\x18\x01 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x02 \x01(\x05\x12\"\n\x05start\x18\x03 \x01(\x0b\x32\x11.durable.v1.StartH\x00\x12\x1e\n\x03\x61\x63k\x18\x04 \x01(\x0b\x32\x0f.durable.v1.AckH\x00\x12,\n\ncompletion\x18\x05 \x01(\x0b\x32\x16.durable.v1.CompletionH\x00\x12*\n\tsuspended\x18\x06 \x01(\x0b\x32\x15.durable.v1.SuspendedH\x00\x12&\n\x07\x61\x62\x61ndon\x18\x07 \x01(\x0b\x32\x13.durable.v1.AbandonH\x00\x12\x37\n\x10\x63\x61ncel_requested\x18\x08 \x01(\x0b\x32\x1b.durable.v1.CancelRequestedH\x00\x12&\n\x07welcome\x18\t \x01(\x0b\x32\x13.durable.v1.WelcomeH\x00\x12*\n\theartbeat\x18\n \x01(\x0b\x32\x15.durable.v1.HeartbeatH\x00\x12\"\n\x05\x64rain\x18\x0b \x01(\x0b\x32\x11.durable.v1.DrainH\x00\x12\x35\n\x0fpause_requested\x18\x0c \x01(\x0b\x32\x1a.durable.v1.PauseRequestedH\x00\x42\t\n\x07message\"\xd8\x01\n\x05Hello\x12\x18\n\x10protocol_version\x18\x01 \x01(\x05\x12\x11\n\tworker_id\x18\x02 \x01(\t\x12\x10\n\x08identity\x18\x03 \x01(\t\x12\x10\n\x08\x62uild_id\x18\x04 \x01(\t\x12)\n\x08handlers\x18\x05 \x03(\x0b\x32\x17.durable.v1.HandlerSpec\x12\x12\n\nslot_count\x18\x06 \x01(\x05\x12\x14\n\x0c\x63\x61pabilities\x18\x07 \x03(\t\x12)\n\x07resumed\x18\x08 \x03(\x0b\x32\x18.durable.v1.OwnedAttempt\"6\n\x0cOwnedAttempt\x12\x15\n\rinvocation_id\x18\x01 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x02 \x01(\x05\"\xb1\x02\n\x07Welcome\x12\x18\n\x10protocol_version\x18\x01 \x01(\x05\x12\r\n\x05\x65poch\x18\x02 \x01(\x03\x12\x35\n\x12heartbeat_interval\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x32\n\x0fsession_timeout\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x32\n\x0freconnect_grace\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration\x12/\n\x06limits\x18\x06 \x03(\x0b\x32\x1f.durable.v1.Welcome.LimitsEntry\x1a-\n\x0bLimitsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\"\x0b\n\tHeartbeat\"\n\n\x08\x44raining\"1\n\x05\x44rain\x12(\n\x05\x64\x65lay\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\"\xaf\x05\n\x05Start\x12\x0f\n\x07handler\x18\x01 \x01(\t\x12\"\n\x05input\x18\x02 \x01(\x0b\x32\x13.durable.v1.Payload\x12\x0b\n\x03key\x18\x03 \x01(\t\x12/\n\x07headers\x18\x04 \x03(\x0b\x32\x1e.durable.v1.Start.HeadersEntry\x12)\n\x07journal\x18\x05 \x03(\x0b\x32\x18.durable.v1.JournalEntry\x12/\n\x0b\x63reate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x13\n\x0brandom_seed\x18\x07 \x01(\x06\x12\x0f\n\x07service\x18\x08 \x01(\t\x12\x15\n\rpartition_key\x18\t \x01(\t\x12)\n\x0clast_failure\x18\n \x01(\x0b\x32\x13.durable.v1.Failure\x12\x0f\n\x07version\x18\x0b \x01(\t\x12\x35\n\x10\x63\x61ncel_requested\x18\x0c \x01(\x0b\x32\x1b.durable.v1.CancelRequested\x12+\n\x05state\x18\r \x03(\x0b\x32\x1c.durable.v1.Start.StateEntry\x12\x16\n\x0estate_complete\x18\x0e \x01(\x08\x12:\n\rstep_failures\x18\x0f \x03(\x0b\x32#.durable.v1.Start.StepFailuresEntry\x1a.\n\x0cHeadersEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1a\x41\n\nStateEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\"\n\x05value\x18\x02 \x01(\x0b\x32\x13.durable.v1.Payload:\x02\x38\x01\x1a\x33\n\x11StepFailuresEntry\x12\x0b\n\x03key\x18\x01 \x01(\x05\x12\r\n\x05value\x18\x02 \x01(\x05:\x02\x38\x01\"\x88\x02\n\rEntryRecorded\x12\r\n\x05index\x18\x01 \x01(\x05\x12#\n\x04kind\x18\x02 \x01(\x0e\x32\x15.durable.v1.EntryKind\x12\x0c\n\x04name\x18\x03 \x01(\t\x12%\n\x08\x61rgument\x18\x04 \x01(\x0b\x32\x13.durable.v1.Payload\x12$\n\x07outcome\x18\x05 \x01(\x0b\x32\x13.durable.v1.Outcome\x12(\n\x05\x64\x65lay\x18\x06 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0e\n\x06target\x18\x07 \x01(\t\x12\x17\n\x0fidempotency_key\x18\x08 \x01(\t\x12\x15\n\rpartition_key\x18\t \x01(\t\"Y\n\x03\x41\x63k\x12\r\n\x05index\x18\x01 \x01(\x05\x12\x19\n\x11\x63ompletion_number\x18\x02 \x01(\x03\x12(\n\x04time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x86\x01\n\nCompletion\x12\r\n\x05index\x18\x01 \x01(\x05\x12$\n\x07outcome\x18\x02 \x01(\x0b\x32\x13.durable.v1.Outcome\x12\x19\n\x11\x63ompletion_number\x18\x03 \x01(\x03\x12(\n\x04time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"0\n\x08\x46inished\x12$\n\x07outcome\x18\x01 \x01(\x0b\x32\x13.durable.v1.Outcome\"\x83\x01\n\rAttemptFailed\x12$\n\x07\x66\x61ilure\x18\x01 \x01(\x0b\x32\x13.durable.v1.Failure\x12.\n\x0bretry_delay\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x12\n\x05index\x18\x03 \x01(\x05H\x00\x88\x01\x01\x42\x08\n\x06_index\",\n\x04Held\x12$\n\x07\x66\x61ilure\x18\x01 \x01(\x0b\x32\x13.durable.v1.Failure\"\x08\n\x06Paused\"\x10\n\x0ePauseRequested\"$\n\x07Suspend\x12\x19\n\x11\x63ompletion_number\x18\x01 \x01(\x03\"\n\n\x08Released\"\x0b\n\tSuspended\"\x19\n\x07\x41\x62\x61ndon\x12\x0e\n\x06reason\x18\x01 \x01(\t\"f\n\x0f\x43\x61ncelRequested\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x19\n\x11\x63ompletion_number\x18\x02 \x01(\x03\x12(\n\x04time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp2W\n\rDurableWorker\x12\x46\n\x07Session\x12\x1a.durable.v1.SessionRequest\x1a\x1b.durable.v1.SessionResponse(\x01\x30\x01\x42H\n\x0e\x64\x65v.durable.v1B\x0bWorkerProtoP\x01Z\'durable.dev/gen/go/durable/v1;durablev1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17\x64urable/v1/worker.proto\x12\ndurable.v1\x1a\x1b\x64urable/v1/invocation.proto\x1a\x18\x64urable/v1/payload.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"=\n\x0eSessionRequest\x12+\n\x08messages\x18\x01 \x03(\x0b\x32\x19.durable.v1.WorkerMessage\">\n\x0fSessionResponse\x12+\n\x08messages\x18\x01 \x03(\x0b\x32\x19.durable.v1.ServerMessage\"\xe1\x03\n\rWorkerMessage\x12\x15\n\rinvocation_id\x18\x01 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x02 \x01(\x05\x12*\n\x05\x65ntry\x18\x03 \x01(\x0b\x32\x19.durable.v1.EntryRecordedH\x00\x12(\n\x08\x66inished\x18\x04 \x01(\x0b\x32\x14.durable.v1.FinishedH\x00\x12\x33\n\x0e\x61ttempt_failed\x18\x05 \x01(\x0b\x32\x19.durable.v1.AttemptFailedH\x00\x12 \n\x04held\x18\x06 \x01(\x0b\x32\x10.durable.v1.HeldH\x00\x12&\n\x07suspend\x18\x07 \x01(\x0b\x32\x13.durable.v1.SuspendH\x00\x12(\n\x08released\x18\x08 \x01(\x0b\x32\x14.durable.v1.ReleasedH\x00\x12\"\n\x05hello\x18\t \x01(\x0b\x32\x11.durable.v1.HelloH\x00\x12*\n\theartbeat\x18\n \x01(\x0b\x32\x15.durable.v1.HeartbeatH\x00\x12(\n\x08\x64raining\x18\x0b \x01(\x0b\x32\x14.durable.v1.DrainingH\x00\x12$\n\x06paused\x18\x0c \x01(\x0b\x32\x12.durable.v1.PausedH\x00\x42\t\n\x07message\"\xf0\x03\n\rServerMessage\x12\x15\n\rinvocation_id\x18\x01 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x02 \x01(\x05\x12\"\n\x05start\x18\x03 \x01(\x0b\x32\x11.durable.v1.StartH\x00\x12\x1e\n\x03\x61\x63k\x18\x04 \x01(\x0b\x32\x0f.durable.v1.AckH\x00\x12,\n\ncompletion\x18\x05 \x01(\x0b\x32\x16.durable.v1.CompletionH\x00\x12*\n\tsuspended\x18\x06 \x01(\x0b\x32\x15.durable.v1.SuspendedH\x00\x12&\n\x07\x61\x62\x61ndon\x18\x07 \x01(\x0b\x32\x13.durable.v1.AbandonH\x00\x12\x37\n\x10\x63\x61ncel_requested\x18\x08 \x01(\x0b\x32\x1b.durable.v1.CancelRequestedH\x00\x12&\n\x07welcome\x18\t \x01(\x0b\x32\x13.durable.v1.WelcomeH\x00\x12*\n\theartbeat\x18\n \x01(\x0b\x32\x15.durable.v1.HeartbeatH\x00\x12\"\n\x05\x64rain\x18\x0b \x01(\x0b\x32\x11.durable.v1.DrainH\x00\x12\x35\n\x0fpause_requested\x18\x0c \x01(\x0b\x32\x1a.durable.v1.PauseRequestedH\x00\x42\t\n\x07message\"\xd8\x01\n\x05Hello\x12\x18\n\x10protocol_version\x18\x01 \x01(\x05\x12\x11\n\tworker_id\x18\x02 \x01(\t\x12\x10\n\x08identity\x18\x03 \x01(\t\x12\x10\n\x08\x62uild_id\x18\x04 \x01(\t\x12)\n\x08handlers\x18\x05 \x03(\x0b\x32\x17.durable.v1.HandlerSpec\x12\x12\n\nslot_count\x18\x06 \x01(\x05\x12\x14\n\x0c\x63\x61pabilities\x18\x07 \x03(\t\x12)\n\x07resumed\x18\x08 \x03(\x0b\x32\x18.durable.v1.OwnedAttempt\"6\n\x0cOwnedAttempt\x12\x15\n\rinvocation_id\x18\x01 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x02 \x01(\x05\"\xb1\x02\n\x07Welcome\x12\x18\n\x10protocol_version\x18\x01 \x01(\x05\x12\r\n\x05\x65poch\x18\x02 \x01(\x03\x12\x35\n\x12heartbeat_interval\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x32\n\x0fsession_timeout\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x32\n\x0freconnect_grace\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration\x12/\n\x06limits\x18\x06 \x03(\x0b\x32\x1f.durable.v1.Welcome.LimitsEntry\x1a-\n\x0bLimitsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\"\x0b\n\tHeartbeat\"\n\n\x08\x44raining\"1\n\x05\x44rain\x12(\n\x05\x64\x65lay\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\"\xb8\x06\n\x05Start\x12\x0f\n\x07handler\x18\x01 \x01(\t\x12\"\n\x05input\x18\x02 \x01(\x0b\x32\x13.durable.v1.Payload\x12\x0b\n\x03key\x18\x03 \x01(\t\x12/\n\x07headers\x18\x04 \x03(\x0b\x32\x1e.durable.v1.Start.HeadersEntry\x12)\n\x07journal\x18\x05 \x03(\x0b\x32\x18.durable.v1.JournalEntry\x12/\n\x0b\x63reate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x13\n\x0brandom_seed\x18\x07 \x01(\x06\x12\x0f\n\x07service\x18\x08 \x01(\t\x12\x15\n\rpartition_key\x18\t \x01(\t\x12)\n\x0clast_failure\x18\n \x01(\x0b\x32\x13.durable.v1.Failure\x12\x0f\n\x07version\x18\x0b \x01(\t\x12\x35\n\x10\x63\x61ncel_requested\x18\x0c \x01(\x0b\x32\x1b.durable.v1.CancelRequested\x12+\n\x05state\x18\r \x03(\x0b\x32\x1c.durable.v1.Start.StateEntry\x12\x16\n\x0estate_complete\x18\x0e \x01(\x08\x12:\n\rstep_failures\x18\x0f \x03(\x0b\x32#.durable.v1.Start.StepFailuresEntry\x12\x38\n\x0cstep_failing\x18\x10 \x03(\x0b\x32\".durable.v1.Start.StepFailingEntry\x1a.\n\x0cHeadersEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1a\x41\n\nStateEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\"\n\x05value\x18\x02 \x01(\x0b\x32\x13.durable.v1.Payload:\x02\x38\x01\x1a\x33\n\x11StepFailuresEntry\x12\x0b\n\x03key\x18\x01 \x01(\x05\x12\r\n\x05value\x18\x02 \x01(\x05:\x02\x38\x01\x1aM\n\x10StepFailingEntry\x12\x0b\n\x03key\x18\x01 \x01(\x05\x12(\n\x05value\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration:\x02\x38\x01\"\x88\x02\n\rEntryRecorded\x12\r\n\x05index\x18\x01 \x01(\x05\x12#\n\x04kind\x18\x02 \x01(\x0e\x32\x15.durable.v1.EntryKind\x12\x0c\n\x04name\x18\x03 \x01(\t\x12%\n\x08\x61rgument\x18\x04 \x01(\x0b\x32\x13.durable.v1.Payload\x12$\n\x07outcome\x18\x05 \x01(\x0b\x32\x13.durable.v1.Outcome\x12(\n\x05\x64\x65lay\x18\x06 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0e\n\x06target\x18\x07 \x01(\t\x12\x17\n\x0fidempotency_key\x18\x08 \x01(\t\x12\x15\n\rpartition_key\x18\t \x01(\t\"Y\n\x03\x41\x63k\x12\r\n\x05index\x18\x01 \x01(\x05\x12\x19\n\x11\x63ompletion_number\x18\x02 \x01(\x03\x12(\n\x04time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x86\x01\n\nCompletion\x12\r\n\x05index\x18\x01 \x01(\x05\x12$\n\x07outcome\x18\x02 \x01(\x0b\x32\x13.durable.v1.Outcome\x12\x19\n\x11\x63ompletion_number\x18\x03 \x01(\x03\x12(\n\x04time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"0\n\x08\x46inished\x12$\n\x07outcome\x18\x01 \x01(\x0b\x32\x13.durable.v1.Outcome\"\x83\x01\n\rAttemptFailed\x12$\n\x07\x66\x61ilure\x18\x01 \x01(\x0b\x32\x13.durable.v1.Failure\x12.\n\x0bretry_delay\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x12\n\x05index\x18\x03 \x01(\x05H\x00\x88\x01\x01\x42\x08\n\x06_index\",\n\x04Held\x12$\n\x07\x66\x61ilure\x18\x01 \x01(\x0b\x32\x13.durable.v1.Failure\"\x08\n\x06Paused\"\x10\n\x0ePauseRequested\"$\n\x07Suspend\x12\x19\n\x11\x63ompletion_number\x18\x01 \x01(\x03\"\n\n\x08Released\"\x0b\n\tSuspended\"\x19\n\x07\x41\x62\x61ndon\x12\x0e\n\x06reason\x18\x01 \x01(\t\"f\n\x0f\x43\x61ncelRequested\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x19\n\x11\x63ompletion_number\x18\x02 \x01(\x03\x12(\n\x04time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp2W\n\rDurableWorker\x12\x46\n\x07Session\x12\x1a.durable.v1.SessionRequest\x1a\x1b.durable.v1.SessionResponse(\x01\x30\x01\x42H\n\x0e\x64\x65v.durable.v1B\x0bWorkerProtoP\x01Z\'durable.dev/gen/go/durable/v1;durablev1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -44,6 +44,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_START_STATEENTRY']._serialized_options = b'8\001'
   _globals['_START_STEPFAILURESENTRY']._loaded_options = None
   _globals['_START_STEPFAILURESENTRY']._serialized_options = b'8\001'
+  _globals['_START_STEPFAILINGENTRY']._loaded_options = None
+  _globals['_START_STEPFAILINGENTRY']._serialized_options = b'8\001'
   _globals['_SESSIONREQUEST']._serialized_start=159
   _globals['_SESSIONREQUEST']._serialized_end=220
   _globals['_SESSIONRESPONSE']._serialized_start=222
@@ -67,39 +69,41 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_DRAIN']._serialized_start=1877
   _globals['_DRAIN']._serialized_end=1926
   _globals['_START']._serialized_start=1929
-  _globals['_START']._serialized_end=2616
-  _globals['_START_HEADERSENTRY']._serialized_start=2450
-  _globals['_START_HEADERSENTRY']._serialized_end=2496
-  _globals['_START_STATEENTRY']._serialized_start=2498
-  _globals['_START_STATEENTRY']._serialized_end=2563
-  _globals['_START_STEPFAILURESENTRY']._serialized_start=2565
-  _globals['_START_STEPFAILURESENTRY']._serialized_end=2616
-  _globals['_ENTRYRECORDED']._serialized_start=2619
-  _globals['_ENTRYRECORDED']._serialized_end=2883
-  _globals['_ACK']._serialized_start=2885
-  _globals['_ACK']._serialized_end=2974
-  _globals['_COMPLETION']._serialized_start=2977
-  _globals['_COMPLETION']._serialized_end=3111
-  _globals['_FINISHED']._serialized_start=3113
-  _globals['_FINISHED']._serialized_end=3161
-  _globals['_ATTEMPTFAILED']._serialized_start=3164
-  _globals['_ATTEMPTFAILED']._serialized_end=3295
-  _globals['_HELD']._serialized_start=3297
-  _globals['_HELD']._serialized_end=3341
-  _globals['_PAUSED']._serialized_start=3343
-  _globals['_PAUSED']._serialized_end=3351
-  _globals['_PAUSEREQUESTED']._serialized_start=3353
-  _globals['_PAUSEREQUESTED']._serialized_end=3369
-  _globals['_SUSPEND']._serialized_start=3371
-  _globals['_SUSPEND']._serialized_end=3407
-  _globals['_RELEASED']._serialized_start=3409
-  _globals['_RELEASED']._serialized_end=3419
-  _globals['_SUSPENDED']._serialized_start=3421
-  _globals['_SUSPENDED']._serialized_end=3432
-  _globals['_ABANDON']._serialized_start=3434
-  _globals['_ABANDON']._serialized_end=3459
-  _globals['_CANCELREQUESTED']._serialized_start=3461
-  _globals['_CANCELREQUESTED']._serialized_end=3563
-  _globals['_DURABLEWORKER']._serialized_start=3565
-  _globals['_DURABLEWORKER']._serialized_end=3652
+  _globals['_START']._serialized_end=2753
+  _globals['_START_HEADERSENTRY']._serialized_start=2508
+  _globals['_START_HEADERSENTRY']._serialized_end=2554
+  _globals['_START_STATEENTRY']._serialized_start=2556
+  _globals['_START_STATEENTRY']._serialized_end=2621
+  _globals['_START_STEPFAILURESENTRY']._serialized_start=2623
+  _globals['_START_STEPFAILURESENTRY']._serialized_end=2674
+  _globals['_START_STEPFAILINGENTRY']._serialized_start=2676
+  _globals['_START_STEPFAILINGENTRY']._serialized_end=2753
+  _globals['_ENTRYRECORDED']._serialized_start=2756
+  _globals['_ENTRYRECORDED']._serialized_end=3020
+  _globals['_ACK']._serialized_start=3022
+  _globals['_ACK']._serialized_end=3111
+  _globals['_COMPLETION']._serialized_start=3114
+  _globals['_COMPLETION']._serialized_end=3248
+  _globals['_FINISHED']._serialized_start=3250
+  _globals['_FINISHED']._serialized_end=3298
+  _globals['_ATTEMPTFAILED']._serialized_start=3301
+  _globals['_ATTEMPTFAILED']._serialized_end=3432
+  _globals['_HELD']._serialized_start=3434
+  _globals['_HELD']._serialized_end=3478
+  _globals['_PAUSED']._serialized_start=3480
+  _globals['_PAUSED']._serialized_end=3488
+  _globals['_PAUSEREQUESTED']._serialized_start=3490
+  _globals['_PAUSEREQUESTED']._serialized_end=3506
+  _globals['_SUSPEND']._serialized_start=3508
+  _globals['_SUSPEND']._serialized_end=3544
+  _globals['_RELEASED']._serialized_start=3546
+  _globals['_RELEASED']._serialized_end=3556
+  _globals['_SUSPENDED']._serialized_start=3558
+  _globals['_SUSPENDED']._serialized_end=3569
+  _globals['_ABANDON']._serialized_start=3571
+  _globals['_ABANDON']._serialized_end=3596
+  _globals['_CANCELREQUESTED']._serialized_start=3598
+  _globals['_CANCELREQUESTED']._serialized_end=3700
+  _globals['_DURABLEWORKER']._serialized_start=3702
+  _globals['_DURABLEWORKER']._serialized_end=3789
 # @@protoc_insertion_point(module_scope)

@@ -54,9 +54,9 @@ export declare type InvokeRequest = Message<"durable.v1.InvokeRequest"> & {
   key: string;
 
   /**
-   * Names this piece of work in the caller's own terms: a second Invoke with the same handler, key
-   * and idempotency key is answered with the first one's invocation; with another input it is
-   * ALREADY_EXISTS / IDEMPOTENCY_MISMATCH. Held for as long as the invocation is kept.
+   * Names this piece of work in the caller's own terms: a second Invoke with the same handler, key,
+   * partition key and idempotency key is answered with the first one's invocation; with another
+   * input it is ALREADY_EXISTS / IDEMPOTENCY_MISMATCH. Held for as long as the invocation is kept.
    *
    * @generated from field: string idempotency_key = 4;
    */
@@ -114,7 +114,7 @@ export declare type InvokeRequest = Message<"durable.v1.InvokeRequest"> & {
   service: string;
 
   /**
-   * Scheduling priority; higher first.
+   * Where work of one handler waits for workers, higher goes first. Children have their parent's.
    *
    * @generated from field: int32 priority = 12;
    */

@@ -406,7 +406,7 @@ export declare type Invocation = Message<"durable.v1.Invocation"> & {
   workflowState: { [key: string]: Payload };
 
   /**
-   * Scheduling priority; higher first. 0 is the default.
+   * Where work of one handler waits for workers, higher goes first. 0 is the default.
    *
    * @generated from field: int32 priority = 26;
    */

@@ -1628,7 +1628,7 @@ class Invocation(betterproto2.Message):
 
     priority: "int" = betterproto2.field(26, betterproto2.TYPE_INT32)
     """
-    Scheduling priority; higher first. 0 is the default.
+    Where work of one handler waits for workers, higher goes first. 0 is the default.
     """
 
     awakeables: "list[Awakeable]" = betterproto2.field(
@@ -1684,9 +1684,9 @@ class InvokeRequest(betterproto2.Message):
 
     idempotency_key: "str" = betterproto2.field(4, betterproto2.TYPE_STRING)
     """
-    Names this piece of work in the caller's own terms: a second Invoke with the same handler, key
-    and idempotency key is answered with the first one's invocation; with another input it is
-    ALREADY_EXISTS / IDEMPOTENCY_MISMATCH. Held for as long as the invocation is kept.
+    Names this piece of work in the caller's own terms: a second Invoke with the same handler, key,
+    partition key and idempotency key is answered with the first one's invocation; with another
+    input it is ALREADY_EXISTS / IDEMPOTENCY_MISMATCH. Held for as long as the invocation is kept.
     """
 
     request_id: "str" = betterproto2.field(5, betterproto2.TYPE_STRING)
@@ -1749,7 +1749,7 @@ class InvokeRequest(betterproto2.Message):
 
     priority: "int" = betterproto2.field(12, betterproto2.TYPE_INT32)
     """
-    Scheduling priority; higher first.
+    Where work of one handler waits for workers, higher goes first. Children have their parent's.
     """
 
     include_journal: "bool" = betterproto2.field(13, betterproto2.TYPE_BOOL)
@@ -2854,6 +2854,19 @@ class Start(betterproto2.Message):
     )
     """
     How often steps with a retry policy of their own have failed, by index.
+    """
+
+    step_failing: "dict[int, datetime.timedelta]" = betterproto2.field(
+        16,
+        betterproto2.TYPE_MAP,
+        map_meta=betterproto2.map_meta(
+            betterproto2.TYPE_INT32,
+            betterproto2.TYPE_MESSAGE,
+            unwrap_2=lambda: __google__protobuf__.Duration,
+        ),
+    )
+    """
+    How long ago the first of those failures was when this attempt was handed out, by index.
     """
 
 

@@ -1188,7 +1188,7 @@ dev.durable.v1.Payload defaultValue) {
   private int priority_ = 0;
   /**
    * <pre>
-   * Scheduling priority; higher first. 0 is the default.
+   * Where work of one handler waits for workers, higher goes first. 0 is the default.
    * </pre>
    *
    * <code>int32 priority = 26;</code>
@@ -5839,7 +5839,7 @@ dev.durable.v1.Payload defaultValue) {
     private int priority_ ;
     /**
      * <pre>
-     * Scheduling priority; higher first. 0 is the default.
+     * Where work of one handler waits for workers, higher goes first. 0 is the default.
      * </pre>
      *
      * <code>int32 priority = 26;</code>
@@ -5851,7 +5851,7 @@ dev.durable.v1.Payload defaultValue) {
     }
     /**
      * <pre>
-     * Scheduling priority; higher first. 0 is the default.
+     * Where work of one handler waits for workers, higher goes first. 0 is the default.
      * </pre>
      *
      * <code>int32 priority = 26;</code>
@@ -5867,7 +5867,7 @@ dev.durable.v1.Payload defaultValue) {
     }
     /**
      * <pre>
-     * Scheduling priority; higher first. 0 is the default.
+     * Where work of one handler waits for workers, higher goes first. 0 is the default.
      * </pre>
      *
      * <code>int32 priority = 26;</code>

@@ -653,7 +653,7 @@ dev.durable.v1.Payload defaultValue);
 
   /**
    * <pre>
-   * Scheduling priority; higher first. 0 is the default.
+   * Where work of one handler waits for workers, higher goes first. 0 is the default.
    * </pre>
    *
    * <code>int32 priority = 26;</code>

@@ -203,9 +203,9 @@ private static final long serialVersionUID = 0L;
   private volatile java.lang.Object idempotencyKey_ = "";
   /**
    * <pre>
-   * Names this piece of work in the caller's own terms: a second Invoke with the same handler, key
-   * and idempotency key is answered with the first one's invocation; with another input it is
-   * ALREADY_EXISTS / IDEMPOTENCY_MISMATCH. Held for as long as the invocation is kept.
+   * Names this piece of work in the caller's own terms: a second Invoke with the same handler, key,
+   * partition key and idempotency key is answered with the first one's invocation; with another
+   * input it is ALREADY_EXISTS / IDEMPOTENCY_MISMATCH. Held for as long as the invocation is kept.
    * </pre>
    *
    * <code>string idempotency_key = 4;</code>
@@ -226,9 +226,9 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Names this piece of work in the caller's own terms: a second Invoke with the same handler, key
-   * and idempotency key is answered with the first one's invocation; with another input it is
-   * ALREADY_EXISTS / IDEMPOTENCY_MISMATCH. Held for as long as the invocation is kept.
+   * Names this piece of work in the caller's own terms: a second Invoke with the same handler, key,
+   * partition key and idempotency key is answered with the first one's invocation; with another
+   * input it is ALREADY_EXISTS / IDEMPOTENCY_MISMATCH. Held for as long as the invocation is kept.
    * </pre>
    *
    * <code>string idempotency_key = 4;</code>
@@ -608,7 +608,7 @@ java.lang.String defaultValue) {
   private int priority_ = 0;
   /**
    * <pre>
-   * Scheduling priority; higher first.
+   * Where work of one handler waits for workers, higher goes first. Children have their parent's.
    * </pre>
    *
    * <code>int32 priority = 12;</code>
@@ -1663,9 +1663,9 @@ java.lang.String defaultValue) {
     private java.lang.Object idempotencyKey_ = "";
     /**
      * <pre>
-     * Names this piece of work in the caller's own terms: a second Invoke with the same handler, key
-     * and idempotency key is answered with the first one's invocation; with another input it is
-     * ALREADY_EXISTS / IDEMPOTENCY_MISMATCH. Held for as long as the invocation is kept.
+     * Names this piece of work in the caller's own terms: a second Invoke with the same handler, key,
+     * partition key and idempotency key is answered with the first one's invocation; with another
+     * input it is ALREADY_EXISTS / IDEMPOTENCY_MISMATCH. Held for as long as the invocation is kept.
      * </pre>
      *
      * <code>string idempotency_key = 4;</code>
@@ -1685,9 +1685,9 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Names this piece of work in the caller's own terms: a second Invoke with the same handler, key
-     * and idempotency key is answered with the first one's invocation; with another input it is
-     * ALREADY_EXISTS / IDEMPOTENCY_MISMATCH. Held for as long as the invocation is kept.
+     * Names this piece of work in the caller's own terms: a second Invoke with the same handler, key,
+     * partition key and idempotency key is answered with the first one's invocation; with another
+     * input it is ALREADY_EXISTS / IDEMPOTENCY_MISMATCH. Held for as long as the invocation is kept.
      * </pre>
      *
      * <code>string idempotency_key = 4;</code>
@@ -1708,9 +1708,9 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Names this piece of work in the caller's own terms: a second Invoke with the same handler, key
-     * and idempotency key is answered with the first one's invocation; with another input it is
-     * ALREADY_EXISTS / IDEMPOTENCY_MISMATCH. Held for as long as the invocation is kept.
+     * Names this piece of work in the caller's own terms: a second Invoke with the same handler, key,
+     * partition key and idempotency key is answered with the first one's invocation; with another
+     * input it is ALREADY_EXISTS / IDEMPOTENCY_MISMATCH. Held for as long as the invocation is kept.
      * </pre>
      *
      * <code>string idempotency_key = 4;</code>
@@ -1727,9 +1727,9 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Names this piece of work in the caller's own terms: a second Invoke with the same handler, key
-     * and idempotency key is answered with the first one's invocation; with another input it is
-     * ALREADY_EXISTS / IDEMPOTENCY_MISMATCH. Held for as long as the invocation is kept.
+     * Names this piece of work in the caller's own terms: a second Invoke with the same handler, key,
+     * partition key and idempotency key is answered with the first one's invocation; with another
+     * input it is ALREADY_EXISTS / IDEMPOTENCY_MISMATCH. Held for as long as the invocation is kept.
      * </pre>
      *
      * <code>string idempotency_key = 4;</code>
@@ -1743,9 +1743,9 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Names this piece of work in the caller's own terms: a second Invoke with the same handler, key
-     * and idempotency key is answered with the first one's invocation; with another input it is
-     * ALREADY_EXISTS / IDEMPOTENCY_MISMATCH. Held for as long as the invocation is kept.
+     * Names this piece of work in the caller's own terms: a second Invoke with the same handler, key,
+     * partition key and idempotency key is answered with the first one's invocation; with another
+     * input it is ALREADY_EXISTS / IDEMPOTENCY_MISMATCH. Held for as long as the invocation is kept.
      * </pre>
      *
      * <code>string idempotency_key = 4;</code>
@@ -2681,7 +2681,7 @@ java.lang.String defaultValue) {
     private int priority_ ;
     /**
      * <pre>
-     * Scheduling priority; higher first.
+     * Where work of one handler waits for workers, higher goes first. Children have their parent's.
      * </pre>
      *
      * <code>int32 priority = 12;</code>
@@ -2693,7 +2693,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Scheduling priority; higher first.
+     * Where work of one handler waits for workers, higher goes first. Children have their parent's.
      * </pre>
      *
      * <code>int32 priority = 12;</code>
@@ -2709,7 +2709,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Scheduling priority; higher first.
+     * Where work of one handler waits for workers, higher goes first. Children have their parent's.
      * </pre>
      *
      * <code>int32 priority = 12;</code>

@@ -79,9 +79,9 @@ public interface InvokeRequestOrBuilder extends
 
   /**
    * <pre>
-   * Names this piece of work in the caller's own terms: a second Invoke with the same handler, key
-   * and idempotency key is answered with the first one's invocation; with another input it is
-   * ALREADY_EXISTS / IDEMPOTENCY_MISMATCH. Held for as long as the invocation is kept.
+   * Names this piece of work in the caller's own terms: a second Invoke with the same handler, key,
+   * partition key and idempotency key is answered with the first one's invocation; with another
+   * input it is ALREADY_EXISTS / IDEMPOTENCY_MISMATCH. Held for as long as the invocation is kept.
    * </pre>
    *
    * <code>string idempotency_key = 4;</code>
@@ -90,9 +90,9 @@ public interface InvokeRequestOrBuilder extends
   java.lang.String getIdempotencyKey();
   /**
    * <pre>
-   * Names this piece of work in the caller's own terms: a second Invoke with the same handler, key
-   * and idempotency key is answered with the first one's invocation; with another input it is
-   * ALREADY_EXISTS / IDEMPOTENCY_MISMATCH. Held for as long as the invocation is kept.
+   * Names this piece of work in the caller's own terms: a second Invoke with the same handler, key,
+   * partition key and idempotency key is answered with the first one's invocation; with another
+   * input it is ALREADY_EXISTS / IDEMPOTENCY_MISMATCH. Held for as long as the invocation is kept.
    * </pre>
    *
    * <code>string idempotency_key = 4;</code>
@@ -303,7 +303,7 @@ java.lang.String defaultValue);
 
   /**
    * <pre>
-   * Scheduling priority; higher first.
+   * Where work of one handler waits for workers, higher goes first. Children have their parent's.
    * </pre>
    *
    * <code>int32 priority = 12;</code>

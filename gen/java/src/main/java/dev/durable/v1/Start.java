@@ -56,6 +56,8 @@ private static final long serialVersionUID = 0L;
         return internalGetState();
       case 15:
         return internalGetStepFailures();
+      case 16:
+        return internalGetStepFailing();
       default:
         throw new RuntimeException(
             "Invalid map field number: " + number);
@@ -831,6 +833,101 @@ dev.durable.v1.Payload defaultValue) {
     return map.get(key);
   }
 
+  public static final int STEP_FAILING_FIELD_NUMBER = 16;
+  private static final class StepFailingDefaultEntryHolder {
+    static final com.google.protobuf.MapEntry<
+        java.lang.Integer, com.google.protobuf.Duration> defaultEntry =
+            com.google.protobuf.MapEntry
+            .<java.lang.Integer, com.google.protobuf.Duration>newDefaultInstance(
+                dev.durable.v1.WorkerProto.internal_static_durable_v1_Start_StepFailingEntry_descriptor, 
+                com.google.protobuf.WireFormat.FieldType.INT32,
+                0,
+                com.google.protobuf.WireFormat.FieldType.MESSAGE,
+                com.google.protobuf.Duration.getDefaultInstance());
+  }
+  @SuppressWarnings("serial")
+  private com.google.protobuf.MapField<
+      java.lang.Integer, com.google.protobuf.Duration> stepFailing_;
+  private com.google.protobuf.MapField<java.lang.Integer, com.google.protobuf.Duration>
+  internalGetStepFailing() {
+    if (stepFailing_ == null) {
+      return com.google.protobuf.MapField.emptyMapField(
+          StepFailingDefaultEntryHolder.defaultEntry);
+    }
+    return stepFailing_;
+  }
+  public int getStepFailingCount() {
+    return internalGetStepFailing().getMap().size();
+  }
+  /**
+   * <pre>
+   * How long ago the first of those failures was when this attempt was handed out, by index.
+   * </pre>
+   *
+   * <code>map&lt;int32, .google.protobuf.Duration&gt; step_failing = 16;</code>
+   */
+  @java.lang.Override
+  public boolean containsStepFailing(
+      int key) {
+
+    return internalGetStepFailing().getMap().containsKey(key);
+  }
+  /**
+   * Use {@link #getStepFailingMap()} instead.
+   */
+  @java.lang.Override
+  @java.lang.Deprecated
+  public java.util.Map<java.lang.Integer, com.google.protobuf.Duration> getStepFailing() {
+    return getStepFailingMap();
+  }
+  /**
+   * <pre>
+   * How long ago the first of those failures was when this attempt was handed out, by index.
+   * </pre>
+   *
+   * <code>map&lt;int32, .google.protobuf.Duration&gt; step_failing = 16;</code>
+   */
+  @java.lang.Override
+  public java.util.Map<java.lang.Integer, com.google.protobuf.Duration> getStepFailingMap() {
+    return internalGetStepFailing().getMap();
+  }
+  /**
+   * <pre>
+   * How long ago the first of those failures was when this attempt was handed out, by index.
+   * </pre>
+   *
+   * <code>map&lt;int32, .google.protobuf.Duration&gt; step_failing = 16;</code>
+   */
+  @java.lang.Override
+  public /* nullable */
+com.google.protobuf.Duration getStepFailingOrDefault(
+      int key,
+      /* nullable */
+com.google.protobuf.Duration defaultValue) {
+
+    java.util.Map<java.lang.Integer, com.google.protobuf.Duration> map =
+        internalGetStepFailing().getMap();
+    return map.containsKey(key) ? map.get(key) : defaultValue;
+  }
+  /**
+   * <pre>
+   * How long ago the first of those failures was when this attempt was handed out, by index.
+   * </pre>
+   *
+   * <code>map&lt;int32, .google.protobuf.Duration&gt; step_failing = 16;</code>
+   */
+  @java.lang.Override
+  public com.google.protobuf.Duration getStepFailingOrThrow(
+      int key) {
+
+    java.util.Map<java.lang.Integer, com.google.protobuf.Duration> map =
+        internalGetStepFailing().getMap();
+    if (!map.containsKey(key)) {
+      throw new java.lang.IllegalArgumentException();
+    }
+    return map.get(key);
+  }
+
   private byte memoizedIsInitialized = -1;
   @java.lang.Override
   public final boolean isInitialized() {
@@ -899,6 +996,12 @@ dev.durable.v1.Payload defaultValue) {
         internalGetStepFailures(),
         StepFailuresDefaultEntryHolder.defaultEntry,
         15);
+    com.google.protobuf.GeneratedMessage
+      .serializeIntegerMapTo(
+        output,
+        internalGetStepFailing(),
+        StepFailingDefaultEntryHolder.defaultEntry,
+        16);
     getUnknownFields().writeTo(output);
   }
 
@@ -981,6 +1084,16 @@ dev.durable.v1.Payload defaultValue) {
       size += com.google.protobuf.CodedOutputStream
           .computeMessageSize(15, stepFailures__);
     }
+    for (java.util.Map.Entry<java.lang.Integer, com.google.protobuf.Duration> entry
+         : internalGetStepFailing().getMap().entrySet()) {
+      com.google.protobuf.MapEntry<java.lang.Integer, com.google.protobuf.Duration>
+      stepFailing__ = StepFailingDefaultEntryHolder.defaultEntry.newBuilderForType()
+          .setKey(entry.getKey())
+          .setValue(entry.getValue())
+          .build();
+      size += com.google.protobuf.CodedOutputStream
+          .computeMessageSize(16, stepFailing__);
+    }
     size += getUnknownFields().getSerializedSize();
     memoizedSize = size;
     return size;
@@ -1038,6 +1151,8 @@ dev.durable.v1.Payload defaultValue) {
         != other.getStateComplete()) return false;
     if (!internalGetStepFailures().equals(
         other.internalGetStepFailures())) return false;
+    if (!internalGetStepFailing().equals(
+        other.internalGetStepFailing())) return false;
     if (!getUnknownFields().equals(other.getUnknownFields())) return false;
     return true;
   }
@@ -1096,6 +1211,10 @@ dev.durable.v1.Payload defaultValue) {
     if (!internalGetStepFailures().getMap().isEmpty()) {
       hash = (37 * hash) + STEP_FAILURES_FIELD_NUMBER;
       hash = (53 * hash) + internalGetStepFailures().hashCode();
+    }
+    if (!internalGetStepFailing().getMap().isEmpty()) {
+      hash = (37 * hash) + STEP_FAILING_FIELD_NUMBER;
+      hash = (53 * hash) + internalGetStepFailing().hashCode();
     }
     hash = (29 * hash) + getUnknownFields().hashCode();
     memoizedHashCode = hash;
@@ -1220,6 +1339,8 @@ dev.durable.v1.Payload defaultValue) {
           return internalGetState();
         case 15:
           return internalGetStepFailures();
+        case 16:
+          return internalGetStepFailing();
         default:
           throw new RuntimeException(
               "Invalid map field number: " + number);
@@ -1235,6 +1356,8 @@ dev.durable.v1.Payload defaultValue) {
           return internalGetMutableState();
         case 15:
           return internalGetMutableStepFailures();
+        case 16:
+          return internalGetMutableStepFailing();
         default:
           throw new RuntimeException(
               "Invalid map field number: " + number);
@@ -1309,6 +1432,7 @@ dev.durable.v1.Payload defaultValue) {
       internalGetMutableState().clear();
       stateComplete_ = false;
       internalGetMutableStepFailures().clear();
+      internalGetMutableStepFailing().clear();
       return this;
     }
 
@@ -1412,6 +1536,9 @@ dev.durable.v1.Payload defaultValue) {
         result.stepFailures_ = internalGetStepFailures();
         result.stepFailures_.makeImmutable();
       }
+      if (((from_bitField0_ & 0x00008000) != 0)) {
+        result.stepFailing_ = internalGetStepFailing().build(StepFailingDefaultEntryHolder.defaultEntry);
+      }
       result.bitField0_ |= to_bitField0_;
     }
 
@@ -1505,6 +1632,9 @@ dev.durable.v1.Payload defaultValue) {
       internalGetMutableStepFailures().mergeFrom(
           other.internalGetStepFailures());
       bitField0_ |= 0x00004000;
+      internalGetMutableStepFailing().mergeFrom(
+          other.internalGetStepFailing());
+      bitField0_ |= 0x00008000;
       this.mergeUnknownFields(other.getUnknownFields());
       onChanged();
       return this;
@@ -1634,6 +1764,15 @@ dev.durable.v1.Payload defaultValue) {
               bitField0_ |= 0x00004000;
               break;
             } // case 122
+            case 130: {
+              com.google.protobuf.MapEntry<java.lang.Integer, com.google.protobuf.Duration>
+              stepFailing__ = input.readMessage(
+                  StepFailingDefaultEntryHolder.defaultEntry.getParserForType(), extensionRegistry);
+              internalGetMutableStepFailing().ensureBuilderMap().put(
+                  stepFailing__.getKey(), stepFailing__.getValue());
+              bitField0_ |= 0x00008000;
+              break;
+            } // case 130
             default: {
               if (!super.parseUnknownField(input, extensionRegistry, tag)) {
                 done = true; // was an endgroup tag
@@ -3632,6 +3771,193 @@ dev.durable.v1.Payload defaultValue) {
           .putAll(values);
       bitField0_ |= 0x00004000;
       return this;
+    }
+
+    private static final class StepFailingConverter implements com.google.protobuf.MapFieldBuilder.Converter<java.lang.Integer, com.google.protobuf.DurationOrBuilder, com.google.protobuf.Duration> {
+      @java.lang.Override
+      public com.google.protobuf.Duration build(com.google.protobuf.DurationOrBuilder val) {
+        if (val instanceof com.google.protobuf.Duration) { return (com.google.protobuf.Duration) val; }
+        return ((com.google.protobuf.Duration.Builder) val).build();
+      }
+
+      @java.lang.Override
+      public com.google.protobuf.MapEntry<java.lang.Integer, com.google.protobuf.Duration> defaultEntry() {
+        return StepFailingDefaultEntryHolder.defaultEntry;
+      }
+    };
+    private static final StepFailingConverter stepFailingConverter = new StepFailingConverter();
+
+    private com.google.protobuf.MapFieldBuilder<
+        java.lang.Integer, com.google.protobuf.DurationOrBuilder, com.google.protobuf.Duration, com.google.protobuf.Duration.Builder> stepFailing_;
+    private com.google.protobuf.MapFieldBuilder<java.lang.Integer, com.google.protobuf.DurationOrBuilder, com.google.protobuf.Duration, com.google.protobuf.Duration.Builder>
+        internalGetStepFailing() {
+      if (stepFailing_ == null) {
+        return new com.google.protobuf.MapFieldBuilder<>(stepFailingConverter);
+      }
+      return stepFailing_;
+    }
+    private com.google.protobuf.MapFieldBuilder<java.lang.Integer, com.google.protobuf.DurationOrBuilder, com.google.protobuf.Duration, com.google.protobuf.Duration.Builder>
+        internalGetMutableStepFailing() {
+      if (stepFailing_ == null) {
+        stepFailing_ = new com.google.protobuf.MapFieldBuilder<>(stepFailingConverter);
+      }
+      bitField0_ |= 0x00008000;
+      onChanged();
+      return stepFailing_;
+    }
+    public int getStepFailingCount() {
+      return internalGetStepFailing().ensureBuilderMap().size();
+    }
+    /**
+     * <pre>
+     * How long ago the first of those failures was when this attempt was handed out, by index.
+     * </pre>
+     *
+     * <code>map&lt;int32, .google.protobuf.Duration&gt; step_failing = 16;</code>
+     */
+    @java.lang.Override
+    public boolean containsStepFailing(
+        int key) {
+
+      return internalGetStepFailing().ensureBuilderMap().containsKey(key);
+    }
+    /**
+     * Use {@link #getStepFailingMap()} instead.
+     */
+    @java.lang.Override
+    @java.lang.Deprecated
+    public java.util.Map<java.lang.Integer, com.google.protobuf.Duration> getStepFailing() {
+      return getStepFailingMap();
+    }
+    /**
+     * <pre>
+     * How long ago the first of those failures was when this attempt was handed out, by index.
+     * </pre>
+     *
+     * <code>map&lt;int32, .google.protobuf.Duration&gt; step_failing = 16;</code>
+     */
+    @java.lang.Override
+    public java.util.Map<java.lang.Integer, com.google.protobuf.Duration> getStepFailingMap() {
+      return internalGetStepFailing().getImmutableMap();
+    }
+    /**
+     * <pre>
+     * How long ago the first of those failures was when this attempt was handed out, by index.
+     * </pre>
+     *
+     * <code>map&lt;int32, .google.protobuf.Duration&gt; step_failing = 16;</code>
+     */
+    @java.lang.Override
+    public /* nullable */
+com.google.protobuf.Duration getStepFailingOrDefault(
+        int key,
+        /* nullable */
+com.google.protobuf.Duration defaultValue) {
+
+      java.util.Map<java.lang.Integer, com.google.protobuf.DurationOrBuilder> map = internalGetMutableStepFailing().ensureBuilderMap();
+      return map.containsKey(key) ? stepFailingConverter.build(map.get(key)) : defaultValue;
+    }
+    /**
+     * <pre>
+     * How long ago the first of those failures was when this attempt was handed out, by index.
+     * </pre>
+     *
+     * <code>map&lt;int32, .google.protobuf.Duration&gt; step_failing = 16;</code>
+     */
+    @java.lang.Override
+    public com.google.protobuf.Duration getStepFailingOrThrow(
+        int key) {
+
+      java.util.Map<java.lang.Integer, com.google.protobuf.DurationOrBuilder> map = internalGetMutableStepFailing().ensureBuilderMap();
+      if (!map.containsKey(key)) {
+        throw new java.lang.IllegalArgumentException();
+      }
+      return stepFailingConverter.build(map.get(key));
+    }
+    public Builder clearStepFailing() {
+      bitField0_ = (bitField0_ & ~0x00008000);
+      internalGetMutableStepFailing().clear();
+      return this;
+    }
+    /**
+     * <pre>
+     * How long ago the first of those failures was when this attempt was handed out, by index.
+     * </pre>
+     *
+     * <code>map&lt;int32, .google.protobuf.Duration&gt; step_failing = 16;</code>
+     */
+    public Builder removeStepFailing(
+        int key) {
+
+      internalGetMutableStepFailing().ensureBuilderMap()
+          .remove(key);
+      return this;
+    }
+    /**
+     * Use alternate mutation accessors instead.
+     */
+    @java.lang.Deprecated
+    public java.util.Map<java.lang.Integer, com.google.protobuf.Duration>
+        getMutableStepFailing() {
+      bitField0_ |= 0x00008000;
+      return internalGetMutableStepFailing().ensureMessageMap();
+    }
+    /**
+     * <pre>
+     * How long ago the first of those failures was when this attempt was handed out, by index.
+     * </pre>
+     *
+     * <code>map&lt;int32, .google.protobuf.Duration&gt; step_failing = 16;</code>
+     */
+    public Builder putStepFailing(
+        int key,
+        com.google.protobuf.Duration value) {
+
+      if (value == null) { throw new NullPointerException("map value"); }
+      internalGetMutableStepFailing().ensureBuilderMap()
+          .put(key, value);
+      bitField0_ |= 0x00008000;
+      return this;
+    }
+    /**
+     * <pre>
+     * How long ago the first of those failures was when this attempt was handed out, by index.
+     * </pre>
+     *
+     * <code>map&lt;int32, .google.protobuf.Duration&gt; step_failing = 16;</code>
+     */
+    public Builder putAllStepFailing(
+        java.util.Map<java.lang.Integer, com.google.protobuf.Duration> values) {
+      for (java.util.Map.Entry<java.lang.Integer, com.google.protobuf.Duration> e : values.entrySet()) {
+        if (e.getKey() == null || e.getValue() == null) {
+          throw new NullPointerException();
+        }
+      }
+      internalGetMutableStepFailing().ensureBuilderMap()
+          .putAll(values);
+      bitField0_ |= 0x00008000;
+      return this;
+    }
+    /**
+     * <pre>
+     * How long ago the first of those failures was when this attempt was handed out, by index.
+     * </pre>
+     *
+     * <code>map&lt;int32, .google.protobuf.Duration&gt; step_failing = 16;</code>
+     */
+    public com.google.protobuf.Duration.Builder putStepFailingBuilderIfAbsent(
+        int key) {
+      java.util.Map<java.lang.Integer, com.google.protobuf.DurationOrBuilder> builderMap = internalGetMutableStepFailing().ensureBuilderMap();
+      com.google.protobuf.DurationOrBuilder entry = builderMap.get(key);
+      if (entry == null) {
+        entry = com.google.protobuf.Duration.newBuilder();
+        builderMap.put(key, entry);
+      }
+      if (entry instanceof com.google.protobuf.Duration) {
+        entry = ((com.google.protobuf.Duration) entry).toBuilder();
+        builderMap.put(key, entry);
+      }
+      return (com.google.protobuf.Duration.Builder) entry;
     }
 
     // @@protoc_insertion_point(builder_scope:durable.v1.Start)

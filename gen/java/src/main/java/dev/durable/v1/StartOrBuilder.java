@@ -441,4 +441,58 @@ dev.durable.v1.Payload defaultValue);
    */
   int getStepFailuresOrThrow(
       int key);
+
+  /**
+   * <pre>
+   * How long ago the first of those failures was when this attempt was handed out, by index.
+   * </pre>
+   *
+   * <code>map&lt;int32, .google.protobuf.Duration&gt; step_failing = 16;</code>
+   */
+  int getStepFailingCount();
+  /**
+   * <pre>
+   * How long ago the first of those failures was when this attempt was handed out, by index.
+   * </pre>
+   *
+   * <code>map&lt;int32, .google.protobuf.Duration&gt; step_failing = 16;</code>
+   */
+  boolean containsStepFailing(
+      int key);
+  /**
+   * Use {@link #getStepFailingMap()} instead.
+   */
+  @java.lang.Deprecated
+  java.util.Map<java.lang.Integer, com.google.protobuf.Duration>
+  getStepFailing();
+  /**
+   * <pre>
+   * How long ago the first of those failures was when this attempt was handed out, by index.
+   * </pre>
+   *
+   * <code>map&lt;int32, .google.protobuf.Duration&gt; step_failing = 16;</code>
+   */
+  java.util.Map<java.lang.Integer, com.google.protobuf.Duration>
+  getStepFailingMap();
+  /**
+   * <pre>
+   * How long ago the first of those failures was when this attempt was handed out, by index.
+   * </pre>
+   *
+   * <code>map&lt;int32, .google.protobuf.Duration&gt; step_failing = 16;</code>
+   */
+  /* nullable */
+com.google.protobuf.Duration getStepFailingOrDefault(
+      int key,
+      /* nullable */
+com.google.protobuf.Duration defaultValue);
+  /**
+   * <pre>
+   * How long ago the first of those failures was when this attempt was handed out, by index.
+   * </pre>
+   *
+   * <code>map&lt;int32, .google.protobuf.Duration&gt; step_failing = 16;</code>
+   */
+  com.google.protobuf.Duration getStepFailingOrThrow(
+      int key);
 }

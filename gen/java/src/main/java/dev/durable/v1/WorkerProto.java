@@ -102,6 +102,11 @@ public final class WorkerProto extends com.google.protobuf.GeneratedFile {
     com.google.protobuf.GeneratedMessage.FieldAccessorTable
       internal_static_durable_v1_Start_StepFailuresEntry_fieldAccessorTable;
   static final com.google.protobuf.Descriptors.Descriptor
+    internal_static_durable_v1_Start_StepFailingEntry_descriptor;
+  static final 
+    com.google.protobuf.GeneratedMessage.FieldAccessorTable
+      internal_static_durable_v1_Start_StepFailingEntry_fieldAccessorTable;
+  static final com.google.protobuf.Descriptors.Descriptor
     internal_static_durable_v1_EntryRecorded_descriptor;
   static final 
     com.google.protobuf.GeneratedMessage.FieldAccessorTable
@@ -223,7 +228,7 @@ public final class WorkerProto extends com.google.protobuf.GeneratedFile {
       "try\032-\n\013LimitsEntry\022\013\n\003key\030\001 \001(\t\022\r\n\005value" +
       "\030\002 \001(\003:\0028\001\"\013\n\tHeartbeat\"\n\n\010Draining\"1\n\005D" +
       "rain\022(\n\005delay\030\001 \001(\0132\031.google.protobuf.Du" +
-      "ration\"\257\005\n\005Start\022\017\n\007handler\030\001 \001(\t\022\"\n\005inp" +
+      "ration\"\270\006\n\005Start\022\017\n\007handler\030\001 \001(\t\022\"\n\005inp" +
       "ut\030\002 \001(\0132\023.durable.v1.Payload\022\013\n\003key\030\003 \001" +
       "(\t\022/\n\007headers\030\004 \003(\0132\036.durable.v1.Start.H" +
       "eadersEntry\022)\n\007journal\030\005 \003(\0132\030.durable.v" +
@@ -236,39 +241,42 @@ public final class WorkerProto extends com.google.protobuf.GeneratedFile {
       "+\n\005state\030\r \003(\0132\034.durable.v1.Start.StateE" +
       "ntry\022\026\n\016state_complete\030\016 \001(\010\022:\n\rstep_fai" +
       "lures\030\017 \003(\0132#.durable.v1.Start.StepFailu" +
-      "resEntry\032.\n\014HeadersEntry\022\013\n\003key\030\001 \001(\t\022\r\n" +
-      "\005value\030\002 \001(\t:\0028\001\032A\n\nStateEntry\022\013\n\003key\030\001 " +
-      "\001(\t\022\"\n\005value\030\002 \001(\0132\023.durable.v1.Payload:" +
-      "\0028\001\0323\n\021StepFailuresEntry\022\013\n\003key\030\001 \001(\005\022\r\n" +
-      "\005value\030\002 \001(\005:\0028\001\"\210\002\n\rEntryRecorded\022\r\n\005in" +
-      "dex\030\001 \001(\005\022#\n\004kind\030\002 \001(\0162\025.durable.v1.Ent" +
-      "ryKind\022\014\n\004name\030\003 \001(\t\022%\n\010argument\030\004 \001(\0132\023" +
-      ".durable.v1.Payload\022$\n\007outcome\030\005 \001(\0132\023.d" +
-      "urable.v1.Outcome\022(\n\005delay\030\006 \001(\0132\031.googl" +
-      "e.protobuf.Duration\022\016\n\006target\030\007 \001(\t\022\027\n\017i" +
-      "dempotency_key\030\010 \001(\t\022\025\n\rpartition_key\030\t " +
-      "\001(\t\"Y\n\003Ack\022\r\n\005index\030\001 \001(\005\022\031\n\021completion_" +
-      "number\030\002 \001(\003\022(\n\004time\030\003 \001(\0132\032.google.prot" +
-      "obuf.Timestamp\"\206\001\n\nCompletion\022\r\n\005index\030\001" +
-      " \001(\005\022$\n\007outcome\030\002 \001(\0132\023.durable.v1.Outco" +
-      "me\022\031\n\021completion_number\030\003 \001(\003\022(\n\004time\030\004 " +
-      "\001(\0132\032.google.protobuf.Timestamp\"0\n\010Finis" +
-      "hed\022$\n\007outcome\030\001 \001(\0132\023.durable.v1.Outcom" +
-      "e\"\203\001\n\rAttemptFailed\022$\n\007failure\030\001 \001(\0132\023.d" +
-      "urable.v1.Failure\022.\n\013retry_delay\030\002 \001(\0132\031" +
-      ".google.protobuf.Duration\022\022\n\005index\030\003 \001(\005" +
-      "H\000\210\001\001B\010\n\006_index\",\n\004Held\022$\n\007failure\030\001 \001(\013" +
-      "2\023.durable.v1.Failure\"\010\n\006Paused\"\020\n\016Pause" +
-      "Requested\"$\n\007Suspend\022\031\n\021completion_numbe" +
-      "r\030\001 \001(\003\"\n\n\010Released\"\013\n\tSuspended\"\031\n\007Aban" +
-      "don\022\016\n\006reason\030\001 \001(\t\"f\n\017CancelRequested\022\016" +
-      "\n\006reason\030\001 \001(\t\022\031\n\021completion_number\030\002 \001(" +
-      "\003\022(\n\004time\030\003 \001(\0132\032.google.protobuf.Timest" +
-      "amp2W\n\rDurableWorker\022F\n\007Session\022\032.durabl" +
-      "e.v1.SessionRequest\032\033.durable.v1.Session" +
-      "Response(\0010\001BH\n\016dev.durable.v1B\013WorkerPr" +
-      "otoP\001Z\'durable.dev/gen/go/durable/v1;dur" +
-      "ablev1b\006proto3"
+      "resEntry\0228\n\014step_failing\030\020 \003(\0132\".durable" +
+      ".v1.Start.StepFailingEntry\032.\n\014HeadersEnt" +
+      "ry\022\013\n\003key\030\001 \001(\t\022\r\n\005value\030\002 \001(\t:\0028\001\032A\n\nSt" +
+      "ateEntry\022\013\n\003key\030\001 \001(\t\022\"\n\005value\030\002 \001(\0132\023.d" +
+      "urable.v1.Payload:\0028\001\0323\n\021StepFailuresEnt" +
+      "ry\022\013\n\003key\030\001 \001(\005\022\r\n\005value\030\002 \001(\005:\0028\001\032M\n\020St" +
+      "epFailingEntry\022\013\n\003key\030\001 \001(\005\022(\n\005value\030\002 \001" +
+      "(\0132\031.google.protobuf.Duration:\0028\001\"\210\002\n\rEn" +
+      "tryRecorded\022\r\n\005index\030\001 \001(\005\022#\n\004kind\030\002 \001(\016" +
+      "2\025.durable.v1.EntryKind\022\014\n\004name\030\003 \001(\t\022%\n" +
+      "\010argument\030\004 \001(\0132\023.durable.v1.Payload\022$\n\007" +
+      "outcome\030\005 \001(\0132\023.durable.v1.Outcome\022(\n\005de" +
+      "lay\030\006 \001(\0132\031.google.protobuf.Duration\022\016\n\006" +
+      "target\030\007 \001(\t\022\027\n\017idempotency_key\030\010 \001(\t\022\025\n" +
+      "\rpartition_key\030\t \001(\t\"Y\n\003Ack\022\r\n\005index\030\001 \001" +
+      "(\005\022\031\n\021completion_number\030\002 \001(\003\022(\n\004time\030\003 " +
+      "\001(\0132\032.google.protobuf.Timestamp\"\206\001\n\nComp" +
+      "letion\022\r\n\005index\030\001 \001(\005\022$\n\007outcome\030\002 \001(\0132\023" +
+      ".durable.v1.Outcome\022\031\n\021completion_number" +
+      "\030\003 \001(\003\022(\n\004time\030\004 \001(\0132\032.google.protobuf.T" +
+      "imestamp\"0\n\010Finished\022$\n\007outcome\030\001 \001(\0132\023." +
+      "durable.v1.Outcome\"\203\001\n\rAttemptFailed\022$\n\007" +
+      "failure\030\001 \001(\0132\023.durable.v1.Failure\022.\n\013re" +
+      "try_delay\030\002 \001(\0132\031.google.protobuf.Durati" +
+      "on\022\022\n\005index\030\003 \001(\005H\000\210\001\001B\010\n\006_index\",\n\004Held" +
+      "\022$\n\007failure\030\001 \001(\0132\023.durable.v1.Failure\"\010" +
+      "\n\006Paused\"\020\n\016PauseRequested\"$\n\007Suspend\022\031\n" +
+      "\021completion_number\030\001 \001(\003\"\n\n\010Released\"\013\n\t" +
+      "Suspended\"\031\n\007Abandon\022\016\n\006reason\030\001 \001(\t\"f\n\017" +
+      "CancelRequested\022\016\n\006reason\030\001 \001(\t\022\031\n\021compl" +
+      "etion_number\030\002 \001(\003\022(\n\004time\030\003 \001(\0132\032.googl" +
+      "e.protobuf.Timestamp2W\n\rDurableWorker\022F\n" +
+      "\007Session\022\032.durable.v1.SessionRequest\032\033.d" +
+      "urable.v1.SessionResponse(\0010\001BH\n\016dev.dur" +
+      "able.v1B\013WorkerProtoP\001Z\'durable.dev/gen/" +
+      "go/durable/v1;durablev1b\006proto3"
     };
     descriptor = com.google.protobuf.Descriptors.FileDescriptor
       .internalBuildGeneratedFileFrom(descriptorData,
@@ -349,7 +357,7 @@ public final class WorkerProto extends com.google.protobuf.GeneratedFile {
     internal_static_durable_v1_Start_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_durable_v1_Start_descriptor,
-        new java.lang.String[] { "Handler", "Input", "Key", "Headers", "Journal", "CreateTime", "RandomSeed", "Service", "PartitionKey", "LastFailure", "Version", "CancelRequested", "State", "StateComplete", "StepFailures", });
+        new java.lang.String[] { "Handler", "Input", "Key", "Headers", "Journal", "CreateTime", "RandomSeed", "Service", "PartitionKey", "LastFailure", "Version", "CancelRequested", "State", "StateComplete", "StepFailures", "StepFailing", });
     internal_static_durable_v1_Start_HeadersEntry_descriptor =
       internal_static_durable_v1_Start_descriptor.getNestedType(0);
     internal_static_durable_v1_Start_HeadersEntry_fieldAccessorTable = new
@@ -367,6 +375,12 @@ public final class WorkerProto extends com.google.protobuf.GeneratedFile {
     internal_static_durable_v1_Start_StepFailuresEntry_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_durable_v1_Start_StepFailuresEntry_descriptor,
+        new java.lang.String[] { "Key", "Value", });
+    internal_static_durable_v1_Start_StepFailingEntry_descriptor =
+      internal_static_durable_v1_Start_descriptor.getNestedType(3);
+    internal_static_durable_v1_Start_StepFailingEntry_fieldAccessorTable = new
+      com.google.protobuf.GeneratedMessage.FieldAccessorTable(
+        internal_static_durable_v1_Start_StepFailingEntry_descriptor,
         new java.lang.String[] { "Key", "Value", });
     internal_static_durable_v1_EntryRecorded_descriptor =
       getDescriptor().getMessageType(11);
