@@ -340,7 +340,8 @@ class Processor:
 
     def _timers_due(self, due: list[Timer]) -> None:
         for _, invocation_id, position in due:
-            invocation = self.find(invocation_id)
+            # Read back through the partition, so that the rule finds it loaded.
+            invocation = self.partition.find(invocation_id)
             if invocation is None or invocation.state in FINAL:
                 continue
             if position == WAKE:
