@@ -22,14 +22,18 @@ T = TypeVar("T")
 class Asked(Protocol):
     """The attempt that an operation belongs to."""
 
+    def given_up(self, index: int) -> None:
+        """Hears that nobody wants an operation's result any more."""
+        ...
+
+
+class Issuer(Asked, Protocol):
+    """The attempt that an awakeable belongs to."""
+
     def webhook(
         self, awakeable_id: str, expires_in: float | timedelta | None, scheme: str, secret: str
     ) -> DurableFuture[Webhook]:
         """Asks for a URL that resolves an awakeable."""
-        ...
-
-    def given_up(self, index: int) -> None:
-        """Hears that nobody wants an operation's result any more."""
         ...
 
 
@@ -68,10 +72,11 @@ class DurableFuture(WorkflowFuture[T]):
 class Awakeable(DurableFuture[T]):
     """A promise that something outside resolves, by its `id`."""
 
-    __slots__ = ("id",)
+    __slots__ = ("_issuer", "id")
 
-    def __init__(self, attempt: Asked, loop: WorkflowLoop, index: int, name: str) -> None:
+    def __init__(self, attempt: Issuer, loop: WorkflowLoop, index: int, name: str) -> None:
         super().__init__(attempt, loop, index, name)
+        self._issuer = attempt
         self.id = name
         """What to hand to whoever is to resolve it."""
 
@@ -90,4 +95,4 @@ class Awakeable(DurableFuture[T]):
         of the name `secret`. The URL is itself a secret. Raises StepFailedError when the control
         plane serves no HTTP or refuses an argument.
         """
-        return self._attempt.webhook(self.id, expires_in, scheme, secret)
+        return self._issuer.webhook(self.id, expires_in, scheme, secret)
