@@ -305,7 +305,7 @@ async def test_without_http_the_error_says_how_to_have_it(tmp_path: Path) -> Non
             with pytest.raises(durable.PreconditionError, match="--http HOST:PORT") as caught:
                 await client.create_webhook("a")
             assert caught.value.reason == "HTTP_NOT_SERVED"
-            assert caught.value.metadata == {"operation": "create a webhook"}
+            assert caught.value.metadata == {"operation": "CreateWebhook"}
 
 
 @pytest.mark.parametrize(

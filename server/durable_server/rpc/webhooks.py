@@ -38,7 +38,7 @@ class Urls:
                 errors_pb2.ERROR_REASON_HTTP_NOT_SERVED,
                 "this control plane serves no HTTP, so nothing would answer at a webhook: start it"
                 " with --http HOST:PORT; local mode has no webhooks",
-                operation="create a webhook",
+                operation="CreateWebhook",
             )
         if not webhooks.base_url:
             raise unavailable("starting", "the control plane does not serve HTTP yet")

@@ -131,7 +131,7 @@ type DurableControlClient interface {
 	// POST counts, a repeated one is answered alike. With a `scheme` the sender must have signed the
 	// body, as Stripe or GitHub do. The awakeable is not looked up: a URL may be made before the handler
 	// asks for it. Nothing is recorded; each request makes another URL. Errors: INVALID_FIELD,
-	// HTTP_NOT_SERVED.
+	// HTTP_NOT_SERVED, UNAVAILABLE.
 	CreateWebhook(ctx context.Context, in *CreateWebhookRequest, opts ...grpc.CallOption) (*CreateWebhookResponse, error)
 	// Returns the state of an object's key, or of a workflow's invocation. Empty when it has none.
 	// Errors: INVALID_FIELD, INVOCATION_NOT_FOUND.
@@ -427,7 +427,7 @@ type DurableControlServer interface {
 	// POST counts, a repeated one is answered alike. With a `scheme` the sender must have signed the
 	// body, as Stripe or GitHub do. The awakeable is not looked up: a URL may be made before the handler
 	// asks for it. Nothing is recorded; each request makes another URL. Errors: INVALID_FIELD,
-	// HTTP_NOT_SERVED.
+	// HTTP_NOT_SERVED, UNAVAILABLE.
 	CreateWebhook(context.Context, *CreateWebhookRequest) (*CreateWebhookResponse, error)
 	// Returns the state of an object's key, or of a workflow's invocation. Empty when it has none.
 	// Errors: INVALID_FIELD, INVOCATION_NOT_FOUND.

@@ -283,7 +283,7 @@ class DurableControlServicer(object):
         POST counts, a repeated one is answered alike. With a `scheme` the sender must have signed the
         body, as Stripe or GitHub do. The awakeable is not looked up: a URL may be made before the handler
         asks for it. Nothing is recorded; each request makes another URL. Errors: INVALID_FIELD,
-        HTTP_NOT_SERVED.
+        HTTP_NOT_SERVED, UNAVAILABLE.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -128,7 +128,7 @@ class DurableControlStub:
     POST counts, a repeated one is answered alike. With a `scheme` the sender must have signed the
     body, as Stripe or GitHub do. The awakeable is not looked up: a URL may be made before the handler
     asks for it. Nothing is recorded; each request makes another URL. Errors: INVALID_FIELD,
-    HTTP_NOT_SERVED.
+    HTTP_NOT_SERVED, UNAVAILABLE.
     """
     GetState: _grpc.UnaryUnaryMultiCallable[_control_pb2.GetStateRequest, _control_pb2.GetStateResponse]
     """Returns the state of an object's key, or of a workflow's invocation. Empty when it has none.
@@ -228,7 +228,7 @@ class DurableControlAsyncStub(DurableControlStub):
     POST counts, a repeated one is answered alike. With a `scheme` the sender must have signed the
     body, as Stripe or GitHub do. The awakeable is not looked up: a URL may be made before the handler
     asks for it. Nothing is recorded; each request makes another URL. Errors: INVALID_FIELD,
-    HTTP_NOT_SERVED.
+    HTTP_NOT_SERVED, UNAVAILABLE.
     """
     GetState: _aio.UnaryUnaryMultiCallable[_control_pb2.GetStateRequest, _control_pb2.GetStateResponse]  # type: ignore[assignment]
     """Returns the state of an object's key, or of a workflow's invocation. Empty when it has none.
@@ -421,7 +421,7 @@ class DurableControlServicer(metaclass=_abc_1.ABCMeta):
         POST counts, a repeated one is answered alike. With a `scheme` the sender must have signed the
         body, as Stripe or GitHub do. The awakeable is not looked up: a URL may be made before the handler
         asks for it. Nothing is recorded; each request makes another URL. Errors: INVALID_FIELD,
-        HTTP_NOT_SERVED.
+        HTTP_NOT_SERVED, UNAVAILABLE.
         """
 
     @_abc_1.abstractmethod

@@ -1606,7 +1606,7 @@ export declare const DurableControl: GenService<{
    * POST counts, a repeated one is answered alike. With a `scheme` the sender must have signed the
    * body, as Stripe or GitHub do. The awakeable is not looked up: a URL may be made before the handler
    * asks for it. Nothing is recorded; each request makes another URL. Errors: INVALID_FIELD,
-   * HTTP_NOT_SERVED.
+   * HTTP_NOT_SERVED, UNAVAILABLE.
    *
    * @generated from rpc durable.v1.DurableControl.CreateWebhook
    */

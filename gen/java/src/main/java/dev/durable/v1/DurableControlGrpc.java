@@ -860,7 +860,7 @@ public final class DurableControlGrpc {
      * POST counts, a repeated one is answered alike. With a `scheme` the sender must have signed the
      * body, as Stripe or GitHub do. The awakeable is not looked up: a URL may be made before the handler
      * asks for it. Nothing is recorded; each request makes another URL. Errors: INVALID_FIELD,
-     * HTTP_NOT_SERVED.
+     * HTTP_NOT_SERVED, UNAVAILABLE.
      * </pre>
      */
     default void createWebhook(dev.durable.v1.CreateWebhookRequest request,
@@ -1139,7 +1139,7 @@ public final class DurableControlGrpc {
      * POST counts, a repeated one is answered alike. With a `scheme` the sender must have signed the
      * body, as Stripe or GitHub do. The awakeable is not looked up: a URL may be made before the handler
      * asks for it. Nothing is recorded; each request makes another URL. Errors: INVALID_FIELD,
-     * HTTP_NOT_SERVED.
+     * HTTP_NOT_SERVED, UNAVAILABLE.
      * </pre>
      */
     public void createWebhook(dev.durable.v1.CreateWebhookRequest request,
@@ -1395,7 +1395,7 @@ public final class DurableControlGrpc {
      * POST counts, a repeated one is answered alike. With a `scheme` the sender must have signed the
      * body, as Stripe or GitHub do. The awakeable is not looked up: a URL may be made before the handler
      * asks for it. Nothing is recorded; each request makes another URL. Errors: INVALID_FIELD,
-     * HTTP_NOT_SERVED.
+     * HTTP_NOT_SERVED, UNAVAILABLE.
      * </pre>
      */
     public dev.durable.v1.CreateWebhookResponse createWebhook(dev.durable.v1.CreateWebhookRequest request) throws io.grpc.StatusException {
@@ -1646,7 +1646,7 @@ public final class DurableControlGrpc {
      * POST counts, a repeated one is answered alike. With a `scheme` the sender must have signed the
      * body, as Stripe or GitHub do. The awakeable is not looked up: a URL may be made before the handler
      * asks for it. Nothing is recorded; each request makes another URL. Errors: INVALID_FIELD,
-     * HTTP_NOT_SERVED.
+     * HTTP_NOT_SERVED, UNAVAILABLE.
      * </pre>
      */
     public dev.durable.v1.CreateWebhookResponse createWebhook(dev.durable.v1.CreateWebhookRequest request) {
@@ -1897,7 +1897,7 @@ public final class DurableControlGrpc {
      * POST counts, a repeated one is answered alike. With a `scheme` the sender must have signed the
      * body, as Stripe or GitHub do. The awakeable is not looked up: a URL may be made before the handler
      * asks for it. Nothing is recorded; each request makes another URL. Errors: INVALID_FIELD,
-     * HTTP_NOT_SERVED.
+     * HTTP_NOT_SERVED, UNAVAILABLE.
      * </pre>
      */
     public com.google.common.util.concurrent.ListenableFuture<dev.durable.v1.CreateWebhookResponse> createWebhook(
