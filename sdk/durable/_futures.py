@@ -89,7 +89,8 @@ class Awakeable(DurableFuture[T]):
     ) -> DurableFuture[Webhook]:
         """Makes a URL that resolves this awakeable and nothing else; journaled like a step.
 
-        The body of the first POST there becomes the value: JSON, or with `type=bytes` anything.
+        The body of the first POST there becomes the value. It is read as JSON if it says so; an
+        awakeable of `type=bytes` has any other body as it came.
         `expires_in` is in seconds or a timedelta, 24 hours by default, a year at most. With a
         `scheme`, "stripe" or "github", the sender must sign with the control plane's webhook secret
         of the name `secret`. The URL is itself a secret. Raises StepFailedError when the control
