@@ -119,6 +119,10 @@ run-grpc: $(STAMP) ## Call a service directly, and the control plane without the
 run-saga: $(STAMP) ## Undo what was done when a later step fails
 	$(BIN)/python examples/saga/main.py $(ARGS)
 
+.PHONY: run-webhook
+run-webhook: $(STAMP) ## Wait for a payment provider's signed webhook
+	$(BIN)/python examples/webhook_payment/main.py $(ARGS)
+
 .PHONY: run-local
 run-local: $(STAMP) ## Run a workflow in this process: no NATS, no ports
 	$(BIN)/python examples/local/main.py $(ARGS)

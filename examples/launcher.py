@@ -90,10 +90,10 @@ def running(module: str, *services: Service) -> Iterator[str]:
 
 
 @contextmanager
-def started(module: str, *services: Service) -> Iterator[Started]:
+def started(module: str, *services: Service, options: Sequence[str] = ()) -> Iterator[Started]:
     """Gives the addresses of a control plane that serves the workflows of `module`.
 
-    They call `services`; without any, HelloService.
+    They call `services`; without any, HelloService. `options` are for a control plane that is started.
     """
     with ExitStack() as stack:
         scratch = Path(
@@ -117,7 +117,7 @@ def started(module: str, *services: Service) -> Iterator[Started]:
             return
         _say("starting a control plane with embedded NATS, and a worker")
         ready = scratch / "ready"
-        where += ["--listen", "127.0.0.1:0", "--http", "127.0.0.1:0"]
+        where += ["--listen", "127.0.0.1:0", "--http", "127.0.0.1:0", *options]
         where += ["--data-dir", str(scratch / "data")]
         command = _durable("dev", module, *where, "--no-reload", "--ready-file", str(ready))
         child = _start(stack, command, scratch / "dev.log")

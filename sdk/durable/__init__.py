@@ -50,6 +50,7 @@ from ._requests import Filters
 from ._result import Result
 from ._statistics import WorkerStatistics
 from ._views import Invocation, Request
+from ._webhooks import Webhook
 from ._worker import Worker, run_worker
 from ._workflow import RetryPolicy, Workflow, WorkflowRef, ref, workflow
 
@@ -95,6 +96,7 @@ __all__ = [
     "TerminalError",
     "UnavailableError",
     "WaitTimeoutError",
+    "Webhook",
     "Worker",
     "WorkerInfo",
     "WorkerStatistics",

@@ -14,8 +14,6 @@ from functools import cached_property
 from random import Random
 from typing import Any, NamedTuple, TypeVar
 
-from google.protobuf.message import Message
-
 from durable_proto.v1 import payload_pb2, worker_pb2
 
 from ._errors import AttemptEnded, DeterminismError, NonDurableAwaitError
@@ -26,7 +24,7 @@ from ._loop import Timer, WorkflowLoop
 from ._serde import encode
 from ._workflow import RetryPolicy, Workflow
 
-M = TypeVar("M", bound=Message)
+T = TypeVar("T")
 
 NAME_BYTES_MAX = 256
 """The protocol's limit for an operation's name."""
@@ -126,8 +124,8 @@ class Operations:
         return self._step(index, RUN, name, body, blocking, hint, retry, timeout)
 
     def call(
-        self, name: str, body: Callable[[str], Any], response_type: type[M]
-    ) -> DurableFuture[M]:
+        self, name: str, body: Callable[[str], Any], response_type: type[T]
+    ) -> DurableFuture[T]:
         """Asks for a call of a service."""
         index = self._ask(CALL, name)
         key = f"{self.invocation_id}/{index}"

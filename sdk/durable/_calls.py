@@ -27,10 +27,14 @@ import grpc
 import grpc.aio
 from google.protobuf.message import Message
 
+from durable_proto.v1 import control_pb2
+
 from ._errors import NonDurableAwaitError, TerminalError
 from ._futures import DurableFuture
+from ._webhooks import CREATE_PATH, Webhook, webhook_of
 
 if TYPE_CHECKING:
+    from ._asking import Environment, Operations
     from ._replay import Attempt
 
 M = TypeVar("M", bound=Message)
@@ -124,30 +128,63 @@ def _call(
     metadata: Sequence[tuple[str, str | bytes]] | None = None,
     **unused: Any,
 ) -> DurableFuture[M]:
-    _, service, method = path.split("/")
     given = [name for name, value in unused.items() if value is not None]
     if given:
         raise TypeError(f"a durable call cannot have {', '.join(given)}")
 
     data = request.SerializeToString()
 
-    async def body(key: str) -> Message:
-        channel: grpc.aio.Channel = attempt.environment.channel(service)
-        call: Any = channel.unary_unary(path, response_deserializer=response_type.FromString)
+    async def body(key: str) -> M:
         sent = [(IDEMPOTENCY_HEADER, key), *_metadata(attempt.start.headers), *(metadata or ())]
         seconds = CALL_SECONDS_MAX if timeout is None else timeout
-        try:
-            response: Message = await call(data, timeout=seconds, metadata=sent)
-        except grpc.aio.AioRpcError as error:
-            if error.code() in _TERMINAL:
-                number: int = error.code().value[0]
-                raise ServiceCallError(
-                    f"{error.code().name}: {error.details()}", code=number
-                ) from error
-            raise
-        return response
+        return await _unary(attempt.environment, path, data, response_type, seconds, sent)
 
-    return attempt.call(f"{service.rpartition('.')[2]}.{method}", body, response_type)
+    return attempt.call(_name(path), body, response_type)
+
+
+def create_webhook(
+    attempt: Operations, request: control_pb2.CreateWebhookRequest
+) -> DurableFuture[Webhook]:
+    """Makes a durable call of the control plane itself, on the worker's own channel."""
+    data = request.SerializeToString()
+    response_type = control_pb2.CreateWebhookResponse
+
+    async def body(key: str) -> Webhook:
+        made = await _unary(
+            attempt.environment, CREATE_PATH, data, response_type, CALL_SECONDS_MAX, ()
+        )
+        return webhook_of(made)
+
+    return attempt.call(_name(CREATE_PATH), body, Webhook)
+
+
+async def _unary(
+    environment: Environment,
+    path: str,
+    data: bytes,
+    response_type: type[M],
+    seconds: float,
+    metadata: Sequence[tuple[str, str | bytes]],
+) -> M:
+    """Makes the real call; raises ServiceCallError when it is refused for good."""
+    channel: grpc.aio.Channel = environment.channel(path.split("/")[1])
+    call: Any = channel.unary_unary(path, response_deserializer=response_type.FromString)
+    try:
+        response: M = await call(data, timeout=seconds, metadata=metadata)
+    except grpc.aio.AioRpcError as error:
+        if error.code() in _TERMINAL:
+            number: int = error.code().value[0]
+            raise ServiceCallError(
+                f"{error.code().name}: {error.details()}", code=number
+            ) from error
+        raise
+    return response
+
+
+def _name(path: str) -> str:
+    """Returns what the journal calls a call: `HelloService.SayHello`."""
+    _, service, method = path.split("/")
+    return f"{service.rpartition('.')[2]}.{method}"
 
 
 def _metadata(headers: Mapping[str, str]) -> list[tuple[str, str]]:

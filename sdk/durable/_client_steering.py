@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping
+from datetime import timedelta
 from typing import Any, TypeVar
 
 from . import _steering
 from ._operations import Operation
 from ._options import UNSET, ClientBase
 from ._steering import PAUSE_SECONDS
+from ._webhooks import Webhook, webhook_request
 
 T = TypeVar("T")
 
@@ -111,6 +113,24 @@ class SteeringClient(ClientBase):
         """
         timeout = self._options.timeout
         self._run(_steering.reject(awakeable_id, message, code, metadata, timeout))
+
+    def create_webhook(
+        self,
+        awakeable_id: str,
+        *,
+        expires_in: float | timedelta | None = None,
+        scheme: str = "",
+        secret: str = "",
+    ) -> Webhook:
+        """Makes a URL that resolves an awakeable: for senders who can only POST to an address.
+
+        `expires_in` is in seconds or a timedelta, 24 hours by default, a year at most. With a
+        `scheme`, "stripe" or "github", the sender must sign with the control plane's webhook secret
+        of the name `secret`. The URL is itself a secret. Raises PreconditionError when the control
+        plane serves no HTTP, InvalidArgumentError.
+        """
+        request = webhook_request(awakeable_id, expires_in, scheme, secret)
+        return self._run(_steering.create_webhook(request, self._options.timeout))
 
     def resolve_promise(self, invocation_id: str, name: str, value: Any = None) -> None:
         """Resolves a named promise of an invocation; else like `resolve_awakeable`."""

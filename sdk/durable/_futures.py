@@ -7,10 +7,14 @@ goes on, and what it makes is journaled, but an attempt neither fails for it nor
 
 from __future__ import annotations
 
-from typing import Any, Protocol, TypeVar
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from . import _patches  # noqa: F401  # whoever has a durable future has the patches
 from ._loop import WorkflowFuture, WorkflowLoop
+
+if TYPE_CHECKING:
+    from ._webhooks import Webhook
 
 T = TypeVar("T")
 
@@ -20,6 +24,16 @@ class Asked(Protocol):
 
     def given_up(self, index: int) -> None:
         """Hears that nobody wants an operation's result any more."""
+        ...
+
+
+class Issuer(Asked, Protocol):
+    """The attempt that an awakeable belongs to."""
+
+    def webhook(
+        self, awakeable_id: str, expires_in: float | timedelta | None, scheme: str, secret: str
+    ) -> DurableFuture[Webhook]:
+        """Asks for a URL that resolves an awakeable."""
         ...
 
 
@@ -58,9 +72,28 @@ class DurableFuture(WorkflowFuture[T]):
 class Awakeable(DurableFuture[T]):
     """A promise that something outside resolves, by its `id`."""
 
-    __slots__ = ("id",)
+    __slots__ = ("_issuer", "id")
 
-    def __init__(self, attempt: Asked, loop: WorkflowLoop, index: int, name: str) -> None:
+    def __init__(self, attempt: Issuer, loop: WorkflowLoop, index: int, name: str) -> None:
         super().__init__(attempt, loop, index, name)
+        self._issuer = attempt
         self.id = name
         """What to hand to whoever is to resolve it."""
+
+    def webhook(
+        self,
+        *,
+        expires_in: float | timedelta | None = None,
+        scheme: str = "",
+        secret: str = "",
+    ) -> DurableFuture[Webhook]:
+        """Makes a URL that resolves this awakeable and nothing else; journaled like a step.
+
+        The body of the first POST there becomes the value. It is read as JSON if it says so; an
+        awakeable of `type=bytes` has any other body as it came.
+        `expires_in` is in seconds or a timedelta, 24 hours by default, a year at most. With a
+        `scheme`, "stripe" or "github", the sender must sign with the control plane's webhook secret
+        of the name `secret`. The URL is itself a secret. Raises StepFailedError when the control
+        plane serves no HTTP or refuses an argument.
+        """
+        return self._issuer.webhook(self.id, expires_in, scheme, secret)

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 from durable_proto.v1 import invocation_pb2, payload_pb2, worker_pb2
 
 from ._asking import Open, Operations
+from ._calls import create_webhook
 from ._errors import CodecError, TerminalError
 from ._futures import Awakeable, DurableFuture
 from ._journal import (
@@ -34,6 +35,7 @@ from ._journal import (
     STATE_KEYS,
 )
 from ._serde import decode, encode
+from ._webhooks import Webhook, webhook_request
 
 _SHARED = invocation_pb2.HANDLER_KIND_OBJECT_SHARED
 
@@ -152,6 +154,12 @@ class Primitives(Operations):
         if index not in self._journal.recorded:
             self._send(index, AWAKEABLE, name)
         return future
+
+    def webhook(
+        self, awakeable_id: str, expires_in: float | timedelta | None, scheme: str, secret: str
+    ) -> DurableFuture[Webhook]:
+        """Asks for a URL that resolves an awakeable: a durable call of the control plane itself."""
+        return create_webhook(self, webhook_request(awakeable_id, expires_in, scheme, secret))
 
     def signal(self, name: str, hint: Any) -> DurableFuture[Any]:
         """Asks for the next signal of a name."""

@@ -76,9 +76,9 @@ def decode(payload: payload_pb2.Payload, hint: Any = Any) -> Any:
         return data if read is None else read(data, "value")
     if kind.startswith("application/x-protobuf"):
         return _decode_message(payload, hint)
-    if kind == BYTES:
+    if kind == BYTES or hint is bytes:
         return payload.data
-    raise CodecError(f"no codec for the content type {kind!r}")
+    raise CodecError(f"no codec for the content type {kind!r}; ask for it with type=bytes")
 
 
 def _decode_message(payload: payload_pb2.Payload, hint: Any) -> Message:

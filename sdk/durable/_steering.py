@@ -19,6 +19,7 @@ from ._operations import WAIT_SECONDS_MAX, Operation, call, deadline_after, new_
 from ._options import Unset, default_identity
 from ._serde import decode, encode
 from ._views import state_word
+from ._webhooks import Webhook, webhook_of
 
 PAUSE_SECONDS: Final = 5.0
 """How long a pause waits for steps in flight: most are shorter, and a person waits no longer."""
@@ -136,6 +137,14 @@ def _settle(
         awakeable_id=awakeable_id, outcome=outcome, request_id=new_request_id()
     )
     yield from call("ResolveAwakeable", request, deadline_after(timeout), waits=False)
+
+
+def create_webhook(
+    request: control_pb2.CreateWebhookRequest, timeout: float | None
+) -> Operation[Webhook]:
+    """Makes a URL that resolves an awakeable."""
+    answer = yield from call("CreateWebhook", request, deadline_after(timeout), waits=False)
+    return webhook_of(answer)
 
 
 def get_state(

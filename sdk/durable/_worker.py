@@ -38,6 +38,7 @@ from ._services import Services
 from ._session import End, Session
 from ._statistics import Counters, Traffic, WorkerStatistics
 from ._transport import backoff_seconds, open_async_channel, parse_address
+from ._webhooks import CONTROL_SERVICE
 from ._workflow import Workflow
 
 PROTOCOL_VERSION: Final = 1
@@ -141,14 +142,18 @@ class Worker:
         self._loop = asyncio.get_running_loop()
         if self._stopping:
             return
+        channel = self._open_channel()
+
+        def channel_to(service: str) -> grpc.aio.Channel:
+            return channel if service == CONTROL_SERVICE else self._services.channel(service)
+
         desk = self._desk = Desk(
             self._workflows,
-            Environment(channel=self._services.channel),
+            Environment(channel=channel_to),
             suspend_after=self._suspend_after,
             size=self._max_concurrent,
             threads=self._max_threads,
         )
-        channel = self._open_channel()
         with self._signals() if signals else contextlib.nullcontext():
             try:
                 await self._serve(desk, channel)

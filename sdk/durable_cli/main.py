@@ -29,6 +29,7 @@ _COMMANDS: Final = {
     "resolve": "durable_cli.sending:resolve",
     "reject": "durable_cli.sending:reject",
     "signal": "durable_cli.sending:signal",
+    "webhook": "durable_cli.sending:webhook",
     "state": "durable_cli.state:state",
     "stats": "durable_cli.overview:stats",
     "handlers": "durable_cli.overview:handlers",

@@ -1,12 +1,13 @@
-"""`durable resolve`, `reject`, `signal`: what the outside world has to say to an invocation."""
+"""`durable resolve`, `reject`, `signal`, `webhook`: what the outside world has to say."""
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import click
 
-from . import output
+from . import output, times
 from .session import Session, client_command
 from .values import parse_value
 
@@ -64,3 +65,29 @@ def signal(session: Session, invocation_id: str, name: str, value: str | None) -
     with session.client() as client:
         client.signal(invocation_id, name, content)
     _written(session, invocation_id=invocation_id, name=name, value=content)
+
+
+@click.command()
+@click.argument("awakeable_id", metavar="AWAKEABLE")
+@click.option(
+    "--expires",
+    metavar="DURATION",
+    callback=times.duration_option,
+    help="How long it is good for, as in 1h; 24 hours without it.",
+)
+@click.option("--scheme", default="", help="How the sender signs: stripe or github.")
+@click.option("--secret", default="", metavar="NAME", help="Which secret it signs with.")
+@client_command
+def webhook(
+    session: Session, awakeable_id: str, expires: timedelta | None, scheme: str, secret: str
+) -> None:
+    """Print a URL that resolves an awakeable.
+
+    The body of the first POST there is the value. Who has the URL needs nothing else: keep it secret.
+    """
+    with session.client() as client:
+        made = client.create_webhook(awakeable_id, expires_in=expires, scheme=scheme, secret=secret)
+    if session.json:
+        output.write_json({"url": made.url, "expire_time": times.absolute(made.expire_time)})
+    else:
+        click.echo(made.url)

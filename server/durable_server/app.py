@@ -14,6 +14,7 @@ import os
 import socket
 import time
 from contextlib import AsyncExitStack
+from pathlib import Path
 
 from .config import Config
 from .log.jetstream import JetStreamLog
@@ -23,6 +24,7 @@ from .nats.endpoint import Endpoint, EndpointSource, parse_urls
 from .processor.loop import Processor
 from .rpc.server import RpcServer
 from .store.sqlite import SqliteStore
+from .webhooks.desk import Webhooks, open_webhooks
 
 logger = logging.getLogger("durable.app")
 
@@ -75,21 +77,33 @@ class ControlPlane:
         self._processor = processor
         stack.push_async_callback(processor.stop)
         await processor.start(f"{socket.gethostname()}:{os.getpid()}")
-        server = RpcServer(processor, config.times)
+        webhooks = self._webhooks(data.path) if config.http else None
+        server = RpcServer(processor, config.times, webhooks)
         stack.push_async_callback(server.stop, config.grace_seconds)
         self.address = await server.start(config.listen)
-        if config.http:
+        if webhooks is not None:
             # Not at the top: it has needs of its own, the extra `http`.
             from .http.serving import HttpServer
 
             http = HttpServer(
                 self.address,
+                webhooks,
+                public_url=config.public_url.rstrip("/"),
                 payload_bytes=config.limits.payload_bytes,
                 insecure=config.insecure,
             )
             self.http_address = await http.start(config.http)
             stack.push_async_callback(http.stop, config.grace_seconds)
         logger.info("serving on %s, epoch %d", self.address, processor.partition.epoch)
+
+    def _webhooks(self, data_dir: Path) -> Webhooks:
+        config = self.config
+        return open_webhooks(
+            data_dir,
+            key_file=config.webhook_key_file,
+            key_text=config.webhook_key,
+            secrets_dir=config.webhook_secrets_dir,
+        )
 
     async def _nats(self, data: DataDir) -> EndpointSource:
         if self.config.nats_url:

@@ -58,6 +58,22 @@ _SERVER_OPTIONS = _options(
     click.option(
         "--replicas", default=1, show_default=True, help="Keep the log on so many NATS servers."
     ),
+    click.option(
+        "--public-url",
+        default="",
+        metavar="URL",
+        help="What is before /webhooks/ for the outside world; the HTTP address without it.",
+    ),
+    click.option(
+        "--webhook-key-file",
+        type=click.Path(dir_okay=False, path_type=Path),
+        help="Sign webhooks with the first key in it, accept all. Or in DURABLE_WEBHOOK_KEY.",
+    ),
+    click.option(
+        "--webhook-secrets-dir",
+        type=click.Path(file_okay=False, exists=True, path_type=Path),
+        help="What senders of webhooks sign with: a file for each secret.",
+    ),
     click.option("--insecure", is_flag=True, help="Allow addresses beyond loopback without TLS."),
     click.option(
         "--ready-file",

@@ -7,7 +7,7 @@ import importlib.util
 import json
 import os
 import signal
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from .dev import DevWorker
 
 def run_server(ready_file: Path | None, **settings: Any) -> None:
     """Runs a control plane with the settings of Config until a signal, or until it cannot go on."""
-    _run(_serve(Config(**settings), ready_file, None))
+    _run(_serve(_config(settings), ready_file, None))
 
 
 def run_dev(
@@ -37,9 +37,14 @@ def run_dev(
     elif settings["http"] and not _has_http():
         click.echo("durable: no HTTP: it needs pip install 'durable-grpc[http]'", err=True)
         settings["http"] = ""
-    config = Config(**settings)
+    config = _config(settings)
     worker = DevWorker(modules, services, config.data_dir / "worker.pid", reload=not no_reload)
     _run(_serve(config, ready_file, worker))
+
+
+def _config(settings: Mapping[str, Any]) -> Config:
+    # Taken out, so that neither the embedded NATS server nor a worker's code inherits it.
+    return Config(**settings, webhook_key=os.environ.pop("DURABLE_WEBHOOK_KEY", ""))
 
 
 def _has_http() -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from .core.limits import Limits
 from .rpc.stream import SessionTimes
@@ -33,6 +34,15 @@ class Config:
     It applies when the log is created."""
     http: str = ""
     """Where to serve plain HTTP, as HOST:PORT; empty for not at all."""
+    public_url: str = ""
+    """What the outside world has before `/webhooks/...`, as in https://pay.example.com; empty for
+    the HTTP address itself."""
+    webhook_key_file: Path | None = None
+    """Keys that sign webhooks, for replicas and for new keys; see `webhooks.files`."""
+    webhook_key: str = field(default="", repr=False)
+    """The same as text. Without both the data dir has a key of its own."""
+    webhook_secrets_dir: Path | None = None
+    """What the senders of webhooks sign with: a file for each secret."""
     insecure: bool = False
     """Serve without TLS on an address that is not loopback."""
     grace_seconds: float = 5.0
@@ -45,6 +55,10 @@ class Config:
         self._check_address("--listen", self.listen, DEFAULT_LISTEN)
         if self.http:
             self._check_address("--http", self.http, DEFAULT_HTTP)
+        if self.public_url:
+            self._check_public_url()
+        if self.webhook_key and self.webhook_key_file:
+            raise ConfigError("--webhook-key-file and DURABLE_WEBHOOK_KEY are both set; keep one")
         if self.replicas not in (1, 3, 5):
             raise ConfigError(f"--replicas {self.replicas} is not 1, 3 or 5")
         if self.replicas > 1 and not self.nats_url:
@@ -52,6 +66,21 @@ class Config:
                 f"--replicas {self.replicas} needs a NATS cluster: name one with --nats URL; "
                 "the embedded server is one node"
             )
+
+    def _check_public_url(self) -> None:
+        parts = urlsplit(self.public_url)
+        if (
+            parts.scheme not in ("http", "https")
+            or not parts.netloc
+            or parts.query
+            or parts.fragment
+        ):
+            raise ConfigError(
+                f"--public-url {self.public_url!r} is not http[s]://HOST[:PORT][/PATH], as in"
+                " https://pay.example.com"
+            )
+        if not self.http:
+            raise ConfigError("--public-url is for what HTTP serves; add --http HOST:PORT")
 
     def _check_address(self, option: str, address: str, example: str) -> None:
         host, separator, port = address.rpartition(":")

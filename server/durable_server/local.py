@@ -62,7 +62,7 @@ class LocalPlane:
         stack.push_async_callback(processor.stop)
         await processor.start(f"local:{os.getpid()}")
         self.services = {
-            _CONTROL: ControlService(processor),
+            _CONTROL: ControlService(processor, None),
             _WORKER: WorkerService(processor, TIMES),
         }
 

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.process.processes import until
+from durable_server.webhooks.tokens import Keyring
+from tests.process.processes import control_plane, until
 
 from .conftest import Cli, run
 
@@ -189,6 +190,35 @@ def test_resolve_reject_signal(cli: Cli) -> None:
     assert cli.ok("signal", priced, "price", "--json").json["value"] is None
     until(lambda: cli.status(priced) == "completed", "its end")
     assert cli.ok("get", priced, "--json").json["output"] == [3, None]
+
+
+def test_webhook(cli: Cli, tmp_path: Path) -> None:
+    refused = cli("webhook", "early-1")
+    assert (refused.code, refused.out) == (5, "")
+    assert "--http HOST:PORT" in refused.err
+    (tmp_path / "shop").write_text("whsec_1")
+    key = "k" * 64
+    options = ("--http", "127.0.0.1:0", "--public-url", "https://pay.example.com")
+    options += ("--webhook-secrets-dir", str(tmp_path))
+    environment = {"DURABLE_WEBHOOK_KEY": key}
+    with control_plane(tmp_path, *options, environment=environment) as (child, address):
+        served = Cli(address, tmp_path / "data")
+        url = served.ok("webhook", "early-1", "--expires", "1h").out.strip()
+        assert url.startswith("https://pay.example.com/webhooks/")
+        claim = Keyring([key.encode()]).read(url.rpartition("/")[2])
+        assert claim is not None
+        assert claim.awakeable_id == "early-1"
+        signed = ("--scheme", "github", "--secret", "shop")
+        made = served.ok("webhook", "early-1", *signed, "--json").json
+        assert made.keys() == {"url", "expire_time"}
+        assert served("webhook", "early-1", "--scheme", "github").code == 2
+        assert served("webhook", "early-1", "--expires", "soon").code == 2
+        # The key is in nobody's reach but the control plane's.
+        assert key not in child.text()
+        for one in child.descendants():
+            assert key not in " ".join(one.cmdline())
+            assert "DURABLE_WEBHOOK_KEY" not in one.environ()
+    assert not (tmp_path / "data" / "webhook.key").exists()
 
 
 def test_state(cli: Cli) -> None:

@@ -215,6 +215,19 @@ def check_grpc_direct(out: str) -> None:
     ]
 
 
+def check_webhook(out: str) -> None:
+    first, *rest = out.splitlines()
+    assert re.fullmatch(
+        r"🔗 order-17 can be paid at http://127\.0\.0\.1:\d+/webhooks/\.\.\.", first
+    )
+    assert rest == [
+        "🦹 Somebody else posts there: 401 no v1 signature of the Stripe-Signature header fits",
+        "🏦 The provider posts there: 200 resolved",
+        "🏦 It is not sure and posts again: 200 resolved",
+        "✅ order-17 is paid: 1250 cents (pay-1)",
+    ]
+
+
 def check_local(out: str) -> None:
     assert out.splitlines() == [
         "✓ Executed locally!",
@@ -269,6 +282,21 @@ def test_against_a_control_plane_that_runs(tmp_path: Path, environment: dict[str
         environment["DURABLE_ADDRESS"] = address
         for path, check in EXAMPLES:
             check(run(path, environment))
+
+
+def test_a_webhook_that_the_provider_signs(environment: dict[str, str], tmp_path: Path) -> None:
+    check_webhook(run("webhook_payment", environment))
+    (tmp_path / "payments").write_text("whsec_shared\n")
+    ready = tmp_path / "ready"
+    command = durable(
+        "server", "--listen", "127.0.0.1:0", "--http", "127.0.0.1:0", "--data-dir",
+        str(tmp_path / "data"), "--webhook-secrets-dir", str(tmp_path), "--ready-file", str(ready),
+    )  # fmt: skip
+    with running(command, tmp_path / "server.log") as child:
+        until(ready.exists, "ready file", child)
+        address = json.loads(ready.read_text())["address"]
+        there = {"DURABLE_ADDRESS": address, "WEBHOOK_SECRETS_DIR": str(tmp_path)}
+        check_webhook(run("webhook_payment", environment | there))
 
 
 def test_invoking_over_rest(environment: dict[str, str]) -> None:

@@ -17,12 +17,21 @@ from .web import Web
 
 
 @pytest.fixture
-async def plane(tmp_path: Path) -> AsyncIterator[ControlPlane]:
+def secrets(tmp_path: Path) -> Path:
+    """The folder of the webhook secrets."""
+    folder = tmp_path / "secrets"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+async def plane(tmp_path: Path, secrets: Path) -> AsyncIterator[ControlPlane]:
     config = Config(
         listen="127.0.0.1:0",
         http="127.0.0.1:0",
         data_dir=tmp_path / "data",
         grace_seconds=0.2,
+        webhook_secrets_dir=secrets,
         limits=Limits(payload_bytes=64 * 1024, journal_entries=100),
         times=SessionTimes(heartbeat=0.2, timeout=2.0, grace=0.3),
     )

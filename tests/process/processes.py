@@ -87,16 +87,20 @@ def durable(*arguments: str) -> list[str]:
 
 @contextmanager
 def control_plane(
-    folder: Path, *, listen: str = "127.0.0.1:0", name: str = "server"
+    folder: Path,
+    *options: str,
+    listen: str = "127.0.0.1:0",
+    name: str = "server",
+    environment: dict[str, str] | None = None,
 ) -> Iterator[tuple[Child, str]]:
     """Runs `durable server` on a data dir in `folder`; gives the child and its address."""
     ready = folder / f"{name}.ready"
     ready.unlink(missing_ok=True)
     command = durable(
         "-v", "server", "--listen", listen, "--data-dir", str(folder / "data"),
-        "--ready-file", str(ready),
+        "--ready-file", str(ready), *options,
     )  # fmt: skip
-    with running(command, folder / f"{name}.log") as child:
+    with running(command, folder / f"{name}.log", environment=environment) as child:
         until(ready.exists, "ready file", child)
         yield child, json.loads(ready.read_text())["address"]
 

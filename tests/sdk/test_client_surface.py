@@ -109,6 +109,23 @@ async def test_signals_and_promises(control: Watched, client: Facade) -> None:
     assert rejected.outcome.failure.code == 409
 
 
+async def test_a_webhook_is_asked_for_and_shown(control: Watched, client: Facade) -> None:
+    until = datetime(2030, 1, 2, tzinfo=UTC)
+    answer = control_pb2.CreateWebhookResponse(url="https://x/webhooks/t")
+    answer.expire_time.FromDatetime(until)
+    control.answers("CreateWebhook", answer)
+    made = await client("create_webhook", "a")
+    assert made == durable.Webhook("https://x/webhooks/t", until)
+    span = timedelta(hours=1)
+    await client("create_webhook", "a", expires_in=span, scheme="stripe", secret="shop")
+    await client("create_webhook", "a", expires_in=0.5)
+    plain, full, short = control.asked("CreateWebhook")
+    assert plain == control_pb2.CreateWebhookRequest(awakeable_id="a")
+    assert full.expires_in.ToTimedelta() == span
+    assert (full.scheme, full.secret_name) == ("stripe", "shop")
+    assert short.expires_in.ToMilliseconds() == 500
+
+
 async def test_states(control: Watched, client: Facade) -> None:
     payload = payload_pb2.Payload(data=b"[1]")
     control.answers("GetState", control_pb2.GetStateResponse(state={"b": payload, "a": payload}))

@@ -38,6 +38,8 @@ class Limits(NamedTuple):
     """Signals that wait in one invocation."""
     early_awakeables: int = 10_000
     """Awakeables that were resolved and that nobody has asked for, each for a day."""
+    webhook_seconds: int = 366 * 24 * 3600
+    """How long a webhook's URL is good for: it is a secret that others keep, and a year is long."""
     page_size: int = 500
     """One page of a list."""
     admission: int = 100_000

@@ -35,7 +35,7 @@ class Control:
     """DurableControl, asked over gRPC."""
 
     def __init__(self, address: str) -> None:
-        self._channel = grpc.aio.insecure_channel(_reachable(address), options=_OPTIONS)
+        self._channel = grpc.aio.insecure_channel(reachable(address), options=_OPTIONS)
         self._stub: Any = control_pb2_grpc.DurableControlStub(self._channel)
         self._leaving = asyncio.Event()
         self._unwatching = asyncio.Event()
@@ -111,7 +111,7 @@ class Control:
             call.cancel()
 
 
-def _reachable(address: str) -> str:
+def reachable(address: str) -> str:
     """Returns where to dial for an address to listen on: all interfaces are dialled at loopback."""
     host, _, port = address.rpartition(":")
     return f"{ {'0.0.0.0': '127.0.0.1', '[::]': '[::1]'}.get(host, host) }:{port}"

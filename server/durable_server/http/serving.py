@@ -16,7 +16,8 @@ from contextlib import contextmanager
 
 import uvicorn
 
-from .control import Control
+from ..webhooks.desk import Webhooks
+from .control import Control, reachable
 from .origins import is_loopback
 from .shim import Shim
 
@@ -46,8 +47,19 @@ class _Guest(uvicorn.Server):
 class HttpServer:
     """The HTTP surface of the control plane at one gRPC address."""
 
-    def __init__(self, address: str, *, payload_bytes: int, insecure: bool) -> None:
+    def __init__(
+        self,
+        address: str,
+        webhooks: Webhooks,
+        *,
+        public_url: str,
+        payload_bytes: int,
+        insecure: bool,
+    ) -> None:
         self._address = address
+        self._public_url = public_url
+        self._webhooks = webhooks
+        self._payload_bytes = payload_bytes
         # A payload as base64, or as JSON text within a JSON string, and what is around it.
         self._body_limit = 2 * payload_bytes + 64 * 1024
         self._insecure = insecure
@@ -55,13 +67,16 @@ class HttpServer:
     async def start(self, listen: str) -> str:
         """Starts to serve; returns the address with the port that was taken.
 
-        Raises HttpAddressError when the address is taken or does not exist.
+        Without a public URL webhooks have this address. Raises HttpAddressError when it is taken or
+        does not exist.
         """
         host, _, port = listen.rpartition(":")
         bound = _bind(host.strip("[]"), int(port), listen)
         self._control = Control(self._address)
         shim = Shim(
             self._control,
+            self._webhooks,
+            payload_bytes=self._payload_bytes,
             body_limit=self._body_limit,
             any_host=self._insecure or not is_loopback(host),
         )
@@ -82,7 +97,9 @@ class HttpServer:
         up.cancel()
         if self._task.done():
             await self._task
-        return f"{host}:{bound.getsockname()[1]}"
+        served = f"{host}:{bound.getsockname()[1]}"
+        self._webhooks.base_url = self._public_url or f"http://{reachable(served)}"
+        return served
 
     async def stop(self, grace: float) -> None:
         """Stops: `grace` seconds for what is under way, then waits end."""

@@ -5,7 +5,8 @@ process.
                     error message
     <dir>/FORMAT    the number of the layout, written once
     <dir>/nats/     the embedded server (see `embedded`)
-    <dir>/store/    what the log folds to
+    <dir>/partition-0.db    what the log folds to
+    <dir>/webhook.key   signs webhooks, when HTTP is served (see `webhooks.files`)
 
 nats-server takes no lock on its store, and two servers on one store destroy it; SQLite files and
 the fence would survive two processes, that store would not. So the lock comes before anything else.

@@ -25,12 +25,14 @@ from ..core.records import Invoked
 from ..core.replies import Attached, Created, Mismatch
 from ..core.states import FINAL
 from ..processor.loop import Processor
+from ..webhooks.desk import Webhooks
 from . import convert
 from .asking import Asking
 from .listing import Listing
 from .refusal import Refusal, abort, answers, invalid
 from .states import States
 from .steering import Steering
+from .webhooks import Urls
 
 logger = logging.getLogger("durable.rpc")
 
@@ -41,13 +43,14 @@ Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
 class ControlService(control_pb2_grpc.DurableControlServicer):
     """The servicer of DurableControl over one processor."""
 
-    def __init__(self, processor: Processor) -> None:
+    def __init__(self, processor: Processor, webhooks: Webhooks | None) -> None:
         self._processor = processor
         self._limits: Limits = processor.limits
         self._asking = Asking(processor)
         self._listing = Listing(processor)
         self._steering = Steering(processor, self._asking)
         self._states = States(processor, self._asking)
+        self._urls = Urls(processor, webhooks)
 
     @answers
     async def Invoke(
@@ -214,6 +217,13 @@ class ControlService(control_pb2_grpc.DurableControlServicer):
     ) -> control_pb2.ResolveAwakeableResponse:
         """Gives an awakeable its outcome; see control.proto."""
         return await self._steering.resolve(request)
+
+    @answers
+    async def CreateWebhook(
+        self, request: control_pb2.CreateWebhookRequest, context: Context
+    ) -> control_pb2.CreateWebhookResponse:
+        """Returns a URL that resolves an awakeable; see control.proto."""
+        return await self._urls.create(request)
 
     @answers
     async def GetState(

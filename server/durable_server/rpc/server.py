@@ -18,6 +18,7 @@ from grpc_reflection.v1alpha import reflection
 from durable_proto.v1 import control_pb2, control_pb2_grpc, worker_pb2, worker_pb2_grpc
 
 from ..processor.loop import Processor
+from ..webhooks.desk import Webhooks
 from .control import ControlService
 from .stream import SessionTimes
 from .worker import WorkerService
@@ -52,12 +53,14 @@ class AddressInUseError(Exception):
 class RpcServer:
     """The control plane's gRPC server over one processor."""
 
-    def __init__(self, processor: Processor, times: SessionTimes) -> None:
+    def __init__(
+        self, processor: Processor, times: SessionTimes, webhooks: Webhooks | None
+    ) -> None:
         self._server = grpc.aio.server(options=OPTIONS)
         self._workers = WorkerService(processor, times)
         self._health = health.aio.HealthServicer()
         control_pb2_grpc.add_DurableControlServicer_to_server(
-            ControlService(processor), self._server
+            ControlService(processor, webhooks), self._server
         )
         worker_pb2_grpc.add_DurableWorkerServicer_to_server(self._workers, self._server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)

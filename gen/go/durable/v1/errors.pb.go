@@ -69,6 +69,9 @@ const (
 	ErrorReason_ERROR_REASON_PROTOCOL_VIOLATION ErrorReason = 12
 	// INTERNAL. A defect of the control plane. Metadata: `incident`, a word that is in its log too.
 	ErrorReason_ERROR_REASON_INTERNAL ErrorReason = 13
+	// FAILED_PRECONDITION. The control plane serves no HTTP, and the operation needs it: start it with
+	// `--http HOST:PORT`. Metadata: `operation`.
+	ErrorReason_ERROR_REASON_HTTP_NOT_SERVED ErrorReason = 14
 )
 
 // Enum value maps for ErrorReason.
@@ -88,6 +91,7 @@ var (
 		11: "ERROR_REASON_UNIMPLEMENTED",
 		12: "ERROR_REASON_PROTOCOL_VIOLATION",
 		13: "ERROR_REASON_INTERNAL",
+		14: "ERROR_REASON_HTTP_NOT_SERVED",
 	}
 	ErrorReason_value = map[string]int32{
 		"ERROR_REASON_UNSPECIFIED":                0,
@@ -104,6 +108,7 @@ var (
 		"ERROR_REASON_UNIMPLEMENTED":              11,
 		"ERROR_REASON_PROTOCOL_VIOLATION":         12,
 		"ERROR_REASON_INTERNAL":                   13,
+		"ERROR_REASON_HTTP_NOT_SERVED":            14,
 	}
 )
 
@@ -139,7 +144,7 @@ var File_durable_v1_errors_proto protoreflect.FileDescriptor
 const file_durable_v1_errors_proto_rawDesc = "" +
 	"\n" +
 	"\x17durable/v1/errors.proto\x12\n" +
-	"durable.v1*\xf2\x03\n" +
+	"durable.v1*\x94\x04\n" +
 	"\vErrorReason\x12\x1c\n" +
 	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12\"\n" +
 	"\x1eERROR_REASON_HANDLER_NOT_FOUND\x10\x01\x12%\n" +
@@ -155,7 +160,8 @@ const file_durable_v1_errors_proto_rawDesc = "" +
 	"\x12\x1e\n" +
 	"\x1aERROR_REASON_UNIMPLEMENTED\x10\v\x12#\n" +
 	"\x1fERROR_REASON_PROTOCOL_VIOLATION\x10\f\x12\x19\n" +
-	"\x15ERROR_REASON_INTERNAL\x10\rBH\n" +
+	"\x15ERROR_REASON_INTERNAL\x10\r\x12 \n" +
+	"\x1cERROR_REASON_HTTP_NOT_SERVED\x10\x0eBH\n" +
 	"\x0edev.durable.v1B\vErrorsProtoP\x01Z'durable.dev/gen/go/durable/v1;durablev1b\x06proto3"
 
 var (

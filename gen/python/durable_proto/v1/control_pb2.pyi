@@ -345,6 +345,28 @@ class ResolveAwakeableResponse(_message.Message):
     invocation_id: str
     def __init__(self, invocation_id: _Optional[str] = ...) -> None: ...
 
+class CreateWebhookRequest(_message.Message):
+    __slots__ = ("awakeable_id", "expires_in", "expire_time", "scheme", "secret_name")
+    AWAKEABLE_ID_FIELD_NUMBER: _ClassVar[int]
+    EXPIRES_IN_FIELD_NUMBER: _ClassVar[int]
+    EXPIRE_TIME_FIELD_NUMBER: _ClassVar[int]
+    SCHEME_FIELD_NUMBER: _ClassVar[int]
+    SECRET_NAME_FIELD_NUMBER: _ClassVar[int]
+    awakeable_id: str
+    expires_in: _duration_pb2.Duration
+    expire_time: _timestamp_pb2.Timestamp
+    scheme: str
+    secret_name: str
+    def __init__(self, awakeable_id: _Optional[str] = ..., expires_in: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., scheme: _Optional[str] = ..., secret_name: _Optional[str] = ...) -> None: ...
+
+class CreateWebhookResponse(_message.Message):
+    __slots__ = ("url", "expire_time")
+    URL_FIELD_NUMBER: _ClassVar[int]
+    EXPIRE_TIME_FIELD_NUMBER: _ClassVar[int]
+    url: str
+    expire_time: _timestamp_pb2.Timestamp
+    def __init__(self, url: _Optional[str] = ..., expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
 class GetStateRequest(_message.Message):
     __slots__ = ("object", "key", "invocation_id")
     OBJECT_FIELD_NUMBER: _ClassVar[int]

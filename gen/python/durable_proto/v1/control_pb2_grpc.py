@@ -110,6 +110,11 @@ class DurableControlStub(object):
                 request_serializer=durable_dot_v1_dot_control__pb2.ResolveAwakeableRequest.SerializeToString,
                 response_deserializer=durable_dot_v1_dot_control__pb2.ResolveAwakeableResponse.FromString,
                 _registered_method=True)
+        self.CreateWebhook = channel.unary_unary(
+                '/durable.v1.DurableControl/CreateWebhook',
+                request_serializer=durable_dot_v1_dot_control__pb2.CreateWebhookRequest.SerializeToString,
+                response_deserializer=durable_dot_v1_dot_control__pb2.CreateWebhookResponse.FromString,
+                _registered_method=True)
         self.GetState = channel.unary_unary(
                 '/durable.v1.DurableControl/GetState',
                 request_serializer=durable_dot_v1_dot_control__pb2.GetStateRequest.SerializeToString,
@@ -270,6 +275,20 @@ class DurableControlServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CreateWebhook(self, request, context):
+        """Returns a URL that resolves one awakeable: for senders who can only POST to an address.
+
+        Who has the URL needs nothing else, and can do nothing else with it. The body of a POST becomes
+        the awakeable's value: JSON as it is, another content type as a payload of that type. The first
+        POST counts, a repeated one is answered alike. With a `scheme` the sender must have signed the
+        body, as Stripe or GitHub do. The awakeable is not looked up: a URL may be made before the handler
+        asks for it. Nothing is recorded; each request makes another URL. Errors: INVALID_FIELD,
+        HTTP_NOT_SERVED, UNAVAILABLE.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetState(self, request, context):
         """Returns the state of an object's key, or of a workflow's invocation. Empty when it has none.
         Errors: INVALID_FIELD, INVOCATION_NOT_FOUND.
@@ -370,6 +389,11 @@ def add_DurableControlServicer_to_server(servicer, server):
                     servicer.ResolveAwakeable,
                     request_deserializer=durable_dot_v1_dot_control__pb2.ResolveAwakeableRequest.FromString,
                     response_serializer=durable_dot_v1_dot_control__pb2.ResolveAwakeableResponse.SerializeToString,
+            ),
+            'CreateWebhook': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreateWebhook,
+                    request_deserializer=durable_dot_v1_dot_control__pb2.CreateWebhookRequest.FromString,
+                    response_serializer=durable_dot_v1_dot_control__pb2.CreateWebhookResponse.SerializeToString,
             ),
             'GetState': grpc.unary_unary_rpc_method_handler(
                     servicer.GetState,
@@ -793,6 +817,33 @@ class DurableControl(object):
             '/durable.v1.DurableControl/ResolveAwakeable',
             durable_dot_v1_dot_control__pb2.ResolveAwakeableRequest.SerializeToString,
             durable_dot_v1_dot_control__pb2.ResolveAwakeableResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CreateWebhook(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/durable.v1.DurableControl/CreateWebhook',
+            durable_dot_v1_dot_control__pb2.CreateWebhookRequest.SerializeToString,
+            durable_dot_v1_dot_control__pb2.CreateWebhookResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -12,7 +12,8 @@ they are, with backoff and the same request id.
 
 Limits of this version, by name (default): `payload_bytes` (1 MiB), `header_count` (32),
 `header_bytes` (8 KiB in all), `id_bytes` (256: keys, idempotency keys, request ids, labels),
-`wait_seconds` (55), `page_size` (500), `admission` (100,000 requests that wait at once).
+`wait_seconds` (55), `page_size` (500), `admission` (100,000 requests that wait at once),
+`webhook_seconds` (31,622,400, a year).
 """
 
 from collections import abc as _abc
@@ -119,6 +120,16 @@ class DurableControlStub:
     invocation it is recorded and changes nothing. Errors: AWAKEABLE_NOT_FOUND, PAYLOAD_TOO_LARGE,
     LIMIT_REACHED (`early_awakeables`).
     """
+    CreateWebhook: _grpc.UnaryUnaryMultiCallable[_control_pb2.CreateWebhookRequest, _control_pb2.CreateWebhookResponse]
+    """Returns a URL that resolves one awakeable: for senders who can only POST to an address.
+
+    Who has the URL needs nothing else, and can do nothing else with it. The body of a POST becomes
+    the awakeable's value: JSON as it is, another content type as a payload of that type. The first
+    POST counts, a repeated one is answered alike. With a `scheme` the sender must have signed the
+    body, as Stripe or GitHub do. The awakeable is not looked up: a URL may be made before the handler
+    asks for it. Nothing is recorded; each request makes another URL. Errors: INVALID_FIELD,
+    HTTP_NOT_SERVED, UNAVAILABLE.
+    """
     GetState: _grpc.UnaryUnaryMultiCallable[_control_pb2.GetStateRequest, _control_pb2.GetStateResponse]
     """Returns the state of an object's key, or of a workflow's invocation. Empty when it has none.
     Errors: INVALID_FIELD, INVOCATION_NOT_FOUND.
@@ -208,6 +219,16 @@ class DurableControlAsyncStub(DurableControlStub):
     it is AWAKEABLE_NOT_FOUND; an id of the user's own choice is kept for a day. After the end of the
     invocation it is recorded and changes nothing. Errors: AWAKEABLE_NOT_FOUND, PAYLOAD_TOO_LARGE,
     LIMIT_REACHED (`early_awakeables`).
+    """
+    CreateWebhook: _aio.UnaryUnaryMultiCallable[_control_pb2.CreateWebhookRequest, _control_pb2.CreateWebhookResponse]  # type: ignore[assignment]
+    """Returns a URL that resolves one awakeable: for senders who can only POST to an address.
+
+    Who has the URL needs nothing else, and can do nothing else with it. The body of a POST becomes
+    the awakeable's value: JSON as it is, another content type as a payload of that type. The first
+    POST counts, a repeated one is answered alike. With a `scheme` the sender must have signed the
+    body, as Stripe or GitHub do. The awakeable is not looked up: a URL may be made before the handler
+    asks for it. Nothing is recorded; each request makes another URL. Errors: INVALID_FIELD,
+    HTTP_NOT_SERVED, UNAVAILABLE.
     """
     GetState: _aio.UnaryUnaryMultiCallable[_control_pb2.GetStateRequest, _control_pb2.GetStateResponse]  # type: ignore[assignment]
     """Returns the state of an object's key, or of a workflow's invocation. Empty when it has none.
@@ -385,6 +406,22 @@ class DurableControlServicer(metaclass=_abc_1.ABCMeta):
         it is AWAKEABLE_NOT_FOUND; an id of the user's own choice is kept for a day. After the end of the
         invocation it is recorded and changes nothing. Errors: AWAKEABLE_NOT_FOUND, PAYLOAD_TOO_LARGE,
         LIMIT_REACHED (`early_awakeables`).
+        """
+
+    @_abc_1.abstractmethod
+    def CreateWebhook(
+        self,
+        request: _control_pb2.CreateWebhookRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_control_pb2.CreateWebhookResponse, _abc.Awaitable[_control_pb2.CreateWebhookResponse]]:
+        """Returns a URL that resolves one awakeable: for senders who can only POST to an address.
+
+        Who has the URL needs nothing else, and can do nothing else with it. The body of a POST becomes
+        the awakeable's value: JSON as it is, another content type as a payload of that type. The first
+        POST counts, a repeated one is answered alike. With a `scheme` the sender must have signed the
+        body, as Stripe or GitHub do. The awakeable is not looked up: a URL may be made before the handler
+        asks for it. Nothing is recorded; each request makes another URL. Errors: INVALID_FIELD,
+        HTTP_NOT_SERVED, UNAVAILABLE.
         """
 
     @_abc_1.abstractmethod

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17\x64urable/v1/errors.proto\x12\ndurable.v1*\xf2\x03\n\x0b\x45rrorReason\x12\x1c\n\x18\x45RROR_REASON_UNSPECIFIED\x10\x00\x12\"\n\x1e\x45RROR_REASON_HANDLER_NOT_FOUND\x10\x01\x12%\n!ERROR_REASON_INVOCATION_NOT_FOUND\x10\x02\x12$\n ERROR_REASON_AWAKEABLE_NOT_FOUND\x10\x03\x12\x1e\n\x1a\x45RROR_REASON_INVALID_FIELD\x10\x04\x12\"\n\x1e\x45RROR_REASON_PAYLOAD_TOO_LARGE\x10\x05\x12%\n!ERROR_REASON_IDEMPOTENCY_MISMATCH\x10\x06\x12\x1e\n\x1a\x45RROR_REASON_INVALID_STATE\x10\x07\x12+\n\'ERROR_REASON_AWAKEABLE_ALREADY_RESOLVED\x10\x08\x12\x1e\n\x1a\x45RROR_REASON_LIMIT_REACHED\x10\t\x12\x1c\n\x18\x45RROR_REASON_UNAVAILABLE\x10\n\x12\x1e\n\x1a\x45RROR_REASON_UNIMPLEMENTED\x10\x0b\x12#\n\x1f\x45RROR_REASON_PROTOCOL_VIOLATION\x10\x0c\x12\x19\n\x15\x45RROR_REASON_INTERNAL\x10\rBH\n\x0e\x64\x65v.durable.v1B\x0b\x45rrorsProtoP\x01Z\'durable.dev/gen/go/durable/v1;durablev1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17\x64urable/v1/errors.proto\x12\ndurable.v1*\x94\x04\n\x0b\x45rrorReason\x12\x1c\n\x18\x45RROR_REASON_UNSPECIFIED\x10\x00\x12\"\n\x1e\x45RROR_REASON_HANDLER_NOT_FOUND\x10\x01\x12%\n!ERROR_REASON_INVOCATION_NOT_FOUND\x10\x02\x12$\n ERROR_REASON_AWAKEABLE_NOT_FOUND\x10\x03\x12\x1e\n\x1a\x45RROR_REASON_INVALID_FIELD\x10\x04\x12\"\n\x1e\x45RROR_REASON_PAYLOAD_TOO_LARGE\x10\x05\x12%\n!ERROR_REASON_IDEMPOTENCY_MISMATCH\x10\x06\x12\x1e\n\x1a\x45RROR_REASON_INVALID_STATE\x10\x07\x12+\n\'ERROR_REASON_AWAKEABLE_ALREADY_RESOLVED\x10\x08\x12\x1e\n\x1a\x45RROR_REASON_LIMIT_REACHED\x10\t\x12\x1c\n\x18\x45RROR_REASON_UNAVAILABLE\x10\n\x12\x1e\n\x1a\x45RROR_REASON_UNIMPLEMENTED\x10\x0b\x12#\n\x1f\x45RROR_REASON_PROTOCOL_VIOLATION\x10\x0c\x12\x19\n\x15\x45RROR_REASON_INTERNAL\x10\r\x12 \n\x1c\x45RROR_REASON_HTTP_NOT_SERVED\x10\x0e\x42H\n\x0e\x64\x65v.durable.v1B\x0b\x45rrorsProtoP\x01Z\'durable.dev/gen/go/durable/v1;durablev1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,5 +33,5 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\016dev.durable.v1B\013ErrorsProtoP\001Z\'durable.dev/gen/go/durable/v1;durablev1'
   _globals['_ERRORREASON']._serialized_start=40
-  _globals['_ERRORREASON']._serialized_end=538
+  _globals['_ERRORREASON']._serialized_end=572
 # @@protoc_insertion_point(module_scope)

@@ -128,6 +128,14 @@ export enum ErrorReason {
    * @generated from enum value: ERROR_REASON_INTERNAL = 13;
    */
   INTERNAL = 13,
+
+  /**
+   * FAILED_PRECONDITION. The control plane serves no HTTP, and the operation needs it: start it with
+   * `--http HOST:PORT`. Metadata: `operation`.
+   *
+   * @generated from enum value: ERROR_REASON_HTTP_NOT_SERVED = 14;
+   */
+  HTTP_NOT_SERVED = 14,
 }
 
 /**

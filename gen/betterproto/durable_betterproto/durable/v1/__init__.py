@@ -13,6 +13,8 @@ __all__ = (
     "CancelRequested",
     "CancelResponse",
     "Completion",
+    "CreateWebhookRequest",
+    "CreateWebhookResponse",
     "Drain",
     "Draining",
     "EntryKind",
@@ -300,6 +302,12 @@ class ErrorReason(betterproto2.Enum):
     INTERNAL. A defect of the control plane. Metadata: `incident`, a word that is in its log too.
     """
 
+    HTTP_NOT_SERVED = 14
+    """
+    FAILED_PRECONDITION. The control plane serves no HTTP, and the operation needs it: start it with
+    `--http HOST:PORT`. Metadata: `operation`.
+    """
+
     @classmethod
     def betterproto_value_to_renamed_proto_names(cls) -> dict[int, str]:
         return {
@@ -317,6 +325,7 @@ class ErrorReason(betterproto2.Enum):
             11: "ERROR_REASON_UNIMPLEMENTED",
             12: "ERROR_REASON_PROTOCOL_VIOLATION",
             13: "ERROR_REASON_INTERNAL",
+            14: "ERROR_REASON_HTTP_NOT_SERVED",
         }
 
     @classmethod
@@ -336,6 +345,7 @@ class ErrorReason(betterproto2.Enum):
             "ERROR_REASON_UNIMPLEMENTED": 11,
             "ERROR_REASON_PROTOCOL_VIOLATION": 12,
             "ERROR_REASON_INTERNAL": 13,
+            "ERROR_REASON_HTTP_NOT_SERVED": 14,
         }
 
 
@@ -779,6 +789,82 @@ class Completion(betterproto2.Message):
 
 
 default_message_pool.register_message("durable.v1", "Completion", Completion)
+
+
+@dataclass(eq=False, repr=False)
+class CreateWebhookRequest(betterproto2.Message):
+    """
+    Asks for a URL that resolves an awakeable.
+    """
+
+    awakeable_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+    """
+    The awakeable.
+    """
+
+    expires_in: "datetime.timedelta | None" = betterproto2.field(
+        2,
+        betterproto2.TYPE_MESSAGE,
+        unwrap=lambda: __google__protobuf__.Duration,
+        optional=True,
+    )
+    """
+    How long the URL is good for, at most the limit `webhook_seconds`. Absent, together with
+    `expire_time`: 24 hours. Not together with `expire_time`.
+    """
+
+    expire_time: "datetime.datetime | None" = betterproto2.field(
+        3,
+        betterproto2.TYPE_MESSAGE,
+        unwrap=lambda: __google__protobuf__.Timestamp,
+        optional=True,
+    )
+    """
+    Until when the URL is good, at most `webhook_seconds` from now.
+    """
+
+    scheme: "str" = betterproto2.field(4, betterproto2.TYPE_STRING)
+    """
+    How the sender signs what it sends: `stripe` or `github`. Empty: not at all, the URL is enough.
+    """
+
+    secret_name: "str" = betterproto2.field(5, betterproto2.TYPE_STRING)
+    """
+    Which of the control plane's webhook secrets the sender signs with. Required with a scheme,
+    refused without.
+    """
+
+
+default_message_pool.register_message(
+    "durable.v1", "CreateWebhookRequest", CreateWebhookRequest
+)
+
+
+@dataclass(eq=False, repr=False)
+class CreateWebhookResponse(betterproto2.Message):
+    """
+    A URL that resolves an awakeable.
+    """
+
+    url: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+    """
+    Where to POST. It is a secret: who knows it can resolve the awakeable.
+    """
+
+    expire_time: "datetime.datetime | None" = betterproto2.field(
+        2,
+        betterproto2.TYPE_MESSAGE,
+        unwrap=lambda: __google__protobuf__.Timestamp,
+        optional=True,
+    )
+    """
+    Until when it is good, in whole seconds.
+    """
+
+
+default_message_pool.register_message(
+    "durable.v1", "CreateWebhookResponse", CreateWebhookResponse
+)
 
 
 @dataclass(eq=False, repr=False)

@@ -192,6 +192,16 @@ public final class ControlProto extends com.google.protobuf.GeneratedFile {
     com.google.protobuf.GeneratedMessage.FieldAccessorTable
       internal_static_durable_v1_ResolveAwakeableResponse_fieldAccessorTable;
   static final com.google.protobuf.Descriptors.Descriptor
+    internal_static_durable_v1_CreateWebhookRequest_descriptor;
+  static final 
+    com.google.protobuf.GeneratedMessage.FieldAccessorTable
+      internal_static_durable_v1_CreateWebhookRequest_fieldAccessorTable;
+  static final com.google.protobuf.Descriptors.Descriptor
+    internal_static_durable_v1_CreateWebhookResponse_descriptor;
+  static final 
+    com.google.protobuf.GeneratedMessage.FieldAccessorTable
+      internal_static_durable_v1_CreateWebhookResponse_fieldAccessorTable;
+  static final com.google.protobuf.Descriptors.Descriptor
     internal_static_durable_v1_GetStateRequest_descriptor;
   static final 
     com.google.protobuf.GeneratedMessage.FieldAccessorTable
@@ -337,80 +347,90 @@ public final class ControlProto extends com.google.protobuf.GeneratedFile {
       "uest\022\032\n\014awakeable_id\030\001 \001(\tB\004\342A\001\002\022*\n\007outc" +
       "ome\030\002 \001(\0132\023.durable.v1.OutcomeB\004\342A\001\002\022\022\n\n" +
       "request_id\030\003 \001(\t\"1\n\030ResolveAwakeableResp" +
-      "onse\022\025\n\rinvocation_id\030\001 \001(\t\"E\n\017GetStateR" +
-      "equest\022\016\n\006object\030\001 \001(\t\022\013\n\003key\030\002 \001(\t\022\025\n\ri" +
-      "nvocation_id\030\003 \001(\t\"\215\001\n\020GetStateResponse\022" +
-      "6\n\005state\030\001 \003(\0132\'.durable.v1.GetStateResp" +
-      "onse.StateEntry\032A\n\nStateEntry\022\013\n\003key\030\001 \001" +
-      "(\t\022\"\n\005value\030\002 \001(\0132\023.durable.v1.Payload:\002" +
-      "8\001\"\336\001\n\017SetStateRequest\022\024\n\006object\030\001 \001(\tB\004" +
-      "\342A\001\002\022\021\n\003key\030\002 \001(\tB\004\342A\001\002\0225\n\005state\030\003 \003(\0132&" +
-      ".durable.v1.SetStateRequest.StateEntry\022\025" +
-      "\n\rcleared_names\030\004 \003(\t\022\021\n\tclear_all\030\005 \001(\010" +
-      "\032A\n\nStateEntry\022\013\n\003key\030\001 \001(\t\022\"\n\005value\030\002 \001" +
-      "(\0132\023.durable.v1.Payload:\0028\001\"\022\n\020SetStateR" +
-      "esponse\"\026\n\024GetServerInfoRequest\"\247\002\n\025GetS" +
-      "erverInfoResponse\022\017\n\007version\030\001 \001(\t\022\034\n\024pr" +
-      "otocol_version_min\030\002 \001(\005\022\034\n\024protocol_ver" +
-      "sion_max\030\003 \001(\005\022=\n\006limits\030\004 \003(\0132-.durable" +
-      ".v1.GetServerInfoResponse.LimitsEntry\022\r\n" +
-      "\005epoch\030\005 \001(\003\022.\n\nstart_time\030\006 \001(\0132\032.googl" +
-      "e.protobuf.Timestamp\022\024\n\014append_count\030\007 \001" +
-      "(\003\032-\n\013LimitsEntry\022\013\n\003key\030\001 \001(\t\022\r\n\005value\030" +
-      "\002 \001(\003:\0028\0012\207\020\n\016DurableControl\022i\n\006Invoke\022\031" +
-      ".durable.v1.InvokeRequest\032\032.durable.v1.I" +
-      "nvokeResponse\"(\202\323\344\223\002\"\"\035/v1/handlers/{han" +
-      "dler}:invoke:\001*\022x\n\tGetResult\022\034.durable.v" +
-      "1.GetResultRequest\032\035.durable.v1.GetResul" +
-      "tResponse\".\202\323\344\223\002(\022&/v1/invocations/{invo" +
-      "cation_id}/result\022}\n\rGetInvocation\022 .dur" +
-      "able.v1.GetInvocationRequest\032!.durable.v" +
-      "1.GetInvocationResponse\"\'\202\323\344\223\002!\022\037/v1/inv" +
-      "ocations/{invocation_id}\022\\\n\017WatchInvocat" +
-      "ion\022\".durable.v1.WatchInvocationRequest\032" +
-      "#.durable.v1.WatchInvocationResponse0\001\022U" +
-      "\n\005Query\022\030.durable.v1.QueryRequest\032\031.dura" +
-      "ble.v1.QueryResponse\"\027\202\323\344\223\002\021\022\017/v1/invoca" +
-      "tions\022X\n\010GetStats\022\033.durable.v1.GetStatsR" +
-      "equest\032\034.durable.v1.GetStatsResponse\"\021\202\323" +
-      "\344\223\002\013\022\t/v1/stats\022g\n\014ListHandlers\022\037.durabl" +
-      "e.v1.ListHandlersRequest\032 .durable.v1.Li" +
-      "stHandlersResponse\"\024\202\323\344\223\002\016\022\014/v1/handlers" +
-      "\022c\n\013ListWorkers\022\036.durable.v1.ListWorkers" +
-      "Request\032\037.durable.v1.ListWorkersResponse" +
-      "\"\023\202\323\344\223\002\r\022\013/v1/workers\022n\n\005Pause\022\030.durable" +
-      ".v1.PauseRequest\032\031.durable.v1.PauseRespo" +
-      "nse\"0\202\323\344\223\002*\"%/v1/invocations/{invocation" +
-      "_id}:pause:\001*\022r\n\006Resume\022\031.durable.v1.Res" +
-      "umeRequest\032\032.durable.v1.ResumeResponse\"1" +
-      "\202\323\344\223\002+\"&/v1/invocations/{invocation_id}:" +
-      "resume:\001*\022r\n\006Cancel\022\031.durable.v1.CancelR" +
-      "equest\032\032.durable.v1.CancelResponse\"1\202\323\344\223" +
-      "\002+\"&/v1/invocations/{invocation_id}:canc" +
-      "el:\001*\022v\n\007Restart\022\032.durable.v1.RestartReq" +
-      "uest\032\033.durable.v1.RestartResponse\"2\202\323\344\223\002" +
-      ",\"\'/v1/invocations/{invocation_id}:resta" +
-      "rt:\001*\022r\n\006Signal\022\031.durable.v1.SignalReque" +
-      "st\032\032.durable.v1.SignalResponse\"1\202\323\344\223\002+\"&" +
-      "/v1/invocations/{invocation_id}:signal:\001" +
-      "*\022e\n\005Purge\022\030.durable.v1.PurgeRequest\032\031.d" +
-      "urable.v1.PurgeResponse\"\'\202\323\344\223\002!*\037/v1/inv" +
-      "ocations/{invocation_id}\022\217\001\n\020ResolveAwak" +
-      "eable\022#.durable.v1.ResolveAwakeableReque" +
-      "st\032$.durable.v1.ResolveAwakeableResponse" +
-      "\"0\202\323\344\223\002*\"%/v1/awakeables/{awakeable_id}:" +
-      "resolve:\001*\022\230\001\n\010GetState\022\033.durable.v1.Get" +
-      "StateRequest\032\034.durable.v1.GetStateRespon" +
-      "se\"Q\202\323\344\223\002K\022 /v1/objects/{object}/{key}/s" +
-      "tateZ\'\022%/v1/invocations/{invocation_id}/" +
-      "state\022r\n\010SetState\022\033.durable.v1.SetStateR" +
-      "equest\032\034.durable.v1.SetStateResponse\"+\202\323" +
-      "\344\223\002%\" /v1/objects/{object}/{key}/state:\001" +
-      "*\022h\n\rGetServerInfo\022 .durable.v1.GetServe" +
-      "rInfoRequest\032!.durable.v1.GetServerInfoR" +
-      "esponse\"\022\202\323\344\223\002\014\022\n/v1/serverBI\n\016dev.durab" +
-      "le.v1B\014ControlProtoP\001Z\'durable.dev/gen/g" +
-      "o/durable/v1;durablev1b\006proto3"
+      "onse\022\025\n\rinvocation_id\030\001 \001(\t\"\267\001\n\024CreateWe" +
+      "bhookRequest\022\032\n\014awakeable_id\030\001 \001(\tB\004\342A\001\002" +
+      "\022-\n\nexpires_in\030\002 \001(\0132\031.google.protobuf.D" +
+      "uration\022/\n\013expire_time\030\003 \001(\0132\032.google.pr" +
+      "otobuf.Timestamp\022\016\n\006scheme\030\004 \001(\t\022\023\n\013secr" +
+      "et_name\030\005 \001(\t\"U\n\025CreateWebhookResponse\022\013" +
+      "\n\003url\030\001 \001(\t\022/\n\013expire_time\030\002 \001(\0132\032.googl" +
+      "e.protobuf.Timestamp\"E\n\017GetStateRequest\022" +
+      "\016\n\006object\030\001 \001(\t\022\013\n\003key\030\002 \001(\t\022\025\n\rinvocati" +
+      "on_id\030\003 \001(\t\"\215\001\n\020GetStateResponse\0226\n\005stat" +
+      "e\030\001 \003(\0132\'.durable.v1.GetStateResponse.St" +
+      "ateEntry\032A\n\nStateEntry\022\013\n\003key\030\001 \001(\t\022\"\n\005v" +
+      "alue\030\002 \001(\0132\023.durable.v1.Payload:\0028\001\"\336\001\n\017" +
+      "SetStateRequest\022\024\n\006object\030\001 \001(\tB\004\342A\001\002\022\021\n" +
+      "\003key\030\002 \001(\tB\004\342A\001\002\0225\n\005state\030\003 \003(\0132&.durabl" +
+      "e.v1.SetStateRequest.StateEntry\022\025\n\rclear" +
+      "ed_names\030\004 \003(\t\022\021\n\tclear_all\030\005 \001(\010\032A\n\nSta" +
+      "teEntry\022\013\n\003key\030\001 \001(\t\022\"\n\005value\030\002 \001(\0132\023.du" +
+      "rable.v1.Payload:\0028\001\"\022\n\020SetStateResponse" +
+      "\"\026\n\024GetServerInfoRequest\"\247\002\n\025GetServerIn" +
+      "foResponse\022\017\n\007version\030\001 \001(\t\022\034\n\024protocol_" +
+      "version_min\030\002 \001(\005\022\034\n\024protocol_version_ma" +
+      "x\030\003 \001(\005\022=\n\006limits\030\004 \003(\0132-.durable.v1.Get" +
+      "ServerInfoResponse.LimitsEntry\022\r\n\005epoch\030" +
+      "\005 \001(\003\022.\n\nstart_time\030\006 \001(\0132\032.google.proto" +
+      "buf.Timestamp\022\024\n\014append_count\030\007 \001(\003\032-\n\013L" +
+      "imitsEntry\022\013\n\003key\030\001 \001(\t\022\r\n\005value\030\002 \001(\003:\002" +
+      "8\0012\220\021\n\016DurableControl\022i\n\006Invoke\022\031.durabl" +
+      "e.v1.InvokeRequest\032\032.durable.v1.InvokeRe" +
+      "sponse\"(\202\323\344\223\002\"\"\035/v1/handlers/{handler}:i" +
+      "nvoke:\001*\022x\n\tGetResult\022\034.durable.v1.GetRe" +
+      "sultRequest\032\035.durable.v1.GetResultRespon" +
+      "se\".\202\323\344\223\002(\022&/v1/invocations/{invocation_" +
+      "id}/result\022}\n\rGetInvocation\022 .durable.v1" +
+      ".GetInvocationRequest\032!.durable.v1.GetIn" +
+      "vocationResponse\"\'\202\323\344\223\002!\022\037/v1/invocation" +
+      "s/{invocation_id}\022\\\n\017WatchInvocation\022\".d" +
+      "urable.v1.WatchInvocationRequest\032#.durab" +
+      "le.v1.WatchInvocationResponse0\001\022U\n\005Query" +
+      "\022\030.durable.v1.QueryRequest\032\031.durable.v1." +
+      "QueryResponse\"\027\202\323\344\223\002\021\022\017/v1/invocations\022X" +
+      "\n\010GetStats\022\033.durable.v1.GetStatsRequest\032" +
+      "\034.durable.v1.GetStatsResponse\"\021\202\323\344\223\002\013\022\t/" +
+      "v1/stats\022g\n\014ListHandlers\022\037.durable.v1.Li" +
+      "stHandlersRequest\032 .durable.v1.ListHandl" +
+      "ersResponse\"\024\202\323\344\223\002\016\022\014/v1/handlers\022c\n\013Lis" +
+      "tWorkers\022\036.durable.v1.ListWorkersRequest" +
+      "\032\037.durable.v1.ListWorkersResponse\"\023\202\323\344\223\002" +
+      "\r\022\013/v1/workers\022n\n\005Pause\022\030.durable.v1.Pau" +
+      "seRequest\032\031.durable.v1.PauseResponse\"0\202\323" +
+      "\344\223\002*\"%/v1/invocations/{invocation_id}:pa" +
+      "use:\001*\022r\n\006Resume\022\031.durable.v1.ResumeRequ" +
+      "est\032\032.durable.v1.ResumeResponse\"1\202\323\344\223\002+\"" +
+      "&/v1/invocations/{invocation_id}:resume:" +
+      "\001*\022r\n\006Cancel\022\031.durable.v1.CancelRequest\032" +
+      "\032.durable.v1.CancelResponse\"1\202\323\344\223\002+\"&/v1" +
+      "/invocations/{invocation_id}:cancel:\001*\022v" +
+      "\n\007Restart\022\032.durable.v1.RestartRequest\032\033." +
+      "durable.v1.RestartResponse\"2\202\323\344\223\002,\"\'/v1/" +
+      "invocations/{invocation_id}:restart:\001*\022r" +
+      "\n\006Signal\022\031.durable.v1.SignalRequest\032\032.du" +
+      "rable.v1.SignalResponse\"1\202\323\344\223\002+\"&/v1/inv" +
+      "ocations/{invocation_id}:signal:\001*\022e\n\005Pu" +
+      "rge\022\030.durable.v1.PurgeRequest\032\031.durable." +
+      "v1.PurgeResponse\"\'\202\323\344\223\002!*\037/v1/invocation" +
+      "s/{invocation_id}\022\217\001\n\020ResolveAwakeable\022#" +
+      ".durable.v1.ResolveAwakeableRequest\032$.du" +
+      "rable.v1.ResolveAwakeableResponse\"0\202\323\344\223\002" +
+      "*\"%/v1/awakeables/{awakeable_id}:resolve" +
+      ":\001*\022\206\001\n\rCreateWebhook\022 .durable.v1.Creat" +
+      "eWebhookRequest\032!.durable.v1.CreateWebho" +
+      "okResponse\"0\202\323\344\223\002*\"%/v1/awakeables/{awak" +
+      "eable_id}:webhook:\001*\022\230\001\n\010GetState\022\033.dura" +
+      "ble.v1.GetStateRequest\032\034.durable.v1.GetS" +
+      "tateResponse\"Q\202\323\344\223\002K\022 /v1/objects/{objec" +
+      "t}/{key}/stateZ\'\022%/v1/invocations/{invoc" +
+      "ation_id}/state\022r\n\010SetState\022\033.durable.v1" +
+      ".SetStateRequest\032\034.durable.v1.SetStateRe" +
+      "sponse\"+\202\323\344\223\002%\" /v1/objects/{object}/{ke" +
+      "y}/state:\001*\022h\n\rGetServerInfo\022 .durable.v" +
+      "1.GetServerInfoRequest\032!.durable.v1.GetS" +
+      "erverInfoResponse\"\022\202\323\344\223\002\014\022\n/v1/serverBI\n" +
+      "\016dev.durable.v1B\014ControlProtoP\001Z\'durable" +
+      ".dev/gen/go/durable/v1;durablev1b\006proto3"
     };
     descriptor = com.google.protobuf.Descriptors.FileDescriptor
       .internalBuildGeneratedFileFrom(descriptorData,
@@ -620,14 +640,26 @@ public final class ControlProto extends com.google.protobuf.GeneratedFile {
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_durable_v1_ResolveAwakeableResponse_descriptor,
         new java.lang.String[] { "InvocationId", });
-    internal_static_durable_v1_GetStateRequest_descriptor =
+    internal_static_durable_v1_CreateWebhookRequest_descriptor =
       getDescriptor().getMessageType(32);
+    internal_static_durable_v1_CreateWebhookRequest_fieldAccessorTable = new
+      com.google.protobuf.GeneratedMessage.FieldAccessorTable(
+        internal_static_durable_v1_CreateWebhookRequest_descriptor,
+        new java.lang.String[] { "AwakeableId", "ExpiresIn", "ExpireTime", "Scheme", "SecretName", });
+    internal_static_durable_v1_CreateWebhookResponse_descriptor =
+      getDescriptor().getMessageType(33);
+    internal_static_durable_v1_CreateWebhookResponse_fieldAccessorTable = new
+      com.google.protobuf.GeneratedMessage.FieldAccessorTable(
+        internal_static_durable_v1_CreateWebhookResponse_descriptor,
+        new java.lang.String[] { "Url", "ExpireTime", });
+    internal_static_durable_v1_GetStateRequest_descriptor =
+      getDescriptor().getMessageType(34);
     internal_static_durable_v1_GetStateRequest_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_durable_v1_GetStateRequest_descriptor,
         new java.lang.String[] { "Object", "Key", "InvocationId", });
     internal_static_durable_v1_GetStateResponse_descriptor =
-      getDescriptor().getMessageType(33);
+      getDescriptor().getMessageType(35);
     internal_static_durable_v1_GetStateResponse_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_durable_v1_GetStateResponse_descriptor,
@@ -639,7 +671,7 @@ public final class ControlProto extends com.google.protobuf.GeneratedFile {
         internal_static_durable_v1_GetStateResponse_StateEntry_descriptor,
         new java.lang.String[] { "Key", "Value", });
     internal_static_durable_v1_SetStateRequest_descriptor =
-      getDescriptor().getMessageType(34);
+      getDescriptor().getMessageType(36);
     internal_static_durable_v1_SetStateRequest_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_durable_v1_SetStateRequest_descriptor,
@@ -651,19 +683,19 @@ public final class ControlProto extends com.google.protobuf.GeneratedFile {
         internal_static_durable_v1_SetStateRequest_StateEntry_descriptor,
         new java.lang.String[] { "Key", "Value", });
     internal_static_durable_v1_SetStateResponse_descriptor =
-      getDescriptor().getMessageType(35);
+      getDescriptor().getMessageType(37);
     internal_static_durable_v1_SetStateResponse_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_durable_v1_SetStateResponse_descriptor,
         new java.lang.String[] { });
     internal_static_durable_v1_GetServerInfoRequest_descriptor =
-      getDescriptor().getMessageType(36);
+      getDescriptor().getMessageType(38);
     internal_static_durable_v1_GetServerInfoRequest_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_durable_v1_GetServerInfoRequest_descriptor,
         new java.lang.String[] { });
     internal_static_durable_v1_GetServerInfoResponse_descriptor =
-      getDescriptor().getMessageType(37);
+      getDescriptor().getMessageType(39);
     internal_static_durable_v1_GetServerInfoResponse_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_durable_v1_GetServerInfoResponse_descriptor,

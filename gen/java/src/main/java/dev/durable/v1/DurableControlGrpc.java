@@ -480,6 +480,37 @@ public final class DurableControlGrpc {
     return getResolveAwakeableMethod;
   }
 
+  private static volatile io.grpc.MethodDescriptor<dev.durable.v1.CreateWebhookRequest,
+      dev.durable.v1.CreateWebhookResponse> getCreateWebhookMethod;
+
+  @io.grpc.stub.annotations.RpcMethod(
+      fullMethodName = SERVICE_NAME + '/' + "CreateWebhook",
+      requestType = dev.durable.v1.CreateWebhookRequest.class,
+      responseType = dev.durable.v1.CreateWebhookResponse.class,
+      methodType = io.grpc.MethodDescriptor.MethodType.UNARY)
+  public static io.grpc.MethodDescriptor<dev.durable.v1.CreateWebhookRequest,
+      dev.durable.v1.CreateWebhookResponse> getCreateWebhookMethod() {
+    io.grpc.MethodDescriptor<dev.durable.v1.CreateWebhookRequest, dev.durable.v1.CreateWebhookResponse> getCreateWebhookMethod;
+    if ((getCreateWebhookMethod = DurableControlGrpc.getCreateWebhookMethod) == null) {
+      synchronized (DurableControlGrpc.class) {
+        if ((getCreateWebhookMethod = DurableControlGrpc.getCreateWebhookMethod) == null) {
+          DurableControlGrpc.getCreateWebhookMethod = getCreateWebhookMethod =
+              io.grpc.MethodDescriptor.<dev.durable.v1.CreateWebhookRequest, dev.durable.v1.CreateWebhookResponse>newBuilder()
+              .setType(io.grpc.MethodDescriptor.MethodType.UNARY)
+              .setFullMethodName(generateFullMethodName(SERVICE_NAME, "CreateWebhook"))
+              .setSampledToLocalTracing(true)
+              .setRequestMarshaller(io.grpc.protobuf.ProtoUtils.marshaller(
+                  dev.durable.v1.CreateWebhookRequest.getDefaultInstance()))
+              .setResponseMarshaller(io.grpc.protobuf.ProtoUtils.marshaller(
+                  dev.durable.v1.CreateWebhookResponse.getDefaultInstance()))
+              .setSchemaDescriptor(new DurableControlMethodDescriptorSupplier("CreateWebhook"))
+              .build();
+        }
+      }
+    }
+    return getCreateWebhookMethod;
+  }
+
   private static volatile io.grpc.MethodDescriptor<dev.durable.v1.GetStateRequest,
       dev.durable.v1.GetStateResponse> getGetStateMethod;
 
@@ -823,6 +854,22 @@ public final class DurableControlGrpc {
 
     /**
      * <pre>
+     * Returns a URL that resolves one awakeable: for senders who can only POST to an address.
+     * Who has the URL needs nothing else, and can do nothing else with it. The body of a POST becomes
+     * the awakeable's value: JSON as it is, another content type as a payload of that type. The first
+     * POST counts, a repeated one is answered alike. With a `scheme` the sender must have signed the
+     * body, as Stripe or GitHub do. The awakeable is not looked up: a URL may be made before the handler
+     * asks for it. Nothing is recorded; each request makes another URL. Errors: INVALID_FIELD,
+     * HTTP_NOT_SERVED, UNAVAILABLE.
+     * </pre>
+     */
+    default void createWebhook(dev.durable.v1.CreateWebhookRequest request,
+        io.grpc.stub.StreamObserver<dev.durable.v1.CreateWebhookResponse> responseObserver) {
+      io.grpc.stub.ServerCalls.asyncUnimplementedUnaryCall(getCreateWebhookMethod(), responseObserver);
+    }
+
+    /**
+     * <pre>
      * Returns the state of an object's key, or of a workflow's invocation. Empty when it has none.
      * Errors: INVALID_FIELD, INVOCATION_NOT_FOUND.
      * </pre>
@@ -1086,6 +1133,23 @@ public final class DurableControlGrpc {
 
     /**
      * <pre>
+     * Returns a URL that resolves one awakeable: for senders who can only POST to an address.
+     * Who has the URL needs nothing else, and can do nothing else with it. The body of a POST becomes
+     * the awakeable's value: JSON as it is, another content type as a payload of that type. The first
+     * POST counts, a repeated one is answered alike. With a `scheme` the sender must have signed the
+     * body, as Stripe or GitHub do. The awakeable is not looked up: a URL may be made before the handler
+     * asks for it. Nothing is recorded; each request makes another URL. Errors: INVALID_FIELD,
+     * HTTP_NOT_SERVED, UNAVAILABLE.
+     * </pre>
+     */
+    public void createWebhook(dev.durable.v1.CreateWebhookRequest request,
+        io.grpc.stub.StreamObserver<dev.durable.v1.CreateWebhookResponse> responseObserver) {
+      io.grpc.stub.ClientCalls.asyncUnaryCall(
+          getChannel().newCall(getCreateWebhookMethod(), getCallOptions()), request, responseObserver);
+    }
+
+    /**
+     * <pre>
      * Returns the state of an object's key, or of a workflow's invocation. Empty when it has none.
      * Errors: INVALID_FIELD, INVOCATION_NOT_FOUND.
      * </pre>
@@ -1325,6 +1389,22 @@ public final class DurableControlGrpc {
 
     /**
      * <pre>
+     * Returns a URL that resolves one awakeable: for senders who can only POST to an address.
+     * Who has the URL needs nothing else, and can do nothing else with it. The body of a POST becomes
+     * the awakeable's value: JSON as it is, another content type as a payload of that type. The first
+     * POST counts, a repeated one is answered alike. With a `scheme` the sender must have signed the
+     * body, as Stripe or GitHub do. The awakeable is not looked up: a URL may be made before the handler
+     * asks for it. Nothing is recorded; each request makes another URL. Errors: INVALID_FIELD,
+     * HTTP_NOT_SERVED, UNAVAILABLE.
+     * </pre>
+     */
+    public dev.durable.v1.CreateWebhookResponse createWebhook(dev.durable.v1.CreateWebhookRequest request) throws io.grpc.StatusException {
+      return io.grpc.stub.ClientCalls.blockingV2UnaryCall(
+          getChannel(), getCreateWebhookMethod(), getCallOptions(), request);
+    }
+
+    /**
+     * <pre>
      * Returns the state of an object's key, or of a workflow's invocation. Empty when it has none.
      * Errors: INVALID_FIELD, INVOCATION_NOT_FOUND.
      * </pre>
@@ -1556,6 +1636,22 @@ public final class DurableControlGrpc {
     public dev.durable.v1.ResolveAwakeableResponse resolveAwakeable(dev.durable.v1.ResolveAwakeableRequest request) {
       return io.grpc.stub.ClientCalls.blockingUnaryCall(
           getChannel(), getResolveAwakeableMethod(), getCallOptions(), request);
+    }
+
+    /**
+     * <pre>
+     * Returns a URL that resolves one awakeable: for senders who can only POST to an address.
+     * Who has the URL needs nothing else, and can do nothing else with it. The body of a POST becomes
+     * the awakeable's value: JSON as it is, another content type as a payload of that type. The first
+     * POST counts, a repeated one is answered alike. With a `scheme` the sender must have signed the
+     * body, as Stripe or GitHub do. The awakeable is not looked up: a URL may be made before the handler
+     * asks for it. Nothing is recorded; each request makes another URL. Errors: INVALID_FIELD,
+     * HTTP_NOT_SERVED, UNAVAILABLE.
+     * </pre>
+     */
+    public dev.durable.v1.CreateWebhookResponse createWebhook(dev.durable.v1.CreateWebhookRequest request) {
+      return io.grpc.stub.ClientCalls.blockingUnaryCall(
+          getChannel(), getCreateWebhookMethod(), getCallOptions(), request);
     }
 
     /**
@@ -1795,6 +1891,23 @@ public final class DurableControlGrpc {
 
     /**
      * <pre>
+     * Returns a URL that resolves one awakeable: for senders who can only POST to an address.
+     * Who has the URL needs nothing else, and can do nothing else with it. The body of a POST becomes
+     * the awakeable's value: JSON as it is, another content type as a payload of that type. The first
+     * POST counts, a repeated one is answered alike. With a `scheme` the sender must have signed the
+     * body, as Stripe or GitHub do. The awakeable is not looked up: a URL may be made before the handler
+     * asks for it. Nothing is recorded; each request makes another URL. Errors: INVALID_FIELD,
+     * HTTP_NOT_SERVED, UNAVAILABLE.
+     * </pre>
+     */
+    public com.google.common.util.concurrent.ListenableFuture<dev.durable.v1.CreateWebhookResponse> createWebhook(
+        dev.durable.v1.CreateWebhookRequest request) {
+      return io.grpc.stub.ClientCalls.futureUnaryCall(
+          getChannel().newCall(getCreateWebhookMethod(), getCallOptions()), request);
+    }
+
+    /**
+     * <pre>
      * Returns the state of an object's key, or of a workflow's invocation. Empty when it has none.
      * Errors: INVALID_FIELD, INVOCATION_NOT_FOUND.
      * </pre>
@@ -1844,9 +1957,10 @@ public final class DurableControlGrpc {
   private static final int METHODID_SIGNAL = 12;
   private static final int METHODID_PURGE = 13;
   private static final int METHODID_RESOLVE_AWAKEABLE = 14;
-  private static final int METHODID_GET_STATE = 15;
-  private static final int METHODID_SET_STATE = 16;
-  private static final int METHODID_GET_SERVER_INFO = 17;
+  private static final int METHODID_CREATE_WEBHOOK = 15;
+  private static final int METHODID_GET_STATE = 16;
+  private static final int METHODID_SET_STATE = 17;
+  private static final int METHODID_GET_SERVER_INFO = 18;
 
   private static final class MethodHandlers<Req, Resp> implements
       io.grpc.stub.ServerCalls.UnaryMethod<Req, Resp>,
@@ -1924,6 +2038,10 @@ public final class DurableControlGrpc {
         case METHODID_RESOLVE_AWAKEABLE:
           serviceImpl.resolveAwakeable((dev.durable.v1.ResolveAwakeableRequest) request,
               (io.grpc.stub.StreamObserver<dev.durable.v1.ResolveAwakeableResponse>) responseObserver);
+          break;
+        case METHODID_CREATE_WEBHOOK:
+          serviceImpl.createWebhook((dev.durable.v1.CreateWebhookRequest) request,
+              (io.grpc.stub.StreamObserver<dev.durable.v1.CreateWebhookResponse>) responseObserver);
           break;
         case METHODID_GET_STATE:
           serviceImpl.getState((dev.durable.v1.GetStateRequest) request,
@@ -2061,6 +2179,13 @@ public final class DurableControlGrpc {
               dev.durable.v1.ResolveAwakeableResponse>(
                 service, METHODID_RESOLVE_AWAKEABLE)))
         .addMethod(
+          getCreateWebhookMethod(),
+          io.grpc.stub.ServerCalls.asyncUnaryCall(
+            new MethodHandlers<
+              dev.durable.v1.CreateWebhookRequest,
+              dev.durable.v1.CreateWebhookResponse>(
+                service, METHODID_CREATE_WEBHOOK)))
+        .addMethod(
           getGetStateMethod(),
           io.grpc.stub.ServerCalls.asyncUnaryCall(
             new MethodHandlers<
@@ -2144,6 +2269,7 @@ public final class DurableControlGrpc {
               .addMethod(getSignalMethod())
               .addMethod(getPurgeMethod())
               .addMethod(getResolveAwakeableMethod())
+              .addMethod(getCreateWebhookMethod())
               .addMethod(getGetStateMethod())
               .addMethod(getSetStateMethod())
               .addMethod(getGetServerInfoMethod())

@@ -136,6 +136,15 @@ public enum ErrorReason
    * <code>ERROR_REASON_INTERNAL = 13;</code>
    */
   ERROR_REASON_INTERNAL(13),
+  /**
+   * <pre>
+   * FAILED_PRECONDITION. The control plane serves no HTTP, and the operation needs it: start it with
+   * `--http HOST:PORT`. Metadata: `operation`.
+   * </pre>
+   *
+   * <code>ERROR_REASON_HTTP_NOT_SERVED = 14;</code>
+   */
+  ERROR_REASON_HTTP_NOT_SERVED(14),
   UNRECOGNIZED(-1),
   ;
 
@@ -269,6 +278,15 @@ public enum ErrorReason
    * <code>ERROR_REASON_INTERNAL = 13;</code>
    */
   public static final int ERROR_REASON_INTERNAL_VALUE = 13;
+  /**
+   * <pre>
+   * FAILED_PRECONDITION. The control plane serves no HTTP, and the operation needs it: start it with
+   * `--http HOST:PORT`. Metadata: `operation`.
+   * </pre>
+   *
+   * <code>ERROR_REASON_HTTP_NOT_SERVED = 14;</code>
+   */
+  public static final int ERROR_REASON_HTTP_NOT_SERVED_VALUE = 14;
 
 
   public final int getNumber() {
@@ -309,6 +327,7 @@ public enum ErrorReason
       case 11: return ERROR_REASON_UNIMPLEMENTED;
       case 12: return ERROR_REASON_PROTOCOL_VIOLATION;
       case 13: return ERROR_REASON_INTERNAL;
+      case 14: return ERROR_REASON_HTTP_NOT_SERVED;
       default: return null;
     }
   }

@@ -35,7 +35,7 @@ public final class ErrorsProto extends com.google.protobuf.GeneratedFile {
       descriptor;
   static {
     java.lang.String[] descriptorData = {
-      "\n\027durable/v1/errors.proto\022\ndurable.v1*\362\003" +
+      "\n\027durable/v1/errors.proto\022\ndurable.v1*\224\004" +
       "\n\013ErrorReason\022\034\n\030ERROR_REASON_UNSPECIFIE" +
       "D\020\000\022\"\n\036ERROR_REASON_HANDLER_NOT_FOUND\020\001\022" +
       "%\n!ERROR_REASON_INVOCATION_NOT_FOUND\020\002\022$" +
@@ -48,9 +48,10 @@ public final class ErrorsProto extends com.google.protobuf.GeneratedFile {
       "IT_REACHED\020\t\022\034\n\030ERROR_REASON_UNAVAILABLE" +
       "\020\n\022\036\n\032ERROR_REASON_UNIMPLEMENTED\020\013\022#\n\037ER" +
       "ROR_REASON_PROTOCOL_VIOLATION\020\014\022\031\n\025ERROR" +
-      "_REASON_INTERNAL\020\rBH\n\016dev.durable.v1B\013Er" +
-      "rorsProtoP\001Z\'durable.dev/gen/go/durable/" +
-      "v1;durablev1b\006proto3"
+      "_REASON_INTERNAL\020\r\022 \n\034ERROR_REASON_HTTP_" +
+      "NOT_SERVED\020\016BH\n\016dev.durable.v1B\013ErrorsPr" +
+      "otoP\001Z\'durable.dev/gen/go/durable/v1;dur" +
+      "ablev1b\006proto3"
     };
     descriptor = com.google.protobuf.Descriptors.FileDescriptor
       .internalBuildGeneratedFileFrom(descriptorData,

@@ -1,0 +1,107 @@
+"""Keys and secrets in files: the control plane's own keys, and what senders sign with.
+
+Keys sign the URLs. Without `--webhook-key-file` and `DURABLE_WEBHOOK_KEY` there is one of the control
+plane's own in its data dir, made when it is missing. Replicas, and whoever changes keys, give them:
+any number of words of at least KEY_CHARACTERS, the first of which signs.
+
+A secret is a file of its name in `--webhook-secrets-dir`, one secret a line; several are good at
+once. It is read at each use: a secret is replaced without a restart, and mounted ones work as they
+are.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+from pathlib import Path
+from typing import Final
+
+KEY_CHARACTERS: Final = 32
+"""The least that a key may have: 128 bits as hexadecimal text."""
+_NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
+_SECRET_FILE_BYTES: Final = 64 * 1024
+_FILE_NAME: Final = "webhook.key"
+
+
+class WebhookKeyError(Exception):
+    """The keys of webhooks cannot be used; the message says where they are and what to do."""
+
+
+class SecretError(Exception):
+    """A secret is not there; the message says what to do."""
+
+
+def parse_keys(text: str, where: str) -> list[bytes]:
+    """Returns keys from text; raises WebhookKeyError for none and for short ones."""
+    words = text.split()
+    short = [word for word in words if len(word) < KEY_CHARACTERS]
+    if not words or short:
+        what = f"a key of {len(short[0])} characters" if short else "no key"
+        raise WebhookKeyError(
+            f"{where} has {what}; a key has at least {KEY_CHARACTERS}: make one with"
+            " `openssl rand -hex 32`"
+        )
+    return [word.encode() for word in words]
+
+
+def read_keys(path: Path) -> list[bytes]:
+    """Returns the keys in a file; raises WebhookKeyError."""
+    try:
+        text = path.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise WebhookKeyError(f"the webhook key file {path} cannot be read: {error}") from error
+    return parse_keys(text, f"the webhook key file {path}")
+
+
+def own_keys(data_dir: Path) -> list[bytes]:
+    """Returns the keys in a data dir that this process holds; makes one when there is none.
+
+    Raises WebhookKeyError.
+    """
+    path = data_dir / _FILE_NAME
+    if not path.exists():
+        scratch = data_dir / f"{_FILE_NAME}.new"
+        scratch.unlink(missing_ok=True)  # of a process that died here
+        made = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(made, "w") as out:
+            out.write(secrets.token_hex(32) + "\n")
+            out.flush()
+            os.fsync(out.fileno())
+        scratch.rename(path)
+        _sync(data_dir)  # a URL that was handed out must outlive a loss of power
+    return read_keys(path)
+
+
+def _sync(folder: Path) -> None:
+    opened = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)
+
+
+class SecretFiles:
+    """The senders' secrets, by name."""
+
+    def __init__(self, folder: Path | None) -> None:
+        self._folder: Final = folder
+
+    def read(self, name: str) -> list[bytes]:
+        """Returns the secrets that are good under a name, at least one; raises SecretError."""
+        if _NAME.fullmatch(name) is None:
+            raise SecretError(f"is not a secret's name, {_NAME.pattern}")
+        if self._folder is None:
+            raise SecretError("this control plane has no secrets; give it --webhook-secrets-dir")
+        try:
+            with open(self._folder / name, "rb") as file:
+                data = file.read(_SECRET_FILE_BYTES)
+        except OSError as error:
+            raise SecretError(
+                f"there is no secret {name!r}: put it into a file of that name in the folder of"
+                " --webhook-secrets-dir"
+            ) from error
+        found = [line.strip() for line in data.splitlines() if line.strip()]
+        if not found:
+            raise SecretError(f"the file of the secret {name!r} is empty")
+        return found

@@ -1,0 +1,92 @@
+"""Tokens: what a webhook's URL may do, signed, so that nothing needs to be remembered.
+
+    token = base64url(mac ‖ claim)      mac = HMAC-SHA256(key, "durable webhook" ‖ claim)
+    claim = version (1 byte) ‖ expiry (8 bytes, seconds since 1970)
+          ‖ length ‖ scheme ‖ length ‖ secret's name ‖ awakeable id
+
+Rules.
+- Nothing of a token is looked at before one of the keys has signed it; whatever is wrong with one, the
+  answer is the same nothing.
+- One claim and key have one token: a second spelling of the base64 is no token.
+- The first key signs and all of them are accepted: so keys are replaced without breaking URLs.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import re
+import struct
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+_VERSION: Final = 1
+_PURPOSE: Final = b"durable webhook"
+_MAC_BYTES: Final = 32
+_HEAD: Final = struct.Struct(">BQ")
+_TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{1,2048}")
+
+
+class Claim(NamedTuple):
+    """What a token permits."""
+
+    awakeable_id: str
+    """The one awakeable that it resolves."""
+    expires_s: int
+    """Until when, in seconds since 1970."""
+    scheme: str = ""
+    """How the sender signs; empty for not at all."""
+    secret_name: str = ""
+    """With which of the secrets."""
+
+
+class Keyring:
+    """The keys of a control plane: makes tokens and reads them."""
+
+    def __init__(self, keys: Sequence[bytes]) -> None:
+        """At least one key; the first one signs."""
+        self._keys: Final = tuple(keys)
+
+    def sign(self, claim: Claim) -> str:
+        """Returns the token of a claim."""
+        data = _pack(claim)
+        return _text(_mac(self._keys[0], data) + data)
+
+    def read(self, token: str) -> Claim | None:
+        """Returns the claim of a token that one of the keys has signed, else None."""
+        if _TOKEN.fullmatch(token) is None or len(token) % 4 == 1:
+            return None
+        raw = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
+        mac, data = raw[:_MAC_BYTES], raw[_MAC_BYTES:]
+        signed = [hmac.compare_digest(mac, _mac(key, data)) for key in self._keys]
+        if not any(signed) or _text(raw) != token or data[0] != _VERSION:
+            return None
+        return _unpack(data)
+
+
+def _mac(key: bytes, data: bytes) -> bytes:
+    return hmac.digest(key, _PURPOSE + data, hashlib.sha256)
+
+
+def _text(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).decode().rstrip("=")
+
+
+def _pack(claim: Claim) -> bytes:
+    parts = [_HEAD.pack(_VERSION, claim.expires_s)]
+    for text in (claim.scheme, claim.secret_name):
+        data = text.encode()
+        parts += [bytes([len(data)]), data]
+    return b"".join((*parts, claim.awakeable_id.encode()))
+
+
+def _unpack(data: bytes) -> Claim:
+    _, expires_s = _HEAD.unpack_from(data)
+    at = _HEAD.size
+    texts = []
+    for _ in range(2):
+        end = at + 1 + data[at]
+        texts.append(data[at + 1 : end].decode())
+        at = end
+    return Claim(data[at:].decode(), expires_s, *texts)
