@@ -7,9 +7,10 @@
     413  it is larger than `payload_bytes`          429, 503  deliver it again later
 
 The value is the body's bytes as they came: JSON stays as it was written, also where `curl -d` has
-called it a form; anything else is a payload of its content type, and nothing at all is null. The token alone is the permission, so
-the rules about web pages and host names do not apply here (see `shim`), and only POST is served: what
-merely looks at a link, as chat programs and mail scanners do, resolves nothing.
+called it a form; anything else is a payload of its content type, and nothing at all is null. The
+token alone is the permission, so the rules about web pages and host names do not apply here (see
+`shim`), and only POST is served: what merely looks at a link, as chat programs and mail scanners do,
+resolves nothing.
 """
 
 from __future__ import annotations
