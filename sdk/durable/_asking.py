@@ -194,7 +194,18 @@ class Operations:
             self._mismatch = self._difference(index, described(entry.kind, entry.name), got)
             loop.stopped = loop.closing = True
             raise AttemptEnded
+        if self.replaying and self._is_past():
+            self.replaying = False
         return index
+
+    def _is_past(self) -> bool:
+        """Says whether all of the journal was asked for and delivered: what follows is new.
+
+        Completions alone do not tell: a journal may end with entries that have none, such as
+        changes of the state.
+        """
+        journal = self._journal
+        return self._next > journal.last_index and not journal.has_more
 
     def _step(
         self,
