@@ -134,7 +134,8 @@ def _call(
     async def body(key: str) -> Message:
         channel: grpc.aio.Channel = attempt.environment.channel(service)
         call: Any = channel.unary_unary(path, response_deserializer=response_type.FromString)
-        sent = [(IDEMPOTENCY_HEADER, key), *_metadata(attempt.start.headers), *(metadata or ())]
+        headers = attempt.environment.calling(service, method, attempt.start.headers)
+        sent = [(IDEMPOTENCY_HEADER, key), *_metadata(headers), *(metadata or ())]
         seconds = CALL_SECONDS_MAX if timeout is None else timeout
         try:
             response: Message = await call(data, timeout=seconds, metadata=sent)

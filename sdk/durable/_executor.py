@@ -25,9 +25,9 @@ import traceback
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
-from durable_proto.v1 import worker_pb2
+from durable_proto.v1 import payload_pb2, worker_pb2
 
 from ._asking import Environment, StepTask
 from ._errors import TerminalError
@@ -35,6 +35,7 @@ from ._finals import LastWords
 from ._replay import Attempt
 from ._statistics import Counters
 from ._steps import Ended, StepThreads, run_async, run_blocking, too_slow
+from ._tracing import AttemptTrace, StepTrace, Tracing
 from ._workflow import Workflow
 
 SUSPEND_AGAIN_SECONDS: Final = 30.0
@@ -43,16 +44,36 @@ SUSPEND_AGAIN_SECONDS: Final = 30.0
 logger = logging.getLogger("durable.worker")
 
 
+class _Begun(NamedTuple):
+    """When a step has begun, and its part of the trace."""
+
+    seconds: float
+    trace: StepTrace | None
+
+
 class _Slot:
     """One attempt that the worker holds."""
 
-    __slots__ = ("attempt", "invocation_id", "number", "steps", "suspend_number", "timer")
+    __slots__ = (
+        "attempt",
+        "begun",
+        "invocation_id",
+        "number",
+        "steps",
+        "suspend_number",
+        "timer",
+        "trace",
+    )
 
-    def __init__(self, invocation_id: str, number: int, attempt: Attempt) -> None:
+    def __init__(
+        self, invocation_id: str, number: int, attempt: Attempt, trace: AttemptTrace | None
+    ) -> None:
         self.invocation_id = invocation_id
         self.number = number
         self.attempt = attempt
+        self.trace = trace
         self.steps: dict[int, asyncio.Task[Ended] | Future[Ended]] = {}
+        self.begun: dict[int, _Begun] = {}
         self.timer: asyncio.TimerHandle | None = None
         self.suspend_number = -1
         """The completion number of the last Suspend that this session was sent."""
@@ -65,6 +86,7 @@ class Desk:
         self,
         workflows: Mapping[str, Workflow[..., Any]],
         environment: Environment,
+        tracing: Tracing | None = None,
         *,
         suspend_after: float | None,
         threads: int,
@@ -79,6 +101,7 @@ class Desk:
         self.draining = False
         self._workflows: Final = workflows
         self._environment: Final = environment
+        self._tracing: Final = tracing
         self._suspend_after = suspend_after
         self._slots: Final[dict[str, _Slot]] = {}
         self._last_words: Final = LastWords()
@@ -94,7 +117,8 @@ class Desk:
     @property
     def step_count(self) -> int:
         """How many steps run now."""
-        return sum(len(slot.steps) for slot in self._slots.values())
+        # Of a list: another thread may ask.
+        return sum(len(slot.steps) for slot in list(self._slots.values()))
 
     # What the server says
 
@@ -119,7 +143,8 @@ class Desk:
             return
         self.counters.started += 1
         attempt = Attempt(workflow, invocation_id, number, start, self._environment)
-        slot = self._slots[invocation_id] = _Slot(invocation_id, number, attempt)
+        trace = None if self._tracing is None else self._tracing.attempt(message)
+        slot = self._slots[invocation_id] = _Slot(invocation_id, number, attempt, trace)
         self._empty.clear()
         self._input(slot, attempt.begin)
 
@@ -152,7 +177,7 @@ class Desk:
         slot = self._slots.get(message.invocation_id)
         if slot is not None and slot.number == message.attempt:
             self.counters.suspended += 1
-            self._drop(slot)
+            self._drop(slot, "suspended")
 
     def abandon(self, message: worker_pb2.ServerMessage) -> None:
         """Lets go of an attempt that is not ours any more."""
@@ -209,14 +234,22 @@ class Desk:
         message = worker_pb2.WorkerMessage(invocation_id=slot.invocation_id, attempt=slot.number)
         message.paused.SetInParent()
         self.outbound.append(message)
-        self._drop(slot)
+        self._drop(slot, "paused")
         self.wake()
 
     def _start_step(self, slot: _Slot, task: StepTask) -> None:
         index = task.index
         loop = self._loop
+        begun = slot.begun.get(index)
+        if begun is None:
+            trace = None if slot.trace is None else slot.trace.step(task)
+            begun = slot.begun[index] = _Begun(loop.time(), trace)
+        context = None if begun.trace is None else begun.trace.context
         if task.blocking:
-            future = self._threads.submit(run_blocking, task)
+            if context is None:
+                future = self._threads.submit(run_blocking, task)
+            else:
+                future = self._threads.submit(context.run, run_blocking, task)
             slot.steps[index] = future
 
             def over(ended: Future[Ended]) -> None:
@@ -228,7 +261,7 @@ class Desk:
             if task.timeout is not None:
                 loop.call_later(task.timeout, self._too_slow, slot, task, future)
         else:
-            running = loop.create_task(run_async(task))
+            running = loop.create_task(run_async(task), context=context)
             slot.steps[index] = running
             self._tasks.add(running)
 
@@ -262,12 +295,16 @@ class Desk:
             self._start_step(slot, replace(task, body=lambda: rest, blocking=False))
             return
         value, error = ended.value, ended.error
+        begun = slot.begun.pop(index)
         self.counters.steps_run += 1
+        self.counters.step_seconds += self._loop.time() - begun.seconds
         if value is not None and len(value.data) > self.payload_bytes_max:
             error = self._too_large(slot, index, len(value.data))
             value = None
         if error is not None:
             self.counters.steps_failed += 1
+        if begun.trace is not None:
+            begun.trace.end(error)
         self._input(slot, attempt.on_step, index, value, error)
 
     def _too_large(self, slot: _Slot, index: int, size: int) -> TerminalError:
@@ -279,8 +316,11 @@ class Desk:
             metadata={"limit": "payload_bytes", "size_bytes": str(size)},
         )
 
-    def _drop(self, slot: _Slot) -> None:
-        """Forgets an attempt and stops what runs for it."""
+    def _drop(self, slot: _Slot, outcome: str = "abandoned") -> None:
+        """Forgets an attempt and stops what runs for it.
+
+        `outcome` is for the trace, unless the attempt has said how it ended.
+        """
         if self._slots.get(slot.invocation_id) is slot:
             del self._slots[slot.invocation_id]
         if slot.timer is not None:
@@ -292,6 +332,12 @@ class Desk:
             for step in list(slot.steps.values()):
                 step.cancel()
             slot.steps.clear()
+        if slot.trace is not None:
+            for begun in slot.begun.values():
+                if begun.trace is not None:
+                    begun.trace.abandon()
+            slot.trace.end(outcome, None)
+        slot.begun.clear()
         if not self._slots:
             self._empty.set()
 
@@ -356,6 +402,8 @@ class Desk:
             counters.attempts_failed += 1
         elif kind == "held":
             counters.held += 1
+        if slot.trace is not None and kind is not None:
+            slot.trace.end(kind.removeprefix("attempt_"), _failure_of(final))
         self._last_words.keep(self._loop.time(), [*slot.attempt.unacknowledged(), final])
 
     def resume(self, since: float) -> list[worker_pb2.OwnedAttempt]:
@@ -403,7 +451,7 @@ class Desk:
     def release_all(self) -> None:
         """Gives back all attempts."""
         for slot in list(self._slots.values()):
-            self._drop(slot)
+            self._drop(slot, "released")
             self._release(slot.invocation_id, slot.number)
 
     async def close(self) -> None:
@@ -413,6 +461,14 @@ class Desk:
         if self._tasks:
             await asyncio.wait(self._tasks)
         self._threads.close()
+
+
+def _failure_of(final: worker_pb2.WorkerMessage) -> payload_pb2.Failure | None:
+    """Returns the failure in an attempt's last words, if there is one."""
+    if final.WhichOneof("message") == "finished":
+        outcome = final.finished.outcome
+        return outcome.failure if outcome.HasField("failure") else None
+    return final.held.failure if final.HasField("held") else final.attempt_failed.failure
 
 
 def _nothing() -> None:

@@ -16,6 +16,8 @@ from datetime import datetime, timedelta
 from functools import cache
 from typing import Any, Final, Self
 
+from ._tracing import Tracing, find_tracing
+
 DEFAULT_TIMEOUT_SECONDS: Final = 60.0
 
 
@@ -52,6 +54,7 @@ class InvokeOptions:
     headers: Mapping[str, str] | None = None
     delay: timedelta | None = None
     start_time: datetime | None = None
+    tracing: Tracing | None = None
 
 
 class ClientBase:
@@ -62,7 +65,7 @@ class ClientBase:
     """Whether this one opened the connection, and so closes it."""
 
     def __init__(self, timeout: float | None) -> None:
-        self._options = InvokeOptions(timeout)
+        self._options = InvokeOptions(timeout, tracing=find_tracing())
         self._owner = True
 
     def options(

@@ -43,6 +43,25 @@ def _invoke_request(
     )
 
 
+def _invoke(
+    request: control_pb2.InvokeRequest, options: InvokeOptions, *, waits: bool
+) -> Operation[control_pb2.InvokeResponse]:
+    """Makes the call that starts an invocation; its trace begins here, if there is one."""
+    deadline = deadline_after(options.timeout)
+    answer: control_pb2.InvokeResponse
+    if options.tracing is None:
+        answer = yield from call("Invoke", request, deadline, waits=waits)
+        return answer
+    trace = options.tracing.invoking(request)
+    try:
+        answer = yield from call("Invoke", request, deadline, waits=waits)
+    except BaseException as error:
+        trace.end("", error)
+        raise
+    trace.end(answer.invocation_id)
+    return answer
+
+
 def _ended(answer: Answer) -> bool:
     return answer.state in FINAL_STATES or answer.state == INVOCATION_STATE_PAUSED
 
@@ -107,7 +126,7 @@ def invoke(
     request = _invoke_request(name, payload, options)
     if by_name:
         request.include_journal = True
-    answer: Answer = yield from call("Invoke", request, deadline, waits=True)
+    answer: Answer = yield from _invoke(request, options, waits=True)
     if answer.state not in FINAL_STATES:
         answer = yield from _wait(answer, deadline, by_name)
     if not by_name:
@@ -126,8 +145,7 @@ def start(
     """Starts an invocation and returns its id as soon as it is in the log."""
     name, payload, _ = _named(workflow, args, kwargs)
     request = _invoke_request(name, payload, options)
-    deadline = deadline_after(options.timeout)
-    answer: control_pb2.InvokeResponse = yield from call("Invoke", request, deadline, waits=False)
+    answer = yield from _invoke(request, options, waits=False)
     return answer.invocation_id
 
 

@@ -15,6 +15,7 @@ class Counters:
         "held",
         "released",
         "started",
+        "step_seconds",
         "steps_failed",
         "steps_run",
         "suspended",
@@ -30,6 +31,7 @@ class Counters:
         self.released = 0
         self.steps_run = 0
         self.steps_failed = 0
+        self.step_seconds = 0.0
 
 
 class Traffic:
@@ -74,6 +76,8 @@ class WorkerStatistics:
     """Steps that ended."""
     steps_failed: int
     """Steps that ended with an error."""
+    step_seconds: float
+    """How long the steps that ended took, all together."""
     sessions: int
     """Sessions that were welcomed; all but the first are reconnects."""
     frames_sent: int

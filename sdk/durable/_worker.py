@@ -37,6 +37,7 @@ from ._objects import handlers_of
 from ._services import Services
 from ._session import End, Session
 from ._statistics import Counters, Traffic, WorkerStatistics
+from ._tracing import find_tracing
 from ._transport import backoff_seconds, open_async_channel, parse_address
 from ._workflow import Workflow
 
@@ -140,9 +141,14 @@ class Worker:
         self._loop = asyncio.get_running_loop()
         if self._stopping:
             return
+        tracing = find_tracing()
+        environment = Environment(self._services.channel)
+        if tracing is not None:
+            environment = environment._replace(calling=tracing.calling)
         desk = self._desk = Desk(
             self._workflows,
-            Environment(channel=self._services.channel),
+            environment,
+            tracing,
             suspend_after=self._suspend_after,
             threads=self._max_threads,
         )
@@ -174,7 +180,7 @@ class Worker:
         await self._ready.wait()
 
     def statistics(self) -> WorkerStatistics:
-        """Returns what the worker is doing and has done."""
+        """Returns what the worker is doing and has done. May be called from any thread."""
         desk, session = self._desk, self._session
         counters = desk.counters if desk is not None else Counters()
         return WorkerStatistics(
@@ -191,6 +197,7 @@ class Worker:
             attempts_released=counters.released,
             steps_run=counters.steps_run,
             steps_failed=counters.steps_failed,
+            step_seconds=counters.step_seconds,
             sessions=self._sessions,
             frames_sent=self._traffic.frames_sent,
             frames_received=self._traffic.frames_received,

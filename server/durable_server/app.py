@@ -79,11 +79,13 @@ class ControlPlane:
         stack.push_async_callback(server.stop, config.grace_seconds)
         self.address = await server.start(config.listen)
         if config.http:
-            # Not at the top: it has needs of its own, the extra `http`.
+            # Not at the top: they have needs of their own, the extra `http`.
             from .http.serving import HttpServer
+            from .metrics.exposition import Exposition
 
             http = HttpServer(
                 self.address,
+                Exposition(processor).render,
                 payload_bytes=config.limits.payload_bytes,
                 insecure=config.insecure,
             )

@@ -43,7 +43,8 @@ def run_dev(
 
 
 def _has_http() -> bool:
-    return all(importlib.util.find_spec(name) is not None for name in ("starlette", "uvicorn"))
+    needed = ("starlette", "uvicorn", "prometheus_client")
+    return all(importlib.util.find_spec(name) is not None for name in needed)
 
 
 def _run(main: Coroutine[Any, Any, None]) -> None:

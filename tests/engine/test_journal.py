@@ -471,7 +471,7 @@ def test_a_malformed_step_is_said_at_once() -> None:
 
 
 def test_replay_is_over_exactly_where_the_journal_is() -> None:
-    """A line that an earlier attempt cannot have reached is live, be it past a state entry or a step."""
+    """A line is live if no earlier attempt has reached it, be it past a state entry or a step."""
     live: list[str] = []
 
     @durable.workflow

@@ -17,6 +17,7 @@ from contextlib import contextmanager
 import uvicorn
 
 from .control import Control
+from .metrics import Render
 from .origins import is_loopback
 from .shim import Shim
 
@@ -46,8 +47,9 @@ class _Guest(uvicorn.Server):
 class HttpServer:
     """The HTTP surface of the control plane at one gRPC address."""
 
-    def __init__(self, address: str, *, payload_bytes: int, insecure: bool) -> None:
+    def __init__(self, address: str, render: Render, *, payload_bytes: int, insecure: bool) -> None:
         self._address = address
+        self._render = render
         # A payload as base64, or as JSON text within a JSON string, and what is around it.
         self._body_limit = 2 * payload_bytes + 64 * 1024
         self._insecure = insecure
@@ -62,6 +64,7 @@ class HttpServer:
         self._control = Control(self._address)
         shim = Shim(
             self._control,
+            self._render,
             body_limit=self._body_limit,
             any_host=self._insecure or not is_loopback(host),
         )

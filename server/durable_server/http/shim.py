@@ -1,6 +1,7 @@
 """The ASGI application: check the origin, route, answer; whatever is raised becomes JSON.
 
-One table of routes, in this order: `/api` and `/health`, the watch, then what the protos say.
+One table of routes, in this order: `/api` and `/health`, `/metrics`, the watch, then what the protos
+say.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from . import bindings, events, origins
+from . import bindings, events, metrics, origins
 from .control import Control
 from .endpoints import Workflows
 from .errors import HttpError
@@ -24,11 +25,14 @@ logger = logging.getLogger("durable.http")
 class Shim:
     """The HTTP surface over one gRPC client."""
 
-    def __init__(self, control: Control, *, body_limit: int, any_host: bool) -> None:
+    def __init__(
+        self, control: Control, render: metrics.Render, *, body_limit: int, any_host: bool
+    ) -> None:
         self._any_host = any_host
         self._router = Router(
             (
                 *Workflows(control, body_limit).routes(),
+                metrics.route(render),
                 events.route(control),
                 *bindings.routes(control, body_limit),
             )

@@ -44,6 +44,7 @@ class ControlService(control_pb2_grpc.DurableControlServicer):
     def __init__(self, processor: Processor) -> None:
         self._processor = processor
         self._limits: Limits = processor.limits
+        self.tally = processor.tally
         self._asking = Asking(processor)
         self._listing = Listing(processor)
         self._steering = Steering(processor, self._asking)
@@ -242,7 +243,7 @@ class ControlService(control_pb2_grpc.DurableControlServicer):
             limits=self._limits._asdict(),
             epoch=processor.partition.epoch,
             start_time=convert.timestamp(processor.started_ms),
-            append_count=processor.appends,
+            append_count=processor.tally.append_seconds.count,
         )
 
     # Parts
