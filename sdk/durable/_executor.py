@@ -78,6 +78,14 @@ class _Slot:
         self.suspend_number = -1
         """The completion number of the last Suspend that this session was sent."""
 
+    def names(self) -> dict[str, Any]:
+        """Returns what a log record about the attempt should have."""
+        return {
+            "invocation_id": self.invocation_id,
+            "attempt": self.number,
+            "handler": self.attempt.start.handler,
+        }
+
 
 class Desk:
     """The attempts that a worker holds, and their steps."""
@@ -138,6 +146,11 @@ class Desk:
                     "asked to run %r, which this worker does not serve; giving back %s",
                     start.handler,
                     invocation_id,
+                    extra={
+                        "invocation_id": invocation_id,
+                        "attempt": number,
+                        "handler": start.handler,
+                    },
                 )
             self._release(invocation_id, number)
             return
@@ -184,7 +197,12 @@ class Desk:
         slot = self._slots.get(message.invocation_id)
         if slot is not None and slot.number == message.attempt:
             self.counters.abandoned += 1
-            logger.info("%s was taken away: %s", slot.invocation_id, message.abandon.reason)
+            logger.info(
+                "%s was taken away: %s",
+                slot.invocation_id,
+                message.abandon.reason,
+                extra=slot.names(),
+            )
             self._drop(slot)
 
     def forget(self, invocation_id: str, number: int) -> None:
@@ -231,6 +249,7 @@ class Desk:
 
     def _pause(self, slot: _Slot) -> None:
         """Says that an attempt has stopped, and lets go of it."""
+        self.counters.paused += 1
         message = worker_pb2.WorkerMessage(invocation_id=slot.invocation_id, attempt=slot.number)
         message.paused.SetInParent()
         self.outbound.append(message)
@@ -350,7 +369,9 @@ class Desk:
 
     def _broken(self, slot: _Slot, error: Exception) -> None:
         """Ends an attempt in which the engine itself has failed: it is tried again later."""
-        logger.error("%s: the engine failed", slot.invocation_id, exc_info=error)
+        logger.error(
+            "%s: the engine failed", slot.invocation_id, exc_info=error, extra=slot.names()
+        )
         message = worker_pb2.WorkerMessage(invocation_id=slot.invocation_id, attempt=slot.number)
         failure = message.attempt_failed.failure
         failure.type = "durable.InternalError"

@@ -21,6 +21,7 @@ from ._options import InvokeOptions
 from ._overviews import Handler, InvocationPage, ServerInfo, Stats, WorkerInfo
 from ._result import Answer, Decoder, Result, outcome_value
 from ._serde import decode, encode
+from ._tracing import Tracing
 from ._transport import backoff_seconds
 from ._views import FINAL_STATES, Invocation, state_number, state_word
 from ._workflow import Workflow, WorkflowRef
@@ -44,15 +45,18 @@ def _invoke_request(
 
 
 def _invoke(
-    request: control_pb2.InvokeRequest, options: InvokeOptions, *, waits: bool
+    request: control_pb2.InvokeRequest,
+    deadline: float | None,
+    tracing: Tracing | None,
+    *,
+    waits: bool,
 ) -> Operation[control_pb2.InvokeResponse]:
     """Makes the call that starts an invocation; its trace begins here, if there is one."""
-    deadline = deadline_after(options.timeout)
     answer: control_pb2.InvokeResponse
-    if options.tracing is None:
+    if tracing is None:
         answer = yield from call("Invoke", request, deadline, waits=waits)
         return answer
-    trace = options.tracing.invoking(request)
+    trace = tracing.invoking(request)
     try:
         answer = yield from call("Invoke", request, deadline, waits=waits)
     except BaseException as error:
@@ -126,7 +130,7 @@ def invoke(
     request = _invoke_request(name, payload, options)
     if by_name:
         request.include_journal = True
-    answer: Answer = yield from _invoke(request, options, waits=True)
+    answer: Answer = yield from _invoke(request, deadline, options.tracing, waits=True)
     if answer.state not in FINAL_STATES:
         answer = yield from _wait(answer, deadline, by_name)
     if not by_name:
@@ -145,7 +149,8 @@ def start(
     """Starts an invocation and returns its id as soon as it is in the log."""
     name, payload, _ = _named(workflow, args, kwargs)
     request = _invoke_request(name, payload, options)
-    answer = yield from _invoke(request, options, waits=False)
+    deadline = deadline_after(options.timeout)
+    answer = yield from _invoke(request, deadline, options.tracing, waits=False)
     return answer.invocation_id
 
 

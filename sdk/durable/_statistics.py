@@ -13,6 +13,7 @@ class Counters:
         "attempts_failed",
         "finished",
         "held",
+        "paused",
         "released",
         "started",
         "step_seconds",
@@ -27,6 +28,7 @@ class Counters:
         self.attempts_failed = 0
         self.held = 0
         self.suspended = 0
+        self.paused = 0
         self.abandoned = 0
         self.released = 0
         self.steps_run = 0
@@ -68,6 +70,8 @@ class WorkerStatistics:
     """Attempts that were held for a person."""
     attempts_suspended: int
     """Attempts that were suspended while they waited."""
+    attempts_paused: int
+    """Attempts that stopped because a pause was asked for."""
     attempts_abandoned: int
     """Attempts that the control plane took away."""
     attempts_released: int

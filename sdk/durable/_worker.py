@@ -193,6 +193,7 @@ class Worker:
             attempts_failed=counters.attempts_failed,
             attempts_held=counters.held,
             attempts_suspended=counters.suspended,
+            attempts_paused=counters.paused,
             attempts_abandoned=counters.abandoned,
             attempts_released=counters.released,
             steps_run=counters.steps_run,
