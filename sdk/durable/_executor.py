@@ -25,66 +25,24 @@ import traceback
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import replace
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
-from durable_proto.v1 import payload_pb2, worker_pb2
+from durable_proto.v1 import worker_pb2
 
 from ._asking import Environment, StepTask
 from ._errors import TerminalError
 from ._finals import LastWords
 from ._replay import Attempt
+from ._slots import Slot
 from ._statistics import Counters
 from ._steps import Ended, StepThreads, run_async, run_blocking, too_slow
-from ._tracing import AttemptTrace, StepTrace, Tracing
+from ._tracing import Tracing
 from ._workflow import Workflow
 
 SUSPEND_AGAIN_SECONDS: Final = 30.0
 """How long a Suspend may stay without effect before it is sent again."""
 
 logger = logging.getLogger("durable.worker")
-
-
-class _Begun(NamedTuple):
-    """When a step has begun, and its part of the trace."""
-
-    seconds: float
-    trace: StepTrace | None
-
-
-class _Slot:
-    """One attempt that the worker holds."""
-
-    __slots__ = (
-        "attempt",
-        "begun",
-        "invocation_id",
-        "number",
-        "steps",
-        "suspend_number",
-        "timer",
-        "trace",
-    )
-
-    def __init__(
-        self, invocation_id: str, number: int, attempt: Attempt, trace: AttemptTrace | None
-    ) -> None:
-        self.invocation_id = invocation_id
-        self.number = number
-        self.attempt = attempt
-        self.trace = trace
-        self.steps: dict[int, asyncio.Task[Ended] | Future[Ended]] = {}
-        self.begun: dict[int, _Begun] = {}
-        self.timer: asyncio.TimerHandle | None = None
-        self.suspend_number = -1
-        """The completion number of the last Suspend that this session was sent."""
-
-    def names(self) -> dict[str, Any]:
-        """Returns what a log record about the attempt should have."""
-        return {
-            "invocation_id": self.invocation_id,
-            "attempt": self.number,
-            "handler": self.attempt.start.handler,
-        }
 
 
 class Desk:
@@ -111,7 +69,7 @@ class Desk:
         self._environment: Final = environment
         self._tracing: Final = tracing
         self._suspend_after = suspend_after
-        self._slots: Final[dict[str, _Slot]] = {}
+        self._slots: Final[dict[str, Slot]] = {}
         self._last_words: Final = LastWords()
         self._tasks: Final[set[asyncio.Task[Ended]]] = set()
         self._threads: Final = StepThreads(threads)
@@ -157,7 +115,7 @@ class Desk:
         self.counters.started += 1
         attempt = Attempt(workflow, invocation_id, number, start, self._environment)
         trace = None if self._tracing is None else self._tracing.attempt(message)
-        slot = self._slots[invocation_id] = _Slot(invocation_id, number, attempt, trace)
+        slot = self._slots[invocation_id] = Slot(invocation_id, number, attempt, trace)
         self._empty.clear()
         self._input(slot, attempt.begin)
 
@@ -213,7 +171,7 @@ class Desk:
 
     # What the attempt wants
 
-    def _input(self, slot: _Slot, enter: Callable[..., None], *what: Any) -> None:
+    def _input(self, slot: Slot, enter: Callable[..., None], *what: Any) -> None:
         """Gives an attempt an input and takes what it wants then."""
         try:
             enter(*what)
@@ -221,7 +179,7 @@ class Desk:
         except Exception as error:  # noqa: BLE001  # a defect of ours must not end the worker
             self._broken(slot, error)
 
-    def _take(self, slot: _Slot) -> None:
+    def _take(self, slot: Slot) -> None:
         """Takes what an attempt wants after an input."""
         attempt = slot.attempt
         outbox = attempt.outbox
@@ -247,7 +205,7 @@ class Desk:
         elif attempt.waiting:
             self._arm(slot)
 
-    def _pause(self, slot: _Slot) -> None:
+    def _pause(self, slot: Slot) -> None:
         """Says that an attempt has stopped, and lets go of it."""
         self.counters.paused += 1
         message = worker_pb2.WorkerMessage(invocation_id=slot.invocation_id, attempt=slot.number)
@@ -256,14 +214,10 @@ class Desk:
         self._drop(slot, "paused")
         self.wake()
 
-    def _start_step(self, slot: _Slot, task: StepTask) -> None:
+    def _start_step(self, slot: Slot, task: StepTask) -> None:
         index = task.index
         loop = self._loop
-        begun = slot.begun.get(index)
-        if begun is None:
-            trace = None if slot.trace is None else slot.trace.step(task)
-            begun = slot.begun[index] = _Begun(loop.time(), trace)
-        context = None if begun.trace is None else begun.trace.context
+        context = slot.begin(task)
         if task.blocking:
             if context is None:
                 future = self._threads.submit(run_blocking, task)
@@ -290,7 +244,7 @@ class Desk:
 
             running.add_done_callback(ended)
 
-    def _too_slow(self, slot: _Slot, task: StepTask, step: Future[Ended]) -> None:
+    def _too_slow(self, slot: Slot, task: StepTask, step: Future[Ended]) -> None:
         """Gives up a sync step whose time is up; its thread goes on, and nobody hears of it."""
         if slot.steps.get(task.index) is step:
             late: Future[Ended] = Future()
@@ -299,7 +253,7 @@ class Desk:
             self._step_over(slot, task, late)
 
     def _step_over(
-        self, slot: _Slot, task: StepTask, step: asyncio.Task[Ended] | Future[Ended]
+        self, slot: Slot, task: StepTask, step: asyncio.Task[Ended] | Future[Ended]
     ) -> None:
         index = task.index
         if slot.steps.get(index) is not step:
@@ -314,19 +268,16 @@ class Desk:
             self._start_step(slot, replace(task, body=lambda: rest, blocking=False))
             return
         value, error = ended.value, ended.error
-        begun = slot.begun.pop(index)
         self.counters.steps_run += 1
-        self.counters.step_seconds += self._loop.time() - begun.seconds
         if value is not None and len(value.data) > self.payload_bytes_max:
             error = self._too_large(slot, index, len(value.data))
             value = None
         if error is not None:
             self.counters.steps_failed += 1
-        if begun.trace is not None:
-            begun.trace.end(error)
+        self.counters.step_seconds += slot.end(index, error)
         self._input(slot, attempt.on_step, index, value, error)
 
-    def _too_large(self, slot: _Slot, index: int, size: int) -> TerminalError:
+    def _too_large(self, slot: Slot, index: int, size: int) -> TerminalError:
         # Terminal: the same code would make the same value again.
         return TerminalError(
             f"the value of step {index} of {slot.invocation_id} has {size} bytes, more than the"
@@ -335,7 +286,7 @@ class Desk:
             metadata={"limit": "payload_bytes", "size_bytes": str(size)},
         )
 
-    def _drop(self, slot: _Slot, outcome: str = "abandoned") -> None:
+    def _drop(self, slot: Slot, outcome: str = "abandoned") -> None:
         """Forgets an attempt and stops what runs for it.
 
         `outcome` is for the trace, unless the attempt has said how it ended.
@@ -347,16 +298,7 @@ class Desk:
             slot.timer = None
         if not slot.attempt.done:
             slot.attempt.abandon()
-        if slot.steps:
-            for step in list(slot.steps.values()):
-                step.cancel()
-            slot.steps.clear()
-        if slot.trace is not None:
-            for begun in slot.begun.values():
-                if begun.trace is not None:
-                    begun.trace.abandon()
-            slot.trace.end(outcome, None)
-        slot.begun.clear()
+        slot.let_go(outcome)
         if not self._slots:
             self._empty.set()
 
@@ -367,7 +309,7 @@ class Desk:
         self.outbound.append(message)
         self.wake()
 
-    def _broken(self, slot: _Slot, error: Exception) -> None:
+    def _broken(self, slot: Slot, error: Exception) -> None:
         """Ends an attempt in which the engine itself has failed: it is tried again later."""
         logger.error(
             "%s: the engine failed", slot.invocation_id, exc_info=error, extra=slot.names()
@@ -384,7 +326,7 @@ class Desk:
 
     # Suspension
 
-    def _arm(self, slot: _Slot) -> None:
+    def _arm(self, slot: Slot) -> None:
         """Sees to it that an attempt which only waits is suspended in time."""
         after = 0.0 if self.draining else self._suspend_after
         if after is None:
@@ -394,7 +336,7 @@ class Desk:
         else:
             slot.timer = self._loop.call_later(after, self._suspend, slot)
 
-    def _suspend(self, slot: _Slot) -> None:
+    def _suspend(self, slot: Slot) -> None:
         if slot.timer is not None:
             slot.timer.cancel()
         slot.timer = self._loop.call_later(SUSPEND_AGAIN_SECONDS, self._suspend_again, slot)
@@ -407,13 +349,13 @@ class Desk:
         self.outbound.append(message)
         self.wake()
 
-    def _suspend_again(self, slot: _Slot) -> None:
+    def _suspend_again(self, slot: Slot) -> None:
         slot.suspend_number = -1
         self._suspend(slot)
 
     # Sessions come and go
 
-    def _keep_final(self, slot: _Slot, final: worker_pb2.WorkerMessage) -> None:
+    def _keep_final(self, slot: Slot, final: worker_pb2.WorkerMessage) -> None:
         """Keeps an attempt's last words, and the entries that they may need to make sense."""
         kind = final.WhichOneof("message")
         counters = self.counters
@@ -423,8 +365,8 @@ class Desk:
             counters.attempts_failed += 1
         elif kind == "held":
             counters.held += 1
-        if slot.trace is not None and kind is not None:
-            slot.trace.end(kind.removeprefix("attempt_"), _failure_of(final))
+        if slot.trace is not None:
+            slot.trace.end(final)
         self._last_words.keep(self._loop.time(), [*slot.attempt.unacknowledged(), final])
 
     def resume(self, since: float) -> list[worker_pb2.OwnedAttempt]:
@@ -482,14 +424,6 @@ class Desk:
         if self._tasks:
             await asyncio.wait(self._tasks)
         self._threads.close()
-
-
-def _failure_of(final: worker_pb2.WorkerMessage) -> payload_pb2.Failure | None:
-    """Returns the failure in an attempt's last words, if there is one."""
-    if final.WhichOneof("message") == "finished":
-        outcome = final.finished.outcome
-        return outcome.failure if outcome.HasField("failure") else None
-    return final.held.failure if final.HasField("held") else final.attempt_failed.failure
 
 
 def _nothing() -> None:

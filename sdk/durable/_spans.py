@@ -31,7 +31,7 @@ from ._errors import RpcError
 from ._journal import CALL
 
 if TYPE_CHECKING:
-    from durable_proto.v1 import control_pb2, payload_pb2, worker_pb2
+    from durable_proto.v1 import control_pb2, worker_pb2
 
     from ._asking import StepTask
 
@@ -102,16 +102,24 @@ class AttemptSpan:
         )
         return StepSpan(span, self._context, calls=calls)
 
-    def end(self, outcome: str, failure: payload_pb2.Failure | None) -> None:
+    def end(self, final: worker_pb2.WorkerMessage) -> None:
         """See AttemptTrace."""
-        span = self._span
-        if not span.is_recording():
-            return
-        span.set_attribute("durable.outcome", outcome)
+        kind, failure = final.WhichOneof("message"), None
+        if kind == "finished":
+            outcome = final.finished.outcome
+            failure = outcome.failure if outcome.HasField("failure") else None
+        elif kind is not None:
+            failure = getattr(final, kind).failure
         if failure is not None:
-            span.set_attribute("error.type", failure.type)
-            span.set_status(Status(StatusCode.ERROR, failure.message))
-        span.end()
+            self._span.set_attribute("error.type", failure.type)
+            self._span.set_status(Status(StatusCode.ERROR, failure.message))
+        self.let_go(str(kind).removeprefix("attempt_"))
+
+    def let_go(self, outcome: str) -> None:
+        """See AttemptTrace."""
+        if self._span.is_recording():
+            self._span.set_attribute("durable.outcome", outcome)
+            self._span.end()
 
 
 class Spans:

@@ -17,7 +17,7 @@ from contextvars import Context
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from durable_proto.v1 import control_pb2, payload_pb2, worker_pb2
+    from durable_proto.v1 import control_pb2, worker_pb2
 
     from ._asking import StepTask
 
@@ -54,8 +54,12 @@ class AttemptTrace(Protocol):
         """A step begins."""
         ...
 
-    def end(self, outcome: str, failure: payload_pb2.Failure | None) -> None:
-        """It has ended; the first end counts."""
+    def end(self, final: worker_pb2.WorkerMessage) -> None:
+        """It has ended with this Finished, AttemptFailed or Held."""
+        ...
+
+    def let_go(self, outcome: str) -> None:
+        """The worker does not hold it any more, whether it has ended or not."""
         ...
 
 
