@@ -48,7 +48,7 @@ class JsonFormatter(logging.Formatter):
                 shown[name] = value
         if record.exc_info:
             shown["error"] = self.formatException(record.exc_info)
-        return json.dumps(shown, default=str, ensure_ascii=False)
+        return json.dumps(shown, default=str, skipkeys=True, ensure_ascii=False)
 
 
 def begin(verbose: int) -> None:
@@ -60,7 +60,8 @@ def begin(verbose: int) -> None:
 def _choose(_context: click.Context, _parameter: click.Parameter, chosen: str) -> None:
     formatter = JsonFormatter() if chosen == "json" else logging.Formatter(_TEXT)
     for handler in logging.getLogger().handlers:
-        handler.setFormatter(formatter)
+        if isinstance(handler, logging.StreamHandler) and handler.stream is sys.stderr:
+            handler.setFormatter(formatter)
     # The worker of `durable dev` is a child and logs alike.
     os.environ[ENVIRONMENT] = chosen
 
@@ -71,7 +72,6 @@ FORMAT: Final = click.Option(
     default="text",
     show_default=True,
     envvar=ENVIRONMENT,
-    is_eager=True,
     expose_value=False,
     callback=_choose,
     help="Log lines for people, or a JSON object on each line.",
