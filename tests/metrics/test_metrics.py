@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import socket
+import subprocess
 import urllib.error
 from datetime import timedelta
 from pathlib import Path
@@ -184,6 +186,28 @@ async def test_a_worker_process_has_its_own(tmp_path: Path) -> None:
     assert seen("durable_worker_attempts_ended_total", outcome="failed") == 2
     documented = series_of("docs/observability.md", "durable_worker_")
     assert documented == {it for it in seen.names if it.startswith("durable_worker_")}
+
+
+@pytest.mark.parametrize(
+    ("address", "code", "words"),
+    [
+        ("9100", 2, "--metrics '9100' is not HOST:PORT"),
+        ("0.0.0.0:0", 1, "add --insecure"),
+        ("{taken}", 1, "it is taken by another process"),
+    ],
+)
+def test_an_address_that_will_not_do_is_one_line(address: str, code: int, words: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        given = address.format(taken=f"127.0.0.1:{taken.getsockname()[1]}")
+        done = subprocess.run(
+            command("worker", "tests.metrics.flows", "--metrics", given),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == code
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 # The documents
