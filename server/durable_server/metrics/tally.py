@@ -30,7 +30,7 @@ _OUTCOMES = {
     State.SUSPENDED: "suspended",
     State.PENDING: "released",
 }
-"""What an attempt's end has led to."""
+"""What an attempt's end has led to: any state but RUNNING, and SCHEDULED, which comes before."""
 
 
 class Histogram:
@@ -87,7 +87,9 @@ class Tally:
     def attempt_ended(self, state: State, suspended: bool) -> None:
         """Counts the end of an attempt by where it has left the invocation."""
         # One that was suspended may be awake again by the end of the same batch.
-        self.attempts_ended["suspended" if suspended else _OUTCOMES[state]] += 1
+        outcome = "suspended" if suspended else _OUTCOMES.get(state)
+        if outcome is not None:
+            self.attempts_ended[outcome] += 1
 
     def answered(self, method: str, code: str, seconds: float) -> None:
         """Counts a unary RPC."""

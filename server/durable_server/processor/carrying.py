@@ -130,11 +130,7 @@ class Carrier:
         self._assigner.freed(effect.invocation_id)
         found = self._partition.invocations.get(effect.invocation_id)
         # Else it was assigned on a wrong guess, and has not begun.
-        if (
-            found is not None
-            and found.attempt == effect.attempt
-            and found.state is not State.RUNNING
-        ):
+        if found is not None and found.attempt == effect.attempt:
             self._tally.attempt_ended(found.state, effect.suspended)
         worker = self._workers.get(effect.worker_id)
         if worker is None:

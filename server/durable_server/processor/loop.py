@@ -174,7 +174,7 @@ class Processor:
 
     @property
     def timer_count(self) -> int:
-        """How many timers are not due yet."""
+        """How many timers are not due yet, needed still or not."""
         return len(self._timers)
 
     # Inputs
