@@ -8,7 +8,7 @@ operation to `outbox`. During replay steps are put aside: their outcomes may sti
 from __future__ import annotations
 
 from asyncio.events import _get_running_loop
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from random import Random
@@ -30,11 +30,17 @@ NAME_BYTES_MAX = 256
 """The protocol's limit for an operation's name."""
 
 
+def _as_they_are(service: str, method: str, headers: Mapping[str, str]) -> Mapping[str, str]:
+    return headers
+
+
 class Environment(NamedTuple):
     """What the shell offers to steps."""
 
     channel: Callable[[str], Any]
     """Returns the grpc.aio channel to a service; raises LookupError for an unknown one."""
+    calling: Callable[[str, str, Mapping[str, str]], Mapping[str, str]] = _as_they_are
+    """Hears that a call of a method begins; returns which of the headers travel with it."""
 
 
 @dataclass(slots=True)
@@ -192,7 +198,18 @@ class Operations:
             self._mismatch = self._difference(index, described(entry.kind, entry.name), got)
             loop.stopped = loop.closing = True
             raise AttemptEnded
+        if self.replaying and self._is_past():
+            self.replaying = False
         return index
+
+    def _is_past(self) -> bool:
+        """Says whether all of the journal was asked for and delivered: what follows is new.
+
+        Completions alone do not tell: a journal may end with entries that have none, such as
+        changes of the state.
+        """
+        journal = self._journal
+        return self._next > journal.last_index and not journal.has_more
 
     def _step(
         self,

@@ -135,7 +135,9 @@ def _call(
     data = request.SerializeToString()
 
     async def body(key: str) -> M:
-        sent = [(IDEMPOTENCY_HEADER, key), *_metadata(attempt.start.headers), *(metadata or ())]
+        _, service, method = path.split("/")
+        headers = attempt.environment.calling(service, method, attempt.start.headers)
+        sent = [(IDEMPOTENCY_HEADER, key), *_metadata(headers), *(metadata or ())]
         seconds = CALL_SECONDS_MAX if timeout is None else timeout
         return await _unary(attempt.environment, path, data, response_type, seconds, sent)
 

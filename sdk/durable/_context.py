@@ -191,9 +191,14 @@ class ReplayLogger(logging.LoggerAdapter[logging.Logger]):
         return not self._attempt.replaying and super().isEnabledFor(level)
 
     def process(self, msg: Any, kwargs: Any) -> tuple[Any, Any]:
-        """Adds the invocation and the attempt to the record."""
+        """Adds the invocation, the attempt and the handler to the record."""
         attempt = self._attempt
-        extra = {"invocation_id": attempt.invocation_id, "attempt": attempt.number}
+        extra = {
+            **(kwargs.get("extra") or {}),
+            "invocation_id": attempt.invocation_id,
+            "attempt": attempt.number,
+            "handler": attempt.start.handler,
+        }
         return f"[{attempt.invocation_id[:8]}] {msg}", {**kwargs, "extra": extra}
 
 

@@ -34,29 +34,16 @@ from ._errors import TerminalError
 from ._finals import LastWords
 from ._replay import Attempt
 from ._resting import Resting
+from ._slots import Slot
 from ._statistics import Counters
 from ._steps import Ended, StepThreads, run_async, run_blocking, too_slow
+from ._tracing import Tracing
 from ._workflow import Workflow
 
 SUSPEND_AGAIN_SECONDS: Final = 30.0
 """How long a Suspend may stay without effect before it is sent again."""
 
 logger = logging.getLogger("durable.worker")
-
-
-class _Slot:
-    """One attempt that the worker holds."""
-
-    __slots__ = ("attempt", "invocation_id", "number", "steps", "suspend_number", "timer")
-
-    def __init__(self, invocation_id: str, number: int, attempt: Attempt) -> None:
-        self.invocation_id = invocation_id
-        self.number = number
-        self.attempt = attempt
-        self.steps: dict[int, asyncio.Task[Ended] | Future[Ended]] = {}
-        self.timer: asyncio.TimerHandle | None = None
-        self.suspend_number = -1
-        """The completion number of the last Suspend that this session was sent."""
 
 
 class Desk:
@@ -66,6 +53,7 @@ class Desk:
         self,
         workflows: Mapping[str, Workflow[..., Any]],
         environment: Environment,
+        tracing: Tracing | None = None,
         *,
         suspend_after: float | None,
         size: int,
@@ -81,8 +69,9 @@ class Desk:
         self.draining = False
         self._workflows: Final = workflows
         self._environment: Final = environment
+        self._tracing: Final = tracing
         self._suspend_after = suspend_after
-        self._slots: Final[dict[str, _Slot]] = {}
+        self._slots: Final[dict[str, Slot]] = {}
         self._resting: Final = Resting(size)
         self._last_words: Final = LastWords()
         self._tasks: Final[set[asyncio.Task[Ended]]] = set()
@@ -97,7 +86,8 @@ class Desk:
     @property
     def step_count(self) -> int:
         """How many steps run now."""
-        return sum(len(slot.steps) for slot in self._slots.values())
+        # Of a list: another thread may ask.
+        return sum(len(slot.steps) for slot in list(self._slots.values()))
 
     # What the server says
 
@@ -117,12 +107,18 @@ class Desk:
                     "asked to run %r, which this worker does not serve; giving back %s",
                     start.handler,
                     invocation_id,
+                    extra={
+                        "invocation_id": invocation_id,
+                        "attempt": number,
+                        "handler": start.handler,
+                    },
                 )
             self._release(invocation_id, number)
             return
         self.counters.started += 1
         attempt = Attempt(workflow, invocation_id, number, start, self._environment)
-        slot = self._slots[invocation_id] = _Slot(invocation_id, number, attempt)
+        trace = None if self._tracing is None else self._tracing.attempt(message)
+        slot = self._slots[invocation_id] = Slot(invocation_id, number, attempt, trace)
         self._empty.clear()
         self._input(slot, attempt.begin)
         self._make_room()
@@ -156,14 +152,19 @@ class Desk:
         slot = self._slots.get(message.invocation_id)
         if slot is not None and slot.number == message.attempt:
             self.counters.suspended += 1
-            self._drop(slot)
+            self._drop(slot, "suspended")
 
     def abandon(self, message: worker_pb2.ServerMessage) -> None:
         """Lets go of an attempt that is not ours any more."""
         slot = self._slots.get(message.invocation_id)
         if slot is not None and slot.number == message.attempt:
             self.counters.abandoned += 1
-            logger.info("%s was taken away: %s", slot.invocation_id, message.abandon.reason)
+            logger.info(
+                "%s was taken away: %s",
+                slot.invocation_id,
+                message.abandon.reason,
+                extra=slot.names(),
+            )
             self._drop(slot)
 
     def forget(self, invocation_id: str, number: int) -> None:
@@ -174,7 +175,7 @@ class Desk:
 
     # What the attempt wants
 
-    def _input(self, slot: _Slot, enter: Callable[..., None], *what: Any) -> None:
+    def _input(self, slot: Slot, enter: Callable[..., None], *what: Any) -> None:
         """Gives an attempt an input and takes what it wants then."""
         try:
             enter(*what)
@@ -182,7 +183,7 @@ class Desk:
         except Exception as error:  # noqa: BLE001  # a defect of ours must not end the worker
             self._broken(slot, error)
 
-    def _take(self, slot: _Slot) -> None:
+    def _take(self, slot: Slot) -> None:
         """Takes what an attempt wants after an input."""
         attempt = slot.attempt
         outbox = attempt.outbox
@@ -207,19 +208,24 @@ class Desk:
             self._arm(slot)
             self._make_room()
 
-    def _pause(self, slot: _Slot) -> None:
+    def _pause(self, slot: Slot) -> None:
         """Says that an attempt has stopped, and lets go of it."""
+        self.counters.paused += 1
         message = worker_pb2.WorkerMessage(invocation_id=slot.invocation_id, attempt=slot.number)
         message.paused.SetInParent()
         self.outbound.append(message)
-        self._drop(slot)
+        self._drop(slot, "paused")
         self.wake()
 
-    def _start_step(self, slot: _Slot, task: StepTask) -> None:
+    def _start_step(self, slot: Slot, task: StepTask) -> None:
         index = task.index
         loop = self._loop
+        context = slot.begin(task)
         if task.blocking:
-            future = self._threads.submit(run_blocking, task)
+            if context is None:
+                future = self._threads.submit(run_blocking, task)
+            else:
+                future = self._threads.submit(context.run, run_blocking, task)
             slot.steps[index] = future
 
             def over(ended: Future[Ended]) -> None:
@@ -231,7 +237,7 @@ class Desk:
             if task.timeout is not None:
                 loop.call_later(task.timeout, self._too_slow, slot, task, future)
         else:
-            running = loop.create_task(run_async(task))
+            running = loop.create_task(run_async(task), context=context)
             slot.steps[index] = running
             self._tasks.add(running)
 
@@ -241,7 +247,7 @@ class Desk:
 
             running.add_done_callback(ended)
 
-    def _too_slow(self, slot: _Slot, task: StepTask, step: Future[Ended]) -> None:
+    def _too_slow(self, slot: Slot, task: StepTask, step: Future[Ended]) -> None:
         """Gives up a sync step whose time is up; its thread goes on, and nobody hears of it."""
         if slot.steps.get(task.index) is step:
             late: Future[Ended] = Future()
@@ -250,7 +256,7 @@ class Desk:
             self._step_over(slot, task, late)
 
     def _step_over(
-        self, slot: _Slot, task: StepTask, step: asyncio.Task[Ended] | Future[Ended]
+        self, slot: Slot, task: StepTask, step: asyncio.Task[Ended] | Future[Ended]
     ) -> None:
         index = task.index
         if slot.steps.get(index) is not step:
@@ -271,9 +277,10 @@ class Desk:
             value = None
         if error is not None:
             self.counters.steps_failed += 1
+        self.counters.step_seconds += slot.end(index, error)
         self._input(slot, attempt.on_step, index, value, error)
 
-    def _too_large(self, slot: _Slot, index: int, size: int) -> TerminalError:
+    def _too_large(self, slot: Slot, index: int, size: int) -> TerminalError:
         # Terminal: the same code would make the same value again.
         return TerminalError(
             f"the value of step {index} of {slot.invocation_id} has {size} bytes, more than the"
@@ -282,17 +289,17 @@ class Desk:
             metadata={"limit": "payload_bytes", "size_bytes": str(size)},
         )
 
-    def _drop(self, slot: _Slot) -> None:
-        """Forgets an attempt and stops what runs for it."""
+    def _drop(self, slot: Slot, outcome: str = "abandoned") -> None:
+        """Forgets an attempt and stops what runs for it.
+
+        `outcome` is for the trace, unless the attempt has said how it ended.
+        """
         if self._slots.get(slot.invocation_id) is slot:
             del self._slots[slot.invocation_id]
         self._disarm(slot)
         if not slot.attempt.done:
             slot.attempt.abandon()
-        if slot.steps:
-            for step in list(slot.steps.values()):
-                step.cancel()
-            slot.steps.clear()
+        slot.let_go(outcome)
         if not self._slots:
             self._empty.set()
 
@@ -303,9 +310,11 @@ class Desk:
         self.outbound.append(message)
         self.wake()
 
-    def _broken(self, slot: _Slot, error: Exception) -> None:
+    def _broken(self, slot: Slot, error: Exception) -> None:
         """Ends an attempt in which the engine itself has failed: it is tried again later."""
-        logger.error("%s: the engine failed", slot.invocation_id, exc_info=error)
+        logger.error(
+            "%s: the engine failed", slot.invocation_id, exc_info=error, extra=slot.names()
+        )
         message = worker_pb2.WorkerMessage(invocation_id=slot.invocation_id, attempt=slot.number)
         failure = message.attempt_failed.failure
         failure.type = "durable.InternalError"
@@ -318,7 +327,7 @@ class Desk:
 
     # Suspension
 
-    def _arm(self, slot: _Slot) -> None:
+    def _arm(self, slot: Slot) -> None:
         """Sees to it that an attempt which only waits is suspended in time."""
         after = 0.0 if self.draining else self._suspend_after
         if after is not None and after <= 0:
@@ -328,7 +337,7 @@ class Desk:
         if after is not None:
             slot.timer = self._loop.call_later(after, self._suspend, slot)
 
-    def _disarm(self, slot: _Slot) -> None:
+    def _disarm(self, slot: Slot) -> None:
         self._resting.discard(slot.invocation_id)
         if slot.timer is not None:
             slot.timer.cancel()
@@ -338,7 +347,7 @@ class Desk:
         for invocation_id in self._resting.surplus(len(self._slots)):
             self._suspend(self._slots[invocation_id])
 
-    def _suspend(self, slot: _Slot) -> None:
+    def _suspend(self, slot: Slot) -> None:
         self._disarm(slot)
         self._resting.leave(slot.invocation_id)
         slot.timer = self._loop.call_later(SUSPEND_AGAIN_SECONDS, self._suspend_again, slot)
@@ -351,13 +360,13 @@ class Desk:
         self.outbound.append(message)
         self.wake()
 
-    def _suspend_again(self, slot: _Slot) -> None:
+    def _suspend_again(self, slot: Slot) -> None:
         slot.suspend_number = -1
         self._suspend(slot)
 
     # Sessions come and go
 
-    def _keep_final(self, slot: _Slot, final: worker_pb2.WorkerMessage) -> None:
+    def _keep_final(self, slot: Slot, final: worker_pb2.WorkerMessage) -> None:
         """Keeps an attempt's last words, and the entries that they may need to make sense."""
         kind = final.WhichOneof("message")
         counters = self.counters
@@ -367,6 +376,8 @@ class Desk:
             counters.attempts_failed += 1
         elif kind == "held":
             counters.held += 1
+        if slot.trace is not None:
+            slot.trace.end(final)
         self._last_words.keep(self._loop.time(), [*slot.attempt.unacknowledged(), final])
 
     def resume(self, since: float) -> list[worker_pb2.OwnedAttempt]:
@@ -413,7 +424,7 @@ class Desk:
     def release_all(self) -> None:
         """Gives back all attempts."""
         for slot in list(self._slots.values()):
-            self._drop(slot)
+            self._drop(slot, "released")
             self._release(slot.invocation_id, slot.number)
 
     async def close(self) -> None:

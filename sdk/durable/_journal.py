@@ -50,13 +50,15 @@ class Completed:
 class Journal:
     """What an attempt knows of its journal."""
 
-    __slots__ = ("_arrived", "delivered", "recorded")
+    __slots__ = ("_arrived", "delivered", "last_index", "recorded")
 
     def __init__(self, start: worker_pb2.Start) -> None:
         self.recorded: Final[dict[int, invocation_pb2.JournalEntry]] = {}
         """What the journal had when the attempt started, by index."""
         self.delivered = 0
         """The number of the completion that was handed out last."""
+        self.last_index: Final = max((entry.index for entry in start.journal), default=-1)
+        """The highest index that the journal had when the attempt started; -1 for none."""
         self._arrived: Final[dict[int, Completed]] = {}
         for entry in start.journal:
             self.recorded[entry.index] = entry

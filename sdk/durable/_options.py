@@ -16,6 +16,8 @@ from datetime import datetime, timedelta
 from functools import cache
 from typing import Any, Final, Self
 
+from ._tracing import Tracing, find_tracing
+
 DEFAULT_TIMEOUT_SECONDS: Final = 60.0
 
 
@@ -53,6 +55,7 @@ class InvokeOptions:
     delay: timedelta | None = None
     start_time: datetime | None = None
     priority: int = 0
+    tracing: Tracing | None = None
 
 
 class ClientBase:
@@ -63,7 +66,7 @@ class ClientBase:
     """Whether this one opened the connection, and so closes it."""
 
     def __init__(self, timeout: float | None) -> None:
-        self._options = InvokeOptions(timeout)
+        self._options = InvokeOptions(timeout, tracing=find_tracing())
         self._owner = True
 
     def options(

@@ -216,8 +216,7 @@ class Attempt(Primitives):
                 self._loop.call_soon(self._main.cancel, self._cancelled)
             elif not self._hand_over(completed.index, completed.outcome):
                 return
-            if self.replaying and not journal.has_more:
-                # The last one that the journal has: from here on the program does new things.
+            if self.replaying and self._is_past():
                 self.replaying = False
             self._run()
 

@@ -21,6 +21,7 @@ from ._options import InvokeOptions
 from ._overviews import Handler, InvocationPage, ServerInfo, Stats, WorkerInfo
 from ._result import Answer, Decoder, Result, outcome_value
 from ._serde import decode, encode
+from ._tracing import Tracing
 from ._transport import backoff_seconds
 from ._views import FINAL_STATES, Invocation, state_number, state_word
 from ._workflow import Workflow, WorkflowRef
@@ -42,6 +43,28 @@ def _invoke_request(
         start_time=options.start_time,
         priority=options.priority,
     )
+
+
+def _invoke(
+    request: control_pb2.InvokeRequest,
+    deadline: float | None,
+    tracing: Tracing | None,
+    *,
+    waits: bool,
+) -> Operation[control_pb2.InvokeResponse]:
+    """Makes the call that starts an invocation; its trace begins here, if there is one."""
+    answer: control_pb2.InvokeResponse
+    if tracing is None:
+        answer = yield from call("Invoke", request, deadline, waits=waits)
+        return answer
+    trace = tracing.invoking(request)
+    try:
+        answer = yield from call("Invoke", request, deadline, waits=waits)
+    except BaseException as error:
+        trace.end("", error)
+        raise
+    trace.end(answer.invocation_id)
+    return answer
 
 
 def _ended(answer: Answer) -> bool:
@@ -108,7 +131,7 @@ def invoke(
     request = _invoke_request(name, payload, options)
     if by_name:
         request.include_journal = True
-    answer: Answer = yield from call("Invoke", request, deadline, waits=True)
+    answer: Answer = yield from _invoke(request, deadline, options.tracing, waits=True)
     if answer.state not in FINAL_STATES:
         answer = yield from _wait(answer, deadline, by_name)
     if not by_name:
@@ -128,7 +151,7 @@ def start(
     name, payload, _ = _named(workflow, args, kwargs)
     request = _invoke_request(name, payload, options)
     deadline = deadline_after(options.timeout)
-    answer: control_pb2.InvokeResponse = yield from call("Invoke", request, deadline, waits=False)
+    answer = yield from _invoke(request, deadline, options.tracing, waits=False)
     return answer.invocation_id
 
 

@@ -235,8 +235,9 @@ class Session:
             f"a message of {size} bytes ({message.WhichOneof('message')}) is more than a frame can"
             f" hold ({self._frame_bytes}); store the value elsewhere and pass a reference"
         )
-        logger.error("%s: %s", message.invocation_id, problem)
         invocation_id, attempt = message.invocation_id, message.attempt
+        about = {"invocation_id": invocation_id, "attempt": attempt}
+        logger.error("%s: %s", invocation_id, problem, extra=about)
         self._loop.call_soon(self._desk.forget, invocation_id, attempt)
         replaced = worker_pb2.WorkerMessage(invocation_id=invocation_id, attempt=attempt)
         failure = replaced.finished.outcome.failure

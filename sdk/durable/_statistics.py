@@ -13,8 +13,10 @@ class Counters:
         "attempts_failed",
         "finished",
         "held",
+        "paused",
         "released",
         "started",
+        "step_seconds",
         "steps_failed",
         "steps_run",
         "suspended",
@@ -26,10 +28,12 @@ class Counters:
         self.attempts_failed = 0
         self.held = 0
         self.suspended = 0
+        self.paused = 0
         self.abandoned = 0
         self.released = 0
         self.steps_run = 0
         self.steps_failed = 0
+        self.step_seconds = 0.0
 
 
 class Traffic:
@@ -66,6 +70,8 @@ class WorkerStatistics:
     """Attempts that were held for a person."""
     attempts_suspended: int
     """Attempts that were suspended while they waited."""
+    attempts_paused: int
+    """Attempts that stopped because a pause was asked for."""
     attempts_abandoned: int
     """Attempts that the control plane took away."""
     attempts_released: int
@@ -74,6 +80,8 @@ class WorkerStatistics:
     """Steps that ended."""
     steps_failed: int
     """Steps that ended with an error."""
+    step_seconds: float
+    """How long the steps that ended took, all together."""
     sessions: int
     """Sessions that were welcomed; all but the first are reconnects."""
     frames_sent: int

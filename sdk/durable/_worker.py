@@ -37,6 +37,7 @@ from ._objects import handlers_of
 from ._services import Services
 from ._session import End, Session
 from ._statistics import Counters, Traffic, WorkerStatistics
+from ._tracing import find_tracing
 from ._transport import backoff_seconds, open_async_channel, parse_address
 from ._webhooks import CONTROL_SERVICE
 from ._workflow import Workflow
@@ -147,9 +148,14 @@ class Worker:
         def channel_to(service: str) -> grpc.aio.Channel:
             return channel if service == CONTROL_SERVICE else self._services.channel(service)
 
+        tracing = find_tracing()
+        environment = Environment(channel_to)
+        if tracing is not None:
+            environment = environment._replace(calling=tracing.calling)
         desk = self._desk = Desk(
             self._workflows,
-            Environment(channel=channel_to),
+            environment,
+            tracing,
             suspend_after=self._suspend_after,
             size=self._max_concurrent,
             threads=self._max_threads,
@@ -181,7 +187,7 @@ class Worker:
         await self._ready.wait()
 
     def statistics(self) -> WorkerStatistics:
-        """Returns what the worker is doing and has done."""
+        """Returns what the worker is doing and has done. May be called from any thread."""
         desk, session = self._desk, self._session
         counters = desk.counters if desk is not None else Counters()
         return WorkerStatistics(
@@ -194,10 +200,12 @@ class Worker:
             attempts_failed=counters.attempts_failed,
             attempts_held=counters.held,
             attempts_suspended=counters.suspended,
+            attempts_paused=counters.paused,
             attempts_abandoned=counters.abandoned,
             attempts_released=counters.released,
             steps_run=counters.steps_run,
             steps_failed=counters.steps_failed,
+            step_seconds=counters.step_seconds,
             sessions=self._sessions,
             frames_sent=self._traffic.frames_sent,
             frames_received=self._traffic.frames_received,

@@ -25,7 +25,7 @@ STATE: Final = 5
 UNFINISHED: Final = 6
 INTERRUPTED: Final = 130
 
-_HTTP_PACKAGES: Final = ("starlette", "uvicorn")
+_HTTP_PACKAGES: Final = ("starlette", "uvicorn", "prometheus_client")
 _SERVER_PACKAGES: Final = ("nats", "msgspec", "grpc_health", "grpc_reflection", "watchfiles")
 
 
@@ -65,5 +65,5 @@ def one_line(error: BaseException) -> str:
     if missing.split(".")[0] in _SERVER_PACKAGES:
         text += "; the control plane needs: pip install 'durable-grpc[server]'"
     if missing.split(".")[0] in _HTTP_PACKAGES:
-        text += "; --http needs: pip install 'durable-grpc[http]'"
+        text += "; --http and --metrics need: pip install 'durable-grpc[http]'"
     return " ".join(text.split())

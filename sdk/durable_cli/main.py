@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
 from importlib import import_module
@@ -10,7 +9,7 @@ from typing import Final
 
 import click
 
-from . import errors
+from . import errors, logs, telemetry
 
 _COMMANDS: Final = {
     "server": "durable_server.cli:server",
@@ -38,6 +37,8 @@ _COMMANDS: Final = {
     "doctor": "durable_cli.doctor:doctor",
     "completion": "durable_cli.completion:completion",
 }
+_RUNNERS: Final = ("server", "dev", "worker")
+"""Commands that run for long, and log."""
 
 
 class _Group(click.Group):
@@ -52,6 +53,8 @@ class _Group(click.Group):
             return None
         module, _, name = place.partition(":")
         command: click.Command = getattr(import_module(module), name)
+        if cmd_name in _RUNNERS and logs.FORMAT not in command.params:
+            command.params.append(logs.FORMAT)
         return command
 
 
@@ -64,10 +67,9 @@ def cli(context: click.Context, verbose: int) -> None:
     """Durable execution behind gRPC."""
     if os.environ.get("NO_COLOR"):
         context.color = False
-    level = (logging.WARNING, logging.INFO, logging.DEBUG)[min(verbose, 2)]
-    logging.basicConfig(
-        level=level, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
+    logs.begin(verbose)
+    if context.invoked_subcommand in _RUNNERS:
+        telemetry.configure(f"durable-{context.invoked_subcommand}")
 
 
 def main() -> None:

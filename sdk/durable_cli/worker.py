@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from contextlib import ExitStack
 
 import click
 
@@ -27,12 +28,14 @@ DEFAULT_ADDRESS = "127.0.0.1:50051"
     metavar="NAME=HOST:PORT",
     help="Where a gRPC service is that workflows call; may be repeated.",
 )
+@click.option("--metrics", default="", metavar="HOST:PORT", help="Serve /metrics here.")
 @click.option("--insecure", is_flag=True, help="Allow an address beyond loopback without TLS.")
 def worker(
     modules: Sequence[str],
     address: str,
     max_concurrent: int,
     services: Sequence[str],
+    metrics: str,
     insecure: bool,
 ) -> None:
     """Run a worker that serves the workflows in MODULE... (a module's name or a .py file)."""
@@ -42,12 +45,18 @@ def worker(
     addresses = parse_pairs(services, "--service")
     from durable import Worker, load_workflows, run_worker
 
-    run_worker(
-        Worker(
-            address,
-            workflows=load_workflows(modules),
-            services=addresses or None,
-            max_concurrent=max_concurrent,
-            insecure=insecure,
-        )
+    made = Worker(
+        address,
+        workflows=load_workflows(modules),
+        services=addresses or None,
+        max_concurrent=max_concurrent,
+        insecure=insecure,
     )
+    with ExitStack() as stack:
+        if metrics:
+            # Not at the top: it has a need of its own, prometheus-client.
+            from .worker_metrics import serving
+
+            served = stack.enter_context(serving(made, max_concurrent, metrics, insecure=insecure))
+            click.echo(f"durable: metrics on http://{served}/metrics")
+        run_worker(made)

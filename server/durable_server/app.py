@@ -82,12 +82,14 @@ class ControlPlane:
         stack.push_async_callback(server.stop, config.grace_seconds)
         self.address = await server.start(config.listen)
         if webhooks is not None:
-            # Not at the top: it has needs of its own, the extra `http`.
+            # Not at the top: they have needs of their own, the extra `http`.
             from .http.serving import HttpServer
+            from .metrics.exposition import Exposition
 
             http = HttpServer(
                 self.address,
                 webhooks,
+                Exposition(processor).render,
                 public_url=config.public_url.rstrip("/"),
                 payload_bytes=config.limits.payload_bytes,
                 insecure=config.insecure,

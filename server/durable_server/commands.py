@@ -48,7 +48,8 @@ def _config(settings: Mapping[str, Any]) -> Config:
 
 
 def _has_http() -> bool:
-    return all(importlib.util.find_spec(name) is not None for name in ("starlette", "uvicorn"))
+    needed = ("starlette", "uvicorn", "prometheus_client")
+    return all(importlib.util.find_spec(name) is not None for name in needed)
 
 
 def _run(main: Coroutine[Any, Any, None]) -> None:

@@ -468,3 +468,38 @@ def test_a_malformed_step_is_said_at_once() -> None:
     ):
         failure = last_message(attempt_of(program)).attempt_failed.failure
         assert text in failure.message
+
+
+def test_replay_is_over_exactly_where_the_journal_is() -> None:
+    """A line is live if no earlier attempt has reached it, be it past a state entry or a step."""
+    live: list[str] = []
+
+    @durable.workflow
+    async def program(ctx: Context) -> None:
+        def at(place: str) -> None:
+            if not ctx.is_replaying:
+                live.append(place)
+
+        at("begin")
+        ctx.set("a", 1)
+        at("a")
+        ctx.set("b", 2)
+        at("b")
+        await ctx.run("step", noted, "x")
+        at("step")
+        ctx.clear("a")
+        at("c")
+        await ctx.sleep(1)
+        at("slept")
+
+    places = ["begin", "a", "b", "step", "c", "slept"]
+    world = World(program)
+    world.run()
+    assert live == places
+    # Each boundary is one place further on; the sleep has two, its record and its completion.
+    for boundary, reached in enumerate([0, 1, 2, 3, 4, 5, 5]):
+        live.clear()
+        world.fork(boundary).attempt.abandon()
+        until = places.index("step") if boundary < 3 else places.index("slept")
+        expected = places[reached:until] if boundary < 6 else places[reached:]
+        assert live == expected, boundary

@@ -241,6 +241,21 @@ async def test_slots_bound_what_is_sent(control: Control, channel: grpc.aio.Chan
         assert (await worker.hear("start")).invocation_id == ids[2]
 
 
+async def test_what_was_paused_and_resumed_in_the_queue_is_given_out_once(
+    control: Control, channel: grpc.aio.Channel
+) -> None:
+    async with HandWorker(channel, "busy", slots=1) as busy:
+        await invoke(control)
+        await busy.hear("start")
+        waiting = await invoke(control)
+        await control.Pause(control_pb2.PauseRequest(invocation_id=waiting))
+        await control.Resume(control_pb2.ResumeRequest(invocation_id=waiting))
+        async with HandWorker(channel, "free") as free:
+            begun = await free.hear("start")
+            await free.finish(begun)
+            assert (await result(control, waiting)).state == COMPLETED
+
+
 async def test_a_held_invocation_waits_for_resume(
     control: Control, channel: grpc.aio.Channel
 ) -> None:

@@ -72,6 +72,8 @@ def end(
     invocation.wake_ms = invocation.deadline_ms = 0
     invocation.expire_ms = now_ms + handler_of(partition, invocation).retention_ms
     move(partition, invocation, event, now_ms, effects)
+    ending = (invocation.handler, invocation.state)
+    partition.endings[ending] = partition.endings.get(ending, 0) + 1
     if invocation.turn:
         following = turns.give_back(partition, invocation)
         if following is not None and following.state is State.PENDING:

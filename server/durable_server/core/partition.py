@@ -20,7 +20,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from .model import Awakeable, EntryRow, Handler, Invocation
+from .model import Awakeable, EntryRow, Handler, Invocation, State
 
 
 class Source(Protocol):
@@ -127,6 +127,8 @@ class Partition:
     handlers: dict[str, Handler] = field(default_factory=dict)
     turns: dict[str, deque[str]] = field(default_factory=dict)
     """The invocations that want an object key, by scope; the first one has its turn."""
+    endings: dict[tuple[str, State], int] = field(default_factory=dict)
+    """How many invocations have ended, by handler and final state, since this was made."""
     loaded: list[str] = field(default_factory=list)
     """Invocations that were read back since the last batch."""
     changes: Changes = field(default_factory=Changes)

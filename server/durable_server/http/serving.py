@@ -18,6 +18,7 @@ import uvicorn
 
 from ..webhooks.desk import Webhooks
 from .control import Control, reachable
+from .metrics import Render
 from .origins import is_loopback
 from .shim import Shim
 
@@ -51,6 +52,7 @@ class HttpServer:
         self,
         address: str,
         webhooks: Webhooks,
+        render: Render,
         *,
         public_url: str,
         payload_bytes: int,
@@ -59,6 +61,7 @@ class HttpServer:
         self._address = address
         self._public_url = public_url
         self._webhooks = webhooks
+        self._render = render
         self._payload_bytes = payload_bytes
         # A payload as base64, or as JSON text within a JSON string, and what is around it.
         self._body_limit = 2 * payload_bytes + 64 * 1024
@@ -76,6 +79,7 @@ class HttpServer:
         shim = Shim(
             self._control,
             self._webhooks,
+            self._render,
             payload_bytes=self._payload_bytes,
             body_limit=self._body_limit,
             any_host=self._insecure or not is_loopback(host),

@@ -1,7 +1,7 @@
 """The ASGI application: check the origin, route, answer; whatever is raised becomes JSON.
 
-One table of routes, in this order: `/api` and `/health`, webhooks, the watch, then what the protos
-say.
+One table of routes, in this order: `/api` and `/health`, webhooks, `/metrics`, the watch, then what
+the protos say.
 
 Webhooks are open to every origin and host name, because their senders come through a proxy or tunnel
 with the public name. That gives a web page nothing: what it could do there it may do only with a
@@ -18,7 +18,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from ..webhooks.desk import PATH, Webhooks
-from . import bindings, events, origins
+from . import bindings, events, metrics, origins
 from .control import Control
 from .endpoints import Workflows
 from .errors import HttpError
@@ -35,6 +35,7 @@ class Shim:
         self,
         control: Control,
         webhooks: Webhooks,
+        render: metrics.Render,
         *,
         payload_bytes: int,
         body_limit: int,
@@ -45,6 +46,7 @@ class Shim:
             (
                 *Workflows(control, body_limit).routes(),
                 Deliveries(control, webhooks, payload_bytes).route(),
+                metrics.route(render),
                 events.route(control),
                 *bindings.routes(control, body_limit),
             )

@@ -50,23 +50,29 @@ class Assigner:
 
     def assign(self, proposed: Iterable[Record], records: list[Record]) -> None:
         """Appends to `records` a Started for each invocation that a worker can take now."""
-        for handler in self._queue.handlers():
-            self._assign_waiting(handler, records)
         new: set[str] = set()
+        for handler in self._queue.handlers():
+            self._assign_waiting(handler, records, new)
         for record in proposed:
             if type(record) is Invoked and not record.start_ms and self._is_new(record, new):
                 handler = record.handler
                 if not (self._queue.has(handler) or self._full(handler)):
                     self._assign(handler, record.invocation_id, 1, records)
 
-    def _assign_waiting(self, handler: str, records: list[Record]) -> None:
+    def _assign_waiting(self, handler: str, records: list[Record], taken: set[str]) -> None:
         queue, workers = self._queue, self._workers
         while (
             queue.has(handler) and not self._full(handler) and workers.choose(handler) is not None
         ):
             invocation_id = queue.pop(handler)
             invocation = self._partition.invocations.get(invocation_id)
-            if invocation is not None and invocation.state is State.PENDING:
+            if (
+                invocation is not None
+                and invocation.state is State.PENDING
+                # Queued twice if it was paused and resumed while it waited.
+                and invocation_id not in taken
+            ):
+                taken.add(invocation_id)
                 self._assign(handler, invocation_id, invocation.attempt + 1, records)
 
     def _is_new(self, record: Invoked, new: set[str]) -> bool:

@@ -24,8 +24,10 @@ from ..core.effects import (
 )
 from ..core.limits import Limits
 from ..core.model import HandlerKind, Invocation, State
+from ..core.partition import Partition
 from ..core.records import AttemptReleased, Record
 from ..core.states import RESTING
+from ..metrics.tally import Tally
 from ..store.interface import Store
 from .assigning import Assigner
 from .retention import Retention
@@ -41,6 +43,8 @@ class Carrier:
         self,
         store: Store,
         limits: Limits,
+        partition: Partition,
+        tally: Tally,
         workers: Workers,
         assigner: Assigner,
         waiting: Waiting,
@@ -51,6 +55,8 @@ class Carrier:
     ) -> None:
         self._store = store
         self._limits = limits
+        self._partition = partition
+        self._tally = tally
         self._workers = workers
         self._assigner = assigner
         self._waiting = waiting
@@ -69,6 +75,7 @@ class Carrier:
         return None if worker is None else worker.outbound
 
     def _dispatch(self, effect: Dispatch) -> None:
+        self._tally.attempts_started += 1
         invocation = effect.invocation
         worker = self._workers.get(invocation.worker_id)
         if worker is None:
@@ -121,6 +128,10 @@ class Carrier:
 
     def _free(self, effect: Free) -> None:
         self._assigner.freed(effect.invocation_id)
+        found = self._partition.invocations.get(effect.invocation_id)
+        # Else it was assigned on a wrong guess, and has not begun.
+        if found is not None and found.attempt == effect.attempt:
+            self._tally.attempt_ended(found.state, effect.suspended)
         worker = self._workers.get(effect.worker_id)
         if worker is None:
             return

@@ -21,6 +21,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+import time
 from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple
@@ -42,6 +43,7 @@ from ..core.replies import Created, Reply
 from ..core.states import COLD, FINAL, RESTING
 from ..log.batch import Batch, decode, encode
 from ..log.interface import Log, Position
+from ..metrics.tally import Tally
 from ..store.interface import Recovered, Store
 from .assigning import Assigner
 from .carrying import Carrier
@@ -76,7 +78,7 @@ class Processor:
         self.workers = Workers()
         self.partition = Partition(store)
         self.waiting = Waiting()
-        self.appends = 0
+        self.tally = Tally()
         self.started_ms = 0
         self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._log = log
@@ -94,6 +96,8 @@ class Processor:
         self._carrier = Carrier(
             store,
             limits,
+            self.partition,
+            self.tally,
             self.workers,
             self._assigner,
             self.waiting,
@@ -136,6 +140,7 @@ class Processor:
         partition.handlers = {handler.name: handler for handler in recovered.handlers}
         partition.invocations = {it.id: it for it in recovered.active}
         partition.early_awakeables = recovered.early_awakeables
+        partition.endings = {}
         partition.turns = {}
         for turn, scope, invocation_id in recovered.turns:
             partition.turns.setdefault(scope, deque()).append(invocation_id)
@@ -161,6 +166,16 @@ class Processor:
     def chance(self) -> float:
         """Returns a random number for a record."""
         return self._random.random()
+
+    @property
+    def backlog(self) -> int:
+        """How many inputs wait to be in a batch."""
+        return len(self._inputs)
+
+    @property
+    def timer_count(self) -> int:
+        """How many timers are not due yet, needed still or not."""
+        return len(self._timers)
 
     # Inputs
 
@@ -214,8 +229,10 @@ class Processor:
                     self._batch_size += (len(records) - self._batch_size) / 4
                     time_ms = self.now_ms()
                     body = encode(Batch(time_ms, records))
+                    began = time.perf_counter()
                     position = await self._log.append(body)
-                    self.appends += 1
+                    seconds = time.perf_counter() - began
+                    self.tally.appended(len(records), len(body), seconds)
                     self._commit(position, time_ms, records, inputs)
                     await self._gather_more()
                     self._untrimmed += len(body)
@@ -291,6 +308,7 @@ class Processor:
         replies = [apply(partition, record, time_ms, effects) for record in records]
         changes = partition.take_changes()
         self.store.commit(position, changes)
+        self.tally.journaled(changes.entries)
         # Inputs come first in a batch, so that their replies do too.
         for item, reply in zip(inputs, replies, strict=False):
             if item.reply is not None:

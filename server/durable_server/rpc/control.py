@@ -32,6 +32,7 @@ from .listing import Listing
 from .refusal import Refusal, abort, answers, invalid
 from .states import States
 from .steering import Steering
+from .tracing import find_tracing
 from .webhooks import Urls
 
 logger = logging.getLogger("durable.rpc")
@@ -46,6 +47,8 @@ class ControlService(control_pb2_grpc.DurableControlServicer):
     def __init__(self, processor: Processor, webhooks: Webhooks | None) -> None:
         self._processor = processor
         self._limits: Limits = processor.limits
+        self._tracing = find_tracing()
+        self.tally = processor.tally
         self._asking = Asking(processor)
         self._listing = Listing(processor)
         self._steering = Steering(processor, self._asking)
@@ -57,6 +60,14 @@ class ControlService(control_pb2_grpc.DurableControlServicer):
         self, request: control_pb2.InvokeRequest, context: Context
     ) -> control_pb2.InvokeResponse:
         """Starts an invocation; see control.proto."""
+        if self._tracing is None:
+            return await self._invoke(request)
+        with self._tracing.span(request) as span:
+            response = await self._invoke(request)
+            span.set_attribute("durable.invocation_id", response.invocation_id)
+            return response
+
+    async def _invoke(self, request: control_pb2.InvokeRequest) -> control_pb2.InvokeResponse:
         processor = self._processor
         self._asking.admit()
         record, size = self._invoked(request)
@@ -252,7 +263,7 @@ class ControlService(control_pb2_grpc.DurableControlServicer):
             limits=self._limits._asdict(),
             epoch=processor.partition.epoch,
             start_time=convert.timestamp(processor.started_ms),
-            append_count=processor.appends,
+            append_count=processor.tally.append_seconds.count,
         )
 
     # Parts

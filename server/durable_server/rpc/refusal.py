@@ -11,14 +11,17 @@ from __future__ import annotations
 import functools
 import logging
 import secrets
+import time
 from collections.abc import Awaitable, Callable
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn, Protocol, TypeVar
 
 import grpc
 from google.protobuf import any_pb2
 from google.rpc import error_details_pb2, status_pb2
 
 from durable_proto.v1 import errors_pb2
+
+from ..metrics.tally import Tally
 
 logger = logging.getLogger("durable.rpc")
 
@@ -156,14 +159,28 @@ async def abort(
 Method = Callable[[Any, Any, Any], Awaitable[T]]
 
 
+class Counted(Protocol):
+    """A servicer whose RPCs are counted."""
+
+    tally: Tally
+
+
 def answers(method: Method[T]) -> Method[T]:
-    """Makes a unary RPC method answer with `abort` to what it raises."""
+    """Makes a unary RPC method answer with `abort` to what it raises, and be counted."""
+    name = method.__name__
 
     @functools.wraps(method)
-    async def answer(self: Any, request: Any, context: Any) -> T:
+    async def answer(self: Counted, request: Any, context: Any) -> T:
+        began = time.perf_counter()
+        code = "CANCELLED"  # unless it ends here: then the caller has gone
         try:
-            return await method(self, request, context)
+            answered = await method(self, request, context)
+            code = "OK"
+            return answered
         except Exception as error:  # noqa: BLE001 - every failure of a handler must have an answer
+            code = error.code.name if isinstance(error, Refusal) else "INTERNAL"
             await abort(context, error)
+        finally:
+            self.tally.answered(name, code, time.perf_counter() - began)
 
     return answer

@@ -82,6 +82,10 @@ class Store(Source, Protocol):
         """Counts invocations by handler and state."""
         ...
 
+    def state_counts(self) -> dict[State, int]:
+        """Counts invocations by state, without looking at those that have completed."""
+        ...
+
     def handlers(self) -> list[tuple[Handler, int]]:
         """Returns all handlers with the time of their first registration, by name."""
         ...

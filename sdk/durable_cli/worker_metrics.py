@@ -1,0 +1,159 @@
+"""`durable worker --metrics`: a worker's numbers for Prometheus, on a port and a thread of their own.
+
+A worker has no HTTP server otherwise, and its event loop may be held up by user code just when one
+wants to look; hence the thread. Doors are those of the control plane's HTTP: no page of another origin,
+and on loopback no `Host` but a loopback name.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Final
+
+import click
+from prometheus_client import CollectorRegistry, ProcessCollector
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.registry import Collector
+
+from .errors import CommandError
+
+if TYPE_CHECKING:
+    from durable import Worker
+
+_OUTCOMES: Final = (
+    "finished",
+    "failed",
+    "held",
+    "suspended",
+    "paused",
+    "abandoned",
+    "released",
+)
+_SILENCE_SECONDS: Final = 10.0
+"""How long a connection may say nothing."""
+
+
+class _Series(Collector):
+    """A worker's own series."""
+
+    def __init__(self, worker: Worker, slots: int) -> None:
+        self._worker = worker
+        self._slots = slots
+
+    def collect(self) -> Iterator[Metric]:
+        now = self._worker.statistics()
+        for name, text, value in (
+            ("connected", "1 while a session with the control plane is open.", now.connected),
+            ("slots", "Attempts that it holds at most.", self._slots),
+            ("slots_used", "Attempts that it holds.", now.attempts_running),
+            ("steps_running", "Steps that run.", now.steps_running),
+        ):
+            yield GaugeMetricFamily(f"durable_worker_{name}", text, value=value)
+        yield CounterMetricFamily(
+            "durable_worker_sessions", "Sessions that were opened.", value=now.sessions
+        )
+        yield CounterMetricFamily(
+            "durable_worker_attempts_started", "Attempts begun.", value=now.attempts_started
+        )
+        ended = CounterMetricFamily(
+            "durable_worker_attempts_ended", "Attempts that it let go of.", labels=["outcome"]
+        )
+        for outcome in _OUTCOMES:
+            ended.add_metric([outcome], getattr(now, f"attempts_{outcome}"))
+        yield ended
+        steps = CounterMetricFamily(
+            "durable_worker_steps", "Steps and calls that ended.", labels=["outcome"]
+        )
+        steps.add_metric(["ok"], now.steps_run - now.steps_failed)
+        steps.add_metric(["error"], now.steps_failed)
+        yield steps
+        yield CounterMetricFamily(
+            "durable_worker_step_seconds",
+            "Time that ended steps and calls took, all together.",
+            value=now.step_seconds,
+        )
+
+
+@contextmanager
+def serving(worker: Worker, slots: int, address: str, *, insecure: bool) -> Iterator[str]:
+    """Serves `/metrics` for the length of the block; gives the address with the port that was taken.
+
+    Raises click.UsageError for a malformed address, CommandError for one that is taken or not safe.
+    """
+    host, separator, port = address.rpartition(":")
+    host = host.strip("[]")
+    if not separator or not host or not port.isdecimal() or int(port) > 65535:
+        raise click.UsageError(f"--metrics {address!r} is not HOST:PORT, as in 127.0.0.1:9100")
+    loopback = _is_loopback(host)
+    if not (loopback or insecure):
+        raise CommandError(
+            f"--metrics {address} can be reached from other machines and has no TLS; use a loopback"
+            " address, or add --insecure if the network is yours"
+        )
+    registry = CollectorRegistry()
+    registry.register(_Series(worker, slots))
+    ProcessCollector(registry=registry)
+
+    class Handler(BaseHTTPRequestHandler):
+        timeout = _SILENCE_SECONDS
+
+        def do_GET(self) -> None:
+            problem = self._problem()
+            if problem:
+                self.send_error(*problem)
+                return
+            encode, content_type = choose_encoder(self.headers.get("accept", ""))
+            body = encode(registry)
+            self.send_response(200)
+            self.send_header("content-type", content_type)
+            self.send_header("content-length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def _problem(self) -> tuple[int, str] | None:
+            asked = self.headers.get("host", "")
+            origin = self.headers.get("origin", f"http://{asked}")
+            foreign = self.headers.get("sec-fetch-site") in ("cross-site", "same-site")
+            if foreign or origin.partition("://")[2] != asked:
+                return 403, "web pages of another origin are not served"
+            name, _, number = asked.rpartition(":")
+            if loopback and not _is_loopback((name if number.isdecimal() else asked).strip("[]")):
+                return 403, "a proxy must send a loopback name as Host"
+            if self.path.partition("?")[0] != "/metrics":
+                return 404, "there is only /metrics"
+            return None
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Says nothing: a scrape is no news."""
+
+    class Server(ThreadingHTTPServer):
+        daemon_threads = True
+        address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
+
+    try:
+        server = Server((host, int(port)), Handler)
+    except OSError as error:
+        raise CommandError(
+            f"cannot serve metrics on {address}: it is taken by another process or is not an address"
+            " of this machine; choose another with --metrics HOST:PORT"
+        ) from error
+    thread = threading.Thread(target=server.serve_forever, name="durable-metrics", daemon=True)
+    thread.start()
+    try:
+        yield f"{address.rpartition(':')[0]}:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,1 @@
+"""What the control plane counts of its own work, and how Prometheus reads it."""

@@ -1,0 +1,268 @@
+"""`/metrics`: what happened is what is counted, of the control plane and of a worker."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import socket
+import subprocess
+import urllib.error
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import durable
+from durable_server.app import ControlPlane
+from durable_server.core.model import State
+from durable_server.metrics.exposition import HANDLERS_MAX, OTHER, Exposition
+from durable_server.metrics.tally import Histogram
+from tests.process.processes import control_plane, running, until
+from tests.process.processes import durable as command
+from tests.repo.tree import ROOT
+
+from . import flows
+from .scraping import Scrape, fetch
+
+DASHBOARD = ROOT / "docs/grafana/durable.json"
+
+
+async def scrape(plane: ControlPlane) -> Scrape:
+    return Scrape(await asyncio.to_thread(fetch, plane.http_address))
+
+
+async def test_what_happened_is_counted(plane: ControlPlane, client: durable.AsyncClient) -> None:
+    assert await client.invoke(flows.child, "a") == "A"
+    assert await client.invoke(flows.child, "b") == "B"
+    with pytest.raises(durable.InvocationFailedError):
+        await client.invoke(flows.doomed)
+    await client.get_result(await client.invoke_async(flows.child, "late"))
+    with pytest.raises(durable.NotFoundError):
+        await client.get("0" * 32)
+    seen = await scrape(plane)
+    assert seen("durable_invocations", state="completed") == 3
+    assert seen("durable_invocations", state="failed") == 1
+    assert seen("durable_invocations", state="running") == 0
+    ended = "durable_invocations_ended_total"
+    assert seen(ended, handler="child", outcome="completed") == 3
+    assert seen(ended, handler="doomed", outcome="failed") == 1
+    assert seen("durable_attempts_started_total") == 5
+    assert seen("durable_attempts_ended_total", outcome="completed") == 3
+    assert seen("durable_attempts_ended_total", outcome="retried") == 1
+    assert seen("durable_attempts_ended_total", outcome="failed") == 1
+    assert seen("durable_journal_entries_total", kind="run") == 3
+    appends = seen("durable_log_append_seconds_count")
+    assert appends == seen("durable_log_append_records_count") > 5
+    assert appends == (await client.server_info()).append_count
+    assert seen("durable_log_append_records_sum") >= appends
+    assert seen("durable_log_append_bytes_total") > 0
+    assert seen("durable_workers_connected") == 1
+    assert seen("durable_slots") == 1000
+    assert seen("durable_slots_used") == 0
+    assert seen("durable_epoch") == 1
+    assert seen("durable_rpcs_total", method="Invoke", code="OK") == 4
+    assert seen("durable_rpcs_total", method="GetInvocation", code="NOT_FOUND") == 1
+    assert seen("durable_rpc_seconds_count", method="Invoke") == 4
+    assert seen("process_resident_memory_bytes") > 0
+
+
+async def test_what_ends_without_an_attempt_is_counted_once(
+    plane: ControlPlane, client: durable.AsyncClient
+) -> None:
+    later = client.options(delay=timedelta(hours=1))
+    started = await later.invoke_async(flows.child, "never")
+    assert (await scrape(plane))("durable_timers_pending") == 1
+    await client.cancel(started)
+    await client.cancel(started)
+    seen = await scrape(plane)
+    assert seen("durable_invocations_ended_total", handler="child", outcome="cancelled") == 1
+    assert seen("durable_invocations", state="cancelled") == 1
+    assert seen("durable_attempts_started_total") == 0
+
+
+async def test_a_suspended_attempt_and_the_next_one(
+    plane: ControlPlane, client: durable.AsyncClient
+) -> None:
+    @durable.workflow
+    async def waits(ctx: durable.Context) -> str:
+        return str(await ctx.awakeable("door"))
+
+    client.register(waits)
+    await client.serve_handlers(suspend_after=0)
+    started = await client.invoke_async(waits)
+    async with asyncio.timeout(20):
+        while (await scrape(plane))("durable_invocations", state="suspended") == 0:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    await client.resolve_awakeable("door", "open")
+    assert (await client.get_result(started)).value() == "open"
+    seen = await scrape(plane)
+    assert seen("durable_attempts_ended_total", outcome="suspended") == 1
+    assert seen("durable_attempts_ended_total", outcome="completed") == 1
+    assert seen("durable_attempts_started_total") == 2
+
+
+async def test_handlers_beyond_the_limit_are_one_series(plane: ControlPlane) -> None:
+    endings = plane.processor.partition.endings
+    for number in range(HANDLERS_MAX + 5):
+        endings[f"handler{number}", State.COMPLETED] = 2
+    endings["handler0", State.FAILED] = 1
+    body, _ = Exposition(plane.processor).render("")
+    seen = Scrape(body.decode())
+    ended = "durable_invocations_ended_total"
+    assert seen(ended, handler="handler0", outcome="failed") == 1
+    assert seen(ended, handler=OTHER, outcome="completed") == 10
+    assert len(seen.families["durable_invocations_ended"].samples) == HANDLERS_MAX + 2
+
+
+def test_a_histogram_counts_a_bound_below_it() -> None:
+    histogram = Histogram((1.0, 2.0))
+    for value in (0.5, 1.0, 1.5, 2.0, 2.1):
+        histogram.add(value)
+    assert histogram.counts == [2, 2, 1]
+    assert (histogram.count, histogram.total) == (5, pytest.approx(7.1))
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Host": "evil.example"},
+        {"Origin": "http://evil.example"},
+        {"Sec_Fetch_Site": "cross-site"},
+    ],
+)
+async def test_a_page_of_another_origin_gets_nothing(
+    plane: ControlPlane, headers: dict[str, str]
+) -> None:
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        await asyncio.to_thread(fetch, plane.http_address, **headers)
+    with caught.value as refused:
+        assert refused.code == 403
+
+
+def worker_address(text: str) -> str:
+    found = re.search(r"metrics on http://(\S+)/metrics", text)
+    assert found is not None, text
+    return found[1]
+
+
+async def test_a_worker_process_has_its_own(tmp_path: Path) -> None:
+    def work() -> Scrape:
+        with control_plane(tmp_path) as (_, address):
+            options = ["--address", address, "--metrics", "127.0.0.1:0", "--max-concurrent", "7"]
+            worker = command("worker", "tests.metrics.flows", *options)
+            with (
+                running(worker, tmp_path / "worker.log") as child,
+                durable.Client(address) as client,
+            ):
+                until(client.list_workers, "a worker", child)
+                assert client.invoke(flows.child, "a") == "A"
+                with pytest.raises(durable.InvocationFailedError):
+                    client.invoke(flows.doomed)
+                until(lambda: "metrics on" in child.text(), "its metrics", child)
+                at = worker_address(child.text())
+                seen = Scrape(fetch(at))
+                for headers in ({"Host": "evil.example"}, {"Origin": "http://evil.example"}):
+                    with pytest.raises(urllib.error.HTTPError) as caught:
+                        fetch(at, **headers)
+                    with caught.value as refused:
+                        assert refused.code == 403
+                with pytest.raises(urllib.error.HTTPError) as caught:
+                    fetch(at, "/")
+                caught.value.close()
+                assert child.terminate() == 0
+                return seen
+
+    seen = await asyncio.to_thread(work)
+    assert seen("durable_worker_connected") == 1
+    assert seen("durable_worker_slots") == 7
+    assert seen("durable_worker_slots_used") == 0
+    assert seen("durable_worker_steps_total", outcome="ok") == 1
+    assert seen("durable_worker_steps_total", outcome="error") == 0
+    assert seen("durable_worker_step_seconds_total") > 0
+    assert seen("durable_worker_attempts_started_total") == 3
+    assert seen("durable_worker_attempts_ended_total", outcome="finished") == 1
+    assert seen("durable_worker_attempts_ended_total", outcome="failed") == 2
+    documented = series_of("docs/observability.md", "durable_worker_")
+    assert documented == {it for it in seen.names if it.startswith("durable_worker_")}
+
+
+@pytest.mark.parametrize(
+    ("address", "code", "words"),
+    [
+        ("9100", 2, "--metrics '9100' is not HOST:PORT"),
+        ("0.0.0.0:0", 1, "add --insecure"),
+        ("{taken}", 1, "it is taken by another process"),
+    ],
+)
+def test_an_address_that_will_not_do_is_one_line(address: str, code: int, words: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        given = address.format(taken=f"127.0.0.1:{taken.getsockname()[1]}")
+        done = subprocess.run(
+            command("worker", "tests.metrics.flows", "--metrics", given),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == code
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+# The documents
+
+
+def series_of(path: str, prefix: str) -> set[str]:
+    """The series in a document's tables, as they are queried."""
+    text = (ROOT / path).read_text()
+    found = set()
+    for name, kind in re.findall(r"^\| `(\w+)[^`]*` \| (\w+) \|", text, flags=re.M):
+        if name.startswith(prefix):
+            ends = ("_bucket", "_sum", "_count") if kind == "histogram" else ("",)
+            found |= {name + end for end in ends}
+    return found
+
+
+async def test_the_documented_series_are_the_series(
+    plane: ControlPlane, client: durable.AsyncClient
+) -> None:
+    await client.invoke(flows.child, "a")
+    own = {it for it in (await scrape(plane)).names if it.startswith("durable_")}
+    documented = series_of("docs/observability.md", "durable_")
+    assert {it for it in documented if not it.startswith("durable_worker_")} == own
+
+
+def expressions(node: Any) -> list[str]:
+    """All PromQL in a dashboard."""
+    if isinstance(node, dict):
+        own = [node["expr"]] if "expr" in node else []
+        queries = [node["query"]["query"]] if isinstance(node.get("query"), dict) else []
+        return own + queries + [it for value in node.values() for it in expressions(value)]
+    if isinstance(node, list):
+        return [it for value in node for it in expressions(value)]
+    return []
+
+
+async def test_the_dashboard_asks_for_series_that_are_there(
+    plane: ControlPlane, client: durable.AsyncClient
+) -> None:
+    await client.invoke(flows.child, "a")
+    there = (await scrape(plane)).names | series_of("docs/observability.md", "durable_worker_")
+    dashboard = json.loads(DASHBOARD.read_text())
+    asked = expressions(dashboard)
+    assert len(asked) > 15
+    used = set()
+    for expression in asked:
+        names = set(re.findall(r"\b(?:durable|process)_\w+", expression))
+        assert names, expression
+        assert names <= there, expression
+        used |= names
+    assert len({panel["id"] for panel in dashboard["panels"]}) == len(dashboard["panels"])
+    # A series that nobody looks at is a series too many.
+    families = {
+        re.sub(r"_(bucket|sum|count)$", "", it) for it in there if it.startswith("durable_")
+    }
+    assert {re.sub(r"_(bucket|sum|count)$", "", it) for it in used} >= families - {
+        "durable_build_info", "durable_worker_sessions_total"
+    }  # fmt: skip
