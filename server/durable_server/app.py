@@ -75,7 +75,7 @@ class ControlPlane:
         self._processor = processor
         stack.push_async_callback(processor.stop)
         await processor.start(f"{socket.gethostname()}:{os.getpid()}")
-        server = RpcServer(processor, config.times)
+        server = RpcServer(processor, config.times, channelz=config.channelz)
         stack.push_async_callback(server.stop, config.grace_seconds)
         self.address = await server.start(config.listen)
         if config.http:
