@@ -59,7 +59,9 @@ _SERVER_OPTIONS = _options(
         "--replicas", default=1, show_default=True, help="Keep the log on so many NATS servers."
     ),
     click.option("--insecure", is_flag=True, help="Allow addresses beyond loopback without TLS."),
-    click.option("--channelz", is_flag=True, help="Show gRPC's connections to who asks (channelz)."),
+    click.option(
+        "--channelz", is_flag=True, help="Show gRPC's connections to who asks (channelz)."
+    ),
     click.option(
         "--ready-file",
         type=click.Path(dir_okay=False, path_type=Path),

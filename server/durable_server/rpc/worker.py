@@ -62,7 +62,12 @@ class WorkerService(worker_pb2_grpc.DurableWorkerServicer):
         beat = _Beat(stream, self._times, task.cancel)
         clean = False
         try:
-            first = await context.read()
+            try:
+                async with asyncio.timeout(self._times.timeout):
+                    first = await context.read()
+            except TimeoutError:
+                seconds = self._times.timeout
+                raise unavailable("silent", f"no hello came within {seconds:g} s") from None
             if first is grpc.aio.EOF:
                 return
             rest = await self._hello(stream, cast("worker_pb2.SessionRequest", first))
