@@ -85,7 +85,7 @@ async def answer(address: str, *parts: bytes, end: bool = False) -> bytes:
         async with asyncio.timeout(20):
             while data := await reader.read(65536):
                 received += data
-    except ConnectionError:
+    except OSError:
         pass
     finally:
         writer.transport.abort()

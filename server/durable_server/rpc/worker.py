@@ -58,6 +58,10 @@ class WorkerService(worker_pb2_grpc.DurableWorkerServicer):
         stream = Stream(self._processor, self._times)
         task = asyncio.current_task()
         assert task is not None
+        # First and awaited: it would go with the first message, and if that write is cut off by the
+        # session's end, the library sends it again with the status, which fails: the peer never
+        # hears of the end.
+        await context.send_initial_metadata(())
         writer = asyncio.create_task(stream.write(context))
         beat = _Beat(stream, self._times, task.cancel)
         clean = False
