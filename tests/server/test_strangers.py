@@ -185,6 +185,18 @@ async def test_a_thousand_idle_streams(child: tuple[Child, str]) -> None:
             call.cancel()
 
 
+async def test_workers_that_leave_at_once_hear_the_end(child: tuple[Child, str]) -> None:
+    """Though a session may end before the server has seen that its welcome was written."""
+
+    async def come_and_go(channel: grpc.aio.Channel, name: str) -> None:
+        async with HandWorker(channel, name) as worker:
+            await worker.leave()
+
+    async with unharmed(child) as address, grpc.aio.insecure_channel(address) as channel:
+        async with asyncio.timeout(20):
+            await asyncio.gather(*(come_and_go(channel, f"brief-{n}") for n in range(300)))
+
+
 async def test_one_that_never_reads_its_watch(child: tuple[Child, str]) -> None:
     """50 watches of a journal of 8 MB: what is not read is not made."""
     slow = [("grpc.http2.bdp_probe", 0)]

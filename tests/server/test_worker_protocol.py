@@ -312,17 +312,6 @@ async def test_a_silent_worker_is_hung_up_on(channel: grpc.aio.Channel) -> None:
     assert "nothing was heard for 2 s" in (caught.value.details() or "")
 
 
-async def test_who_leaves_at_once_hears_the_end(channel: grpc.aio.Channel) -> None:
-    """Though the session may end before the server has seen that its welcome was written."""
-
-    async def come_and_go(name: str) -> None:
-        async with HandWorker(channel, name) as worker:
-            await worker.leave()
-
-    async with asyncio.timeout(20):
-        await asyncio.gather(*(come_and_go(f"hand-{number}") for number in range(300)))
-
-
 async def test_one_who_never_says_hello_is_hung_up_on(channel: grpc.aio.Channel) -> None:
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await HandWorker(channel).hear("welcome")
