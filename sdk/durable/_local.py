@@ -301,6 +301,9 @@ class _StreamContext(_Context):
         self._responses: Final = responses
         self._method: Final = method
 
+    async def send_initial_metadata(self, metadata: tuple[()]) -> None:
+        """Does nothing: there is no wire that must be opened."""
+
     async def read(self) -> Any:
         """Returns the next request, or EOF."""
         return await self._requests.get()

@@ -32,6 +32,7 @@ from typing import Final, NamedTuple
 
 import grpc
 import grpc.aio
+from google.protobuf.message import DecodeError
 from google.rpc import error_details_pb2, status_pb2
 
 from ._errors import (
@@ -251,6 +252,6 @@ def _error_info(trailers: Iterable[tuple[str, str | bytes]] | None) -> tuple[str
                 info = error_details_pb2.ErrorInfo()
                 if detail.Unpack(info) and info.domain == ERROR_DOMAIN:
                     return info.reason, dict(info.metadata)
-        except ValueError:  # DecodeError: somebody else's trailer; the gRPC code still decides
+        except DecodeError:  # somebody else's trailer; the gRPC code still decides
             continue
     return "", {}

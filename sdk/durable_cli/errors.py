@@ -66,4 +66,6 @@ def one_line(error: BaseException) -> str:
         text += "; the control plane needs: pip install 'durable-grpc[server]'"
     if missing.split(".")[0] in _HTTP_PACKAGES:
         text += "; --http and --metrics need: pip install 'durable-grpc[http]'"
+    if missing.split(".")[0] == "grpc_channelz":
+        text += "; --channelz needs: pip install 'durable-grpc[channelz]'"
     return " ".join(text.split())

@@ -78,7 +78,7 @@ class ControlPlane:
         stack.push_async_callback(processor.stop)
         await processor.start(f"{socket.gethostname()}:{os.getpid()}")
         webhooks = self._webhooks(data.path) if config.http else None
-        server = RpcServer(processor, config.times, webhooks)
+        server = RpcServer(processor, config.times, webhooks, channelz=config.channelz)
         stack.push_async_callback(server.stop, config.grace_seconds)
         self.address = await server.start(config.listen)
         if webhooks is not None:

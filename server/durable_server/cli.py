@@ -76,6 +76,9 @@ _SERVER_OPTIONS = _options(
     ),
     click.option("--insecure", is_flag=True, help="Allow addresses beyond loopback without TLS."),
     click.option(
+        "--channelz", is_flag=True, help="Show gRPC's connections to who asks (channelz)."
+    ),
+    click.option(
         "--ready-file",
         type=click.Path(dir_okay=False, path_type=Path),
         help="Write the address here, as JSON, once everything serves.",

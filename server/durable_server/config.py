@@ -45,6 +45,8 @@ class Config:
     """What the senders of webhooks sign with: a file for each secret."""
     insecure: bool = False
     """Serve without TLS on an address that is not loopback."""
+    channelz: bool = False
+    """Serve gRPC's own account of its connections and calls; needs the extra `channelz`."""
     grace_seconds: float = 5.0
     """How long requests under way may take when the control plane stops."""
     limits: Limits = field(default_factory=Limits)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -12,14 +13,22 @@ from tests.process.processes import Child, durable, running, until
 from tests.repo.tree import ROOT
 
 
-@pytest.fixture
-def dev(tmp_path: Path) -> Iterator[tuple[Child, str]]:
-    """A control plane with the workflows of the clients, and its address."""
-    ready = tmp_path / "ready"
+@contextmanager
+def control_plane(folder: Path, *options: str) -> Iterator[tuple[Child, str]]:
+    """Runs a control plane with the workflows of the clients; gives it and its address."""
+    ready = folder / "ready"
     command = durable(
         "dev", str(ROOT / "examples/clients/workflows.py"), "--no-reload", "--no-http",
-        "--listen", "127.0.0.1:0", "--data-dir", str(tmp_path / "data"), "--ready-file", str(ready),
+        "--listen", "127.0.0.1:0", "--data-dir", str(folder / "data"), "--ready-file", str(ready),
+        *options,
     )  # fmt: skip
-    with running(command, tmp_path / "dev.log") as child:
+    with running(command, folder / "dev.log") as child:
         until(ready.exists, "ready file", child)
         yield child, json.loads(ready.read_text())["address"]
+
+
+@pytest.fixture
+def dev(tmp_path: Path) -> Iterator[tuple[Child, str]]:
+    """A control plane of this test's own."""
+    with control_plane(tmp_path) as started:
+        yield started

@@ -10,22 +10,33 @@ import shutil
 import subprocess
 import sysconfig
 import time
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.clients.building import needs, run
+from tests.clients.conftest import control_plane
 from tests.process.processes import PATIENCE_SECONDS, Child, running, until
 from tests.repo.tree import ROOT
 
 TEXT = (ROOT / "docs/operations.md").read_text()
-GRPCURL = "github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.3"
-TOOLS = {
-    tool: line
-    for line in re.findall(r"^call\(\) .*$", TEXT, flags=re.M)
-    for tool in re.findall(r"(buf|grpcurl|evans) ", line)
+PACKAGES = {
+    "grpcurl": ("github.com/fullstorydev/grpcurl", "v1.9.3", "/cmd/grpcurl"),
+    "evans": ("github.com/ktr0731/evans", "v0.10.11", ""),
 }
+"""Tools in Go: module, version, and where in it the program is."""
+
+
+def used(line: str) -> str:
+    """The tool that a line uses."""
+    found = re.search(r"\b(buf|grpcurl|evans) ", line)
+    assert found, line
+    return found[1]
+
+
+TOOLS = {used(line): line for line in re.findall(r"^call\(\) .*$", TEXT, flags=re.M)}
 SESSION = re.findall(
     r"^\$ (call .*)\n((?:(?!\$ ).+\n)+)",
     "".join(re.findall(r"```console\n(.*?)```", TEXT, flags=re.S)),
@@ -35,13 +46,20 @@ SESSION = re.findall(
 
 @pytest.fixture(scope="module")
 def path(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A PATH with buf, and with grpcurl if it is there or can be built."""
+    """A PATH with buf, and with those of grpcurl and evans that are there or can be built."""
     path = f"{sysconfig.get_path('scripts')}{os.pathsep}{os.environ['PATH']}"
-    if shutil.which("grpcurl") is None and shutil.which("go") is not None:
-        cache = ROOT / "gen/.tools" / GRPCURL.rpartition("/")[2]
-        if not (cache / "grpcurl").exists():
-            run(["go", "install", GRPCURL], tmp_path_factory.mktemp("go"), GOBIN=str(cache))
-        path = f"{cache}{os.pathsep}{path}"
+    for tool, (module, release, folder) in PACKAGES.items():
+        if shutil.which(tool) is None and shutil.which("go") is not None:
+            cache = ROOT / f"gen/.tools/{tool}-{release}"
+            if not (cache / tool).exists():
+                # Not `go install`: that also asks for the list of all versions.
+                work = tmp_path_factory.mktemp(tool)
+                (work / "go.mod").write_text(
+                    f"module tool\n\ngo 1.24.0\n\nrequire {module} {release}\n"
+                )
+                command = ["go", "build", "-mod=mod", "-o", str(cache / tool), module + folder]
+                run(command, work)
+            path = f"{cache}{os.pathsep}{path}"
     return path
 
 
@@ -127,10 +145,10 @@ def test_session(tool: str, dev: tuple[Child, str], path: str, tmp_path: Path) -
 def test_health_of_each_service(
     service: str, dev: tuple[Child, str], path: str, tmp_path: Path
 ) -> None:
-    lines = re.findall(r"^(?:buf|grpcurl) .*Health/Check\"?$", TEXT, flags=re.M)
-    assert len(lines) == 2
+    lines = re.findall(r"^(?:buf|grpcurl|echo) .*Health[/.]Check\"?$", TEXT, flags=re.M)
+    assert len(lines) == 3
     for line in lines:
-        if shutil.which(line.split()[0], path=path):
+        if shutil.which(used(line), path=path):
             line = line.replace("durable.v1.DurableControl", service)
             assert json.loads(shell(line, dev[1], path, tmp_path)) == {"status": "SERVING"}
 
@@ -152,14 +170,58 @@ def test_who_watches_the_health_hears_of_the_end(
         until(lambda: '"NOT_SERVING"' in watch.text(), "end of health")
 
 
-def test_refusals_with_their_reason(dev: tuple[Child, str], path: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("tool", "option", "code", "reason"),
+    [
+        ("grpcurl", "", 64 + 5, '"reason": "INVOCATION_NOT_FOUND"'),
+        ("buf", "", 8 * 5, '"type": "google.rpc.ErrorInfo"'),
+        ("evans", "", 1, "NotFound"),
+        ("evans", "--enrich", 1, '"reason": "INVOCATION_NOT_FOUND"'),
+    ],
+)
+def test_a_refusal_has_its_exit_code_and_its_reason(
+    tool: str,
+    option: str,
+    code: int,
+    reason: str,
+    dev: tuple[Child, str],
+    path: str,
+    tmp_path: Path,
+) -> None:
+    if shutil.which(tool, path=path) is None:
+        pytest.skip(f"no `{tool}` on the PATH")
+    definition = TOOLS[tool].replace(" cli call ", f" cli call {option} ")
+    request = '{"invocationId": "' + "0" * 32 + '"}'
+    line = f"{definition}\ncall Resume '{request}' 2>&1; test $? -eq {code}"
+    assert reason in shell(line, dev[1], path, tmp_path)
+
+
+def test_tools_tell_what_there_is(dev: tuple[Child, str], path: str, tmp_path: Path) -> None:
+    lines = re.findall(r"^.* (?:describe|desc|--list-methods) .*$", TEXT, flags=re.M)
+    assert {used(line) for line in lines} == {"buf", "grpcurl", "evans"}
+    for line in lines:
+        if shutil.which(used(line), path=path):
+            said = shell(line, dev[1], path, tmp_path)
+            assert "wait_timeout" in said or "durable.v1.DurableControl/Pause" in said, line
+
+
+def test_channelz(tmp_path: Path, path: str) -> None:
+    """Down to one connection, with the numbers that each answer gives for the next question."""
     if shutil.which("grpcurl", path=path) is None:
         needs("grpcurl")
-    request = '{"invocationId": "' + "0" * 32 + '"}'
-    line = f"{TOOLS['grpcurl']}\ncall Resume '{request}' && exit 1; test $? -eq $((64 + 5))"
-    shell(line, dev[1], path, tmp_path)
-    said = shell(
-        f"{TOOLS['grpcurl']}\ncall Resume '{request}' 2>&1 || true", dev[1], path, tmp_path
-    )
-    assert "Code: NotFound" in said
-    assert '"reason": "INVOCATION_NOT_FOUND"' in said
+    lines = re.findall(r"^grpcurl .*Channelz/\w+$", TEXT, flags=re.M)
+    with control_plane(tmp_path, "--channelz") as (_, address):
+
+        def ask(line: str, **ids: str) -> Any:
+            for name, value in ids.items():
+                line = re.sub(rf'"{name}": \d+', f'"{name}": {value}', line)
+            return json.loads(shell(line, address, path, tmp_path))
+
+        servers, sockets, socket = lines
+        (server,) = ask(servers)["server"]
+        assert int(server["data"]["calls_started"]) > 0
+        found = ask(sockets, server_id=server["ref"]["server_id"])["socket_ref"]
+        assert found
+        if version("grpcio-channelz").split(".")[1] == version("grpcio").split(".")[1]:
+            shown = ask(socket, socket_id=found[0]["socket_id"])["socket"]
+            assert int(shown["data"]["messages_received"]) > 0

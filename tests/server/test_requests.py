@@ -10,10 +10,6 @@ import pytest
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 from google.rpc import error_details_pb2, status_pb2
-from grpc_health.v1 import health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha.proto_reflection_descriptor_database import (
-    ProtoReflectionDescriptorDatabase,
-)
 
 from durable_proto.v1 import control_pb2, control_pb2_grpc, invocation_pb2, payload_pb2
 from durable_server.app import ControlPlane
@@ -489,19 +485,6 @@ async def test_a_watch_shows_changes_until_the_end(
         rest = [response.invocation async for response in watch]
         assert rest[-1].state == invocation_pb2.INVOCATION_STATE_COMPLETED
         assert [it.index for shown in rest for it in shown.journal] == [0]
-
-
-async def test_reflection_and_health(channel: grpc.aio.Channel, plane: ControlPlane) -> None:
-    def reflect() -> set[str]:
-        with grpc.insecure_channel(plane.address) as plain:
-            return set(ProtoReflectionDescriptorDatabase(plain).get_services())
-
-    services = await asyncio.to_thread(reflect)
-    assert {"durable.v1.DurableControl", "durable.v1.DurableWorker"} <= services
-    health = health_pb2_grpc.HealthStub(channel)
-    for name in ("", "durable.v1.DurableControl", "durable.v1.DurableWorker"):
-        status = await health.Check(health_pb2.HealthCheckRequest(service=name))
-        assert status.status == health_pb2.HealthCheckResponse.SERVING
 
 
 async def test_a_burst_is_served_whole(control: Control, channel: grpc.aio.Channel) -> None:

@@ -327,6 +327,13 @@ async def test_a_silent_worker_is_hung_up_on(channel: grpc.aio.Channel) -> None:
     assert "nothing was heard for 2 s" in (caught.value.details() or "")
 
 
+async def test_one_who_never_says_hello_is_hung_up_on(channel: grpc.aio.Channel) -> None:
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await HandWorker(channel).hear("welcome")
+    assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
+    assert "no hello came within 2 s" in (caught.value.details() or "")
+
+
 @pytest.mark.parametrize(
     ("first", "reason"),
     [

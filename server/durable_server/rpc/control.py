@@ -28,6 +28,7 @@ from ..processor.loop import Processor
 from ..webhooks.desk import Webhooks
 from . import convert
 from .asking import Asking
+from .following import Following
 from .listing import Listing
 from .refusal import Refusal, abort, answers, invalid
 from .states import States
@@ -130,19 +131,14 @@ class ControlService(control_pb2_grpc.DurableControlServicer):
         """Streams an invocation as it changes; see control.proto."""
         changed = asyncio.Event()
         end = self._processor.waiting.watch(request.invocation_id, changed)
-        seen: dict[int, int] = {}
+        following = Following(self._processor.store, journal=request.include_journal)
         try:
             while True:
                 found = self._asking.find(request.invocation_id)
-                # What is found may change while the message is being sent.
+                # What is found may change while a message is being sent.
                 final = found.state in FINAL
-                message = convert.invocation(found)
-                if request.include_journal:
-                    for row in self._processor.store.journal(found.number):
-                        if seen.get(row.position) != row.completion:
-                            seen[row.position] = row.completion
-                            convert.entry(row, message.journal.add())
-                yield control_pb2.WatchInvocationResponse(invocation=message)
+                for message in following.messages(found):
+                    yield message
                 if final:
                     return
                 await changed.wait()

@@ -1,4 +1,4 @@
-"""The gRPC server: services, reflection, health, and channel options that had to be learned.
+"""The gRPC server: services, reflection, health, channelz, and channel options that had to be learned.
 
 - `grpc.server.max_pending_requests`: by default a burst of more than 1,000 requests that are not yet
   picked up is answered CANCELLED without a trace. Admission is bounded by us, with a typed error.
@@ -13,13 +13,13 @@ import asyncio
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection
 
 from durable_proto.v1 import control_pb2, control_pb2_grpc, worker_pb2, worker_pb2_grpc
 
 from ..processor.loop import Processor
 from ..webhooks.desk import Webhooks
 from .control import ControlService
+from .reflection import serve_reflection
 from .stream import SessionTimes
 from .worker import WorkerService
 
@@ -44,6 +44,7 @@ _SERVICES = (
     control_pb2.DESCRIPTOR.services_by_name["DurableControl"].full_name,
     worker_pb2.DESCRIPTOR.services_by_name["DurableWorker"].full_name,
 )
+_FILES = (control_pb2.DESCRIPTOR, worker_pb2.DESCRIPTOR, health_pb2.DESCRIPTOR)
 
 
 class AddressInUseError(Exception):
@@ -51,10 +52,19 @@ class AddressInUseError(Exception):
 
 
 class RpcServer:
-    """The control plane's gRPC server over one processor."""
+    """The control plane's gRPC server over one processor.
+
+    With `channelz` it also shows whoever asks its connections, calls and peers' addresses, but
+    nothing of what was said.
+    """
 
     def __init__(
-        self, processor: Processor, times: SessionTimes, webhooks: Webhooks | None
+        self,
+        processor: Processor,
+        times: SessionTimes,
+        webhooks: Webhooks | None,
+        *,
+        channelz: bool,
     ) -> None:
         self._server = grpc.aio.server(options=OPTIONS)
         self._workers = WorkerService(processor, times)
@@ -64,9 +74,16 @@ class RpcServer:
         )
         worker_pb2_grpc.add_DurableWorkerServicer_to_server(self._workers, self._server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
-        reflection.enable_server_reflection(
-            (*_SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME), self._server
-        )
+        names, files = [*_SERVICES, health.SERVICE_NAME], [*_FILES]
+        if channelz:
+            # Not at the top: it is of the extra `channelz`.
+            from grpc_channelz.v1 import channelz as library
+            from grpc_channelz.v1 import channelz_pb2
+
+            library.add_channelz_servicer(self._server)
+            names.append(channelz_pb2.DESCRIPTOR.services_by_name["Channelz"].full_name)
+            files.append(channelz_pb2.DESCRIPTOR)
+        serve_reflection(self._server, names, files)
 
     async def start(self, listen: str) -> str:
         """Starts to serve; returns the address with the port that was taken.

@@ -58,11 +58,20 @@ class WorkerService(worker_pb2_grpc.DurableWorkerServicer):
         stream = Stream(self._processor, self._times)
         task = asyncio.current_task()
         assert task is not None
+        # First and awaited: it would go with the first message, and if that write is cut off by the
+        # session's end, the library sends it again with the status, which fails: the peer never
+        # hears of the end.
+        await context.send_initial_metadata(())
         writer = asyncio.create_task(stream.write(context))
         beat = _Beat(stream, self._times, task.cancel)
         clean = False
         try:
-            first = await context.read()
+            try:
+                async with asyncio.timeout(self._times.timeout):
+                    first = await context.read()
+            except TimeoutError:
+                seconds = self._times.timeout
+                raise unavailable("silent", f"no hello came within {seconds:g} s") from None
             if first is grpc.aio.EOF:
                 return
             rest = await self._hello(stream, cast("worker_pb2.SessionRequest", first))

@@ -66,6 +66,10 @@ class Store(Source, Protocol):
         """Returns one entry of a journal."""
         ...
 
+    def completions(self, number: int) -> dict[int, int]:
+        """Returns the completion of each entry of a journal by its position, in program order."""
+        ...
+
     def awakeables(self, invocation_id: str) -> list[Awakeable]:
         """Returns an invocation's awakeables by the time they were made."""
         ...

@@ -239,6 +239,15 @@ class SqliteStore:
         ).fetchone()
         return None if row is None else EntryRow._make(row)
 
+    def completions(self, number: int) -> dict[int, int]:
+        """Returns the completion of each entry of a journal by its position, in program order."""
+        return dict(
+            self._db.execute(
+                "SELECT position, completion FROM journal WHERE number = ? ORDER BY position",
+                (number,),
+            )
+        )
+
     def page(self, where: Filter, after: int, oldest_first: bool, size: int) -> Listed:
         """Returns a page of invocations beyond number `after` (0: from the start)."""
         terms: list[str] = []
