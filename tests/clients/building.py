@@ -19,7 +19,7 @@ import pytest
 
 from tests.repo.tree import ROOT
 
-BUILD_SECONDS = 240
+BUILD_SECONDS = 480
 UNREACHABLE = re.compile(
     r"dial tcp|i/o timeout|no such host|TLS handshake|EAI_AGAIN|ENOTFOUND|ETIMEDOUT|ECONNRE"
     r"|Could not transfer artifact|\b50[234] (Bad Gateway|Service|Gateway)"
