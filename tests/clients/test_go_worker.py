@@ -6,8 +6,10 @@ Its handler prints a line for each step that it runs, so that a step that ran tw
 from __future__ import annotations
 
 import json
+import os
 import queue
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,8 +27,9 @@ from durable_proto.v1 import (
     worker_pb2,
     worker_pb2_grpc,
 )
-from tests.clients.building import copied, needs, run
+from tests.clients.building import console, copied, needs, run, script
 from tests.process.processes import Child, control_plane, running, until
+from tests.repo.tree import ROOT
 
 State = invocation_pb2.InvocationState
 PROMISE = 2
@@ -232,6 +235,24 @@ def test_a_drain_gives_back_what_only_waits(shop: Shop) -> None:
     with shop.worker():
         shop.ship(invocation_id)
         shop.completed(invocation_id)
+    assert shop.lines() == ["charged for tea", "mailed a receipt for tea"]
+
+
+def test_the_commands_of_the_readme(shop: Shop, tmp_path: Path) -> None:
+    needs("go")
+    readme = (ROOT / "examples/clients/go/worker/README.md").read_text()
+    server, *start = console(readme)
+    assert server == "durable server"
+    copied(tmp_path, "gen/go", "examples/clients/go")
+    lines = [f"cd {tmp_path}", *(it.replace("127.0.0.1:50051", shop.address) for it in start)]
+    with running(["bash", "-ec", "\n".join(lines)], shop.output) as worker:
+        shop.until(lambda: "connected" in worker.text(), worker)
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        commands = console(readme.partition("Start one")[2])
+        assert len(commands) == 3
+        commands.insert(2, "durable watch $ID > /dev/null")
+        printed = script(tmp_path, commands, PATH=path, DURABLE_ADDRESS=shop.address)
+    assert "completed" in printed
     assert shop.lines() == ["charged for tea", "mailed a receipt for tea"]
 
 
