@@ -6,6 +6,7 @@ import (
 	"io"
 	"log"
 	"math/rand/v2"
+	"sync"
 	"time"
 
 	"google.golang.org/grpc"
@@ -50,6 +51,8 @@ type stream = grpc.BidiStreamingClient[durable.SessionRequest, durable.SessionRe
 
 // session lives as long as its stream; it returns nil when the worker has left in order.
 func (w *Worker) session() (welcomed bool, err error) {
+	var writer sync.WaitGroup
+	defer writer.Wait() // The outbox has one reader at a time.
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	stream, err := w.client.Session(ctx)
@@ -83,7 +86,11 @@ func (w *Worker) session() (welcomed bool, err error) {
 				welcome := message.GetWelcome()
 				welcomed, timeout = true, welcome.SessionTimeout.AsDuration()
 				w.connected(welcome)
-				go w.write(ctx, stream, welcome.HeartbeatInterval.AsDuration())
+				writer.Add(1)
+				go func() {
+					defer writer.Done()
+					w.write(ctx, stream, welcome.HeartbeatInterval.AsDuration())
+				}()
 			case message.GetDrain() != nil:
 				// The work stays ours: the next session takes it up.
 				time.Sleep(message.GetDrain().Delay.AsDuration())
