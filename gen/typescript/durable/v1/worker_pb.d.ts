@@ -85,12 +85,12 @@
 //
 // 7. Failure. An operation that raises is retried by ending the attempt: AttemptFailed. The server
 //    applies the handler's retry policy and sends a new Start with the next attempt number. What no
-//    retry would change is a failure with `terminal` set: journaled as the step's outcome, or in the
-//    Finished of the handler. An outcome that is a failure and was journaled is given to the program
-//    as an exception. A step with a retry policy of its own names its `index` in AttemptFailed, with
-//    `retry_delay`: then the handler's policy does not apply, and the next Start says in
-//    `step_failures` how often that step has failed, so that the worker can tell when its attempts are
-//    used up: then it journals a failure as the step's outcome, or sends Held.
+//    retry would change is a failure with `terminal` set: as the step's outcome, or in Finished. An
+//    outcome that is a failure and was journaled is given to the program as an exception. A step
+//    with a retry policy of its own names its `index` in AttemptFailed, with `retry_delay`: then the
+//    handler's policy does not apply, and the next Start says in `step_failures` how often that step
+//    has failed, so that the worker can tell when its attempts are used up: then it journals a
+//    failure as the step's outcome, or sends Held.
 //
 // 8. Suspension. When the program only waits for Completions and every entry is acknowledged, the
 //    worker may send Suspend with the number of the last completion that it has delivered; how soon is
