@@ -14,10 +14,10 @@
 // 2. Work. The server sends Start, at most `slot_count` of them at a time. The pair (invocation id,
 //    attempt) names the work; the worker that got it owns it until one of Finished, AttemptFailed,
 //    Held, Released (worker's), or Suspended or Abandon (server's). A message for a pair that the
-//    session does not own is dropped, never an error: it is what a reconnect leaves behind. These
-//    last words are not acknowledged. When a stream breaks after one, the worker may keep the pair,
-//    list it after the reconnect and say it again, or forget it: then the server starts the attempt
-//    anew, unless the word has arrived.
+//    session does not own is dropped, never an error: it is what a reconnect leaves behind. What
+//    ends the ownership is not acknowledged: when the stream breaks after it, the worker may keep the
+//    pair, list it after the reconnect and say it again, or forget it. Then the server starts the
+//    invocation anew, unless the message has arrived.
 //
 // 3. The journal. The program's durable operations are numbered from 0 in the order in which it asks
 //    for them. For RUN and CALL the worker does the work and sends one EntryRecorded with the
@@ -113,10 +113,10 @@
 //    session with the same `worker_id` takes it up. Its Hello lists what the worker still holds in
 //    `resumed`; what it does not list is started anew, what it lists and does not own any more is
 //    answered with Abandon. Messages not acknowledged are sent again: duplicates are recognised by
-//    (invocation id, attempt, index). So is a Suspend that has no answer, and Draining. The server for
-//    its part repeats all Completions, CancelRequested and PauseRequested of what is listed, to be
-//    recognised by their numbers; it does not repeat Acks and Suspended. A second session with the
-//    same `worker_id` takes the place of the first.
+//    (invocation id, attempt, index). A Suspend without an answer and Draining are said again too. The
+//    server for its part repeats every Completion, CancelRequested and PauseRequested of what is
+//    listed; the worker recognises those that it has by their numbers. Acks and Suspended are not
+//    repeated. A second session with the same `worker_id` takes the place of the first.
 //
 // 11. Leaving. Draining says: no new Start. When nothing is owned the worker half-closes the stream;
 //    what it still owns then is given to others at once. A half-close without Draining before it
