@@ -3,7 +3,8 @@
 #   docker build -t durable .
 #   docker run -p 127.0.0.1:50051:50051 -v durable:/data durable
 #
-# This file was NOT RUN: there was no container engine where it was written.
+# This file was NOT RUN: there was no container engine where it was written. Tests do what can be done without one: a
+# linter (hadolint) reads it, and the health check and the command are run as plain processes.
 #
 # Why --insecure. The control plane has no TLS of its own yet, and refuses to listen beyond loopback without being told that
 # the network is yours. In a container it must listen on the container's address to be reached at all. So the flag is here,
@@ -21,21 +22,23 @@
 
 FROM python:3.13-slim AS build
 WORKDIR /src
-RUN pip install --no-cache-dir build
 COPY pyproject.toml README.md LICENSE ./
 COPY sdk sdk
 COPY server server
 COPY gen/python gen/python
-RUN python -m build --wheel --outdir /wheels \
- && python -m venv /opt/durable \
- && /opt/durable/bin/pip install --no-cache-dir "$(ls /wheels/*.whl)[server]"
+# Without a pip of its own: nothing is installed into what is copied from here.
+RUN pip wheel --no-cache-dir --no-deps --wheel-dir /wheels . \
+ && python -m venv --without-pip /opt/durable \
+ && pip --python /opt/durable/bin/python install --no-cache-dir "$(ls /wheels/*.whl)[server,http]"
 
 FROM python:3.13-slim
-RUN useradd --system --uid 10001 --create-home durable \
+RUN groupadd --system --gid 10001 durable \
+ && useradd --system --uid 10001 --gid durable --create-home durable \
  && install --directory --owner durable --group durable /data /app
 COPY --from=build /opt/durable /opt/durable
 ENV PATH=/opt/durable/bin:$PATH PYTHONUNBUFFERED=1
-USER durable
+# By number, so that Kubernetes can tell that it is not root.
+USER 10001:10001
 WORKDIR /app
 VOLUME /data
 EXPOSE 50051

@@ -12,14 +12,14 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 
 from tests.repo.tree import ROOT
 
-BUILD_SECONDS = 240
+BUILD_SECONDS = 480
 UNREACHABLE = re.compile(
     r"dial tcp|i/o timeout|no such host|TLS handshake|EAI_AGAIN|ENOTFOUND|ETIMEDOUT|ECONNRE"
     r"|Could not transfer artifact|\b50[234] (Bad Gateway|Service|Gateway)"
@@ -62,24 +62,35 @@ def run(command: Sequence[str], folder: Path, **environment: str) -> str:
     raise AssertionError
 
 
-def go(workspace: Path) -> list[str]:
-    """Builds the stubs and the Go client; returns the command that runs it."""
+def console(readme: str) -> list[str]:
+    """The commands that a README's first console block asks for, in their order."""
+    block = re.search(r"```console\n(.*?)```", readme, flags=re.S)
+    assert block, readme
+    return re.findall(r"^\$ (.*?)\s*(?:#.*)?$", block[1], flags=re.M)
+
+
+def script(workspace: Path, commands: Sequence[str], **environment: str) -> str:
+    """Runs commands as a person types them, one after the other in one shell, up to the first that
+    fails; returns what they printed, without colours."""
+    printed = run(["bash", "-ec", "\n".join(commands)], workspace, **environment)
+    return re.sub(r"\x1b\[[0-9;]*m", "", printed)
+
+
+def go(workspace: Path) -> dict[str, str]:
+    """Copies stubs and client, and has Go's own checker read them."""
     needs("go")
     copied(workspace, "gen/go", "examples/clients/go")
     run(["go", "vet", "./..."], workspace / "gen/go", GOFLAGS="-mod=readonly")
     run(["go", "vet", "./..."], workspace / "examples/clients/go", GOFLAGS="-mod=readonly")
-    program = workspace / "client"
-    run(["go", "build", "-o", str(program), "."], workspace / "examples/clients/go")
-    return [str(program)]
+    return {}
 
 
-def typescript(workspace: Path) -> list[str]:
-    """Builds the TypeScript client, and compiles against every module of the stubs."""
+def typescript(workspace: Path) -> dict[str, str]:
+    """Copies stubs and client, and compiles against every module of the stubs."""
     needs("node", "npm")
     copied(workspace, "gen/typescript", "examples/clients/typescript")
     folder = workspace / "examples/clients/typescript"
     run(["npm", "ci", "--no-audit", "--no-fund"], folder)
-    run(["npm", "run", "build"], folder)
     stubs = workspace / "gen/typescript"
     modules = sorted(path.relative_to(stubs).as_posix() for path in stubs.rglob("*_pb.js"))
     assert modules
@@ -87,31 +98,32 @@ def typescript(workspace: Path) -> list[str]:
     (folder / "all.ts").write_text("".join(lines))
     options = ["--strict", "--target", "es2022", "--module", "node16", "--noEmit"]
     run(["npx", "--no-install", "tsc", *options, "all.ts"], folder)
-    return ["node", str(folder / "dist/main.js")]
+    (folder / "all.ts").unlink()
+    return {}
 
 
-REACTOR = """<project xmlns="http://maven.apache.org/POM/4.0.0">
-<modelVersion>4.0.0</modelVersion><packaging>pom</packaging>
-<groupId>test</groupId><artifactId>all</artifactId><version>1</version>
-<modules><module>gen/java</module><module>examples/clients/java</module></modules>
-</project>"""
+def java(workspace: Path) -> dict[str, str]:
+    """Copies stubs and client, and gives Maven a repository that does not know our artifacts.
 
-
-def java(workspace: Path) -> list[str]:
-    """Builds stubs and client in one Maven run, so that nothing is installed."""
+    What comes from Maven Central stays there for the next run; the person's own is not touched.
+    """
     needs("java", "javac", "mvn")
     copied(workspace, "gen/java", "examples/clients/java")
-    (workspace / "pom.xml").write_text(REACTOR)
-    classpath = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:build-classpath"
-    run(["mvn", "-q", "-B", "compile", classpath, "-Dmdep.outputFile=classpath"], workspace)
-    folder = workspace / "examples/clients/java"
-    entries = [str(folder / "target/classes"), (folder / "classpath").read_text()]
-    return ["java", "-cp", os.pathsep.join(entries), "dev.durable.example.Tour"]
+    repository = ROOT / "gen/.tools/maven"
+    shutil.rmtree(repository / "dev/durable", ignore_errors=True)
+    return {"MAVEN_OPTS": f"-Dmaven.repo.local={repository}"}
 
 
-def betterproto(workspace: Path) -> list[str]:
-    """Nothing to build; returns the command that runs it."""
-    return [sys.executable, str(ROOT / "examples/clients/betterproto/main.py")]
+def betterproto(workspace: Path) -> dict[str, str]:
+    """Copies the program, and finds the Python that has the development environment."""
+    copied(workspace, "examples/clients/betterproto")
+    return {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
 
 
-LANGUAGES = {"go": go, "typescript": typescript, "java": java, "betterproto": betterproto}
+LANGUAGES: dict[str, Callable[[Path], dict[str, str]]] = {
+    "go": go,
+    "typescript": typescript,
+    "java": java,
+    "betterproto": betterproto,
+}
+"""What must be in place before the README's commands run; returns their environment."""

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.clients.building import LANGUAGES, run
+from tests.clients.building import LANGUAGES, console, script
 from tests.process.processes import Child
 from tests.repo.tree import ROOT
 
@@ -24,6 +23,12 @@ refusal: failedprecondition INVALID_STATE resume
 """
 
 
+START = "durable dev examples/clients/workflows.py"
+"""What the fixture has done when the rest of a README's commands run."""
+IN_PLACE = "pip install ./gen/betterproto"
+"""Comes with development, as that README says."""
+
+
 def plain(text: str) -> str:
     """Each language spells gRPC's codes in its own way."""
     return re.sub(
@@ -33,11 +38,14 @@ def plain(text: str) -> str:
 
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_tour(language: str, tmp_path: Path, dev: tuple[Child, str]) -> None:
-    build: Callable[[Path], list[str]] = LANGUAGES[language]
-    command = build(tmp_path)
+def test_the_commands_of_the_readme(language: str, tmp_path: Path, dev: tuple[Child, str]) -> None:
+    environment = LANGUAGES[language](tmp_path)
+    first, *commands = console((ROOT / "examples/clients" / language / "README.md").read_text())
+    assert first == START
+    assert sum("127.0.0.1:50051" in it for it in commands) == 1
     _, address = dev
-    assert plain(run([*command, address], tmp_path)) == TOUR
+    here = [it.replace("127.0.0.1:50051", address) for it in commands if it != IN_PLACE]
+    assert plain(script(tmp_path, here, **environment)).endswith(TOUR)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

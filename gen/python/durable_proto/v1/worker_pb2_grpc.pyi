@@ -9,12 +9,18 @@ the frame before was being written. Messages within a frame, and frames within a
 handled in order.
 
 1. Hello. The worker's first message is a Hello; the server answers with a Welcome, or ends the
-   stream with FAILED_PRECONDITION / PROTOCOL_VIOLATION or INVALID_ARGUMENT / INVALID_FIELD.
+   stream with FAILED_PRECONDITION / PROTOCOL_VIOLATION or INVALID_ARGUMENT / INVALID_FIELD. These
+   would come again: the worker is to be corrected. After every other end of a stream it connects
+   again, with pauses that grow, but stay well below `reconnect_grace`: mind those of the gRPC
+   library itself, which may grow to minutes.
 
 2. Work. The server sends Start, at most `slot_count` of them at a time. The pair (invocation id,
    attempt) names the work; the worker that got it owns it until one of Finished, AttemptFailed,
    Held, Released (worker's), or Suspended or Abandon (server's). A message for a pair that the
-   session does not own is dropped, never an error: it is what a reconnect leaves behind.
+   session does not own is dropped, never an error: it is what a reconnect leaves behind. What
+   ends the ownership is not acknowledged: when the stream breaks after it, the worker may keep the
+   pair, list it after the reconnect and say it again, or forget it. Then the server starts the
+   invocation anew, unless the message has arrived.
 
 3. The journal. The program's durable operations are numbered from 0 in the order in which it asks
    for them. For RUN and CALL the worker does the work and sends one EntryRecorded with the
@@ -22,7 +28,10 @@ handled in order.
    answers later with a Completion (SET_STATE and CLEAR_STATE have none: they are done when they
    are acknowledged). An outcome that the worker made counts only once it is acknowledged:
    the worker MUST NOT let the program see it before its Ack. Entries of one invocation MUST be
-   sent in the order in which they got ready; their indexes need not be in order.
+   sent in the order in which they got ready; their indexes need not be in order. Every
+   EntryRecorded gets an Ack. A value over the limit `payload_bytes` fails the invocation with
+   `durable.PayloadTooLarge`, an index beyond `journal_entries` holds it; the worker then gets an
+   Abandon.
 
    What each kind is and how it completes:
    - SLEEP: after `delay`, with null.
@@ -70,21 +79,26 @@ handled in order.
    in 4; each must have been asked for by the time its turn comes, else it is a determinism error.
    Entries without an outcome are open on the server already and are not sent again. When all are
    delivered, RUN and CALL operations that were asked for and have no outcome are executed.
+   A cancellation is no entry: it stands in `cancel_requested` of the Start, with its number, and is
+   delivered when that is due. Later completions still have their turns after it, also those of
+   operations that the program does not wait for any more.
 
 6. Time and chance. The program's clock shows `create_time` of the Start at first, and then the
    time of the last delivered Ack or Completion. Its random numbers are seeded with `random_seed`.
 
 7. Failure. An operation that raises is retried by ending the attempt: AttemptFailed. The server
-   applies the handler's retry policy and sends a new Start with the next attempt number. An
+   applies the handler's retry policy and sends a new Start with the next attempt number. What no
+   retry would change is a failure with `terminal` set: as the step's outcome, or in Finished. An
    outcome that is a failure and was journaled is given to the program as an exception. A step
    with a retry policy of its own names its `index` in AttemptFailed, with `retry_delay`: then the
    handler's policy does not apply, and the next Start says in `step_failures` how often that step
    has failed and in `step_failing` for how long, so that the worker can tell when its attempts are
    used up: then it journals a failure as the step's outcome, or sends Held.
 
-8. Suspension. When the program only waits for Completions, the worker may send Suspend with the
-   number of the last completion it has seen. The server answers Suspended (the pair is no longer
-   owned; a later Start brings it back) unless a newer completion exists: that one is then on its
+8. Suspension. When the program only waits for Completions and every entry is acknowledged, the
+   worker may send Suspend with the number of the last completion that it has delivered; how soon is
+   its own choice. The server answers Suspended (the pair is no longer owned; a later Start brings
+   it back) unless a newer completion exists, of which a CancelRequested is one: that is then on its
    way and the attempt goes on, without an answer to the Suspend.
 
 9. Pause and cancellation. After PauseRequested the worker delivers nothing more to the program and
@@ -102,12 +116,16 @@ handled in order.
    session with the same `worker_id` takes it up. Its Hello lists what the worker still holds in
    `resumed`; what it does not list is started anew, what it lists and does not own any more is
    answered with Abandon. Messages not acknowledged are sent again: duplicates are recognised by
-   (invocation id, attempt, index).
+   (invocation id, attempt, index). A Suspend without an answer and Draining are said again too. The
+   server for its part repeats every Completion, CancelRequested and PauseRequested of what is
+   listed; the worker recognises those that it has by their numbers. Acks and Suspended are not
+   repeated. A second session with the same `worker_id` takes the place of the first.
 
 11. Leaving. Draining says: no new Start. When nothing is owned the worker half-closes the stream;
    what it still owns then is given to others at once. A half-close without Draining before it
-   counts as a broken connection. The server's Drain says: finish nothing more here, reconnect
-   after `delay`.
+   counts as a broken connection; after Draining the server ends the stream in answer. The server's
+   Drain says: finish nothing more here. The worker ends the stream without Draining, keeps what it
+   owns, and reconnects after `delay`.
 """
 
 from collections import abc as _abc

@@ -2715,7 +2715,8 @@ default_message_pool.register_message("durable.v1", "SessionRequest", SessionReq
 @dataclass(eq=False, repr=False)
 class SessionResponse(betterproto2.Message):
     """
-    A frame from the server. At most 16 MiB.
+    A frame from the server. At most 64 MiB, since a Start brings a whole journal: the receive limit of
+    a gRPC library, often 4 MiB, must be raised.
     """
 
     messages: "list[ServerMessage]" = betterproto2.field(
