@@ -162,6 +162,10 @@ gen: $(STAMP) ## Make the generated code anew
 bench: $(STAMP) ## Run the benchmarks
 	$(BIN)/python benchmarks/run.py $(ARGS)
 
+.PHONY: bench-query
+bench-query: $(STAMP) ## Compare queries at a thousand and at a million; ARGS="--size 100000"
+	$(BIN)/python benchmarks/query.py $(ARGS)
+
 .PHONY: build
 build: $(STAMP) ## Build the wheel into dist/
 	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .

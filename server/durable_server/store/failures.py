@@ -19,7 +19,7 @@ from typing import Final
 logger = logging.getLogger("durable.store")
 
 _TABLE: Final = """
-CREATE VIRTUAL TABLE failures USING fts5(
+CREATE VIRTUAL TABLE failure_texts USING fts5(
     message, content='', detail='none', tokenize='trigram case_sensitive 1'
 )
 """
@@ -45,10 +45,10 @@ class Failures:
 
         Raises FailureIndexError.
         """
-        there = db.execute("SELECT 1 FROM sqlite_master WHERE name = 'failures'").fetchone()
+        there = db.execute("SELECT 1 FROM sqlite_master WHERE name = 'failure_texts'").fetchone()
         try:
             if there:
-                db.execute("SELECT 1 FROM failures LIMIT 0")
+                db.execute("SELECT 1 FROM failure_texts LIMIT 0")
                 return cls(db)
             db.execute("BEGIN")
             db.execute(_TABLE)
@@ -66,7 +66,7 @@ class Failures:
             )
             return None
         db.execute(
-            f"INSERT INTO failures (rowid, message) SELECT number, {_MESSAGE} FROM invocations "
+            f"INSERT INTO failure_texts (rowid, message) SELECT number, {_MESSAGE} FROM invocations "
             "WHERE completed_ms > 0 AND fault_message IS NOT NULL"
         )
         db.execute("COMMIT")
@@ -75,15 +75,16 @@ class Failures:
     def add(self, failed: Iterable[tuple[int, str]]) -> None:
         """Adds messages by invocation number."""
         self._db.executemany(
-            "INSERT INTO failures (rowid, message) VALUES (?, ?)",
+            "INSERT INTO failure_texts (rowid, message) VALUES (?, ?)",
             [(number, message.replace("\0", " ")) for number, message in failed],
         )
 
     def remove(self, numbers: Sequence[tuple[int]]) -> None:
         """Removes what is there of these invocations, whose rows must still be there."""
         self._db.executemany(
-            f"INSERT INTO failures (failures, rowid, message) SELECT 'delete', number, {_MESSAGE} "
-            "FROM invocations WHERE number = ? AND completed_ms > 0 AND fault_message IS NOT NULL",
+            "INSERT INTO failure_texts (failure_texts, rowid, message) "
+            f"SELECT 'delete', number, {_MESSAGE} FROM invocations "
+            "WHERE number = ? AND completed_ms > 0 AND fault_message IS NOT NULL",
             numbers,
         )
 

@@ -7,9 +7,12 @@ handler` is the common index, once for each order; a list without a filter by ei
 all of their pairs that have invocations, which the counts know. Times of creation rise with the
 numbers, so a range of them is a range of numbers.
 
-Which index leads. The other filters are compared row by row, so the one that leaves the fewest rows
-should lead. The pairs are counted exactly; a label (key, service, parent) and a text in the failure
-are counted up to `PROBE`. What is rarer than that is read whole and sorted, if need be.
+Which index leads. Filters that its streams do not settle are compared with what comes out of the merge,
+some rows at a time, and not in the streams: one that has no such row would be read to its end before
+the merge gives its first. So the index that leaves the fewest rows should lead. The pairs are counted
+exactly; a label (key, service, parent) and a text in the failure are counted up to `PROBE`. These have
+only the order of acceptance: for another one, what is rarer than that is read whole and sorted, and
+what is not is found soon among the pairs.
 
 What stays slow: two filters that each hold for many and together for few, if no index has both. It
 reads all that the rarer one holds for.
@@ -23,7 +26,7 @@ from __future__ import annotations
 
 import heapq
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any, Final, NamedTuple
 
@@ -33,16 +36,20 @@ from .failures import Failures
 from .interface import Filter, Order, Place, Sort
 
 PROBE: Final = 2000
-"""Rows up to which a label or a text is counted: about a millisecond."""
+"""Rows up to which a label or a text is counted: less than a millisecond."""
 _ALL: Final = tuple(State)
 _LABELS: Final = ("key", "parent", "service")
+_TIMES: Final = {Sort.CREATED: "0", Sort.COMPLETED: "completed_ms", Sort.UPDATED: "updated_ms"}
+_COMPARED: Final = 64
+"""Rows that are compared at once at first; twice as many each time, up to COMPARED_MAX."""
+_COMPARED_MAX: Final = 1024
 
 
 class _Term(NamedTuple):
     """A condition of a WHERE, with its values."""
 
     sql: str
-    values: tuple[Any, ...]
+    values: tuple[Any, ...] = ()
 
 
 class _Stream(NamedTuple):
@@ -50,9 +57,11 @@ class _Stream(NamedTuple):
 
     source: str
     term: _Term
-    time: str
+    time: str = "0"
     """What the list's time is here."""
     number: str = "number"
+    counted: bool = True
+    """Whether it has a part in how rare its index is."""
 
 
 class _Lead(NamedTuple):
@@ -72,42 +81,61 @@ def select(
     size: int,
 ) -> list[Place]:
     """Returns the places of up to `size` invocations beyond `after`."""
-    terms = _terms(where)
     lead = _choose(db, counts, failures, where, order.sort)
-    rest = [term for name, term in terms.items() if name not in lead.settles]
+    rest = [term for name, term in _terms(where).items() if name not in lead.settles]
     least = _first_since(db, where.created_min_ms) if where.created_min_ms else 0
     most = _first_since(db, where.created_max_ms) if where.created_max_ms else 0
-    direction = "ASC" if order.ascending else "DESC"
-    beyond = ">" if order.ascending else "<"
     cursors: list[sqlite3.Cursor] = []
     try:
         for stream in lead.streams:
-            time, number = stream.time, stream.number
-            conditions = [stream.term, *rest]
+            conditions = [stream.term]
             if least:
-                conditions.append(_Term(f"{number} >= ?", (least,)))
+                conditions.append(_Term(f"{stream.number} >= ?", (least,)))
             if most:
-                conditions.append(_Term(f"{number} < ?", (most,)))
-            if after is not None and order.sort is Sort.CREATED:
-                conditions.append(_Term(f"{number} {beyond} ?", (after.number,)))
-            elif after is not None:
-                # The first half is what an index can begin at.
-                place = f"{time} {beyond}= ? AND ({time} {beyond} ? OR {number} {beyond} ?)"
-                conditions.append(_Term(place, (after.ms, *after)))
-            by = number if order.sort is Sort.CREATED else f"{time} {direction}, {number}"
+                conditions.append(_Term(f"{stream.number} < ?", (most,)))
+            if after is not None:
+                conditions.append(_beyond(stream, order, after))
+            by = stream.number if order.sort is Sort.CREATED else f"{stream.time}, {stream.number}"
             sql = (
-                f"SELECT {time}, {number} FROM {stream.source} "
+                f"SELECT {stream.time}, {stream.number} FROM {stream.source} "
                 f"WHERE {' AND '.join(term.sql for term in conditions)} "
-                f"ORDER BY {by} {direction} LIMIT ?"
+                f"ORDER BY {by if order.ascending else by.replace(',', ' DESC,') + ' DESC'}"
             )
-            values = [value for term in conditions for value in term.values]
-            cursors.append(db.execute(sql, (*values, size)))
-        merged: Iterator[tuple[int, int]] = heapq.merge(*cursors, reverse=not order.ascending)
-        return [Place(*row) for row in islice(merged, size)]
+            cursors.append(db.execute(sql, [it for term in conditions for it in term.values]))
+        merged = map(Place._make, heapq.merge(*cursors, reverse=not order.ascending))
+        return list(islice(_compared(db, merged, rest) if rest else merged, size))
     finally:
-        # What is not read to its end would keep the store from being written.
+        # What is not read to its end would keep the log before the store's file from being cut.
         for cursor in cursors:
             cursor.close()
+
+
+def _beyond(stream: _Stream, order: Order, after: Place) -> _Term:
+    """Returns the condition that a row comes after a place."""
+    beyond = ">" if order.ascending else "<"
+    if order.sort is Sort.CREATED:
+        return _Term(f"{stream.number} {beyond} ?", (after.number,))
+    # The first half is what an index can begin at.
+    sql = f"{stream.time} {beyond}= ? AND ({stream.time} {beyond} ? OR {stream.number} {beyond} ?)"
+    return _Term(sql, (after.ms, *after))
+
+
+def _compared(
+    db: sqlite3.Connection, places: Iterator[Place], rest: list[_Term]
+) -> Iterator[Place]:
+    """Yields the places whose rows meet all conditions."""
+    values = [value for term in rest for value in term.values]
+    count = _COMPARED
+    while chunk := list(islice(places, count)):
+        found = db.execute(
+            "SELECT number FROM invocations NOT INDEXED "
+            f"WHERE number IN ({', '.join('?' * len(chunk))}) AND "
+            + " AND ".join(term.sql for term in rest),
+            [place.number for place in chunk] + values,
+        )
+        numbers = {row[0] for row in found}
+        yield from (place for place in chunk if place.number in numbers)
+        count = min(2 * count, _COMPARED_MAX)
 
 
 def _terms(where: Filter) -> dict[str, _Term]:
@@ -141,15 +169,14 @@ def _choose(
         and (sort is not Sort.COMPLETED or state in FINAL)
     }
     few, best = sum(pairs.values()), None
-    for lead in _rarer(failures, where, sort):
-        count = min(sum(_probe(db, stream) for stream in lead.streams), PROBE)
-        # These are in the order of acceptance only: for another one all of them are sorted.
+    for name, streams in _rarer(failures, where):
+        count = min(sum(_probe(db, stream) for stream in streams if stream.counted), PROBE)
         if count <= few and (sort is Sort.CREATED or count < PROBE):
-            few, best = count, lead
+            few, best = count, (name, streams)
     if best is not None:
-        return best
+        return _sorted(*best, sort)
     if sort is Sort.CREATED and not where.states and not where.handler:
-        return _Lead([_Stream("invocations NOT INDEXED", _Term("number > 0", ()), "0")], frozenset())
+        return _Lead([_Stream("invocations NOT INDEXED", _Term("number > 0"))], frozenset())
     return _Lead([_pair(*pair, sort) for pair in pairs], frozenset({"states", "handler"}))
 
 
@@ -165,31 +192,51 @@ def _pair(handler: str, state: State, sort: Sort) -> _Stream:
     return _Stream(f"invocations INDEXED BY {index}", term, time)
 
 
-def _rarer(failures: Failures | None, where: Filter, sort: Sort) -> Iterator[_Lead]:
-    """Yields the other indexes that could lead, the likely rarest last."""
-    time = {Sort.CREATED: "0", Sort.COMPLETED: "completed_ms", Sort.UPDATED: "updated_ms"}[sort]
-    states: Sequence[State] = where.states or _ALL
-    if sort is Sort.COMPLETED:
-        states = [state for state in states if state in FINAL]
+def _rarer(failures: Failures | None, where: Filter) -> Iterator[tuple[str, list[_Stream]]]:
+    """Yields the other indexes that could lead, in the order of acceptance; the likely rarest last."""
     for name in _LABELS:
         if wanted := getattr(where, name):
             source = f"invocations INDEXED BY invocations_by_{name}"
             sql = f"{name} = ? AND {name} <> '' AND state = ?"
-            streams = [_Stream(source, _Term(sql, (wanted, state)), time) for state in states]
-            yield _Lead(streams, frozenset({name, "states"}))
+            states = where.states or _ALL
+            yield name, [_Stream(source, _Term(sql, (wanted, state))) for state in states]
     if failures is not None and (match := failures.match(where.failure_text)):
-        ended = _Stream(
-            "failures CROSS JOIN invocations ON invocations.number = failures.rowid",
-            _Term("failures MATCH ?", (match,)),
-            *(time, "failures.rowid"),
+        yield (
+            "failure",
+            [
+                _Stream(
+                    "failure_texts",
+                    _Term("failure_texts MATCH ?", (match,)),
+                    number="failure_texts.rowid",
+                ),
+                _Stream(
+                    "invocations INDEXED BY invocations_in_trouble",
+                    _Term(
+                        "fault_message IS NOT NULL AND completed_ms = 0 "
+                        "AND instr(fault_message, ?) > 0",
+                        (where.failure_text,),
+                    ),
+                    counted=False,
+                ),
+            ],
         )
-        going = _Stream(
-            "invocations INDEXED BY invocations_in_trouble",
-            _Term("fault_message IS NOT NULL AND completed_ms = 0", ()),
-            time,
-        )
-        # Each message is compared as a whole too: see `failures`.
-        yield _Lead([ended] if sort is Sort.COMPLETED else [ended, going], frozenset())
+
+
+def _sorted(name: str, streams: list[_Stream], sort: Sort) -> _Lead:
+    """Returns the lead of an index that is in the order of acceptance, in any order."""
+    # A text is compared again: see `failures`.
+    settles = frozenset({name, "states"} if name != "failure" else ())
+    if sort is Sort.CREATED:
+        return _Lead(streams, settles)
+    timed = []
+    for stream in streams:
+        source, term = stream.source, stream.term
+        if source == "failure_texts":
+            source += " CROSS JOIN invocations ON number = failure_texts.rowid"
+        if sort is Sort.COMPLETED:
+            term = term._replace(sql=f"{term.sql} AND completed_ms > 0")
+        timed.append(stream._replace(source=source, term=term, time=_TIMES[sort]))
+    return _Lead(timed, settles)
 
 
 def _probe(db: sqlite3.Connection, stream: _Stream) -> int:

@@ -25,8 +25,9 @@ CREATE INDEX invocations_by_update ON invocations (state, handler, updated_ms)
 CREATE INDEX invocations_by_key ON invocations (key, state) WHERE key <> '';
 CREATE INDEX invocations_by_service ON invocations (service, state) WHERE service <> '';
 CREATE INDEX invocations_by_parent ON invocations (parent, state) WHERE parent <> '';
--- Query by failure, of what goes on and has failed before. What has ended is in `failures`.
-CREATE INDEX invocations_in_trouble ON invocations (number)
+-- Query by failure, of what goes on and has failed before. What has ended is in `failure_texts`.
+-- With the text, which is compared one by one: there are few, and they change often.
+CREATE INDEX invocations_in_trouble ON invocations (number, fault_message)
     WHERE fault_message IS NOT NULL AND completed_ms = 0;
 """
 
