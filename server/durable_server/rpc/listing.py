@@ -130,9 +130,9 @@ def _order(request: control_pb2.QueryRequest) -> Order:
         return Order(ascending=request.oldest_first)
     if request.oldest_first:
         raise invalid("oldest_first", "goes without order_by: leave ' desc' away for oldest first")
-    field, *direction = request.order_by.split()
+    field, _, direction = " ".join(request.order_by.split()).partition(" ")
     sorts = {sort.value: sort for sort in Sort}
-    if field not in sorts or direction not in ([], ["desc"]):
+    if field not in sorts or direction not in ("", "desc"):
         names = ", ".join(sorts)
         raise invalid(
             "order_by",
