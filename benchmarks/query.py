@@ -52,6 +52,8 @@ STEP_MS: Final = 10
 RARE: Final = 20
 """One in so many is of the rare handler, has the rare text, or is a child of the parent: a page of them
 is full with a thousand invocations already, so that its rows cost the same."""
+EARLY: Final = 10_000
+"""Only what is older than this has the label of long ago: the worst case for a list by another time."""
 HANDLERS: Final = ("checkout", "email", "report", "cart.add")
 
 
@@ -83,7 +85,7 @@ def invocation(number: int, begin_ms: int, parent: str) -> Invocation:
         key=f"user-{number // 8 % 10}" if handler == "cart.add" else "",
         input=b'\x12\x08"user-1"',
         headers=(),
-        service="billing" if number % 10 == 0 else "",
+        service="billing" if number % 10 == 0 else "pilot" if number < EARLY else "",
         partition_key="",
         idempotency_key="",
         parent=parent if number % RARE == 1 else "",
@@ -181,6 +183,9 @@ def queries(count: int, begin_ms: int, parent: str) -> Iterator[Query]:
         ):
             yield Query(f"{name}, by {sort}", {**filters[name], "order_by": sort})
         yield Query(f"text, rarer, by {sort}", {**filters["text, rarer"], "order_by": sort})
+    yield Query("service of long ago", {"service": "pilot"})
+    long_ago = {"service": "pilot", "order_by": "complete_time desc"}
+    yield Query("service of long ago, by complete_time desc", long_ago)
     for name in ("everything", "state completed", "handler", "text, common"):
         yield Query(f"{name}, deep", filters[name], deep=True)
     yield Query("everything, by complete_time desc, deep", {"order_by": "complete_time desc"}, True)

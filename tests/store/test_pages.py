@@ -170,6 +170,7 @@ def test_every_filter_in_every_order(
     probe: int, texts: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pages, "PROBE", probe)
+    monkeypatch.setattr(pages, "PATIENCE", 30)
     if not texts:
         monkeypatch.setattr(failures_module, "_TABLE", "CREATE VIRTUAL TABLE x USING nothing()")
     world = World(":memory:")

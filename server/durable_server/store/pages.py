@@ -11,8 +11,8 @@ Which index leads. Filters that its streams do not settle are compared with what
 some rows at a time, and not in the streams: one that has no such row would be read to its end before
 the merge gives its first. So the index that leaves the fewest rows should lead. The pairs are counted
 exactly; a label (key, service, parent) and a text in the failure are counted up to `PROBE`. These have
-only the order of acceptance: for another one, what is rarer than that is read whole and sorted, and
-what is not is found soon among the pairs.
+only the order of acceptance: for another one, what is rarer than that is read whole and sorted. What
+is not is likely found soon among the pairs; if it is not among `PATIENCE` rows, it is sorted after all.
 
 What stays slow: two filters that each hold for many and together for few, if no index has both. It
 reads all that the rarer one holds for.
@@ -37,6 +37,8 @@ from .interface import Filter, Order, Place, Sort
 
 PROBE: Final = 2000
 """Rows up to which a label or a text is counted: less than a millisecond."""
+PATIENCE: Final = 5000
+"""Rows among which a page is looked for, before all of what is not rare is sorted instead."""
 _ALL: Final = tuple(State)
 _LABELS: Final = ("key", "parent", "service")
 _TIMES: Final = {Sort.CREATED: "0", Sort.COMPLETED: "completed_ms", Sort.UPDATED: "updated_ms"}
@@ -81,18 +83,35 @@ def select(
     size: int,
 ) -> list[Place]:
     """Returns the places of up to `size` invocations beyond `after`."""
-    lead = _choose(db, counts, failures, where, order.sort)
-    rest = [term for name, term in _terms(where).items() if name not in lead.settles]
     least = _first_since(db, where.created_min_ms) if where.created_min_ms else 0
     most = _first_since(db, where.created_max_ms) if where.created_max_ms else 0
+    among = [(bound, number) for bound, number in ((">=", least), ("<", most)) if number]
+    lead, other = _choose(db, counts, failures, where, order.sort)
+    if other is not None:
+        found = _read(db, lead, where, among, order, after, size, PATIENCE)
+        if found is not None:
+            return found
+        lead = other
+    return _read(db, lead, where, among, order, after, size, None) or []
+
+
+def _read(
+    db: sqlite3.Connection,
+    lead: _Lead,
+    where: Filter,
+    among: list[tuple[str, int]],
+    order: Order,
+    after: Place | None,
+    size: int,
+    patience: int | None,
+) -> list[Place] | None:
+    """Reads a page; None when it is not full after so many rows."""
+    rest = [term for name, term in _terms(where).items() if name not in lead.settles]
     cursors: list[sqlite3.Cursor] = []
     try:
         for stream in lead.streams:
             conditions = [stream.term]
-            if least:
-                conditions.append(_Term(f"{stream.number} >= ?", (least,)))
-            if most:
-                conditions.append(_Term(f"{stream.number} < ?", (most,)))
+            conditions += [_Term(f"{stream.number} {bound} ?", (it,)) for bound, it in among]
             if after is not None:
                 conditions.append(_beyond(stream, order, after))
             by = stream.number if order.sort is Sort.CREATED else f"{stream.time}, {stream.number}"
@@ -103,7 +122,11 @@ def select(
             )
             cursors.append(db.execute(sql, [it for term in conditions for it in term.values]))
         merged = map(Place._make, heapq.merge(*cursors, reverse=not order.ascending))
-        return list(islice(_compared(db, merged, rest) if rest else merged, size))
+        beginning = islice(merged, patience)
+        found = list(islice(_compared(db, beginning, rest) if rest else beginning, size))
+        if patience is not None and len(found) < size and next(merged, None) is not None:
+            return None
+        return found
     finally:
         # What is not read to its end would keep the log before the store's file from being cut.
         for cursor in cursors:
@@ -158,8 +181,8 @@ def _choose(
     failures: Failures | None,
     where: Filter,
     sort: Sort,
-) -> _Lead:
-    """Returns the index that leaves the fewest rows to look at."""
+) -> tuple[_Lead, _Lead | None]:
+    """Returns the index that leaves the fewest rows to look at, and one for when these are many."""
     pairs = {
         (handler, state): count
         for (handler, state), count in counts.items()
@@ -171,13 +194,15 @@ def _choose(
     few, best = sum(pairs.values()), None
     for name, streams in _rarer(failures, where):
         count = min(sum(_probe(db, stream) for stream in streams if stream.counted), PROBE)
-        if count <= few and (sort is Sort.CREATED or count < PROBE):
-            few, best = count, (name, streams)
-    if best is not None:
-        return _sorted(*best, sort)
+        if count <= few:
+            few, best = count, _sorted(name, streams, sort)
+    if best is not None and (sort is Sort.CREATED or few < PROBE):
+        return best, None
     if sort is Sort.CREATED and not where.states and not where.handler:
-        return _Lead([_Stream("invocations NOT INDEXED", _Term("number > 0"))], frozenset())
-    return _Lead([_pair(*pair, sort) for pair in pairs], frozenset({"states", "handler"}))
+        everything = _Stream("invocations NOT INDEXED", _Term("number > 0"))
+        return _Lead([everything], frozenset()), None
+    streams = [_pair(*pair, sort) for pair in pairs]
+    return _Lead(streams, frozenset({"states", "handler"})), best
 
 
 def _pair(handler: str, state: State, sort: Sort) -> _Stream:
