@@ -84,6 +84,18 @@ async def test_orders_that_there_are_not(
     assert len(caught.value.details() or "") < 300
 
 
+async def test_a_state_may_be_named_twice(control: Control, channel: grpc.aio.Channel) -> None:
+    async with HandWorker(channel, slots=1):
+        asked = control_pb2.InvokeRequest(handler="three", service="twice")
+        invocation_id = (await control.Invoke(asked)).invocation_id
+        await end(control, invocation_id)
+        state = invocation_pb2.INVOCATION_STATE_CANCELLED
+        assert await ids(control, states=[state, state], service="twice") == [invocation_id]
+        # Counts that have come to nothing are not told.
+        stats = await control.GetStats(control_pb2.GetStatsRequest())
+        assert [(it.state, it.count) for it in stats.counts] == [(state, 1)]
+
+
 async def test_a_token_belongs_to_its_order(control: Control, channel: grpc.aio.Channel) -> None:
     async with HandWorker(channel):
         for _ in range(3):

@@ -30,11 +30,11 @@ class Listing:
 
     def query(self, request: control_pb2.QueryRequest) -> control_pb2.QueryResponse:
         """Returns a page of invocations."""
-        states: list[State] = []
+        states: set[State] = set()
         for number in request.states:
             if number not in State._value2member_map_:
                 raise invalid("states", f"{number} is not a state", value=number)
-            states.append(State(number))
+            states.add(State(number))
         limit = self._processor.limits.id_bytes
         for field in (
             *("handler", "key", "service", "failure_text"),
@@ -42,7 +42,7 @@ class Listing:
         ):
             convert.check_text(field, getattr(request, field), limit, "id_bytes")
         where = Filter(
-            states=tuple(states),
+            states=tuple(sorted(states)),
             handler=request.handler,
             key=request.key,
             service=request.service,

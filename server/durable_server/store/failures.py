@@ -23,8 +23,10 @@ CREATE VIRTUAL TABLE failure_texts USING fts5(
     message, content='', detail='none', tokenize='trigram case_sensitive 1'
 )
 """
-_MESSAGE: Final = "replace(fault_message, char(0), ' ')"
-"""A NUL would end the text for the tokenizer."""
+_ENDED: Final = (
+    "SELECT number, fault_message FROM invocations "
+    "WHERE completed_ms > 0 AND fault_message IS NOT NULL"
+)
 _TERMS_MAX: Final = 12
 """Trigrams of one question; the message itself is compared too."""
 
@@ -65,28 +67,28 @@ class Failures:
                 *(sqlite3.sqlite_version, error),
             )
             return None
-        db.execute(
-            f"INSERT INTO failure_texts (rowid, message) SELECT number, {_MESSAGE} FROM invocations "
-            "WHERE completed_ms > 0 AND fault_message IS NOT NULL"
-        )
+        index = cls(db)
+        index.add(db.execute(_ENDED))
         db.execute("COMMIT")
-        return cls(db)
+        return index
 
     def add(self, failed: Iterable[tuple[int, str]]) -> None:
         """Adds messages by invocation number."""
         self._db.executemany(
             "INSERT INTO failure_texts (rowid, message) VALUES (?, ?)",
-            [(number, message.replace("\0", " ")) for number, message in failed],
+            ((number, _indexed(message)) for number, message in failed),
         )
 
-    def remove(self, numbers: Sequence[tuple[int]]) -> None:
+    def remove(self, numbers: Sequence[int]) -> None:
         """Removes what is there of these invocations, whose rows must still be there."""
-        self._db.executemany(
-            "INSERT INTO failure_texts (failure_texts, rowid, message) "
-            f"SELECT 'delete', number, {_MESSAGE} FROM invocations "
-            "WHERE number = ? AND completed_ms > 0 AND fault_message IS NOT NULL",
-            numbers,
-        )
+        for number in numbers:
+            # An index without the texts must be told what it has of one.
+            for _, message in self._db.execute(f"{_ENDED} AND number = ?", (number,)).fetchall():
+                self._db.execute(
+                    "INSERT INTO failure_texts (failure_texts, rowid, message) "
+                    "VALUES ('delete', ?, ?)",
+                    (number, _indexed(message)),
+                )
 
     @staticmethod
     def match(text: str) -> str:
@@ -96,3 +98,8 @@ class Failures:
         starts = list(range(0, len(text) - 2, 3))[: _TERMS_MAX - 1]
         terms = [text[start : start + 3] for start in (*starts, len(text) - 3)]
         return " AND ".join('"' + term.replace('"', '""') + '"' for term in dict.fromkeys(terms))
+
+
+def _indexed(message: str) -> str:
+    """Returns a message for the tokenizer, to which a NUL would be the end."""
+    return message.replace("\0", " ")

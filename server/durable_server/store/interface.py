@@ -71,6 +71,7 @@ class Filter(NamedTuple):
     """What a list is to hold; an empty field does not filter."""
 
     states: tuple[State, ...] = ()
+    """Each once."""
     handler: str = ""
     key: str = ""
     service: str = ""

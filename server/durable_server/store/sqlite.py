@@ -223,7 +223,7 @@ class SqliteStore:
                 ).fetchone()
                 moved[handler, State(state)] -= 1
             if self._failures is not None:
-                self._failures.remove(by_number)
+                self._failures.remove(list(changes.removed.values()))
             db.executemany("DELETE FROM state WHERE owner = ?", by_id)
             db.executemany("DELETE FROM awakeables WHERE invocation = ?", by_id)
             db.executemany("DELETE FROM signals WHERE number = ?", by_number)
@@ -311,7 +311,7 @@ class SqliteStore:
 
     def counts(self) -> list[tuple[str, State, int]]:
         """Counts invocations by handler and state, from memory."""
-        return [(handler, state, count) for (handler, state), count in self._counts.items()]
+        return [(*pair, count) for pair, count in sorted(self._counts.items()) if count]
 
     def handlers(self) -> list[tuple[Handler, int]]:
         """Returns all handlers with the time of their first registration, by name."""
