@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -82,6 +83,19 @@ async def test_orders_that_there_are_not(
     assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
     assert reason(caught.value)[1]["field"] == field
     assert len(caught.value.details() or "") < 300
+
+
+async def test_a_token_that_somebody_made(control: Control, channel: grpc.aio.Channel) -> None:
+    async with HandWorker(channel):
+        for _ in range(2):
+            await invoke(control)
+        token = (await control.Query(Query(page_size=1))).next_page_token
+        digest = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))[:8]
+        for place in (b"1", b"1.-1", b"x.y", b"0." + b"9" * 40, b"0.1.2"):
+            made = base64.urlsafe_b64encode(digest + place).decode()
+            with pytest.raises(grpc.aio.AioRpcError) as caught:
+                await ids(control, page_token=made)
+            assert reason(caught.value)[1]["field"] == "page_token"
 
 
 async def test_a_state_may_be_named_twice(control: Control, channel: grpc.aio.Channel) -> None:

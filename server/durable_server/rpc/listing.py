@@ -20,6 +20,8 @@ from . import convert
 from .refusal import invalid
 
 _PAGE_SIZE = 50
+_DIGITS = 18
+"""Of a number in a token: what surely fits into 64 bits."""
 
 
 class Listing:
@@ -143,11 +145,11 @@ def _order(request: control_pb2.QueryRequest) -> Order:
 
 
 def _place(text: str) -> Place | None:
-    """Returns the place in a token; a whole number each, since the token has proved to be ours."""
+    """Returns the place in a token: two numbers that the store can hold."""
     if not text:
         return None
     ms, _, number = text.partition(".")
-    if not (ms.isdecimal() and number.isdecimal()):
+    if not all(it.isdecimal() and len(it) <= _DIGITS for it in (ms, number)):
         raise invalid("page_token", "is damaged; start again without one")
     return Place(int(ms), int(number))
 

@@ -31,7 +31,7 @@ from ..core.partition import Changes
 from ..core.records import DEADLINE, WAKE
 from ..log.interface import Position
 from . import pages, rows
-from .failures import Failures
+from .failures import FailureIndexError, Failures
 from .interface import Filter, Listed, Order, Place, Recovered
 from .rows import ALL, AWAKEABLE, ENTRY
 from .schema import MIGRATIONS, SCHEMA, VERSION
@@ -49,7 +49,8 @@ class StoreVersionError(Exception):
 class SqliteStore:
     """A partition's store in one SQLite file, or in memory for the path `:memory:`.
 
-    Raises StoreVersionError when the file is of another version, and `sqlite3.Error` for what the
+    Raises StoreVersionError when the file is of another version that cannot be made into this one,
+    FailureIndexError when this SQLite cannot write an index that is in it, and `sqlite3.Error` for what the
     disk refuses.
     """
 
@@ -74,7 +75,11 @@ class SqliteStore:
             )
         if os.fspath(path) != ":memory:":
             os.chmod(path, 0o600)
-        self._failures = Failures.open(self._db)
+        try:
+            self._failures = Failures.open(self._db)
+        except FailureIndexError:
+            self._db.close()
+            raise
         self._counts = Counter(
             {
                 (handler, State(state)): count
