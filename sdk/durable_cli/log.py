@@ -44,7 +44,7 @@ _VALUE: Final = 100
     default=0,
     type=click.IntRange(0),
     metavar="N",
-    help=f"From this position.  [default: the last {_LAST:,}]",
+    help=f"From this position.  [default: the last {_LAST:,}; all with --invocation]",
 )
 @click.option("--to", "last", default=0, type=click.IntRange(0), metavar="N", help="To this one.")
 @click.option("--invocation", default="", metavar="ID", help="Only what concerns this invocation.")
@@ -91,7 +91,7 @@ async def _show(
 ) -> None:
     async with reading.opened(data_dir, nats_url, follow=follow) as reader:
         bounds = await reader.bounds()
-        begin = first or max((last or bounds.last) - _LAST + 1, 1)
+        begin = first or (1 if shown.invocation else max((last or bounds.last) - _LAST + 1, 1))
         if begin < bounds.first:
             output.note(output.faint(f"what was before {bounds.first:,} has been trimmed"))
         elif not first and begin > bounds.first:
@@ -106,14 +106,14 @@ class _Shown:
     def __init__(self, invocation: str, as_json: bool) -> None:
         self._telling = import_module("durable_server.telling")
         self._moment = import_module("durable_server.plain").moment
-        self._invocation = invocation
+        self.invocation = invocation
         self._json = as_json
 
     def write(self, seen: Any) -> None:
         """Writes a frame, or what of it concerns the invocation."""
         records = [] if seen.batch is None else list(seen.batch.records)
-        if self._invocation:
-            records = [it for it in records if self._telling.concerns(it, self._invocation)]
+        if self.invocation:
+            records = [it for it in records if self._telling.concerns(it, self.invocation)]
             if not records:
                 return
         time = None if seen.batch is None else self._moment(seen.batch.time_ms)

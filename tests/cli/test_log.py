@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,12 @@ from durable_server.core.records import (
     StateEdited,
     TimerFired,
 )
+from durable_server.log import batch, frame
+from durable_server.log.interface import Position
+from durable_server.log.jetstream import JetStreamLog
+from durable_server.nats.connection import Connection
+from durable_server.nats.datadir import DataDir
+from durable_server.nats.embedded import EmbeddedNats
 from durable_server.telling import SENTENCES, concerns, line, plain
 from tests.process.processes import control_plane, durable, running, until
 
@@ -77,6 +84,52 @@ def test_a_range_while_it_runs_and_when_it_does_not(tmp_path: Path) -> None:
     refused = run("log", "--data-dir", str(tmp_path / "data"), "--follow")
     assert (refused.code, refused.out) == (4, "")
     assert "nothing to follow" in refused.err
+
+
+async def write_by_hand(folder: Path) -> None:
+    """Makes a log that holds what a log seldom holds, and begins at its third frame."""
+    nats = EmbeddedNats(folder / "nats")
+    await nats.start()
+    try:
+        written = JetStreamLog(nats.endpoint)
+        fence = batch.encode(batch.Batch(1000, [EpochStarted(1, "first")]))
+        await written.take_over(Position(), lambda *_: None, lambda _: fence)
+        for number in range(3):
+            fired = [TimerFired(f"id-{number}")]
+            await written.append(batch.encode(batch.Batch(2000 + number, fired)))
+        await written.append(b"from the future")
+        await written.trim(3)
+        await written.close()
+        connection = await Connection.open(await nats.endpoint(), name="by hand")
+        dead = frame.encode(1, 3, 1, 2, 7, batch.encode(batch.Batch(9000, [])))
+        for data in (dead, b"not a frame"):
+            await connection.call(b"durable.log.0", data, 5.0)
+        connection.abort()
+    finally:
+        await nats.stop()
+
+
+def test_a_log_with_all_that_can_be_wrong(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    DataDir(folder).close()
+    asyncio.run(write_by_hand(folder))
+    found = batches(folder)
+    assert [it["sequence"] for it in found] == [3, 4, 5, 6, 7]
+    assert [it["trouble"].partition(" ")[0] for it in found] == [
+        "",
+        "",
+        "cannot",
+        "dead:",
+        "damaged:",
+    ]
+    told = ask(folder)
+    assert "what was before 3 has been trimmed" in told.err
+    assert "id-1 time has come: its wake time" in told.out
+    assert "dead: another leader was here" in told.out
+    # From the middle the same frames count.
+    assert batches(folder, "--from", "5") == found[2:]
+    (only,) = batches(folder, "--invocation", "id-2")
+    assert only["sequence"] == 4
 
 
 def test_following(cli: Cli, tmp_path: Path) -> None:

@@ -50,8 +50,8 @@ class SqliteStore:
     """A partition's store in one SQLite file, or in memory for the path `:memory:`.
 
     Raises StoreVersionError when the file is of another version that cannot be made into this one,
-    FailureIndexError when this SQLite cannot write an index that is in it, and `sqlite3.Error` for what the
-    disk refuses.
+    FailureIndexError when this SQLite cannot write an index that is in it, and `sqlite3.Error` for
+    what the disk refuses.
     """
 
     def __init__(self, path: Path | str) -> None:
