@@ -6,7 +6,6 @@ writing is told in `durable_server.reading`, how records are told in `durable_se
 
 from __future__ import annotations
 
-import asyncio
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
@@ -71,6 +70,8 @@ def log(
     with a login that can only look; else one is started for the time of the reading, and no control
     plane can start on the data dir until it is over.
     """
+    import asyncio  # not at the top: help needs none of it
+
     # By name: this package does without the control plane.
     reading = import_module("durable_server.reading")
     shown = _Shown(invocation, as_json)
