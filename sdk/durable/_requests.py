@@ -196,7 +196,10 @@ class Filters(TypedDict, total=False):
     parent_invocation_id: str
     """Children and sends of this invocation."""
     oldest_first: bool
-    """Oldest first instead of newest first."""
+    """Oldest first instead of newest first; not together with `order_by`."""
+    order_by: str
+    """`create_time`, `complete_time` (only what has ended) or `update_time`, the oldest first; with
+    ` desc` after it the newest first. Empty for `create_time desc`."""
     page_size: int
     """How many to return; 0 for 50, at most 500."""
     page_token: str

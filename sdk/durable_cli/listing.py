@@ -1,4 +1,4 @@
-"""`durable list`: the invocations that match some filters, newest first."""
+"""`durable list`: the invocations that match some filters, sorted by one of their times."""
 
 from __future__ import annotations
 
@@ -17,20 +17,33 @@ if TYPE_CHECKING:
 
 HEADERS: Final = ("ID", "HANDLER", "STATUS", "CREATED", "TOOK", "STEPS", "KEY", "FAILURE")
 _PAGE: Final = 500
+_SORTS: Final = {"created": "create_time", "ended": "complete_time", "updated": "update_time"}
 
 
 @click.command("list")
 @filter_options
 @click.option("--limit", default=20, show_default=True, type=click.IntRange(1), help="At most.")
 @click.option("--all", "everything", is_flag=True, help="Without a limit.")
+@click.option(
+    "--sort",
+    default="created",
+    show_default=True,
+    type=click.Choice(list(_SORTS)),
+    help="By this time; 'ended' holds only what has ended.",
+)
 @click.option("--oldest-first", is_flag=True, help="Oldest first.")
 @client_command
 def list_(
-    session: Session, limit: int, everything: bool, oldest_first: bool, **options: Any
+    session: Session,
+    limit: int,
+    everything: bool,
+    sort: str,
+    oldest_first: bool,
+    **options: Any,
 ) -> None:
     """List invocations, newest first."""
     filters = filters_of(options)
-    filters["oldest_first"] = oldest_first
+    filters["order_by"] = _SORTS[sort] + ("" if oldest_first else " desc")
     filters["page_size"] = _PAGE if everything else min(limit + 1, _PAGE)
     with session.client() as client:
         # One more than is shown tells whether there are more.

@@ -34,6 +34,7 @@ _COMMANDS: Final = {
     "handlers": "durable_cli.overview:handlers",
     "workers": "durable_cli.overview:workers",
     "sql": "durable_cli.sql:sql",
+    "log": "durable_cli.log:log",
     "doctor": "durable_cli.doctor:doctor",
     "completion": "durable_cli.completion:completion",
 }

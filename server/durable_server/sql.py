@@ -11,17 +11,14 @@ with any version.
 
 from __future__ import annotations
 
-import base64
-import json
 import sqlite3
 import time
 from contextlib import closing
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from durable_proto.v1 import invocation_pb2, payload_pb2
-
+from .plain import failure_text, kind_word, moment, payload_text, status_word, value_text
 from .store.schema import VERSION
 
 _VALUE_BYTES: Final = 64 * 1024 * 1024
@@ -114,12 +111,12 @@ def _check_version(db: sqlite3.Connection, store: Path) -> None:
 def _prepare(db: sqlite3.Connection, deadline: float) -> None:
     """Makes the views, then takes everything away but looking."""
     functions: tuple[tuple[str, int, Any], ...] = (
-        ("status_word", 1, _status),
-        ("kind_word", 1, _kind),
-        ("moment", 1, _moment),
-        ("payload", 1, _payload),
-        ("value", 1, _value),
-        ("failure", 1, _failure),
+        ("status_word", 1, status_word),
+        ("kind_word", 1, kind_word),
+        ("moment", 1, moment),
+        ("payload", 1, payload_text),
+        ("value", 1, value_text),
+        ("failure", 1, failure_text),
         ("owner_part", 2, _owner_part),
     )
     for name, count, function in functions:
@@ -132,57 +129,6 @@ def _prepare(db: sqlite3.Connection, deadline: float) -> None:
 
 def _authorize(action: int, *_: str | None) -> int:
     return sqlite3.SQLITE_OK if action in _ALLOWED else sqlite3.SQLITE_DENY
-
-
-def _status(number: int) -> str:
-    try:
-        name: str = invocation_pb2.InvocationState.Name(number)
-    except ValueError:
-        return f"state_{number}"
-    return name.removeprefix("INVOCATION_STATE_").lower()
-
-
-def _kind(number: int) -> str:
-    try:
-        name: str = invocation_pb2.EntryKind.Name(number)
-    except ValueError:
-        return f"KIND_{number}"
-    return name.removeprefix("ENTRY_KIND_")
-
-
-def _moment(ms: int | None) -> str | None:
-    if not ms:
-        return None
-    text = datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds")
-    return text.replace("+00:00", "Z")
-
-
-def _payload(data: bytes | None) -> str | None:
-    return None if data is None else _text(payload_pb2.Payload.FromString(data))
-
-
-def _value(data: bytes | None) -> str | None:
-    if data is None:
-        return None
-    outcome = payload_pb2.Outcome.FromString(data)
-    return _text(outcome.value) if outcome.HasField("value") else None
-
-
-def _failure(data: bytes | None) -> str | None:
-    if data is None:
-        return None
-    outcome = payload_pb2.Outcome.FromString(data)
-    if not outcome.HasField("failure"):
-        return None
-    return f"{outcome.failure.type}: {outcome.failure.message}"
-
-
-def _text(payload: payload_pb2.Payload) -> str:
-    """Returns a value as JSON: it is JSON, or its type and its bytes."""
-    if payload.content_type in ("", "application/json"):
-        return payload.data.decode(errors="replace")
-    text = base64.b64encode(payload.data).decode()
-    return json.dumps({"content_type": payload.content_type, "base64": text})
 
 
 def _owner_part(owner: str, part: int) -> str:

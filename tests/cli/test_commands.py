@@ -126,6 +126,9 @@ def test_list_filters_and_limits(cli: Cli) -> None:
     assert "--all" in limited.err
     everything = cli.ok("list", "--service", "listed", "--all", "--json").json
     oldest = cli.ok("list", "--service", "listed", "--oldest-first", "--limit", "1", "--json").json
+    ended = cli.ok("list", "--service", "listed", "--sort", "ended", "--json").json
+    times = [it["complete_time"] for it in ended]
+    assert times == sorted(times, reverse=True)
     assert oldest[0]["invocation_id"] == everything[-1]["invocation_id"]
     assert cli.ok("list", "--service", "listed", "--status", "failed", "--json").json == []
     assert cli.ok("list", "--service", "listed", "--until", "1h", "--json").json == []

@@ -102,7 +102,7 @@ def test_every_command_has_help_and_json() -> None:
         assert command.name == name
         assert CliRunner().invoke(cli, [name, "--help"]).exit_code == 0
         options = {option for it in command.params for option in it.opts}
-        if name not in ("server", "dev", "worker", "state", "sql", "completion"):
+        if name not in ("server", "dev", "worker", "state", "sql", "log", "completion"):
             assert {"--json", "--address", "--debug"} <= options, name
 
 

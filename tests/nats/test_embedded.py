@@ -17,8 +17,8 @@ import pytest
 
 from durable_server.nats.api import call_api
 from durable_server.nats.binary import find_nats_server
-from durable_server.nats.connection import Connection, LoginRefusedError
-from durable_server.nats.embedded import EmbeddedNats, NatsStartError
+from durable_server.nats.connection import Connection, ConnectionLostError, LoginRefusedError
+from durable_server.nats.embedded import EmbeddedNats, NatsStartError, reader_endpoint
 
 from .processes import gone, runs, start_parent
 
@@ -45,6 +45,36 @@ async def test_nobody_gets_in_without_the_password(server: EmbeddedNats) -> None
     ):
         with pytest.raises(LoginRefusedError, match="Authorization Violation"):
             await Connection.open(wrong, name="test")
+
+
+async def test_the_reader_can_look_and_do_nothing_else(
+    server: EmbeddedNats, tmp_path: Path
+) -> None:
+    stream = {"name": "LOG", "subjects": ["log"], "storage": "file"}
+    writer = await Connection.open(await server.endpoint(), name="writer")
+    await call_api(writer, "STREAM.CREATE.LOG", stream, 5.0)
+    await writer.call(b"log", b"something", 5.0)
+    assert stat.S_IMODE((server.folder / "reader.json").stat().st_mode) == 0o600
+    for subject, body in (
+        (b"log", b"more"),
+        (b"$JS.API.STREAM.PURGE.LOG", b""),
+        (b"$JS.API.STREAM.DELETE.LOG", b""),
+        (b"$JS.API.STREAM.MSG.DELETE.LOG", b'{"seq": 1}'),
+        (b"$JS.API.STREAM.UPDATE.LOG", json.dumps(stream).encode()),
+        (b"$JS.API.CONSUMER.CREATE.LOG", b"{}"),
+    ):
+        reader = await Connection.open(reader_endpoint(server.folder), name="reader")
+        with pytest.raises(ConnectionLostError, match="Permissions Violation"):
+            await reader.call(subject, body, 5.0)
+    reader = await Connection.open(reader_endpoint(server.folder), name="reader")
+    info = await call_api(reader, "STREAM.INFO.LOG", {}, 5.0)
+    assert (info["state"]["messages"], info["state"]["last_seq"]) == (1, 1)
+    found = await call_api(reader, "STREAM.MSG.GET.LOG", {"seq": 1}, 5.0)
+    assert found["message"]["seq"] == 1
+    for connection in (reader, writer):
+        connection.abort()
+    with pytest.raises(ConnectionError, match="no nats-server"):
+        reader_endpoint(tmp_path / "nothing")
 
 
 async def test_the_password_is_in_one_file_only(server: EmbeddedNats) -> None:

@@ -172,6 +172,8 @@ async def test_children_pages_workers_and_purge(client: Facade) -> None:
     found = await items(client, "query_all", handler="greet", page_size=2, oldest_first=True)
     assert len(found) == 5
     assert found[0].invocation_id == child.invocation_id
+    last = await client("query", handler="greet", page_size=1, order_by="complete_time desc")
+    assert last.invocations[0].complete_time == max(it.complete_time for it in found)
     (worker,) = await client("list_workers")
     assert "cart.add" in worker.handlers
     assert (await client("server_info")).limits["page_size"] == 500

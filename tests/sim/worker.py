@@ -33,6 +33,9 @@ class Link:
         self.to_worker: asyncio.Queue[Any] = asyncio.Queue()
         self._rng = rng
 
+    async def send_initial_metadata(self, metadata: tuple[()]) -> None:
+        await asyncio.sleep(self._rng.random() * 0.01)
+
     async def read(self) -> Any:
         frame = await self.to_server.get()
         await asyncio.sleep(self._rng.random() * 0.01)

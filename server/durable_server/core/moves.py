@@ -45,6 +45,7 @@ def move(
     partition: Partition, invocation: Invocation, event: Event, now_ms: int, effects: Effects
 ) -> None:
     """Changes the state as the table says."""
+    partition.changes.leaves(invocation)
     invocation.state = after(invocation.state, event)
     invocation.updated_ms = now_ms
     partition.changes.touch(invocation)

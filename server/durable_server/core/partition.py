@@ -65,6 +65,8 @@ class Changes:
     """New invocations by number; as they are after the batch."""
     changed: dict[int, Invocation] = field(default_factory=dict)
     """Old invocations by number, of which anything but the journal changed."""
+    was: dict[int, State] = field(default_factory=dict)
+    """The state before the batch of each old invocation whose state has moved, by number."""
     entries: list[tuple[int, EntryRow]] = field(default_factory=list)
     """New journal entries: invocation number, entry."""
     completions: list[tuple[bytes, int, int, int, int]] = field(default_factory=list)
@@ -90,6 +92,11 @@ class Changes:
         """Notes that the invocation's row must be written."""
         if invocation.number not in self.created:
             self.changed[invocation.number] = invocation
+
+    def leaves(self, invocation: Invocation) -> None:
+        """Notes the state that the invocation is about to leave; the first of a batch counts."""
+        if invocation.number not in self.created:
+            self.was.setdefault(invocation.number, invocation.state)
 
 
 class _Nothing:

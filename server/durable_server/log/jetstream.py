@@ -324,6 +324,11 @@ class JetStreamSlots:
         return int(state["first_seq"]), last
 
 
+def stream_name(partition: int) -> str:
+    """The stream that is a partition's log."""
+    return f"DURABLE_P{partition}"
+
+
 class JetStreamLog(FencedLog):
     """The `Log` of one partition on JetStream.
 
@@ -345,7 +350,7 @@ class JetStreamLog(FencedLog):
     ) -> None:
         slots = JetStreamSlots(
             source,
-            f"DURABLE_P{partition}",
+            stream_name(partition),
             f"durable.log.{partition}",
             replicas=replicas,
             max_bytes=max_bytes,

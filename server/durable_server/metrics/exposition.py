@@ -61,9 +61,11 @@ class _Plane(Collector):
         stored = GaugeMetricFamily(
             "durable_invocations", "Invocations in the store, by state.", labels=["state"]
         )
-        counts = self._processor.store.state_counts()
-        for state in State:
-            stored.add_metric([state.name.lower()], counts.get(state, 0))
+        counts = dict.fromkeys(State, 0)
+        for _, state, count in self._processor.store.counts():
+            counts[state] += count
+        for state, count in counts.items():
+            stored.add_metric([state.name.lower()], count)
         yield stored
         ended = CounterMetricFamily(
             "durable_invocations_ended",

@@ -10,6 +10,7 @@ Everything lives in one folder of the data directory, whose lock the caller hold
     output.log     stdout and stderr: why it did not start, or a Go panic
     *.ports        where it listens; appears late and not atomically, so it is polled and parsed
                    until it is whole
+    reader.json    mode 0600: another login, which can only look; see `reader_endpoint`
     jetstream/     the store
 
 It listens on a loopback port that the kernel picks, with a password drawn at every start.
@@ -59,6 +60,9 @@ STOP_SECONDS = 10.0
 GIVE_UP = 8
 """Starts in a row that do not get ready."""
 _POLL = 0.01
+READER = "reader"
+"""The name of the login that can only look."""
+_READER_FILE = "reader.json"
 
 
 class NatsStartError(ConnectionError):
@@ -212,10 +216,9 @@ class EmbeddedNats:
         """Polls for the ports file; None when the process ended first or took too long."""
         deadline = asyncio.get_running_loop().time() + START_SECONDS
         while process.returncode is None and asyncio.get_running_loop().time() < deadline:
-            for file in self.folder.glob("*.ports"):
-                with contextlib.suppress(ValueError, KeyError, IndexError, OSError):
-                    url = json.loads(file.read_text())["nats"][0]
-                    return parse_urls(url)._replace(user=self._user, password=self._password)
+            endpoint = _listening(self.folder)
+            if endpoint is not None:
+                return endpoint._replace(user=self._user, password=self._password)
             await asyncio.sleep(_POLL)
         return None
 
@@ -269,6 +272,7 @@ class EmbeddedNats:
         def quoted(value: object) -> str:
             return json.dumps(str(value), ensure_ascii=False)
 
+        reading = secrets.token_urlsafe(32)
         text = f"""# Written at every start; changes are lost.
 server_name: durable
 listen: "127.0.0.1:-1"
@@ -278,7 +282,12 @@ logfile_size_limit: {8 << 20}
 logfile_max_num: 3
 max_payload: {self._max_payload}
 max_connections: 1000
-authorization {{ user: {quoted(self._user)}, password: {quoted(self._password)} }}
+authorization {{ users: [
+  {{ user: {quoted(self._user)}, password: {quoted(self._password)} }}
+  {{ user: {quoted(READER)}, password: {quoted(reading)}, permissions: {{
+    publish: ["$JS.API.STREAM.INFO.*", "$JS.API.STREAM.MSG.GET.*"], subscribe: "_INBOX.>"
+  }} }}
+] }}
 jetstream {{
   store_dir: {quoted(self.folder)}
   sync_interval: always
@@ -286,10 +295,39 @@ jetstream {{
   max_file_store: {self._max_file_bytes}
 }}
 """
-        handle = os.open(self._config, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with open(handle, "w") as file:
-            os.fchmod(file.fileno(), 0o600)
-            file.write(text)
+        _write_secret(self._config, text)
+        _write_secret(self.folder / _READER_FILE, json.dumps({"password": reading}))
+
+
+def reader_endpoint(folder: Path) -> Endpoint:
+    """Where the server that runs in `folder` listens, with a login that can only look.
+
+    For another process of whoever may read the folder: the server itself refuses it every write.
+    Raises ConnectionError when no server runs there, or it is just starting.
+    """
+    endpoint = _listening(folder)
+    try:
+        password = json.loads((folder / _READER_FILE).read_text())["password"]
+    except (OSError, ValueError, KeyError) as error:
+        raise ConnectionError(f"no nats-server has run in {folder}") from error
+    if endpoint is None:
+        raise ConnectionError(f"the nats-server in {folder} does not listen; try again")
+    return endpoint._replace(user=READER, password=password)
+
+
+def _listening(folder: Path) -> Endpoint | None:
+    """Reads the ports file; None when it is not there or not whole yet."""
+    for file in folder.glob("*.ports"):
+        with contextlib.suppress(ValueError, KeyError, IndexError, OSError):
+            return parse_urls(json.loads(file.read_text())["nats"][0])
+    return None
+
+
+def _write_secret(path: Path, text: str) -> None:
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with open(handle, "w") as file:
+        os.fchmod(file.fileno(), 0o600)
+        file.write(text)
 
 
 def _end_of(path: Path) -> list[str]:

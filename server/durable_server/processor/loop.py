@@ -137,6 +137,7 @@ class Processor:
         partition = self.partition
         partition.epoch = recovered.position.epoch
         partition.last_number = recovered.last_number
+        self._last_ms = max(self._last_ms, recovered.last_ms)
         partition.handlers = {handler.name: handler for handler in recovered.handlers}
         partition.invocations = {it.id: it for it in recovered.active}
         partition.early_awakeables = recovered.early_awakeables

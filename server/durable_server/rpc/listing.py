@@ -1,7 +1,8 @@
 """The reading half of DurableControl: lists, counts, who is there.
 
-Page tokens are opaque, URL-safe and bound to their query: a token used with other filters is an
-error and not a wrong page.
+Page tokens are opaque, URL-safe and bound to their query: a token used with other filters or another
+order is an error and not a wrong page. They say where a page ended and not how many were before it, so
+that what comes and goes meanwhile does not move the pages.
 """
 
 from __future__ import annotations
@@ -14,11 +15,13 @@ from durable_proto.v1 import control_pb2, invocation_pb2
 
 from ..core.model import State
 from ..processor.loop import Processor
-from ..store.interface import Filter
+from ..store.interface import Filter, Order, Place, Sort
 from . import convert
 from .refusal import invalid
 
 _PAGE_SIZE = 50
+_DIGITS = 18
+"""Of a number in a token: what surely fits into 64 bits."""
 
 
 class Listing:
@@ -29,11 +32,11 @@ class Listing:
 
     def query(self, request: control_pb2.QueryRequest) -> control_pb2.QueryResponse:
         """Returns a page of invocations."""
-        states: list[State] = []
+        states: set[State] = set()
         for number in request.states:
             if number not in State._value2member_map_:
                 raise invalid("states", f"{number} is not a state", value=number)
-            states.append(State(number))
+            states.add(State(number))
         limit = self._processor.limits.id_bytes
         for field in (
             *("handler", "key", "service", "failure_text"),
@@ -41,7 +44,7 @@ class Listing:
         ):
             convert.check_text(field, getattr(request, field), limit, "id_bytes")
         where = Filter(
-            states=tuple(states),
+            states=tuple(sorted(states)),
             handler=request.handler,
             key=request.key,
             service=request.service,
@@ -50,12 +53,12 @@ class Listing:
             failure_text=request.failure_text,
             parent=request.parent_invocation_id,
         )
-        binding = f"{where!r}{request.oldest_first}"
-        after = _open_token(request.page_token, binding)
+        order = _order(request)
+        binding = f"{where!r}{order!r}"
         listed = self._processor.store.page(
             where,
-            int(after) if after.isdecimal() else 0,
-            request.oldest_first,
+            order,
+            _place(_open_token(request.page_token, binding)),
             self._size(request.page_size),
         )
         response = control_pb2.QueryResponse()
@@ -63,8 +66,8 @@ class Listing:
             message = convert.invocation(found, whole=False)
             message.journal_length = listed.lengths.get(found.number, 0)
             response.invocations.append(message)
-        if listed.more:
-            response.next_page_token = _token(str(listed.invocations[-1].number), binding)
+        if listed.end is not None:
+            response.next_page_token = _token(f"{listed.end.ms}.{listed.end.number}", binding)
         return response
 
     def stats(self) -> control_pb2.GetStatsResponse:
@@ -121,6 +124,34 @@ class Listing:
         if asked < 0:
             raise invalid("page_size", "must not be negative", value=asked)
         return min(asked or _PAGE_SIZE, self._processor.limits.page_size)
+
+
+def _order(request: control_pb2.QueryRequest) -> Order:
+    """Returns the order that is asked for, in one of the two ways to ask."""
+    if not request.order_by:
+        return Order(ascending=request.oldest_first)
+    if request.oldest_first:
+        raise invalid("oldest_first", "goes without order_by: leave ' desc' away for oldest first")
+    field, _, direction = " ".join(request.order_by.split()).partition(" ")
+    sorts = {sort.value: sort for sort in Sort}
+    if field not in sorts or direction not in ("", "desc"):
+        names = ", ".join(sorts)
+        raise invalid(
+            "order_by",
+            f"{request.order_by[:80]!r} is not one of {names}, which ' desc' may follow",
+            value=request.order_by[:80],
+        )
+    return Order(sorts[field], not direction)
+
+
+def _place(text: str) -> Place | None:
+    """Returns the place in a token: two numbers that the store can hold."""
+    if not text:
+        return None
+    ms, _, number = text.partition(".")
+    if not all(it.isdecimal() and len(it) <= _DIGITS for it in (ms, number)):
+        raise invalid("page_token", "is damaged; start again without one")
+    return Place(int(ms), int(number))
 
 
 def _token(after: str, binding: str) -> str:

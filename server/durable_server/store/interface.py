@@ -7,6 +7,7 @@ can be made anew from the log, or replaced by one that keeps its promises in ano
 
 from __future__ import annotations
 
+from enum import Enum
 from typing import NamedTuple, Protocol
 
 from ..core.model import Awakeable, EntryRow, Handler, Invocation, State
@@ -27,13 +28,41 @@ class Recovered(NamedTuple):
     turns: list[tuple[int, str, str]]
     """Who wants which object key: place, scope, invocation id; in order."""
     early_awakeables: int
+    last_ms: int
+    """When the youngest invocation was accepted. A leader's clock begins there at the earliest, so
+    that those times rise with the numbers."""
+
+
+class Sort(Enum):
+    """What a list is sorted by; among equals, and by `CREATED` itself, the number decides."""
+
+    CREATED = "create_time"
+    COMPLETED = "complete_time"
+    """Holds only what has ended."""
+    UPDATED = "update_time"
+
+
+class Order(NamedTuple):
+    """The order of a list; the newest first is the default."""
+
+    sort: Sort = Sort.CREATED
+    ascending: bool = False
+
+
+class Place(NamedTuple):
+    """Where a page ends and the next one begins: the last invocation's time and number."""
+
+    ms: int
+    """The time that the list is sorted by; 0 for `CREATED`, where the number says all."""
+    number: int
 
 
 class Listed(NamedTuple):
     """One page of a list."""
 
     invocations: list[Invocation]
-    more: bool
+    end: Place | None
+    """Where the next page begins; None when there is none."""
     lengths: dict[int, int]
     """How many journal entries each has that has any, by number."""
 
@@ -42,6 +71,7 @@ class Filter(NamedTuple):
     """What a list is to hold; an empty field does not filter."""
 
     states: tuple[State, ...] = ()
+    """Each once."""
     handler: str = ""
     key: str = ""
     service: str = ""
@@ -78,16 +108,12 @@ class Store(Source, Protocol):
         """Returns a state up to so many bytes, and whether that is all of it."""
         ...
 
-    def page(self, where: Filter, after: int, oldest_first: bool, size: int) -> Listed:
-        """Returns a page of invocations beyond number `after` (0: from the start)."""
+    def page(self, where: Filter, order: Order, after: Place | None, size: int) -> Listed:
+        """Returns a page of invocations beyond `after`, or the first one."""
         ...
 
     def counts(self) -> list[tuple[str, State, int]]:
         """Counts invocations by handler and state."""
-        ...
-
-    def state_counts(self) -> dict[State, int]:
-        """Counts invocations by state, without looking at those that have completed."""
         ...
 
     def handlers(self) -> list[tuple[Handler, int]]:

@@ -9,10 +9,40 @@ Indexes are paid for by every write, so each one names the question that it answ
 
 from __future__ import annotations
 
-VERSION = 2
-"""Written to `PRAGMA user_version`; a store of another version is refused."""
+VERSION = 3
+"""Written to `PRAGMA user_version`; a store of a version that is not in MIGRATIONS is refused."""
 
-SCHEMA = """
+_INDEXES = """
+-- What a leader must take up, Query by state, by handler and by both: in the order of acceptance.
+CREATE INDEX invocations_by_state ON invocations (state, handler);
+-- The same by the time of the end; an invocation enters it once.
+CREATE INDEX invocations_by_end ON invocations (state, handler, completed_ms)
+    WHERE completed_ms > 0;
+-- The same by the last change, of what goes on. What has ended does not change any more.
+CREATE INDEX invocations_by_update ON invocations (state, handler, updated_ms)
+    WHERE completed_ms = 0;
+-- Query by object key, by service label, and the children of an invocation. Most have none.
+CREATE INDEX invocations_by_key ON invocations (key, state) WHERE key <> '';
+CREATE INDEX invocations_by_service ON invocations (service, state) WHERE service <> '';
+CREATE INDEX invocations_by_parent ON invocations (parent, state) WHERE parent <> '';
+-- Query by failure, of what goes on and has failed before. What has ended is in `failure_texts`.
+-- With the text, which is compared one by one: there are few, and they change often.
+CREATE INDEX invocations_in_trouble ON invocations (number, fault_message)
+    WHERE fault_message IS NOT NULL AND completed_ms = 0;
+"""
+
+MIGRATIONS = {
+    2: f"""
+DROP INDEX invocations_by_state;
+DROP INDEX invocations_by_handler;
+DROP INDEX invocations_by_key;
+DROP INDEX invocations_by_parent;
+{_INDEXES}
+"""
+}
+"""What makes a store of VERSION out of an older one, in place: indexes only, so nothing is lost."""
+
+SCHEMA = f"""
 CREATE TABLE position (
     one INTEGER PRIMARY KEY CHECK (one = 1),
     sequence INTEGER NOT NULL,
@@ -54,24 +84,16 @@ CREATE TABLE invocations (
     pause_ms INTEGER NOT NULL,
     turn INTEGER NOT NULL,
     deadline_ms INTEGER NOT NULL,
-    -- What only the rules need and few invocations have, as MessagePack: see `sqlite`.
+    -- What only the rules need and few invocations have, as MessagePack: see `rows`.
     rest BLOB
 );
--- What a leader must take up, and Query by a state. COMPLETED (7) is left out: most invocations end
--- there, a page of them is found without an index, and the index stays small and in memory.
-CREATE INDEX invocations_by_state ON invocations (state) WHERE state <> 7;
--- Query by handler. Without the state, so that a change of state does not touch it.
-CREATE INDEX invocations_by_handler ON invocations (handler);
--- Query by object key. Most invocations have none.
-CREATE INDEX invocations_by_key ON invocations (key) WHERE key <> '';
+{_INDEXES}
 -- What is due: retries and scheduled starts.
 CREATE INDEX invocations_by_wake ON invocations (wake_ms) WHERE wake_ms > 0;
 -- Who wants an object key, in order.
 CREATE INDEX invocations_by_turn ON invocations (turn) WHERE turn > 0;
 -- Whose time will be up.
 CREATE INDEX invocations_by_deadline ON invocations (deadline_ms) WHERE deadline_ms > 0;
--- The children of an invocation.
-CREATE INDEX invocations_by_parent ON invocations (parent) WHERE parent <> '';
 -- Whose retention is over.
 CREATE INDEX invocations_by_expiry ON invocations (expire_ms) WHERE expire_ms > 0;
 

@@ -3,13 +3,17 @@
 `synchronous=NORMAL` makes the file consistent after a power loss and perhaps behind; `checkpoint`
 is the point from which it is not behind any more, and before which the log may be trimmed. Writes
 are grouped by kind with `executemany`, in one transaction for each batch: SQLite's cost is mostly
-per statement call. `rows` has the columns.
+per statement call. `rows` has the columns, `pages` finds what a list holds, `failures` is the index
+of texts. How many there are by handler and state is counted in memory: once from an index at the start,
+and then by what each batch moves.
 """
 
 from __future__ import annotations
 
+import logging
 import os
 import sqlite3
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -26,10 +30,13 @@ from ..core.model import (
 from ..core.partition import Changes
 from ..core.records import DEADLINE, WAKE
 from ..log.interface import Position
-from . import rows
-from .interface import Filter, Listed, Recovered
+from . import pages, rows
+from .failures import FailureIndexError, Failures
+from .interface import Filter, Listed, Order, Place, Recovered
 from .rows import ALL, AWAKEABLE, ENTRY
-from .schema import SCHEMA, VERSION
+from .schema import MIGRATIONS, SCHEMA, VERSION
+
+logger = logging.getLogger("durable.store")
 
 _WAITING_KINDS = frozenset({EntryKind.SIGNAL, EntryKind.INVOKE, EntryKind.ATTACH})
 """Open entries of which the rules must know what they wait for."""
@@ -42,8 +49,9 @@ class StoreVersionError(Exception):
 class SqliteStore:
     """A partition's store in one SQLite file, or in memory for the path `:memory:`.
 
-    Raises StoreVersionError when the file is of another version, and `sqlite3.Error` for what the
-    disk refuses.
+    Raises StoreVersionError when the file is of another version that cannot be made into this one,
+    FailureIndexError when this SQLite cannot write an index that is in it, and `sqlite3.Error` for
+    what the disk refuses.
     """
 
     def __init__(self, path: Path | str) -> None:
@@ -55,6 +63,10 @@ class SqliteStore:
         version = self._db.execute("PRAGMA user_version").fetchone()[0]
         if version == 0:
             self._db.executescript(f"BEGIN; {SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;")
+        elif version in MIGRATIONS:
+            logger.info("%s: making store version %d out of %d", path, VERSION, version)
+            migration = MIGRATIONS[version]
+            self._db.executescript(f"BEGIN; {migration} PRAGMA user_version = {VERSION}; COMMIT;")
         elif version != VERSION:
             self._db.close()
             raise StoreVersionError(
@@ -63,6 +75,20 @@ class SqliteStore:
             )
         if os.fspath(path) != ":memory:":
             os.chmod(path, 0o600)
+        try:
+            self._failures = Failures.open(self._db)
+        except FailureIndexError:
+            self._db.close()
+            raise
+        self._counts = Counter(
+            {
+                (handler, State(state)): count
+                for state, handler, count in self._db.execute(
+                    "SELECT state, handler, count(*) FROM invocations GROUP BY state, handler"
+                )
+            }
+        )
+        """Invocations by handler and state; what has come to zero stays until the next start."""
 
     def recover(self) -> Recovered:
         """Returns what a leader goes on from."""
@@ -95,6 +121,8 @@ class SqliteStore:
             )
         ]
         early = db.execute("SELECT count(*) FROM awakeables WHERE invocation = ''").fetchone()[0]
+        youngest = "SELECT created_ms FROM invocations WHERE number = ?"
+        last = db.execute(youngest, (last_number,)).fetchone()
         return Recovered(
             Position(sequence, epoch, frame),
             last_number,
@@ -103,6 +131,7 @@ class SqliteStore:
             timers,
             turns,
             early,
+            last[0] if last else 0,
         )
 
     def commit(self, position: Position, changes: Changes) -> None:
@@ -124,14 +153,36 @@ class SqliteStore:
                 )
             if changes.changed:
                 db.executemany(rows.UPDATE, map(rows.changed_row, changes.changed.values()))
-            self._commit_rare(changes)
+            moved = self._moved(changes)
+            self._commit_rare(changes, moved)
             db.execute("UPDATE position SET sequence = ?, epoch = ?, frame = ?", position)
             db.execute("COMMIT")
         except BaseException:
             db.execute("ROLLBACK")
             raise
+        self._counts.update(moved)
 
-    def _commit_rare(self, changes: Changes) -> None:
+    def _moved(self, changes: Changes) -> Counter[tuple[str, State]]:
+        """Returns by how much a batch changes the counts; writes the failures of what has ended."""
+        moved: Counter[tuple[str, State]] = Counter()
+        failed: list[Invocation] = []
+        for it in changes.created.values():
+            moved[it.handler, it.state] += 1
+            if it.completed_ms and it.fault:
+                failed.append(it)
+        for number, state in changes.was.items():
+            found = changes.changed.get(number)
+            if found is None:
+                continue  # It is removed as it was before the batch.
+            moved[found.handler, state] -= 1
+            moved[found.handler, found.state] += 1
+            if found.completed_ms and found.fault:
+                failed.append(found)
+        if failed and self._failures is not None:
+            self._failures.add([(it.number, it.fault.message) for it in failed if it.fault])
+        return moved
+
+    def _commit_rare(self, changes: Changes, moved: Counter[tuple[str, State]]) -> None:
         """Writes what most batches have nothing of."""
         db = self._db
         if changes.awakeables:
@@ -171,6 +222,13 @@ class SqliteStore:
         if changes.removed:
             by_id = [(invocation_id,) for invocation_id in changes.removed]
             by_number = [(number,) for number in changes.removed.values()]
+            for number in changes.removed.values():
+                handler, state = db.execute(
+                    "SELECT handler, state FROM invocations WHERE number = ?", (number,)
+                ).fetchone()
+                moved[handler, State(state)] -= 1
+            if self._failures is not None:
+                self._failures.remove(list(changes.removed.values()))
             db.executemany("DELETE FROM state WHERE owner = ?", by_id)
             db.executemany("DELETE FROM awakeables WHERE invocation = ?", by_id)
             db.executemany("DELETE FROM signals WHERE number = ?", by_number)
@@ -248,62 +306,26 @@ class SqliteStore:
             )
         )
 
-    def page(self, where: Filter, after: int, oldest_first: bool, size: int) -> Listed:
-        """Returns a page of invocations beyond number `after` (0: from the start)."""
-        terms: list[str] = []
-        values: list[Any] = []
-        if where.states:
-            terms.append(f"state IN ({', '.join('?' * len(where.states))})")
-            values += where.states
-        for column in ("handler", "key", "service", "parent"):
-            if wanted := getattr(where, column):
-                terms.append(f"{column} = ?")
-                values.append(wanted)
-        if where.created_min_ms:
-            terms.append("created_ms >= ?")
-            values.append(where.created_min_ms)
-        if where.created_max_ms:
-            terms.append("created_ms < ?")
-            values.append(where.created_max_ms)
-        if where.failure_text:
-            terms.append("instr(fault_message, ?) > 0")
-            values.append(where.failure_text)
-        if after:
-            terms.append("number > ?" if oldest_first else "number < ?")
-            values.append(after)
-        condition = f"WHERE {' AND '.join(terms)}" if terms else ""
-        order = "ASC" if oldest_first else "DESC"
-        found = self._invocations(
-            f"SELECT {ALL} FROM invocations {condition} ORDER BY number {order} LIMIT ?",
-            (*values, size + 1),
-        )
-        numbers = [it.number for it in found[:size]]
+    def page(self, where: Filter, order: Order, after: Place | None, size: int) -> Listed:
+        """Returns a page of invocations beyond `after`, or the first one."""
+        chosen = pages.select(self._db, self._counts, self._failures, where, order, after, size + 1)
+        places = chosen[:size]
+        numbers = [place.number for place in places]
+        among = f"WHERE number IN ({', '.join('?' * len(numbers))})"
+        found = self._invocations(f"SELECT {ALL} FROM invocations {among}", numbers)
+        by_number = {it.number: it for it in found}
         lengths = self._db.execute(
-            "SELECT number, count(*) FROM journal "
-            f"WHERE number IN ({', '.join('?' * len(numbers))}) GROUP BY number",
-            numbers,
+            f"SELECT number, count(*) FROM journal {among} GROUP BY number", numbers
         )
-        return Listed(found[:size], len(found) > size, dict(lengths.fetchall()))
+        return Listed(
+            [by_number[number] for number in numbers],
+            places[-1] if len(chosen) > size else None,
+            dict(lengths.fetchall()),
+        )
 
     def counts(self) -> list[tuple[str, State, int]]:
-        """Counts invocations by handler and state."""
-        found = self._db.execute(
-            "SELECT handler, state, count(*) FROM invocations GROUP BY handler, state"
-        )
-        return [(handler, State(state), count) for handler, state, count in found]
-
-    def state_counts(self) -> dict[State, int]:
-        """See Store."""
-        # The index by state leaves completed ones out, of which there may be millions: these are
-        # what is left of the whole, which SQLite counts without reading a row.
-        db = self._db
-        total: int = db.execute("SELECT count(*) FROM invocations").fetchone()[0]
-        found = db.execute(
-            "SELECT state, count(*) FROM invocations WHERE state <> 7 GROUP BY state"
-        )
-        counts = {State(state): count for state, count in found}
-        counts[State.COMPLETED] = total - sum(counts.values())
-        return counts
+        """Counts invocations by handler and state, from memory."""
+        return [(*pair, count) for pair, count in sorted(self._counts.items()) if count]
 
     def handlers(self) -> list[tuple[Handler, int]]:
         """Returns all handlers with the time of their first registration, by name."""

@@ -657,12 +657,19 @@ type QueryRequest struct {
 	PageToken string `protobuf:"bytes,8,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
 	// This service label; empty for all.
 	Service string `protobuf:"bytes,9,opt,name=service,proto3" json:"service,omitempty"`
-	// Oldest first instead of newest first.
+	// Oldest first instead of newest first; not together with `order_by`.
 	OldestFirst bool `protobuf:"varint,10,opt,name=oldest_first,json=oldestFirst,proto3" json:"oldest_first,omitempty"`
 	// Children and sends of this invocation; empty for all.
 	ParentInvocationId string `protobuf:"bytes,11,opt,name=parent_invocation_id,json=parentInvocationId,proto3" json:"parent_invocation_id,omitempty"`
-	unknownFields      protoimpl.UnknownFields
-	sizeCache          protoimpl.SizeCache
+	// What to sort by, as in AIP-132: `create_time`, `complete_time` or `update_time`, the oldest
+	// first, or the newest first with ` desc` after it. Empty for `create_time desc`.
+	//
+	// `complete_time` holds only invocations that have ended. Pages are stable while data changes: what
+	// is there all along comes exactly once. With `update_time` that holds for what does not change
+	// meanwhile; what does, moves to the newest, and may be missed (` desc`) or come again.
+	OrderBy       string `protobuf:"bytes,12,opt,name=order_by,json=orderBy,proto3" json:"order_by,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *QueryRequest) Reset() {
@@ -768,6 +775,13 @@ func (x *QueryRequest) GetOldestFirst() bool {
 func (x *QueryRequest) GetParentInvocationId() string {
 	if x != nil {
 		return x.ParentInvocationId
+	}
+	return ""
+}
+
+func (x *QueryRequest) GetOrderBy() string {
+	if x != nil {
+		return x.OrderBy
 	}
 	return ""
 }
@@ -2671,7 +2685,7 @@ const file_durable_v1_control_proto_rawDesc = "" +
 	"\x17WatchInvocationResponse\x126\n" +
 	"\n" +
 	"invocation\x18\x01 \x01(\v2\x16.durable.v1.InvocationR\n" +
-	"invocation\"\xc5\x03\n" +
+	"invocation\"\xe0\x03\n" +
 	"\fQueryRequest\x123\n" +
 	"\x06states\x18\x01 \x03(\x0e2\x1b.durable.v1.InvocationStateR\x06states\x12\x18\n" +
 	"\ahandler\x18\x02 \x01(\tR\ahandler\x12\x10\n" +
@@ -2685,7 +2699,8 @@ const file_durable_v1_control_proto_rawDesc = "" +
 	"\aservice\x18\t \x01(\tR\aservice\x12!\n" +
 	"\foldest_first\x18\n" +
 	" \x01(\bR\voldestFirst\x120\n" +
-	"\x14parent_invocation_id\x18\v \x01(\tR\x12parentInvocationId\"q\n" +
+	"\x14parent_invocation_id\x18\v \x01(\tR\x12parentInvocationId\x12\x19\n" +
+	"\border_by\x18\f \x01(\tR\aorderBy\"q\n" +
 	"\rQueryResponse\x128\n" +
 	"\vinvocations\x18\x01 \x03(\v2\x16.durable.v1.InvocationR\vinvocations\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\x11\n" +

@@ -120,7 +120,7 @@ class WatchInvocationResponse(_message.Message):
     def __init__(self, invocation: _Optional[_Union[_invocation_pb2.Invocation, _Mapping]] = ...) -> None: ...
 
 class QueryRequest(_message.Message):
-    __slots__ = ("states", "handler", "key", "create_time_min", "create_time_max", "failure_text", "page_size", "page_token", "service", "oldest_first", "parent_invocation_id")
+    __slots__ = ("states", "handler", "key", "create_time_min", "create_time_max", "failure_text", "page_size", "page_token", "service", "oldest_first", "parent_invocation_id", "order_by")
     STATES_FIELD_NUMBER: _ClassVar[int]
     HANDLER_FIELD_NUMBER: _ClassVar[int]
     KEY_FIELD_NUMBER: _ClassVar[int]
@@ -132,6 +132,7 @@ class QueryRequest(_message.Message):
     SERVICE_FIELD_NUMBER: _ClassVar[int]
     OLDEST_FIRST_FIELD_NUMBER: _ClassVar[int]
     PARENT_INVOCATION_ID_FIELD_NUMBER: _ClassVar[int]
+    ORDER_BY_FIELD_NUMBER: _ClassVar[int]
     states: _containers.RepeatedScalarFieldContainer[_invocation_pb2.InvocationState]
     handler: str
     key: str
@@ -143,7 +144,8 @@ class QueryRequest(_message.Message):
     service: str
     oldest_first: bool
     parent_invocation_id: str
-    def __init__(self, states: _Optional[_Iterable[_Union[_invocation_pb2.InvocationState, str]]] = ..., handler: _Optional[str] = ..., key: _Optional[str] = ..., create_time_min: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., create_time_max: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., failure_text: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., service: _Optional[str] = ..., oldest_first: bool = ..., parent_invocation_id: _Optional[str] = ...) -> None: ...
+    order_by: str
+    def __init__(self, states: _Optional[_Iterable[_Union[_invocation_pb2.InvocationState, str]]] = ..., handler: _Optional[str] = ..., key: _Optional[str] = ..., create_time_min: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., create_time_max: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., failure_text: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., service: _Optional[str] = ..., oldest_first: bool = ..., parent_invocation_id: _Optional[str] = ..., order_by: _Optional[str] = ...) -> None: ...
 
 class QueryResponse(_message.Message):
     __slots__ = ("invocations", "next_page_token")

@@ -437,7 +437,7 @@ export declare type QueryRequest = Message<"durable.v1.QueryRequest"> & {
   service: string;
 
   /**
-   * Oldest first instead of newest first.
+   * Oldest first instead of newest first; not together with `order_by`.
    *
    * @generated from field: bool oldest_first = 10;
    */
@@ -449,6 +449,18 @@ export declare type QueryRequest = Message<"durable.v1.QueryRequest"> & {
    * @generated from field: string parent_invocation_id = 11;
    */
   parentInvocationId: string;
+
+  /**
+   * What to sort by, as in AIP-132: `create_time`, `complete_time` or `update_time`, the oldest
+   * first, or the newest first with ` desc` after it. Empty for `create_time desc`.
+   *
+   * `complete_time` holds only invocations that have ended. Pages are stable while data changes: what
+   * is there all along comes exactly once. With `update_time` that holds for what does not change
+   * meanwhile; what does, moves to the newest, and may be missed (` desc`) or come again.
+   *
+   * @generated from field: string order_by = 12;
+   */
+  orderBy: string;
 };
 
 /**

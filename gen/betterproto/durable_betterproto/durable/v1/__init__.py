@@ -2344,12 +2344,22 @@ class QueryRequest(betterproto2.Message):
 
     oldest_first: "bool" = betterproto2.field(10, betterproto2.TYPE_BOOL)
     """
-    Oldest first instead of newest first.
+    Oldest first instead of newest first; not together with `order_by`.
     """
 
     parent_invocation_id: "str" = betterproto2.field(11, betterproto2.TYPE_STRING)
     """
     Children and sends of this invocation; empty for all.
+    """
+
+    order_by: "str" = betterproto2.field(12, betterproto2.TYPE_STRING)
+    """
+    What to sort by, as in AIP-132: `create_time`, `complete_time` or `update_time`, the oldest
+    first, or the newest first with ` desc` after it. Empty for `create_time desc`.
+
+    `complete_time` holds only invocations that have ended. Pages are stable while data changes: what
+    is there all along comes exactly once. With `update_time` that holds for what does not change
+    meanwhile; what does, moves to the newest, and may be missed (` desc`) or come again.
     """
 
 

@@ -292,7 +292,7 @@ public final class ControlProto extends com.google.protobuf.GeneratedFile {
       "ocation\"N\n\026WatchInvocationRequest\022\033\n\rinv" +
       "ocation_id\030\001 \001(\tB\004\342A\001\002\022\027\n\017include_journa" +
       "l\030\002 \001(\010\"E\n\027WatchInvocationResponse\022*\n\nin" +
-      "vocation\030\001 \001(\0132\026.durable.v1.Invocation\"\305" +
+      "vocation\030\001 \001(\0132\026.durable.v1.Invocation\"\327" +
       "\002\n\014QueryRequest\022+\n\006states\030\001 \003(\0162\033.durabl" +
       "e.v1.InvocationState\022\017\n\007handler\030\002 \001(\t\022\013\n" +
       "\003key\030\003 \001(\t\0223\n\017create_time_min\030\004 \001(\0132\032.go" +
@@ -301,136 +301,137 @@ public final class ControlProto extends com.google.protobuf.GeneratedFile {
       "failure_text\030\006 \001(\t\022\021\n\tpage_size\030\007 \001(\005\022\022\n" +
       "\npage_token\030\010 \001(\t\022\017\n\007service\030\t \001(\t\022\024\n\014ol" +
       "dest_first\030\n \001(\010\022\034\n\024parent_invocation_id" +
-      "\030\013 \001(\t\"U\n\rQueryResponse\022+\n\013invocations\030\001" +
-      " \003(\0132\026.durable.v1.Invocation\022\027\n\017next_pag" +
-      "e_token\030\002 \001(\t\"\021\n\017GetStatsRequest\"X\n\nStat" +
-      "eCount\022\017\n\007handler\030\001 \001(\t\022*\n\005state\030\002 \001(\0162\033" +
-      ".durable.v1.InvocationState\022\r\n\005count\030\003 \001" +
-      "(\003\"e\n\020GetStatsResponse\022&\n\006counts\030\001 \003(\0132\026" +
-      ".durable.v1.StateCount\022\023\n\013total_count\030\002 " +
-      "\001(\003\022\024\n\014worker_count\030\003 \001(\005\"<\n\023ListHandler" +
-      "sRequest\022\021\n\tpage_size\030\001 \001(\005\022\022\n\npage_toke" +
-      "n\030\002 \001(\t\"Z\n\024ListHandlersResponse\022)\n\010handl" +
-      "ers\030\001 \003(\0132\027.durable.v1.HandlerInfo\022\027\n\017ne" +
-      "xt_page_token\030\002 \001(\t\"\024\n\022ListWorkersReques" +
-      "t\"\304\001\n\nWorkerInfo\022\021\n\tworker_id\030\001 \001(\t\022\020\n\010i" +
-      "dentity\030\002 \001(\t\022\020\n\010build_id\030\003 \001(\t\022\020\n\010handl" +
-      "ers\030\004 \003(\t\022\022\n\nslot_count\030\005 \001(\005\022\025\n\rrunning" +
-      "_count\030\006 \001(\005\0220\n\014connect_time\030\007 \001(\0132\032.goo" +
-      "gle.protobuf.Timestamp\022\020\n\010draining\030\010 \001(\010" +
-      "\">\n\023ListWorkersResponse\022\'\n\007workers\030\001 \003(\013" +
-      "2\026.durable.v1.WorkerInfo\"\222\001\n\014PauseReques" +
-      "t\022\033\n\rinvocation_id\030\001 \001(\tB\004\342A\001\002\022\022\n\nreques" +
-      "t_id\030\002 \001(\t\022\016\n\006reason\030\003 \001(\t\022\020\n\010identity\030\004" +
-      " \001(\t\022/\n\014wait_timeout\030\005 \001(\0132\031.google.prot" +
-      "obuf.Duration\";\n\rPauseResponse\022*\n\005state\030" +
-      "\001 \001(\0162\033.durable.v1.InvocationState\"b\n\rRe" +
-      "sumeRequest\022\033\n\rinvocation_id\030\001 \001(\tB\004\342A\001\002" +
-      "\022\022\n\nrequest_id\030\002 \001(\t\022\016\n\006reason\030\003 \001(\t\022\020\n\010" +
-      "identity\030\004 \001(\t\"<\n\016ResumeResponse\022*\n\005stat" +
-      "e\030\001 \001(\0162\033.durable.v1.InvocationState\"q\n\r" +
-      "CancelRequest\022\033\n\rinvocation_id\030\001 \001(\tB\004\342A" +
-      "\001\002\022\022\n\nrequest_id\030\002 \001(\t\022\016\n\006reason\030\003 \001(\t\022\020" +
-      "\n\010identity\030\004 \001(\t\022\r\n\005force\030\005 \001(\010\"<\n\016Cance" +
-      "lResponse\022*\n\005state\030\001 \001(\0162\033.durable.v1.In" +
-      "vocationState\"\233\001\n\016RestartRequest\022\033\n\rinvo" +
-      "cation_id\030\001 \001(\tB\004\342A\001\002\022\022\n\nrequest_id\030\002 \001(" +
-      "\t\022\022\n\nfrom_index\030\003 \001(\005\022\"\n\005input\030\004 \001(\0132\023.d" +
-      "urable.v1.Payload\022\016\n\006reason\030\005 \001(\t\022\020\n\010ide" +
-      "ntity\030\006 \001(\t\"(\n\017RestartResponse\022\025\n\rinvoca" +
-      "tion_id\030\001 \001(\t\"z\n\rSignalRequest\022\033\n\rinvoca" +
-      "tion_id\030\001 \001(\tB\004\342A\001\002\022\022\n\004name\030\002 \001(\tB\004\342A\001\002\022" +
-      "$\n\007outcome\030\003 \001(\0132\023.durable.v1.Outcome\022\022\n" +
-      "\nrequest_id\030\004 \001(\t\"\020\n\016SignalResponse\"+\n\014P" +
-      "urgeRequest\022\033\n\rinvocation_id\030\001 \001(\tB\004\342A\001\002" +
-      "\"\017\n\rPurgeResponse\"u\n\027ResolveAwakeableReq" +
-      "uest\022\032\n\014awakeable_id\030\001 \001(\tB\004\342A\001\002\022*\n\007outc" +
-      "ome\030\002 \001(\0132\023.durable.v1.OutcomeB\004\342A\001\002\022\022\n\n" +
-      "request_id\030\003 \001(\t\"1\n\030ResolveAwakeableResp" +
-      "onse\022\025\n\rinvocation_id\030\001 \001(\t\"\267\001\n\024CreateWe" +
-      "bhookRequest\022\032\n\014awakeable_id\030\001 \001(\tB\004\342A\001\002" +
-      "\022-\n\nexpires_in\030\002 \001(\0132\031.google.protobuf.D" +
-      "uration\022/\n\013expire_time\030\003 \001(\0132\032.google.pr" +
-      "otobuf.Timestamp\022\016\n\006scheme\030\004 \001(\t\022\023\n\013secr" +
-      "et_name\030\005 \001(\t\"U\n\025CreateWebhookResponse\022\013" +
-      "\n\003url\030\001 \001(\t\022/\n\013expire_time\030\002 \001(\0132\032.googl" +
-      "e.protobuf.Timestamp\"E\n\017GetStateRequest\022" +
-      "\016\n\006object\030\001 \001(\t\022\013\n\003key\030\002 \001(\t\022\025\n\rinvocati" +
-      "on_id\030\003 \001(\t\"\215\001\n\020GetStateResponse\0226\n\005stat" +
-      "e\030\001 \003(\0132\'.durable.v1.GetStateResponse.St" +
-      "ateEntry\032A\n\nStateEntry\022\013\n\003key\030\001 \001(\t\022\"\n\005v" +
-      "alue\030\002 \001(\0132\023.durable.v1.Payload:\0028\001\"\336\001\n\017" +
-      "SetStateRequest\022\024\n\006object\030\001 \001(\tB\004\342A\001\002\022\021\n" +
-      "\003key\030\002 \001(\tB\004\342A\001\002\0225\n\005state\030\003 \003(\0132&.durabl" +
-      "e.v1.SetStateRequest.StateEntry\022\025\n\rclear" +
-      "ed_names\030\004 \003(\t\022\021\n\tclear_all\030\005 \001(\010\032A\n\nSta" +
-      "teEntry\022\013\n\003key\030\001 \001(\t\022\"\n\005value\030\002 \001(\0132\023.du" +
-      "rable.v1.Payload:\0028\001\"\022\n\020SetStateResponse" +
-      "\"\026\n\024GetServerInfoRequest\"\247\002\n\025GetServerIn" +
-      "foResponse\022\017\n\007version\030\001 \001(\t\022\034\n\024protocol_" +
-      "version_min\030\002 \001(\005\022\034\n\024protocol_version_ma" +
-      "x\030\003 \001(\005\022=\n\006limits\030\004 \003(\0132-.durable.v1.Get" +
-      "ServerInfoResponse.LimitsEntry\022\r\n\005epoch\030" +
-      "\005 \001(\003\022.\n\nstart_time\030\006 \001(\0132\032.google.proto" +
-      "buf.Timestamp\022\024\n\014append_count\030\007 \001(\003\032-\n\013L" +
-      "imitsEntry\022\013\n\003key\030\001 \001(\t\022\r\n\005value\030\002 \001(\003:\002" +
-      "8\0012\220\021\n\016DurableControl\022i\n\006Invoke\022\031.durabl" +
-      "e.v1.InvokeRequest\032\032.durable.v1.InvokeRe" +
-      "sponse\"(\202\323\344\223\002\"\"\035/v1/handlers/{handler}:i" +
-      "nvoke:\001*\022x\n\tGetResult\022\034.durable.v1.GetRe" +
-      "sultRequest\032\035.durable.v1.GetResultRespon" +
-      "se\".\202\323\344\223\002(\022&/v1/invocations/{invocation_" +
-      "id}/result\022}\n\rGetInvocation\022 .durable.v1" +
-      ".GetInvocationRequest\032!.durable.v1.GetIn" +
-      "vocationResponse\"\'\202\323\344\223\002!\022\037/v1/invocation" +
-      "s/{invocation_id}\022\\\n\017WatchInvocation\022\".d" +
-      "urable.v1.WatchInvocationRequest\032#.durab" +
-      "le.v1.WatchInvocationResponse0\001\022U\n\005Query" +
-      "\022\030.durable.v1.QueryRequest\032\031.durable.v1." +
-      "QueryResponse\"\027\202\323\344\223\002\021\022\017/v1/invocations\022X" +
-      "\n\010GetStats\022\033.durable.v1.GetStatsRequest\032" +
-      "\034.durable.v1.GetStatsResponse\"\021\202\323\344\223\002\013\022\t/" +
-      "v1/stats\022g\n\014ListHandlers\022\037.durable.v1.Li" +
-      "stHandlersRequest\032 .durable.v1.ListHandl" +
-      "ersResponse\"\024\202\323\344\223\002\016\022\014/v1/handlers\022c\n\013Lis" +
-      "tWorkers\022\036.durable.v1.ListWorkersRequest" +
-      "\032\037.durable.v1.ListWorkersResponse\"\023\202\323\344\223\002" +
-      "\r\022\013/v1/workers\022n\n\005Pause\022\030.durable.v1.Pau" +
-      "seRequest\032\031.durable.v1.PauseResponse\"0\202\323" +
-      "\344\223\002*\"%/v1/invocations/{invocation_id}:pa" +
-      "use:\001*\022r\n\006Resume\022\031.durable.v1.ResumeRequ" +
-      "est\032\032.durable.v1.ResumeResponse\"1\202\323\344\223\002+\"" +
-      "&/v1/invocations/{invocation_id}:resume:" +
-      "\001*\022r\n\006Cancel\022\031.durable.v1.CancelRequest\032" +
-      "\032.durable.v1.CancelResponse\"1\202\323\344\223\002+\"&/v1" +
-      "/invocations/{invocation_id}:cancel:\001*\022v" +
-      "\n\007Restart\022\032.durable.v1.RestartRequest\032\033." +
-      "durable.v1.RestartResponse\"2\202\323\344\223\002,\"\'/v1/" +
-      "invocations/{invocation_id}:restart:\001*\022r" +
-      "\n\006Signal\022\031.durable.v1.SignalRequest\032\032.du" +
-      "rable.v1.SignalResponse\"1\202\323\344\223\002+\"&/v1/inv" +
-      "ocations/{invocation_id}:signal:\001*\022e\n\005Pu" +
-      "rge\022\030.durable.v1.PurgeRequest\032\031.durable." +
-      "v1.PurgeResponse\"\'\202\323\344\223\002!*\037/v1/invocation" +
-      "s/{invocation_id}\022\217\001\n\020ResolveAwakeable\022#" +
-      ".durable.v1.ResolveAwakeableRequest\032$.du" +
-      "rable.v1.ResolveAwakeableResponse\"0\202\323\344\223\002" +
-      "*\"%/v1/awakeables/{awakeable_id}:resolve" +
-      ":\001*\022\206\001\n\rCreateWebhook\022 .durable.v1.Creat" +
-      "eWebhookRequest\032!.durable.v1.CreateWebho" +
-      "okResponse\"0\202\323\344\223\002*\"%/v1/awakeables/{awak" +
-      "eable_id}:webhook:\001*\022\230\001\n\010GetState\022\033.dura" +
-      "ble.v1.GetStateRequest\032\034.durable.v1.GetS" +
-      "tateResponse\"Q\202\323\344\223\002K\022 /v1/objects/{objec" +
-      "t}/{key}/stateZ\'\022%/v1/invocations/{invoc" +
-      "ation_id}/state\022r\n\010SetState\022\033.durable.v1" +
-      ".SetStateRequest\032\034.durable.v1.SetStateRe" +
-      "sponse\"+\202\323\344\223\002%\" /v1/objects/{object}/{ke" +
-      "y}/state:\001*\022h\n\rGetServerInfo\022 .durable.v" +
-      "1.GetServerInfoRequest\032!.durable.v1.GetS" +
-      "erverInfoResponse\"\022\202\323\344\223\002\014\022\n/v1/serverBI\n" +
-      "\016dev.durable.v1B\014ControlProtoP\001Z\'durable" +
-      ".dev/gen/go/durable/v1;durablev1b\006proto3"
+      "\030\013 \001(\t\022\020\n\010order_by\030\014 \001(\t\"U\n\rQueryRespons" +
+      "e\022+\n\013invocations\030\001 \003(\0132\026.durable.v1.Invo" +
+      "cation\022\027\n\017next_page_token\030\002 \001(\t\"\021\n\017GetSt" +
+      "atsRequest\"X\n\nStateCount\022\017\n\007handler\030\001 \001(" +
+      "\t\022*\n\005state\030\002 \001(\0162\033.durable.v1.Invocation" +
+      "State\022\r\n\005count\030\003 \001(\003\"e\n\020GetStatsResponse" +
+      "\022&\n\006counts\030\001 \003(\0132\026.durable.v1.StateCount" +
+      "\022\023\n\013total_count\030\002 \001(\003\022\024\n\014worker_count\030\003 " +
+      "\001(\005\"<\n\023ListHandlersRequest\022\021\n\tpage_size\030" +
+      "\001 \001(\005\022\022\n\npage_token\030\002 \001(\t\"Z\n\024ListHandler" +
+      "sResponse\022)\n\010handlers\030\001 \003(\0132\027.durable.v1" +
+      ".HandlerInfo\022\027\n\017next_page_token\030\002 \001(\t\"\024\n" +
+      "\022ListWorkersRequest\"\304\001\n\nWorkerInfo\022\021\n\two" +
+      "rker_id\030\001 \001(\t\022\020\n\010identity\030\002 \001(\t\022\020\n\010build" +
+      "_id\030\003 \001(\t\022\020\n\010handlers\030\004 \003(\t\022\022\n\nslot_coun" +
+      "t\030\005 \001(\005\022\025\n\rrunning_count\030\006 \001(\005\0220\n\014connec" +
+      "t_time\030\007 \001(\0132\032.google.protobuf.Timestamp" +
+      "\022\020\n\010draining\030\010 \001(\010\">\n\023ListWorkersRespons" +
+      "e\022\'\n\007workers\030\001 \003(\0132\026.durable.v1.WorkerIn" +
+      "fo\"\222\001\n\014PauseRequest\022\033\n\rinvocation_id\030\001 \001" +
+      "(\tB\004\342A\001\002\022\022\n\nrequest_id\030\002 \001(\t\022\016\n\006reason\030\003" +
+      " \001(\t\022\020\n\010identity\030\004 \001(\t\022/\n\014wait_timeout\030\005" +
+      " \001(\0132\031.google.protobuf.Duration\";\n\rPause" +
+      "Response\022*\n\005state\030\001 \001(\0162\033.durable.v1.Inv" +
+      "ocationState\"b\n\rResumeRequest\022\033\n\rinvocat" +
+      "ion_id\030\001 \001(\tB\004\342A\001\002\022\022\n\nrequest_id\030\002 \001(\t\022\016" +
+      "\n\006reason\030\003 \001(\t\022\020\n\010identity\030\004 \001(\t\"<\n\016Resu" +
+      "meResponse\022*\n\005state\030\001 \001(\0162\033.durable.v1.I" +
+      "nvocationState\"q\n\rCancelRequest\022\033\n\rinvoc" +
+      "ation_id\030\001 \001(\tB\004\342A\001\002\022\022\n\nrequest_id\030\002 \001(\t" +
+      "\022\016\n\006reason\030\003 \001(\t\022\020\n\010identity\030\004 \001(\t\022\r\n\005fo" +
+      "rce\030\005 \001(\010\"<\n\016CancelResponse\022*\n\005state\030\001 \001" +
+      "(\0162\033.durable.v1.InvocationState\"\233\001\n\016Rest" +
+      "artRequest\022\033\n\rinvocation_id\030\001 \001(\tB\004\342A\001\002\022" +
+      "\022\n\nrequest_id\030\002 \001(\t\022\022\n\nfrom_index\030\003 \001(\005\022" +
+      "\"\n\005input\030\004 \001(\0132\023.durable.v1.Payload\022\016\n\006r" +
+      "eason\030\005 \001(\t\022\020\n\010identity\030\006 \001(\t\"(\n\017Restart" +
+      "Response\022\025\n\rinvocation_id\030\001 \001(\t\"z\n\rSigna" +
+      "lRequest\022\033\n\rinvocation_id\030\001 \001(\tB\004\342A\001\002\022\022\n" +
+      "\004name\030\002 \001(\tB\004\342A\001\002\022$\n\007outcome\030\003 \001(\0132\023.dur" +
+      "able.v1.Outcome\022\022\n\nrequest_id\030\004 \001(\t\"\020\n\016S" +
+      "ignalResponse\"+\n\014PurgeRequest\022\033\n\rinvocat" +
+      "ion_id\030\001 \001(\tB\004\342A\001\002\"\017\n\rPurgeResponse\"u\n\027R" +
+      "esolveAwakeableRequest\022\032\n\014awakeable_id\030\001" +
+      " \001(\tB\004\342A\001\002\022*\n\007outcome\030\002 \001(\0132\023.durable.v1" +
+      ".OutcomeB\004\342A\001\002\022\022\n\nrequest_id\030\003 \001(\t\"1\n\030Re" +
+      "solveAwakeableResponse\022\025\n\rinvocation_id\030" +
+      "\001 \001(\t\"\267\001\n\024CreateWebhookRequest\022\032\n\014awakea" +
+      "ble_id\030\001 \001(\tB\004\342A\001\002\022-\n\nexpires_in\030\002 \001(\0132\031" +
+      ".google.protobuf.Duration\022/\n\013expire_time" +
+      "\030\003 \001(\0132\032.google.protobuf.Timestamp\022\016\n\006sc" +
+      "heme\030\004 \001(\t\022\023\n\013secret_name\030\005 \001(\t\"U\n\025Creat" +
+      "eWebhookResponse\022\013\n\003url\030\001 \001(\t\022/\n\013expire_" +
+      "time\030\002 \001(\0132\032.google.protobuf.Timestamp\"E" +
+      "\n\017GetStateRequest\022\016\n\006object\030\001 \001(\t\022\013\n\003key" +
+      "\030\002 \001(\t\022\025\n\rinvocation_id\030\003 \001(\t\"\215\001\n\020GetSta" +
+      "teResponse\0226\n\005state\030\001 \003(\0132\'.durable.v1.G" +
+      "etStateResponse.StateEntry\032A\n\nStateEntry" +
+      "\022\013\n\003key\030\001 \001(\t\022\"\n\005value\030\002 \001(\0132\023.durable.v" +
+      "1.Payload:\0028\001\"\336\001\n\017SetStateRequest\022\024\n\006obj" +
+      "ect\030\001 \001(\tB\004\342A\001\002\022\021\n\003key\030\002 \001(\tB\004\342A\001\002\0225\n\005st" +
+      "ate\030\003 \003(\0132&.durable.v1.SetStateRequest.S" +
+      "tateEntry\022\025\n\rcleared_names\030\004 \003(\t\022\021\n\tclea" +
+      "r_all\030\005 \001(\010\032A\n\nStateEntry\022\013\n\003key\030\001 \001(\t\022\"" +
+      "\n\005value\030\002 \001(\0132\023.durable.v1.Payload:\0028\001\"\022" +
+      "\n\020SetStateResponse\"\026\n\024GetServerInfoReque" +
+      "st\"\247\002\n\025GetServerInfoResponse\022\017\n\007version\030" +
+      "\001 \001(\t\022\034\n\024protocol_version_min\030\002 \001(\005\022\034\n\024p" +
+      "rotocol_version_max\030\003 \001(\005\022=\n\006limits\030\004 \003(" +
+      "\0132-.durable.v1.GetServerInfoResponse.Lim" +
+      "itsEntry\022\r\n\005epoch\030\005 \001(\003\022.\n\nstart_time\030\006 " +
+      "\001(\0132\032.google.protobuf.Timestamp\022\024\n\014appen" +
+      "d_count\030\007 \001(\003\032-\n\013LimitsEntry\022\013\n\003key\030\001 \001(" +
+      "\t\022\r\n\005value\030\002 \001(\003:\0028\0012\220\021\n\016DurableControl\022" +
+      "i\n\006Invoke\022\031.durable.v1.InvokeRequest\032\032.d" +
+      "urable.v1.InvokeResponse\"(\202\323\344\223\002\"\"\035/v1/ha" +
+      "ndlers/{handler}:invoke:\001*\022x\n\tGetResult\022" +
+      "\034.durable.v1.GetResultRequest\032\035.durable." +
+      "v1.GetResultResponse\".\202\323\344\223\002(\022&/v1/invoca" +
+      "tions/{invocation_id}/result\022}\n\rGetInvoc" +
+      "ation\022 .durable.v1.GetInvocationRequest\032" +
+      "!.durable.v1.GetInvocationResponse\"\'\202\323\344\223" +
+      "\002!\022\037/v1/invocations/{invocation_id}\022\\\n\017W" +
+      "atchInvocation\022\".durable.v1.WatchInvocat" +
+      "ionRequest\032#.durable.v1.WatchInvocationR" +
+      "esponse0\001\022U\n\005Query\022\030.durable.v1.QueryReq" +
+      "uest\032\031.durable.v1.QueryResponse\"\027\202\323\344\223\002\021\022" +
+      "\017/v1/invocations\022X\n\010GetStats\022\033.durable.v" +
+      "1.GetStatsRequest\032\034.durable.v1.GetStatsR" +
+      "esponse\"\021\202\323\344\223\002\013\022\t/v1/stats\022g\n\014ListHandle" +
+      "rs\022\037.durable.v1.ListHandlersRequest\032 .du" +
+      "rable.v1.ListHandlersResponse\"\024\202\323\344\223\002\016\022\014/" +
+      "v1/handlers\022c\n\013ListWorkers\022\036.durable.v1." +
+      "ListWorkersRequest\032\037.durable.v1.ListWork" +
+      "ersResponse\"\023\202\323\344\223\002\r\022\013/v1/workers\022n\n\005Paus" +
+      "e\022\030.durable.v1.PauseRequest\032\031.durable.v1" +
+      ".PauseResponse\"0\202\323\344\223\002*\"%/v1/invocations/" +
+      "{invocation_id}:pause:\001*\022r\n\006Resume\022\031.dur" +
+      "able.v1.ResumeRequest\032\032.durable.v1.Resum" +
+      "eResponse\"1\202\323\344\223\002+\"&/v1/invocations/{invo" +
+      "cation_id}:resume:\001*\022r\n\006Cancel\022\031.durable" +
+      ".v1.CancelRequest\032\032.durable.v1.CancelRes" +
+      "ponse\"1\202\323\344\223\002+\"&/v1/invocations/{invocati" +
+      "on_id}:cancel:\001*\022v\n\007Restart\022\032.durable.v1" +
+      ".RestartRequest\032\033.durable.v1.RestartResp" +
+      "onse\"2\202\323\344\223\002,\"\'/v1/invocations/{invocatio" +
+      "n_id}:restart:\001*\022r\n\006Signal\022\031.durable.v1." +
+      "SignalRequest\032\032.durable.v1.SignalRespons" +
+      "e\"1\202\323\344\223\002+\"&/v1/invocations/{invocation_i" +
+      "d}:signal:\001*\022e\n\005Purge\022\030.durable.v1.Purge" +
+      "Request\032\031.durable.v1.PurgeResponse\"\'\202\323\344\223" +
+      "\002!*\037/v1/invocations/{invocation_id}\022\217\001\n\020" +
+      "ResolveAwakeable\022#.durable.v1.ResolveAwa" +
+      "keableRequest\032$.durable.v1.ResolveAwakea" +
+      "bleResponse\"0\202\323\344\223\002*\"%/v1/awakeables/{awa" +
+      "keable_id}:resolve:\001*\022\206\001\n\rCreateWebhook\022" +
+      " .durable.v1.CreateWebhookRequest\032!.dura" +
+      "ble.v1.CreateWebhookResponse\"0\202\323\344\223\002*\"%/v" +
+      "1/awakeables/{awakeable_id}:webhook:\001*\022\230" +
+      "\001\n\010GetState\022\033.durable.v1.GetStateRequest" +
+      "\032\034.durable.v1.GetStateResponse\"Q\202\323\344\223\002K\022 " +
+      "/v1/objects/{object}/{key}/stateZ\'\022%/v1/" +
+      "invocations/{invocation_id}/state\022r\n\010Set" +
+      "State\022\033.durable.v1.SetStateRequest\032\034.dur" +
+      "able.v1.SetStateResponse\"+\202\323\344\223\002%\" /v1/ob" +
+      "jects/{object}/{key}/state:\001*\022h\n\rGetServ" +
+      "erInfo\022 .durable.v1.GetServerInfoRequest" +
+      "\032!.durable.v1.GetServerInfoResponse\"\022\202\323\344" +
+      "\223\002\014\022\n/v1/serverBI\n\016dev.durable.v1B\014Contr" +
+      "olProtoP\001Z\'durable.dev/gen/go/durable/v1" +
+      ";durablev1b\006proto3"
     };
     descriptor = com.google.protobuf.Descriptors.FileDescriptor
       .internalBuildGeneratedFileFrom(descriptorData,
@@ -501,7 +502,7 @@ public final class ControlProto extends com.google.protobuf.GeneratedFile {
     internal_static_durable_v1_QueryRequest_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_durable_v1_QueryRequest_descriptor,
-        new java.lang.String[] { "States", "Handler", "Key", "CreateTimeMin", "CreateTimeMax", "FailureText", "PageSize", "PageToken", "Service", "OldestFirst", "ParentInvocationId", });
+        new java.lang.String[] { "States", "Handler", "Key", "CreateTimeMin", "CreateTimeMax", "FailureText", "PageSize", "PageToken", "Service", "OldestFirst", "ParentInvocationId", "OrderBy", });
     internal_static_durable_v1_QueryResponse_descriptor =
       getDescriptor().getMessageType(9);
     internal_static_durable_v1_QueryResponse_fieldAccessorTable = new

@@ -39,6 +39,7 @@ private static final long serialVersionUID = 0L;
     pageToken_ = "";
     service_ = "";
     parentInvocationId_ = "";
+    orderBy_ = "";
   }
 
   public static final com.google.protobuf.Descriptors.Descriptor
@@ -465,7 +466,7 @@ private static final long serialVersionUID = 0L;
   private boolean oldestFirst_ = false;
   /**
    * <pre>
-   * Oldest first instead of newest first.
+   * Oldest first instead of newest first; not together with `order_by`.
    * </pre>
    *
    * <code>bool oldest_first = 10;</code>
@@ -517,6 +518,63 @@ private static final long serialVersionUID = 0L;
           com.google.protobuf.ByteString.copyFromUtf8(
               (java.lang.String) ref);
       parentInvocationId_ = b;
+      return b;
+    } else {
+      return (com.google.protobuf.ByteString) ref;
+    }
+  }
+
+  public static final int ORDER_BY_FIELD_NUMBER = 12;
+  @SuppressWarnings("serial")
+  private volatile java.lang.Object orderBy_ = "";
+  /**
+   * <pre>
+   * What to sort by, as in AIP-132: `create_time`, `complete_time` or `update_time`, the oldest
+   * first, or the newest first with ` desc` after it. Empty for `create_time desc`.
+   *
+   * `complete_time` holds only invocations that have ended. Pages are stable while data changes: what
+   * is there all along comes exactly once. With `update_time` that holds for what does not change
+   * meanwhile; what does, moves to the newest, and may be missed (` desc`) or come again.
+   * </pre>
+   *
+   * <code>string order_by = 12;</code>
+   * @return The orderBy.
+   */
+  @java.lang.Override
+  public java.lang.String getOrderBy() {
+    java.lang.Object ref = orderBy_;
+    if (ref instanceof java.lang.String) {
+      return (java.lang.String) ref;
+    } else {
+      com.google.protobuf.ByteString bs = 
+          (com.google.protobuf.ByteString) ref;
+      java.lang.String s = bs.toStringUtf8();
+      orderBy_ = s;
+      return s;
+    }
+  }
+  /**
+   * <pre>
+   * What to sort by, as in AIP-132: `create_time`, `complete_time` or `update_time`, the oldest
+   * first, or the newest first with ` desc` after it. Empty for `create_time desc`.
+   *
+   * `complete_time` holds only invocations that have ended. Pages are stable while data changes: what
+   * is there all along comes exactly once. With `update_time` that holds for what does not change
+   * meanwhile; what does, moves to the newest, and may be missed (` desc`) or come again.
+   * </pre>
+   *
+   * <code>string order_by = 12;</code>
+   * @return The bytes for orderBy.
+   */
+  @java.lang.Override
+  public com.google.protobuf.ByteString
+      getOrderByBytes() {
+    java.lang.Object ref = orderBy_;
+    if (ref instanceof java.lang.String) {
+      com.google.protobuf.ByteString b = 
+          com.google.protobuf.ByteString.copyFromUtf8(
+              (java.lang.String) ref);
+      orderBy_ = b;
       return b;
     } else {
       return (com.google.protobuf.ByteString) ref;
@@ -575,6 +633,9 @@ private static final long serialVersionUID = 0L;
     if (!com.google.protobuf.GeneratedMessage.isStringEmpty(parentInvocationId_)) {
       com.google.protobuf.GeneratedMessage.writeString(output, 11, parentInvocationId_);
     }
+    if (!com.google.protobuf.GeneratedMessage.isStringEmpty(orderBy_)) {
+      com.google.protobuf.GeneratedMessage.writeString(output, 12, orderBy_);
+    }
     getUnknownFields().writeTo(output);
   }
 
@@ -630,6 +691,9 @@ private static final long serialVersionUID = 0L;
     if (!com.google.protobuf.GeneratedMessage.isStringEmpty(parentInvocationId_)) {
       size += com.google.protobuf.GeneratedMessage.computeStringSize(11, parentInvocationId_);
     }
+    if (!com.google.protobuf.GeneratedMessage.isStringEmpty(orderBy_)) {
+      size += com.google.protobuf.GeneratedMessage.computeStringSize(12, orderBy_);
+    }
     size += getUnknownFields().getSerializedSize();
     memoizedSize = size;
     return size;
@@ -672,6 +736,8 @@ private static final long serialVersionUID = 0L;
         != other.getOldestFirst()) return false;
     if (!getParentInvocationId()
         .equals(other.getParentInvocationId())) return false;
+    if (!getOrderBy()
+        .equals(other.getOrderBy())) return false;
     if (!getUnknownFields().equals(other.getUnknownFields())) return false;
     return true;
   }
@@ -712,6 +778,8 @@ private static final long serialVersionUID = 0L;
         getOldestFirst());
     hash = (37 * hash) + PARENT_INVOCATION_ID_FIELD_NUMBER;
     hash = (53 * hash) + getParentInvocationId().hashCode();
+    hash = (37 * hash) + ORDER_BY_FIELD_NUMBER;
+    hash = (53 * hash) + getOrderBy().hashCode();
     hash = (29 * hash) + getUnknownFields().hashCode();
     memoizedHashCode = hash;
     return hash;
@@ -873,6 +941,7 @@ private static final long serialVersionUID = 0L;
       service_ = "";
       oldestFirst_ = false;
       parentInvocationId_ = "";
+      orderBy_ = "";
       return this;
     }
 
@@ -947,6 +1016,9 @@ private static final long serialVersionUID = 0L;
       if (((from_bitField0_ & 0x00000400) != 0)) {
         result.parentInvocationId_ = parentInvocationId_;
       }
+      if (((from_bitField0_ & 0x00000800) != 0)) {
+        result.orderBy_ = orderBy_;
+      }
       result.bitField0_ |= to_bitField0_;
     }
 
@@ -1013,6 +1085,11 @@ private static final long serialVersionUID = 0L;
       if (!other.getParentInvocationId().isEmpty()) {
         parentInvocationId_ = other.parentInvocationId_;
         bitField0_ |= 0x00000400;
+        onChanged();
+      }
+      if (!other.getOrderBy().isEmpty()) {
+        orderBy_ = other.orderBy_;
+        bitField0_ |= 0x00000800;
         onChanged();
       }
       this.mergeUnknownFields(other.getUnknownFields());
@@ -1111,6 +1188,11 @@ private static final long serialVersionUID = 0L;
               bitField0_ |= 0x00000400;
               break;
             } // case 90
+            case 98: {
+              orderBy_ = input.readStringRequireUtf8();
+              bitField0_ |= 0x00000800;
+              break;
+            } // case 98
             default: {
               if (!super.parseUnknownField(input, extensionRegistry, tag)) {
                 done = true; // was an endgroup tag
@@ -2136,7 +2218,7 @@ private static final long serialVersionUID = 0L;
     private boolean oldestFirst_ ;
     /**
      * <pre>
-     * Oldest first instead of newest first.
+     * Oldest first instead of newest first; not together with `order_by`.
      * </pre>
      *
      * <code>bool oldest_first = 10;</code>
@@ -2148,7 +2230,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Oldest first instead of newest first.
+     * Oldest first instead of newest first; not together with `order_by`.
      * </pre>
      *
      * <code>bool oldest_first = 10;</code>
@@ -2164,7 +2246,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Oldest first instead of newest first.
+     * Oldest first instead of newest first; not together with `order_by`.
      * </pre>
      *
      * <code>bool oldest_first = 10;</code>
@@ -2265,6 +2347,123 @@ private static final long serialVersionUID = 0L;
       checkByteStringIsUtf8(value);
       parentInvocationId_ = value;
       bitField0_ |= 0x00000400;
+      onChanged();
+      return this;
+    }
+
+    private java.lang.Object orderBy_ = "";
+    /**
+     * <pre>
+     * What to sort by, as in AIP-132: `create_time`, `complete_time` or `update_time`, the oldest
+     * first, or the newest first with ` desc` after it. Empty for `create_time desc`.
+     *
+     * `complete_time` holds only invocations that have ended. Pages are stable while data changes: what
+     * is there all along comes exactly once. With `update_time` that holds for what does not change
+     * meanwhile; what does, moves to the newest, and may be missed (` desc`) or come again.
+     * </pre>
+     *
+     * <code>string order_by = 12;</code>
+     * @return The orderBy.
+     */
+    public java.lang.String getOrderBy() {
+      java.lang.Object ref = orderBy_;
+      if (!(ref instanceof java.lang.String)) {
+        com.google.protobuf.ByteString bs =
+            (com.google.protobuf.ByteString) ref;
+        java.lang.String s = bs.toStringUtf8();
+        orderBy_ = s;
+        return s;
+      } else {
+        return (java.lang.String) ref;
+      }
+    }
+    /**
+     * <pre>
+     * What to sort by, as in AIP-132: `create_time`, `complete_time` or `update_time`, the oldest
+     * first, or the newest first with ` desc` after it. Empty for `create_time desc`.
+     *
+     * `complete_time` holds only invocations that have ended. Pages are stable while data changes: what
+     * is there all along comes exactly once. With `update_time` that holds for what does not change
+     * meanwhile; what does, moves to the newest, and may be missed (` desc`) or come again.
+     * </pre>
+     *
+     * <code>string order_by = 12;</code>
+     * @return The bytes for orderBy.
+     */
+    public com.google.protobuf.ByteString
+        getOrderByBytes() {
+      java.lang.Object ref = orderBy_;
+      if (ref instanceof String) {
+        com.google.protobuf.ByteString b = 
+            com.google.protobuf.ByteString.copyFromUtf8(
+                (java.lang.String) ref);
+        orderBy_ = b;
+        return b;
+      } else {
+        return (com.google.protobuf.ByteString) ref;
+      }
+    }
+    /**
+     * <pre>
+     * What to sort by, as in AIP-132: `create_time`, `complete_time` or `update_time`, the oldest
+     * first, or the newest first with ` desc` after it. Empty for `create_time desc`.
+     *
+     * `complete_time` holds only invocations that have ended. Pages are stable while data changes: what
+     * is there all along comes exactly once. With `update_time` that holds for what does not change
+     * meanwhile; what does, moves to the newest, and may be missed (` desc`) or come again.
+     * </pre>
+     *
+     * <code>string order_by = 12;</code>
+     * @param value The orderBy to set.
+     * @return This builder for chaining.
+     */
+    public Builder setOrderBy(
+        java.lang.String value) {
+      if (value == null) { throw new NullPointerException(); }
+      orderBy_ = value;
+      bitField0_ |= 0x00000800;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * What to sort by, as in AIP-132: `create_time`, `complete_time` or `update_time`, the oldest
+     * first, or the newest first with ` desc` after it. Empty for `create_time desc`.
+     *
+     * `complete_time` holds only invocations that have ended. Pages are stable while data changes: what
+     * is there all along comes exactly once. With `update_time` that holds for what does not change
+     * meanwhile; what does, moves to the newest, and may be missed (` desc`) or come again.
+     * </pre>
+     *
+     * <code>string order_by = 12;</code>
+     * @return This builder for chaining.
+     */
+    public Builder clearOrderBy() {
+      orderBy_ = getDefaultInstance().getOrderBy();
+      bitField0_ = (bitField0_ & ~0x00000800);
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * What to sort by, as in AIP-132: `create_time`, `complete_time` or `update_time`, the oldest
+     * first, or the newest first with ` desc` after it. Empty for `create_time desc`.
+     *
+     * `complete_time` holds only invocations that have ended. Pages are stable while data changes: what
+     * is there all along comes exactly once. With `update_time` that holds for what does not change
+     * meanwhile; what does, moves to the newest, and may be missed (` desc`) or come again.
+     * </pre>
+     *
+     * <code>string order_by = 12;</code>
+     * @param value The bytes for orderBy to set.
+     * @return This builder for chaining.
+     */
+    public Builder setOrderByBytes(
+        com.google.protobuf.ByteString value) {
+      if (value == null) { throw new NullPointerException(); }
+      checkByteStringIsUtf8(value);
+      orderBy_ = value;
+      bitField0_ |= 0x00000800;
       onChanged();
       return this;
     }

@@ -226,7 +226,7 @@ public interface QueryRequestOrBuilder extends
 
   /**
    * <pre>
-   * Oldest first instead of newest first.
+   * Oldest first instead of newest first; not together with `order_by`.
    * </pre>
    *
    * <code>bool oldest_first = 10;</code>
@@ -253,4 +253,34 @@ public interface QueryRequestOrBuilder extends
    */
   com.google.protobuf.ByteString
       getParentInvocationIdBytes();
+
+  /**
+   * <pre>
+   * What to sort by, as in AIP-132: `create_time`, `complete_time` or `update_time`, the oldest
+   * first, or the newest first with ` desc` after it. Empty for `create_time desc`.
+   *
+   * `complete_time` holds only invocations that have ended. Pages are stable while data changes: what
+   * is there all along comes exactly once. With `update_time` that holds for what does not change
+   * meanwhile; what does, moves to the newest, and may be missed (` desc`) or come again.
+   * </pre>
+   *
+   * <code>string order_by = 12;</code>
+   * @return The orderBy.
+   */
+  java.lang.String getOrderBy();
+  /**
+   * <pre>
+   * What to sort by, as in AIP-132: `create_time`, `complete_time` or `update_time`, the oldest
+   * first, or the newest first with ` desc` after it. Empty for `create_time desc`.
+   *
+   * `complete_time` holds only invocations that have ended. Pages are stable while data changes: what
+   * is there all along comes exactly once. With `update_time` that holds for what does not change
+   * meanwhile; what does, moves to the newest, and may be missed (` desc`) or come again.
+   * </pre>
+   *
+   * <code>string order_by = 12;</code>
+   * @return The bytes for orderBy.
+   */
+  com.google.protobuf.ByteString
+      getOrderByBytes();
 }

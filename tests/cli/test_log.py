@@ -1,0 +1,177 @@
+"""`durable log` shows what a control plane wrote, while it runs and when it does not."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from durable_server.core.model import Handler
+from durable_server.core.records import (
+    NUMBERS,
+    EpochStarted,
+    HandlerRegistered,
+    Invoked,
+    StateEdited,
+    TimerFired,
+)
+from durable_server.log import batch, frame
+from durable_server.log.interface import Position
+from durable_server.log.jetstream import JetStreamLog
+from durable_server.nats.connection import Connection
+from durable_server.nats.datadir import DataDir
+from durable_server.nats.embedded import EmbeddedNats
+from durable_server.telling import SENTENCES, concerns, line, plain
+from tests.process.processes import control_plane, durable, running, until
+
+from .conftest import Cli, Run, run
+
+
+def ask(folder: Path, *arguments: str) -> Run:
+    done = run("log", "--data-dir", str(folder), *arguments)
+    assert done.code == 0, done
+    return done
+
+
+def batches(folder: Path, *arguments: str) -> list[dict[str, Any]]:
+    return [json.loads(it) for it in ask(folder, *arguments, "--json").out.splitlines()]
+
+
+def test_what_happened_to_one_invocation(cli: Cli) -> None:
+    invocation_id = cli.ok("invoke", "broken", '"no tea"', "--async").out.strip()
+    until(lambda: cli.status(invocation_id) == "failed", "end")
+    told = ask(cli.data_dir, "--invocation", invocation_id)
+    lines = [it.strip() for it in told.out.splitlines() if not it.startswith("#")]
+    assert lines[0] == f'{invocation_id} is asked for: broken input="no tea"'
+    assert lines[1].startswith(f"{invocation_id} attempt 1 goes to worker ")
+    assert lines[2].startswith(f"{invocation_id} step 0: RUN attempt=1 name=reserve outcome=")
+    assert lines[-1].startswith(f"{invocation_id} ends attempt=1 outcome=")
+    assert "no tea" in lines[-1]
+    (asked,) = [
+        record
+        for batch in batches(cli.data_dir, "--invocation", invocation_id)
+        for record in batch["records"]
+        if record["type"] == "Invoked"
+    ]
+    assert (asked["handler"], asked["input"]) == ("broken", '"no tea"')
+
+
+def test_a_range_while_it_runs_and_when_it_does_not(tmp_path: Path) -> None:
+    with control_plane(tmp_path) as (child, address):
+        command = durable("worker", "tests.cli.flows", "--address", address)
+        with running(command, tmp_path / "worker.log") as worker:
+            until(lambda: run("workers", "--json", address=address).json, "worker", worker)
+            assert run("invoke", "greet", address=address).code == 0
+        before = batches(tmp_path / "data")
+        # A control plane that runs has the lock, and its server answers.
+        assert before[0]["records"][0]["type"] == "EpochStarted"
+        assert [it["sequence"] for it in before] == list(range(1, len(before) + 1))
+        assert [it["number"] for it in before] == list(range(len(before)))
+        assert [
+            it["sequence"] for it in batches(tmp_path / "data", "--from", "2", "--to", "3")
+        ] == ([2, 3])
+        child.terminate()
+    after = batches(tmp_path / "data")
+    # It has not written; only the worker's leaving may have come in between.
+    assert after[: len(before)] == before
+    assert batches(tmp_path / "data") == after
+    told = ask(tmp_path / "data", "--from", "1", "--to", "1").out.splitlines()
+    assert told[0].startswith("#1  epoch 1 batch 0  2")
+    assert told[1].startswith("  epoch 1 begins, led by ")
+    refused = run("log", "--data-dir", str(tmp_path / "data"), "--follow")
+    assert (refused.code, refused.out) == (4, "")
+    assert "nothing to follow" in refused.err
+
+
+async def write_by_hand(folder: Path) -> None:
+    """Makes a log that holds what a log seldom holds, and begins at its third frame."""
+    nats = EmbeddedNats(folder / "nats")
+    await nats.start()
+    try:
+        written = JetStreamLog(nats.endpoint)
+        fence = batch.encode(batch.Batch(1000, [EpochStarted(1, "first")]))
+        await written.take_over(Position(), lambda *_: None, lambda _: fence)
+        for number in range(3):
+            fired = [TimerFired(f"id-{number}")]
+            await written.append(batch.encode(batch.Batch(2000 + number, fired)))
+        await written.append(b"from the future")
+        await written.trim(3)
+        await written.close()
+        connection = await Connection.open(await nats.endpoint(), name="by hand")
+        dead = frame.encode(1, 3, 1, 2, 7, batch.encode(batch.Batch(9000, [])))
+        for data in (dead, b"not a frame"):
+            await connection.call(b"durable.log.0", data, 5.0)
+        connection.abort()
+    finally:
+        await nats.stop()
+
+
+def test_a_log_with_all_that_can_be_wrong(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    DataDir(folder).close()
+    asyncio.run(write_by_hand(folder))
+    found = batches(folder)
+    assert [it["sequence"] for it in found] == [3, 4, 5, 6, 7]
+    assert [it["trouble"].partition(" ")[0] for it in found] == [
+        "",
+        "",
+        "cannot",
+        "dead:",
+        "damaged:",
+    ]
+    told = ask(folder)
+    assert "what was before 3 has been trimmed" in told.err
+    assert "id-1 time has come: its wake time" in told.out
+    assert "dead: another leader was here" in told.out
+    # From the middle the same frames count.
+    assert batches(folder, "--from", "5") == found[2:]
+    (only,) = batches(folder, "--invocation", "id-2")
+    assert only["sequence"] == 4
+
+
+def test_following(cli: Cli, tmp_path: Path) -> None:
+    command = durable("log", "--data-dir", str(cli.data_dir), "--follow", "--from", "1")
+    with running(command, tmp_path / "followed") as child:
+        until(lambda: "begins, led by" in child.text(), "beginning", child)
+        invocation_id = cli.ok("invoke", "greet", '"log"', "--async").out.strip()
+        until(lambda: f"{invocation_id} ends" in child.text(), "end", child)
+
+
+@pytest.mark.parametrize(
+    "arguments", [("--nats", "http://here"), ("--nats", "nats://127.0.0.1:1"), ()]
+)
+def test_where_there_is_no_log(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    done = run("log", "--data-dir", str(tmp_path / "none"), *arguments)
+    assert (done.code, done.out) == (4, "")
+    assert len(done.err.splitlines()) == 1
+    assert not (tmp_path / "none").exists()
+
+
+def test_every_record_has_a_sentence() -> None:
+    assert SENTENCES.keys() == NUMBERS.keys()
+
+
+def test_records_in_words() -> None:
+    asked = Invoked("id-1", "greet", b'\x12\x05"you"', "k" * 200, parent="id-0", start_ms=1000)
+    assert line(asked, 10) == (
+        'id-1 is asked for: greet input="you" key=kkkkkkkkk… start_ms=1970-01-0… parent=id-0'
+    )
+    assert line(TimerFired("id-1"), 80) == "id-1 time has come: its wake time"
+    assert line(TimerFired("id-1", 4), 80) == "id-1 time has come: step 4"
+    assert line(EpochStarted(2, "host:1"), 80) == "epoch 2 begins, led by host:1"
+    edited = StateEdited("cart\0ann", (("n", b"\x12\x011"), ("m", None)))
+    assert line(edited, 80) == (
+        'state of cart/ann is changed from outside values={"n": "1", "m": null}'
+    )
+    assert plain(edited)["values"] == {"n": "1", "m": None}
+    assert concerns(asked, "id-0")
+    assert not concerns(asked, "id")
+
+
+def test_a_handler_is_told_by_its_name() -> None:
+    registered = HandlerRegistered(Handler("greet", version="7"))
+    assert line(registered, 80) == "handler greet version 7 is registered"
+    assert plain(registered)["handler"]["retry"]["max_attempts"] == 50

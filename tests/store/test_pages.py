@@ -1,0 +1,277 @@
+"""Lists of the store against the same lists by the simplest means, over random invocations.
+
+Which index leads depends on how many rows there are, so each list is asked for with probes that find
+few and with probes that find many.
+"""
+
+from __future__ import annotations
+
+import itertools
+import random
+import sqlite3
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from durable_server.core.model import Fault, HandlerKind, Invocation, State
+from durable_server.core.partition import Changes
+from durable_server.core.states import FINAL
+from durable_server.log.interface import Position
+from durable_server.store import failures as failures_module
+from durable_server.store import pages
+from durable_server.store.failures import FailureIndexError
+from durable_server.store.interface import Filter, Order, Place, Sort
+from durable_server.store.schema import VERSION
+from durable_server.store.sqlite import SqliteStore, StoreVersionError
+
+COUNT = 300
+MESSAGES = (
+    "no stock",
+    'shop "7" is closed',
+    "wörld's end",
+    "before\0after",
+    "ab",
+    "stock of 7 shops",
+)
+LIVE = sorted(set(State) - FINAL)
+
+
+class World:
+    """A store, and what it must hold."""
+
+    def __init__(self, path: Path | str, seed: int = 1) -> None:
+        self.store = SqliteStore(path)
+        self.known: dict[int, Invocation] = {}
+        self.now_ms = 1000
+        self._last = 0
+        self._random = random.Random(seed)
+
+    def create(self, count: int) -> None:
+        """Accepts invocations in batches, some of which end in their first batch."""
+        pick = self._random.choice
+        for _ in range(0, count, 20):
+            changes = Changes()
+            for _ in range(20):
+                number = self._last = self._last + self._random.choice((1, 1, 1, 3))
+                it = Invocation(
+                    *(f"id-{number}", number, pick(("a", "b", "c.d")), pick(("", "", "k", "l"))),
+                    *(None, (), pick(("", "s")), "", "", pick(("", "", "p")), 0, self.now_ms),
+                    *(HandlerKind.WORKFLOW, pick(LIVE)),
+                    updated_ms=self.now_ms,
+                )
+                if self._random.random() < 0.1:
+                    self.end(it)
+                self.known[number] = changes.created[number] = it
+            self.commit(changes)
+
+    def end(self, it: Invocation) -> None:
+        it.state = self._random.choice(sorted(FINAL))
+        it.completed_ms = it.updated_ms = self.now_ms
+        if it.state is not State.COMPLETED:
+            it.fault = Fault("Error", self._random.choice(MESSAGES), b"")
+
+    def change(self, count: int) -> None:
+        """Moves, fails, ends and removes some of those that are there."""
+        for _ in range(0, count, 10):
+            changes = Changes()
+            for number in self._random.sample(sorted(self.known), 10):
+                it = self.known[number]
+                if it.state in FINAL:
+                    if self._random.random() < 0.3:
+                        changes.removed[it.id] = number
+                        del self.known[number]
+                    continue
+                changes.leaves(it)
+                changes.touch(it)
+                it.updated_ms = self.now_ms
+                if self._random.random() < 0.6:
+                    self.end(it)
+                else:
+                    it.state = self._random.choice(LIVE)
+                    message = self._random.choice(MESSAGES)
+                    it.fault = Fault("Error", message, b"") if number % 2 else None
+            self.commit(changes)
+
+    def commit(self, changes: Changes) -> None:
+        self.store.commit(Position(), changes)
+        self.now_ms += self._random.choice((0, 1, 5))
+
+    def expected(self, where: Filter, order: Order) -> list[int]:
+        """Returns the numbers of a whole list."""
+
+        def time(it: Invocation) -> int:
+            if order.sort is Sort.CREATED:
+                return 0
+            return it.completed_ms if order.sort is Sort.COMPLETED else it.updated_ms
+
+        def holds(it: Invocation) -> bool:
+            message = "" if it.fault is None else it.fault.message
+            return (
+                (not where.states or it.state in where.states)
+                and where.handler in ("", it.handler)
+                and where.key in ("", it.key)
+                and where.service in ("", it.service)
+                and where.parent in ("", it.parent)
+                and where.created_min_ms <= it.created_ms
+                and (not where.created_max_ms or it.created_ms < where.created_max_ms)
+                and where.failure_text in message
+                and (order.sort is not Sort.COMPLETED or it.completed_ms > 0)
+            )
+
+        found = [it for it in self.known.values() if holds(it)]
+        found.sort(key=lambda it: (time(it), it.number), reverse=not order.ascending)
+        return [it.number for it in found]
+
+
+def listed(
+    store: SqliteStore,
+    where: Filter,
+    order: Order,
+    size: int,
+    between: Callable[[], None] = lambda: None,
+) -> Iterator[int]:
+    """Yields the numbers of a list, page by page."""
+    after: Place | None = None
+    while True:
+        found = store.page(where, order, after, size)
+        yield from (it.number for it in found.invocations)
+        if found.end is None:
+            return
+        after = found.end
+        between()
+
+
+ORDERS = [Order(sort, ascending) for sort in Sort for ascending in (False, True)]
+
+
+def filters(now_ms: int) -> Iterator[Filter]:
+    choices: dict[str, tuple[Any, ...]] = {
+        "states": ((), (State.FAILED,), (State.PAUSED, State.COMPLETED), (State.RUNNING,)),
+        "handler": ("", "b", "none"),
+        "key": ("", "k"),
+        "failure_text": ("", "stock", "b", "before\0", 'p "7" is', "wörld's", "missing"),
+    }
+    for values in itertools.product(*choices.values()):
+        yield Filter(**dict(zip(choices, values, strict=True)))
+    for name, text in (("service", "s"), ("parent", "p"), ("parent", "none")):
+        for key in ("", "l"):
+            yield Filter(key=key, **{name: text})
+    for times in ((0, 1020), (1010, 0), (1010, 1040), (1, now_ms * 2), (now_ms * 2, 0)):
+        for more in ({}, {"key": "k"}, {"failure_text": "stock"}, {"states": (State.FAILED,)}):
+            yield Filter(created_min_ms=times[0], created_max_ms=times[1], **more)
+
+
+@pytest.mark.parametrize("probe", [1, 20, 2000])
+@pytest.mark.parametrize("texts", [True, False], ids=["index of texts", "without it"])
+def test_every_filter_in_every_order(
+    probe: int, texts: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pages, "PROBE", probe)
+    monkeypatch.setattr(pages, "PATIENCE", 30)
+    if not texts:
+        monkeypatch.setattr(failures_module, "_TABLE", "CREATE VIRTUAL TABLE x USING nothing()")
+    world = World(":memory:")
+    world.create(COUNT)
+    world.change(COUNT)
+    for where in filters(world.now_ms):
+        for order in ORDERS:
+            expected = world.expected(where, order)
+            assert list(listed(world.store, where, order, 7)) == expected, (where, order)
+    counts = Counter((it.handler, it.state) for it in world.known.values())
+    assert world.store.counts() == sorted((*pair, count) for pair, count in counts.items())
+
+
+@pytest.mark.parametrize("order", ORDERS, ids=str)
+@pytest.mark.parametrize(
+    "where", [Filter(), Filter(handler="b"), Filter(key="k"), Filter(failure_text="stock")], ids=str
+)
+def test_pages_stay_stable_while_data_changes(where: Filter, order: Order) -> None:
+    world = World(":memory:")
+    world.create(COUNT)
+    world.change(COUNT // 2)
+    before = {number: repr(world.known[number]) for number in world.expected(where, order)}
+
+    turns = iter(range(20))
+
+    def between() -> None:
+        if next(turns, None) is not None:
+            world.create(20)
+            world.change(20)
+
+    seen = Counter(listed(world.store, where, order, 5, between))
+    there = set(world.expected(where, order)) & set(before)
+    if order.sort is Sort.UPDATED:
+        # What has changed meanwhile has moved to the newest.
+        there = {number for number in there if repr(world.known[number]) == before[number]}
+    assert there
+    assert {number: seen[number] for number in there} == dict.fromkeys(there, 1)
+
+
+def test_counts_and_texts_outlive_the_process(tmp_path: Path) -> None:
+    world = World(tmp_path / "store.db")
+    world.create(COUNT)
+    world.change(COUNT)
+    counts = world.store.counts()
+    world.store.close()
+    world.store = SqliteStore(tmp_path / "store.db")
+    assert world.store.counts() == counts
+    world.change(40)
+    where = Filter(failure_text="stock")
+    assert list(listed(world.store, where, Order(), 50)) == world.expected(where, Order())
+
+
+def test_a_store_of_version_2_is_made_new_in_place(tmp_path: Path) -> None:
+    world = World(tmp_path / "store.db")
+    world.create(COUNT)
+    world.change(COUNT)
+    world.store.close()
+    old = sqlite3.connect(tmp_path / "store.db")
+    for name in ("by_state", "by_end", "by_update", "by_key", "by_service", "by_parent"):
+        old.execute(f"DROP INDEX invocations_{name}")
+    old.executescript(
+        "DROP INDEX invocations_in_trouble; DROP TABLE failure_texts; PRAGMA user_version = 2;"
+        "CREATE INDEX invocations_by_state ON invocations (state) WHERE state <> 7;"
+        "CREATE INDEX invocations_by_handler ON invocations (handler);"
+        "CREATE INDEX invocations_by_key ON invocations (key) WHERE key <> '';"
+        "CREATE INDEX invocations_by_parent ON invocations (parent) WHERE parent <> '';"
+    )
+    old.close()
+    world.store = SqliteStore(tmp_path / "store.db")
+    for where in (Filter(key="k"), Filter(failure_text="stock"), Filter(handler="b")):
+        for order in ORDERS:
+            assert list(listed(world.store, where, order, 50)) == world.expected(where, order)
+    world.store.close()
+    new = sqlite3.connect(tmp_path / "store.db")
+    assert new.execute("PRAGMA user_version").fetchone() == (VERSION,)
+    new.execute("PRAGMA user_version = 99")
+    new.close()
+    with pytest.raises(StoreVersionError, match="version 99"):
+        SqliteStore(tmp_path / "store.db")
+
+
+def test_an_index_of_texts_that_cannot_be_written_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = SqliteStore(tmp_path / "store.db")
+    store.close()
+    db = sqlite3.connect(tmp_path / "store.db")
+    # What a file with the index is to a SQLite without FTS5.
+    db.executescript(
+        "PRAGMA writable_schema = ON;"
+        "UPDATE sqlite_master SET sql = 'CREATE VIRTUAL TABLE failure_texts USING fts99(message)' "
+        "WHERE name = 'failure_texts';"
+    )
+    db.close()
+    with pytest.raises(FailureIndexError, match="FTS5"):
+        SqliteStore(tmp_path / "store.db")
+
+
+def test_every_trigram_of_a_long_text_need_not_be_asked_for() -> None:
+    assert failures_module.Failures.match("ab") == ""
+    assert failures_module.Failures.match("a\0bc") == ""
+    assert failures_module.Failures.match('say "x"') == '"say" AND " ""x" AND """x"""'
+    assert failures_module.Failures.match("x" * 500) == '"xxx"'
+    assert failures_module.Failures.match("".join(map(chr, range(97, 200)))).count(" AND ") == 11
