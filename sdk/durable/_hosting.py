@@ -81,6 +81,11 @@ class Hosting:
         self._names |= names
         self._pending += workflows
 
+    @property
+    def quiet(self) -> bool:
+        """Whether none of its workers does anything."""
+        return all(worker.quiet for worker, _ in self._serving)
+
     async def serve(self, options: ServeOptions) -> None:
         """Serves what was registered since the last time; returns when it is being served."""
         if not self._pending:

@@ -14,6 +14,8 @@ Rules.
 - `durable` does not depend on `durable_server`: the control plane is found by its module's name, and
   its absence is an error that says what to install.
 - The plane starts at the first call, on the loop of that call, as a gRPC channel connects.
+- What is on its way is known: `Local.quiet` says that no message is, in either direction, and that no
+  call is being worked on. A message is on its way until its reader asks for the next one.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any, Final, NoReturn, Protocol
 
 import grpc
@@ -46,7 +48,30 @@ Serialize = Callable[[Any], bytes]
 class Plane(Protocol):
     """What the SDK uses of the control plane."""
 
-    services: dict[str, Any]
+    services: Mapping[str, Any]
+    on_append: Callable[[list[tuple[str, Mapping[str, Any]]]], bool] | None
+    """Called with the facts that are in the log now, and not known yet; says whether to crash."""
+    on_rest: Callable[[], None]
+    """Called when it has nothing to do."""
+
+    @property
+    def followed(self) -> int:
+        """How many calls wait for the end of an invocation."""
+
+    @property
+    def quiet(self) -> bool:
+        """Whether nothing happens there until a timer is due or somebody says something."""
+
+    @property
+    def now_ms(self) -> int:
+        """What its clock shows."""
+
+    @property
+    def next_timer_ms(self) -> int:
+        """When the next timer of an invocation is due; 0 when there is none."""
+
+    def move(self, to_ms: int) -> bool:
+        """Moves a virtual clock to the next alarm, at most to `to_ms`; says whether it woke anybody."""
 
     async def start(self) -> None:
         """Starts it on the running loop."""
@@ -54,14 +79,20 @@ class Plane(Protocol):
     async def halt(self) -> None:
         """Lets nothing move any more; sessions may end then."""
 
+    async def restart(self, *, empty_store: bool = False) -> None:
+        """Starts again over the same log, after `halt` or a crash."""
+
     async def stop(self) -> None:
         """Stops it, after the sessions."""
 
 
 class Local:
-    """The control plane of one local client; starts at its first use."""
+    """The control plane of one local client; starts at its first use.
 
-    def __init__(self) -> None:
+    The arguments are those of the plane.
+    """
+
+    def __init__(self, *, start_ms: int | None = None, one_by_one: bool = False) -> None:
         """Raises ServerNotInstalledError."""
         try:
             module = importlib.import_module(SERVER_MODULE)
@@ -70,7 +101,13 @@ class Local:
                 f"local mode runs the control plane in this process, and {error.name!r} is not"
                 " installed: pip install 'durable-grpc[server]'"
             ) from error
-        self._plane: Final[Plane] = module.LocalPlane()
+        self.plane: Final[Plane] = module.LocalPlane(start_ms=start_ms, one_by_one=one_by_one)
+        self.calls = 0
+        """How many unary calls are being worked on."""
+        self.streams: Final[set[LocalStream]] = set()
+        """The open streams of all channels."""
+        self.moved: Callable[[], None] = _nothing
+        """Called when something may have become quiet."""
         self._start: asyncio.Task[None] | None = None
         self._closed = False
 
@@ -82,24 +119,42 @@ class Local:
         """Returns a servicer by its full name, once the plane runs."""
         if self._closed:
             raise _error(grpc.StatusCode.CANCELLED, "the local control plane is closed")
-        if not self._plane.services:
+        if not self.plane.services:
             if self._start is None:
-                self._start = asyncio.get_running_loop().create_task(self._plane.start())
+                self._start = asyncio.get_running_loop().create_task(self.plane.start())
             # Whoever is cancelled here must not take the plane from the others.
             await asyncio.shield(self._start)
-        return self._plane.services[name]
+        return self.plane.services[name]
+
+    @property
+    def quiet(self) -> bool:
+        """Whether nothing happens until a timer is due, a worker acts, or somebody calls."""
+        return (
+            all(stream.quiet for stream in self.streams)
+            and self.plane.quiet
+            and self.calls == self.plane.followed
+        )
+
+    async def restart(self, *, empty_store: bool = False) -> None:
+        """Breaks all sessions off and starts the plane again over its log.
+
+        `empty_store` makes it read the whole log.
+        """
+        await self.plane.halt()
+        await _end(self.streams)
+        await self.plane.restart(empty_store=empty_store)
 
     async def halt(self) -> None:
         """Lets nothing move any more, so that workers can end without a word."""
         self._closed = True
         if self._start is not None:
             await asyncio.wait([self._start])
-            await self._plane.halt()
+            await self.plane.halt()
 
     async def close(self) -> None:
         """Stops it, after the sessions; what it held is gone."""
         await self.halt()
-        await self._plane.stop()
+        await self.plane.stop()
 
 
 def _error(
@@ -177,6 +232,9 @@ class _UnaryUnary(_Method):
     async def __call__(self, request: Any, *, timeout: float | None = None, **_: Any) -> Any:  # noqa: ASYNC109  # gRPC's word
         data = self.request(request)
         bound = asyncio.timeout(timeout)
+        local = self._channel.local
+        local.calls += 1
+        local.moved()
         try:
             async with bound:
                 serve = await self.servicer()
@@ -187,6 +245,9 @@ class _UnaryUnary(_Method):
             if bound.expired():
                 raise _error(grpc.StatusCode.DEADLINE_EXCEEDED, "Deadline Exceeded") from None
             raise _unforeseen(error) from error
+        finally:
+            local.calls -= 1
+            local.moved()
 
 
 class _UnaryStream(_Method):
@@ -207,27 +268,76 @@ class _UnaryStream(_Method):
 
 class _StreamStream(_Method):
     def __call__(self, **_: Any) -> LocalStream:
-        stream = LocalStream(self)
+        stream = LocalStream(self, self._channel.local.moved)
         self._channel.track(stream)
         return stream
 
 
-class LocalStream:
-    """One call of two streams: the caller's half, and for the servicer its context.
+class _Pipe:
+    """One direction of a stream.
 
-    Neither queue has a bound: both readers only take frames apart, and never wait for anything. A
-    writer gives up one turn of the loop, in which its next frame fills.
+    It has no bound: both readers only take frames apart, and never wait for anything. A writer gives
+    up one turn of the loop, in which its next frame fills. A frame counts from its writing until its
+    reader, who may have put off its handling by a turn, asks for the next one.
     """
 
-    def __init__(self, method: _Method) -> None:
+    def __init__(self, moved: Callable[[], None]) -> None:
+        self._queue: Final[asyncio.Queue[Any]] = asyncio.Queue()
+        self._moved: Final = moved
+        self._pending = 0
+        self._taken = False
+
+    @property
+    def quiet(self) -> bool:
+        """Whether nothing is in it or being handled, and nobody is in the middle of writing."""
+        return not self._pending
+
+    def put(self, frame: Any) -> None:
+        """Adds a frame, or EOF."""
+        self._pending += 1
+        self._queue.put_nowait(frame)
+
+    async def write(self, frame: Any) -> None:
+        """Adds a frame and gives up a turn."""
+        self.put(frame)
+        self._pending += 1
+        try:
+            await asyncio.sleep(0)
+        finally:
+            self._pending -= 1
+            self._moved()
+
+    async def read(self) -> Any:
+        """Returns the next frame, or EOF."""
+        if self._taken:
+            self._taken = False
+            asyncio.get_running_loop().call_soon(self._handled)
+        frame = await self._queue.get()
+        self._taken = True
+        return frame
+
+    def _handled(self) -> None:
+        self._pending -= 1
+        self._moved()
+
+
+class LocalStream:
+    """One call of two streams: the caller's half, and for the servicer its context."""
+
+    def __init__(self, method: _Method, moved: Callable[[], None]) -> None:
         self._method: Final = method
-        self._requests: Final[asyncio.Queue[Any]] = asyncio.Queue()
-        self._responses: Final[asyncio.Queue[Any]] = asyncio.Queue()
+        self._requests: Final = _Pipe(moved)
+        self._responses: Final = _Pipe(moved)
         self._half_closed = False
         self._context: Final = _StreamContext(self._requests, self._responses, method)
         self.served: Final = asyncio.get_running_loop().create_task(self._serve())
         """The servicer's side, which ends with the call."""
-        self.served.add_done_callback(lambda _: self._responses.put_nowait(grpc.aio.EOF))
+        self.served.add_done_callback(lambda _: self._responses.put(grpc.aio.EOF))
+
+    @property
+    def quiet(self) -> bool:
+        """Whether no frame is on its way."""
+        return self._requests.quiet and self._responses.quiet
 
     async def _serve(self) -> grpc.aio.AioRpcError | None:
         try:
@@ -241,9 +351,9 @@ class LocalStream:
 
     async def read(self) -> Any:
         """Returns the next response, or EOF; raises the error with which the call has ended."""
-        response = await self._responses.get()
+        response = await self._responses.read()
         if response is grpc.aio.EOF:
-            self._responses.put_nowait(response)
+            self._responses.put(response)
             error = self._end()
             if error is not None:
                 raise error
@@ -253,13 +363,12 @@ class LocalStream:
         """Sends a request. Raises InvalidStateError when the call has ended."""
         if self.served.done() or self._half_closed:
             raise asyncio.InvalidStateError("RPC already finished.")
-        self._requests.put_nowait(self._method.request(request))
-        await asyncio.sleep(0)
+        await self._requests.write(self._method.request(request))
 
     async def done_writing(self) -> None:
         """Half-closes the call."""
         self._half_closed = True
-        self._requests.put_nowait(grpc.aio.EOF)
+        self._requests.put(grpc.aio.EOF)
 
     def cancel(self) -> bool:
         """Breaks the call off."""
@@ -294,21 +403,30 @@ class LocalStream:
 class _StreamContext(_Context):
     """The servicer's half of a call of two streams."""
 
-    def __init__(
-        self, requests: asyncio.Queue[Any], responses: asyncio.Queue[Any], method: _Method
-    ) -> None:
+    def __init__(self, requests: _Pipe, responses: _Pipe, method: _Method) -> None:
         self._requests: Final = requests
         self._responses: Final = responses
         self._method: Final = method
 
     async def read(self) -> Any:
         """Returns the next request, or EOF."""
-        return await self._requests.get()
+        return await self._requests.read()
 
     async def write(self, response: Any) -> None:
         """Sends a response."""
-        self._responses.put_nowait(self._method.response(response))
-        await asyncio.sleep(0)
+        await self._responses.write(self._method.response(response))
+
+
+async def _end(streams: set[LocalStream]) -> None:
+    """Breaks streams off."""
+    served = [stream.served for stream in streams]
+    for task in served:
+        task.cancel()
+    await asyncio.gather(*served, return_exceptions=True)
+
+
+def _nothing() -> None:
+    pass
 
 
 class LocalChannel(grpc.aio.Channel):
@@ -355,16 +473,14 @@ class LocalChannel(grpc.aio.Channel):
 
     def track(self, stream: LocalStream) -> None:
         """Ends a stream with the channel."""
-        self._streams.add(stream)
-        stream.served.add_done_callback(lambda _: self._streams.discard(stream))
+        for streams in (self._streams, self.local.streams):
+            streams.add(stream)
+            stream.served.add_done_callback(lambda _, it=streams: it.discard(stream))
 
     async def close(self, grace: float | None = None) -> None:
         """Ends the streams; the control plane lives on."""
         self.closed = True
-        served = [stream.served for stream in self._streams]
-        for task in served:
-            task.cancel()
-        await asyncio.gather(*served, return_exceptions=True)
+        await _end(self._streams)
 
     def get_state(self, try_to_connect: bool = False) -> grpc.ChannelConnectivity:
         """See grpc.aio.Channel."""

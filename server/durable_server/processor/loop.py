@@ -45,6 +45,7 @@ from ..log.interface import Log, Position
 from ..store.interface import Recovered, Store
 from .assigning import Assigner
 from .carrying import Carrier
+from .clock import Clock
 from .retention import EARLY_MS, Retention
 from .timers import Timer, Timers
 from .waiting import Waiting, refuse
@@ -70,7 +71,7 @@ class _Input(NamedTuple):
 class Processor:
     """Runs one partition, as its leader."""
 
-    def __init__(self, log: Log, store: Store, limits: Limits, clock_ms: Callable[[], int]) -> None:
+    def __init__(self, log: Log, store: Store, limits: Limits, clock: Clock) -> None:
         self.limits = limits
         self.store = store
         self.workers = Workers()
@@ -79,18 +80,21 @@ class Processor:
         self.appends = 0
         self.started_ms = 0
         self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.on_rest: Callable[[], None] = _nothing
+        """Called when the loop has nothing to do."""
         self._log = log
-        self._clock_ms = clock_ms
+        self._clock = clock
         self._last_ms = 0
         self._random = random.Random()
         self._inputs: list[_Input] = []
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._assigner = Assigner(self.partition, self.workers)
-        self._timers = Timers(self.now_ms, self._timers_due)
+        self._timers = Timers(clock, self.now_ms, self._timers_due)
         self._batch_size = 0.0
         self._untrimmed = 0
-        self._retention = Retention(store, self.now_ms, self.propose)
+        self._parked = False
+        self._retention = Retention(store, clock, self.now_ms, self.propose)
         self._carrier = Carrier(
             store,
             limits,
@@ -155,7 +159,7 @@ class Processor:
 
     def now_ms(self) -> int:
         """Returns the time, which never goes back while this leader leads."""
-        self._last_ms = max(self._last_ms, self._clock_ms())
+        self._last_ms = max(self._last_ms, self._clock.now_ms())
         return self._last_ms
 
     def chance(self) -> float:
@@ -201,12 +205,20 @@ class Processor:
         """Makes the loop look for assignments: a worker has come or has got free slots."""
         self._wake.set()
 
+    @property
+    def resting(self) -> bool:
+        """Whether the loop has nothing to do: no input waits, none is being appended or applied."""
+        return self._parked and not self._wake.is_set() and not self.ended.done()
+
     # The loop
 
     async def _run(self) -> None:
         try:
             while not self.ended.done():
+                self._parked = True
+                self.on_rest()
                 await self._wake.wait()
+                self._parked = False
                 self._wake.clear()
                 await self._gather_more()
                 while batch := self._close_batch():
@@ -339,18 +351,25 @@ class Processor:
     # Time
 
     def _timers_due(self, due: list[Timer]) -> None:
-        for _, invocation_id, position in due:
-            invocation = self.find(invocation_id)
-            if invocation is None or invocation.state in FINAL:
-                continue
-            if position == WAKE:
-                meant = 0 < invocation.wake_ms <= self._last_ms
-            elif position == DEADLINE:
-                meant = 0 < invocation.deadline_ms <= self._last_ms
-            else:
-                meant = invocation.recorded.get(position) == 0
-            if meant:
-                self.submit(TimerFired(invocation_id, position))
+        for timer in due:
+            if self._meant(timer):
+                self.submit(TimerFired(*timer[1:]))
+
+    def _meant(self, timer: Timer) -> bool:
+        """Says whether a timer still means something, as things stand now."""
+        due_ms, invocation_id, position = timer
+        invocation = self.find(invocation_id)
+        if invocation is None or invocation.state in FINAL:
+            return False
+        if position == WAKE:
+            return 0 < invocation.wake_ms <= due_ms
+        if position == DEADLINE:
+            return 0 < invocation.deadline_ms <= due_ms
+        return invocation.recorded.get(position) == 0
+
+    def next_timer_ms(self) -> int:
+        """Returns when the next timer of an invocation is due; 0 when there is none."""
+        return self._timers.next(self._meant)
 
     # Workers
 
@@ -359,3 +378,7 @@ class Processor:
         self.workers.remove(worker)
         for invocation_id, attempt in worker.owned.items():
             self.submit(AttemptReleased(invocation_id, attempt, True, self.chance()))
+
+
+def _nothing() -> None:
+    pass
