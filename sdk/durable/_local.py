@@ -140,6 +140,11 @@ class Local:
 
         `empty_store` makes it read the whole log.
         """
+        # Whoever calls meanwhile waits for it, as for the first start.
+        self._start = asyncio.get_running_loop().create_task(self._restart(empty_store))
+        await asyncio.shield(self._start)
+
+    async def _restart(self, empty_store: bool) -> None:
         await self.plane.halt()
         await _end(self.streams)
         await self.plane.restart(empty_store=empty_store)

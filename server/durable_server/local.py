@@ -109,6 +109,7 @@ class LocalPlane:
 
     async def halt(self) -> None:
         """Lets nothing move any more; whoever waits for something gets an error."""
+        self.services = {}
         if self._processor is not None:
             await self._processor.stop()
 

@@ -8,6 +8,8 @@
 Needs the control plane: `pip install 'durable-grpc[server]'`. The guide is docs/testing.md.
 """
 
+from ._crashes import Report, crash_everywhere
 from ._environment import AsyncEnvironment, Environment
+from ._run import Drive, Wait
 
-__all__ = ["AsyncEnvironment", "Environment"]
+__all__ = ["AsyncEnvironment", "Drive", "Environment", "Report", "Wait", "crash_everywhere"]

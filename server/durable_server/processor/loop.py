@@ -213,6 +213,7 @@ class Processor:
     # The loop
 
     async def _run(self) -> None:
+        inputs: list[_Input] = []
         try:
             while not self.ended.done():
                 self._parked = True
@@ -237,7 +238,8 @@ class Processor:
                         await self._log.trim(position.sequence)
         except Exception as error:  # noqa: BLE001
             # Whatever it was, the state in memory may be ahead of or behind the log: only a new
-            # start, which reads both, can go on from here.
+            # start, which reads both, can go on from here. Those in the batch wait as the others do.
+            self._inputs = inputs + self._inputs
             self._end(error)
 
     def _end(self, error: BaseException) -> None:
