@@ -25,6 +25,7 @@ from durable_proto.v1 import invocation_pb2
 from .._async_client import AsyncClient
 from .._hosting import HostedWorker
 from .._local import Local
+from .._result import Result
 from .._views import Invocation
 from .._workflow import Workflow
 from ._snapshot import Labels, Snapshot, describe, snapshot
@@ -85,6 +86,8 @@ class Plan(NamedTuple):
 class Outcome(NamedTuple):
     """What a run has come to."""
 
+    result: Result[Any]
+    """How the workflow ended."""
     snapshot: Snapshot
     boundaries: list[str]
     """What each frame has told."""
@@ -134,7 +137,12 @@ class Run:
             self._employ()
             await self._worker.ready()
             self._local.plane.on_append = self._appended
-            return Outcome(await self._play(), self._boundaries, self._repeated)
+            found = await self._play()
+            result = await self._client.get_result(self._root, self._plan.workflow, timeout=0)
+            words = (self._boundaries, self._repeated)
+            return Outcome(
+                result, found, *([self._labels.replace(it) for it in each] for each in words)
+            )
         finally:
             self._local.plane.on_append = None
             await self._local.halt()
@@ -170,6 +178,8 @@ class Run:
                 await self._client.get(it.invocation_id)
                 async for it in self._client.query_all(oldest_first=True, page_size=500)
             ]
+            for it in found:
+                self._labels.add(it.invocation_id, it.handler)
             if await self._drive(found):
                 continue
             [root] = [it for it in found if it.invocation_id == self._root] or [None]
@@ -202,7 +212,7 @@ class Run:
     def _stuck(self, found: Sequence[Invocation]) -> str:
         waits = [wait for it in found for _, wait in _waits(it)]
         text = "\n".join(
-            f"  {self._labels.replace(it.invocation_id)} waits for {it.kind} {it.name!r}"
+            self._labels.replace(f"  {it.invocation_id} waits for {it.kind} {it.name!r}")
             for it in waits
         )
         return (
@@ -230,7 +240,7 @@ class Run:
                 self._attempts[fields["invocation_id"]] = fields["attempt"]
             elif kind == "EntryRecorded" and fields["kind"] in _STEPS:
                 self._step(fields)
-        self._boundaries.append(describe(facts, self._labels))
+        self._boundaries.append(describe(facts))
         crash = self._crash
         if crash is None or crash.boundary != self._frames:
             return False
@@ -250,10 +260,9 @@ class Run:
             return
         before = self._recorded.setdefault((invocation_id, fields["position"]), attempt)
         if before != attempt:
-            label = self._labels.replace(invocation_id)
             self._repeated.append(
-                f"{label}: entry {fields['position']} ({fields['name']!r}) ran in attempt {before}"
-                f" and again in attempt {attempt}"
+                f"{invocation_id}: entry {fields['position']} ({fields['name']!r}) ran in attempt"
+                f" {before} and again in attempt {attempt}"
             )
 
 
