@@ -21,7 +21,6 @@ the answer is a fact that somebody keeps anyway: the loop's rest, the streams' f
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias

@@ -74,9 +74,7 @@ class AsyncEnvironment:
         Raises TypeError for what is neither, ValueError for a name that was registered before.
         """
         self.client.register(*workflows)
-        await self.client.serve_handlers(
-            services=self._services, suspend_after=self._suspend_after
-        )
+        await self.client.serve_handlers(services=self._services, suspend_after=self._suspend_after)
 
     def now(self) -> datetime:
         """Returns what the clock shows, in UTC."""

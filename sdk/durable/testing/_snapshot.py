@@ -1,9 +1,9 @@
 """What a run has come to, in words that two runs can be compared by.
 
-A snapshot says for each invocation how it ended, what its state is and what its journal holds. It leaves
-out what may differ between two right runs: times, attempts, workers. Ids are replaced by labels
-(`order#1` is the first invocation of `order`), also where they stand inside of values, because what is
-started from outside has another id each time.
+A snapshot says for each invocation how it ended, what its state is and what its journal holds. It
+leaves out what may differ between two right runs: times, attempts, workers. Ids are replaced by labels
+(`order#1` is the first invocation of `order`), also where they stand inside of values, because what
+is started from outside has another id each time.
 
 What nobody waited for any more when it came may differ too, in whether it came before the end: the
 loser of a race, a child that was cancelled. It has changed nothing, or the facts after it show it.
@@ -69,7 +69,9 @@ def snapshot(found: Iterable[Invocation], labels: Labels) -> Snapshot:
     return {
         labels.replace(name): fact._replace(text=labels.replace(fact.text))
         for invocation in found
-        for name, fact in _facts(invocation, labels.add(invocation.invocation_id, invocation.handler))
+        for name, fact in _facts(
+            invocation, labels.add(invocation.invocation_id, invocation.handler)
+        )
     }
 
 
@@ -85,7 +87,10 @@ def _facts(invocation: Invocation, label: str) -> Iterator[tuple[str, Fact]]:
         message = entry.message
         about = f"{label}: entry {entry.step_number}"
         target = f" to {message.target_invocation_id}" if message.target_invocation_id else ""
-        yield about, Fact((f"{entry.kind} {message.name!r}" if message.name else entry.kind) + target)
+        yield (
+            about,
+            Fact((f"{entry.kind} {message.name!r}" if message.name else entry.kind) + target),
+        )
         if message.HasField("argument"):
             yield f"{about}: given", Fact(_text(payload_data(message.argument)), value=True)
         yield f"{about}: outcome", Fact(_came(entry), value=True)

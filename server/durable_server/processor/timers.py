@@ -16,6 +16,7 @@ from .clock import Alarm, Clock
 Timer: TypeAlias = tuple[int, str, int]
 """Due time in ms, invocation id, entry position or -1."""
 
+
 class Timers:
     """The timers of one partition; `fire` gets those that are due, earliest first."""
 
