@@ -57,21 +57,26 @@ class Plane(Protocol):
     @property
     def followed(self) -> int:
         """How many calls wait for the end of an invocation."""
+        ...
 
     @property
     def quiet(self) -> bool:
         """Whether nothing happens there until a timer is due or somebody says something."""
+        ...
 
     @property
     def now_ms(self) -> int:
         """What its clock shows."""
+        ...
 
     @property
     def next_timer_ms(self) -> int:
         """When the next timer of an invocation is due; 0 when there is none."""
+        ...
 
     def move(self, to_ms: int) -> bool:
         """Moves a virtual clock to the next alarm, at most to `to_ms`; says whether it woke anybody."""
+        ...
 
     async def start(self) -> None:
         """Starts it on the running loop."""
@@ -478,9 +483,15 @@ class LocalChannel(grpc.aio.Channel):
 
     def track(self, stream: LocalStream) -> None:
         """Ends a stream with the channel."""
-        for streams in (self._streams, self.local.streams):
+        open_streams = (self._streams, self.local.streams)
+        for streams in open_streams:
             streams.add(stream)
-            stream.served.add_done_callback(lambda _, it=streams: it.discard(stream))
+
+        def over(_: object) -> None:
+            for streams in open_streams:
+                streams.discard(stream)
+
+        stream.served.add_done_callback(over)
 
     async def close(self, grace: float | None = None) -> None:
         """Ends the streams; the control plane lives on."""

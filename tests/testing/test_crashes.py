@@ -219,3 +219,16 @@ async def test_a_workflow_that_varies_by_itself_is_not_blamed_on_crashes() -> No
 async def test_a_workflow_that_waits_for_ever_says_for_what() -> None:
     with pytest.raises(AssertionError, match=r"named#1 waits for awakeable 'named#1\.paid'"):
         await crash_everywhere(flows.named)
+
+
+@durable.workflow(retry=durable.RetryPolicy(max_attempts=None))
+async def fails_for_ever(ctx: durable.Context) -> None:
+    raise ValueError("again")
+
+
+async def test_a_workflow_that_is_tried_for_ever_is_given_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("durable.testing._run.FRAMES_MAX", 50)
+    with pytest.raises(AssertionError, match=r"within 50 records .* was ValueError: again"):
+        await crash_everywhere(fails_for_ever)

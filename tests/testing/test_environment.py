@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -95,19 +95,22 @@ ALL = (month, alarms, stubborn, waits, asks, in_time, sends, slow_step, brief)
 
 
 @pytest.fixture(autouse=True)
-def at_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+def at_rest(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Holds what is called quiet against the event loop itself: nothing else is ready then."""
     fired.clear()
     quiet = VirtualTime.quiet
+    wrong: list[Any] = []
 
     def checked(self: VirtualTime) -> bool:
         found = quiet(self)
         if found:
             loop: Any = asyncio.get_running_loop()
-            assert not [it for it in loop._ready if not it.cancelled()]
+            wrong.extend(it for it in loop._ready if not it.cancelled())
         return found
 
     monkeypatch.setattr(VirtualTime, "quiet", checked)
+    yield
+    assert not wrong
 
 
 @pytest.fixture(params=["never", "always"])
