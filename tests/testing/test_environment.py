@@ -13,7 +13,7 @@ import pytest
 
 import durable
 import durable.testing
-from durable.testing._time import VirtualTime
+from durable_server.local import LocalPlane
 
 START = datetime(2030, 1, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -96,21 +96,19 @@ ALL = (month, alarms, stubborn, waits, asks, in_time, sends, slow_step, brief)
 
 @pytest.fixture(autouse=True)
 def at_rest(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Holds what is called quiet against the event loop itself: nothing else is ready then."""
+    """Holds each move of the clock against the event loop itself: nothing else is ready then."""
     fired.clear()
-    quiet = VirtualTime.quiet
-    wrong: list[Any] = []
+    move = LocalPlane.move
+    ready: list[str] = []
 
-    def checked(self: VirtualTime) -> bool:
-        found = quiet(self)
-        if found:
-            loop: Any = asyncio.get_running_loop()
-            wrong.extend(it for it in loop._ready if not it.cancelled())
-        return found
+    def checked(self: LocalPlane, to_ms: int) -> bool:
+        loop: Any = asyncio.get_running_loop()
+        ready.extend(f"{it} {it._args}" for it in loop._ready if not it.cancelled())
+        return move(self, to_ms)
 
-    monkeypatch.setattr(VirtualTime, "quiet", checked)
+    monkeypatch.setattr(LocalPlane, "move", checked)
     yield
-    assert not wrong
+    assert not ready
 
 
 @pytest.fixture(params=["never", "always"])

@@ -74,7 +74,12 @@ class AsyncEnvironment:
         Raises TypeError for what is neither, ValueError for a name that was registered before.
         """
         self.client.register(*workflows)
-        await self.client.serve_handlers(services=self._services, suspend_after=self._suspend_after)
+        try:
+            await self.client.serve_handlers(
+                services=self._services, suspend_after=self._suspend_after
+            )
+        finally:
+            self._time.moved()
 
     def now(self) -> datetime:
         """Returns what the clock shows, in UTC."""
