@@ -1,8 +1,8 @@
 """A control plane in memory, inside the program that uses it: the server half of local mode.
 
     memory log ─► store in memory ─► processor ─► the servicers, called directly
-     (a stream                         │
-      that stays)                     clock: the wall's, or a virtual one
+                                         │
+                                       clock: the wall's, or a virtual one
 
 The same parts as in `app`, but for the log and what is around the servicers: nothing listens, nothing
 is written, and all is gone with the object. The SDK finds this module by its name, because it must not
@@ -11,9 +11,9 @@ depend on the control plane; what it uses is `LocalPlane` and nothing more.
 Times. A session here cannot break, but a debugger can hold the whole event loop for an hour: silence
 is therefore no sign of death, and a worker that has gone will not come back.
 
-Restarts. The row of frames that is the log outlives its leader here too: `crash` drops the leader
-where it stands, `restart` makes another one, over the store as it was or over an empty one. A crash
-can be had at any frame: `on_append` is called when one is in the log and nothing knows of it yet.
+Restarts. The row of frames that is the log outlives its leader here too: `restart` makes another one,
+over the store as it was or over an empty one. A leader can be ended at any frame, as by a crash:
+`on_append` is called when one is in the log and nobody knows of it yet.
 
 Quiet. `quiet` says that nothing can happen any more but a timer or a call from outside. Each part of
 the answer is a fact that somebody keeps anyway: the loop's rest, the streams' frames, who waits.
@@ -48,7 +48,7 @@ Facts: TypeAlias = list[tuple[str, Mapping[str, Any]]]
 """The records of a frame: the name of each and its fields."""
 
 
-class Crash(Exception):
+class _Crash(Exception):
     """Ends the control plane right where it stands."""
 
 
@@ -134,7 +134,7 @@ class LocalPlane:
         if self.on_append is not None:
             records = decode(body).records
             if self.on_append([(type(it).__name__, it._asdict()) for it in records]):
-                raise Crash("the control plane was ended here on purpose")
+                raise _Crash("the control plane was ended here on purpose")
 
     # Time
 

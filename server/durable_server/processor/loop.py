@@ -354,24 +354,12 @@ class Processor:
 
     def _timers_due(self, due: list[Timer]) -> None:
         for timer in due:
-            if self._meant(timer):
+            if _meant(timer, self.find(timer[1])):
                 self.submit(TimerFired(*timer[1:]))
-
-    def _meant(self, timer: Timer) -> bool:
-        """Says whether a timer still means something, as things stand now."""
-        due_ms, invocation_id, position = timer
-        invocation = self.find(invocation_id)
-        if invocation is None or invocation.state in FINAL:
-            return False
-        if position == WAKE:
-            return 0 < invocation.wake_ms <= due_ms
-        if position == DEADLINE:
-            return 0 < invocation.deadline_ms <= due_ms
-        return invocation.recorded.get(position) == 0
 
     def next_timer_ms(self) -> int:
         """Returns when the next timer of an invocation is due; 0 when there is none."""
-        return self._timers.next(self._meant)
+        return self._timers.next(lambda timer: _meant(timer, self.find(timer[1])))
 
     # Workers
 
@@ -380,6 +368,18 @@ class Processor:
         self.workers.remove(worker)
         for invocation_id, attempt in worker.owned.items():
             self.submit(AttemptReleased(invocation_id, attempt, True, self.chance()))
+
+
+def _meant(timer: Timer, invocation: Invocation | None) -> bool:
+    """Says whether a timer of an invocation still means something, as things stand now."""
+    due_ms, _, position = timer
+    if invocation is None or invocation.state in FINAL:
+        return False
+    if position == WAKE:
+        return 0 < invocation.wake_ms <= due_ms
+    if position == DEADLINE:
+        return 0 < invocation.deadline_ms <= due_ms
+    return invocation.recorded.get(position) == 0
 
 
 def _nothing() -> None:
