@@ -1,4 +1,4 @@
-"""The local control plane: its leader may end at any frame, and the next one goes on over the same log."""
+"""The local control plane: its leader may end at any frame, and the next one goes on over its log."""
 
 from __future__ import annotations
 
