@@ -108,8 +108,8 @@ class Local:
         """Opens a channel to it."""
         return LocalChannel(self)
 
-    async def service(self, name: str) -> Any:
-        """Returns a servicer by its full name, once the plane runs."""
+    async def start(self) -> None:
+        """Returns when the plane runs; starts it if nobody has."""
         if self._closed:
             raise call_error(grpc.StatusCode.CANCELLED, "the local control plane is closed")
         if not self.plane.services:
@@ -117,6 +117,10 @@ class Local:
                 self._start = asyncio.get_running_loop().create_task(self.plane.start())
             # Whoever is cancelled here must not take the plane from the others.
             await asyncio.shield(self._start)
+
+    async def service(self, name: str) -> Any:
+        """Returns a servicer by its full name, once the plane runs."""
+        await self.start()
         return self.plane.services[name]
 
     @property

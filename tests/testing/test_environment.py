@@ -208,6 +208,13 @@ async def test_by_hand() -> None:
             await env.advance(-DAY)
 
 
+async def test_an_environment_without_workflows_has_its_time_too() -> None:
+    async with durable.testing.AsyncEnvironment(start=START) as env:
+        await env.settle()
+        await env.advance(DAY)
+        assert env.now() == START + DAY
+
+
 async def test_many_at_once(env: durable.testing.AsyncEnvironment) -> None:
     found = await asyncio.gather(*(env.client.invoke(month) for _ in range(200)))
     assert {datetime.fromisoformat(ended) for _, ended in found} == {START + 30 * DAY}

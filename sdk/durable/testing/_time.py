@@ -55,6 +55,7 @@ class VirtualTime:
 
     async def settle(self) -> None:
         """Returns when nothing can happen any more but a timer or a call."""
+        await self._local.start()
         settled: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._settling.append(settled)
         self.moved()
