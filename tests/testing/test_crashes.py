@@ -71,6 +71,14 @@ async def many(ctx: durable.Context) -> list[Any]:
     return found
 
 
+@durable.workflow
+async def long_ago(ctx: durable.Context) -> str:
+    """Has ended, and is removed, long before what it has started begins."""
+    ctx.set("asked", True)
+    await ctx.options(key="late").send_delayed(flows.Counter.add, 1, 30 * 24 * 3600)
+    return "asked"
+
+
 FLOWS: list[Any] = [
     (flows.stateful, (5,), {}, [7, ["m", "n"], "none"]),
     (flows.approved, (), {"drive": answer}, "got {'by': 'Ada'}"),
@@ -95,6 +103,7 @@ FLOWS: list[Any] = [
     (race, (), {}, "timer"),
     (race, (), {"drive": answer}, "answer"),
     (many, (), {}, ["one", 49, 5, "409 not possible"]),
+    (long_ago, (), {}, "asked"),
     (clients.greet, (clients.Greet("you"),), {}, clients.Greeting("Hello, you!", 3)),
     (clients.order, (clients.Order("tea"),), {"drive": answer}, clients.Ordered("tea", "Ada")),
 ]
@@ -163,6 +172,14 @@ async def test_steps_that_run_again_are_seen() -> None:
         run._appended([started, ("EntryRecorded", {**entry, "attempt": attempt})])
     assert run._repeated == ["i: entry 0 ('first') ran in attempt 1 and again in attempt 2"]
     await run._client.close()
+
+
+async def test_a_worker_that_is_refused_ends_it() -> None:
+    @durable.workflow(version="v" * 300)
+    async def verbose(ctx: durable.Context) -> None: ...
+
+    with pytest.raises(durable.InvalidArgumentError, match="handlers.version"):
+        await crash_everywhere(verbose)
 
 
 def test_without_asyncio() -> None:

@@ -16,7 +16,7 @@ Rules.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from enum import Enum
 from typing import Any, Final, NamedTuple, TypeAlias
 
@@ -133,21 +133,28 @@ class Run:
         self._recorded: Final[dict[tuple[str, int], int]] = {}
         self._repeated: Final[list[str]] = []
         self._driven: Final[set[tuple[str, int]]] = set()
+        self._found: Final[dict[str, Invocation]] = {}
+        """All invocations as they were last seen, oldest first; retention removes none here."""
         self._root = ""
+        self._result: Result[Any]
 
     async def outcome(self) -> Outcome:
         """Runs the workflow to its end."""
+        self._broken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        playing = asyncio.ensure_future(self._play())
         try:
-            self._employ()
-            await self._worker.ready()
-            self._local.plane.on_append = self._appended
-            found = await self._play()
-            result = await self._client.get_result(self._root, self._plan.workflow, timeout=0)
+            await asyncio.wait({playing, self._broken}, return_when=asyncio.FIRST_COMPLETED)
+            if self._broken.done():
+                await self._broken
+            await playing
             words = (self._boundaries, self._repeated)
             return Outcome(
-                result, found, *([self._labels.replace(it) for it in each] for each in words)
+                self._result,
+                snapshot(self._found.values(), self._labels),
+                *([self._labels.replace(it) for it in each] for each in words),
             )
         finally:
+            playing.cancel()
             self._local.plane.on_append = None
             await self._local.halt()
             for task in self._tasks:
@@ -168,43 +175,54 @@ class Run:
     def _begin(self, main: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(main)
         self._tasks.add(task)
+        task.add_done_callback(self._over)
         return task
+
+    def _over(self, task: asyncio.Task[None]) -> None:
+        """Whatever of ours has failed ends the run: nothing would come to rest any more."""
+        if not task.cancelled() and (error := task.exception()) and not self._broken.done():
+            self._broken.set_exception(error)
 
     # From rest to rest
 
-    async def _play(self) -> Snapshot:
+    async def _play(self) -> None:
         plan = self._plan
+        self._employ()
+        await self._worker.ready()
+        self._local.plane.on_append = self._appended
         client = self._client.options(key=plan.key, idempotency_key=IDEMPOTENCY_KEY)
         self._root = await client.invoke_async(plan.workflow, *plan.args)
+        over = False
         while True:
             await self._time.settle()
-            found = [
-                await self._client.get(it.invocation_id)
-                async for it in self._client.query_all(oldest_first=True, page_size=500)
-            ]
-            for it in found:
-                self._labels.add(it.invocation_id, it.handler)
-            if await self._drive(found):
+            await self._look()
+            if await self._drive():
                 continue
-            root = next((it for it in found if it.invocation_id == self._root), None)
-            over = root is None or root.finished or root.status == "paused"
-            if over and all(it.finished or it.status == "paused" for it in found):
-                return snapshot(found, self._labels)
+            if not over and _at_rest(self._found[self._root]):
+                over = True
+                self._result = await client.get_result(self._root, plan.workflow, timeout=0)
+            if all(_at_rest(it) for it in self._found.values()):
+                return
             if self._frames > FRAMES_MAX:
-                raise AssertionError(self._endless(root))
+                raise AssertionError(self._endless())
             if not await self._time.jump():
                 if over:
-                    return snapshot(found, self._labels)
-                raise AssertionError(self._stuck(found))
+                    return
+                raise AssertionError(self._stuck())
 
-    async def _drive(self, found: Sequence[Invocation]) -> bool:
+    async def _look(self) -> None:
+        async for it in self._client.query_all(oldest_first=True, page_size=500):
+            self._found[it.invocation_id] = await self._client.get(it.invocation_id)
+            self._labels.add(it.invocation_id, it.handler)
+
+    async def _drive(self) -> bool:
         """Tells whoever plays the outside what is waited for now; says whether there was news."""
         drive = self._plan.drive
         if drive is None:
             return False
         news = [
             (invocation.invocation_id, entry.step_number, wait)
-            for invocation in found
+            for invocation in self._found.values()
             for entry, wait in _waits(invocation)
             if (invocation.invocation_id, entry.step_number) not in self._driven
         ]
@@ -213,8 +231,8 @@ class Run:
             await drive(self._client, wait)
         return bool(news)
 
-    def _stuck(self, found: Sequence[Invocation]) -> str:
-        waits = [wait for it in found for _, wait in _waits(it)]
+    def _stuck(self) -> str:
+        waits = [wait for it in self._found.values() for _, wait in _waits(it)]
         text = "\n".join(
             self._labels.replace(f"  {it.invocation_id} waits for {it.kind} {it.name!r}")
             for it in waits
@@ -226,8 +244,8 @@ class Run:
             " would do then."
         )
 
-    def _endless(self, root: Invocation | None) -> str:
-        failure = None if root is None else root.failure
+    def _endless(self) -> str:
+        failure = self._found[self._root].failure
         last = f"; its last failure was {failure.type}: {failure.message}" if failure else ""
         return (
             f"{self._plan.workflow.name} has not ended within {FRAMES_MAX} records of the log{last}."
@@ -268,6 +286,10 @@ class Run:
                 f"{invocation_id}: entry {fields['position']} ({fields['name']!r}) ran in attempt"
                 f" {before} and again in attempt {attempt}"
             )
+
+
+def _at_rest(invocation: Invocation) -> bool:
+    return invocation.finished or invocation.status == "paused"
 
 
 def _waits(invocation: Invocation) -> list[tuple[Any, Wait]]:
