@@ -178,7 +178,7 @@ async def test_a_worker_that_is_refused_ends_it() -> None:
     @durable.workflow(version="v" * 300)
     async def verbose(ctx: durable.Context) -> None: ...
 
-    with pytest.raises(durable.InvalidArgumentError, match="handlers.version"):
+    with pytest.raises(durable.InvalidArgumentError, match=r"handlers\.version"):
         await crash_everywhere(verbose)
 
 

@@ -155,6 +155,7 @@ class Run:
             )
         finally:
             playing.cancel()
+            self._broken.cancel()
             self._local.plane.on_append = None
             await self._local.halt()
             for task in self._tasks:
