@@ -122,8 +122,12 @@ class AsyncClient(AsyncSteeringClient):
         Without a `timeout` calls wait for ever, as one does at a breakpoint. Raises
         ServerNotInstalledError when the control plane is not installed.
         """
+        return cls._of(Local(), timeout)
+
+    @classmethod
+    def _of(cls, local: Local, timeout: float | None) -> Self:
+        """Returns the client of a local control plane."""
         client = cls.__new__(cls)
-        local = Local()
         client._connect(Dial(LOCAL_ADDRESS, local.open), local, timeout)
         return client
 

@@ -119,8 +119,12 @@ class Client(SteeringClient):
         Without a `timeout` calls wait for ever, as one does at a breakpoint. Raises
         ServerNotInstalledError when the control plane is not installed.
         """
+        return cls._of(AsyncClient.local(timeout=timeout), timeout)
+
+    @classmethod
+    def _of(cls, local: AsyncClient, timeout: float | None) -> Self:
+        """Returns the sync face of a local client."""
         client = cls.__new__(cls)
-        local = AsyncClient.local(timeout=timeout)
         client._connection = None
         client._host = _Host(local._hosting, local)
         SteeringClient.__init__(client, timeout)

@@ -89,6 +89,11 @@ class Desk:
         # Of a list: another thread may ask.
         return sum(len(slot.steps) for slot in list(self._slots.values()))
 
+    @property
+    def quiet(self) -> bool:
+        """Whether no step runs and nothing waits to be sent."""
+        return not self.outbound and not any(slot.steps for slot in self._slots.values())
+
     # What the server says
 
     def start(self, message: worker_pb2.ServerMessage) -> None:
@@ -427,10 +432,15 @@ class Desk:
             self._drop(slot, "released")
             self._release(slot.invocation_id, slot.number)
 
-    async def close(self) -> None:
-        """Stops everything that runs; says nothing."""
+    def drop_all(self) -> None:
+        """Forgets all attempts and what waits to be sent; says nothing."""
         for slot in list(self._slots.values()):
             self._drop(slot)
+        self.outbound.clear()
+
+    async def close(self) -> None:
+        """Stops everything that runs; says nothing."""
+        self.drop_all()
         if self._tasks:
             await asyncio.wait(self._tasks)
         self._threads.close()

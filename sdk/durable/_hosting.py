@@ -72,6 +72,8 @@ class Hosting:
         self._names: set[str] = set()
         self._pending: list[Workflow[..., Any] | type] = []
         self._serving: Final[list[tuple[Worker, asyncio.Task[None]]]] = []
+        self._joining = 0
+        """How many workers are not welcomed yet."""
 
     def register(self, workflows: tuple[Workflow[..., Any] | type, ...]) -> None:
         """Adds handlers that the next `serve` serves. Raises TypeError, ValueError."""
@@ -81,6 +83,11 @@ class Hosting:
         self._names |= names
         self._pending += workflows
 
+    @property
+    def quiet(self) -> bool:
+        """Whether none of its workers does anything."""
+        return not self._joining and all(worker.quiet for worker, _ in self._serving)
+
     async def serve(self, options: ServeOptions) -> None:
         """Serves what was registered since the last time; returns when it is being served."""
         if not self._pending:
@@ -88,6 +95,7 @@ class Hosting:
         worker = HostedWorker(self.dial, self._pending, **options)
         self._pending = []
         loop = asyncio.get_running_loop()
+        self._joining += 1
         task = loop.create_task(worker.run())
         ready = loop.create_task(worker.ready())
         try:
@@ -96,6 +104,7 @@ class Hosting:
             task.cancel()
             raise
         finally:
+            self._joining -= 1
             ready.cancel()
         if task.done():
             await task

@@ -131,6 +131,12 @@ class Session:
         if not self._ended.done():
             self._ended.set_result(end)
 
+    def break_off(self) -> None:
+        """Ends the session now: what comes yet is not heard."""
+        self._handlers.clear()
+        self._call.cancel()
+        self.end(End(reason="broken off"))
+
     def _forget(self) -> None:
         """What waits for the next session needs no waking now."""
 

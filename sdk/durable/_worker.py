@@ -186,6 +186,14 @@ class Worker:
         """Returns when a control plane has welcomed the worker for the first time."""
         await self._ready.wait()
 
+    @property
+    def quiet(self) -> bool:
+        """Whether it is connected, no step runs, and nothing waits to be sent."""
+        desk, session = self._desk, self._session
+        if desk is None or session is None or session.welcome is None:
+            return False
+        return desk.quiet
+
     def statistics(self) -> WorkerStatistics:
         """Returns what the worker is doing and has done. May be called from any thread."""
         desk, session = self._desk, self._session
@@ -252,9 +260,13 @@ class Worker:
             delay += end.delay or 0.0
             attempt += 1
             self._log_end(end, attempt, delay)
-            with contextlib.suppress(TimeoutError):
-                self._wake.clear()
-                await asyncio.wait_for(self._wake.wait(), delay)
+            await self._pause(delay)
+
+    async def _pause(self, seconds: float) -> None:
+        """Waits before the next try to connect, unless the worker is stopped meanwhile."""
+        self._wake.clear()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._wake.wait(), seconds)
 
     def _hello(self, resumed: list[worker_pb2.OwnedAttempt]) -> worker_pb2.Hello:
         return worker_pb2.Hello(

@@ -12,7 +12,6 @@ import asyncio
 import logging
 import os
 import socket
-import time
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from .log.jetstream import JetStreamLog
 from .nats.datadir import DataDir
 from .nats.embedded import EmbeddedNats
 from .nats.endpoint import Endpoint, EndpointSource, parse_urls
+from .processor.clock import WallClock
 from .processor.loop import Processor
 from .rpc.server import RpcServer
 from .store.sqlite import SqliteStore
@@ -73,7 +73,7 @@ class ControlPlane:
         stack.push_async_callback(log.close)
         store = SqliteStore(data.path / "partition-0.db")
         stack.callback(store.close)
-        processor = Processor(log, store, config.limits, _wall_clock_ms)
+        processor = Processor(log, store, config.limits, WallClock())
         self._processor = processor
         stack.push_async_callback(processor.stop)
         await processor.start(f"{socket.gethostname()}:{os.getpid()}")
@@ -119,7 +119,3 @@ class ControlPlane:
         self._stack.push_async_callback(embedded.stop)
         await embedded.start()
         return embedded.endpoint
-
-
-def _wall_clock_ms() -> int:
-    return time.time_ns() // 1_000_000

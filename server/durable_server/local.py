@@ -1,6 +1,8 @@
 """A control plane in memory, inside the program that uses it: the server half of local mode.
 
     memory log ─► store in memory ─► processor ─► the servicers, called directly
+                                         │
+                                       clock: the wall's, or a virtual one
 
 The same parts as in `app`, but for the log and what is around the servicers: nothing listens, nothing
 is written, and all is gone with the object. The SDK finds this module by its name, because it must not
@@ -8,20 +10,28 @@ depend on the control plane; what it uses is `LocalPlane` and nothing more.
 
 Times. A session here cannot break, but a debugger can hold the whole event loop for an hour: silence
 is therefore no sign of death, and a worker that has gone will not come back.
+
+Restarts. The row of frames that is the log outlives its leader here too: `restart` makes another one,
+over the store as it was or over an empty one. A leader can be ended at any frame, as by a crash:
+`on_append` is called when one is in the log and nobody knows of it yet.
+
+Quiet. `quiet` says that nothing can happen any more but a timer or a call from outside. Each part of
+the answer is a fact that somebody keeps anyway: the loop's rest, the streams' frames, who waits.
 """
 
 from __future__ import annotations
 
 import os
-import time
-from collections.abc import Mapping
-from contextlib import AsyncExitStack
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
 
 from durable_proto.v1 import control_pb2, worker_pb2
 
 from .core.limits import Limits
-from .log.memory import MemoryLog
+from .log.batch import decode
+from .log.interface import Position
+from .log.memory import MemoryLog, MemoryStream
+from .processor.clock import Clock, VirtualClock, WallClock
 from .processor.loop import Processor
 from .rpc.control import ControlService
 from .rpc.stream import SessionTimes
@@ -34,14 +44,48 @@ _CONTROL = control_pb2.DESCRIPTOR.services_by_name["DurableControl"].full_name
 _WORKER = worker_pb2.DESCRIPTOR.services_by_name["DurableWorker"].full_name
 
 
-class LocalPlane:
-    """One control plane on the event loop that starts it."""
+Facts: TypeAlias = list[tuple[str, Mapping[str, Any]]]
+"""The records of a frame: the name of each and its fields."""
 
-    def __init__(self) -> None:
+
+class _Crash(Exception):
+    """Ends the control plane right where it stands."""
+
+
+class _Log(MemoryLog):
+    """A memory log that tells of each frame before anybody else knows that it is there."""
+
+    def __init__(self, stream: MemoryStream, appended: Callable[[bytes], None]) -> None:
+        super().__init__(stream)
+        self._appended = appended
+
+    async def append(self, body: bytes) -> Position:
+        position = await super().append(body)
+        self._appended(body)
+        return position
+
+
+class LocalPlane:
+    """One control plane on the event loop that starts it.
+
+    With `start_ms` it has a virtual clock, which begins then and stands still until `move`. With
+    `one_by_one` each record is a frame of its own, so that `on_append` comes between any two.
+    """
+
+    def __init__(self, *, start_ms: int | None = None, one_by_one: bool = False) -> None:
         self.services: Mapping[str, Any] = {}
         """The servicers by the full names of their services, once started."""
-        self._stack = AsyncExitStack()
+        self.on_append: Callable[[Facts], bool] | None = None
+        """Called with what is in the log now, and not applied; says whether to crash there."""
+        self.on_rest: Callable[[], None] = _nothing
+        """Called when the processor has nothing to do."""
+        self._virtual = None if start_ms is None else VirtualClock(start_ms)
+        self._clock: Clock = self._virtual or WallClock()
+        self._limits = Limits(batch_records=1) if one_by_one else Limits()
+        self._stream = MemoryStream()
+        self._store: SqliteStore | None = None
         self._processor: Processor | None = None
+        self._workers: WorkerService | None = None
 
     async def start(self) -> None:
         """Starts it; an error stops what was started."""
@@ -52,29 +96,77 @@ class LocalPlane:
             raise
 
     async def _start(self) -> None:
-        stack = self._stack
-        log = MemoryLog()
-        stack.push_async_callback(log.close)
-        store = SqliteStore(":memory:")
-        stack.callback(store.close)
-        processor = Processor(log, store, Limits(), _wall_clock_ms)
+        if self._store is None:
+            self._store = SqliteStore(":memory:")
+        log = _Log(self._stream, self._appended)
+        processor = Processor(log, self._store, self._limits, self._clock)
+        processor.on_rest = self._rested
         self._processor = processor
-        stack.push_async_callback(processor.stop)
         await processor.start(f"local:{os.getpid()}")
-        self.services = {
-            _CONTROL: ControlService(processor, None),
-            _WORKER: WorkerService(processor, TIMES),
-        }
+        self._workers = WorkerService(processor, TIMES)
+        self.services = {_CONTROL: ControlService(processor, None), _WORKER: self._workers}
 
     async def halt(self) -> None:
         """Lets nothing move any more; whoever waits for something gets an error."""
+        self.services = {}
         if self._processor is not None:
             await self._processor.stop()
 
+    async def restart(self, *, empty_store: bool = False) -> None:
+        """Starts again over the same log, after `halt` or a crash, when no session is open any more.
+
+        `empty_store` makes it read the whole log; else the store is as it was last committed.
+        """
+        await self.halt()
+        if empty_store and self._store is not None:
+            self._store.close()
+            self._store = None
+        await self._start()
+
     async def stop(self) -> None:
         """Stops it. By then no session may be open; one that ends after `halt` is no lost worker."""
-        await self._stack.aclose()
+        await self.halt()
+        if self._store is not None:
+            self._store.close()
+            self._store = None
+
+    def _appended(self, body: bytes) -> None:
+        if self.on_append is not None:
+            records = decode(body).records
+            if self.on_append([(type(it).__name__, it._asdict()) for it in records]):
+                raise _Crash("the control plane was ended here on purpose")
+
+    # Time
+
+    def _rested(self) -> None:
+        self.on_rest()
+
+    @property
+    def followed(self) -> int:
+        """How many calls wait for the end of an invocation."""
+        return 0 if self._processor is None else self._processor.waiting.followed
+
+    @property
+    def quiet(self) -> bool:
+        """Whether nothing happens here until a timer is due or somebody says something."""
+        processor, workers = self._processor, self._workers
+        return processor is not None and workers is not None and processor.resting and workers.quiet
+
+    @property
+    def now_ms(self) -> int:
+        """What the clock shows."""
+        return self._clock.now_ms()
+
+    @property
+    def next_timer_ms(self) -> int:
+        """When the next timer of an invocation is due; 0 when there is none."""
+        return 0 if self._processor is None else self._processor.next_timer_ms()
+
+    def move(self, to_ms: int) -> bool:
+        """Moves the virtual clock, see `VirtualClock.move`."""
+        assert self._virtual is not None, "this control plane has no virtual clock"
+        return self._virtual.move(to_ms)
 
 
-def _wall_clock_ms() -> int:
-    return time.time_ns() // 1_000_000
+def _nothing() -> None:
+    pass

@@ -1,4 +1,4 @@
-"""A real control plane with a real worker in this process, in three ways of working.
+"""A real control plane with a real worker in this process, in four ways of working.
 
 `always suspended` evicts an attempt whenever it only waits, so that each await is a replay. `local` is
 local mode: the same parts in memory, without NATS and sockets.
@@ -110,12 +110,14 @@ class LocalSystem(System):
         await self._run(HostedWorker(dial, workflows, suspend_after=self._suspend_after))
 
     async def restart(self) -> None:
-        pytest.skip("a local control plane is in memory: nothing of it is left to start again")
+        local = self.client._local
+        assert local is not None
+        await local.restart()
 
 
 @pytest.fixture(
-    params=[(System, 5.0), (System, 0.0), (LocalSystem, 5.0)],
-    ids=["live", "always suspended", "local"],
+    params=[(System, 5.0), (System, 0.0), (LocalSystem, 5.0), (LocalSystem, 0.0)],
+    ids=["live", "always suspended", "local", "local, always suspended"],
 )
 async def system(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[System]:
     flows.calls.clear()

@@ -1,4 +1,4 @@
-"""What users expect of each primitive, seen from outside, live, always suspended and local."""
+"""What users expect of each primitive, seen from outside, over the wire and local, also suspended."""
 
 from __future__ import annotations
 

@@ -44,6 +44,7 @@ from durable_server.core.replies import (
 )
 from durable_server.core.states import FINAL
 from durable_server.log.memory import Fault, MemoryLog, MemoryStream
+from durable_server.processor.clock import WallClock
 from durable_server.processor.loop import Processor
 from durable_server.rpc.stream import SessionTimes
 from durable_server.rpc.worker import WorkerService
@@ -55,6 +56,13 @@ from .worker import SimWorker
 _POLICY = RetryPolicy(100, 2.0, 1000, -1)
 _KINDS = ["run", "run", "run", "sleep", "wait", "child", "bump", "send", "set"]
 TIMES = SessionTimes(heartbeat=1.0, timeout=4.0, grace=1.0)
+
+
+class _LoopClock(WallClock):
+    """The time of the virtual loop."""
+
+    def now_ms(self) -> int:
+        return 1_000_000 + int(asyncio.get_running_loop().time() * 1000)
 
 
 class World:
@@ -153,9 +161,8 @@ class World:
         if self.snapshots:
             path.write_bytes(self.rng.choice(self.snapshots[-3:]))
         store = SqliteStore(path)
-        loop = asyncio.get_running_loop()
         log = MemoryLog(self.stream, rng=self.rng)
-        processor = Processor(log, store, Limits(), lambda: 1_000_000 + int(loop.time() * 1000))
+        processor = Processor(log, store, Limits(), _LoopClock())
         await processor.start(f"leader-{self.leaders}")
         self.processor, self.store = processor, store
         self.service = WorkerService(processor, TIMES)

@@ -47,6 +47,7 @@ from ..metrics.tally import Tally
 from ..store.interface import Recovered, Store
 from .assigning import Assigner
 from .carrying import Carrier
+from .clock import Clock
 from .retention import EARLY_MS, Retention
 from .timers import Timer, Timers
 from .waiting import Waiting, refuse
@@ -72,7 +73,7 @@ class _Input(NamedTuple):
 class Processor:
     """Runs one partition, as its leader."""
 
-    def __init__(self, log: Log, store: Store, limits: Limits, clock_ms: Callable[[], int]) -> None:
+    def __init__(self, log: Log, store: Store, limits: Limits, clock: Clock) -> None:
         self.limits = limits
         self.store = store
         self.workers = Workers()
@@ -81,18 +82,21 @@ class Processor:
         self.tally = Tally()
         self.started_ms = 0
         self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.on_rest: Callable[[], None] = _nothing
+        """Called when the loop has nothing to do."""
         self._log = log
-        self._clock_ms = clock_ms
+        self._clock = clock
         self._last_ms = 0
         self._random = random.Random()
         self._inputs: list[_Input] = []
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._assigner = Assigner(self.partition, self.workers)
-        self._timers = Timers(self.now_ms, self._timers_due)
+        self._timers = Timers(clock, self.now_ms, self._timers_due)
         self._batch_size = 0.0
         self._untrimmed = 0
-        self._retention = Retention(store, self.now_ms, self.propose)
+        self._parked = False
+        self._retention = Retention(store, clock, self.now_ms, self.propose)
         self._carrier = Carrier(
             store,
             limits,
@@ -161,7 +165,7 @@ class Processor:
 
     def now_ms(self) -> int:
         """Returns the time, which never goes back while this leader leads."""
-        self._last_ms = max(self._last_ms, self._clock_ms())
+        self._last_ms = max(self._last_ms, self._clock.now_ms())
         return self._last_ms
 
     def chance(self) -> float:
@@ -217,12 +221,21 @@ class Processor:
         """Makes the loop look for assignments: a worker has come or has got free slots."""
         self._wake.set()
 
+    @property
+    def resting(self) -> bool:
+        """Whether the loop has nothing to do: no input waits, none is being appended or applied."""
+        return self._parked and not self._wake.is_set() and not self.ended.done()
+
     # The loop
 
     async def _run(self) -> None:
+        inputs: list[_Input] = []
         try:
             while not self.ended.done():
+                self._parked = True
+                self.on_rest()
                 await self._wake.wait()
+                self._parked = False
                 self._wake.clear()
                 await self._gather_more()
                 while batch := self._close_batch():
@@ -243,7 +256,8 @@ class Processor:
                         await self._log.trim(position.sequence)
         except Exception as error:  # noqa: BLE001
             # Whatever it was, the state in memory may be ahead of or behind the log: only a new
-            # start, which reads both, can go on from here.
+            # start, which reads both, can go on from here. Those in the batch wait as the others do.
+            self._inputs = inputs + self._inputs
             self._end(error)
 
     def _end(self, error: BaseException) -> None:
@@ -358,19 +372,14 @@ class Processor:
     # Time
 
     def _timers_due(self, due: list[Timer]) -> None:
-        for _, invocation_id, position in due:
+        for timer in due:
             # Read back through the partition, so that the rule finds it loaded.
-            invocation = self.partition.find(invocation_id)
-            if invocation is None or invocation.state in FINAL:
-                continue
-            if position == WAKE:
-                meant = 0 < invocation.wake_ms <= self._last_ms
-            elif position == DEADLINE:
-                meant = 0 < invocation.deadline_ms <= self._last_ms
-            else:
-                meant = invocation.recorded.get(position) == 0
-            if meant:
-                self.submit(TimerFired(invocation_id, position))
+            if _meant(timer, self.partition.find(timer[1])):
+                self.submit(TimerFired(*timer[1:]))
+
+    def next_timer_ms(self) -> int:
+        """Returns when the next timer of an invocation is due; 0 when there is none."""
+        return self._timers.next(lambda timer: _meant(timer, self.find(timer[1])))
 
     # Workers
 
@@ -379,3 +388,19 @@ class Processor:
         self.workers.remove(worker)
         for invocation_id, attempt in worker.owned.items():
             self.submit(AttemptReleased(invocation_id, attempt, True, self.chance()))
+
+
+def _meant(timer: Timer, invocation: Invocation | None) -> bool:
+    """Says whether a timer of an invocation still means something, as things stand now."""
+    due_ms, _, position = timer
+    if invocation is None or invocation.state in FINAL:
+        return False
+    if position == WAKE:
+        return 0 < invocation.wake_ms <= due_ms
+    if position == DEADLINE:
+        return 0 < invocation.deadline_ms <= due_ms
+    return invocation.recorded.get(position) == 0
+
+
+def _nothing() -> None:
+    pass

@@ -15,13 +15,14 @@ from collections.abc import Callable
 from ..core.records import AwakeableExpired, Record, Removed
 from ..core.replies import Reply
 from ..store.interface import Store
+from .clock import Alarm, Clock
 
 _SIZE = 500
 """How many are removed at once."""
 EARLY_MS = 24 * 3600 * 1000
 """How long an awakeable's outcome waits for somebody to ask for it."""
-_SLACK_SECONDS = 86_400.0
-"""The longest sleep; a later time is looked at again then."""
+_PAUSE_MS = 1000
+"""The shortest time between two sweeps."""
 
 
 class Retention:
@@ -30,13 +31,15 @@ class Retention:
     def __init__(
         self,
         store: Store,
+        clock: Clock,
         now_ms: Callable[[], int],
         propose: Callable[[Record], asyncio.Future[Reply]],
     ) -> None:
         self._store = store
+        self._clock = clock
         self._now_ms = now_ms
         self._propose = propose
-        self._handle: asyncio.TimerHandle | None = None
+        self._alarm: Alarm | None = None
         self._due_ms = 0
 
     def schedule(self, due_ms: int = 0) -> None:
@@ -44,23 +47,23 @@ class Retention:
 
         Does nothing when it is to be woken before that anyway.
         """
-        if self._handle is not None and not 0 < due_ms < self._due_ms:
+        if self._alarm is not None and not 0 < due_ms < self._due_ms:
             return
-        if self._handle is not None:
-            self._handle.cancel()
-            self._handle = None
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
         self._due_ms = self._store.next_expiry(EARLY_MS)
         if self._due_ms:
-            delay = min(max(1.0, (self._due_ms - self._now_ms()) / 1000), _SLACK_SECONDS)
-            self._handle = asyncio.get_running_loop().call_later(delay, self._sweep)
+            delay_ms = max(_PAUSE_MS, self._due_ms - self._now_ms())
+            self._alarm = self._clock.call_later(delay_ms, self._sweep)
 
     def close(self) -> None:
         """Removes nothing more."""
-        if self._handle is not None:
-            self._handle.cancel()
+        if self._alarm is not None:
+            self._alarm.cancel()
 
     def _sweep(self) -> None:
-        self._handle = None
+        self._alarm = None
         now_ms = self._now_ms()
         records: list[Record] = [Removed(it) for it in self._store.expired(now_ms, _SIZE)]
         early = self._store.early_awakeables(now_ms - EARLY_MS, _SIZE)

@@ -50,6 +50,11 @@ class Waiting:
             if not followers:
                 del self._followers[invocation_id]
 
+    @property
+    def followed(self) -> int:
+        """How many futures wait for an invocation's rest."""
+        return sum(not it.done() for group in self._followers.values() for it in group)
+
     def rest(self, invocation: Invocation) -> None:
         """The invocation has come to rest."""
         followers = self._followers.pop(invocation.id, None)

@@ -172,6 +172,11 @@ class Stream:
             self._frame_bytes = 0
         self._filled.set()
 
+    @property
+    def quiet(self) -> bool:
+        """Whether nothing waits to be written."""
+        return not (self._frame_bytes or self._full)
+
     async def write(self, context: Context) -> None:
         """Writes frames as they fill, until it is cancelled."""
         while True:

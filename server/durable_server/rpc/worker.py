@@ -45,6 +45,13 @@ class WorkerService(worker_pb2_grpc.DurableWorkerServicer):
             # Owners from before this leader: they come back, or their work goes to others.
             self._grant_grace(worker)
 
+    @property
+    def quiet(self) -> bool:
+        """Whether all that was to be said is written, and no worker with work is away."""
+        return all(stream.quiet for stream in self._streams) and not any(
+            worker.outbound is None and worker.owned for worker in self._processor.workers
+        )
+
     def drain(self) -> None:
         """Asks all workers to reconnect: this control plane stops."""
         for stream in self._streams:

@@ -1,0 +1,159 @@
+"""The environments: a control plane, a worker and a client for one test, with a virtual clock.
+
+Theory. An environment is local mode, the production code without NATS and sockets, on a clock that
+stands still (`_time` says when it moves). `Environment` is the sync face of `AsyncEnvironment`, as
+`Client` is of a local `AsyncClient`: everything runs on an event loop in a thread beside the test.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from types import TracebackType
+from typing import Any, Final, Literal, TypeAlias
+
+from .._async_client import AsyncClient
+from .._client import Client
+from .._local import Local
+from .._options import DEFAULT_TIMEOUT_SECONDS
+from .._workflow import Workflow
+from ._time import VirtualTime
+
+Suspend: TypeAlias = Literal["never", "always"]
+"""Whether an attempt that only waits stays in memory, or is dropped and replayed when it goes on."""
+
+
+def milliseconds(start: datetime | None) -> int:
+    """Returns a start time, now without one, in milliseconds since 1970. Raises ValueError."""
+    if start is None:
+        start = datetime.now(UTC)
+    elif start.tzinfo is None:
+        raise ValueError(f"start must have a time zone, and {start} has none; try tzinfo=UTC")
+    return int(start.timestamp() * 1000)
+
+
+class AsyncEnvironment:
+    """A control plane with a virtual clock in this process, a worker, and a client for both.
+
+    An async context manager; belongs to the event loop that enters it, and all is gone when it is
+    left. Sleeps, retries, deadlines, delayed starts and retention follow the clock.
+
+    Arguments: `services` says where the gRPC services of durable calls are, by name. `start` is what
+    the clock shows first; now by default. With `skip_time` the clock moves to the next timer whenever
+    nothing else can happen and somebody waits for an invocation's end, so that a workflow that
+    sleeps for a month ends at once; without it only `advance` moves it. `suspend="always"` drops an
+    attempt at each await, so that every one is a replay. `timeout` bounds each call of the client,
+    in real seconds; None for no bound.
+
+    Raises ValueError for a `start` without a time zone, ServerNotInstalledError when the control
+    plane is not installed.
+    """
+
+    def __init__(
+        self,
+        *,
+        services: Mapping[str, str] | None = None,
+        start: datetime | None = None,
+        skip_time: bool = True,
+        suspend: Suspend = "never",
+        timeout: float | None = DEFAULT_TIMEOUT_SECONDS,
+    ) -> None:
+        if suspend not in ("never", "always"):
+            raise ValueError(f"suspend must be 'never' or 'always', and is {suspend!r}")
+        local = Local(start_ms=milliseconds(start))
+        self.client: Final = AsyncClient._of(local, timeout)
+        """Starts and steers invocations; see AsyncClient."""
+        self._services: Final = services
+        self._suspend_after: Final = 0.0 if suspend == "always" else None
+        hosting = self.client._hosting
+        self._time: Final = VirtualTime(local, lambda: hosting.quiet, skip=skip_time)
+
+    async def register(self, *workflows: Workflow[..., Any] | type) -> None:
+        """Serves workflows and object classes from now on.
+
+        Raises TypeError for what is neither, ValueError for a name that was registered before.
+        """
+        self.client.register(*workflows)
+        try:
+            await self.client.serve_handlers(
+                services=self._services, suspend_after=self._suspend_after
+            )
+        finally:
+            self._time.moved()
+
+    def now(self) -> datetime:
+        """Returns what the clock shows, in UTC."""
+        return self._time.now()
+
+    async def advance(self, by: timedelta) -> None:
+        """Moves the clock; returns when all that came due meanwhile has been dealt with.
+
+        Timers fire in their order, each at its own time, and the next one only when nothing is left
+        to do of the one before. Raises ValueError for a negative time.
+        """
+        await self._time.advance(by)
+
+    async def settle(self) -> None:
+        """Returns when nothing can happen any more but a timer or a call; no time passes."""
+        await self._time.settle()
+
+    async def __aenter__(self) -> AsyncEnvironment:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.client.close()
+
+
+class Environment:
+    """The same for tests that are not async: a context manager, with a sync client.
+
+    Handlers run on an event loop in a thread of its own. See AsyncEnvironment, which has the same
+    arguments and methods.
+    """
+
+    def __init__(
+        self,
+        *,
+        services: Mapping[str, str] | None = None,
+        start: datetime | None = None,
+        skip_time: bool = True,
+        suspend: Suspend = "never",
+        timeout: float | None = DEFAULT_TIMEOUT_SECONDS,
+    ) -> None:
+        self._async: Final = AsyncEnvironment(
+            services=services, start=start, skip_time=skip_time, suspend=suspend, timeout=timeout
+        )
+        self.client: Final = Client._of(self._async.client, timeout)
+        """Starts and steers invocations; see Client."""
+
+    def register(self, *workflows: Workflow[..., Any] | type) -> None:
+        """Serves workflows and object classes from now on; see AsyncEnvironment."""
+        self.client._host.run(self._async.register(*workflows))
+
+    def now(self) -> datetime:
+        """Returns what the clock shows, in UTC."""
+        return self._async.now()
+
+    def advance(self, by: timedelta) -> None:
+        """Moves the clock; see AsyncEnvironment."""
+        self.client._host.run(self._async.advance(by))
+
+    def settle(self) -> None:
+        """Returns when nothing can happen any more but a timer or a call; no time passes."""
+        self.client._host.run(self._async.settle())
+
+    def __enter__(self) -> Environment:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.client.close()

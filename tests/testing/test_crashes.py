@@ -1,0 +1,253 @@
+"""Every primitive survives a crash at every boundary, and a workflow that does not is shown why."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import uuid
+from collections import Counter
+from typing import Any
+
+import pytest
+
+import durable
+from durable.testing import Report, Wait, crash_everywhere
+from durable.testing._run import Plan, Run
+from examples.clients import workflows as clients
+from tests.behaviour import flows
+
+attempts: Counter[str] = Counter()
+effects: Counter[str] = Counter()
+turns = itertools.count()
+
+
+async def answer(client: durable.AsyncClient, wait: Wait) -> None:
+    """Plays the outside: says yes to whatever is asked for."""
+    if wait.kind == "awakeable":
+        await client.resolve_awakeable(wait.name, {"by": "Ada"})
+    elif wait.kind == "signal":
+        await client.signal(wait.invocation_id, wait.name, "a thing")
+
+
+async def mediate(client: durable.AsyncClient, wait: Wait) -> None:
+    """Has another workflow answer what the first wait is for."""
+    if wait.name.endswith(".paid"):
+        await client.invoke_async(flows.mediator, wait.invocation_id)
+
+
+async def cancel(client: durable.AsyncClient, wait: Wait) -> None:
+    """Cancels the outermost workflow once it sleeps, or waits for the one that does."""
+    if wait.handler in ("parent", "saga") or (wait.handler, wait.kind) == ("forever", "sleep"):
+        found = await client.get(wait.invocation_id)
+        if not found.parent_invocation_id:
+            await client.cancel(wait.invocation_id, reason="enough")
+
+
+@durable.workflow
+async def race(ctx: durable.Context) -> str:
+    """Waits for an answer, a child and a timer, and tells who was first."""
+    names = {
+        asyncio.ensure_future(ctx.awakeable()): "answer",
+        asyncio.ensure_future(ctx.invoke(flows.forever)): "child",
+        asyncio.ensure_future(asyncio.sleep(60)): "timer",
+    }
+    done, others = await asyncio.wait(names, return_when=asyncio.FIRST_COMPLETED)
+    for other in others:
+        other.cancel()
+    await ctx.run("note", lambda: None)
+    return " and ".join(sorted(names[it] for it in done))
+
+
+@durable.workflow
+async def many(ctx: durable.Context) -> list[Any]:
+    """Everything at once, so that completions have an order of their own."""
+    found = await asyncio.gather(
+        ctx.run("one", flows.effect, "one"),
+        ctx.invoke(flows.square, 7),
+        ctx.options(key="many").invoke(flows.Counter.add, 5),
+        ctx.invoke(flows.asks_what_fails),
+    )
+    await ctx.options(key="many").send_delayed(flows.Counter.add, 1, 3600)
+    return found
+
+
+@durable.workflow
+async def long_ago(ctx: durable.Context) -> str:
+    """Has ended, and is removed, long before what it has started begins."""
+    ctx.set("asked", True)
+    await ctx.options(key="late").send_delayed(flows.Counter.add, 1, 30 * 24 * 3600)
+    return "asked"
+
+
+FLOWS: list[Any] = [
+    (flows.stateful, (5,), {}, [7, ["m", "n"], "none"]),
+    (flows.approved, (), {"drive": answer}, "got {'by': 'Ada'}"),
+    (flows.named, (), {"drive": answer}, [{"by": "Ada"}, "a thing", "a thing"]),
+    (flows.named, (), {"drive": mediate}, [7, "a", "b"]),
+    (flows.in_time, (), {}, "late"),
+    (flows.in_time, (), {"drive": answer}, "{'by': 'Ada'}"),
+    (flows.fan_out, (3,), {}, 5),
+    (flows.fails, (), {}, "failed"),
+    (flows.asks_what_fails, (), {}, "409 not possible"),
+    (flows.forever, (), {"drive": cancel}, "cancelled"),
+    (flows.parent, (), {"drive": cancel}, "cancelled"),
+    (flows.impatient, (), {}, "gave up"),
+    (flows.saga, ("fast",), {}, "failed"),
+    (flows.saga, ("slow",), {"drive": cancel}, "cancelled"),
+    (flows.sends, ("k",), {}, None),
+    (flows.timed, (), {}, "failed"),
+    (flows.stubborn, (), {}, "ValueError: no"),
+    (flows.patient_for_a_while, (), {}, "ValueError: still not"),
+    (flows.slow_step, (), {}, "TimeoutError"),
+    (flows.Doubled.double, (), {"key": "a"}, 0),
+    (flows.Counter.add, (3,), {"key": "a"}, 3),
+    (flows.Counter.value, (), {"key": "a"}, 0),
+    (race, (), {}, "timer"),
+    (race, (), {"drive": answer}, "answer"),
+    (many, (), {}, ["one", 49, 5, "409 not possible"]),
+    (long_ago, (), {}, "asked"),
+    (clients.greet, (clients.Greet("you"),), {}, clients.Greeting("Hello, you!", 3)),
+    (clients.order, (clients.Order("tea"),), {"drive": answer}, clients.Ordered("tea", "Ada")),
+]
+"""Workflows, what they are asked with, and their value, or the status of one that has none."""
+OTHERS = [
+    *(flows.square, flows.fails, flows.asks_what_fails, flows.forever, flows.mediator),
+    flows.Counter,
+]
+
+
+@pytest.mark.parametrize(
+    ("workflow", "args", "options", "expected"),
+    FLOWS,
+    ids=[f"{it.name}-{number}" for number, (it, *_) in enumerate(FLOWS)],
+)
+async def test_the_same_end_wherever_it_crashes(
+    workflow: Any, args: tuple[Any, ...], options: dict[str, Any], expected: Any
+) -> None:
+    report = await crash_everywhere(
+        workflow, *args, others=OTHERS, before=flows.calls.clear, **options
+    )
+    result = report.result
+    if result.status == "completed":
+        assert expected in (None, result.value())
+    else:
+        assert result.status == expected
+    assert report.runs == 3 + 3 * len(report.boundaries)
+    assert report.boundaries[0].startswith(f"{workflow.name}#1 is asked for")
+
+
+# What it does
+
+
+@durable.workflow
+async def counted(ctx: durable.Context) -> str:
+    attempts[ctx.handler] += 1
+    first = await ctx.run("first", lambda: effects.update(["first"]) or str(uuid.uuid4()))
+    await ctx.sleep(1)
+    await ctx.run("second", lambda: effects.update(["second"]))
+    return first[:0]
+
+
+async def test_crashes_happen_and_steps_are_not_repeated() -> None:
+    attempts.clear()
+    effects.clear()
+    report = await crash_everywhere(counted)
+    assert report.boundaries == [
+        "counted#1 is asked for and attempt 1 of counted#1 begins",
+        "entry 0 of counted#1: RUN 'first'",
+        "entry 1 of counted#1: SLEEP",
+        "the timer of entry 1 of counted#1 is due",
+        "entry 2 of counted#1: RUN 'second'",
+        "counted#1 ends",
+    ]
+    # The worker dies at each boundary but the last, where nothing is left to do.
+    assert attempts["counted"] >= report.runs + len(report.boundaries) - 1
+    # Each boundary is right after a step's outcome, so none is lost.
+    assert effects == {"first": report.runs, "second": report.runs}
+
+
+async def test_steps_that_run_again_are_seen() -> None:
+    run = Run(Plan(counted, (), "", [counted], None, 0, None))
+    entry = {"invocation_id": "i", "position": 0, "kind": 1, "name": "first"}
+    for attempt in (1, 1, 2):
+        started = ("Started", {"invocation_id": "i", "attempt": attempt})
+        run._appended([started, ("EntryRecorded", {**entry, "attempt": attempt})])
+    assert run._repeated == ["i: entry 0 ('first') ran in attempt 1 and again in attempt 2"]
+    await run._client.close()
+
+
+async def test_a_worker_that_is_refused_ends_it() -> None:
+    @durable.workflow(version="v" * 300)
+    async def verbose(ctx: durable.Context) -> None: ...
+
+    with pytest.raises(durable.InvalidArgumentError, match=r"handlers\.version"):
+        await crash_everywhere(verbose)
+
+
+def test_without_asyncio() -> None:
+    assert isinstance(asyncio.run(crash_everywhere(counted)), Report)
+
+
+# Workflows with defects
+
+
+@durable.workflow
+async def flips(ctx: durable.Context) -> str:
+    """Its first step depends on what is not in the journal."""
+    name = "heads" if next(turns) % 2 else "tails"
+    await ctx.run(name, lambda: None)
+    await ctx.sleep(1)
+    return "done"
+
+
+@durable.workflow
+async def forgets(ctx: durable.Context) -> int:
+    """Counts in a variable what belongs into the journal."""
+    attempts[ctx.handler] += 1
+    count = attempts[ctx.handler]
+    await ctx.sleep(1)
+    return count
+
+
+def restore() -> None:
+    global turns
+    turns = itertools.count()
+    attempts.clear()
+
+
+async def test_a_step_that_depends_on_chance_is_shown() -> None:
+    with pytest.raises(AssertionError) as caught:
+        await crash_everywhere(flips, before=restore)
+    text = str(caught.value)
+    assert "flips comes to another end when each await is a replay" in text
+    assert "flips#1: end\n    expected completed\n    got      paused because of durable." in text
+    assert "the journal has RUN 'tails'" in text
+    assert "the program has RUN 'heads'" in text
+
+
+async def test_a_result_that_depends_on_attempts_is_shown() -> None:
+    with pytest.raises(AssertionError, match=r"forgets#1: value\n +expected 1\n +got +2"):
+        await crash_everywhere(forgets, before=restore)
+
+
+async def test_a_workflow_that_varies_by_itself_is_not_blamed_on_crashes() -> None:
+    with pytest.raises(AssertionError, match="flips varies without a crash"):
+        await crash_everywhere(flips)
+
+
+async def test_a_workflow_that_waits_for_ever_says_for_what() -> None:
+    with pytest.raises(AssertionError, match=r"named#1 waits for awakeable 'named#1\.paid'"):
+        await crash_everywhere(flows.named)
+
+
+@durable.workflow(retry=durable.RetryPolicy(max_attempts=None))
+async def fails_for_ever(ctx: durable.Context) -> None:
+    raise ValueError("again")
+
+
+async def test_a_workflow_that_is_tried_for_ever_is_given_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("durable.testing._run.FRAMES_MAX", 50)
+    with pytest.raises(AssertionError, match=r"within 50 records .* was ValueError: again"):
+        await crash_everywhere(fails_for_ever)
