@@ -80,15 +80,20 @@ class ControlPlane:
         self.address = await server.start(config.listen)
         if config.http:
             # Not at the top: it has needs of its own, the extra `http`.
-            from .http.serving import HttpServer
+            from .http.serving import HttpAddressError, HttpServer
 
             http = HttpServer(
                 self.address,
                 payload_bytes=config.limits.payload_bytes,
                 insecure=config.insecure,
             )
-            self.http_address = await http.start(config.http)
-            stack.push_async_callback(http.stop, config.grace_seconds)
+            try:
+                self.http_address = await http.start(config.http)
+            except HttpAddressError:
+                if not config.http_optional:
+                    raise
+            else:
+                stack.push_async_callback(http.stop, config.grace_seconds)
         logger.info("serving on %s, epoch %d", self.address, processor.partition.epoch)
 
     async def _nats(self, data: DataDir) -> EndpointSource:

@@ -33,6 +33,8 @@ class Config:
     It applies when the log is created."""
     http: str = ""
     """Where to serve plain HTTP, as HOST:PORT; empty for not at all."""
+    http_optional: bool = False
+    """Go on without HTTP when its address is taken."""
     insecure: bool = False
     """Serve without TLS on an address that is not loopback."""
     grace_seconds: float = 5.0

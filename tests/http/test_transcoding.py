@@ -20,7 +20,9 @@ from durable_server.http.serving import HttpAddressError
 from tests.process.processes import durable, running, until
 from tests.server.hand import HandWorker
 
-from .web import Web, curl
+from .web import Web, curl, curl_code
+
+HTTP_REASONS = ("ROUTE_NOT_FOUND", "METHOD_NOT_ALLOWED")
 
 
 async def test_a_post_and_gets_are_transcoded(web: Web, channel: grpc.aio.Channel) -> None:
@@ -80,24 +82,62 @@ async def test_every_annotated_path_is_served(web: Web) -> None:
         ("/api/nowhere", None, 404, "nothing is served at /api/nowhere"),
         ("/api/workflows/" + "0" * 32, None, 404, "no invocation"),
         ("/api/workflows?statsu=failed", None, 400, "'statsu' here; there are: status"),
-        ("/api/workflows?status=done", None, 400, "'done' is not one of scheduled"),
+        ("/api/workflows?status=done", None, 400, "'done' is not one of pending"),
         ("/api/workflows?limit=0", None, 400, "limit"),
         ("/api/workflows/three/invoke", None, 405, "use POST"),
         ("/api/workflows/three/invoke", b'{\n "a": }', 400, "at line 2, column 7"),
         ("/api/workflows/three/invoke", b'"\xff"', 400, "not UTF-8 at line 1, column 2"),
         ("/api/workflows/three/invoke", b"NaN", 400, "NaN is not a JSON value"),
-        ("/api/workflows/three/invoke", b"[" * 60_000, 400, "no JSON"),
+        (
+            "/api/workflows/three/invoke",
+            b"[" * 60_000,
+            400,
+            "nested more than 100 deep at line 1, column 101",
+        ),
         ("/api/workflows/three/invoke?wait=soon", b"1", 400, "span of time"),
         ("/api/workflows/nobody/invoke", b"1", 404, "nobody"),
         ("/api/workflows/three/invoke", b'"' + b"x" * 70_000 + b'"', 413, "payload_bytes"),
         ("/api/workflows/three/invoke", b" " * 300_000, 413, "196608 bytes"),
         ("/api/awakeables/a/resolve", b"{}", 400, "result"),
-        ("/api/awakeables/a/resolve", b'{"results": 1}', 400, "no field 'results'"),
-        ("/api/awakeables/a/reject", b'{"error": 1}', 400, "must be a string"),
-        ("/v1/invocations?sttaes=1", None, 400, "no field 'sttaes'"),
-        ("/v1/invocations?page_size=x", None, 400, "QueryRequest"),
+        (
+            "/api/awakeables/a/resolve",
+            b'{"results": 1}',
+            400,
+            "field `results`; the body is an object with: result",
+        ),
+        ("/api/awakeables/a/reject", b'{"error": 1}', 400, "error: Expected `str`, got `int`"),
+        ("/v1/invocations?sttaes=1", None, 400, "'sttaes' here; there are: states"),
+        ("/v1/invocations?page_size=x", None, 400, "page_size: 'x' is no whole number"),
         ("/v1/handlers/three:invoke", b'{"inptu": 1}', 400, "inptu"),
         ("/v1/handlers/three:invoke", b"[]", 400, "InvokeRequest"),
+        ("/v1/handlers/three:invoke", b'{"handler": "x"}', 400, "handler: the path says it"),
+        (
+            "/v1/handlers/three:invoke",
+            b'{"input": {"data": "!"}}',
+            400,
+            "input.data: is not base64",
+        ),
+        ("/v1/handlers/three:invoke", b'{"priority": 1e12}', 400, "priority"),
+        ("/v1/invocations?states=DONE", None, 400, "states: 'DONE' is not one of INVOCATION_STATE"),
+        ("/v1/invocations/x/result?wait_timeout=5", None, 400, "wait_timeout"),
+        ("/v1/invocations/x:pause", None, 405, "use POST"),
+        ("/api/workflows?handler=%ff", None, 400, "query: is not UTF-8"),
+        ("/api/workflows/%ff", None, 400, "id: is not UTF-8"),
+        ("/api/workflows?status=paused&state=running", None, 400, "none of these states"),
+        (
+            "/api/awakeables/a/resolve",
+            b'{"result": 1, "result": 2}',
+            400,
+            "body: has the key 'result' twice in one object, again at line 1, column 15",
+        ),
+        (
+            "/api/awakeables/a/resolve",
+            b'{"result": "[1e999]"}',
+            400,
+            "result: the text in the string",
+        ),
+        ("/api/awakeables/a/reject", b'{"error": ""}', 400, "error: Expected"),
+        ("/v1/handlers/three:invoke", b'{"key": "\\ud800"}', 400, "half of a surrogate pair"),
     ],
 )
 async def test_an_error_has_one_form(
@@ -108,6 +148,12 @@ async def test_an_error_has_one_form(
     assert answer.code == code == answer.body["code"], answer.body
     assert answer.body.keys() == {"code", "status", "message", "details"}
     assert words in answer.body["message"]
+    (info,) = answer.body["details"]
+    assert info["@type"] == "type.googleapis.com/google.rpc.ErrorInfo"
+    assert info["domain"] == ("durable.http" if info["reason"] in HTTP_REASONS else "durable.v1")
+    if info["reason"] == "INVALID_FIELD":
+        field, problem = info["metadata"]["field"], info["metadata"]["problem"]
+        assert answer.body["message"] == f"{field}: {problem}"
     assert answer.headers["content-type"] == "application/json"
 
 
@@ -121,6 +167,8 @@ async def test_web_pages_of_others_are_kept_out(web: Web) -> None:
     ):
         answer = await web.post(path, {"result": 1}, **headers)
         assert (answer.code, answer.body["status"]) == (403, "PERMISSION_DENIED"), headers
+        reason = "HOST_REFUSED" if "Host" in headers else "ORIGIN_REFUSED"
+        assert answer.body["details"][0]["reason"] == reason
     assert (await web.post(path, {"result": 1}, Origin=web.base)).code == 200
     assert (await web.get("/health", Host="localhost:8080")).code == 200
 
@@ -140,8 +188,13 @@ async def test_a_watch_is_events_until_the_end(web: Web, channel: grpc.aio.Chann
         await worker.step(begun, 0)
         await worker.finish(begun)
         *changes, end = await reading
-    assert end == "event: end\ndata: {}"
-    last = json.loads(changes[-1].removeprefix("event: invocation\ndata: "))["invocation"]
+        assert await curl_code(url, "-H", "Last-Event-ID: end") == "204"
+        assert await curl_code(url, "-H", "Last-Event-ID: 1") == "200"
+        assert await curl_code(url, "--head") == "200"
+    assert end == "event: end\nid: end\ndata: {}"
+    for number, change in enumerate(changes, 1):
+        assert change.startswith(f"event: invocation\nid: {number}\ndata: ")
+    last = json.loads(changes[-1].partition("data: ")[2])["invocation"]
     assert last["state"] == "INVOCATION_STATE_COMPLETED"
     missing = await web.get(f"/v1/invocations/{'0' * 32}/watch")
     assert (missing.code, missing.body["status"]) == (404, "NOT_FOUND")
@@ -213,7 +266,7 @@ def test_dev_without_the_extra_says_so_and_goes_on(
     monkeypatch.setattr(commands, "_run", lambda main: None)
     commands.run_dev(
         modules=["flow"], services=[], no_reload=True, ready_file=None, no_http=False,
-        http="127.0.0.1:8080", data_dir=tmp_path,
+        http_given=False, http="127.0.0.1:8080", data_dir=tmp_path,
     )  # fmt: skip
     assert [it.http for it in served] == [""]
     (line,) = capsys.readouterr().err.splitlines()

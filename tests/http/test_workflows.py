@@ -162,7 +162,7 @@ async def test_an_invoke_waits_and_has_the_body_as_input(
         assert (short.code, short.body["status"]) == (202, "running")
         assert not (await worker.hear("start")).start.HasField("input")
         later = await web.post("/api/workflows/three/invoke?async=true&delay=1h")
-        assert later.body["status"] == "scheduled"
+        assert (later.body["status"], later.body["state"]) == ("pending", "scheduled")
 
 
 @pytest.mark.parametrize(("code", "http"), [(0, 500), (422, 422), (7, 500)])
@@ -186,9 +186,10 @@ async def test_pause_resume_cancel(web: Web, channel: grpc.aio.Channel) -> None:
         later = await web.post("/api/workflows/three/invoke?async=true&delay=1h")
         path = f"/api/workflows/{later.body['invocation_id']}"
         paused = await curl("-X", "POST", f"{web.base}{path}/pause", "-d", '{"reason": "lunch"}')
-        assert paused == {"invocation_id": later.body["invocation_id"], "status": "paused"}
+        invocation_id = later.body["invocation_id"]
+        assert paused == {"invocation_id": invocation_id, "status": "paused", "state": "paused"}
         assert (await web.get(path)).body["pause_reason"] == "lunch"
-        assert (await curl("-X", "POST", f"{web.base}{path}/resume"))["status"] == "scheduled"
+        assert (await curl("-X", "POST", f"{web.base}{path}/resume"))["state"] == "scheduled"
         wrong = await web.post(f"{path}/resume")
         assert (wrong.code, wrong.body["status"]) == (400, "FAILED_PRECONDITION")
         assert wrong.body["details"][0]["metadata"]["state"] == "scheduled"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
@@ -55,6 +56,17 @@ async def curl(*arguments: str) -> Any:
     output, _ = await process.communicate()
     assert process.returncode == 0
     return json.loads(output)
+
+
+async def curl_code(url: str, *arguments: str) -> str:
+    """Runs `curl` and returns the status of the answer."""
+    process = await asyncio.create_subprocess_exec(
+        "curl", "-sS", "--noproxy", "*", "-o", os.devnull, "-w", "%{http_code}", *arguments, url,
+        stdout=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    output, _ = await process.communicate()
+    assert process.returncode == 0
+    return output.decode()
 
 
 def _dump(body: Any) -> bytes:

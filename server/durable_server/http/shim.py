@@ -1,38 +1,57 @@
 """The ASGI application: check the origin, route, answer; whatever is raised becomes JSON.
 
-One table of routes, in this order: `/api` and `/health`, the watch, then what the protos say.
+`ROUTES` is the one table of what is served: `/api` and `/health`, the watch, what the protos say, and
+the document that is made of all of these.
 """
 
 from __future__ import annotations
 
 import logging
 import secrets
+from typing import Any
 
+import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from . import bindings, events, origins
+from . import bindings, endpoints, events, openapi, origins
 from .control import Control
-from .endpoints import Workflows
-from .errors import HttpError
-from .routing import Router
+from .errors import HttpError, defect, json_response
+from .reading import Call
+from .routing import Body, Route, Router
 
 logger = logging.getLogger("durable.http")
+
+
+async def _document(call: Call) -> Response:
+    return json_response(msgspec.Raw(_DOCUMENT))
+
+
+ROUTES = (
+    *endpoints.ROUTES,
+    events.ROUTE,
+    *bindings.routes(),
+    Route(
+        method="GET",
+        template="/openapi.json",
+        handler=_document,
+        name="getOpenapi",
+        summary="Get this document",
+        answers={200: Body("OpenAPI 3.1.", dict[str, Any])},
+    ),
+)
+_DOCUMENT = msgspec.json.encode(openapi.document(ROUTES))
 
 
 class Shim:
     """The HTTP surface over one gRPC client."""
 
     def __init__(self, control: Control, *, body_limit: int, any_host: bool) -> None:
+        self._control = control
+        self._body_limit = body_limit
         self._any_host = any_host
-        self._router = Router(
-            (
-                *Workflows(control, body_limit).routes(),
-                events.route(control),
-                *bindings.routes(control, body_limit),
-            )
-        )
+        self._router = Router(ROUTES)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one request."""
@@ -45,13 +64,21 @@ class Shim:
         try:
             origins.check(request, any_host=self._any_host)
             raw_path = request.scope.get("raw_path") or request.url.path.encode()
-            handler, variables = self._router.find(request.method, raw_path.decode("latin-1"))
-            return await handler(request, variables)
+            path = raw_path.decode("latin-1")
+            if request.method == "OPTIONS":
+                return Response(status_code=204, headers={"allow": self._router.allowed(path)})
+            route, variables = self._router.find(request.method, path)
+            call = Call(
+                request,
+                variables,
+                route.parameters,
+                control=self._control,
+                body_limit=self._body_limit,
+            )
+            return await route.handler(call)
         except HttpError as error:
             return error.response()
         except Exception:  # every failure must have an answer
             incident = secrets.token_hex(4)
             logger.exception("incident %s", incident)
-            return HttpError(
-                500, "INTERNAL", f"a defect of the control plane; its log has more under {incident}"
-            ).response()
+            return defect(incident).response()
