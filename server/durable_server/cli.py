@@ -97,7 +97,7 @@ def server(**settings: Any) -> None:
 )
 @click.option("--no-reload", is_flag=True, help="Do not restart the worker when code changes.")
 @click.pass_context
-def dev(context: click.Context, **settings: Any) -> None:
+def dev(context: click.Context, /, **settings: Any) -> None:
     """Run a control plane and a worker for MODULE... in one command."""
     from . import commands
 

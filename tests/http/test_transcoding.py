@@ -122,8 +122,8 @@ async def test_every_annotated_path_is_served(web: Web) -> None:
         ("/v1/invocations/x/result?wait_timeout=5", None, 400, "wait_timeout"),
         ("/v1/invocations/x:pause", None, 405, "use POST"),
         ("/api/workflows?handler=%ff", None, 400, "query: is not UTF-8"),
-        ("/api/workflows/%ff", None, 400, "id: is not UTF-8"),
-        ("/api/workflows?status=paused&state=running", None, 400, "none of these states"),
+        ("/api/workflows/%ff", None, 400, "invocation_id: is not UTF-8"),
+        ("/api/workflows/three/invoke?async", b"", 400, "async: '' is neither true nor false"),
         (
             "/api/awakeables/a/resolve",
             b'{"result": 1, "result": 2}',

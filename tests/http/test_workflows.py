@@ -126,6 +126,8 @@ async def test_lists_are_filtered_and_limited(web: Web, channel: grpc.aio.Channe
         assert (await curl(f"{web.base}/api/workflows?status=failed"))["count"] == 0
         both = await curl(f"{web.base}/api/workflows?status=running,failed,completed")
         assert both["count"] == 4
+        neither = await curl(f"{web.base}/api/workflows?status=paused&state=running")
+        assert (neither["count"], neither["workflows"]) == (0, [])
         one = await curl(f"{web.base}/api/workflows?handler=expense_approval")
         assert [it["handler"] for it in one["workflows"]] == ["expense_approval"]
         page = await curl(f"{web.base}/api/workflows?limit=3")

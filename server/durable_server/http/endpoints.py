@@ -2,11 +2,11 @@
 
     GET  /api/workflows                     ?status= &state= &handler= &key= &limit= &page_token=
     GET  /api/workflows/stats
-    GET  /api/workflows/{id}
-    POST /api/workflows/{name}/invoke       ?wait= | ?async=true   &key= &delay=   Idempotency-Key:
-    POST /api/workflows/{id}/pause | resume | cancel               {"reason": ..., "identity": ...}
-    POST /api/awakeables/{id}/resolve       {"result": X}
-    POST /api/awakeables/{id}/reject        {"error": "..."}
+    GET  /api/workflows/{invocation_id}
+    POST /api/workflows/{handler}/invoke    ?wait= | ?async=true   &key= &delay=   Idempotency-Key:
+    POST /api/workflows/{invocation_id}/pause | resume | cancel    {"reason": ..., "identity": ...}
+    POST /api/awakeables/{awakeable_id}/resolve                    {"result": X}
+    POST /api/awakeables/{awakeable_id}/reject                     {"error": "..."}
 
 An invoke waits for the end unless it is told otherwise; 202 says that it has not ended. An invocation
 that failed is answered with the handler's own code if that is an HTTP one, else with 500, and the
@@ -61,8 +61,8 @@ async def query(call: Call) -> Response:
         if (not of_status or views.STATUSES[word] in of_status)
         and (not of_state or word in of_state)
     ]
-    if not states:
-        raise invalid("state", "none of these states has one of these statuses")
+    if not states:  # none of the states has one of the statuses
+        return json_response(shapes.WorkflowPage(workflows=[], count=0, next_page_token=""))
     page = await call.control.call(
         "Query",
         control_pb2.QueryRequest(
@@ -88,7 +88,7 @@ async def stats(call: Call) -> Response:
 async def get(call: Call) -> Response:
     """Shows one invocation with its journal, state and awakeables."""
     asked = control_pb2.GetInvocationRequest(
-        invocation_id=call.variables["id"], include_journal=True
+        invocation_id=call.variables["invocation_id"], include_journal=True
     )
     found = await call.control.call("GetInvocation", asked)
     return json_response(views.detail(found.invocation))
@@ -106,7 +106,7 @@ async def invoke(call: Call) -> Response:
         wait = DEFAULT_WAIT_SECONDS
     end = asyncio.get_running_loop().time() + wait
     message = control_pb2.InvokeRequest(
-        handler=call.variables["name"],
+        handler=call.variables["handler"],
         key=given["key"],
         idempotency_key=given["Idempotency-Key"],
     )
@@ -153,14 +153,14 @@ async def cancel(call: Call) -> Response:
 
 async def _steer(call: Call, method: str, message: Any) -> Response:
     said = await call.object(shapes.Steering)
-    message.invocation_id = call.variables["id"]
+    message.invocation_id = call.variables["invocation_id"]
     message.reason = said.reason
     message.identity = said.identity
     message.request_id = call.values["Idempotency-Key"]
     answer = await call.control.call(method, message)
     return json_response(
         shapes.Steered(
-            invocation_id=call.variables["id"],
+            invocation_id=call.variables["invocation_id"],
             status=views.status(answer.state),
             state=views.state(answer.state),
         )
@@ -185,7 +185,7 @@ async def reject(call: Call) -> Response:
 
 
 async def _settle(call: Call, outcome: payload_pb2.Outcome, status: Any) -> Response:
-    awakeable_id = call.variables["id"]
+    awakeable_id = call.variables["awakeable_id"]
     answer = await call.control.call(
         "ResolveAwakeable",
         control_pb2.ResolveAwakeableRequest(awakeable_id=awakeable_id, outcome=outcome),
@@ -267,7 +267,7 @@ ROUTES = (
     ),
     Route(
         method="GET",
-        template="/api/workflows/{id}",
+        template="/api/workflows/{invocation_id}",
         handler=get,
         name="getWorkflow",
         summary="Show one invocation with its journal, state and awakeables",
@@ -275,15 +275,19 @@ ROUTES = (
     ),
     Route(
         method="POST",
-        template="/api/workflows/{name}/invoke",
+        template="/api/workflows/{handler}/invoke",
         handler=invoke,
         name="invokeWorkflow",
         summary="Start an invocation; wait for its end unless told otherwise",
         parameters=(
-            parameters.span("wait", "How long to wait; 50 s unless said.", MAX_WAIT_SECONDS),
+            parameters.span(
+                "wait", "How long to wait, as 30, 500ms or 5m; 50 s unless said.", MAX_WAIT_SECONDS
+            ),
             parameters.flag("async", "Do not wait."),
             parameters.text("key", "The object key, for keyed handlers."),
-            parameters.span("delay", "Start it this much later.", _TEN_YEARS),
+            parameters.span(
+                "delay", "Start it this much later, as 30, 500ms, 5m, 2h or 1d.", _TEN_YEARS
+            ),
             _ONCE,
         ),
         body=Body("The input, any JSON; no body for no input."),
@@ -297,7 +301,7 @@ ROUTES = (
     ),
     Route(
         method="POST",
-        template="/api/workflows/{id}/pause",
+        template="/api/workflows/{invocation_id}/pause",
         handler=pause,
         name="pauseWorkflow",
         summary="Hold an invocation at its next step",
@@ -307,7 +311,7 @@ ROUTES = (
     ),
     Route(
         method="POST",
-        template="/api/workflows/{id}/resume",
+        template="/api/workflows/{invocation_id}/resume",
         handler=resume,
         name="resumeWorkflow",
         summary="Let a held invocation go on",
@@ -317,7 +321,7 @@ ROUTES = (
     ),
     Route(
         method="POST",
-        template="/api/workflows/{id}/cancel",
+        template="/api/workflows/{invocation_id}/cancel",
         handler=cancel,
         name="cancelWorkflow",
         summary="Ask an invocation to end",
@@ -327,7 +331,7 @@ ROUTES = (
     ),
     Route(
         method="POST",
-        template="/api/awakeables/{id}/resolve",
+        template="/api/awakeables/{awakeable_id}/resolve",
         handler=resolve,
         name="resolveAwakeable",
         summary="Resolve an awakeable with a value",
@@ -336,7 +340,7 @@ ROUTES = (
     ),
     Route(
         method="POST",
-        template="/api/awakeables/{id}/reject",
+        template="/api/awakeables/{awakeable_id}/reject",
         handler=reject,
         name="rejectAwakeable",
         summary="Reject an awakeable with a message",

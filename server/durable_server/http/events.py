@@ -13,6 +13,7 @@ makes it stop.
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
+from typing import Literal
 
 import msgspec
 from starlette.responses import Response, StreamingResponse
@@ -35,6 +36,14 @@ _FINAL = (
     invocation_pb2.INVOCATION_STATE_FAILED,
     invocation_pb2.INVOCATION_STATE_CANCELLED,
 )
+
+
+class Event(msgspec.Struct, kw_only=True):
+    """One event; `data` is JSON."""
+
+    event: Literal["invocation", "end", "error"]
+    id: str = ""
+    data: str
 
 
 async def watch(call: Call) -> Response:
@@ -74,7 +83,7 @@ ROUTE = Route(
     answers={
         200: Body(
             "Events `invocation` with a durable.v1.WatchInvocationResponse, `end`, `error`.",
-            str,
+            Event,
             _MEDIA_TYPE,
         ),
         204: no_body("The end was seen already; do not connect again."),
@@ -92,15 +101,19 @@ async def _events(
                 yield b": still here\n\n"
                 continue
             number += 1
-            yield _event("invocation", msgspec.json.encode(message_json(message)), str(number))
+            yield _lines(Event(event="invocation", id=str(number), data=_json(message)))
             if message.invocation.state in _FINAL:
-                yield _event("end", b"{}", _END_ID)
+                yield _lines(Event(event="end", id=_END_ID, data="{}"))
     except HttpError as error:
         if not number:
             raise
-        yield _event("error", msgspec.json.encode(error.body))
+        yield _lines(Event(event="error", data=msgspec.json.encode(error.body).decode()))
 
 
-def _event(name: str, data: bytes, event_id: str = "") -> bytes:
-    said = f"id: {event_id}\n" if event_id else ""
-    return f"event: {name}\n{said}data: ".encode() + data + b"\n\n"
+def _json(message: control_pb2.WatchInvocationResponse) -> str:
+    return msgspec.json.encode(message_json(message)).decode()
+
+
+def _lines(it: Event) -> bytes:
+    event_id = f"id: {it.id}\n" if it.id else ""
+    return f"event: {it.event}\n{event_id}data: {it.data}\n\n".encode()

@@ -101,7 +101,7 @@ def _refusals(route: Route) -> list[int]:
 
 
 def _variable(name: str) -> dict[str, Any]:
-    schema = {"type": "string", "minLength": 1}
+    schema = schemas.VARIABLES.get(name, schemas.ANY_VARIABLE)
     return {"name": name, "in": "path", "required": True, "schema": schema}
 
 
@@ -125,7 +125,7 @@ def _schema(shape: Any, components: dict[str, Any]) -> dict[str, Any]:
     if isinstance(shape, Descriptor):
         return schemas.message(shape, components)
     if isinstance(shape, schemas.Part):
-        return schemas.fields(shape, components)
+        return {**schemas.fields(shape, components), "additionalProperties": False}
     (schema,), found = msgspec.json.schema_components([shape], ref_template=_REF)
     for name, component in found.items():
         component["description"] = inspect.cleandoc(component["description"])

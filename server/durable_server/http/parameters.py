@@ -11,7 +11,7 @@ from .errors import HttpError, invalid
 
 _UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
 _SPAN = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)(ms|s|m|h|d)?")
-_TRUTH = {"true": True, "": True, "false": False}
+_TRUTH = {"true": True, "false": False}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +91,7 @@ def whole(name: str, description: str, low: int, high: int, default: int = 0) ->
 
 
 def flag(name: str, description: str) -> Parameter:
-    """Returns a parameter that is true or false; given without a value it is true."""
+    """Returns a parameter that is true or false."""
 
     def read(given: str) -> bool:
         if given.lower() not in _TRUTH:
@@ -118,7 +118,6 @@ def span(name: str, description: str, most: int) -> Parameter:
     schema = {
         "type": "string",
         "pattern": r"^[0-9]{1,9}(\.[0-9]{1,9})?(ms|s|m|h|d)?$",
-        "examples": ["30", "500ms", "5m", "2h", "1d"],
     }
     return Parameter(name=name, description=description, schema=schema, read=read)
 

@@ -17,11 +17,17 @@ TEXTS: dict[str, dict[str, Any]] = {
     "google.protobuf.Duration": {
         "type": "string",
         "pattern": r"^[0-9]{1,11}(\.[0-9]{1,9})?s$",
-        "examples": ["1.5s"],
     },
     "google.protobuf.Timestamp": {"type": "string", "format": "date-time"},
 }
 """Messages that JSON has as texts."""
+
+VARIABLES: dict[str, dict[str, Any]] = {
+    "invocation_id": {"type": "string", "pattern": "^[0-9a-f]{32}$"},
+    "handler": {"type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_.-]{0,127}$"},
+}
+"""Variables of paths that are not any text."""
+ANY_VARIABLE = {"type": "string", "minLength": 1, "maxLength": 256}
 
 _INT64 = {"type": "string", "format": "int64", "pattern": "^-?[0-9]{1,19}$"}
 _SCALARS: dict[int, dict[str, Any]] = {
@@ -81,12 +87,13 @@ def fields(part: Part, components: dict[str, Any]) -> dict[str, Any]:
         properties[field.camelcase_name] = _field(field, components)
         if _is_required(field):
             required.append(field.camelcase_name)
+            if field.type == FieldDescriptor.TYPE_STRING:
+                properties[field.camelcase_name] = {"type": "string", "minLength": 1}
     schema: dict[str, Any] = {"type": "object", "properties": properties}
     if required:
         schema["required"] = required
-    for oneof in part.kind.oneofs:
-        names = [field.camelcase_name for field in oneof.fields]
-        schema["not"] = {"required": names}
+    if any(len(oneof.fields) == len(part.kind.fields) > 1 for oneof in part.kind.oneofs):
+        schema["maxProperties"] = 1
     return schema
 
 
