@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import durable
+from examples.services.hello_v1 import hello_pb2, hello_pb2_grpc
 
 
 @durable.workflow
@@ -20,6 +21,16 @@ async def wait(ctx: durable.Context, awakeable_id: str = "") -> Any:
     """Writes state and waits for an awakeable."""
     ctx.set("cart", ["TICKET-001", "TICKET-002"])
     return await ctx.awakeable(awakeable_id or f"approval-{ctx.invocation_id}")
+
+
+@durable.workflow
+async def expense_approval(ctx: durable.Context, awakeable_id: str) -> Any:
+    """Calls a service, keeps state, waits for a manager."""
+    request = hello_pb2.HelloRequest(name="Expense from emp-123")
+    await ctx.stub(hello_pb2_grpc.HelloServiceStub).SayHello(request)
+    approval = ctx.awakeable(awakeable_id)
+    ctx.set("cart", ["TICKET-001", "TICKET-002"])
+    return await approval
 
 
 @durable.object("counter")
