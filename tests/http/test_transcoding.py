@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
+import socket
 import subprocess
 import urllib.request
 from pathlib import Path
@@ -157,6 +159,34 @@ async def test_an_error_has_one_form(
     assert answer.headers["content-type"] == "application/json"
 
 
+@pytest.mark.parametrize(
+    ("path", "allowed"),
+    [
+        ("/api/workflows", "GET, HEAD, OPTIONS"),
+        ("/v1/invocations/x", "GET, DELETE, HEAD, OPTIONS"),
+        ("/v1/invocations/x:pause", "POST, OPTIONS"),
+        ("/v1/objects/a/b/state", "GET, POST, HEAD, OPTIONS"),
+    ],
+)
+async def test_options_and_405_say_what_is_allowed(web: Web, path: str, allowed: str) -> None:
+    asked = await web.ask("OPTIONS", path)
+    assert (asked.code, asked.headers["allow"]) == (204, allowed)
+    refused = await web.ask("PATCH", path)
+    assert (refused.code, refused.headers["allow"]) == (405, allowed)
+    assert refused.body["details"][0]["reason"] == "METHOD_NOT_ALLOWED"
+
+
+async def test_head_is_get_without_a_body(web: Web) -> None:
+    for path, code in (("/health", 200), ("/api/nowhere", 404), ("/v1/handlers/a:invoke", 405)):
+        headed = await web.ask("HEAD", path)
+        assert (headed.code, headed.body) == (code, None)
+        assert headed.headers["content-type"] == "application/json"
+        assert int(headed.headers["content-length"]) > 0
+    assert (await web.ask("OPTIONS", "/api/nowhere")).code == 404
+    preflight = await web.ask("OPTIONS", "/health", Origin="http://evil.example")
+    assert preflight.body["details"][0]["reason"] == "ORIGIN_REFUSED"
+
+
 async def test_web_pages_of_others_are_kept_out(web: Web) -> None:
     path = "/api/awakeables/a/resolve"
     for headers in (
@@ -255,6 +285,36 @@ async def test_dev_serves_http_and_says_where(tmp_path: Path) -> None:
         (line,) = taken.stderr.splitlines()
         assert line.startswith(f"durable: cannot serve HTTP on {address}")
         assert await asyncio.to_thread(child.terminate) == 0, child.text()
+
+
+async def test_dev_goes_on_without_http_when_nobody_asked_for_the_taken_port(
+    tmp_path: Path,
+) -> None:
+    ready = tmp_path / "ready"
+    command = durable(
+        "dev", "tests.process.flows", "--no-reload", "--listen", "127.0.0.1:0",
+        "--data-dir", str(tmp_path / "data"), "--ready-file", str(ready),
+    )  # fmt: skip
+    with socket.socket() as holder:
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        with contextlib.suppress(OSError):  # somebody else has it: all the same
+            holder.bind(("127.0.0.1", 8080))
+            holder.listen()
+        with running(command, tmp_path / "dev.log") as child:
+            await asyncio.to_thread(until, ready.exists, "ready file", child)
+            assert json.loads(ready.read_text())["http"] == ""
+            (line,) = [it for it in child.text().splitlines() if "HTTP" in it]
+            assert line == (
+                "durable: no HTTP: 127.0.0.1:8080 is taken by another process; "
+                "choose another with --http HOST:PORT"
+            )
+            assert await asyncio.to_thread(child.terminate) == 0, child.text()
+        asked = await asyncio.to_thread(
+            subprocess.run, [*command, "--http", "127.0.0.1:8080"],
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert asked.returncode == 1
+        assert "cannot serve HTTP on 127.0.0.1:8080" in asked.stderr
 
 
 def test_dev_without_the_extra_says_so_and_goes_on(
