@@ -99,7 +99,7 @@ def _parameter(field: FieldDescriptor) -> Parameter:
         found = parameters.flag(field.name, what)
     elif field.type in _INTEGERS:
         bits = _INTEGERS[field.type]
-        found = parameters.whole(field.name, what, -(1 << bits), (1 << bits) - 1)
+        found = parameters.whole(field.name, what, 0, (1 << bits) - 1)  # all of ours are counts
     elif field.type == FieldDescriptor.TYPE_STRING:
         found = parameters.text(field.name, what)
     else:

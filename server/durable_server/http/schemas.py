@@ -93,7 +93,7 @@ def fields(part: Part, components: dict[str, Any]) -> dict[str, Any]:
     if required:
         schema["required"] = required
     if any(len(oneof.fields) == len(part.kind.fields) > 1 for oneof in part.kind.oneofs):
-        schema["maxProperties"] = 1
+        schema["minProperties"] = schema["maxProperties"] = 1
     return schema
 
 
