@@ -62,6 +62,12 @@ positive_data_acceptance.enabled = false
 use_after_free.enabled = false
 ensure_resource_availability.enabled = false
 
+# Canonical protobuf JSON takes more than its schema says: null for absent, numbers in strings.
+[[operations]]
+include-path-regex = "^/v1/"
+include-method = "POST"
+checks.negative_data_rejection.enabled = false
+
 # The answer to an invoke has the code of the failure that the handler chose.
 [[operations]]
 include-operation-id = "invokeWorkflow"

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from google.api import annotations_pb2
@@ -27,6 +28,7 @@ from .reading import Call
 from .routing import VARIABLE, Body, Route
 
 _VERBS = ("get", "put", "post", "delete", "patch")
+_PROBLEM_CHARS = 400
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]*={0,2}")
 _INTEGERS = {FieldDescriptor.TYPE_INT32: 31, FieldDescriptor.TYPE_INT64: 63}
 
@@ -72,7 +74,8 @@ def _route(
         try:
             json_format.ParseDict(data, message)
         except (json_format.ParseError, ValueError, TypeError) as error:
-            raise invalid(_place(str(error)) or kind.name, str(error)) from error
+            problem = str(error)[:_PROBLEM_CHARS]  # it may quote a value of any length
+            raise invalid(_place(problem) or kind.name, problem) from error
         for variable, value in call.variables.items():
             setattr(message, variable, value)
         return json_response(message_json(await call.control.call(method.name, message)))
@@ -109,12 +112,8 @@ def _parameter(field: FieldDescriptor) -> Parameter:
             schema=schemas.value(field),
             read=_reader(field),
         )
-    return Parameter(
-        **{name: getattr(found, name) for name in ("name", "description", "schema", "read")},
-        default=found.default,
-        many=says.is_repeated,
-        other_name=says.camelcase_name if says.camelcase_name != field.name else "",
-    )
+    other_name = "" if says.camelcase_name == field.name else says.camelcase_name
+    return replace(found, many=says.is_repeated, other_name=other_name)
 
 
 def _reader(field: FieldDescriptor) -> Any:

@@ -294,10 +294,8 @@ ROUTES = (
         answers={
             200: Body("It has completed.", shapes.Invoked),
             202: Body("It has not ended.", shapes.Invoked),
-            500: Body(
-                "It has failed; the code is the handler's own if it chose one.", shapes.Invoked
-            ),
         },
+        failure=Body("It has failed, or it is refused.", shapes.Invoked),
     ),
     Route(
         method="POST",

@@ -66,12 +66,13 @@ def document(routes: Iterable[Route]) -> dict[str, Any]:
 def _operation(route: Route, components: dict[str, Any]) -> dict[str, Any]:
     answers = {str(code): _answer(body, components) for code, body in sorted(route.answers.items())}
     for code in _refusals(route):
-        ref = f"#/components/responses/{code}"
-        known = answers.setdefault(str(code), {"$ref": ref})
-        if "$ref" not in known:  # an answer of its own, and the error that all may have
-            content = known["content"]["application/json"]
-            error = _schema(Error, components)
-            content["schema"] = {"anyOf": [content["schema"], error]}
+        answers[str(code)] = {"$ref": f"#/components/responses/{code}"}
+    if route.failure is not None:
+        failed = _answer(route.failure, components)
+        content = failed["content"][route.failure.media_type]
+        content["schema"] = {"anyOf": [content["schema"], _schema(Error, components)]}
+        for codes in ("4XX", "5XX", *(it for it in answers if it >= "400")):
+            answers[codes] = failed
     said: dict[str, Any] = {
         "operationId": route.name,
         "summary": route.summary,

@@ -53,6 +53,8 @@ class Route:
     summary: str
     answers: Mapping[int, Body]
     """What it answers when it does not refuse."""
+    failure: Body | None = None
+    """What it answers with any code from 400 on that a handler has chosen."""
     parameters: tuple[Parameter, ...] = ()
     body: Body | None = None
 
