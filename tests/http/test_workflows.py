@@ -71,6 +71,7 @@ async def test_an_invocation_that_waits_has_the_fields_of_the_example(
          {"approved": True, "comments": "Good!"}),
         ('{"result": {"approved": false}}', {"approved": False}),
         ('{"result": "yes, do"}', "yes, do"),
+        ('{"result": "NaN"}', "NaN"),
         ('{"result": null}', None),
     ],
 )  # fmt: skip

@@ -99,7 +99,7 @@ def duration(span: float) -> Duration:
 def _query(request: Request) -> list[tuple[str, str]]:
     raw: bytes = request.scope["query_string"]
     try:
-        return parse_qsl(raw.decode("latin-1"), keep_blank_values=True, errors="strict")
+        return parse_qsl(raw.decode(), keep_blank_values=True, errors="strict")
     except UnicodeDecodeError:
         raise _not_text("query") from None
 

@@ -17,7 +17,7 @@ from starlette.types import Receive, Scope, Send
 
 from . import bindings, endpoints, events, openapi, origins
 from .control import Control
-from .errors import HttpError, defect, json_response
+from .errors import HttpError, defect, invalid, json_response
 from .reading import Call
 from .routing import Body, Route, Router
 
@@ -26,6 +26,15 @@ logger = logging.getLogger("durable.http")
 
 async def _document(call: Call) -> Response:
     return json_response(msgspec.Raw(_DOCUMENT))
+
+
+def _path(request: Request) -> str:
+    """Returns the path as it came over the wire."""
+    raw: bytes = request.scope.get("raw_path") or request.url.path.encode()
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        raise invalid("path", "is not UTF-8") from None
 
 
 ROUTES = (
@@ -63,8 +72,7 @@ class Shim:
     async def _answer(self, request: Request) -> Response:
         try:
             origins.check(request, any_host=self._any_host)
-            raw_path = request.scope.get("raw_path") or request.url.path.encode()
-            path = raw_path.decode("latin-1")
+            path = _path(request)
             if request.method == "OPTIONS":
                 return Response(status_code=204, headers={"allow": self._router.allowed(path)})
             route, variables = self._router.find(request.method, path)

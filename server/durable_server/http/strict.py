@@ -21,6 +21,7 @@ DEPTH = 100
 DIGITS = 1000
 """How long a number may be, in characters."""
 
+_NO_JSON = "is no JSON"
 _STRING = r'"[^"\\]*(?:\\.[^"\\]*)*"'
 _NOT_A_BRACKET = re.compile(_STRING + r'|[^\[\]{}"]+', re.DOTALL)
 _INNERMOST = re.compile(r"\[\]|\{\}")
@@ -45,7 +46,7 @@ def parse(data: bytes) -> Any:
         line = data.count(b"\n", 0, error.start) + 1
         column = error.start - data.rfind(b"\n", 0, error.start)
         where = f"at line {line}, column {column}"
-        raise JsonError(f"is no JSON: not UTF-8 {where}", is_json=False) from None
+        raise JsonError(f"{_NO_JSON}: not UTF-8 {where}", is_json=False) from None
     try:
         found = json.loads(
             text,
@@ -56,16 +57,16 @@ def parse(data: bytes) -> Any:
         )
     except json.JSONDecodeError as error:
         where = f"at line {error.lineno}, column {error.colno}"
-        raise JsonError(f"is no JSON: {error.msg} {where}", is_json=False) from None
+        raise JsonError(f"{_NO_JSON}: {error.msg} {where}", is_json=False) from None
     except (_RefusedError, RecursionError):
-        found = None
+        pass
     else:
-        if not (_is_deep(text) or _SURROGATE.search(text)):
+        if not (_is_deep(text) or _has_half_a_pair(text, found)):
             return found
-    for place, problem in _mistakes(text):
-        line, column = text.count("\n", 0, place) + 1, place - text.rfind("\n", 0, place)
-        raise JsonError(f"{problem} at line {line}, column {column}", is_json=True)
-    return found  # surrogates, but in pairs
+    place, problem = next(_mistakes(text))
+    line, column = text.count("\n", 0, place) + 1, place - text.rfind("\n", 0, place)
+    is_json = not problem.startswith(_NO_JSON)
+    raise JsonError(f"{problem} at line {line}, column {column}", is_json=is_json)
 
 
 class _RefusedError(Exception):
@@ -107,6 +108,17 @@ def _is_deep(text: str) -> bool:
     return bool(brackets)
 
 
+def _has_half_a_pair(text: str, found: Any) -> bool:
+    """Says whether a string in there is one that UTF-8 cannot hold."""
+    if not _SURROGATE.search(text):
+        return False
+    try:
+        json.dumps(found, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return True
+    return False
+
+
 def _mistakes(text: str) -> Iterator[tuple[int, str]]:
     """Finds where a text is refused, and why, in a text that is JSON up to there."""
     objects: list[set[str] | None] = []  # of each open object its keys; None for an array
@@ -130,7 +142,7 @@ def _mistakes(text: str) -> Iterator[tuple[int, str]]:
                     yield place, f"has the key {string[:100]!r} twice in one object, again"
                 keys.add(string)
         elif token[0] in "NI" or token == "-Infinity":
-            yield place, f"is no JSON: {token} is not a JSON value"
+            yield place, f"{_NO_JSON}: {token} is not a JSON value"
         elif token != ",":
             if len(token) > DIGITS:
                 yield place, f"has a number of more than {DIGITS} characters"
