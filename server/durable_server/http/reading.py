@@ -40,29 +40,13 @@ class Call:
         self.values = parameters.values(declared, _query(request), lambda it: _header(request, it))
         """The parameters by name, all of them."""
         self.is_head = request.method == "HEAD"
-        self._request = request
+        self.request = request
+        """The request itself, for what no endpoint declares."""
         self._body_limit = body_limit
 
     async def body(self) -> bytes:
-        """Returns the body; one over the limit is refused before it is all here."""
-        length = self._request.headers.get("content-length", "")
-        chunks: list[bytes] = []
-        size = int(length) if length.isdecimal() and len(length) < 19 else 0
-        if size <= self._body_limit:
-            size = 0
-            try:
-                async for chunk in self._request.stream():
-                    size += len(chunk)
-                    if size > self._body_limit:
-                        break
-                    chunks.append(chunk)
-            except ClientDisconnect:
-                raise refused(
-                    499, "CANCELLED", "CLIENT_CLOSED", "the client has gone away"
-                ) from None
-        if size > self._body_limit:
-            raise too_large(size, self._body_limit)
-        return b"".join(chunks).strip(b" \t\r\n")
+        """Returns the body without the white space around it."""
+        return (await body(self.request, self._body_limit)).strip(b" \t\r\n")
 
     async def json(self) -> Any:
         """Returns the body's JSON; no body is an empty object."""
@@ -79,6 +63,26 @@ class Call:
             field = place.strip("`").lstrip(".") or "body"
             known = ", ".join(it.name for it in msgspec.structs.fields(kind))
             raise invalid(field, f"{problem}; the body is an object with: {known}") from None
+
+
+async def body(request: Request, limit: int) -> bytes:
+    """Returns the body; one over the limit is refused before it is all here."""
+    length = request.headers.get("content-length", "")
+    chunks: list[bytes] = []
+    size = int(length) if length.isdecimal() and len(length) < 19 else 0
+    if size <= limit:
+        size = 0
+        try:
+            async for chunk in request.stream():
+                size += len(chunk)
+                if size > limit:
+                    break
+                chunks.append(chunk)
+        except ClientDisconnect:
+            raise refused(499, "CANCELLED", "CLIENT_CLOSED", "the client has gone away") from None
+    if size > limit:
+        raise too_large(size, limit)
+    return b"".join(chunks)
 
 
 def parse(field: str, data: bytes) -> Any:
