@@ -59,8 +59,8 @@ def values(
             raise _unknown(name, parameters)
         given.setdefault(names[name].name, []).append(text)
     for it in parameters:
-        if it.place == "header" and (text_or_none := header(it.name)) is not None:
-            given[it.name] = [text_or_none]
+        if it.place == "header" and (said := header(it.name)) is not None:
+            given[it.name] = [said]
     return {it.name: it.value(given.get(it.name, ())) for it in parameters}
 
 
