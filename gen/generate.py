@@ -17,7 +17,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from recipes import ROOT, MissingError, Recipe, betterproto, go, java, python, typescript
+from recipes import ROOT, MissingError, Recipe, betterproto, go, java, openapi, python, typescript
 
 RECIPES = (
     python.RECIPE,
@@ -25,6 +25,7 @@ RECIPES = (
     typescript.RECIPE,
     java.RECIPE,
     betterproto.RECIPE,
+    openapi.RECIPE,
 )
 
 

@@ -83,7 +83,7 @@ class ControlPlane:
         self.address = await server.start(config.listen)
         if webhooks is not None:
             # Not at the top: they have needs of their own, the extra `http`.
-            from .http.serving import HttpServer
+            from .http.serving import HttpAddressError, HttpServer
             from .metrics.exposition import Exposition
 
             http = HttpServer(
@@ -94,8 +94,14 @@ class ControlPlane:
                 payload_bytes=config.limits.payload_bytes,
                 insecure=config.insecure,
             )
-            self.http_address = await http.start(config.http)
-            stack.push_async_callback(http.stop, config.grace_seconds)
+            try:
+                self.http_address = await http.start(config.http)
+            except HttpAddressError:
+                if not config.http_optional:
+                    raise
+                webhooks.off = True
+            else:
+                stack.push_async_callback(http.stop, config.grace_seconds)
         logger.info("serving on %s, epoch %d", self.address, processor.partition.epoch)
 
     def _webhooks(self, data_dir: Path) -> Webhooks:

@@ -115,8 +115,10 @@ def server(**settings: Any) -> None:
     help="Where a gRPC service is that workflows call; may be repeated.",
 )
 @click.option("--no-reload", is_flag=True, help="Do not restart the worker when code changes.")
-def dev(**settings: Any) -> None:
+@click.pass_context
+def dev(context: click.Context, /, **settings: Any) -> None:
     """Run a control plane and a worker for MODULE... in one command."""
     from . import commands
 
-    commands.run_dev(**settings)
+    source = context.get_parameter_source("http")
+    commands.run_dev(**settings, http_given=source is not click.core.ParameterSource.DEFAULT)

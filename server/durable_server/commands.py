@@ -29,22 +29,27 @@ def run_dev(
     no_reload: bool,
     ready_file: Path | None,
     no_http: bool,
+    http_given: bool,
     **settings: Any,
 ) -> None:
-    """Runs a control plane and a worker child until a signal, or until one cannot go on."""
+    """Runs a control plane and a worker child until a signal, or until one cannot go on.
+
+    It goes on without HTTP when the address for it is taken, unless that was given by the user.
+    """
     if no_http:
         settings["http"] = ""
     elif settings["http"] and not _has_http():
         click.echo("durable: no HTTP: it needs pip install 'durable-grpc[http]'", err=True)
         settings["http"] = ""
-    config = _config(settings)
+    config = _config(settings, http_optional=not http_given)
     worker = DevWorker(modules, services, config.data_dir / "worker.pid", reload=not no_reload)
     _run(_serve(config, ready_file, worker))
 
 
-def _config(settings: Mapping[str, Any]) -> Config:
+def _config(settings: Mapping[str, Any], *, http_optional: bool = False) -> Config:
     # Taken out, so that neither the embedded NATS server nor a worker's code inherits it.
-    return Config(**settings, webhook_key=os.environ.pop("DURABLE_WEBHOOK_KEY", ""))
+    key = os.environ.pop("DURABLE_WEBHOOK_KEY", "")
+    return Config(**settings, http_optional=http_optional, webhook_key=key)
 
 
 def _has_http() -> bool:
@@ -98,6 +103,12 @@ def _announce(plane: ControlPlane, ready_file: Path | None) -> None:
     click.echo(f"durable: ready on {plane.address}")
     if plane.http_address:
         click.echo(f"durable: HTTP on http://{plane.http_address}")
+    elif plane.config.http:
+        click.echo(
+            f"durable: no HTTP: {plane.config.http} is taken by another process; "
+            "choose another with --http HOST:PORT",
+            err=True,
+        )
     if ready_file is not None:
         scratch = ready_file.with_name(f"{ready_file.name}.{os.getpid()}")
         known = {"address": plane.address, "http": plane.http_address, "pid": os.getpid()}

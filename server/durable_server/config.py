@@ -34,6 +34,8 @@ class Config:
     It applies when the log is created."""
     http: str = ""
     """Where to serve plain HTTP, as HOST:PORT; empty for not at all."""
+    http_optional: bool = False
+    """Go on without HTTP when its address is taken."""
     public_url: str = ""
     """What the outside world has before `/webhooks/...`, as in https://pay.example.com; empty for
     the HTTP address itself."""

@@ -71,6 +71,7 @@ async def test_an_invocation_that_waits_has_the_fields_of_the_example(
          {"approved": True, "comments": "Good!"}),
         ('{"result": {"approved": false}}', {"approved": False}),
         ('{"result": "yes, do"}', "yes, do"),
+        ('{"result": "NaN"}', "NaN"),
         ('{"result": null}', None),
     ],
 )  # fmt: skip
@@ -126,6 +127,8 @@ async def test_lists_are_filtered_and_limited(web: Web, channel: grpc.aio.Channe
         assert (await curl(f"{web.base}/api/workflows?status=failed"))["count"] == 0
         both = await curl(f"{web.base}/api/workflows?status=running,failed,completed")
         assert both["count"] == 4
+        neither = await curl(f"{web.base}/api/workflows?status=paused&state=running")
+        assert (neither["count"], neither["workflows"]) == (0, [])
         one = await curl(f"{web.base}/api/workflows?handler=expense_approval")
         assert [it["handler"] for it in one["workflows"]] == ["expense_approval"]
         page = await curl(f"{web.base}/api/workflows?limit=3")
@@ -162,7 +165,7 @@ async def test_an_invoke_waits_and_has_the_body_as_input(
         assert (short.code, short.body["status"]) == (202, "running")
         assert not (await worker.hear("start")).start.HasField("input")
         later = await web.post("/api/workflows/three/invoke?async=true&delay=1h")
-        assert later.body["status"] == "scheduled"
+        assert (later.body["status"], later.body["state"]) == ("pending", "scheduled")
 
 
 @pytest.mark.parametrize(("code", "http"), [(0, 500), (422, 422), (7, 500)])
@@ -186,9 +189,10 @@ async def test_pause_resume_cancel(web: Web, channel: grpc.aio.Channel) -> None:
         later = await web.post("/api/workflows/three/invoke?async=true&delay=1h")
         path = f"/api/workflows/{later.body['invocation_id']}"
         paused = await curl("-X", "POST", f"{web.base}{path}/pause", "-d", '{"reason": "lunch"}')
-        assert paused == {"invocation_id": later.body["invocation_id"], "status": "paused"}
+        invocation_id = later.body["invocation_id"]
+        assert paused == {"invocation_id": invocation_id, "status": "paused", "state": "paused"}
         assert (await web.get(path)).body["pause_reason"] == "lunch"
-        assert (await curl("-X", "POST", f"{web.base}{path}/resume"))["status"] == "scheduled"
+        assert (await curl("-X", "POST", f"{web.base}{path}/resume"))["state"] == "scheduled"
         wrong = await web.post(f"{path}/resume")
         assert (wrong.code, wrong.body["status"]) == (400, "FAILED_PRECONDITION")
         assert wrong.body["details"][0]["metadata"]["state"] == "scheduled"

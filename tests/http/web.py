@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 
 class Answer(NamedTuple):
@@ -34,6 +35,9 @@ class Web:
     async def delete(self, path: str) -> Answer:
         return await asyncio.to_thread(self._ask, "DELETE", path, None, {})
 
+    async def ask(self, method: str, path: str, **headers: str) -> Answer:
+        return await asyncio.to_thread(self._ask, method, path, None, headers)
+
     def _ask(self, method: str, path: str, data: bytes | None, headers: dict[str, str]) -> Answer:
         request = urllib.request.Request(self.base + path, data, method=method)
         for name, value in headers.items():
@@ -41,10 +45,10 @@ class Web:
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         try:
             with opener.open(request, timeout=30) as response:
-                return Answer(response.status, json.load(response), response.headers)
+                return Answer(response.status, _body(response), response.headers)
         except urllib.error.HTTPError as error:
             with error:
-                return Answer(error.code, json.load(error), error.headers)
+                return Answer(error.code, _body(error), error.headers)
 
 
 async def curl(*arguments: str) -> Any:
@@ -55,6 +59,22 @@ async def curl(*arguments: str) -> Any:
     output, _ = await process.communicate()
     assert process.returncode == 0
     return json.loads(output)
+
+
+async def curl_code(url: str, *arguments: str) -> str:
+    """Runs `curl` and returns the status of the answer."""
+    process = await asyncio.create_subprocess_exec(
+        "curl", "-sS", "--noproxy", "*", "-o", os.devnull, "-w", "%{http_code}", *arguments, url,
+        stdout=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    output, _ = await process.communicate()
+    assert process.returncode == 0
+    return output.decode()
+
+
+def _body(answer: IO[bytes]) -> Any:
+    data = answer.read()
+    return json.loads(data) if data else None
 
 
 def _dump(body: Any) -> bytes:

@@ -13,6 +13,7 @@ GENERATED = (
     "gen/betterproto/durable_betterproto/",
     "gen/go/durable/",
     "gen/java/src/",
+    "gen/openapi/",
     "gen/python/",
     "gen/typescript/durable/",
     "gen/typescript/google/",

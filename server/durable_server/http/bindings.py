@@ -2,47 +2,51 @@
 
 The routes are made from the descriptors at the start, so that a new RPC is here as soon as its proto
 says where. Requests and responses are proto3's canonical JSON. A field comes from the path if the
-template names it, else from the body (`body: "*"`), else from the query, where a nested field has a
-dotted name. A form of annotation that is not used by our protos is an error at the start, and not
-served wrongly.
+template names it, else from the body (`body: "*"`), else from the query. A form of annotation or of
+field that is not used by our protos is an error at the start, and not served wrongly.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from google.api import annotations_pb2
 from google.protobuf import json_format, message_factory
 from google.protobuf.descriptor import Descriptor, FieldDescriptor, MethodDescriptor
 from google.protobuf.message import Message
-from starlette.requests import Request
 from starlette.responses import Response
 
 from durable_proto.v1 import control_pb2
 
-from . import reading
-from .control import Control
-from .errors import bad_request, json_response
-from .routing import Route
+from . import parameters, schemas
+from .errors import invalid, json_response
+from .parameters import Parameter
+from .reading import Call
+from .routing import VARIABLE, Body, Route
 
-_TEXT_MESSAGES = ("google.protobuf.Duration", "google.protobuf.Timestamp")
 _VERBS = ("get", "put", "post", "delete", "patch")
+_PROBLEM_CHARS = 400
+_BASE64 = re.compile(r"[A-Za-z0-9+/_-]*={0,2}")
+_INTEGERS = {FieldDescriptor.TYPE_INT32: 31, FieldDescriptor.TYPE_INT64: 63}
 
 
-def routes(control: Control, body_limit: int) -> Iterator[Route]:
+def routes() -> Iterator[Route]:
     """Returns a route for each binding of each unary RPC."""
     service = control_pb2.DESCRIPTOR.services_by_name["DurableControl"]
     for method in service.methods:
         rule = method.GetOptions().Extensions[annotations_pb2.http]
-        for binding in (rule, *rule.additional_bindings):
+        for number, binding in enumerate((rule, *rule.additional_bindings)):
             verb = binding.WhichOneof("pattern")
             if verb is None:  # WatchInvocation: see `events`
                 continue
             if verb not in _VERBS or binding.body not in ("", "*") or binding.response_body:
                 raise ValueError(f"a form of google.api.http that is not served: {method.name}")
-            endpoint = _Endpoint(control, method, binding.body == "*", body_limit)
-            yield Route(verb.upper(), getattr(binding, verb), endpoint.answer)
+            template = getattr(binding, verb)
+            name = method.name + (str(number + 1) if number else "")
+            yield _route(method, name, verb.upper(), template, has_body=binding.body == "*")
 
 
 def message_json(message: Message) -> Any:
@@ -50,71 +54,125 @@ def message_json(message: Message) -> Any:
     return json_format.MessageToDict(message)
 
 
-class _Endpoint:
-    """One binding of one RPC."""
+def _route(
+    method: MethodDescriptor, name: str, verb: str, template: str, *, has_body: bool
+) -> Route:
+    kind: Any = method.input_type
+    response: Any = method.output_type
+    variables = VARIABLE.findall(template)
+    rest = [field for field in kind.fields if field.name not in variables]
+    body = schemas.Part(kind, frozenset(variables)) if has_body else None
+    message_class = message_factory.GetMessageClass(kind)
 
-    def __init__(
-        self, control: Control, method: MethodDescriptor, has_body: bool, body_limit: int
-    ) -> None:
-        self._control = control
-        self._method = method.name
-        self._input: Any = method.input_type
-        self._class = message_factory.GetMessageClass(self._input)
-        self._has_body = has_body
-        self._body_limit = body_limit
+    async def answer(call: Call) -> Response:
+        if has_body:
+            data = await call.json()
+            _check(kind, data, variables)
+        else:
+            data = {name: value for name, value in call.values.items() if value}
+        message = message_class()
+        try:
+            json_format.ParseDict(data, message)
+        except (json_format.ParseError, ValueError, TypeError) as error:
+            problem = str(error)[:_PROBLEM_CHARS]  # it may quote a value of any length
+            raise invalid(_place(problem) or kind.name, problem) from error
+        for variable, value in call.variables.items():
+            setattr(message, variable, value)
+        return json_response(message_json(await call.control.call(method.name, message)))
 
-    async def answer(self, request: Request, variables: dict[str, str]) -> Response:
-        """Makes the call."""
-        data: Any = {}
-        raw = await reading.body(request, self._body_limit)
-        if self._has_body and raw.strip():
-            data = reading.parse(raw)
-            if not isinstance(data, dict):
-                raise bad_request(f"the body must be a JSON object, a {self._input.name}")
-        for name in dict.fromkeys(request.query_params.keys()):
-            if self._has_body:
-                raise bad_request(f"{name}: fields go into the body here, not into the query")
-            if name in variables:
-                raise bad_request(f"{name}: the path says it already")
-            values = request.query_params.getlist(name)
-            _put(self._input, name, [reading.check_text(name, it) for it in values], data)
-        message = _message(self._class(), data)
-        for name, value in variables.items():
-            setattr(message, name, value)
-        return json_response(message_json(await self._control.call(self._method, message)))
-
-
-def _message(message: Message, data: Any) -> Message:
-    """Fills a message from JSON data; raises HttpError."""
-    try:
-        return json_format.ParseDict(data, message)
-    except (json_format.ParseError, ValueError, TypeError, RecursionError) as error:
-        raise bad_request(f"{message.DESCRIPTOR.name}: {error}") from error
+    return Route(
+        method=verb,
+        template=template,
+        handler=answer,
+        name=name,
+        summary=re.sub(r"(?<=[a-z])(?=[A-Z])", " ", method.name).capitalize(),
+        parameters=() if has_body else tuple(_parameter(field) for field in rest),
+        body=Body(f"{kind.full_name} without what the path says.", body, required=body.required)
+        if body
+        else None,
+        answers={200: Body(f"{response.full_name}.", response)},
+    )
 
 
-def _put(kind: Descriptor, path: str, values: list[str], into: dict[str, Any]) -> None:
-    """Puts a query parameter where ParseDict looks for it."""
-    first, _, rest = path.partition(".")
-    field = kind.fields_by_name.get(first) or kind.fields_by_camelcase_name.get(first)
-    if field is None:
-        known = ", ".join(it.name for it in kind.fields)
-        raise bad_request(f"{kind.name} has no field {first!r}; it has: {known or 'none'}")
-    nested: Any = field.message_type
-    is_plain = nested is None or nested.full_name in _TEXT_MESSAGES
-    if is_plain == bool(rest) or (rest and field.is_repeated):
-        raise bad_request(f"{path}: a query cannot say this field")
-    if rest:
-        _put(nested, rest, values, into.setdefault(field.name, {}))
+def _parameter(field: FieldDescriptor) -> Parameter:
+    """Returns how a query says a field."""
+    says: Any = field
+    what = f"`{field.name}` of {says.containing_type.full_name}."
+    if field.type == FieldDescriptor.TYPE_BOOL:
+        found = parameters.flag(field.name, what)
+    elif field.type in _INTEGERS:
+        bits = _INTEGERS[field.type]
+        found = parameters.whole(field.name, what, 0, (1 << bits) - 1)  # all of ours are counts
+    elif field.type == FieldDescriptor.TYPE_STRING:
+        found = parameters.text(field.name, what)
+    else:
+        found = Parameter(
+            name=field.name,
+            description=what,
+            schema=schemas.value(field),
+            read=_reader(field),
+        )
+    other_name = "" if says.camelcase_name == field.name else says.camelcase_name
+    return replace(found, many=says.is_repeated, other_name=other_name)
+
+
+def _reader(field: FieldDescriptor) -> Any:
+    says: Any = field
+    if says.enum_type is not None:
+        names = [it.name for it in says.enum_type.values]
+
+        def word(given: str) -> str:
+            if given not in names:
+                raise ValueError(f"{given[:40]!r} is not one of {', '.join(names)}")
+            return given
+
+        return word
+    if says.message_type is not None and says.message_type.full_name in schemas.TEXTS:
+        kind: Any = message_factory.GetMessageClass(says.message_type)
+
+        def text(given: str) -> str:
+            kind().FromJsonString(given)
+            return given
+
+        return text
+    raise ValueError(f"a query cannot say the field {says.full_name}")
+
+
+def _check(kind: Descriptor, data: Any, variables: list[str]) -> None:
+    """Refuses what protobuf's parser would take silently."""
+    if not isinstance(data, dict):
+        raise invalid("body", f"must be a JSON object, a {kind.full_name}")
+    for variable in variables:
+        field: Any = kind.fields_by_name[variable]
+        if variable in data or field.camelcase_name in data:
+            raise invalid(variable, "the path says it already")
+    _check_bytes(kind, data, "")
+
+
+def _check_bytes(kind: Any, data: Any, above: str) -> None:
+    if not isinstance(data, dict):
         return
-    plain = [_value(path, field, it) for it in values]
-    if not field.is_repeated and len(plain) > 1:
-        raise bad_request(f"{path}: given {len(plain)} times")
-    if field.name in into:
-        raise bad_request(f"{path}: given under two names")
-    into[field.name] = plain if field.is_repeated else plain[0]
+    for name, value in data.items():
+        field: Any = kind.fields_by_camelcase_name.get(name) or kind.fields_by_name.get(name)
+        path = f"{above}{name}"
+        if field is None or value is None:
+            continue
+        if field.type == FieldDescriptor.TYPE_BYTES:
+            if isinstance(value, str) and not _BASE64.fullmatch(value):
+                raise invalid(path, "is not base64")
+        elif field.message_type is None:
+            continue
+        elif field.message_type.GetOptions().map_entry:
+            inner = field.message_type.fields_by_name["value"].message_type
+            if inner is not None and isinstance(value, dict):
+                for key, it in value.items():
+                    _check_bytes(inner, it, f"{path}.{key}.")
+        else:
+            for it in value if isinstance(value, list) else [value]:
+                _check_bytes(field.message_type, it, f"{path}.")
 
 
-def _value(path: str, field: Any, text: str) -> Any:
-    if field.type != FieldDescriptor.TYPE_BOOL:
-        return text  # ParseDict reads numbers and enums from strings too
-    return reading.flag({path: [text]}, path)
+def _place(text: str) -> str:
+    """Returns the field that protobuf's parser names in an error, if it does."""
+    match = re.search(r"(?:parse|field named|for field) \"?([\w.\[\]]+)", text)
+    return match[1] if match else ""

@@ -16,7 +16,7 @@ from google.protobuf.message import Message
 
 from durable_proto.v1 import control_pb2, control_pb2_grpc
 
-from .errors import HttpError, from_rpc
+from .errors import from_rpc, stopping
 
 WAIT_SECONDS = 50.0
 """How long one RPC is asked to wait; below the server's limit, so that it is what it says."""
@@ -59,10 +59,7 @@ class Control:
         try:
             await asyncio.wait({call, leaving}, return_when=asyncio.FIRST_COMPLETED)
             if not call.done():
-                raise HttpError(
-                    503, "UNAVAILABLE", "the control plane is stopping; ask again", None,
-                    {"retry-after": "1"},
-                )  # fmt: skip
+                raise stopping()
             return call.result()
         finally:
             call.cancel()

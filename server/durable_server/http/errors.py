@@ -1,24 +1,30 @@
 """Errors of the HTTP surface: one JSON form for all of them.
 
-    {"code": 404, "status": "NOT_FOUND", "message": "...", "details": [{"@type": ..., ...}]}
+    {"code": 404, "status": "NOT_FOUND", "message": "...", "details": [{"@type": ..., "reason": ...}]}
 
-`code` is the HTTP status, `status` the gRPC code's name, `details` what the control plane attached (see
-errors.proto). The numbers are those that google.rpc.Code names for each code; a payload over its
-limit is 413, which says more than 400. Whatever is wrong with a request before it is an RPC takes
-the same form.
+`code` is the HTTP status, `status` the gRPC code's name, and `details` always has a
+google.rpc.ErrorInfo. Its domain is `durable.v1` where the reason is one of errors.proto, whoever
+found it. What only HTTP knows has the domain `durable.http`: `ROUTE_NOT_FOUND`, `METHOD_NOT_ALLOWED`,
+`ORIGIN_REFUSED`, `HOST_REFUSED`, `CLIENT_CLOSED`, for webhooks `WEBHOOK_NOT_FOUND`, `WEBHOOK_EXPIRED`,
+`WEBHOOK_OVER`, `SENDER_REFUSED`, `SENDER_UNCHECKED`, and a gRPC code's name for a call that broke on
+the way to the control plane.
+
+The numbers are those that google.rpc.Code names for each code; a payload over its limit is 413, which
+says more than 400.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import grpc
-from google.protobuf import json_format
+import msgspec
 from google.rpc import error_details_pb2, status_pb2
 from starlette.responses import Response
 
+DOMAIN = "durable.v1"
+HTTP_DOMAIN = "durable.http"
 _STATUS_TRAILER = "grpc-status-details-bin"
 
 _CODES: dict[str, int] = {
@@ -41,6 +47,24 @@ _CODES: dict[str, int] = {
 }
 
 
+class ErrorInfo(msgspec.Struct, kw_only=True):
+    """Why: a google.rpc.ErrorInfo."""
+
+    type: str = msgspec.field(name="@type", default="type.googleapis.com/google.rpc.ErrorInfo")
+    reason: str
+    domain: str
+    metadata: dict[str, str] = {}
+
+
+class Error(msgspec.Struct, kw_only=True):
+    """What every refused request is answered with. Decide by code and reason, never by the text."""
+
+    code: int
+    status: str
+    message: str
+    details: list[ErrorInfo]
+
+
 class HttpError(Exception):
     """A request that is answered with an error."""
 
@@ -49,61 +73,92 @@ class HttpError(Exception):
         code: int,
         status: str,
         message: str,
-        details: list[Any] | None = None,
+        details: Sequence[ErrorInfo],
         headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(message)
         self.code = code
-        self.status = status
-        self.message = message
-        self.details = details or []
+        self.body = Error(code=code, status=status, message=message, details=list(details))
         self.headers = headers
-
-    def body(self) -> dict[str, Any]:
-        """Returns the error as JSON data."""
-        return {
-            "code": self.code,
-            "status": self.status,
-            "message": self.message,
-            "details": self.details,
-        }
 
     def response(self) -> Response:
         """Returns the error as an answer."""
-        return json_response(self.body(), self.code, self.headers)
+        return json_response(self.body, self.code, self.headers)
 
 
-def bad_request(message: str) -> HttpError:
-    """The request is malformed."""
-    return HttpError(400, "INVALID_ARGUMENT", message)
+def refused(
+    code: int,
+    status: str,
+    reason: str,
+    message: str,
+    *,
+    domain: str = HTTP_DOMAIN,
+    headers: Mapping[str, str] | None = None,
+    **metadata: object,
+) -> HttpError:
+    """Returns an error that the HTTP surface finds itself."""
+    texts = {key: str(value) for key, value in metadata.items()}
+    info = ErrorInfo(reason=reason, domain=domain, metadata=texts)
+    return HttpError(code, status, message, [info], headers)
+
+
+def invalid(field: str, problem: str) -> HttpError:
+    """A part of the request is missing, malformed or out of range."""
+    return refused(
+        400, "INVALID_ARGUMENT", "INVALID_FIELD", f"{field}: {problem}",
+        domain=DOMAIN, field=field, problem=problem,
+    )  # fmt: skip
+
+
+def too_large(size: int, limit: int) -> HttpError:
+    """The body is over its limit; `size` is what is known of it."""
+    return refused(
+        413, "INVALID_ARGUMENT", "PAYLOAD_TOO_LARGE",
+        f"body: larger than {limit} bytes; store the value elsewhere and pass a reference",
+        domain=DOMAIN, headers={"connection": "close"},
+        field="body", size_bytes=size, limit_bytes=limit,
+    )  # fmt: skip
+
+
+def stopping() -> HttpError:
+    """The control plane stops while the request waits."""
+    return refused(
+        503, "UNAVAILABLE", "UNAVAILABLE", "the control plane is stopping; ask again",
+        domain=DOMAIN, headers={"retry-after": "1"}, phase="draining",
+    )  # fmt: skip
+
+
+def defect(incident: str) -> HttpError:
+    """Something went wrong here; the log has more."""
+    return refused(
+        500, "INTERNAL", "INTERNAL",
+        f"a defect of the control plane; its log has more under {incident}",
+        domain=DOMAIN, incident=incident,
+    )  # fmt: skip
 
 
 def from_rpc(error: grpc.aio.AioRpcError) -> HttpError:
     """Returns the error of an RPC as one of HTTP."""
     status = error.code().name
     code = _CODES.get(status, 500)
-    message, details = error.details() or status, []
+    details: list[ErrorInfo] = []
     for name, value in error.trailing_metadata() or ():
         if name != _STATUS_TRAILER or not isinstance(value, bytes):
             continue
         for detail in status_pb2.Status.FromString(value).details:
             info = error_details_pb2.ErrorInfo()
             if detail.Unpack(info):
-                details.append(json_format.MessageToDict(detail))
+                details.append(
+                    ErrorInfo(reason=info.reason, domain=info.domain, metadata=dict(info.metadata))
+                )
                 if info.reason == "PAYLOAD_TOO_LARGE":
                     code = 413
+    if not details:
+        details.append(ErrorInfo(reason=status, domain=HTTP_DOMAIN))
     headers = {"retry-after": "1"} if code in (429, 503) else None
-    return HttpError(code, status, message, details, headers)
-
-
-def dump(data: Any) -> bytes:
-    """Returns JSON data as people read it: compact, in UTF-8 where that is possible."""
-    try:
-        return json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode()
-    except UnicodeEncodeError:  # half of a surrogate pair, which JSON has and UTF-8 has not
-        return json.dumps(data, separators=(",", ":")).encode()
+    return HttpError(code, status, error.details() or status, details, headers)
 
 
 def json_response(data: Any, code: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """Returns JSON data as an answer, with an end of line for terminals."""
-    return Response(dump(data) + b"\n", code, headers, media_type="application/json")
+    return Response(msgspec.json.encode(data) + b"\n", code, headers, media_type="application/json")

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TypeAlias
-
-from starlette.requests import Request
 from starlette.responses import Response
 
-from .routing import Route
-
-Render: TypeAlias = Callable[[str], tuple[bytes, str]]
-"""Takes an `Accept` header, returns a body and its content type."""
+from .reading import Call
+from .routing import Body, Route
 
 
-def route(render: Render) -> Route:
-    """Returns the endpoint."""
+async def metrics(call: Call) -> Response:
+    """Shows all series."""
+    body, content_type = call.backing.metrics(call.request.headers.get("accept", ""))
+    return Response(body, headers={"content-type": content_type, "cache-control": "no-store"})
 
-    async def metrics(request: Request, variables: dict[str, str]) -> Response:
-        body, content_type = render(request.headers.get("accept", ""))
-        return Response(body, headers={"content-type": content_type, "cache-control": "no-store"})
 
-    return Route("GET", "/metrics", metrics)
+ROUTE = Route(
+    method="GET",
+    template="/metrics",
+    handler=metrics,
+    name="getMetrics",
+    summary="Get metrics, for Prometheus",
+    answers={200: Body("The text format that `Accept` asks for.", str, "text/plain")},
+)

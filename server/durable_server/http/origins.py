@@ -12,7 +12,7 @@ import ipaddress
 
 from starlette.requests import Request
 
-from .errors import HttpError
+from .errors import refused
 
 
 def check(request: Request, *, any_host: bool) -> None:
@@ -21,12 +21,16 @@ def check(request: Request, *, any_host: bool) -> None:
     origin = request.headers.get("origin")
     foreign = request.headers.get("sec-fetch-site") in ("cross-site", "same-site")
     if foreign or (origin is not None and origin.partition("://")[2] != host):
-        raise HttpError(403, "PERMISSION_DENIED", "web pages of another origin are not served")
+        raise refused(
+            403, "PERMISSION_DENIED", "ORIGIN_REFUSED", "web pages of another origin are not served"
+        )
     if not (any_host or is_loopback(_without_port(host))):
-        raise HttpError(
+        raise refused(
             403,
             "PERMISSION_DENIED",
+            "HOST_REFUSED",
             f"the host {host[:100]!r} is not served: a proxy must send a loopback name as Host",
+            host=host[:100],
         )
 
 

@@ -1,4 +1,4 @@
-"""What a request says: its body within a bound, JSON with the place of a mistake, query parameters.
+"""One request as a handler sees it: its parts read as its endpoint declares them.
 
 The content type is not asked for: `curl -d` calls everything a form, and a body that is no JSON is
 refused anyway. What a browser may send without asking is held off in `origins`.
@@ -6,19 +6,84 @@ refused anyway. What a browser may send without asking is held off in `origins`.
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Sequence
-from typing import Any, NoReturn
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeAlias, TypeVar
+from urllib.parse import parse_qsl
 
+import msgspec
 from google.protobuf.duration_pb2 import Duration
 from starlette.requests import ClientDisconnect, Request
 
-from .errors import HttpError, bad_request
+from ..webhooks.desk import Webhooks
+from . import parameters, strict
+from .control import Control
+from .errors import HttpError, invalid, refused, too_large
+from .parameters import Parameter
 
-_SPAN = re.compile(r"(\d{1,12}(?:\.\d{1,9})?)(ms|s|m|h|d)?")
-_UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
-_TRUTH = {"true": True, "1": True, "": True, "false": False, "0": False}
+T = TypeVar("T", bound=msgspec.Struct)
+
+
+Render: TypeAlias = Callable[[str], tuple[bytes, str]]
+"""Takes an `Accept` header, returns a body and its content type."""
+
+
+class Backing(NamedTuple):
+    """What endpoints have of the control plane."""
+
+    control: Control
+    """The way to it."""
+    webhooks: Webhooks
+    """What makes and reads the tokens of webhooks."""
+    metrics: Render
+    """What Prometheus is told."""
+    payload_bytes: int
+    """How large a value may be."""
+
+    @property
+    def body_bytes(self) -> int:
+        """How large a body may be: a payload as base64, or as JSON text within a JSON string."""
+        return 2 * self.payload_bytes + 64 * 1024
+
+
+class Call:
+    """One request to one endpoint."""
+
+    def __init__(
+        self,
+        request: Request,
+        variables: dict[str, str],
+        declared: tuple[Parameter, ...],
+        backing: Backing,
+    ) -> None:
+        self.backing = backing
+        self.control = backing.control
+        self.variables = variables
+        """The path's variables."""
+        self.values = parameters.values(declared, _query(request), lambda it: _header(request, it))
+        """The parameters by name, all of them."""
+        self.is_head = request.method == "HEAD"
+        self.request = request
+        """The request itself, for what no endpoint declares."""
+
+    async def body(self) -> bytes:
+        """Returns the body without the white space around it."""
+        return (await body(self.request, self.backing.body_bytes)).strip(b" \t\r\n")
+
+    async def json(self) -> Any:
+        """Returns the body's JSON; no body is an empty object."""
+        raw = await self.body()
+        return parse("body", raw) if raw else {}
+
+    async def object(self, kind: type[T]) -> T:
+        """Returns a body that must be a JSON object of this kind."""
+        found = await self.json()
+        try:
+            return msgspec.convert(found, kind)
+        except msgspec.ValidationError as error:
+            problem, _, place = str(error).partition(" - at `$")
+            field = place.strip("`").lstrip(".") or "body"
+            known = ", ".join(it.name for it in msgspec.structs.fields(kind))
+            raise invalid(field, f"{problem}; the body is an object with: {known}") from None
 
 
 async def body(request: Request, limit: int) -> bytes:
@@ -35,99 +100,18 @@ async def body(request: Request, limit: int) -> bytes:
                     break
                 chunks.append(chunk)
         except ClientDisconnect:
-            raise HttpError(499, "CANCELLED", "the client has gone away") from None
+            raise refused(499, "CANCELLED", "CLIENT_CLOSED", "the client has gone away") from None
     if size > limit:
-        raise HttpError(
-            413,
-            "INVALID_ARGUMENT",
-            f"the body is larger than {limit} bytes; store the value elsewhere and pass a reference",
-            headers={"connection": "close"},
-        )
+        raise too_large(size, limit)
     return b"".join(chunks)
 
 
-def parse(data: bytes) -> Any:
-    """Returns the JSON data of a body; a mistake is an error with line and column."""
+def parse(field: str, data: bytes) -> Any:
+    """Returns JSON data; raises HttpError that says where a mistake is."""
     try:
-        return json.loads(data.decode(), parse_constant=_no_constant)
-    except json.JSONDecodeError as error:
-        raise bad_request(
-            f"the body is no JSON: {error.msg} at line {error.lineno}, column {error.colno}"
-        ) from error
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        column = error.start - data.rfind(b"\n", 0, error.start)
-        raise bad_request(
-            f"the body is no JSON: not UTF-8 at line {line}, column {column}"
-        ) from error
-    except (ValueError, RecursionError) as error:
-        raise bad_request(f"the body is no JSON: {error}") from error
-
-
-def parse_object(data: bytes, known: Sequence[str]) -> dict[str, Any]:
-    """Returns a body that is a JSON object with these names only; an empty body is an empty one."""
-    if not data.strip():
-        return {}
-    found = parse(data)
-    if not isinstance(found, dict):
-        raise bad_request(f"the body must be a JSON object with: {', '.join(known)}")
-    for name in found:
-        if name not in known:
-            raise bad_request(f"the body has no field {name!r}; it may have: {', '.join(known)}")
-    return found
-
-
-def text_field(fields: dict[str, Any], name: str) -> str:
-    """Returns a field that must be a string; an empty one when it is absent."""
-    value = fields.get(name, "")
-    if not isinstance(value, str):
-        raise bad_request(f"{name}: must be a string")
-    return check_text(name, value)
-
-
-def query(request: Request, *known: str) -> dict[str, list[str]]:
-    """Returns the query parameters; an unknown one is an error and not silently without effect."""
-    found: dict[str, list[str]] = {}
-    for name, value in request.query_params.multi_items():
-        if name not in known:
-            raise bad_request(
-                f"no query parameter {name!r} here"
-                + (f"; there are: {', '.join(known)}" if known else "")
-            )
-        found.setdefault(name, []).append(check_text(name, value))
-    return found
-
-
-def single(found: dict[str, list[str]], name: str) -> str:
-    """Returns a parameter that may be given once; an empty string when it is absent."""
-    values = found.get(name, [""])
-    if len(values) > 1:
-        raise bad_request(f"{name}: given {len(values)} times")
-    return values[0]
-
-
-def flag(found: dict[str, list[str]], name: str) -> bool:
-    """Returns a parameter that is true or false; without a value it is true."""
-    if name not in found:
-        return False
-    value = single(found, name).lower()
-    if value not in _TRUTH:
-        raise bad_request(f"{name}: {value!r} is neither true nor false")
-    return _TRUTH[value]
-
-
-def seconds(found: dict[str, list[str]], name: str) -> float | None:
-    """Returns a span of time: a number of seconds, or one with a unit such as `500ms` or `2h`."""
-    if name not in found:
-        return None
-    text = single(found, name)
-    match = _SPAN.fullmatch(text)
-    if match is None:
-        raise bad_request(f"{name}: {text!r} is no span of time; write 30, 500ms, 5m, 2h or 1d")
-    value = float(match[1]) * _UNITS[match[2] or "s"]
-    if value > 10 * 366 * 86400:
-        raise bad_request(f"{name}: {text!r} is longer than ten years")
-    return value
+        return strict.parse(data)
+    except strict.JsonError as error:
+        raise invalid(field, str(error)) from None
 
 
 def duration(span: float) -> Duration:
@@ -137,14 +121,21 @@ def duration(span: float) -> Duration:
     return message
 
 
-def check_text(name: str, text: str) -> str:
-    """Returns a text if UTF-8 can hold it, as protobuf demands."""
+def _query(request: Request) -> list[tuple[str, str]]:
+    raw: bytes = request.scope["query_string"]
     try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise bad_request(f"{name}: is not UTF-8") from None
-    return text
+        return parse_qsl(raw.decode(), keep_blank_values=True, errors="strict")
+    except UnicodeDecodeError:
+        raise _not_text("query") from None
 
 
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not a JSON value")
+def _header(request: Request, name: str) -> str | None:
+    found = request.headers.get(name)
+    try:
+        return None if found is None else found.encode("latin-1").decode()
+    except UnicodeDecodeError:
+        raise _not_text(name) from None
+
+
+def _not_text(field: str) -> HttpError:
+    return invalid(field, "is not UTF-8")

@@ -18,8 +18,8 @@ import uvicorn
 
 from ..webhooks.desk import Webhooks
 from .control import Control, reachable
-from .metrics import Render
 from .origins import is_loopback
+from .reading import Backing, Render
 from .shim import Shim
 
 _CUT_SECONDS = 1.0
@@ -63,8 +63,6 @@ class HttpServer:
         self._webhooks = webhooks
         self._render = render
         self._payload_bytes = payload_bytes
-        # A payload as base64, or as JSON text within a JSON string, and what is around it.
-        self._body_limit = 2 * payload_bytes + 64 * 1024
         self._insecure = insecure
 
     async def start(self, listen: str) -> str:
@@ -76,14 +74,8 @@ class HttpServer:
         host, _, port = listen.rpartition(":")
         bound = _bind(host.strip("[]"), int(port), listen)
         self._control = Control(self._address)
-        shim = Shim(
-            self._control,
-            self._webhooks,
-            self._render,
-            payload_bytes=self._payload_bytes,
-            body_limit=self._body_limit,
-            any_host=self._insecure or not is_loopback(host),
-        )
+        backing = Backing(self._control, self._webhooks, self._render, self._payload_bytes)
+        shim = Shim(backing, any_host=self._insecure or not is_loopback(host))
         self._server = _Guest(
             uvicorn.Config(
                 shim,

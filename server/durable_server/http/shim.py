@@ -1,7 +1,7 @@
 """The ASGI application: check the origin, route, answer; whatever is raised becomes JSON.
 
-One table of routes, in this order: `/api` and `/health`, webhooks, `/metrics`, the watch, then what
-the protos say.
+`ROUTES` is the one table of what is served: `/api` and `/health`, webhooks, `/metrics`, the watch, what
+the protos say, and the document that is made of all of these.
 
 Webhooks are open to every origin and host name, because their senders come through a proxy or tunnel
 with the public name. That gives a web page nothing: what it could do there it may do only with a
@@ -12,45 +12,60 @@ from __future__ import annotations
 
 import logging
 import secrets
+from typing import Any
 
+import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from ..webhooks.desk import PATH, Webhooks
-from . import bindings, events, metrics, origins
-from .control import Control
-from .endpoints import Workflows
-from .errors import HttpError
-from .routing import Router
-from .webhooks import Deliveries
+from ..webhooks.desk import PATH
+from . import bindings, endpoints, events, metrics, openapi, origins, webhooks
+from .errors import HttpError, defect, invalid, json_response
+from .reading import Backing, Call
+from .routing import Body, Route, Router
 
 logger = logging.getLogger("durable.http")
+
+
+async def _document(call: Call) -> Response:
+    return json_response(msgspec.Raw(_DOCUMENT))
+
+
+def _path(request: Request) -> str:
+    """Returns the path as it came over the wire."""
+    raw: bytes = request.scope.get("raw_path") or request.url.path.encode()
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        raise invalid("path", "is not UTF-8") from None
+
+
+ROUTES = (
+    *endpoints.ROUTES,
+    webhooks.ROUTE,
+    metrics.ROUTE,
+    events.ROUTE,
+    *bindings.routes(),
+    Route(
+        method="GET",
+        template="/openapi.json",
+        handler=_document,
+        name="getOpenapi",
+        summary="Get this document",
+        answers={200: Body("OpenAPI 3.1.", dict[str, Any])},
+    ),
+)
+_DOCUMENT = msgspec.json.encode(openapi.document(ROUTES))
 
 
 class Shim:
     """The HTTP surface over one gRPC client."""
 
-    def __init__(
-        self,
-        control: Control,
-        webhooks: Webhooks,
-        render: metrics.Render,
-        *,
-        payload_bytes: int,
-        body_limit: int,
-        any_host: bool,
-    ) -> None:
+    def __init__(self, backing: Backing, *, any_host: bool) -> None:
+        self._backing = backing
         self._any_host = any_host
-        self._router = Router(
-            (
-                *Workflows(control, body_limit).routes(),
-                Deliveries(control, webhooks, payload_bytes).route(),
-                metrics.route(render),
-                events.route(control),
-                *bindings.routes(control, body_limit),
-            )
-        )
+        self._router = Router(ROUTES)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one request."""
@@ -61,17 +76,17 @@ class Shim:
 
     async def _answer(self, request: Request) -> Response:
         try:
-            raw_path = request.scope.get("raw_path") or request.url.path.encode()
-            path = raw_path.decode("latin-1")
+            path = _path(request)
             if not path.startswith(PATH):
                 origins.check(request, any_host=self._any_host)
-            handler, variables = self._router.find(request.method, path)
-            return await handler(request, variables)
+            if request.method == "OPTIONS":
+                return Response(status_code=204, headers={"allow": self._router.allowed(path)})
+            route, variables = self._router.find(request.method, path)
+            call = Call(request, variables, route.parameters, self._backing)
+            return await route.handler(call)
         except HttpError as error:
             return error.response()
         except Exception:  # every failure must have an answer
             incident = secrets.token_hex(4)
             logger.exception("incident %s", incident)
-            return HttpError(
-                500, "INTERNAL", f"a defect of the control plane; its log has more under {incident}"
-            ).response()
+            return defect(incident).response()

@@ -1,62 +1,85 @@
-"""Invocations as the `/api` endpoints show them: the fields of the examples that people know.
+"""Invocations as `/api` shows them: messages made into `shapes`.
 
-Steps are numbered from 0. `current_step` counts from 1: it is the first step that has not ended, and
-`current_step_type` says which; when all have ended it is the last. Times are whole seconds since
-1970; `/v1` has them exactly. Values that are JSON are shown as JSON, others as base64 beside their
-content type.
+`status` has few words, those that people know: what waits, for a timer, an awakeable or its next
+attempt, is `running`, and what is to start later is `pending`. `state` says it exactly.
 """
 
 from __future__ import annotations
 
 import base64
 import json
-from typing import Any
+from typing import Any, cast, get_args
 
+import msgspec
 from google.protobuf.timestamp_pb2 import Timestamp
+from msgspec import UNSET
 
 from durable_proto.v1 import control_pb2, invocation_pb2, payload_pb2
 
-STATES: dict[str, Any] = {
-    it.name.removeprefix("INVOCATION_STATE_").lower(): invocation_pb2.InvocationState.Value(it.name)
-    for it in invocation_pb2.InvocationState.DESCRIPTOR.values
-    if it.number
+from . import strict
+from .shapes import (
+    Awakeable,
+    State,
+    Statistics,
+    Status,
+    Step,
+    Time,
+    Workflow,
+    WorkflowDetail,
+)
+
+STATES: dict[State, Any] = {
+    it: invocation_pb2.InvocationState.Value(f"INVOCATION_STATE_{it.upper()}")
+    for it in cast("tuple[State, ...]", get_args(State))
 }
-"""The states by the names that people see."""
-_WORDS = {number: name for name, number in STATES.items()}
+"""The states by their words."""
+_WORDS = {number: word for word, number in STATES.items()}
+
+STATUSES: dict[State, Status] = {
+    "scheduled": "pending",
+    "pending": "pending",
+    "running": "running",
+    "suspended": "running",
+    "backing_off": "running",
+    "paused": "paused",
+    "completed": "completed",
+    "failed": "failed",
+    "cancelled": "cancelled",
+}
+"""For each state the status that people know."""
 
 
-def status(state: invocation_pb2.InvocationState) -> str:
-    """Returns a state as people see it."""
-    return _WORDS.get(state, "unknown")
+def state(number: invocation_pb2.InvocationState) -> State:
+    """Returns a state as a word."""
+    return _WORDS[number]
+
+
+def status(number: invocation_pb2.InvocationState) -> Status:
+    """Returns the status that a state counts as."""
+    return STATUSES[_WORDS[number]]
 
 
 def value(payload: payload_pb2.Payload) -> Any:
-    """Returns a payload as JSON data."""
-    kind = payload.content_type
-    if not kind or kind.startswith("application/json"):
-        try:
-            return json.loads(payload.data.decode(), parse_constant=str)
-        except (ValueError, RecursionError):
-            pass  # no JSON, whatever it says: shown as the bytes that it is
-    return {"content_type": kind, "base64": base64.b64encode(payload.data).decode()}
-
-
-def failure(it: payload_pb2.Failure) -> dict[str, Any]:
-    """Returns a failure: `error` for people, the rest for programs."""
-    return {
-        "error": it.message or it.type,
-        "error_type": it.type,
-        "error_code": it.code,
-        "error_metadata": dict(it.metadata),
-    }
+    """Returns a payload to be shown: JSON as it was written, other things as their bytes."""
+    if _is_json(payload):
+        return msgspec.Raw(payload.data)
+    data = base64.b64encode(payload.data).decode()
+    return {"content_type": payload.content_type, "base64": data}
 
 
 def outcome(it: payload_pb2.Outcome) -> dict[str, Any]:
-    """Returns how something ended: `result`, or `error` and what belongs to it."""
+    """Returns how something ended as the fields of `Ending`."""
     kind = it.WhichOneof("result")
     if kind is None:
         return {}
-    return {"result": value(it.value)} if kind == "value" else failure(it.failure)
+    if kind == "value":
+        return {"result": value(it.value)}
+    return {
+        "error": it.failure.message or it.failure.type,
+        "error_type": it.failure.type,
+        "error_code": it.failure.code,
+        "error_metadata": dict(it.failure.metadata),
+    }
 
 
 def step_type(entry: invocation_pb2.JournalEntry) -> str:
@@ -67,105 +90,111 @@ def step_type(entry: invocation_pb2.JournalEntry) -> str:
     return f"{kind}:{entry.name}" if entry.name else kind
 
 
-def summary(it: invocation_pb2.Invocation) -> dict[str, Any]:
+def summary(it: invocation_pb2.Invocation) -> Workflow:
     """Returns an invocation as lists show it, without what costs a look into its journal."""
-    shown: dict[str, Any] = {
-        "invocation_id": it.invocation_id,
-        "handler": it.handler,
-        "status": status(it.state),
-        "attempt": it.attempt,
-    }
-    shown["total_steps"] = it.journal_length
-    for name in ("key", "service", "idempotency_key", "parent_invocation_id", "version"):
-        if text := getattr(it, name):
-            shown[name] = text
-    _times(
-        shown,
-        created_at=it.create_time,
-        started_at=it.start_time,
-        updated_at=it.update_time,
-        completed_at=it.complete_time,
-        wakes_at=it.wake_time,
-        expires_at=it.expire_time,
-    )
-    shown.update(outcome(it.outcome))
-    if it.HasField("last_failure") and not it.HasField("outcome"):
-        shown["last_error"] = it.last_failure.message or it.last_failure.type
-    if it.HasField("pause"):
-        shown["pause_reason"] = it.pause.reason
-    if it.HasField("cancel"):
-        shown["cancel_reason"] = it.cancel.reason
-    return shown
+    return Workflow(**_summary(it))
 
 
-def detail(it: invocation_pb2.Invocation) -> dict[str, Any]:
+def detail(it: invocation_pb2.Invocation) -> WorkflowDetail:
     """Returns an invocation with its journal, state and awakeables."""
-    shown = summary(it)
     current = next((e for e in it.journal if not e.HasField("complete_time")), None)
     if current is None and it.journal:
         current = it.journal[-1]
-    shown["total_steps"] = len(it.journal)
-    shown["current_step"] = 0 if current is None else current.index + 1
-    shown["current_step_type"] = "" if current is None else step_type(current)
-    if it.HasField("input"):
-        shown["input"] = value(it.input)
-    shown["journal"] = [_step(entry) for entry in it.journal]
-    shown["workflow_state"] = {name: _text(it.workflow_state[name]) for name in it.workflow_state}
-    shown["awakeables"] = {one.awakeable_id: _awakeable(one) for one in it.awakeables}
-    return shown
-
-
-def statistics(counts: control_pb2.GetStatsResponse) -> dict[str, Any]:
-    """Returns the counts by status and by handler."""
-    by_status = dict.fromkeys(STATES, 0)
-    by_handler: dict[str, dict[str, int]] = {}
-    for it in counts.counts:
-        by_status[status(it.state)] += it.count
-        by_handler.setdefault(it.handler, {})[status(it.state)] = it.count
-    return {
-        "total": counts.total_count,
-        "by_status": by_status,
-        "by_handler": by_handler,
-        "workers": counts.worker_count,
-    }
-
-
-def _step(entry: invocation_pb2.JournalEntry) -> dict[str, Any]:
-    shown: dict[str, Any] = {
-        "step_number": entry.index,
-        "step_type": step_type(entry),
-        "completed": entry.HasField("outcome"),
-    }
-    if entry.target_invocation_id:
-        shown["invocation_id"] = entry.target_invocation_id
-    if entry.HasField("argument"):
-        shown["argument"] = value(entry.argument)
-    shown.update(outcome(entry.outcome))
-    _times(
-        shown,
-        created_at=entry.create_time,
-        completed_at=entry.complete_time,
-        due_at=entry.due_time,
+    return WorkflowDetail(
+        **_summary(it) | {"total_steps": len(it.journal)},
+        current_step=0 if current is None else current.index + 1,
+        current_step_type="" if current is None else step_type(current),
+        input=value(it.input) if it.HasField("input") else UNSET,
+        journal=[_step(entry) for entry in it.journal],
+        workflow_state={name: _text(it.workflow_state[name]) for name in it.workflow_state},
+        awakeables={one.awakeable_id: _awakeable(one) for one in it.awakeables},
     )
-    return shown
 
 
-def _awakeable(it: invocation_pb2.Awakeable) -> dict[str, Any]:
-    shown: dict[str, Any] = {"resolved": it.HasField("outcome")}
-    _times(shown, created_at=it.create_time, resolved_at=it.resolve_time)
-    shown.update(outcome(it.outcome))
-    return shown
+def statistics(counts: control_pb2.GetStatsResponse) -> Statistics:
+    """Returns the counts by status, by state and by handler."""
+    by_state = dict.fromkeys(STATES, 0)
+    by_status = dict.fromkeys(STATUSES.values(), 0)
+    by_handler: dict[str, dict[Status, int]] = {}
+    for it in counts.counts:
+        by_state[state(it.state)] += it.count
+        by_status[status(it.state)] += it.count
+        handler = by_handler.setdefault(it.handler, {})
+        handler[status(it.state)] = handler.get(status(it.state), 0) + it.count
+    return Statistics(
+        total=counts.total_count,
+        by_status=by_status,
+        by_state=by_state,
+        by_handler=by_handler,
+        workers=counts.worker_count,
+    )
 
 
-def _times(into: dict[str, Any], **times: Timestamp) -> None:
-    for name, time in times.items():
-        if time.seconds or time.nanos:
-            into[name] = time.seconds
+def _summary(it: invocation_pb2.Invocation) -> dict[str, Any]:
+    last = it.last_failure.message or it.last_failure.type
+    is_failing = it.HasField("last_failure") and not it.HasField("outcome")
+    return {
+        "invocation_id": it.invocation_id,
+        "handler": it.handler,
+        "status": status(it.state),
+        "state": state(it.state),
+        "attempt": it.attempt,
+        "total_steps": it.journal_length,
+        "key": it.key,
+        "service": it.service,
+        "idempotency_key": it.idempotency_key,
+        "parent_invocation_id": it.parent_invocation_id,
+        "version": it.version,
+        "created_at": _time(it.create_time),
+        "started_at": _time(it.start_time),
+        "updated_at": _time(it.update_time),
+        "completed_at": _time(it.complete_time),
+        "wakes_at": _time(it.wake_time),
+        "expires_at": _time(it.expire_time),
+        "last_error": last if is_failing else UNSET,
+        "pause_reason": it.pause.reason if it.HasField("pause") else UNSET,
+        "cancel_reason": it.cancel.reason if it.HasField("cancel") else UNSET,
+        **outcome(it.outcome),
+    }
+
+
+def _step(entry: invocation_pb2.JournalEntry) -> Step:
+    return Step(
+        step_number=entry.index,
+        step_type=step_type(entry),
+        completed=entry.HasField("outcome"),
+        invocation_id=entry.target_invocation_id,
+        argument=value(entry.argument) if entry.HasField("argument") else UNSET,
+        created_at=_time(entry.create_time),
+        completed_at=_time(entry.complete_time),
+        due_at=_time(entry.due_time),
+        **outcome(entry.outcome),
+    )
+
+
+def _awakeable(it: invocation_pb2.Awakeable) -> Awakeable:
+    return Awakeable(
+        resolved=it.HasField("outcome"),
+        created_at=_time(it.create_time),
+        resolved_at=_time(it.resolve_time),
+        **outcome(it.outcome),
+    )
+
+
+def _time(time: Timestamp) -> Time:
+    return time.seconds if time.seconds or time.nanos else UNSET
+
+
+def _is_json(payload: payload_pb2.Payload) -> bool:
+    if payload.content_type and not payload.content_type.startswith("application/json"):
+        return False
+    try:
+        strict.parse(payload.data)
+    except strict.JsonError:
+        return False  # whatever it says: shown as the bytes that it is
+    return True
 
 
 def _text(payload: payload_pb2.Payload) -> str:
     """Returns a value as the text of its JSON."""
-    shown = value(payload)
-    if isinstance(shown, dict) and shown.keys() == {"content_type", "base64"}:
-        return json.dumps(shown)
-    return payload.data.decode()
+    return payload.data.decode() if _is_json(payload) else json.dumps(value(payload))

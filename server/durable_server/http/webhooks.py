@@ -24,14 +24,14 @@ from starlette.responses import Response
 
 from durable_proto.v1 import control_pb2, payload_pb2
 
-from ..webhooks.desk import PATH, Webhooks
+from ..webhooks.desk import PATH
 from ..webhooks.files import SecretError
 from ..webhooks.schemes import SCHEMES, Scheme
 from ..webhooks.tokens import Claim
-from . import reading
-from .control import Control
-from .errors import HttpError, bad_request, json_response
-from .routing import Route
+from . import reading, shapes
+from .errors import Error, HttpError, invalid, json_response, refused
+from .reading import Call
+from .routing import Body, Route
 
 logger = logging.getLogger("durable.http")
 
@@ -40,61 +40,69 @@ _FORM = "application/x-www-form-urlencoded"
 _CONTENT_TYPE_CHARACTERS = 256
 
 
-class Deliveries:
-    """The endpoint of all webhooks."""
+async def deliver(call: Call) -> Response:
+    """Takes one delivery. The body is not read before the token is known to be good."""
+    request = call.request
+    claim = call.backing.webhooks.keyring.read(call.variables["token"])
+    if claim is None:
+        raise refused(404, "NOT_FOUND", "WEBHOOK_NOT_FOUND", "there is no such webhook")
+    now = time.time()
+    if now >= claim.expires_s:
+        raise refused(410, "FAILED_PRECONDITION", "WEBHOOK_EXPIRED", "the webhook has expired")
+    body = await reading.body(request, call.backing.payload_bytes)
+    if claim.scheme:
+        scheme, secrets = await _scheme(call, claim)
+        bad = scheme.check(request.headers, body, secrets, now)
+        if bad is not None:
+            raise refused(401, "UNAUTHENTICATED", "SENDER_REFUSED", bad.problem)
+        if scheme.is_ping(request.headers):
+            return json_response(shapes.Delivered(status="ignored"))
+    outcome = payload_pb2.Outcome(value=_payload(request, body))
+    await _resolve(call, claim.awakeable_id, outcome)
+    return json_response(shapes.Delivered(status="resolved"))
 
-    def __init__(self, control: Control, webhooks: Webhooks, payload_bytes: int) -> None:
-        self._control = control
-        self._webhooks = webhooks
-        self._payload_bytes = payload_bytes
 
-    def route(self) -> Route:
-        """Returns the endpoint."""
-        return Route("POST", PATH + "{token}", self.deliver)
+ROUTE = Route(
+    method="POST",
+    template=PATH + "{token}",
+    handler=deliver,
+    name="deliverWebhook",
+    summary="Resolve the awakeable of a webhook",
+    body=Body("The value; nothing is null.", media_type="*/*"),
+    answers={
+        200: Body("It has been taken.", shapes.Delivered),
+        401: Body("The signature is not the sender's.", Error),
+        410: Body("It has expired, or its invocation is over.", Error),
+    },
+)
 
-    async def deliver(self, request: Request, variables: dict[str, str]) -> Response:
-        """Takes one delivery. The body is not read before the token is known to be good."""
-        claim = self._webhooks.keyring.read(variables["token"])
-        if claim is None:
-            raise HttpError(404, "NOT_FOUND", "there is no such webhook")
-        now = time.time()
-        if now >= claim.expires_s:
-            raise HttpError(410, "FAILED_PRECONDITION", "the webhook has expired")
-        body = await reading.body(request, self._payload_bytes)
-        if claim.scheme:
-            scheme, secrets = await self._scheme(claim)
-            bad = scheme.check(request.headers, body, secrets, now)
-            if bad is not None:
-                raise HttpError(401, "UNAUTHENTICATED", bad.problem)
-            if scheme.is_ping(request.headers):
-                return json_response({"status": "ignored"})
-        outcome = payload_pb2.Outcome(value=_payload(request, body))
-        await self._resolve(claim.awakeable_id, outcome)
-        return json_response({"status": "resolved"})
 
-    async def _scheme(self, claim: Claim) -> tuple[Scheme, list[bytes]]:
-        try:
-            secrets = await asyncio.to_thread(self._webhooks.secrets.read, claim.secret_name)
-            return SCHEMES[claim.scheme], secrets
-        except (SecretError, KeyError) as error:
-            # It was there when the URL was made. The sender cannot help it, and tries again.
-            logger.error("a webhook's sender cannot be checked: %s", error)
-            raise HttpError(
-                503, "UNAVAILABLE", "the sender cannot be checked now; deliver it again", None,
-                {"retry-after": "60"},
+async def _scheme(call: Call, claim: Claim) -> tuple[Scheme, list[bytes]]:
+    try:
+        secrets = await asyncio.to_thread(call.backing.webhooks.secrets.read, claim.secret_name)
+        return SCHEMES[claim.scheme], secrets
+    except (SecretError, KeyError) as error:
+        # It was there when the URL was made. The sender cannot help it, and tries again.
+        logger.error("a webhook's sender cannot be checked: %s", error)
+        raise refused(
+            503, "UNAVAILABLE", "SENDER_UNCHECKED",
+            "the sender cannot be checked now; deliver it again",
+            headers={"retry-after": "60"},
+        ) from error  # fmt: skip
+
+
+async def _resolve(call: Call, awakeable_id: str, outcome: payload_pb2.Outcome) -> None:
+    asked = control_pb2.ResolveAwakeableRequest(awakeable_id=awakeable_id, outcome=outcome)
+    try:
+        await call.control.call("ResolveAwakeable", asked)
+    except HttpError as error:
+        if error.body.status == "NOT_FOUND":
+            raise refused(
+                410, "FAILED_PRECONDITION", "WEBHOOK_OVER",
+                "what waited for this webhook has ended",
             ) from error  # fmt: skip
-
-    async def _resolve(self, awakeable_id: str, outcome: payload_pb2.Outcome) -> None:
-        asked = control_pb2.ResolveAwakeableRequest(awakeable_id=awakeable_id, outcome=outcome)
-        try:
-            await self._control.call("ResolveAwakeable", asked)
-        except HttpError as error:
-            if error.status == "NOT_FOUND":
-                raise HttpError(
-                    410, "FAILED_PRECONDITION", "what waited for this webhook has ended"
-                ) from error
-            if error.status != "ALREADY_EXISTS":
-                raise
+        if error.body.status != "ALREADY_EXISTS":
+            raise
 
 
 def _payload(request: Request, body: bytes) -> payload_pb2.Payload:
@@ -103,10 +111,10 @@ def _payload(request: Request, body: bytes) -> payload_pb2.Payload:
         return payload_pb2.Payload(data=b"null")
     kind = request.headers.get("content-type", "") or _BYTES
     if len(kind) > _CONTENT_TYPE_CHARACTERS:
-        raise bad_request(f"the content type is longer than {_CONTENT_TYPE_CHARACTERS} characters")
+        raise invalid("Content-Type", f"longer than {_CONTENT_TYPE_CHARACTERS} characters")
     media = kind.partition(";")[0].strip().lower()
     if media == "application/json" or media.endswith("+json"):
-        reading.parse(body)
+        reading.parse("body", body)
         return payload_pb2.Payload(data=body)
     if media == _FORM and _is_json(body):
         return payload_pb2.Payload(data=body)
@@ -115,7 +123,7 @@ def _payload(request: Request, body: bytes) -> payload_pb2.Payload:
 
 def _is_json(body: bytes) -> bool:
     try:
-        reading.parse(body)
+        reading.parse("body", body)
     except HttpError:
         return False
     return True

@@ -32,7 +32,7 @@ class Urls:
     ) -> control_pb2.CreateWebhookResponse:
         """Returns a URL that resolves an awakeable."""
         webhooks, limits = self._webhooks, self._processor.limits
-        if webhooks is None:
+        if webhooks is None or webhooks.off:
             raise Refusal(
                 grpc.StatusCode.FAILED_PRECONDITION,
                 errors_pb2.ERROR_REASON_HTTP_NOT_SERVED,

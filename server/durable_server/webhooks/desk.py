@@ -20,6 +20,8 @@ class Webhooks:
     secrets: SecretFiles
     base_url: str = ""
     """What stands before PATH for the outside world; empty until HTTP is served."""
+    off: bool = False
+    """HTTP will not be served."""
 
     def url(self, claim: Claim) -> str:
         """Returns the URL of a claim. It is a secret."""

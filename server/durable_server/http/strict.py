@@ -1,0 +1,151 @@
+"""JSON as strictly as everyone reads it alike, with the line and column of each mistake.
+
+Python's parser takes more than JSON, and JSON takes more than readers agree on. Refused as well are:
+`NaN` and its like, a key twice in one object, half of a surrogate pair, a number that no float holds or
+of very many digits, and nesting that other parsers give up at.
+
+The parser does the work. It cannot say where these are, so that a second, slower look finds the
+place, and only in a text that is refused.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Iterator
+from typing import Any
+
+DEPTH = 100
+"""How deep arrays and objects may be nested; protobuf's parsers have the same bound."""
+DIGITS = 1000
+"""How long a number may be, in characters."""
+
+_NO_JSON = "is no JSON"
+_STRING = r'"[^"\\]*(?:\\.[^"\\]*)*"'
+_NOT_A_BRACKET = re.compile(_STRING + r'|[^\[\]{}"]+', re.DOTALL)
+_INNERMOST = re.compile(r"\[\]|\{\}")
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+_TOKEN = re.compile(_STRING + r"|-?\d[\d.eE+-]*|NaN|-?Infinity|[\[\]{},]", re.DOTALL)
+
+
+class JsonError(Exception):
+    """A text is refused; the message says what is wrong and where."""
+
+    def __init__(self, problem: str, *, is_json: bool) -> None:
+        super().__init__(problem)
+        self.is_json = is_json
+        """Whether it is JSON all the same, by the letter."""
+
+
+def parse(data: bytes) -> Any:
+    """Returns the value of a JSON text in UTF-8; raises JsonError."""
+    try:
+        text = data.decode()
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        column = error.start - data.rfind(b"\n", 0, error.start)
+        where = f"at line {line}, column {column}"
+        raise JsonError(f"{_NO_JSON}: not UTF-8 {where}", is_json=False) from None
+    try:
+        found = json.loads(
+            text,
+            object_pairs_hook=_object,
+            parse_constant=_constant,
+            parse_int=_integer,
+            parse_float=_float,
+        )
+    except json.JSONDecodeError as error:
+        where = f"at line {error.lineno}, column {error.colno}"
+        raise JsonError(f"{_NO_JSON}: {error.msg} {where}", is_json=False) from None
+    except (_RefusedError, RecursionError):
+        pass
+    else:
+        if not (_is_deep(text) or _has_half_a_pair(text, found)):
+            return found
+    place, problem = next(_mistakes(text))
+    line, column = text.count("\n", 0, place) + 1, place - text.rfind("\n", 0, place)
+    is_json = not problem.startswith(_NO_JSON)
+    raise JsonError(f"{problem} at line {line}, column {column}", is_json=is_json)
+
+
+class _RefusedError(Exception):
+    """Something is refused; where it is must be found out."""
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise _RefusedError
+    return found
+
+
+def _constant(name: str) -> Any:
+    raise _RefusedError
+
+
+def _integer(text: str) -> int:
+    if len(text) > DIGITS:
+        raise _RefusedError
+    return int(text)
+
+
+def _float(text: str) -> float:
+    if len(text) > DIGITS or math.isinf(value := float(text)):
+        raise _RefusedError
+    return value
+
+
+def _is_deep(text: str) -> bool:
+    """Says whether the text of a JSON value is nested too deep, by peeling it from within."""
+    if text.count("[") + text.count("{") <= DEPTH:
+        return False
+    brackets = _NOT_A_BRACKET.sub("", text)
+    for _ in range(DEPTH):
+        if not brackets:
+            break
+        brackets = _INNERMOST.sub("", brackets)
+    return bool(brackets)
+
+
+def _has_half_a_pair(text: str, found: Any) -> bool:
+    """Says whether a string in there is one that UTF-8 cannot hold."""
+    if not _SURROGATE.search(text):
+        return False
+    try:
+        json.dumps(found, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return True
+    return False
+
+
+def _mistakes(text: str) -> Iterator[tuple[int, str]]:
+    """Finds where a text is refused, and why, in a text that is JSON up to there."""
+    objects: list[set[str] | None] = []  # of each open object its keys; None for an array
+    is_key = False
+    for match in _TOKEN.finditer(text):
+        place, token = match.start(), match[0]
+        if token in "[{":
+            objects.append(set() if token == "{" else None)
+            if len(objects) > DEPTH:
+                yield place, f"is nested more than {DEPTH} deep"
+        elif token in "]}":
+            if objects:
+                objects.pop()
+        elif token[0] == '"':
+            string = json.loads(token)
+            if any("\ud800" <= it <= "\udfff" for it in string):
+                yield place, "has half of a surrogate pair in the string"
+            keys = objects[-1] if objects else None
+            if is_key and keys is not None:
+                if string in keys:
+                    yield place, f"has the key {string[:100]!r} twice in one object, again"
+                keys.add(string)
+        elif token[0] in "NI" or token == "-Infinity":
+            yield place, f"{_NO_JSON}: {token} is not a JSON value"
+        elif token != ",":
+            if len(token) > DIGITS:
+                yield place, f"has a number of more than {DIGITS} characters"
+            elif math.isinf(float(token)):
+                yield place, "has a number that is too large for a float"
+        is_key = token in "{,"

@@ -1,0 +1,45 @@
+"""Workflows that the tests of HTTP run in a real worker."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import durable
+from examples.services.hello_v1 import hello_pb2, hello_pb2_grpc
+
+
+@durable.workflow
+async def echo(ctx: durable.Context, value: Any = None) -> Any:
+    """Returns its input after a step; fails for good when told so."""
+    if value == "fail":
+        raise durable.TerminalError("as you wish", code=422)
+    return await ctx.run("step", lambda: value)
+
+
+@durable.workflow
+async def wait(ctx: durable.Context, awakeable_id: str = "") -> Any:
+    """Writes state and waits for an awakeable."""
+    ctx.set("cart", ["TICKET-001", "TICKET-002"])
+    return await ctx.awakeable(awakeable_id or f"approval-{ctx.invocation_id}")
+
+
+@durable.workflow
+async def expense_approval(ctx: durable.Context, awakeable_id: str) -> Any:
+    """Calls a service, keeps state, waits for a manager."""
+    request = hello_pb2.HelloRequest(name="Expense from emp-123")
+    await ctx.stub(hello_pb2_grpc.HelloServiceStub).SayHello(request)
+    approval = ctx.awakeable(awakeable_id)
+    ctx.set("cart", ["TICKET-001", "TICKET-002"])
+    return await approval
+
+
+@durable.object("counter")
+class Counter:
+    """One number by key."""
+
+    @durable.handler
+    async def add(self, ctx: durable.Context, more: Any = 1) -> int:
+        """Adds one, whatever is said."""
+        total = await ctx.get("n", int, default=0) + 1
+        ctx.set("n", total)
+        return total
