@@ -1,6 +1,6 @@
 """The ASGI application: check the origin, route, answer; whatever is raised becomes JSON.
 
-One table of routes, in this order: `/api` and `/health`, the watch, then what the protos say.
+One table of routes, in this order: `/api` and `/health`, the watch, what the protos say, the page.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from . import bindings, events, origins
 from .control import Control
 from .endpoints import Workflows
 from .errors import HttpError
+from .page.files import Page
 from .routing import Router
 
 logger = logging.getLogger("durable.http")
@@ -31,6 +32,7 @@ class Shim:
                 *Workflows(control, body_limit).routes(),
                 events.route(control),
                 *bindings.routes(control, body_limit),
+                *Page().routes(),
             )
         )
 
