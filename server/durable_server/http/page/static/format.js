@@ -39,11 +39,15 @@ export function span(ms) {
   if (value < 10_000) return `${(value / 1000).toFixed(2)} s`;
   if (value < 60_000) return `${(value / 1000).toFixed(1)} s`;
   const seconds = Math.round(value / 1000);
-  if (seconds < 3600) return `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
+  if (seconds < 3600) return two(seconds, 60, "min", "s");
   const minutes = Math.round(seconds / 60);
-  if (minutes < 1440) return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
-  const hours = Math.round(minutes / 60);
-  return `${Math.floor(hours / 24)} d ${hours % 24} h`;
+  if (minutes < 1440) return two(minutes, 60, "h", "min");
+  return two(Math.round(minutes / 60), 24, "d", "h");
+}
+
+function two(value, size, large, small) {
+  const rest = value % size;
+  return `${Math.floor(value / size)} ${large}${rest ? ` ${rest} ${small}` : ""}`;
 }
 
 /** A span of the API, `12.500s`, in milliseconds. */

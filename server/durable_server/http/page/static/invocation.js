@@ -16,6 +16,7 @@ import { copyButton, failureView, outcomeView, payloadView } from "./value.js";
 const REDRAW_MS = 1000;
 const CHILDREN = 20;
 const ASKING = 20;
+const RIGHT = new Set(["output", "facts"]);
 const BUTTONS = [
   ["pause", "Pause", ""],
   ["resume", "Resume", "primary"],
@@ -108,7 +109,7 @@ export class Invocation {
     for (const [name, label, look] of BUTTONS) {
       this.head.buttons.append(h("button", { type: "button", class: look, data: { action: name }, on: { click: () => this.#act(name) } }, label));
     }
-    this.grid = h("div", { class: "cards" });
+    this.columns = [h("div", {}), h("div", {})];
     fill(
       this.main,
       back(),
@@ -122,7 +123,7 @@ export class Invocation {
       this.head.facts,
       this.head.callouts,
       this.timeline.element,
-      this.grid,
+      h("div", { class: "cards" }, this.columns),
     );
   }
 
@@ -134,7 +135,7 @@ export class Invocation {
     const end = isFinal(word) ? millis(it.completeTime) : Date.now();
     const facts = [
       `created ${ago(millis(it.createTime))}`,
-      Number.isNaN(started) ? "not started" : `${isFinal(word) ? "took" : "running for"} ${span(end - started)}`,
+      Number.isNaN(started) ? "not started" : `${isFinal(word) ? "took" : "so far"} ${span(end - started)}`,
       `attempt ${it.attempt ?? 0}`,
       it.wakeTime && !isFinal(word) && `goes on ${ago(millis(it.wakeTime))}`,
       it.deadline && !isFinal(word) && `time is up ${ago(millis(it.deadline))}`,
@@ -183,7 +184,7 @@ export class Invocation {
     if (!card) {
       card = { body: h("div", {}), title: h("h2", {}) };
       this.cards.set(name, card);
-      this.grid.append(h("section", { class: `card ${name}`, data: { card: name } }, h("header", {}, card.title), card.body));
+      this.columns[RIGHT.has(name) ? 1 : 0].append(h("section", { class: "card", data: { card: name } }, h("header", {}, card.title), card.body));
     }
     text(card.title, title);
     if (card.form === form) return;

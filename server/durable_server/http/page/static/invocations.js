@@ -13,7 +13,7 @@ import { pulse } from "./throughput.js";
 import { failureText } from "./value.js";
 
 const SECONDS = 2;
-const COLUMNS = ["Status", "Handler", "Id", "Created", "Took", "Steps", "Attempt", "What it says"];
+const COLUMNS = ["Status", "Handler", "Id", "Created", "Took", "Steps", "Attempt", "Note"];
 const NUMBERS = new Set(["Took", "Steps", "Attempt"]);
 
 /** Opens the list in an element. */
@@ -171,7 +171,6 @@ function updated(row, it) {
   text(row.querySelector(".c-took"), span(end - started));
   text(row.querySelector(".c-steps"), String(it.journalLength ?? 0));
   text(row.querySelector(".c-attempt"), String(it.attempt ?? 0));
-  row.querySelector(".c-attempt").classList.toggle("warm", (it.attempt ?? 0) > 1 && !isFinal(word));
   const says = row.querySelector(".c-says bdi");
   text(says, saying(it, word));
   says.title = says.textContent;

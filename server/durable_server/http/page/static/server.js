@@ -25,7 +25,7 @@ export class Server {
       h("h1", {}, "Server"),
       h("div", { class: "cards three" }, this.charts.map((it) => it.element)),
       h("div", { class: "cards" }, card("Partition and server", this.facts), card("Limits", this.limits)),
-      h("p", { class: "faint" }, "Rates are differences of the counts of what is kept, over the last three minutes that this page was shown."),
+      h("p", { class: "faint" }, "Rates are differences of the counts of what is kept, while this page is shown."),
     );
     this.beat = () => this.#charts();
     pulse.addEventListener("beat", this.beat);

@@ -9,8 +9,9 @@ import { poll } from "./live.js";
 
 const SECONDS = 2;
 const SAMPLES = 90;
+const SAMPLES_MIN = 20;
 
-/** The newest counts, and the rates of the last three minutes. */
+/** The newest counts, and the rates of the while this page was shown. */
 export const pulse = new (class extends EventTarget {
   /** The pairs of handler and state with their counts; null before the first answer. */
   counts = null;
@@ -56,13 +57,14 @@ export const pulse = new (class extends EventTarget {
 /** Draws numbers as a line over an area; the scale begins at zero. */
 export function spark(values, width, height, label) {
   const top = Math.max(...values, 1e-9);
-  const step = width / (SAMPLES - 1);
+  const step = width / (Math.max(values.length, SAMPLES_MIN) - 1);
   const first = width - (values.length - 1) * step;
   const points = values.map((it, place) => {
     const y = height - 1 - (it / top) * (height - 3);
     return `${(first + place * step).toFixed(1)},${y.toFixed(1)}`;
   });
   const box = svg("svg", { class: "spark", viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: "none", role: "img", "aria-label": label });
+  box.append(svg("line", { x1: 0, x2: width, y1: height - 0.5, y2: height - 0.5 }));
   if (points.length > 1) {
     box.append(
       svg("polygon", { points: `${first.toFixed(1)},${height} ${points.join(" ")} ${width},${height}` }),
@@ -81,7 +83,7 @@ export function glance(element) {
   pulse.addEventListener("beat", () => {
     const values = pulse.rates.map((it) => it.ended);
     text(number, rate(values.at(-1) ?? 0));
-    fill(line, spark(values, 90, 22, "Invocations finished for a second, last three minutes"));
+    fill(line, spark(values, 90, 22, "Invocations finished for a second, while this page was shown"));
     text(staff, plural(pulse.workers, "worker"));
     staff.classList.toggle("bad", pulse.workers === 0);
   });

@@ -17,6 +17,7 @@ const STEPS = [1, 2, 5, 10, 20, 50, 100, 200, 500].concat(
   [1, 2, 4, 8, 12].map((it) => it * 3_600_000),
 );
 const DAY = 86_400_000;
+const BADGE = "From here on another attempt: after a failure, a pause, or a wait without a worker";
 
 export class Timeline {
   constructor() {
@@ -195,9 +196,8 @@ export class Timeline {
     const attempt = entry.attempt ?? 1;
     const before = this.entries[this.entries.indexOf(entry) - 1]?.attempt ?? 1;
     const again = attempt > before;
-    row.classList.toggle("again", again);
     const old = row.querySelector(".badge");
-    if (again && !old) row.querySelector(".toggle").append(h("span", { class: "badge" }, `attempt ${attempt}`));
+    if (again && !old) row.querySelector(".toggle").append(h("span", { class: "badge", title: BADGE }, `attempt ${attempt}`));
     else if (!again) old?.remove();
   }
 
