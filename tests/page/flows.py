@@ -25,6 +25,11 @@ async def expense(ctx: durable.Context, amount: float) -> Any:
 
 
 @durable.workflow
+async def trip(ctx: durable.Context) -> list[str]:
+    return [await ctx.run(name, lambda: name) for name in ("flight", "hotel", "car")]
+
+
+@durable.workflow
 async def parent(ctx: durable.Context, name: str) -> str:
     return await ctx.invoke(greet, name)
 
@@ -60,4 +65,4 @@ class Box:
         ctx.set(thing, thing)
 
 
-WORKFLOWS: list[Any] = [greet, expense, parent, sleeper, refuses, long, hostile, Box]
+WORKFLOWS: list[Any] = [greet, expense, trip, parent, sleeper, refuses, long, hostile, Box]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 
 from playwright.async_api import expect
 
@@ -12,7 +13,7 @@ from .conftest import Desk
 
 async def many(desk: Desk, count: int) -> list[str]:
     """Accepts invocations that are not due for long; returns their ids."""
-    later = desk.client.options(delay=86_400)
+    later = desk.client.options(delay=timedelta(days=1))
     return await asyncio.gather(*[later.invoke_async(flows.greet, str(n)) for n in range(count)])
 
 

@@ -32,7 +32,7 @@ async def test_pause_and_resume(desk: Desk) -> None:
     await asking(desk)
     await desk.button("Pause").click()
     await desk.in_state("paused")
-    await desk.noted("Paused.")
+    await desk.noted("pause")
     await expect(desk.page.locator(".callout.warm")).to_contain_text("No reason was given. by page")
     await expect(desk.button("Pause")).to_be_hidden()
     await desk.button("Resume").click()
@@ -94,7 +94,7 @@ async def test_cancel_and_by_force(desk: Desk) -> None:
     await expect(desk.button("Cancel…")).to_be_hidden()
 
 
-async def test_restart_from_the_start_and_from_a_step(desk: Desk) -> None:
+async def test_restart_from_the_start(desk: Desk) -> None:
     invocation_id = await asking(desk)
     await desk.client.resolve_awakeable(f"approval-{invocation_id}", "yes")
     await desk.in_state("completed")
@@ -105,13 +105,18 @@ async def test_restart_from_the_start_and_from_a_step(desk: Desk) -> None:
     await expect(desk.page.locator(".id code")).not_to_have_text(invocation_id)
     await expect(callout(desk)).to_be_visible()
 
+
+async def test_restart_from_a_step_keeps_those_before_it(desk: Desk) -> None:
+    invocation_id = await desk.client.invoke_async(flows.trip)
     await desk.show(invocation_id)
-    await desk.page.locator(".step .toggle", has_text="pay").click()
+    await desk.in_state("completed")
+    await desk.page.locator(".step .toggle", has_text="car").click()
     await desk.button("Restart from here…").click()
-    await expect(desk.page.get_by_label("Keep the steps before number")).to_have_value("3")
+    await expect(desk.page.get_by_label("Keep the steps before number")).to_have_value("2")
     await desk.button("Restart").click()
     await expect(desk.page.locator(".id code")).not_to_have_text(invocation_id)
-    await desk.in_state("completed")  # the answer was copied
+    await desk.in_state("completed")
+    await expect(card(desk, "output")).to_contain_text('"car"')
 
 
 async def test_remove(desk: Desk) -> None:

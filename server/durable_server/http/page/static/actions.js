@@ -39,7 +39,7 @@ async function atOnce(work, done) {
 export function pause(it) {
   return atOnce(
     () => api.pause(it.invocationId),
-    (answer) => (stateWord(answer.state) === "paused" ? "Paused." : "It pauses when the steps in flight are done."),
+    (answer) => (stateWord(answer.state) === "paused" ? "It is paused." : "It pauses when the steps in flight are done."),
   );
 }
 

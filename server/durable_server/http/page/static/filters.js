@@ -150,6 +150,7 @@ export class Filters {
     let timer = 0;
     const say = () => {
       clearTimeout(timer);
+      if (!input.isConnected) return;
       const value = input.value.trim();
       if (name === "find" && ID.test(value)) go(invocationAddress(value));
       else this.#change(name === "find" ? "failure" : name, value, true);
@@ -158,7 +159,9 @@ export class Filters {
       clearTimeout(timer);
       timer = setTimeout(say, TYPING_MS);
     });
-    input.addEventListener("change", say);
+    input.addEventListener("keydown", (event) => {
+      if (event.key === "Enter") say();
+    });
     return input;
   }
 

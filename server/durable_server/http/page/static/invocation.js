@@ -58,7 +58,7 @@ export class Invocation {
     c: () => this.#act("cancel"),
     j: () => this.#step(1),
     k: () => this.#step(-1),
-    Escape: () => (go("#/")),
+    Escape: toList,
   };
 
   async #heard(name, data) {
