@@ -10,7 +10,6 @@ import { ago, isFinal, millis, moment, span, stateText, stateWord } from "./form
 import { poll } from "./live.js";
 import { address, go, invocationAddress, rememberList } from "./router.js";
 import { pulse } from "./throughput.js";
-import { failureText } from "./value.js";
 
 const SECONDS = 2;
 const COLUMNS = ["Status", "Handler", "Id", "Created", "Took", "Steps", "Attempt", "Note"];
@@ -185,13 +184,18 @@ export function showState(element, word) {
 }
 
 function saying(it, word) {
-  if (it.outcome?.failure) return failureText(it.outcome.failure);
+  if (it.outcome?.failure) return brief(it.outcome.failure);
   if (word === "completed") return "";
   const when = it.wakeTime ? ago(millis(it.wakeTime)) : "";
   if (word === "scheduled") return `starts ${when}`;
-  if (word === "paused") return it.pause?.reason || failureText(it.lastFailure);
-  if (word === "backing_off") return `retry ${when} · ${failureText(it.lastFailure)}`;
+  if (word === "paused") return it.pause?.reason || brief(it.lastFailure);
+  if (word === "backing_off") return `retry ${when} · ${brief(it.lastFailure)}`;
   if (it.pause) return "pauses after the steps in flight";
   if (it.cancel) return `asked to end${it.cancel.reason ? `: ${it.cancel.reason}` : ""}`;
-  return failureText(it.lastFailure);
+  return brief(it.lastFailure);
+}
+
+// In a line of a list the message says more than the type.
+function brief(failure) {
+  return failure?.message || failure?.type || "";
 }

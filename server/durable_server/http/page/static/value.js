@@ -6,6 +6,7 @@ import { count } from "./format.js";
 import { pretty, problem } from "./json.js";
 
 const SHOWN_CHARACTERS = 20_000;
+const COLOURED_CHARACTERS = 200_000; // each colour is an element
 
 function bytes(base64) {
   return Uint8Array.from(atob(base64 ?? ""), (it) => it.charCodeAt(0));
@@ -46,7 +47,8 @@ function block(facts, words, json) {
   const body = h("pre", { tabindex: "0" });
   const foot = h("div", { class: "value-foot" }, h("span", {}, facts.join(" · ")));
   if (navigator.clipboard) foot.append(copyButton(words));
-  const all = () => fill(body, json ? pretty(words) : words);
+  const coloured = json && words.length <= COLOURED_CHARACTERS;
+  const all = () => fill(body, coloured ? pretty(words) : words);
   if (words.length <= SHOWN_CHARACTERS) all();
   else {
     body.append(`${words.slice(0, SHOWN_CHARACTERS)}…`);
