@@ -26,7 +26,7 @@ async def expense(ctx: durable.Context, amount: float) -> Any:
 
 @durable.workflow
 async def trip(ctx: durable.Context) -> list[str]:
-    return [await ctx.run(name, lambda: name) for name in ("flight", "hotel", "car")]
+    return [await ctx.run(name, str, name) for name in ("flight", "hotel", "car")]
 
 
 @durable.workflow

@@ -66,6 +66,13 @@ async def test_it_is_narrowed_by_status_handler_key_text_and_time(desk: Desk) ->
     await expect(page.locator(".empty")).to_have_text("Nothing matches.")
 
 
+async def test_a_refused_filter_is_shown_with_its_reason(desk: Desk) -> None:
+    await desk.open("?page=garbage")
+    await expect(desk.page.locator("main .form-error")).to_contain_text("INVALID_FIELD")
+    await desk.page.get_by_role("link", name="Durable: invocations").click()
+    await expect(desk.page.locator("main .form-error")).to_be_hidden()
+
+
 async def test_an_id_opens_its_invocation(desk: Desk) -> None:
     result = await desk.client.invoke_async(flows.greet, "you")
     await desk.open()

@@ -39,9 +39,7 @@ async def test_names_that_are_html_are_shown_and_not_run(desk: Desk) -> None:
     assert await page.title() == "Durable"
 
 
-async def test_handlers_workers_and_the_server_at_a_glance(
-    desk: Desk, plane: ControlPlane
-) -> None:
+async def test_handlers_workers_and_the_server_at_a_glance(desk: Desk, plane: ControlPlane) -> None:
     await desk.client.invoke(flows.greet, "you")
     page = desk.page
     await desk.open("handlers")

@@ -34,7 +34,7 @@ export class Invocation {
     this.timeline = new Timeline();
     fill(main, h("p", { class: "empty" }, "Loading…"));
     this.stream = stream(api.watchAddress(this.id), {
-      begun: () => this.journal.clear(),
+      begun: () => (this.anew = true),
       heard: (name, data) => this.#heard(name, data),
     });
     this.timer = setInterval(() => {
@@ -65,6 +65,8 @@ export class Invocation {
     if (name === "refused" || name === "error") return this.#refused();
     if (name !== "invocation") return;
     const { journal = [], ...it } = data.invocation;
+    if (this.anew) this.journal.clear();
+    this.anew = false;
     for (const entry of journal) this.journal.set(entry.index ?? 0, entry);
     this.it = it;
     // Many messages may come between two frames; one drawing shows them all.

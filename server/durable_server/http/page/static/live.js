@@ -1,14 +1,18 @@
 // Asking again and again, but only while somebody looks: a hidden tab asks nothing and holds no
 // connection. One request at a time; after an error the pause doubles, to 30 s at most.
 
+import { said } from "./api.js";
+import { text } from "./dom.js";
+
 const SECONDS_MAX = 30;
 const REFUSED_MS = 3000;
+const SILENT = "The control plane does not answer. What is shown may be old; trying again.";
 
 /**
  * Calls `work(signal)` now and then every `seconds`, until `close`. An error that is the request's own
- * goes to `failed`; one that says that nobody is there is shown by the page.
+ * goes to `failed`; one that says that nobody is there is shown above the view.
  */
-export function poll(seconds, work, failed = () => {}) {
+export function poll(seconds, work, failed = (error) => reach(said(error))) {
   let timer = 0;
   let pause = seconds;
   let asking = null;
@@ -23,11 +27,11 @@ export function poll(seconds, work, failed = () => {}) {
     try {
       await work(mine.signal);
       pause = seconds;
-      reach(true);
+      reach();
     } catch (error) {
       if (mine.signal.aborted) return;
       pause = Math.min(pause * 2, SECONDS_MAX);
-      if (error instanceof TypeError || error.code === 503) reach(false);
+      if (error instanceof TypeError || error.code === 503) reach(SILENT);
       else failed(error);
     } finally {
       if (asking === mine) asking = null;
@@ -72,7 +76,7 @@ export function stream(address, { begun, heard }) {
     source = new EventSource(address);
     source.addEventListener("open", () => {
       begun();
-      reach(true);
+      reach();
     });
     source.addEventListener("invocation", (event) => heard("invocation", JSON.parse(event.data)));
     source.addEventListener("end", () => {
@@ -82,7 +86,7 @@ export function stream(address, { begun, heard }) {
     source.addEventListener("error", (event) => {
       if (event.data) heard("error", JSON.parse(event.data));
       else if (source?.readyState === EventSource.CLOSED) refused();
-      else reach(false); // the browser tries again by itself
+      else reach(SILENT); // the browser tries again by itself
     });
   }
 
@@ -113,10 +117,9 @@ export function stream(address, { begun, heard }) {
   return { close };
 }
 
-/** Says whether the control plane answers. */
-function reach(reached) {
+/** Says above the view what is wrong; without words that nothing is. */
+function reach(words = "") {
   const trouble = document.getElementById("trouble");
-  trouble.hidden = reached;
-  const words = reached ? "" : "The control plane does not answer. What is shown may be old; trying again.";
-  if (trouble.textContent !== words) trouble.textContent = words;
+  trouble.hidden = words === "";
+  text(trouble, words);
 }

@@ -256,7 +256,8 @@ function lay(bar, scale, from, to) {
 function tick(ms) {
   if (ms < 1000) return `${ms} ms`;
   if (ms < 60_000) return `${ms / 1000} s`;
-  if (ms < 3_600_000) return `${ms / 60_000} min`;
+  const seconds = (ms % 60_000) / 1000;
+  if (ms < 3_600_000) return `${Math.floor(ms / 60_000)} min${seconds ? ` ${seconds} s` : ""}`;
   return ms < DAY ? `${ms / 3_600_000} h` : `${ms / DAY} d`;
 }
 
