@@ -41,7 +41,7 @@ function moment(text) {
   return Number.isNaN(time) ? "" : new Date(time).toISOString();
 }
 
-/** The controls. `changed(names)` of the address are written by them; they read it by `update`. */
+/** The controls: they change the address, and `update` makes them show what it says. */
 export class Filters {
   constructor(query) {
     this.query = query;

@@ -34,7 +34,7 @@ export function kindOf(entry) {
 }
 
 /** Whether an entry is still waited for. */
-export function isOpen(entry) {
+function isOpen(entry) {
   return !entry.completeTime && kindOf(entry).name !== "SEND" && kindOf(entry).group !== "state";
 }
 
