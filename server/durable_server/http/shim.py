@@ -1,6 +1,6 @@
 """The ASGI application: check the origin, route, answer; whatever is raised becomes JSON.
 
-One table of routes, in this order: `/api` and `/health`, the watch, what the protos say, the page.
+One table of routes, in this order: `/api` and `/health`, the watch, then what the protos say.
 """
 
 from __future__ import annotations
