@@ -1,7 +1,7 @@
 """What keeps web pages away from a control plane without authentication.
 
 A page in a browser of this machine can send requests to a loopback port. Such a request says where it
-comes from: one of another origin is refused. And a page whose own name was made to point at loopback
+comes from: one of another origin is refused, unless it only opens our own page. And a page whose own name was made to point at loopback
 (DNS rebinding) is told by its `Host`: on a loopback address only loopback names are served, unless the
 control plane was told that its network is its own (`--insecure`).
 """
@@ -20,7 +20,9 @@ def check(request: Request, *, any_host: bool) -> None:
     host = request.headers.get("host", "")
     origin = request.headers.get("origin")
     foreign = request.headers.get("sec-fetch-site") in ("cross-site", "same-site")
-    if foreign or (origin is not None and origin.partition("://")[2] != host):
+    if (foreign and not _is_link(request)) or (
+        origin is not None and origin.partition("://")[2] != host
+    ):
         raise refused(
             403, "PERMISSION_DENIED", "ORIGIN_REFUSED", "web pages of another origin are not served"
         )
@@ -32,6 +34,16 @@ def check(request: Request, *, any_host: bool) -> None:
             f"the host {host[:100]!r} is not served: a proxy must send a loopback name as Host",
             host=host[:100],
         )
+
+
+def _is_link(request: Request) -> bool:
+    """Says whether somebody follows a link to our page, which then asks for all else itself."""
+    return (
+        request.method == "GET"
+        and request.url.path == "/"
+        and request.headers.get("sec-fetch-mode") == "navigate"
+        and request.headers.get("sec-fetch-dest") == "document"
+    )
 
 
 def is_loopback(host: str) -> bool:

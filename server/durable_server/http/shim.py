@@ -1,7 +1,7 @@
 """The ASGI application: check the origin, route, answer; whatever is raised becomes JSON.
 
 `ROUTES` is the one table of what is served: `/api` and `/health`, webhooks, `/metrics`, the watch, what
-the protos say, and the document that is made of all of these.
+the protos say, and the document that is made of all of these. The page's files come last.
 
 Webhooks are open to every origin and host name, because their senders come through a proxy or tunnel
 with the public name. That gives a web page nothing: what it could do there it may do only with a
@@ -22,6 +22,7 @@ from starlette.types import Receive, Scope, Send
 from ..webhooks.desk import PATH
 from . import bindings, endpoints, events, metrics, openapi, origins, webhooks
 from .errors import HttpError, defect, invalid, json_response
+from .page import files
 from .reading import Backing, Call
 from .routing import Body, Route, Router
 
@@ -65,7 +66,7 @@ class Shim:
     def __init__(self, backing: Backing, *, any_host: bool) -> None:
         self._backing = backing
         self._any_host = any_host
-        self._router = Router(ROUTES)
+        self._router = Router((*ROUTES, *files.ROUTES))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one request."""

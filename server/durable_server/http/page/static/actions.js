@@ -1,0 +1,138 @@
+// What a reader can do to an invocation, and when. What cannot be undone asks first. The control plane
+// decides; what it refuses is shown with its reason.
+
+import * as api from "./api.js";
+import { ask, jsonField, note, numberField, switchField, textField } from "./dialogs.js";
+import { isFinal, stateWord } from "./format.js";
+import { problem } from "./json.js";
+import { go, invocationAddress } from "./router.js";
+import { payload } from "./value.js";
+
+/** The type of such a failure: the word of the SDK and of `/api`. */
+const REJECTION = "durable.Rejected";
+
+/** Says which actions fit an invocation as it stands. */
+export function fitting(it) {
+  const word = stateWord(it.state);
+  const final = isFinal(word);
+  return {
+    pause: !final && word !== "paused" && !it.pause,
+    resume: !final && Boolean(it.pause),
+    cancel: !final,
+    restart: final || word === "paused",
+    purge: final,
+  };
+}
+
+async function atOnce(work, done) {
+  try {
+    const answer = await work();
+    note(done(answer));
+    return true;
+  } catch (error) {
+    note(api.said(error), true);
+    return false;
+  }
+}
+
+/** Holds it at its next step. */
+export function pause(it) {
+  return atOnce(
+    () => api.pause(it.invocationId),
+    (answer) => (stateWord(answer.state) === "paused" ? "It is paused." : "It pauses when the steps in flight are done."),
+  );
+}
+
+/** Lets it go on. */
+export function resume(it) {
+  return atOnce(() => api.resume(it.invocationId), () => "Resumed.");
+}
+
+/** Ends it. */
+export function cancel(it) {
+  return ask({
+    title: "Cancel this invocation?",
+    words: "The handler sees the cancellation at its next step and may undo what it did.",
+    confirm: "Cancel it",
+    danger: true,
+    fields: [
+      textField("reason", "Reason, for others and for the handler"),
+      switchField("force", "By force", "Ends it at once, and what it did is not undone."),
+    ],
+    act: async (fields) => {
+      const answer = await api.cancel(it.invocationId, fields);
+      note(stateWord(answer.state) === "cancelled" ? "Cancelled." : "It was asked to end.");
+      return true;
+    },
+  });
+}
+
+/** Starts a new one with the same input, keeping the steps before `from`. */
+export async function restart(it, from = 0) {
+  const length = it.journalLength ?? 0;
+  const keeps = numberField("fromIndex", "Keep the steps before number", from, length, "0 keeps none: all steps run again. Steps that are kept are copied with their results.");
+  const id = await ask({
+    title: "Restart as a new invocation?",
+    words: "It gets the same input. This one stays as it is.",
+    confirm: "Restart",
+    fields: [keeps, textField("reason", "Reason, for others")],
+    act: async (fields) => (await api.restart(it.invocationId, fields)).invocationId,
+  });
+  if (!id) return;
+  note("Restarted: this is the new invocation.");
+  go(invocationAddress(id));
+}
+
+/** Removes it. */
+export async function purge(it) {
+  const done = await ask({
+    title: "Remove this invocation for good?",
+    words: "Its input, journal and result are gone then, before their retention is over.",
+    confirm: "Remove it",
+    danger: true,
+    act: async () => {
+      await api.purge(it.invocationId);
+      return true;
+    },
+  });
+  if (!done) return;
+  note("Removed.");
+  go("#/");
+}
+
+/** Answers an awakeable with a value. */
+export function resolve(awakeable) {
+  return ask({
+    title: "Resolve the awakeable",
+    words: awakeable,
+    confirm: "Resolve",
+    fields: [jsonField("value", "Value, as JSON", "null", checked)],
+    act: async ({ value }) => {
+      await api.settle(awakeable, { value: payload(value) });
+      note("Resolved.");
+      return true;
+    },
+  });
+}
+
+/** Answers an awakeable with a failure. */
+export function reject(awakeable) {
+  return ask({
+    title: "Reject the awakeable?",
+    words: awakeable,
+    confirm: "Reject",
+    danger: true,
+    fields: [textField("message", "Why, for the handler")],
+    act: async ({ message }) => {
+      await api.settle(awakeable, { failure: { type: REJECTION, message, terminal: true } });
+      note("Rejected.");
+      return true;
+    },
+  });
+}
+
+function checked(text) {
+  const wrong = problem(text);
+  if (wrong) throw new Error(`This is no JSON: ${wrong}`);
+  return text;
+}

@@ -1,0 +1,123 @@
+// Questions and notes. A question is a <dialog>: the browser keeps the focus in it and closes it at
+// Escape. What it asks for is done while it is open, so that an error stands where it can be put right.
+
+import { said } from "./api.js";
+import { fill, h } from "./dom.js";
+
+const NOTE_MS = 6000;
+
+/**
+ * Asks, then does `act(values)`; `values` holds what the `fields` say by their names. Resolves to what
+ * `act` returned, or to undefined when the reader thought better of it.
+ */
+export function ask({ title, words, fields = [], confirm, danger = false, act }) {
+  return new Promise((resolve) => {
+    let result;
+    const trouble = h("p", { class: "form-error", role: "alert" });
+    const go = h("button", { type: "submit", class: danger ? "danger" : "primary" }, confirm);
+    const back = h("button", { type: "button", on: { click: () => dialog.close() } }, "Back");
+    const form = h(
+      "form",
+      {},
+      h("h2", {}, title),
+      words && h("p", {}, words),
+      fields.map((it) => it.element),
+      trouble,
+      h("div", { class: "buttons" }, back, go),
+    );
+    form.addEventListener("submit", async (event) => {
+      event.preventDefault();
+      fill(trouble);
+      go.disabled = true;
+      try {
+        result = await act(Object.fromEntries(fields.map((it) => [it.name, it.value()])));
+        dialog.close();
+      } catch (error) {
+        fill(trouble, said(error));
+      } finally {
+        go.disabled = false;
+      }
+    });
+    const dialog = open(form, () => resolve(result));
+    (fields[0]?.input ?? go).focus();
+  });
+}
+
+/** Shows something until the reader closes it. */
+export function show(title, ...content) {
+  const close = h("button", { type: "button", class: "primary", on: { click: () => dialog.close() } }, "Close");
+  const dialog = open(
+    h("div", { class: "sheet" }, h("h2", {}, title), ...content, h("div", { class: "buttons" }, close)),
+    () => {},
+  );
+  close.focus();
+}
+
+function open(content, closed) {
+  const dialog = h("dialog", {}, content);
+  dialog.setAttribute("aria-label", content.querySelector("h2").textContent);
+  dialog.addEventListener("close", () => {
+    dialog.remove();
+    closed();
+  });
+  dialog.addEventListener("click", (event) => {
+    if (event.target === dialog) dialog.close(); // beside it
+  });
+  document.body.append(dialog);
+  dialog.showModal();
+  return dialog;
+}
+
+/** Says whether a question is open. */
+export function asking() {
+  return document.querySelector("dialog[open]") !== null;
+}
+
+let fieldNumber = 0;
+
+function labelled(name, label, input, hint, value) {
+  input.id = `field-${(fieldNumber += 1)}`;
+  const element = h(
+    "div",
+    { class: "field" },
+    h("label", { for: input.id }, label),
+    input,
+    hint && h("p", { class: "faint" }, hint),
+  );
+  return { name, input, element, value };
+}
+
+/** A field for a line of text. */
+export function textField(name, label, hint = "") {
+  const input = h("input", { type: "text", autocomplete: "off", maxlength: 1000 });
+  return labelled(name, label, input, hint, () => input.value.trim());
+}
+
+/** A field for JSON; `checked(text)` raises an error that says what is wrong. */
+export function jsonField(name, label, first, checked) {
+  const input = h("textarea", { rows: 6, spellcheck: "false", class: "code" });
+  input.value = first;
+  return labelled(name, label, input, "", () => checked(input.value));
+}
+
+/** A field for a whole number within bounds. */
+export function numberField(name, label, first, max, hint) {
+  const input = h("input", { type: "number", min: 0, max, step: 1 });
+  input.value = String(first);
+  return labelled(name, label, input, hint, () => Number.parseInt(input.value || "0", 10));
+}
+
+/** A field that is on or off. */
+export function switchField(name, label, hint) {
+  const input = h("input", { type: "checkbox" });
+  const element = h("div", { class: "field" }, h("label", { class: "check" }, input, label), h("p", { class: "faint" }, hint));
+  return { name, input, element, value: () => input.checked };
+}
+
+/** Tells something in passing. */
+export function note(words, bad = false) {
+  const box = h("div", { class: bad ? "note bad" : "note" }, words);
+  box.append(h("button", { type: "button", class: "small quiet", "aria-label": "Dismiss", on: { click: () => box.remove() } }, "✕"));
+  document.getElementById("notes").append(box);
+  if (!bad) setTimeout(() => box.remove(), NOTE_MS);
+}

@@ -1,0 +1,201 @@
+// The list. The document holds one page, whatever there is; it follows what happens while the reader
+// looks, by asking for the shown page again. Pages after the first are stable: their token says after
+// which invocation they begin.
+
+import * as actions from "./actions.js";
+import * as api from "./api.js";
+import { fill, follow, h, text } from "./dom.js";
+import { Filters, asked } from "./filters.js";
+import { ago, isFinal, millis, moment, span, stateText, stateWord } from "./format.js";
+import { poll } from "./live.js";
+import { address, go, invocationAddress, rememberList } from "./router.js";
+import { pulse } from "./throughput.js";
+
+const SECONDS = 2;
+const COLUMNS = ["Status", "Handler", "Id", "Created", "Took", "Steps", "Attempt", "Note"];
+const NUMBERS = new Set(["Took", "Steps", "Attempt"]);
+
+/** Opens the list in an element. */
+export class Invocations {
+  constructor(main, place) {
+    this.place = place;
+    this.shown = new Map();
+    this.filters = new Filters(place.query);
+    this.rows = h("tbody", {});
+    this.empty = h("p", { class: "empty", hidden: true });
+    this.trouble = h("p", { class: "form-error", role: "alert", hidden: true });
+    this.first = h("button", { type: "button", on: { click: () => this.#turn([]) } }, "First page");
+    this.newer = h("button", { type: "button", on: { click: () => this.#turn(this.#tokens().slice(0, -1)) } }, "← Previous");
+    this.older = h("button", { type: "button", on: { click: () => this.#turn([...this.#tokens(), this.next]) } }, "Next →");
+    this.where = h("span", { class: "faint", "aria-live": "polite" });
+    this.live = h("input", { type: "checkbox", checked: true });
+    this.live.addEventListener("change", () => this.poll.hold(!this.live.checked));
+    fill(
+      main,
+      h("h1", { class: "unseen" }, "Invocations"),
+      this.filters.element,
+      this.trouble,
+      h(
+        "div",
+        { class: "sheet-table" },
+        h("table", { class: "list", "aria-label": "Invocations" }, h("thead", {}, h("tr", {}, COLUMNS.map((it) => h("th", { scope: "col", class: NUMBERS.has(it) && "number" }, it)))), this.rows),
+        this.empty,
+      ),
+      h("div", { class: "pager" }, this.first, this.newer, this.older, this.where, h("label", { class: "check live", title: "Follow what happens" }, this.live, "Live")),
+    );
+    this.counted = () => this.filters.count();
+    pulse.addEventListener("beat", this.counted);
+    this.#open();
+  }
+
+  /** Follows the address to other filters or another page. */
+  move(place) {
+    this.place = place;
+    this.filters.update(place.query);
+    this.#open();
+  }
+
+  close() {
+    this.poll?.close();
+    pulse.removeEventListener("beat", this.counted);
+  }
+
+  /** What the keys do. */
+  keys = {
+    j: () => this.#step(1),
+    k: () => this.#step(-1),
+    Escape: () => (this.place.query.size ? go("#/") : document.activeElement?.blur()),
+    p: () => this.#act("pause"),
+    r: () => this.#act("resume"),
+    c: () => this.#act("cancel"),
+  };
+
+  #open() {
+    rememberList();
+    this.poll?.close();
+    this.poll = poll(SECONDS, (signal) => this.#ask(signal), (error) => this.#failed(error));
+    if (!this.live.checked) this.poll.hold(true);
+  }
+
+  async #ask(signal) {
+    this.query = asked(this.place.query);
+    const answer = await api.invocations(this.query, signal);
+    this.trouble.hidden = true;
+    this.next = answer.nextPageToken ?? "";
+    this.#show(answer.invocations ?? []);
+  }
+
+  #failed(error) {
+    this.trouble.hidden = false;
+    text(this.trouble, api.said(error));
+  }
+
+  #show(page) {
+    this.shown = new Map(page.map((it) => [it.invocationId, it]));
+    follow(this.rows, page, (it) => it.invocationId, made, updated);
+    this.empty.hidden = page.length > 0;
+    text(this.empty, this.place.query.size ? "Nothing matches." : "Nothing has been invoked yet.");
+    const number = this.#tokens().length + 1;
+    const later = this.place.query.has("page");
+    this.first.disabled = this.newer.disabled = !later;
+    this.newer.disabled = this.#tokens().length === 0;
+    this.older.disabled = !this.next;
+    text(this.where, later && number === 1 ? "A later page" : `Page ${number}`);
+  }
+
+  // The tokens of the pages from the second to this one; kept in the history beside the address.
+  #tokens() {
+    const tokens = history.state?.tokens ?? [];
+    return tokens.at(-1) === this.place.query.get("page") ? tokens : [];
+  }
+
+  #turn(tokens) {
+    const next = {};
+    for (const it of new Set(this.place.query.keys())) next[it] = this.place.query.getAll(it);
+    next.page = tokens.at(-1) ?? "";
+    next.at = next.page && this.place.query.has("since") ? this.query.create_time_min : "";
+    go(address("/", next), { state: { tokens } });
+    scrollTo(0, 0);
+  }
+
+  #links() {
+    return [...this.rows.querySelectorAll("a.open")];
+  }
+
+  #step(by) {
+    const links = this.#links();
+    const at = links.indexOf(document.activeElement);
+    const to = at < 0 ? (by > 0 ? 0 : links.length - 1) : Math.min(Math.max(at + by, 0), links.length - 1);
+    links[to]?.focus();
+  }
+
+  async #act(name) {
+    const id = document.activeElement?.closest("tr")?.dataset.key;
+    const it = this.shown.get(id);
+    if (!it || !actions.fitting(it)[name]) return;
+    await actions[name](it);
+    this.poll.now();
+    this.rows.querySelector(`[data-key="${CSS.escape(id)}"] a.open`)?.focus();
+  }
+}
+
+function made(it) {
+  const cell = (name, ...content) => h("td", { class: name }, ...content);
+  const row = h(
+    "tr",
+    {},
+    cell("c-state", h("span", { class: "state" })),
+    cell("c-handler", h("a", { class: "open", href: invocationAddress(it.invocationId) }, h("bdi", {}, it.handler ?? "")), it.key && h("bdi", { class: "key" }, it.key)),
+    cell("c-id", h("code", { title: it.invocationId }, it.invocationId.slice(0, 12))),
+    cell("c-created", h("time", { title: moment(millis(it.createTime)) })),
+    cell("c-took number"),
+    cell("c-steps number"),
+    cell("c-attempt number"),
+    cell("c-says", h("bdi", {})),
+  );
+  row.addEventListener("click", (event) => {
+    // The whole row is the link, but not for a reader who is selecting text.
+    if (event.target.closest("a") || getSelection().toString()) return;
+    location.hash = invocationAddress(it.invocationId);
+  });
+  return row;
+}
+
+function updated(row, it) {
+  const word = stateWord(it.state);
+  showState(row.querySelector(".state"), word);
+  text(row.querySelector("time"), ago(millis(it.createTime)));
+  const started = millis(it.startTime);
+  const end = isFinal(word) ? millis(it.completeTime) : Date.now();
+  text(row.querySelector(".c-took"), span(end - started));
+  text(row.querySelector(".c-steps"), String(it.journalLength ?? 0));
+  text(row.querySelector(".c-attempt"), String(it.attempt ?? 0));
+  const says = row.querySelector(".c-says bdi");
+  text(says, saying(it, word));
+  says.title = says.textContent;
+}
+
+/** Shows a state: a coloured dot and the word. */
+export function showState(element, word) {
+  if (element.dataset.word === word) return;
+  element.dataset.word = word;
+  fill(element, h("i", { class: `dot ${word}` }), stateText(word));
+  element.className = `state ${word}`;
+}
+
+function saying(it, word) {
+  if (it.outcome?.failure) return brief(it.outcome.failure);
+  if (word === "completed") return "";
+  const when = it.wakeTime ? ago(millis(it.wakeTime)) : "";
+  if (word === "scheduled") return `starts ${when}`;
+  if (word === "paused") return it.pause?.reason || brief(it.lastFailure);
+  if (word === "backing_off") return `retry ${when} · ${brief(it.lastFailure)}`;
+  if (it.pause) return "pauses after the steps in flight";
+  if (it.cancel) return `asked to end${it.cancel.reason ? `: ${it.cancel.reason}` : ""}`;
+  return brief(it.lastFailure);
+}
+
+// In a line of a list the message says more than the type.
+function brief(failure) {
+  return failure?.message || failure?.type || "";
+}

@@ -1,0 +1,79 @@
+// The control plane: throughput, its partition's log, what it is and its limits.
+
+import * as api from "./api.js";
+import { fill, h, text } from "./dom.js";
+import { ago, count, millis, moment, rate } from "./format.js";
+import { poll } from "./live.js";
+import { pulse, spark } from "./throughput.js";
+
+const SECONDS = 2;
+
+export class Server {
+  keys = {};
+  appended = [];
+
+  constructor(main) {
+    this.charts = ["Started", "Finished", "Log appends"].map((name) => {
+      const it = { name, number: h("b", {}), line: h("div", { class: "line" }) };
+      it.element = h("section", { class: "card figure" }, h("header", {}, h("h2", {}, name), h("span", { class: "faint" }, it.number, " a second")), it.line);
+      return it;
+    });
+    this.facts = h("dl", { class: "table" });
+    this.limits = h("dl", { class: "table" });
+    fill(
+      main,
+      h("h1", {}, "Server"),
+      h("div", { class: "cards three" }, this.charts.map((it) => it.element)),
+      h("div", { class: "cards" }, card("Partition and server", this.facts), card("Limits", this.limits)),
+      h("p", { class: "faint" }, "Rates are differences of the counts of what is kept, while this page is shown."),
+    );
+    this.beat = () => this.#charts();
+    pulse.addEventListener("beat", this.beat);
+    this.poll = poll(SECONDS, async (signal) => this.#show(await api.server(signal)));
+    this.#charts();
+  }
+
+  move() {}
+
+  close() {
+    this.poll.close();
+    pulse.removeEventListener("beat", this.beat);
+  }
+
+  #charts() {
+    const series = [pulse.rates.map((it) => it.started), pulse.rates.map((it) => it.ended), this.appended];
+    this.charts.forEach((it, place) => {
+      text(it.number, rate(series[place].at(-1) ?? NaN));
+      fill(it.line, spark(series[place], 320, 64, `${it.name} a second`));
+    });
+  }
+
+  #show(it) {
+    const now = performance.now();
+    const appends = Number(it.appendCount ?? 0);
+    // Another epoch is another leader, which counts from zero.
+    if (this.last?.epoch === it.epoch) {
+      this.appended.push(Math.max(0, (appends - this.last.appends) / ((now - this.last.now) / 1000)));
+      if (this.appended.length > 90) this.appended.shift();
+    }
+    this.last = { now, appends, epoch: it.epoch };
+    rows(this.facts, [
+      ["Version", it.version],
+      ["Worker protocol", [it.protocolVersionMin, it.protocolVersionMax].filter((v, i, all) => all.indexOf(v) === i).join(" to ")],
+      ["Epoch", count(Number(it.epoch ?? 0))],
+      ["Leads since", `${moment(millis(it.startTime))} (${ago(millis(it.startTime))})`],
+      ["Batches appended", count(appends)],
+      ["Invocations kept", count(pulse.total)],
+      ["Workers", count(pulse.workers)],
+    ]);
+    rows(this.limits, Object.entries(it.limits ?? {}).sort().map(([name, value]) => [name, count(Number(value))]));
+  }
+}
+
+function card(title, body) {
+  return h("section", { class: "card" }, h("header", {}, h("h2", {}, title)), body);
+}
+
+function rows(list, facts) {
+  fill(list, facts.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, String(value ?? "")))));
+}

@@ -1,0 +1,267 @@
+// An invocation as bars on an axis of time: itself, then its journal in program order, then what it does
+// now. Rows open to what was asked for and what came of it. A long journal is shown in parts, so that
+// the document stays small.
+
+import * as actions from "./actions.js";
+import { fill, follow, h, text } from "./dom.js";
+import { ago, count, isFinal, millis, moment, plural, span, stateText, stateWord } from "./format.js";
+import { isAsking, kindOf, placed } from "./journal.js";
+import { invocationAddress } from "./router.js";
+import { outcomeView, payloadView, failureText } from "./value.js";
+
+const ROWS = 200;
+const TICKS = 6;
+const STEPS = [1, 2, 5, 10, 20, 50, 100, 200, 500].concat(
+  [1, 2, 5, 10, 15, 30].map((it) => it * 1000),
+  [1, 2, 5, 10, 15, 30].map((it) => it * 60_000),
+  [1, 2, 4, 8, 12].map((it) => it * 3_600_000),
+);
+const DAY = 86_400_000;
+const BADGE = "From here on another attempt: after a failure, a pause, or a wait without a worker";
+
+export class Timeline {
+  constructor() {
+    this.part = 0;
+    this.chosenPart = false;
+    this.opened = new Set();
+    this.axis = h("div", { class: "axis", "aria-hidden": "true" });
+    this.lines = h("div", { class: "lines", "aria-hidden": "true" });
+    this.rows = h("ol", { class: "steps" });
+    this.parts = h("div", { class: "pager", hidden: true });
+    this.sum = h("span", { class: "faint" });
+    this.element = h(
+      "section",
+      { class: "card timeline", "aria-label": "Timeline" },
+      h("header", {}, h("h2", {}, "Timeline"), this.sum, legend()),
+      h("div", { class: "chart" }, this.axis, this.lines, this.rows),
+      this.parts,
+    );
+  }
+
+  /** Shows an invocation and its entries, in program order. */
+  update(invocation, entries) {
+    this.invocation = invocation;
+    this.entries = entries;
+    this.draw();
+  }
+
+  /** Draws what is known as of now. */
+  draw() {
+    const { invocation, entries } = this;
+    const word = stateWord(invocation.state);
+    const now = Date.now();
+    const end = isFinal(word) ? millis(invocation.completeTime) : now;
+    const begin = millis(invocation.createTime);
+    const last = Math.ceil(entries.length / ROWS) - 1;
+    if (!this.chosenPart) this.part = Math.max(0, last);
+    this.part = Math.min(this.part, Math.max(0, last));
+    const shown = placed(invocation, entries).slice(this.part * ROWS, (this.part + 1) * ROWS);
+    const due = [invocation.wakeTime, ...shown.map((it) => (it.entry.completeTime ? "" : it.entry.dueTime))].map(millis).filter((it) => it > now);
+    // Room for what is due, as long as that leaves what has happened readable.
+    const room = isFinal(word) ? end : Math.max(end, ...due.filter((it) => it - begin < 3 * (now - begin)));
+    const whole = Math.max(room - begin, 1);
+    const scale = { begin, whole, now: end, at: (moment) => Math.min(Math.max((moment - begin) / whole, 0), 1) };
+    this.#axis(whole);
+    const rows = [
+      { key: "self", self: true },
+      ...shown.map((it) => ({ key: `step-${it.entry.index ?? 0}`, ...it })),
+      ...(isFinal(word) ? [] : [{ key: "now", present: true }]),
+    ];
+    follow(this.rows, rows, (it) => it.key, (it) => this.#made(it), (element, it) => this.#updated(element, it, scale, word));
+    text(this.sum, `${plural(entries.length, "step")} · ${span(end - begin)}`);
+    this.#parts(last);
+  }
+
+  #axis(whole) {
+    const step = STEPS.find((it) => whole / it <= TICKS) ?? Math.ceil(whole / TICKS / DAY) * DAY;
+    const marks = [];
+    for (let at = 0; at <= whole; at += step) marks.push(at);
+    const follows = (parent, words) =>
+      follow(parent, marks, (it) => it, () => h("span"), (element, it) => {
+        element.style.left = `${(it / whole) * 100}%`;
+        if (words) text(element, it === 0 ? "0" : tick(it));
+        element.classList.toggle("late", it / whole > 0.93);
+      });
+    follows(this.axis, true);
+    follows(this.lines, false);
+  }
+
+  #parts(last) {
+    this.parts.hidden = last < 1;
+    if (last < 1) return;
+    const turn = (by) => () => {
+      this.chosenPart = true;
+      this.part += by;
+      this.draw();
+    };
+    fill(
+      this.parts,
+      h("button", { type: "button", disabled: this.part === 0, on: { click: turn(-1) } }, "← Earlier steps"),
+      h("button", { type: "button", disabled: this.part === last, on: { click: turn(1) } }, "Later steps →"),
+      h("span", { class: "faint" }, `Steps ${count(this.part * ROWS)} to ${count(Math.min((this.part + 1) * ROWS, this.entries.length) - 1)} of ${count(this.entries.length)}`),
+    );
+  }
+
+  #made(it) {
+    const name = h("span", { class: "name" });
+    const track = h("span", { class: "track" }, h("i", { class: "bar" }));
+    const took = h("span", { class: "took" });
+    if (it.self) track.prepend(h("i", { class: "bar waiting" }));
+    if (it.self || it.present) return h("li", { class: it.self ? "step self" : "step present" }, name, track, took);
+    const { entry } = it;
+    const kind = kindOf(entry);
+    const toggle = h(
+      "button",
+      { type: "button", class: "toggle", "aria-expanded": "false" },
+      h("span", { class: "number" }, String(entry.index ?? 0)),
+      h("span", { class: `kind ${kind.group}` }, kind.word),
+      h("bdi", {}, entry.name ?? ""),
+    );
+    name.append(toggle);
+    if (entry.targetInvocationId) {
+      name.append(h("a", { class: "child", href: invocationAddress(entry.targetInvocationId), title: `Open ${entry.targetInvocationId}` }, "open →"));
+    }
+    const row = h("li", { class: "step" }, name, track, took);
+    const flip = () => {
+      if (!this.opened.delete(entry.index ?? 0)) this.opened.add(entry.index ?? 0);
+      this.draw();
+    };
+    toggle.addEventListener("click", flip);
+    track.addEventListener("click", flip);
+    return row;
+  }
+
+  #updated(row, it, scale, word) {
+    if (it.self) this.#self(row, scale, word);
+    else if (it.present) this.#present(row, scale, word);
+    else this.#step(row, it, scale);
+  }
+
+  #self(row, scale, word) {
+    const { invocation } = this;
+    const [waiting, bar] = row.querySelectorAll(".bar");
+    const started = millis(invocation.startTime);
+    text(row.querySelector(".name"), "Invocation");
+    lay(waiting, scale, scale.begin, Number.isNaN(started) ? scale.now : started);
+    waiting.title = "Accepted, and waiting for its start";
+    bar.hidden = Number.isNaN(started);
+    if (!bar.hidden) lay(bar, scale, started, scale.now);
+    bar.className = `bar whole ${word}`;
+    text(row.querySelector(".took"), span(scale.now - scale.begin));
+  }
+
+  // What it does now, when that is not a step that the journal has.
+  #present(row, scale, word) {
+    const { invocation } = this;
+    const bar = row.querySelector(".bar");
+    const wake = millis(invocation.wakeTime);
+    const open = this.entries.filter((it) => !it.completeTime && kindOf(it).group !== "state").length;
+    const says = {
+      backing_off: `attempt ${(invocation.attempt ?? 0) + 1} ${ago(wake)}: ${failureText(invocation.lastFailure)}`,
+      scheduled: `starts ${ago(wake)}`,
+      pending: "ready, and waits for a worker with a free slot or for its turn on the key",
+      running: `attempt ${invocation.attempt ?? 0} is at a worker`,
+      suspended: `waits for ${plural(open, "step")} and uses no worker`,
+      paused: "held until somebody resumes it",
+    }[word];
+    fill(row.querySelector(".name"), h("span", { class: `state ${word}` }, h("i", { class: `dot ${word}` }), stateText(word)), h("span", { class: "faint says", title: says ?? "" }, says ?? ""));
+    bar.className = `bar present ${word}`;
+    lay(bar, scale, millis(invocation.updateTime), wake > scale.now ? wake : scale.now);
+    text(row.querySelector(".took"), Number.isNaN(wake) ? span(scale.now - millis(invocation.updateTime)) : "");
+  }
+
+  #step(row, it, scale) {
+    const { entry, about } = it;
+    const index = entry.index ?? 0;
+    const kind = kindOf(entry);
+    const open = Number.isNaN(it.to);
+    const failed = Boolean(entry.outcome?.failure);
+    const bar = row.querySelector(".bar");
+    const due = millis(entry.dueTime);
+    bar.className = `bar ${kind.group}${open ? " open" : ""}${failed ? " bad" : ""}${kind.group === "state" ? " point" : ""}`;
+    lay(bar, scale, it.from, open ? (due > scale.now ? due : scale.now) : it.to);
+    bar.title = `${kind.word} ${entry.name ?? ""}\n${moment(it.from)} – ${open ? "now" : moment(it.to)}`;
+    const took = open ? span(scale.now - it.from) : kind.group === "state" ? "" : `${about ? "~ " : ""}${span(it.to - it.from)}`;
+    text(row.querySelector(".took"), failed ? `✕ ${took}` : open ? `… ${took}` : took);
+    row.classList.toggle("bad", failed);
+    row.classList.toggle("asking", isAsking(entry));
+    this.#badge(row, entry);
+    const isOpened = this.opened.has(index);
+    row.querySelector(".toggle").setAttribute("aria-expanded", String(isOpened));
+    this.#detail(row, it, isOpened);
+  }
+
+  // The attempt that recorded a step, where it is another one than that of the step before.
+  #badge(row, entry) {
+    const attempt = entry.attempt ?? 1;
+    const before = this.entries[this.entries.indexOf(entry) - 1]?.attempt ?? 1;
+    const again = attempt > before;
+    const old = row.querySelector(".badge");
+    if (again && !old) row.querySelector(".toggle").append(h("span", { class: "badge", title: BADGE }, `attempt ${attempt}`));
+    else if (!again) old?.remove();
+  }
+
+  #detail(row, it, isOpened) {
+    const { entry } = it;
+    const old = row.querySelector(".detail");
+    const form = `${entry.completionNumber ?? 0} ${entry.completeTime ?? ""} ${stateWord(this.invocation.state)}`;
+    if (!isOpened) old?.remove();
+    else if (old?.dataset.form !== form) {
+      const detail = this.#inside(it);
+      detail.dataset.form = form;
+      if (old) old.replaceWith(detail);
+      else row.append(detail);
+    }
+  }
+
+  #inside({ entry, from, to, about }) {
+    const facts = [
+      ["began", about ? `about ${moment(from)}` : moment(from)],
+      ["ended", moment(to)],
+      ["due", entry.dueTime && moment(millis(entry.dueTime))],
+      ["attempt", String(entry.attempt ?? 1)],
+      ["completion", entry.completionNumber && `number ${entry.completionNumber}`],
+    ].filter(([, value]) => value);
+    const buttons = [];
+    if (isAsking(entry)) buttons.push(...answers(entry.name));
+    if (actions.fitting(this.invocation).restart && (entry.index ?? 0) > 0) {
+      buttons.push(h("button", { type: "button", class: "small", on: { click: () => actions.restart(this.invocation, entry.index) } }, "Restart from here…"));
+    }
+    return h(
+      "div",
+      { class: "detail" },
+      h("dl", { class: "facts" }, facts.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value)))),
+      entry.argument && [h("h3", {}, "Asked with"), payloadView(entry.argument)],
+      entry.outcome && [h("h3", {}, entry.outcome.failure ? "Failed" : "Result"), outcomeView(entry.outcome)],
+      about && h("p", { class: "faint" }, "A step is journaled when it ends: its bar begins at the last event before it in the journal."),
+      buttons.length > 0 && h("div", { class: "buttons" }, buttons),
+    );
+  }
+}
+
+/** The buttons that answer an awakeable. */
+export function answers(awakeable) {
+  return [
+    h("button", { type: "button", class: "small primary", on: { click: () => actions.resolve(awakeable) } }, "Resolve…"),
+    h("button", { type: "button", class: "small", on: { click: () => actions.reject(awakeable) } }, "Reject…"),
+  ];
+}
+
+function lay(bar, scale, from, to) {
+  const left = scale.at(from);
+  bar.style.left = `${left * 100}%`;
+  bar.style.width = `${(scale.at(to) - left) * 100}%`;
+}
+
+function tick(ms) {
+  if (ms < 1000) return `${ms} ms`;
+  if (ms < 60_000) return `${ms / 1000} s`;
+  const seconds = (ms % 60_000) / 1000;
+  if (ms < 3_600_000) return `${Math.floor(ms / 60_000)} min${seconds ? ` ${seconds} s` : ""}`;
+  return ms < DAY ? `${ms / 3_600_000} h` : `${ms / DAY} d`;
+}
+
+function legend() {
+  const of = (group, words) => [h("i", { class: `swatch ${group}` }), words];
+  return h("span", { class: "legend faint", "aria-hidden": "true" }, of("work", "step"), of("wait", "wait"), of("child", "child"), of("bad", "failed"));
+}

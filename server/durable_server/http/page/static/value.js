@@ -1,0 +1,101 @@
+// Payloads, failures and outcomes as people read them. Nothing is shown in full by itself when it is
+// large: a value may have a megabyte, and a reader who wants it all says so.
+
+import { fill, h } from "./dom.js";
+import { count } from "./format.js";
+import { pretty, problem } from "./json.js";
+
+const SHOWN_CHARACTERS = 20_000;
+const COLOURED_CHARACTERS = 200_000; // each colour is an element
+
+function bytes(base64) {
+  return Uint8Array.from(atob(base64 ?? ""), (it) => it.charCodeAt(0));
+}
+
+/** A JSON text as a payload of the API. */
+export function payload(json) {
+  const data = new TextEncoder().encode(json);
+  let binary = "";
+  for (const it of data) binary += String.fromCharCode(it);
+  return { contentType: "application/json", data: btoa(binary) };
+}
+
+/** A payload: its kind and size, and what it says. */
+export function payloadView(it) {
+  if (!it) return h("p", { class: "faint" }, "none");
+  const data = bytes(it.data);
+  const kind = it.contentType || "application/json";
+  const json = kind.startsWith("application/json");
+  let words = null;
+  if (json || kind.startsWith("text/")) {
+    try {
+      words = new TextDecoder("utf-8", { fatal: true }).decode(data);
+    } catch {
+      // No text, whatever it says: shown as the bytes that it is.
+    }
+  }
+  const facts = [words === null || !json ? kind : "JSON", `${count(data.length)} B`];
+  for (const [name, value] of Object.entries(it.metadata ?? {})) facts.push(`${name}: ${value}`);
+  if (words === null) {
+    facts.push("base64");
+    return block(facts, it.data ?? "", false);
+  }
+  return block(facts, words, json && problem(words) === "");
+}
+
+function block(facts, words, json) {
+  const body = h("pre", { tabindex: "0" });
+  const foot = h("div", { class: "value-foot" }, h("span", {}, facts.join(" · ")));
+  if (navigator.clipboard) foot.append(copyButton(words));
+  const coloured = json && words.length <= COLOURED_CHARACTERS;
+  const all = () => fill(body, coloured ? pretty(words) : words);
+  if (words.length <= SHOWN_CHARACTERS) all();
+  else {
+    body.append(`${words.slice(0, SHOWN_CHARACTERS)}…`);
+    const more = h("button", { type: "button", class: "small" }, "Show all");
+    more.addEventListener("click", () => {
+      all();
+      more.remove();
+    });
+    foot.append(more);
+  }
+  return h("div", { class: "value" }, body, foot);
+}
+
+/** A button that copies a text. */
+export function copyButton(words, label = "Copy") {
+  const button = h("button", { type: "button", class: "small quiet" }, label);
+  button.addEventListener("click", async () => {
+    await navigator.clipboard.writeText(words);
+    button.textContent = "Copied";
+    setTimeout(() => (button.textContent = label), 1500);
+  });
+  return button;
+}
+
+/** A failure with its causes. */
+export function failureView(it) {
+  const facts = [];
+  if (it.code) facts.push(`code ${it.code}`);
+  if (it.terminal) facts.push("no retry");
+  for (const [name, value] of Object.entries(it.metadata ?? {})) facts.push(`${name}: ${value}`);
+  return h(
+    "div",
+    { class: "failure" },
+    h("p", { class: "failure-head" }, h("b", {}, it.type || "Failure"), it.message ? `: ${it.message}` : ""),
+    facts.length > 0 && h("p", { class: "faint" }, facts.join(" · ")),
+    it.stackTrace && h("details", {}, h("summary", {}, "Where it happened"), h("pre", { tabindex: "0" }, it.stackTrace)),
+    it.cause && h("div", { class: "cause" }, h("p", { class: "faint" }, "caused by"), failureView(it.cause)),
+  );
+}
+
+/** An outcome: a value or a failure. */
+export function outcomeView(it) {
+  return it.failure ? failureView(it.failure) : payloadView(it.value);
+}
+
+/** A failure in one line. */
+export function failureText(it) {
+  if (!it) return "";
+  return [it.type, it.message].filter(Boolean).join(": ");
+}

@@ -1,0 +1,62 @@
+// The workers that are connected now. Their number is bounded by their connections, but the table shows
+// the first few hundred only: the document stays small.
+
+import * as api from "./api.js";
+import { fill, follow, h, text } from "./dom.js";
+import { ago, count, millis, moment } from "./format.js";
+import { poll } from "./live.js";
+
+const SECONDS = 3;
+const ROWS = 200;
+const HEADS = ["Worker", "Build", "Slots in use", "Connected", "Serves"];
+
+export class Workers {
+  keys = {};
+
+  constructor(main) {
+    this.rows = h("tbody", {});
+    this.empty = h("p", { class: "empty", hidden: true }, "No worker is connected. Start one with: durable worker MODULE");
+    this.more = h("p", { class: "faint" });
+    fill(
+      main,
+      h("h1", {}, "Workers"),
+      h("div", { class: "sheet-table" }, h("table", { class: "wide" }, h("thead", {}, h("tr", {}, HEADS.map((it) => h("th", { scope: "col" }, it)))), this.rows), this.empty),
+      this.more,
+    );
+    this.poll = poll(SECONDS, async (signal) => this.#show((await api.workers(signal)).workers ?? []));
+  }
+
+  move() {}
+
+  close() {
+    this.poll.close();
+  }
+
+  #show(found) {
+    follow(this.rows, found.slice(0, ROWS), (it) => it.workerId, made, updated);
+    this.empty.hidden = found.length > 0;
+    text(this.more, found.length > ROWS ? `and ${count(found.length - ROWS)} more` : "");
+  }
+}
+
+function made(it) {
+  return h(
+    "tr",
+    {},
+    h("td", { class: "c-handler" }, h("bdi", {}, it.identity || it.workerId), h("code", { class: "faint about" }, it.workerId)),
+    h("td", {}, h("bdi", {}, it.buildId || "–")),
+    h("td", { class: "c-slots" }, h("meter", { "aria-label": "Slots in use" }), h("span", {})),
+    h("td", {}, h("time", { title: moment(millis(it.connectTime)) })),
+    h("td", { class: "c-serves" }),
+  );
+}
+
+function updated(row, it) {
+  const meter = row.querySelector("meter");
+  meter.max = it.slotCount ?? 1;
+  meter.value = it.runningCount ?? 0;
+  text(row.querySelector(".c-slots span"), `${count(it.runningCount ?? 0)} of ${count(it.slotCount ?? 0)}${it.draining ? " · draining" : ""}`);
+  text(row.querySelector("time"), ago(millis(it.connectTime)));
+  const names = it.handlers ?? [];
+  text(row.querySelector(".c-serves"), names.slice(0, 12).join(", ") + (names.length > 12 ? ` and ${names.length - 12} more` : ""));
+}

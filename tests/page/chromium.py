@@ -1,0 +1,23 @@
+"""Where Chromium is, and how it is started.
+
+The tests drive the browser of the system: nothing is downloaded. `DURABLE_CHROMIUM` names another one.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+ARGUMENTS = (
+    "--no-sandbox",  # root in a container has none
+    "--disable-dev-shm-usage",  # and a small /dev/shm
+    "--disable-gpu",
+)
+
+
+def find() -> str | None:
+    """Returns the path of a Chromium, or None when there is none."""
+    if chosen := os.environ.get("DURABLE_CHROMIUM"):
+        return chosen
+    return next((path for name in NAMES if (path := shutil.which(name))), None)

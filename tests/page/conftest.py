@@ -1,0 +1,115 @@
+"""A real control plane with a real worker, and a real Chromium that looks at it.
+
+Each test ends with a look at the browser's console: an error there, a script or a style that the
+document's policy refused, fails the test.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Browser, ConsoleMessage, Locator, Page, async_playwright, expect
+
+import durable
+from durable_server.app import ControlPlane
+from durable_server.config import Config
+
+from . import chromium, flows
+
+
+class Desk:
+    """A client, and the page that a person sees."""
+
+    def __init__(self, base: str, client: durable.AsyncClient, page: Page) -> None:
+        self.base = base
+        self.client = client
+        self.page = page
+
+    async def open(self, place: str = "") -> None:
+        """Goes to a place, with a fresh document."""
+        await self.page.goto("about:blank")
+        await self.page.goto(f"{self.base}/#/{place}")
+
+    async def show(self, invocation_id: str) -> None:
+        """Opens an invocation, and waits until it is there."""
+        await self.open(f"invocations/{invocation_id}")
+        await expect(self.page.locator(".id code")).to_have_text(invocation_id)
+
+    def rows(self) -> Locator:
+        """The rows of the list."""
+        return self.page.locator("table.list tbody tr")
+
+    def button(self, name: str) -> Locator:
+        """A button by what stands on it."""
+        return self.page.get_by_role("button", name=name, exact=True)
+
+    async def in_state(self, word: str) -> None:
+        """Waits until the invocation that is shown is in a state."""
+        await expect(self.page.locator(".title .state")).to_have_text(word)
+
+    async def noted(self, words: str) -> None:
+        """Waits for a note."""
+        await expect(self.page.locator("#notes")).to_contain_text(words)
+
+
+@pytest.fixture(scope="session")
+async def browser() -> AsyncIterator[Browser]:
+    path = chromium.find()
+    if path is None:
+        pytest.skip(
+            "no Chromium on this machine, so that the page is NOT tested: "
+            "apt-get install chromium, or name one in DURABLE_CHROMIUM"
+        )
+    async with async_playwright() as playwright:
+        started = await playwright.chromium.launch(executable_path=path, args=chromium.ARGUMENTS)
+        yield started
+        await started.close()
+
+
+@pytest.fixture
+async def plane(tmp_path: Path) -> AsyncIterator[ControlPlane]:
+    config = Config(
+        listen="127.0.0.1:0", http="127.0.0.1:0", data_dir=tmp_path / "data", grace_seconds=0.2
+    )
+    async with ControlPlane(config) as started:
+        yield started
+
+
+@pytest.fixture
+async def worker(plane: ControlPlane) -> AsyncIterator[durable.Worker]:
+    made = durable.Worker(plane.address, workflows=flows.WORKFLOWS, identity=flows.HOSTILE)
+    running = asyncio.create_task(made.run())
+    await made.ready()
+    yield made
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
+@pytest.fixture
+async def desk(
+    plane: ControlPlane, worker: durable.Worker, browser: Browser
+) -> AsyncIterator[Desk]:
+    wrong: list[str] = []
+
+    def listen(message: ConsoleMessage) -> None:
+        # The browser reports an answer of the API that is an error; the page shows it.
+        if "/v1/" not in message.location.get("url", ""):
+            wrong.append(f"{message.type}: {message.text}")
+
+    async with contextlib.AsyncExitStack() as stack:
+        client = durable.AsyncClient(plane.address, timeout=30)
+        stack.push_async_callback(client.close)
+        context = await browser.new_context(
+            viewport={"width": 1280, "height": 800}, color_scheme="light"
+        )
+        stack.push_async_callback(context.close)
+        page = await context.new_page()
+        page.set_default_timeout(20_000)
+        page.on("console", listen)
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        yield Desk(f"http://{plane.http_address}", client, page)
+    assert wrong == []
