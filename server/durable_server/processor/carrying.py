@@ -22,11 +22,12 @@ from ..core.effects import (
     RequestPause,
     SetTimer,
 )
-from ..core.limits import Limits
+from ..core.limits import LIMIT_REACHED, Limits
 from ..core.model import HandlerKind, Invocation, State
 from ..core.partition import Partition
-from ..core.records import AttemptReleased, Record
+from ..core.records import AttemptHeld, AttemptReleased, Record
 from ..core.states import RESTING
+from ..core.wire import failure
 from ..metrics.tally import Tally
 from ..store.interface import Store
 from .assigning import Assigner
@@ -80,6 +81,10 @@ class Carrier:
         worker = self._workers.get(invocation.worker_id)
         if worker is None:
             self._submit(AttemptReleased(invocation.id, invocation.attempt))
+        elif invocation.journal_bytes > self._limits.journal_bytes:
+            problem = self._limits.journal_too_large(invocation.journal_bytes)
+            fault = failure(LIMIT_REACHED, problem)
+            self._submit(AttemptHeld(invocation.id, invocation.attempt, fault))
         elif worker.outbound is not None:
             journal = self._store.journal(invocation.number) if invocation.recorded else []
             state, complete = self._state_of(invocation)

@@ -73,7 +73,8 @@ class ControlService(control_pb2_grpc.DurableControlServicer):
         self._asking.admit()
         record, size = self._invoked(request)
         wait = self._asking.wait(request.wait_timeout) if request.HasField("wait_timeout") else 0.0
-        future = processor.propose(record, size, follow=wait > 0)
+        until = asyncio.get_running_loop().time() + wait if wait > 0 else 0.0
+        future = processor.propose(record, size, follow_until=until)
         reply = await self._asking.within(future, record.invocation_id, wait)
         if isinstance(reply, Mismatch):
             raise _mismatch(reply, request)

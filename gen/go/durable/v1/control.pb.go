@@ -650,7 +650,8 @@ type QueryRequest struct {
 	CreateTimeMax *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=create_time_max,json=createTimeMax,proto3" json:"create_time_max,omitempty"`
 	// This text within the failure's message; empty for all.
 	FailureText string `protobuf:"bytes,6,opt,name=failure_text,json=failureText,proto3" json:"failure_text,omitempty"`
-	// How many to return: 0 for 50; more than the limit `page_size` is that limit; negative is
+	// How many to return at most: 0 for 50; more than the limit `page_size` is that limit; fewer when
+	// their outcomes are large: only an absent `next_page_token` says that it is the last; negative is
 	// INVALID_ARGUMENT.
 	PageSize int32 `protobuf:"varint,7,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
 	// The `next_page_token` of the page before; the other fields must be the same as there.

@@ -1403,7 +1403,7 @@ class HandlerSpec(betterproto2.Message):
 
     version: "str" = betterproto2.field(5, betterproto2.TYPE_STRING)
     """
-    A word for the code's version, for example a hash of its source. At most 64 bytes.
+    A word for the code's version, for example a hash of its source. At most `id_bytes`.
     """
 
     input_schema: "str" = betterproto2.field(6, betterproto2.TYPE_STRING)
@@ -2328,7 +2328,8 @@ class QueryRequest(betterproto2.Message):
 
     page_size: "int" = betterproto2.field(7, betterproto2.TYPE_INT32)
     """
-    How many to return: 0 for 50; more than the limit `page_size` is that limit; negative is
+    How many to return at most: 0 for 50; more than the limit `page_size` is that limit; fewer when
+    their outcomes are large: only an absent `next_page_token` says that it is the last; negative is
     INVALID_ARGUMENT.
     """
 
@@ -2882,14 +2883,14 @@ class Start(betterproto2.Message):
     The journal so far, in program order; empty on a first attempt.
     """
 
-    create_time: "datetime.datetime | None" = betterproto2.field(
+    start_time: "datetime.datetime | None" = betterproto2.field(
         6,
         betterproto2.TYPE_MESSAGE,
         unwrap=lambda: __google__protobuf__.Timestamp,
         optional=True,
     )
     """
-    The invocation's create time: what the program's clock shows at first.
+    When the first attempt began: the same in every attempt.
     """
 
     random_seed: "int" = betterproto2.field(7, betterproto2.TYPE_FIXED64)
@@ -3119,7 +3120,8 @@ class Welcome(betterproto2.Message):
         ),
     )
     """
-    The named limits that a worker must keep: `payload_bytes`, `frame_bytes`, `journal_entries`.
+    The named limits that a worker must keep: `payload_bytes`, `frame_bytes`, `journal_entries`,
+    `journal_bytes`.
     """
 
 
