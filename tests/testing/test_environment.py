@@ -248,6 +248,6 @@ async def tells_time(ctx: durable.Context) -> datetime:
 async def test_a_delayed_workflow_begins_at_its_time() -> None:
     """Not when it was asked for; and in every attempt at the same."""
     async with durable.testing.AsyncEnvironment(suspend="always") as env:
-        env.register(tells_time)
+        await env.register(tells_time)
         asked = env.now()
         assert await env.client.options(delay=3600).invoke(tells_time) == asked + timedelta(hours=1)
