@@ -31,6 +31,8 @@ from .refusal import protocol_violation
 
 _SLACK_BYTES = 1024
 """What an outcome or an argument may have beside its value's data."""
+_ELAPSED_MS = 315_576_000_000 * 1000
+"""The longest time that a Duration may mean; that of a message may hold more."""
 _NAMED = frozenset(
     {EntryKind.SET_STATE, EntryKind.GET_STATE, EntryKind.SIGNAL, EntryKind.AWAKEABLE}
 )
@@ -102,6 +104,7 @@ class Inbound:
             entry.target,
             entry.idempotency_key,
             entry.partition_key,
+            max(0, min(entry.elapsed.ToMilliseconds(), _ELAPSED_MS)),
         )
         self._processor.submit(record, size)
 

@@ -248,35 +248,36 @@ public final class WorkerProto extends com.google.protobuf.GeneratedFile {
       "urable.v1.Payload:\0028\001\0323\n\021StepFailuresEnt" +
       "ry\022\013\n\003key\030\001 \001(\005\022\r\n\005value\030\002 \001(\005:\0028\001\032M\n\020St" +
       "epFailingEntry\022\013\n\003key\030\001 \001(\005\022(\n\005value\030\002 \001" +
-      "(\0132\031.google.protobuf.Duration:\0028\001\"\210\002\n\rEn" +
+      "(\0132\031.google.protobuf.Duration:\0028\001\"\264\002\n\rEn" +
       "tryRecorded\022\r\n\005index\030\001 \001(\005\022#\n\004kind\030\002 \001(\016" +
       "2\025.durable.v1.EntryKind\022\014\n\004name\030\003 \001(\t\022%\n" +
       "\010argument\030\004 \001(\0132\023.durable.v1.Payload\022$\n\007" +
       "outcome\030\005 \001(\0132\023.durable.v1.Outcome\022(\n\005de" +
       "lay\030\006 \001(\0132\031.google.protobuf.Duration\022\016\n\006" +
       "target\030\007 \001(\t\022\027\n\017idempotency_key\030\010 \001(\t\022\025\n" +
-      "\rpartition_key\030\t \001(\t\"Y\n\003Ack\022\r\n\005index\030\001 \001" +
-      "(\005\022\031\n\021completion_number\030\002 \001(\003\022(\n\004time\030\003 " +
-      "\001(\0132\032.google.protobuf.Timestamp\"\206\001\n\nComp" +
-      "letion\022\r\n\005index\030\001 \001(\005\022$\n\007outcome\030\002 \001(\0132\023" +
-      ".durable.v1.Outcome\022\031\n\021completion_number" +
-      "\030\003 \001(\003\022(\n\004time\030\004 \001(\0132\032.google.protobuf.T" +
-      "imestamp\"0\n\010Finished\022$\n\007outcome\030\001 \001(\0132\023." +
-      "durable.v1.Outcome\"\203\001\n\rAttemptFailed\022$\n\007" +
-      "failure\030\001 \001(\0132\023.durable.v1.Failure\022.\n\013re" +
-      "try_delay\030\002 \001(\0132\031.google.protobuf.Durati" +
-      "on\022\022\n\005index\030\003 \001(\005H\000\210\001\001B\010\n\006_index\",\n\004Held" +
-      "\022$\n\007failure\030\001 \001(\0132\023.durable.v1.Failure\"\010" +
-      "\n\006Paused\"\020\n\016PauseRequested\"$\n\007Suspend\022\031\n" +
-      "\021completion_number\030\001 \001(\003\"\n\n\010Released\"\013\n\t" +
-      "Suspended\"\031\n\007Abandon\022\016\n\006reason\030\001 \001(\t\"f\n\017" +
-      "CancelRequested\022\016\n\006reason\030\001 \001(\t\022\031\n\021compl" +
-      "etion_number\030\002 \001(\003\022(\n\004time\030\003 \001(\0132\032.googl" +
-      "e.protobuf.Timestamp2W\n\rDurableWorker\022F\n" +
-      "\007Session\022\032.durable.v1.SessionRequest\032\033.d" +
-      "urable.v1.SessionResponse(\0010\001BH\n\016dev.dur" +
-      "able.v1B\013WorkerProtoP\001Z\'durable.dev/gen/" +
-      "go/durable/v1;durablev1b\006proto3"
+      "\rpartition_key\030\t \001(\t\022*\n\007elapsed\030\n \001(\0132\031." +
+      "google.protobuf.Duration\"Y\n\003Ack\022\r\n\005index" +
+      "\030\001 \001(\005\022\031\n\021completion_number\030\002 \001(\003\022(\n\004tim" +
+      "e\030\003 \001(\0132\032.google.protobuf.Timestamp\"\206\001\n\n" +
+      "Completion\022\r\n\005index\030\001 \001(\005\022$\n\007outcome\030\002 \001" +
+      "(\0132\023.durable.v1.Outcome\022\031\n\021completion_nu" +
+      "mber\030\003 \001(\003\022(\n\004time\030\004 \001(\0132\032.google.protob" +
+      "uf.Timestamp\"0\n\010Finished\022$\n\007outcome\030\001 \001(" +
+      "\0132\023.durable.v1.Outcome\"\203\001\n\rAttemptFailed" +
+      "\022$\n\007failure\030\001 \001(\0132\023.durable.v1.Failure\022." +
+      "\n\013retry_delay\030\002 \001(\0132\031.google.protobuf.Du" +
+      "ration\022\022\n\005index\030\003 \001(\005H\000\210\001\001B\010\n\006_index\",\n\004" +
+      "Held\022$\n\007failure\030\001 \001(\0132\023.durable.v1.Failu" +
+      "re\"\010\n\006Paused\"\020\n\016PauseRequested\"$\n\007Suspen" +
+      "d\022\031\n\021completion_number\030\001 \001(\003\"\n\n\010Released" +
+      "\"\013\n\tSuspended\"\031\n\007Abandon\022\016\n\006reason\030\001 \001(\t" +
+      "\"f\n\017CancelRequested\022\016\n\006reason\030\001 \001(\t\022\031\n\021c" +
+      "ompletion_number\030\002 \001(\003\022(\n\004time\030\003 \001(\0132\032.g" +
+      "oogle.protobuf.Timestamp2W\n\rDurableWorke" +
+      "r\022F\n\007Session\022\032.durable.v1.SessionRequest" +
+      "\032\033.durable.v1.SessionResponse(\0010\001BH\n\016dev" +
+      ".durable.v1B\013WorkerProtoP\001Z\'durable.dev/" +
+      "gen/go/durable/v1;durablev1b\006proto3"
     };
     descriptor = com.google.protobuf.Descriptors.FileDescriptor
       .internalBuildGeneratedFileFrom(descriptorData,
@@ -387,7 +388,7 @@ public final class WorkerProto extends com.google.protobuf.GeneratedFile {
     internal_static_durable_v1_EntryRecorded_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_durable_v1_EntryRecorded_descriptor,
-        new java.lang.String[] { "Index", "Kind", "Name", "Argument", "Outcome", "Delay", "Target", "IdempotencyKey", "PartitionKey", });
+        new java.lang.String[] { "Index", "Kind", "Name", "Argument", "Outcome", "Delay", "Target", "IdempotencyKey", "PartitionKey", "Elapsed", });
     internal_static_durable_v1_Ack_descriptor =
       getDescriptor().getMessageType(12);
     internal_static_durable_v1_Ack_fieldAccessorTable = new
