@@ -23,6 +23,7 @@ from . import chromium
 
 IMAGES: Final = Path(__file__).parents[2] / "docs" / "images"
 SEEDS: Final = 300
+WAITING: Final = 12
 TRAFFIC_SECONDS: Final = 0.07
 """Between two invocations that only make the page lively."""
 ORDER: Final = {"order": "A-1001", "item": "pot", "count": 2, "amount": 16.5}
@@ -68,10 +69,10 @@ async def nightly_report(ctx: durable.Context) -> int:
 
 @durable.workflow
 async def import_feed(ctx: durable.Context, url: str) -> None:
-    def read() -> None:
-        raise durable.TerminalError(f"{url}: the feed's schema is not known")
-
-    await ctx.run("read", read)
+    await ctx.run("look_up", lambda: url)
+    if url.endswith("/0.csv"):
+        raise ConnectionError(f"{url}: connection refused")
+    raise durable.TerminalError(f"{url}: the feed's schema is not known")
 
 
 @durable.object("cart")
@@ -90,11 +91,11 @@ WORKFLOWS: Final[list[Any]] = [
 
 def _some(client: durable.AsyncClient, number: int) -> Coroutine[Any, Any, str]:
     """Starts one of what the shop does all day."""
-    if number % 25 == 7:
+    if number % 9 == 7:
         return client.invoke_async(import_feed, f"https://feeds.example.com/{number % 4}.csv")
     if number % 3 == 0:
         return client.options(key=f"user-{number % 40}").invoke_async(Cart.add, "tea")
-    if number % 80 == 5:
+    if number % 40 == 5:
         return client.options(delay=timedelta(hours=2)).invoke_async(nightly_report)
     return client.invoke_async(nightly_report)
 
@@ -108,8 +109,10 @@ async def _traffic(client: durable.AsyncClient) -> None:
 async def _asking(client: durable.AsyncClient, given: dict[str, Any]) -> str:
     """Returns an order that waits for a person."""
     invocation_id = await client.invoke_async(order, given)
+    asks = False
     async for found in client.watch(invocation_id):
-        if any(not it.resolved for it in found.awakeables) and found.status == "suspended":
+        asks = asks or any(it.kind == "AWAKEABLE" for it in found.journal)
+        if asks and found.status == "suspended":
             return invocation_id
     raise AssertionError("the order has ended without an approval")
 
@@ -135,18 +138,21 @@ async def _picture(
     await context.close()
 
 
-async def _session(base: str, client: durable.AsyncClient) -> None:
+async def _session(browser_path: str, base: str, client: durable.AsyncClient) -> None:
     """Takes the pictures, with a shop that goes on."""
     await asyncio.gather(*[_some(client, number) for number in range(SEEDS)])
     going_on = asyncio.create_task(_traffic(client))
     done = await _asking(client, ORDER)
     approval = {"by": "dana", "note": "fine, ship it", "limit": 12345678901234567890}
-    await client.resolve(f"approval-{done[:8]}", approval)
+    await client.resolve_awakeable(f"approval-{done[:8]}", approval)
     await client.get_result(done)
-    asks = await _asking(client, {**ORDER, "order": "A-1004", "item": "cup", "count": 5})
+    more = [{**ORDER, "order": f"A-{1002 + number}", "item": "cup"} for number in range(WAITING)]
+    asks, paused, cancelled, *_ = await asyncio.gather(*[_asking(client, it) for it in more])
+    await client.pause(paused, reason="stock is counted")
+    await client.cancel(cancelled, reason="ordered twice")
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(
-            executable_path=chromium.find(), args=chromium.ARGUMENTS
+            executable_path=browser_path, args=chromium.ARGUMENTS
         )
         await _picture(browser, base, "", "page-list")
         await _picture(browser, base, f"invocations/{done}", "page-invocation", scheme="dark")
@@ -157,13 +163,16 @@ async def _session(base: str, client: durable.AsyncClient) -> None:
 
 
 async def main() -> None:
+    path = chromium.find()
+    if path is None:
+        raise SystemExit("no Chromium here: install one, or name it in DURABLE_CHROMIUM")
     with tempfile.TemporaryDirectory() as folder:
         config = Config(listen="127.0.0.1:0", http="127.0.0.1:0", data_dir=Path(folder) / "data")
         async with ControlPlane(config) as plane, durable.AsyncClient(plane.address) as client:
-            worker = durable.Worker(plane.address, workflows=WORKFLOWS)
+            worker = durable.Worker(plane.address, workflows=WORKFLOWS, suspend_after=0.5)
             running = asyncio.create_task(worker.run())
             await worker.ready()
-            await _session(f"http://{plane.http_address}", client)
+            await _session(path, f"http://{plane.http_address}", client)
             running.cancel()
             await asyncio.gather(running, return_exceptions=True)
 
