@@ -282,8 +282,9 @@ class Desk:
             value = None
         if error is not None:
             self.counters.steps_failed += 1
-        self.counters.step_seconds += slot.end(index, error)
-        self._input(slot, attempt.on_step, index, value, error)
+        elapsed = slot.end(index, error)
+        self.counters.step_seconds += elapsed
+        self._input(slot, attempt.on_step, index, value, error, elapsed)
 
     def _too_large(self, slot: Slot, index: int, size: int) -> TerminalError:
         # Terminal: the same code would make the same value again.
