@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from durable_proto.v1 import payload_pb2, worker_pb2
 
-from ._errors import AttemptEnded, DeterminismError, NonDurableAwaitError
+from ._errors import AttemptEnded, DeterminismError, NonDurableAwaitError, TerminalError
 from ._failures import describe_location
 from ._futures import DurableFuture
 from ._journal import CALL, RUN, SLEEP, Journal, described, difference, seconds_of
@@ -41,6 +41,8 @@ class Environment(NamedTuple):
     """Returns the grpc.aio channel to a service; raises LookupError for an unknown one."""
     calling: Callable[[str, str, Mapping[str, str]], Mapping[str, str]] = _as_they_are
     """Hears that a call of a method begins; returns which of the headers travel with it."""
+    payload_bytes_max: int = 1024 * 1024
+    """The control plane's limit `payload_bytes`, for every value that leaves the program."""
 
 
 @dataclass(slots=True)
@@ -58,6 +60,15 @@ class StepTask:
     encode: Callable[[Any], payload_pb2.Payload]
     timeout: float | None = None
     """How long it may take, in seconds."""
+
+
+def too_large(what: str, size: int, limit: int) -> TerminalError:
+    """Returns the error of a value over the limit: the same code would make the same one again."""
+    return TerminalError(
+        f"{what} has {size} bytes, more than the limit payload_bytes ({limit}); store it elsewhere"
+        " and give a reference",
+        metadata={"limit": "payload_bytes", "size_bytes": str(size)},
+    )
 
 
 class Open(NamedTuple):
@@ -233,6 +244,12 @@ class Operations:
                 self._executing.add(index)
                 self.tasks.append(task)
         return future
+
+    def _fits(self, kind: int, name: str, payload: payload_pb2.Payload | None) -> None:
+        """Raises for a value that the control plane would refuse: here the program can handle it."""
+        limit = self.environment.payload_bytes_max
+        if payload is not None and len(payload.data) > limit:
+            raise too_large(f"the value for {described(kind, name)}", len(payload.data), limit)
 
     def _send_sleep(self, index: int, seconds: float) -> None:
         if index in self._journal.recorded:

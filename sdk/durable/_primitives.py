@@ -90,6 +90,7 @@ class Primitives(Operations):
     def set_state(self, name: str, value: Any) -> None:
         """Sets a value of the state."""
         payload = encode(value)
+        self._fits(SET_STATE, name, payload)
         if self._write(SET_STATE, name):
             entry = self._send(self._next - 1, SET_STATE, name)
             entry.argument.CopyFrom(payload)
@@ -171,6 +172,7 @@ class Primitives(Operations):
         self, name: str, outcome: payload_pb2.Outcome, invocation_id: str = ""
     ) -> DurableFuture[None]:
         """Resolves or rejects an awakeable, or sends a signal to an invocation."""
+        self._fits(RESOLVE, name, outcome.value)
         future, entry = self._serve(RESOLVE, name, None)
         if entry is not None:
             entry.target = invocation_id
@@ -193,6 +195,7 @@ class Primitives(Operations):
     def _start(
         self, kind: int, target: Target, convert: Callable[[payload_pb2.Outcome], Any]
     ) -> DurableFuture[Any]:
+        self._fits(kind, target.handler, target.input)
         future, entry = self._serve(kind, target.handler, None, convert)
         if entry is not None:
             entry.target = target.key

@@ -33,6 +33,7 @@ from typing import Any
 
 from durable_proto.v1 import payload_pb2, worker_pb2
 
+from ._asking import too_large
 from ._context import Context, _current
 from ._errors import (
     AttemptEnded,
@@ -301,10 +302,16 @@ class Attempt(Primitives):
         error = main.exception()
         if error is None:
             try:
-                self._result = encode(main.result())
+                result = encode(main.result())
             except CodecError as problem:
                 self._finish_failure(_invalid("durable.InvalidOutput", problem))
                 return
+            limit = self.environment.payload_bytes_max
+            if len(result.data) > limit:
+                large = too_large("the result", len(result.data), limit)
+                self._finish_failure(to_failure(large, terminal=True))
+                return
+            self._result = result
             self._finish()
         elif is_terminal(error):
             self._finish_failure(to_failure(error, terminal=True))

@@ -30,7 +30,7 @@ from . import convert
 from .refusal import protocol_violation
 
 _SLACK_BYTES = 1024
-"""What an outcome or an argument may have beside its value's data."""
+"""What an outcome or an argument may have beside its value's data, which fills the limit alone."""
 _NAMED = frozenset(
     {EntryKind.SET_STATE, EntryKind.GET_STATE, EntryKind.SIGNAL, EntryKind.AWAKEABLE}
 )
@@ -81,8 +81,8 @@ class Inbound:
         if entry.HasField("argument"):
             argument = entry.argument.SerializeToString(deterministic=bool(entry.argument.metadata))
         size = len(outcome or b"") + len(argument or b"")
-        if size > limits.payload_bytes + _SLACK_BYTES:
-            self._too_large(message, size)
+        value = max(len(entry.argument.data), len(entry.outcome.value.data))
+        if self._too_large(message, value, size):
             return
         if kind in STARTS and not self._may_start(message):
             return
@@ -119,8 +119,13 @@ class Inbound:
             )
         for field in ("name", "target", "idempotency_key", "partition_key"):
             text = getattr(entry, field)
-            if len(text) > limits.id_bytes or "\0" in text:
-                return f"{field}: {len(text)} characters are over id_bytes, or hold a NUL"
+            size = len(text) if text.isascii() else len(text.encode())
+            if size <= limits.id_bytes and "\0" not in text:
+                continue
+            word = "key" if field == "target" and kind in STARTS else field
+            if size > limits.id_bytes:
+                return f"{word}: {size} bytes are more than the limit id_bytes ({limits.id_bytes})"
+            return f"{word}: {text!r} holds a NUL character"
         if kind in OWN_WORK and entry.outcome.WhichOneof("result") is None:
             return "an entry of kind RUN or CALL must have an outcome"
         if kind in _NAMED and not entry.name:
@@ -168,8 +173,7 @@ class Inbound:
     def _finished(self, message: worker_pb2.WorkerMessage) -> None:
         outcome = message.finished.outcome
         data = outcome.SerializeToString()
-        if len(data) > self._processor.limits.payload_bytes + _SLACK_BYTES:
-            self._too_large(message, len(data))
+        if self._too_large(message, len(outcome.value.data), len(data)):
             return
         fault = None
         if outcome.WhichOneof("result") == "failure":
@@ -222,12 +226,16 @@ class Inbound:
             AttemptHeld(message.invocation_id, message.attempt, convert.fault(failure))
         )
 
-    def _too_large(self, message: worker_pb2.WorkerMessage, size: int) -> None:
-        """Fails the invocation: the same code would make the same value again."""
+    def _too_large(self, message: worker_pb2.WorkerMessage, value: int, size: int) -> bool:
+        """Fails the invocation if a value is over the limit: the same code would make it again."""
         limit = self._processor.limits.payload_bytes
+        if value <= limit:
+            if size <= limit + _SLACK_BYTES:
+                return False
+            value = size
         failure = payload_pb2.Failure(
             type="durable.PayloadTooLarge",
-            message=f"a value of {size} bytes is more than the limit payload_bytes ({limit}); "
+            message=f"a value of {value} bytes is more than the limit payload_bytes ({limit}); "
             "store it elsewhere and return a reference",
             terminal=True,
         )
@@ -236,6 +244,7 @@ class Inbound:
         self._processor.submit(
             Finished(message.invocation_id, message.attempt, outcome, convert.fault(failure))
         )
+        return True
 
     _about: ClassVar[dict[str, Callable[[Inbound, worker_pb2.WorkerMessage], None]]] = {
         "entry": _entry,
