@@ -62,7 +62,10 @@ class _LoopClock(WallClock):
     """The time of the virtual loop."""
 
     def now_ms(self) -> int:
-        return 1_000_000 + int(asyncio.get_running_loop().time() * 1000)
+        return 1_000_000 + self.steady_ms()
+
+    def steady_ms(self) -> int:
+        return int(asyncio.get_running_loop().time() * 1000)
 
 
 class World:
