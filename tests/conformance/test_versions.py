@@ -143,15 +143,16 @@ async def test_a_change_is_held_and_goes_on_when_it_is_taken_back(
     done = list(calls)
     await employ(system, second)
     await system.client.signal(invocation_id, "go")
-    result = await system.client.get_result(invocation_id)
-    assert result.status == "paused"
-    assert result.failure is not None
-    assert result.failure.type == "durable.DeterminismError"
-    assert "(recorded by version v1)" in result.failure.message
-    assert "(version v2)" in result.failure.message
+    for _ in range(2):  # whoever resumes it without a mended version is told the same again
+        result = await system.client.get_result(invocation_id)
+        assert result.status == "paused"
+        assert result.failure is not None
+        assert result.failure.type == "durable.DeterminismError"
+        assert "(recorded by version v1)" in result.failure.message
+        assert "(version v2)" in result.failure.message
+        await system.client.resume(invocation_id)
+    await system.until(invocation_id, "paused")
     assert sorted(calls) == sorted(done) or before is sends_one  # whose child may still be on its way
-    found = await system.client.get(invocation_id)
-    assert found.attempt <= 3
     await employ(system, first)
     await system.client.resume(invocation_id)
     assert (await system.client.get_result(invocation_id)).value() == "version 1"

@@ -59,10 +59,13 @@ TIMES = SessionTimes(heartbeat=1.0, timeout=4.0, grace=1.0)
 
 
 class _LoopClock(WallClock):
-    """The time of the virtual loop."""
+    """The time of the virtual loop, as a machine shows it whose clock is wrong by `skew_ms`."""
+
+    def __init__(self, skew_ms: int) -> None:
+        self._skew_ms = skew_ms
 
     def now_ms(self) -> int:
-        return 1_000_000 + self.steady_ms()
+        return 1_000_000 + self._skew_ms + self.steady_ms()
 
     def steady_ms(self) -> int:
         return int(asyncio.get_running_loop().time() * 1000)
@@ -165,7 +168,7 @@ class World:
             path.write_bytes(self.rng.choice(self.snapshots[-3:]))
         store = SqliteStore(path)
         log = MemoryLog(self.stream, rng=self.rng)
-        processor = Processor(log, store, Limits(), _LoopClock())
+        processor = Processor(log, store, Limits(), _LoopClock(self.rng.choice((0, 0, -60_000, 60_000))))
         await processor.start(f"leader-{self.leaders}")
         self.processor, self.store = processor, store
         self.service = WorkerService(processor, TIMES)
