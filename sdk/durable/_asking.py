@@ -30,6 +30,10 @@ NAME_BYTES_MAX = 256
 """The protocol's limit for an operation's name."""
 
 
+CENTURY_SECONDS = 100 * 366 * 86_400
+"""The longest delay; a longer one is as good as this."""
+
+
 def _as_they_are(service: str, method: str, headers: Mapping[str, str]) -> Mapping[str, str]:
     return headers
 
@@ -69,6 +73,20 @@ def too_large(what: str, size: int, limit: int) -> TerminalError:
         " and give a reference",
         metadata={"limit": "payload_bytes", "size_bytes": str(size)},
     )
+
+
+def check_text(what: str, text: str) -> None:
+    """Raises for what no entry can hold: before it is asked for, lest half of it be recorded."""
+    if not isinstance(text, str):
+        raise TypeError(f"{what} must be a str, not {text!r}")
+    text.encode()
+
+
+def _microseconds(seconds: float) -> int:
+    """Returns a delay as the protocol has it: a millisecond at least, and what is endless a century."""
+    if seconds != seconds:
+        raise ValueError("a delay must be a number of seconds, not nan")
+    return max(1000, round(min(seconds, CENTURY_SECONDS) * 1_000_000))
 
 
 class Open(NamedTuple):
@@ -150,17 +168,19 @@ class Operations:
 
     def sleep(self, seconds: float) -> DurableFuture[None]:
         """Asks for a durable timer."""
+        microseconds = _microseconds(seconds)
         index = self._ask(SLEEP, "")
         future: DurableFuture[None] = DurableFuture(self, self._loop, index, "sleep")
         self._open[index] = Open(SLEEP, "", future, None, None)
-        self._send_sleep(index, seconds)
+        self._send_sleep(index, microseconds)
         return future
 
     def set_timer(self, handle: Timer, delay: float) -> None:
         """Asks for a durable timer that calls back."""
+        microseconds = _microseconds(delay)
         index = self._ask(SLEEP, "")
         self._open[index] = Open(SLEEP, "", None, handle, None)
-        self._send_sleep(index, delay)
+        self._send_sleep(index, microseconds)
 
     def given_up(self, index: int) -> None:
         """Hears that nobody wants an operation's result any more."""
@@ -251,11 +271,11 @@ class Operations:
         if payload is not None and len(payload.data) > limit:
             raise too_large(f"the value for {described(kind, name)}", len(payload.data), limit)
 
-    def _send_sleep(self, index: int, seconds: float) -> None:
+    def _send_sleep(self, index: int, microseconds: int) -> None:
         if index in self._journal.recorded:
             return
         entry = self._send(index, SLEEP, "")
-        entry.delay.FromMicroseconds(max(1000, round(seconds * 1_000_000)))
+        entry.delay.FromMicroseconds(microseconds)
 
     def _send(self, index: int, kind: int, name: str) -> worker_pb2.EntryRecorded:
         """Sends an entry; the caller fills it further before it goes on."""
