@@ -309,7 +309,7 @@ class Attempt(Primitives):
             limit = self.environment.payload_bytes_max
             if len(result.data) > limit:
                 large = too_large("the result", len(result.data), limit)
-                self._finish_failure(to_failure(large, terminal=True))
+                self._finish_failure(_invalid("durable.PayloadTooLarge", large))
                 return
             self._result = result
             self._finish()
@@ -390,5 +390,5 @@ def _error(kind: int, name: str, failure: payload_pb2.Failure) -> StepFailedErro
     return ChildFailedError(name, failure)
 
 
-def _invalid(kind: str, error: CodecError) -> payload_pb2.Failure:
+def _invalid(kind: str, error: Exception) -> payload_pb2.Failure:
     return payload_pb2.Failure(type=kind, message=str(error), terminal=True)

@@ -130,16 +130,13 @@ async def same_twice(ctx: Context) -> list[Any]:
 @durable.workflow
 async def flushed(ctx: Context, count: int) -> list[list[str]]:
     """What has happened when each of some steps begins: all steps before it, each once."""
-    seen: list[list[str]] = []
 
     async def step(number: int) -> list[str]:
         before = list(calls)
         await effect(str(number))
         return before
 
-    for number in range(count):
-        seen.append(await ctx.run(f"step {number}", step, number))
-    return seen
+    return [await ctx.run(f"step {number}", step, number) for number in range(count)]
 
 
 WORKFLOWS = [
@@ -198,7 +195,9 @@ async def test_a_race_has_one_winner(system: System) -> None:
 async def test_a_thousand_sleeps(system: System) -> None:
     rng = random.Random(1)
     times: list[Sequence[int]] = [[rng.randint(1, 50) for _ in range(20)] for _ in range(50)]
-    assert await asyncio.gather(*[system.client.invoke(sleeps, list(it)) for it in times]) == [20] * 50
+    assert (
+        await asyncio.gather(*[system.client.invoke(sleeps, list(it)) for it in times]) == [20] * 50
+    )
 
 
 async def test_a_thousand_children_of_one_parent(system: System) -> None:

@@ -128,7 +128,6 @@ async def test_attach_to_what_has_ended_or_never_was(system: System) -> None:
     assert await system.client.invoke(attaches, done) == unknown
     with pytest.raises(durable.NotFoundError):
         await system.client.get_result(done)
-    # Its key may be used anew: what it stood for is forgotten with it.
 
 
 async def test_many_attach_to_one(system: System) -> None:

@@ -1,4 +1,4 @@
-"""Processes that are killed, and processes whose clocks are wrong: nothing is lost, nothing waits longer."""
+"""Processes that are killed, or whose clocks are wrong: nothing is lost, and nothing waits longer."""
 
 from __future__ import annotations
 

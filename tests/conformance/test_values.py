@@ -131,7 +131,9 @@ async def test_a_value_of_exactly_the_limit(system: System, door: str) -> None:
 
 @pytest.mark.parametrize("door", ["step", "state", "child", "send", "awakeable", "signal"])
 async def test_a_value_over_the_limit_names_it(system: System, door: str) -> None:
-    result = await system.client.get_result(await system.client.invoke_async(large, door, LIMIT + 1))
+    result = await system.client.get_result(
+        await system.client.invoke_async(large, door, LIMIT + 1)
+    )
     assert result.status == "failed"
     assert result.failure is not None
     assert "payload_bytes" in result.failure.message

@@ -130,9 +130,7 @@ async def asked_for_go(system: System, invocation_id: str) -> None:
                 return
 
 
-@pytest.mark.parametrize(
-    ("before", "after"), CHANGES, ids=lambda it: it.__name__.replace("_", " ")
-)
+@pytest.mark.parametrize(("before", "after"), CHANGES, ids=lambda it: it.__name__.replace("_", " "))
 async def test_a_change_is_held_and_goes_on_when_it_is_taken_back(
     system: System, before: Body, after: Body
 ) -> None:
@@ -152,7 +150,9 @@ async def test_a_change_is_held_and_goes_on_when_it_is_taken_back(
         assert "(version v2)" in result.failure.message
         await system.client.resume(invocation_id)
     await system.until(invocation_id, "paused")
-    assert sorted(calls) == sorted(done) or before is sends_one  # whose child may still be on its way
+    assert (
+        sorted(calls) == sorted(done) or before is sends_one
+    )  # whose child may still be on its way
     await employ(system, first)
     await system.client.resume(invocation_id)
     assert (await system.client.get_result(invocation_id)).value() == "version 1"

@@ -168,7 +168,8 @@ class World:
             path.write_bytes(self.rng.choice(self.snapshots[-3:]))
         store = SqliteStore(path)
         log = MemoryLog(self.stream, rng=self.rng)
-        processor = Processor(log, store, Limits(), _LoopClock(self.rng.choice((0, 0, -60_000, 60_000))))
+        clock = _LoopClock(self.rng.choice((0, 0, -60_000, 60_000)))
+        processor = Processor(log, store, Limits(), clock)
         await processor.start(f"leader-{self.leaders}")
         self.processor, self.store = processor, store
         self.service = WorkerService(processor, TIMES)

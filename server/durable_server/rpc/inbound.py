@@ -69,7 +69,6 @@ class Inbound:
 
     def _entry(self, message: worker_pb2.WorkerMessage) -> None:
         entry = message.entry
-        limits = self._processor.limits
         kind = int(entry.kind)
         problem = self._problem(message)
         if problem:
