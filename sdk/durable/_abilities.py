@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar, overload
 
 from durable_proto.v1 import payload_pb2
 
-from ._asking import CENTURY_SECONDS
 from ._futures import Awakeable, DurableFuture
 from ._primitives import Target
 from ._serde import decode, encode
@@ -243,6 +242,4 @@ class Abilities:
 
 
 def _span(delay: float | timedelta) -> timedelta:
-    if isinstance(delay, timedelta):
-        return delay
-    return timedelta(seconds=min(delay, CENTURY_SECONDS))
+    return delay if isinstance(delay, timedelta) else timedelta(seconds=delay)

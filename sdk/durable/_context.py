@@ -148,10 +148,7 @@ class Context(Abilities):
         return self._attempt.run(name, body, hint, blocking, options.retry, options.timeout)
 
     def sleep(self, delay: float | timedelta) -> DurableFuture[None]:
-        """Waits durably, in seconds or as a timedelta: over restarts, and without a worker.
-
-        More than a century, or `math.inf`, is a century; raises ValueError for nan.
-        """
+        """Waits durably, in seconds or as a timedelta: over restarts, and without a worker."""
         seconds = delay.total_seconds() if isinstance(delay, timedelta) else delay
         return self._attempt.sleep(seconds)
 

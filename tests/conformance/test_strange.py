@@ -53,8 +53,6 @@ async def endless(ctx: Context, what: str) -> None:
     """Waits for ever, as asyncio would."""
     match what:
         case "sleep":
-            await ctx.sleep(math.inf)
-        case "sleep max":
             await ctx.sleep(timedelta.max)
         case "asyncio.sleep":
             await asyncio.sleep(math.inf)
@@ -62,7 +60,7 @@ async def endless(ctx: Context, what: str) -> None:
             async with asyncio.timeout(1e300):
                 await ctx.signal("never")
         case "delay":
-            await ctx.attach(await ctx.send_delayed(nothing, 1, math.inf))
+            await ctx.attach(await ctx.send_delayed(nothing, 1, timedelta.max))
 
 
 @durable.workflow
@@ -77,7 +75,7 @@ WORKFLOWS = [nothing, strange, endless, too_long]
 @pytest.mark.parametrize(
     ("what", "problem"),
     [
-        ("sleep nan", "not nan"),
+        ("sleep nan", "nan|NaN"),
         ("sleep text", "TypeError"),
         ("asyncio.sleep nan", "nan|NaN"),
         ("key", "a key must be a str, not 5"),
@@ -99,7 +97,7 @@ async def test_what_cannot_be_asked_for_is_not_recorded(
     assert found.journal == []
 
 
-@pytest.mark.parametrize("what", ["sleep", "sleep max", "asyncio.sleep", "timeout", "delay"])
+@pytest.mark.parametrize("what", ["sleep", "asyncio.sleep", "timeout", "delay"])
 async def test_an_endless_wait_waits(system: System, what: str) -> None:
     invocation_id = await system.client.invoke_async(endless, what)
     await system.journaled(invocation_id, 2 if what in ("timeout", "delay") else 1)
