@@ -11,7 +11,6 @@ import pytest
 
 import durable
 from durable import Context
-from durable_proto.v1 import control_pb2, control_pb2_grpc
 from tests.behaviour.conftest import System
 
 TWICE = durable.RetryPolicy(initial_interval=timedelta(milliseconds=1), max_attempts=2)
@@ -59,8 +58,6 @@ async def endless(ctx: Context, what: str) -> None:
         case "timeout":
             async with asyncio.timeout(1e300):
                 await ctx.signal("never")
-        case "delay":
-            await ctx.attach(await ctx.send_delayed(nothing, 1, timedelta.max))
 
 
 @durable.workflow
@@ -97,32 +94,15 @@ async def test_what_cannot_be_asked_for_is_not_recorded(
     assert found.journal == []
 
 
-@pytest.mark.parametrize("what", ["sleep", "asyncio.sleep", "timeout", "delay"])
+@pytest.mark.parametrize("what", ["sleep", "asyncio.sleep", "timeout"])
 async def test_an_endless_wait_waits(system: System, what: str) -> None:
     invocation_id = await system.client.invoke_async(endless, what)
-    await system.journaled(invocation_id, 2 if what in ("timeout", "delay") else 1)
+    await system.journaled(invocation_id, 2 if what == "timeout" else 1)
     found = await system.client.get(invocation_id)
     assert not found.finished
     assert found.to_dict()["journal"]
     await system.client.cancel(invocation_id)
     await system.until(invocation_id, "cancelled")
-
-
-@pytest.mark.parametrize("field", ["delay", "start_time"])
-@pytest.mark.parametrize("seconds", [10**13, 2**62])
-async def test_a_start_that_never_comes_harms_nobody(
-    system: System, field: str, seconds: int
-) -> None:
-    control = control_pb2_grpc.DurableControlStub(system.channel)
-    request = control_pb2.InvokeRequest(handler="nothing", request_id="r")
-    getattr(request, field).seconds = seconds
-    answer = await control.Invoke(request)
-    assert await system.client.invoke(nothing, 3) == 3
-    [found] = (await system.client.query(status="scheduled")).invocations
-    assert found.invocation_id == answer.invocation_id
-    await system.restart()
-    await system.client.cancel(answer.invocation_id)
-    await system.until(answer.invocation_id, "cancelled")
 
 
 async def test_a_journal_over_its_limit_is_held_by_name(system: System) -> None:

@@ -318,8 +318,7 @@ class ControlService(control_pb2_grpc.DurableControlServicer):
             delay = convert.from_duration("delay", request.delay)
             return self._processor.now_ms() + delay if delay else 0
         if request.HasField("start_time"):
-            latest_ms = self._processor.now_ms() + convert.CENTURY_MS
-            return max(0, min(convert.from_timestamp(request.start_time), latest_ms))
+            return max(0, convert.from_timestamp(request.start_time))
         return 0
 
     def _unknown_handler(self, name: str) -> Refusal:

@@ -45,17 +45,9 @@ def timestamp(ms: int) -> Timestamp:
     return Timestamp(seconds=ms // 1000, nanos=ms % 1000 * 1_000_000)
 
 
-CENTURY_MS = 100 * 366 * 86_400_000
-"""The longest span, and what a longer one is taken for: what comes of it must fit where times are kept,
-or one request could end the loop of everybody."""
-_MS_MAX = 253_402_300_799_999
-"""The end of the year 9999, after which there are no timestamps."""
-
-
 def from_timestamp(time: Timestamp) -> int:
-    """Returns a message's time in ms; what is out of all range is the end of it."""
-    ms = time.seconds * 1000 + time.nanos // 1_000_000
-    return max(-_MS_MAX, min(ms, _MS_MAX))
+    """Returns a message's time in ms."""
+    return time.seconds * 1000 + time.nanos // 1_000_000
 
 
 def duration(ms: int) -> Duration:
@@ -64,16 +56,11 @@ def duration(ms: int) -> Duration:
 
 
 def from_duration(field: str, span: Duration) -> int:
-    """Returns a message's span in ms, rounded up to one, a century at most; no negative one."""
+    """Returns a message's span in ms, rounded up to one; negative ones are refused."""
     ms = span.seconds * 1000 + -(-span.nanos // 1_000_000)
     if ms < 0:
         raise invalid(field, "a duration must not be negative", value=f"{ms} ms")
-    return min(ms, CENTURY_MS)
-
-
-def delay(span: Duration) -> int:
-    """Returns how many ms a worker would wait, from none to a century."""
-    return max(0, min(span.ToMilliseconds(), CENTURY_MS))
+    return ms
 
 
 def check_text(field: str, text: str, limit: int, limit_name: str) -> str:

@@ -87,9 +87,8 @@ class Inbound:
             return
         delay_ms = 0
         if entry.HasField("delay"):
-            delay_ms = convert.delay(entry.delay)
-            if kind == EntryKind.SLEEP:
-                delay_ms = max(1, delay_ms)
+            delay_ms = entry.delay.ToMilliseconds()
+            delay_ms = max(1, delay_ms) if kind == EntryKind.SLEEP else max(0, delay_ms)
         record = EntryRecorded(
             message.invocation_id,
             message.attempt,
@@ -186,7 +185,7 @@ class Inbound:
         failed = message.attempt_failed
         retry_ms = -1
         if failed.HasField("retry_delay"):
-            retry_ms = convert.delay(failed.retry_delay)
+            retry_ms = max(0, failed.retry_delay.ToMilliseconds())
         fault = convert.fault(failed.failure)
         record = AttemptFailed(
             message.invocation_id,
