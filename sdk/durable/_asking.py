@@ -30,7 +30,7 @@ NAME_BYTES_MAX = 256
 """The protocol's limit for an operation's name."""
 
 
-CENTURY_SECONDS = 100 * 366 * 86_400
+CENTURY_SECONDS = 3_155_760_000
 """The longest delay; a longer one is as good as this."""
 
 
