@@ -69,6 +69,7 @@ class Inbound:
 
     def _entry(self, message: worker_pb2.WorkerMessage) -> None:
         entry = message.entry
+        limits = self._processor.limits
         kind = int(entry.kind)
         problem = self._problem(message)
         if problem:
@@ -81,7 +82,8 @@ class Inbound:
             argument = entry.argument.SerializeToString(deterministic=bool(entry.argument.metadata))
         size = len(outcome or b"") + len(argument or b"")
         value = max(len(entry.argument.data), len(entry.outcome.value.data))
-        if self._too_large(message, value, size):
+        if max(value, size - _SLACK_BYTES) > limits.payload_bytes:
+            self._too_large(message, size)
             return
         if kind in STARTS and not self._may_start(message):
             return
@@ -172,7 +174,9 @@ class Inbound:
     def _finished(self, message: worker_pb2.WorkerMessage) -> None:
         outcome = message.finished.outcome
         data = outcome.SerializeToString()
-        if self._too_large(message, len(outcome.value.data), len(data)):
+        size = max(len(outcome.value.data), len(data) - _SLACK_BYTES)
+        if size > self._processor.limits.payload_bytes:
+            self._too_large(message, len(data))
             return
         fault = None
         if outcome.WhichOneof("result") == "failure":
@@ -225,16 +229,12 @@ class Inbound:
             AttemptHeld(message.invocation_id, message.attempt, convert.fault(failure))
         )
 
-    def _too_large(self, message: worker_pb2.WorkerMessage, value: int, size: int) -> bool:
-        """Fails the invocation if a value is over the limit: the same code would make it again."""
+    def _too_large(self, message: worker_pb2.WorkerMessage, size: int) -> None:
+        """Fails the invocation: the same code would make the same value again."""
         limit = self._processor.limits.payload_bytes
-        if value <= limit:
-            if size <= limit + _SLACK_BYTES:
-                return False
-            value = size
         failure = payload_pb2.Failure(
             type="durable.PayloadTooLarge",
-            message=f"a value of {value} bytes is more than the limit payload_bytes ({limit}); "
+            message=f"a value of {size} bytes is more than the limit payload_bytes ({limit}); "
             "store it elsewhere and return a reference",
             terminal=True,
         )
@@ -243,7 +243,6 @@ class Inbound:
         self._processor.submit(
             Finished(message.invocation_id, message.attempt, outcome, convert.fault(failure))
         )
-        return True
 
     _about: ClassVar[dict[str, Callable[[Inbound, worker_pb2.WorkerMessage], None]]] = {
         "entry": _entry,
