@@ -43,9 +43,9 @@ async def wait(ctx: Context, how: str) -> None:
     elif how == "attach":
         await ctx.attach(await ctx.send(branch, depth=0))
     elif how == "busy key":
-        other = await ctx.options(key=f"{ctx.key}'s other").send(Held.hold, "sleep")
-        await ctx.options(key=f"{ctx.key}'s other").invoke(Held.hold, "never begun")
-        raise AssertionError(other)
+        other = ctx.options(key=f"{ctx.key}'s other")
+        await other.send(Held.hold, "sleep")
+        await other.invoke(Held.hold, "never begun")
     elif how == "later child":
         await ctx.options(delay=3600).invoke(branch, depth=0)
     elif how == "own key":

@@ -52,7 +52,6 @@ async def succeeds_at(ctx: Context, attempt: int) -> int:
 async def fails_at_each_step(ctx: Context, count: int) -> int:
     """Fails three times at each step: progress between them gives new attempts."""
     for number in range(count):
-        failures = 0
 
         def step(number: int = number) -> int:
             calls.append(str(number))
@@ -60,7 +59,7 @@ async def fails_at_each_step(ctx: Context, count: int) -> int:
                 raise RuntimeError("not yet")
             return number
 
-        failures += await ctx.run("step", step)
+        await ctx.run("step", step)
     return len(calls)
 
 
