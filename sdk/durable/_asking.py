@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from durable_proto.v1 import payload_pb2, worker_pb2
 
-from ._errors import AttemptEnded, DeterminismError, NonDurableAwaitError
+from ._errors import AttemptEnded, DeterminismError, NonDurableAwaitError, TerminalError
 from ._failures import describe_location
 from ._futures import DurableFuture
 from ._journal import CALL, RUN, SLEEP, Journal, described, difference, seconds_of
@@ -30,6 +30,10 @@ NAME_BYTES_MAX = 256
 """The protocol's limit for an operation's name."""
 
 
+CENTURY_SECONDS = 3_155_760_000
+"""The longest delay; a longer one is as good as this."""
+
+
 def _as_they_are(service: str, method: str, headers: Mapping[str, str]) -> Mapping[str, str]:
     return headers
 
@@ -41,6 +45,8 @@ class Environment(NamedTuple):
     """Returns the grpc.aio channel to a service; raises LookupError for an unknown one."""
     calling: Callable[[str, str, Mapping[str, str]], Mapping[str, str]] = _as_they_are
     """Hears that a call of a method begins; returns which of the headers travel with it."""
+    payload_bytes_max: int = 1024 * 1024
+    """The control plane's limit `payload_bytes`, for every value that leaves the program."""
 
 
 @dataclass(slots=True)
@@ -58,6 +64,29 @@ class StepTask:
     encode: Callable[[Any], payload_pb2.Payload]
     timeout: float | None = None
     """How long it may take, in seconds."""
+
+
+def too_large(what: str, size: int, limit: int) -> TerminalError:
+    """Returns the error of a value over the limit: the same code would make the same one again."""
+    return TerminalError(
+        f"{what} has {size} bytes, more than the limit payload_bytes ({limit}); store it elsewhere"
+        " and give a reference",
+        metadata={"limit": "payload_bytes", "size_bytes": str(size)},
+    )
+
+
+def check_text(what: str, text: str) -> None:
+    """Raises for what no entry can hold: before it is asked for, lest half of it be recorded."""
+    if not isinstance(text, str):
+        raise TypeError(f"{what} must be a str, not {text!r}")
+    text.encode()
+
+
+def _microseconds(seconds: float) -> int:
+    """Returns a delay as the protocol has it: a millisecond at least, and what is endless a century."""
+    if seconds != seconds:
+        raise ValueError("a delay must be a number of seconds, not nan")
+    return max(1000, round(min(seconds, CENTURY_SECONDS) * 1_000_000))
 
 
 class Open(NamedTuple):
@@ -139,17 +168,19 @@ class Operations:
 
     def sleep(self, seconds: float) -> DurableFuture[None]:
         """Asks for a durable timer."""
+        microseconds = _microseconds(seconds)
         index = self._ask(SLEEP, "")
         future: DurableFuture[None] = DurableFuture(self, self._loop, index, "sleep")
         self._open[index] = Open(SLEEP, "", future, None, None)
-        self._send_sleep(index, seconds)
+        self._send_sleep(index, microseconds)
         return future
 
     def set_timer(self, handle: Timer, delay: float) -> None:
         """Asks for a durable timer that calls back."""
+        microseconds = _microseconds(delay)
         index = self._ask(SLEEP, "")
         self._open[index] = Open(SLEEP, "", None, handle, None)
-        self._send_sleep(index, delay)
+        self._send_sleep(index, microseconds)
 
     def given_up(self, index: int) -> None:
         """Hears that nobody wants an operation's result any more."""
@@ -234,11 +265,17 @@ class Operations:
                 self.tasks.append(task)
         return future
 
-    def _send_sleep(self, index: int, seconds: float) -> None:
+    def _fits(self, kind: int, name: str, payload: payload_pb2.Payload | None) -> None:
+        """Raises for a value that the control plane would refuse: here the program can handle it."""
+        limit = self.environment.payload_bytes_max
+        if payload is not None and len(payload.data) > limit:
+            raise too_large(f"the value for {described(kind, name)}", len(payload.data), limit)
+
+    def _send_sleep(self, index: int, microseconds: int) -> None:
         if index in self._journal.recorded:
             return
         entry = self._send(index, SLEEP, "")
-        entry.delay.FromMicroseconds(max(1000, round(seconds * 1_000_000)))
+        entry.delay.FromMicroseconds(microseconds)
 
     def _send(self, index: int, kind: int, name: str) -> worker_pb2.EntryRecorded:
         """Sends an entry; the caller fills it further before it goes on."""

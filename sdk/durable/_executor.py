@@ -29,8 +29,7 @@ from typing import Any, Final
 
 from durable_proto.v1 import worker_pb2
 
-from ._asking import Environment, StepTask
-from ._errors import TerminalError
+from ._asking import Environment, StepTask, too_large
 from ._finals import LastWords
 from ._replay import Attempt
 from ._resting import Resting
@@ -64,11 +63,9 @@ class Desk:
         self.wake: Callable[[], None] = _nothing
         """Called when `outbound` is no longer empty. The session sets it."""
         self.counters: Final = Counters()
-        self.payload_bytes_max = 1024 * 1024
-        """The control plane's limit `payload_bytes`."""
         self.draining = False
         self._workflows: Final = workflows
-        self._environment: Final = environment
+        self._environment = environment
         self._tracing: Final = tracing
         self._suspend_after = suspend_after
         self._slots: Final[dict[str, Slot]] = {}
@@ -95,6 +92,10 @@ class Desk:
         return not self.outbound and not any(slot.steps for slot in self._slots.values())
 
     # What the server says
+
+    def limited(self, payload_bytes_max: int) -> None:
+        """Notes the control plane's limit `payload_bytes`, for attempts that begin from now on."""
+        self._environment = self._environment._replace(payload_bytes_max=payload_bytes_max)
 
     def start(self, message: worker_pb2.ServerMessage) -> None:
         """Begins an attempt."""
@@ -277,23 +278,16 @@ class Desk:
             return
         value, error = ended.value, ended.error
         self.counters.steps_run += 1
-        if value is not None and len(value.data) > self.payload_bytes_max:
-            error = self._too_large(slot, index, len(value.data))
+        limit = self._environment.payload_bytes_max
+        if value is not None and len(value.data) > limit:
+            what = f"the value of step {index} of {slot.invocation_id}"
+            error = too_large(what, len(value.data), limit)
             value = None
         if error is not None:
             self.counters.steps_failed += 1
         elapsed = slot.end(index, error)
         self.counters.step_seconds += elapsed
         self._input(slot, attempt.on_step, index, value, error, elapsed)
-
-    def _too_large(self, slot: Slot, index: int, size: int) -> TerminalError:
-        # Terminal: the same code would make the same value again.
-        return TerminalError(
-            f"the value of step {index} of {slot.invocation_id} has {size} bytes, more than the"
-            f" limit payload_bytes ({self.payload_bytes_max}); store it elsewhere and return a"
-            " reference",
-            metadata={"limit": "payload_bytes", "size_bytes": str(size)},
-        )
 
     def _drop(self, slot: Slot, outcome: str = "abandoned") -> None:
         """Forgets an attempt and stops what runs for it.

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 from durable_proto.v1 import invocation_pb2, payload_pb2, worker_pb2
 
-from ._asking import Open, Operations
+from ._asking import Open, Operations, check_text
 from ._calls import create_webhook
 from ._errors import CodecError, TerminalError
 from ._futures import Awakeable, DurableFuture
@@ -90,6 +90,7 @@ class Primitives(Operations):
     def set_state(self, name: str, value: Any) -> None:
         """Sets a value of the state."""
         payload = encode(value)
+        self._fits(SET_STATE, name, payload)
         if self._write(SET_STATE, name):
             entry = self._send(self._next - 1, SET_STATE, name)
             entry.argument.CopyFrom(payload)
@@ -171,6 +172,8 @@ class Primitives(Operations):
         self, name: str, outcome: payload_pb2.Outcome, invocation_id: str = ""
     ) -> DurableFuture[None]:
         """Resolves or rejects an awakeable, or sends a signal to an invocation."""
+        self._fits(RESOLVE, name, outcome.value)
+        check_text("an invocation's id", invocation_id)
         future, entry = self._serve(RESOLVE, name, None)
         if entry is not None:
             entry.target = invocation_id
@@ -193,6 +196,10 @@ class Primitives(Operations):
     def _start(
         self, kind: int, target: Target, convert: Callable[[payload_pb2.Outcome], Any]
     ) -> DurableFuture[Any]:
+        self._fits(kind, target.handler, target.input)
+        check_text("a key", target.key)
+        check_text("an idempotency key", target.idempotency_key)
+        check_text("a partition key", target.partition_key)
         future, entry = self._serve(kind, target.handler, None, convert)
         if entry is not None:
             entry.target = target.key

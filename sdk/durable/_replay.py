@@ -33,6 +33,7 @@ from typing import Any
 
 from durable_proto.v1 import payload_pb2, worker_pb2
 
+from ._asking import too_large
 from ._context import Context, _current
 from ._errors import (
     AttemptEnded,
@@ -309,10 +310,16 @@ class Attempt(Primitives):
         error = main.exception()
         if error is None:
             try:
-                self._result = encode(main.result())
+                result = encode(main.result())
             except CodecError as problem:
                 self._finish_failure(_invalid("durable.InvalidOutput", problem))
                 return
+            limit = self.environment.payload_bytes_max
+            if len(result.data) > limit:
+                large = too_large("the result", len(result.data), limit)
+                self._finish_failure(_invalid("durable.PayloadTooLarge", large))
+                return
+            self._result = result
             self._finish()
         elif is_terminal(error):
             self._finish_failure(to_failure(error, terminal=True))
@@ -391,5 +398,5 @@ def _error(kind: int, name: str, failure: payload_pb2.Failure) -> StepFailedErro
     return ChildFailedError(name, failure)
 
 
-def _invalid(kind: str, error: CodecError) -> payload_pb2.Failure:
+def _invalid(kind: str, error: Exception) -> payload_pb2.Failure:
     return payload_pb2.Failure(type=kind, message=str(error), terminal=True)

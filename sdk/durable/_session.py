@@ -197,7 +197,9 @@ class Session:
             self._pulse.cancel()
         self._beat()
         desk = self._desk
-        desk.payload_bytes_max = welcome.limits.get("payload_bytes") or desk.payload_bytes_max
+        payload_bytes = welcome.limits.get("payload_bytes")
+        if payload_bytes:
+            desk.limited(payload_bytes)
         self._frame_bytes = welcome.limits.get("frame_bytes") or FRAME_BYTES_MAX
         desk.connected()
         self._on_welcomed()

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
@@ -27,6 +28,9 @@ from . import flows
 
 class System:
     """The control plane, its data dir, the worker that runs, and a client."""
+
+    workflows: Sequence[durable.Workflow[..., Any] | type] = flows.WORKFLOWS
+    """What its worker serves."""
 
     def __init__(self, folder: Path, suspend_after: float | None) -> None:
         self._config = Config(
@@ -51,7 +55,7 @@ class System:
     async def employ(self) -> None:
         """Starts a worker."""
         worker = durable.Worker(
-            self.address, workflows=flows.WORKFLOWS, suspend_after=self._suspend_after
+            self.address, workflows=self.workflows, suspend_after=self._suspend_after
         )
         await self._run(worker)
 
@@ -105,9 +109,8 @@ class LocalSystem(System):
         await self.employ()
 
     async def employ(self) -> None:
-        workflows = list(flows.WORKFLOWS)
         dial = self.client._connection.dial
-        await self._run(HostedWorker(dial, workflows, suspend_after=self._suspend_after))
+        await self._run(HostedWorker(dial, list(self.workflows), suspend_after=self._suspend_after))
 
     async def restart(self) -> None:
         local = self.client._local

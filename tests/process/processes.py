@@ -80,9 +80,9 @@ def running(
             child.kill()
 
 
-def durable(*arguments: str) -> list[str]:
+def durable(*arguments: str, module: str = "durable_server") -> list[str]:
     """The `durable` command line, run by this interpreter."""
-    return [sys.executable, "-m", "durable_server", *arguments]
+    return [sys.executable, "-m", module, *arguments]
 
 
 @contextmanager
@@ -92,13 +92,14 @@ def control_plane(
     listen: str = "127.0.0.1:0",
     name: str = "server",
     environment: dict[str, str] | None = None,
+    module: str = "durable_server",
 ) -> Iterator[tuple[Child, str]]:
     """Runs `durable server` on a data dir in `folder`; gives the child and its address."""
     ready = folder / f"{name}.ready"
     ready.unlink(missing_ok=True)
     command = durable(
         "-v", "server", "--listen", listen, "--data-dir", str(folder / "data"),
-        "--ready-file", str(ready), *options,
+        "--ready-file", str(ready), *options, module=module,
     )  # fmt: skip
     with running(command, folder / f"{name}.log", environment=environment) as child:
         until(ready.exists, "ready file", child)

@@ -60,10 +60,16 @@ TIMES = SessionTimes(heartbeat=1.0, timeout=4.0, grace=1.0)
 
 
 class _LoopClock(WallClock):
-    """The time of the virtual loop."""
+    """The time of the virtual loop, as a machine shows it whose clock is wrong by `skew_ms`."""
+
+    def __init__(self, skew_ms: int) -> None:
+        self._skew_ms = skew_ms
 
     def now_ms(self) -> int:
-        return 1_000_000 + int(asyncio.get_running_loop().time() * 1000)
+        return 1_000_000 + self._skew_ms + self.steady_ms()
+
+    def steady_ms(self) -> int:
+        return int(asyncio.get_running_loop().time() * 1000)
 
 
 class World:
@@ -163,7 +169,8 @@ class World:
             path.write_bytes(self.rng.choice(self.snapshots[-3:]))
         store = SqliteStore(path)
         log = MemoryLog(self.stream, rng=self.rng)
-        processor = Processor(log, store, Limits(), _LoopClock())
+        clock = _LoopClock(self.rng.choice((0, 0, -60_000, 60_000)))
+        processor = Processor(log, store, Limits(), clock)
         await processor.start(f"leader-{self.leaders}")
         self.processor, self.store = processor, store
         self.service = WorkerService(processor, TIMES)

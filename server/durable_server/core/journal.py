@@ -97,7 +97,10 @@ def _acknowledge(invocation: Invocation, position: int, number: int, now_ms: int
 
 
 def _progress(partition: Partition, invocation: Invocation, position: int) -> None:
-    """The journal has grown: failures in a row are over."""
+    """The journal has grown: failures in a row are over, and it is this version that wrote to it."""
+    if invocation.recorded_by:
+        invocation.recorded_by = ""
+        partition.changes.touch(invocation)
     if invocation.failures:
         invocation.failures = invocation.failing_ms = 0
         partition.changes.touch(invocation)

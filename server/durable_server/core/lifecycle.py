@@ -109,10 +109,19 @@ def started(partition: Partition, record: Started, now_ms: int, effects: Effects
     move(partition, invocation, Event.START, now_ms, effects)
     invocation.attempt = record.attempt
     invocation.worker_id = record.worker_id
-    invocation.version = record.version
+    _note_version(invocation, record.version)
     invocation.started_ms = invocation.started_ms or now_ms
     effects.append(Dispatch(invocation))
     return None
+
+
+def _note_version(invocation: Invocation, version: str) -> None:
+    """Notes who runs the attempt, and until it has recorded something, who did before it."""
+    if version == invocation.recorded_by:
+        invocation.recorded_by = ""
+    elif invocation.version and version != invocation.version and not invocation.recorded_by:
+        invocation.recorded_by = invocation.version
+    invocation.version = version
 
 
 def finished(partition: Partition, record: Finished, now_ms: int, effects: Effects) -> Reply:

@@ -206,6 +206,8 @@ class Invocation:
     wake_ms: int = 0
     expire_ms: int = 0
     version: str = ""
+    recorded_by: str = ""
+    """The version that wrote to the journal last; empty where it is that of the last attempt."""
     outcome: bytes | None = None
     fault: Fault | None = None
     pause_reason: str = ""

@@ -7,6 +7,12 @@ waits of requests are between processes, and belong to the event loop.
 The wall clock may be changed by hand, and the event loop's cannot: so a wake-up that is far away is
 looked at again once a day, and whoever is woken looks at the clock whether it is time.
 
+The log's time never goes back, and it never stands still either: a wall clock that was put back by an
+hour (or the machine of the next leader, whose clock is behind) would stop all sleeps, backoffs and
+deadlines for that hour. So there the log's time goes on from where it was, by the steady clock, until
+the wall clock is ahead again: every duration keeps its length, and times of day are off by as much
+as the clock was wrong before.
+
 The virtual clock stands still until it is moved. It wakes nobody by itself: who moves it also decides
 when, because only they can know whether everything else has come to rest.
 """
@@ -16,10 +22,15 @@ from __future__ import annotations
 import asyncio
 import heapq
 import itertools
+import logging
 import time
 from collections.abc import Callable
 from typing import Protocol
 
+logger = logging.getLogger("durable.processor")
+
+_LEAD_MS = 1000
+"""How far a clock may be behind the log before a person is told."""
 _SLACK_SECONDS = 86_400.0
 """The longest sleep asked of the event loop."""
 
@@ -39,9 +50,44 @@ class Clock(Protocol):
         """Returns the time in milliseconds since 1970."""
         ...
 
+    def steady_ms(self) -> int:
+        """Returns milliseconds since some moment of this process; nobody can put that back."""
+        ...
+
     def call_later(self, delay_ms: int, wake: Callable[[], None]) -> Alarm:
         """Calls `wake` from the event loop when so much time is over, or earlier to look again."""
         ...
+
+
+class LogTime:
+    """The time of a log: the clock's, and never before what the log has seen."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._ahead_ms = clock.now_ms() - clock.steady_ms()
+        """How far this time is ahead of the steady clock: it only grows."""
+
+    def now_ms(self) -> int:
+        """Returns the time."""
+        # The wall clock is read first: a pause between the two must not count as being ahead.
+        shown_ms = self._clock.now_ms()
+        steady_ms = self._clock.steady_ms()
+        self._ahead_ms = max(self._ahead_ms, shown_ms - steady_ms)
+        return steady_ms + self._ahead_ms
+
+    def reached(self, time_ms: int) -> None:
+        """Hears that the log has seen a time: it goes on from there, or from a later one."""
+        self._ahead_ms = max(self._ahead_ms, time_ms - self._clock.steady_ms())
+
+    def tell_lead(self) -> None:
+        """Tells a person when the log's time is ahead of the clock."""
+        lead_ms = self.now_ms() - self._clock.now_ms()
+        if lead_ms > _LEAD_MS:
+            logger.warning(
+                "the log was written by a clock that was %d s ahead of this machine's: its time goes"
+                " on from there, so sleeps keep their length and times of day are off by as much",
+                lead_ms // 1000,
+            )
 
 
 class WallClock:
@@ -50,6 +96,10 @@ class WallClock:
     def now_ms(self) -> int:
         """Returns the machine's time."""
         return time.time_ns() // 1_000_000
+
+    def steady_ms(self) -> int:
+        """See `Clock.steady_ms`."""
+        return time.monotonic_ns() // 1_000_000
 
     def call_later(self, delay_ms: int, wake: Callable[[], None]) -> Alarm:
         """See `Clock.call_later`."""
@@ -77,6 +127,10 @@ class VirtualClock:
 
     def now_ms(self) -> int:
         """Returns the time that was last moved to."""
+        return self._now_ms
+
+    def steady_ms(self) -> int:
+        """See `Clock.steady_ms`; a time that only `move` changes is never put back."""
         return self._now_ms
 
     def call_later(self, delay_ms: int, wake: Callable[[], None]) -> Alarm:

@@ -47,7 +47,7 @@ from ..metrics.tally import Tally
 from ..store.interface import Recovered, Store
 from .assigning import Assigner
 from .carrying import Carrier
-from .clock import Clock
+from .clock import Clock, LogTime
 from .retention import EARLY_MS, Retention
 from .timers import Timer, Timers
 from .waiting import Waiting, refuse
@@ -86,8 +86,7 @@ class Processor:
         self.on_rest: Callable[[], None] = _nothing
         """Called when the loop has nothing to do."""
         self._log = log
-        self._clock = clock
-        self._last_ms = 0
+        self._time = LogTime(clock)
         self._random = random.Random()
         self._inputs: list[_Input] = []
         self._wake = asyncio.Event()
@@ -133,6 +132,7 @@ class Processor:
                 self._assigner.push(invocation)
         self._timers.fill(recovered.timers)
         self._retention.schedule()
+        self._time.tell_lead()
         self.started_ms = self.now_ms()
         self._task = asyncio.create_task(self._run(), name="durable-processor")
 
@@ -142,7 +142,7 @@ class Processor:
         partition = self.partition
         partition.epoch = recovered.position.epoch
         partition.last_number = recovered.last_number
-        self._last_ms = max(self._last_ms, recovered.last_ms)
+        self._time.reached(recovered.last_ms)
         partition.handlers = {handler.name: handler for handler in recovered.handlers}
         partition.invocations = {it.id: it for it in recovered.active}
         partition.early_awakeables = recovered.early_awakeables
@@ -165,9 +165,8 @@ class Processor:
         self._retention.close()
 
     def now_ms(self) -> int:
-        """Returns the time, which never goes back while this leader leads."""
-        self._last_ms = max(self._last_ms, self._clock.now_ms())
-        return self._last_ms
+        """Returns the log's time, which never goes back."""
+        return self._time.now_ms()
 
     def chance(self) -> float:
         """Returns a random number for a record."""
@@ -352,7 +351,7 @@ class Processor:
     def _replay(self, position: Position, body: bytes) -> None:
         """Applies a batch that an earlier leader wrote: the same, without its effects."""
         time_ms, records = decode(body)
-        self._last_ms = max(self._last_ms, time_ms)
+        self._time.reached(time_ms)
         partition = self.partition
         for record in records:
             apply(partition, record, time_ms, [])

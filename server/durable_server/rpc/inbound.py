@@ -31,7 +31,7 @@ from . import convert
 from .refusal import protocol_violation
 
 _SLACK_BYTES = 1024
-"""What an outcome or an argument may have beside its value's data."""
+"""What an outcome or an argument may have beside its value's data, which fills the limit alone."""
 _NAMED = frozenset(
     {EntryKind.SET_STATE, EntryKind.GET_STATE, EntryKind.SIGNAL, EntryKind.AWAKEABLE}
 )
@@ -72,6 +72,13 @@ class Inbound:
         entry = message.entry
         limits = self._processor.limits
         kind = int(entry.kind)
+        if entry.index >= limits.journal_entries:
+            problem = (
+                f"entry {entry.index} is beyond the limit journal_entries "
+                f"({limits.journal_entries}); split the work into child invocations"
+            )
+            self._hold(message, LIMIT_REACHED, problem)
+            return
         problem = self._problem(message)
         if problem:
             self._hold(message, "durable.ProtocolError", problem)
@@ -82,7 +89,8 @@ class Inbound:
         if entry.HasField("argument"):
             argument = entry.argument.SerializeToString(deterministic=bool(entry.argument.metadata))
         size = len(outcome or b"") + len(argument or b"")
-        if size > limits.payload_bytes + _SLACK_BYTES:
+        value = max(len(entry.argument.data), len(entry.outcome.value.data))
+        if max(value, size - _SLACK_BYTES) > limits.payload_bytes:
             self._too_large(message, size)
             return
         if kind in STARTS and not self._may_start(message):
@@ -119,15 +127,17 @@ class Inbound:
         kind = int(entry.kind)
         if kind not in EntryKind._value2member_map_:
             return f"{kind} is no kind of entry that this control plane knows"
-        if entry.index < 0 or entry.index >= limits.journal_entries:
-            return (
-                f"entry {entry.index} is beyond the limit journal_entries "
-                f"({limits.journal_entries}); split the work into child invocations"
-            )
+        if entry.index < 0:
+            return f"{entry.index} is no index of an entry"
         for field in ("name", "target", "idempotency_key", "partition_key"):
             text = getattr(entry, field)
-            if len(text) > limits.id_bytes or "\0" in text:
-                return f"{field}: {len(text)} characters are over id_bytes, or hold a NUL"
+            size = len(text) if text.isascii() else len(text.encode())
+            if size <= limits.id_bytes and "\0" not in text:
+                continue
+            word = "key" if field == "target" and kind in STARTS else field
+            if size > limits.id_bytes:
+                return f"{word}: {size} bytes are more than the limit id_bytes ({limits.id_bytes})"
+            return f"{word}: {text!r} holds a NUL character"
         if problem := convert.too_long(entry.delay.ToMilliseconds()):
             return f"delay: {problem}"
         if kind in OWN_WORK and entry.outcome.WhichOneof("result") is None:
@@ -177,7 +187,8 @@ class Inbound:
     def _finished(self, message: worker_pb2.WorkerMessage) -> None:
         outcome = message.finished.outcome
         data = outcome.SerializeToString()
-        if len(data) > self._processor.limits.payload_bytes + _SLACK_BYTES:
+        size = max(len(outcome.value.data), len(data) - _SLACK_BYTES)
+        if size > self._processor.limits.payload_bytes:
             self._too_large(message, len(data))
             return
         fault = None

@@ -77,7 +77,7 @@ class Stream:
         start.start_time.nanos = rest * 1_000_000
         start.random_seed = int(invocation.id[16:], 16)
         if invocation.attempt > 1:
-            start.version = invocation.version
+            start.version = invocation.recorded_by or invocation.version
             if invocation.fault is not None:
                 start.last_failure.MergeFromString(invocation.fault.data)
         for row in journal:

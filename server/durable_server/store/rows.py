@@ -54,6 +54,7 @@ class _Rest(NamedTuple):
     failing_ms: int = 0
     step_failures: tuple[StepFailures, ...] = ()
     requests: tuple[tuple[str, int], ...] = ()
+    recorded_by: str = ""
 
 
 encode = msgspec.msgpack.Encoder().encode
@@ -87,7 +88,7 @@ def changed_row(it: Invocation) -> tuple[Any, ...]:
     """Returns the values of UPDATE."""
     fault_type, fault_message, fault = it.fault or (None, None, None)
     rest = None
-    if it.cancel_ms or it.failing_ms or it.step_failures or it.requests:
+    if it.cancel_ms or it.failing_ms or it.step_failures or it.requests or it.recorded_by:
         rest = encode(
             _Rest(
                 it.cancel_reason,
@@ -98,6 +99,7 @@ def changed_row(it: Invocation) -> tuple[Any, ...]:
                 it.failing_ms,
                 it.step_failures,
                 it.requests,
+                it.recorded_by,
             )
         )
     return (
@@ -169,6 +171,7 @@ def invocation(row: Sequence[Any]) -> Invocation:
         it.failing_ms = rest.failing_ms
         it.step_failures = rest.step_failures
         it.requests = rest.requests
+        it.recorded_by = rest.recorded_by
     return it
 
 

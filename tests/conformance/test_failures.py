@@ -1,0 +1,173 @@
+"""Failures: what travels from where it happened to whoever asked, and what is tried again."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from datetime import timedelta
+
+import pytest
+
+import durable
+from durable import Context
+from tests.behaviour.conftest import System
+from tests.behaviour.flows import calls, effect
+
+QUICKLY = durable.RetryPolicy(initial_interval=timedelta(milliseconds=1), max_attempts=4)
+FACTS = {"order": "17", "warehouse": "Riga ☃"}
+
+
+@durable.workflow
+async def fails(ctx: Context, message: str) -> None:
+    raise durable.TerminalError(message, code=409, metadata=FACTS)
+
+
+@durable.workflow
+async def fails_in_a_step(ctx: Context, message: str) -> None:
+    def step() -> None:
+        raise durable.TerminalError(message, code=409, metadata=FACTS)
+
+    await ctx.run("step", step)
+
+
+@durable.workflow
+async def calls_one_that_fails(ctx: Context, depth: int, message: str) -> None:
+    """Passes on the failure of a child of a child."""
+    if depth == 0:
+        await ctx.invoke(fails, message)
+    await ctx.invoke(calls_one_that_fails, depth=depth - 1, message=message)
+
+
+@durable.workflow(retry=QUICKLY)
+async def succeeds_at(ctx: Context, attempt: int) -> int:
+    """Fails outside of any step until some attempt."""
+    await ctx.run("once", effect, "step")
+    calls.append("attempt")
+    if ctx.attempt < attempt:
+        raise RuntimeError(f"attempt {ctx.attempt}")
+    return ctx.attempt
+
+
+@durable.workflow(retry=QUICKLY)
+async def fails_at_each_step(ctx: Context, count: int) -> int:
+    """Fails three times at each step: progress between them gives new attempts."""
+    for number in range(count):
+
+        def step(number: int = number) -> int:
+            calls.append(str(number))
+            if calls.count(str(number)) < 4:
+                raise RuntimeError("not yet")
+            return number
+
+        await ctx.run("step", step)
+    return len(calls)
+
+
+@durable.workflow(retry=QUICKLY)
+async def fails_beside_what_works(ctx: Context) -> list[str]:
+    """Of two steps side by side one fails twice; the other one's result is kept."""
+
+    async def shaky() -> str:
+        await DONE.wait()
+        await effect("shaky")
+        if calls.count("shaky") < 3:
+            raise RuntimeError("not yet")
+        return "shaky"
+
+    async def solid() -> str:
+        return await effect("solid")
+
+    async def note() -> str:
+        said = await ctx.run("solid", solid)
+        DONE.set()
+        return said
+
+    return list(await asyncio.gather(ctx.run("shaky", shaky), note()))
+
+
+DONE = asyncio.Event()
+GO = threading.Semaphore(0)
+
+
+@durable.workflow
+async def blocks(ctx: Context, name: str) -> str:
+    """A sync step that blocks its thread; it cannot be interrupted."""
+    loop = LOOPS[0]
+
+    def block() -> str:
+        loop.call_soon_threadsafe(asyncio.ensure_future, effect(name))
+        GO.acquire()
+        return f"{name} done"
+
+    return await ctx.run("block", block)
+
+
+LOOPS: list[asyncio.AbstractEventLoop] = []
+
+WORKFLOWS = [
+    *(fails, fails_in_a_step, calls_one_that_fails, succeeds_at, fails_at_each_step),
+    *(fails_beside_what_works, blocks),
+]
+
+
+@pytest.mark.parametrize("flow", [fails, fails_in_a_step], ids=lambda it: it.name)
+async def test_a_failure_tells_its_facts_each_time(
+    system: System, flow: durable.Workflow[[str], None]
+) -> None:
+    for number in range(3):
+        with pytest.raises(durable.InvocationFailedError, match=f"no stock {number}") as caught:
+            await system.client.invoke(flow, f"no stock {number}")
+        failure = caught.value.failure
+        assert (failure.code, dict(failure.metadata)) == (409, FACTS)
+        found = await system.client.get(caught.value.invocation_id)
+        assert found.attempt == 1
+
+
+async def test_a_failure_travels_through_generations(system: System) -> None:
+    with pytest.raises(durable.InvocationFailedError, match="no stock") as caught:
+        await system.client.invoke(calls_one_that_fails, depth=3, message="no stock")
+    failure = caught.value.failure
+    assert (failure.code, dict(failure.metadata)) == (409, FACTS)
+    assert failure.message.count("no stock") == 1
+
+
+async def test_attempts_until_it_succeeds(system: System) -> None:
+    assert await system.client.invoke(succeeds_at, 4) == 4
+    assert calls == ["step"] + ["attempt"] * 4
+    calls.clear()
+    with pytest.raises(durable.InvocationFailedError, match="attempt 4"):
+        await system.client.invoke(succeeds_at, 9)
+    assert calls == ["step"] + ["attempt"] * 4
+
+
+async def test_progress_gives_new_attempts(system: System) -> None:
+    assert await system.client.invoke(fails_at_each_step, 3) == 12
+    assert calls == ["0"] * 4 + ["1"] * 4 + ["2"] * 4
+
+
+async def test_what_worked_beside_a_failure_is_kept(system: System) -> None:
+    DONE.clear()
+    assert await system.client.invoke(fails_beside_what_works) == ["shaky", "solid"]
+    assert sorted(calls) == ["shaky"] * 3 + ["solid"]
+
+
+@pytest.mark.parametrize("how", ["force", "kill", "cancel"])
+async def test_a_thread_that_blocks_holds_up_nobody(system: System, how: str) -> None:
+    """Its late result counts for nothing: not for the invocation, nor for the next attempt."""
+    LOOPS[:] = [asyncio.get_running_loop()]
+    invocation_id = await system.client.invoke_async(blocks, "first")
+    await calls.reached(1)
+    if how == "kill":
+        await system.kill()
+        await system.employ()
+        await calls.reached(2)
+        GO.release(2)
+        assert (await system.client.get_result(invocation_id)).value() == "first done"
+    else:
+        await system.client.cancel(invocation_id, force=how == "force")
+        assert await system.until(invocation_id, "cancelled", "completed") == "cancelled"
+        GO.release()
+    GO.release()
+    assert await system.client.invoke(blocks, "second") == "second done"
+    found = await system.client.get(invocation_id)
+    assert len(found.journal) == (how == "kill")

@@ -1,0 +1,102 @@
+"""Processes that are killed, or whose clocks are wrong: nothing is lost, and nothing waits longer."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+import durable
+from tests.process.processes import Child, control_plane, running
+from tests.process.processes import durable as command
+
+from . import flows
+
+HOUR = 3600
+
+
+@contextmanager
+def worker(folder: Path, address: str, skew: int = 0) -> Iterator[Child]:
+    """Runs a worker whose clock is wrong by so many seconds."""
+    arguments = command(
+        "-v", "worker", "tests.conformance.flows", "--address", address,
+        module="tests.conformance.skewed",
+    )  # fmt: skip
+    environment = {"SKEW_SECONDS": str(skew)}
+    with running(arguments, folder / "worker.log", environment=environment) as child:
+        yield child
+
+
+async def served(client: durable.AsyncClient) -> None:
+    """Waits until a worker serves the handlers."""
+    async with asyncio.timeout(30):
+        while not await client.list_handlers():  # noqa: ASYNC110 - there is no event across processes
+            await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize("skew", [-HOUR, HOUR], ids=["behind", "ahead"])
+async def test_a_worker_with_a_wrong_clock(tmp_path: Path, skew: int) -> None:
+    """Time is the log's: the worker's own clock has no say in it."""
+    with control_plane(tmp_path) as (_, address), worker(tmp_path, address, skew):
+        async with durable.AsyncClient(address, timeout=20) as client:
+            await served(client)
+            invocation_id = await client.invoke_async(flows.all_of_time)
+            await client.signal(invocation_id, "go")
+            times = (await client.get_result(invocation_id, flows.all_of_time)).value()
+    assert times == sorted(times)
+    assert abs(times[0] - time.time()) < HOUR / 2
+
+
+@pytest.mark.parametrize("skew", [-HOUR, HOUR], ids=["put back", "put forward"])
+async def test_a_control_plane_whose_clock_is_put(tmp_path: Path, skew: int) -> None:
+    """It dies, and comes back with another time of day: what sleeps is still woken in time."""
+    with control_plane(tmp_path) as (first, address), worker(tmp_path, address):
+        async with durable.AsyncClient(address, timeout=20) as client:
+            await served(client)
+            ids = [await client.invoke_async(flows.all_of_time) for _ in range(5)]
+            await client.signal(ids[0], "go")
+            first.kill()
+            with control_plane(
+                tmp_path,
+                listen=address,
+                name="again",
+                module="tests.conformance.skewed",
+                environment={"SKEW_SECONDS": str(skew)},
+            ) as (second, _):
+                for invocation_id in ids[1:]:
+                    await client.signal(invocation_id, "go")
+                for invocation_id in ids:
+                    times = (await client.get_result(invocation_id, flows.all_of_time)).value()
+                    assert times == sorted(times)
+                told = "was written by a clock that was 3" in second.text()
+                assert told == (skew < 0)
+
+
+async def test_a_counter_under_kills(tmp_path: Path) -> None:
+    """Each addition is done once, whatever dies while it is asked for."""
+    with control_plane(tmp_path) as (first, address):
+        async with durable.AsyncClient(address, timeout=30) as client:
+
+            async def add(number: int) -> int:
+                one = client.options(key="k", idempotency_key=f"addition-{number}")
+                return await one.invoke(flows.Counter.add, 1)
+
+            with worker(tmp_path, address) as victim:
+                await served(client)
+                assert await add(0) == 1
+                adding = [asyncio.ensure_future(add(number)) for number in range(30)]
+                await asyncio.wait(adding, return_when="FIRST_COMPLETED")
+                first.kill()
+                victim.kill()
+            with (
+                control_plane(tmp_path, listen=address, name="again"),
+                worker(tmp_path, address),
+            ):
+                numbers = await asyncio.gather(*adding)
+                assert sorted(numbers) == list(range(1, 31))
+                # The same questions have the same answers.
+                assert await asyncio.gather(*[add(number) for number in range(30)]) == numbers
