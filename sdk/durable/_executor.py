@@ -14,6 +14,8 @@ Rules.
 - What has no ack, an attempt's last words, is kept for a while and said again after a reconnect,
   see `_finals`; so are all entries that were not acknowledged.
 - When an attempt is over its steps are cancelled. A thread cannot be; its result is ignored.
+- What the caller is not told is logged: an attempt that failed and is tried again, one that is held,
+  and code of a workflow that held up all others of the worker.
 """
 
 from __future__ import annotations
@@ -21,16 +23,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
 import traceback
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import replace
 from typing import Any, Final
 
-from durable_proto.v1 import worker_pb2
+from durable_proto.v1 import payload_pb2, worker_pb2
 
 from ._asking import Environment, StepTask
 from ._errors import TerminalError
+from ._failures import summary
 from ._finals import LastWords
 from ._replay import Attempt
 from ._resting import Resting
@@ -42,6 +46,8 @@ from ._workflow import Workflow
 
 SUSPEND_AGAIN_SECONDS: Final = 30.0
 """How long a Suspend may stay without effect before it is sent again."""
+HELD_UP_SECONDS: Final = 1.0
+"""Code between two awaits that takes longer than this is worth a warning: all others wait for it."""
 
 logger = logging.getLogger("durable.worker")
 
@@ -182,11 +188,20 @@ class Desk:
 
     def _input(self, slot: Slot, enter: Callable[..., None], *what: Any) -> None:
         """Gives an attempt an input and takes what it wants then."""
+        began = time.perf_counter()
         try:
             enter(*what)
             self._take(slot)
         except Exception as error:  # noqa: BLE001  # a defect of ours must not end the worker
             self._broken(slot, error)
+        took = time.perf_counter() - began
+        if took > HELD_UP_SECONDS:
+            logger.warning(
+                "%s [%s] held up the whole worker for %.1f s between two awaits; put what blocks"
+                " into ctx.run",
+                *(slot.attempt.start.handler, slot.invocation_id, took),
+                extra=slot.names(),
+            )
 
     def _take(self, slot: Slot) -> None:
         """Takes what an attempt wants after an input."""
@@ -379,8 +394,10 @@ class Desk:
             counters.finished += 1
         elif kind == "attempt_failed":
             counters.attempts_failed += 1
+            _warn(slot, "failed", final.attempt_failed.failure)
         elif kind == "held":
             counters.held += 1
+            _warn(slot, "is held", final.held.failure)
         if slot.trace is not None:
             slot.trace.end(final)
         self._last_words.keep(self._loop.time(), [*slot.attempt.unacknowledged(), final])
@@ -444,6 +461,15 @@ class Desk:
         if self._tasks:
             await asyncio.wait(self._tasks)
         self._threads.close()
+
+
+def _warn(slot: Slot, what: str, failure: payload_pb2.Failure) -> None:
+    logger.warning(
+        "%s [%s] attempt %d %s: %s",
+        *(slot.attempt.start.handler, slot.invocation_id, slot.number, what),
+        summary(failure),
+        extra=slot.names(),
+    )
 
 
 def _nothing() -> None:

@@ -128,6 +128,5 @@ def _execute(path: Path) -> Any:
 
 def _broken(name: str, error: BaseException) -> LoadError:
     return LoadError(
-        f"importing {name!r} failed with {type(error).__name__}: {error}"
-        " (try `python -c 'import ...'` for the traceback)"
+        f"importing {name!r} failed with {type(error).__name__}: {error} (--debug shows where)"
     )

@@ -135,7 +135,8 @@ class Workflow(WorkflowRef[P, R]):
         max_concurrent: int = 0,
     ) -> None:
         if not inspect.iscoroutinefunction(function):
-            raise TypeError(f"{function!r} must be an `async def` function")
+            name = getattr(function, "__qualname__", repr(function))
+            raise TypeError(f"{name} must be an `async def` function")
         super().__init__(name or function.__name__)
         self.function = function
         self.retry = retry

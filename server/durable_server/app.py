@@ -122,6 +122,7 @@ class ControlPlane:
 
             return external
         embedded = EmbeddedNats(data.path / "nats")
+        embedded.add_listener(lambda line: logger.warning("%s", line))
         self._stack.push_async_callback(embedded.stop)
         await embedded.start()
         return embedded.endpoint

@@ -260,6 +260,7 @@ class ControlService(control_pb2_grpc.DurableControlServicer):
             epoch=processor.partition.epoch,
             start_time=convert.timestamp(processor.started_ms),
             append_count=processor.tally.append_seconds.count,
+            time=convert.timestamp(processor.now_ms()),
         )
 
     # Parts

@@ -1229,6 +1229,16 @@ class GetServerInfoResponse(betterproto2.Message):
     How many batches it has appended to its partitions' logs since then.
     """
 
+    time: "datetime.datetime | None" = betterproto2.field(
+        8,
+        betterproto2.TYPE_MESSAGE,
+        unwrap=lambda: __google__protobuf__.Timestamp,
+        optional=True,
+    )
+    """
+    What its clock shows: delays and start times follow it.
+    """
+
 
 default_message_pool.register_message(
     "durable.v1", "GetServerInfoResponse", GetServerInfoResponse
