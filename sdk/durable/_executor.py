@@ -392,6 +392,13 @@ class Desk:
         counters = self.counters
         if kind == "finished":
             counters.finished += 1
+            for index in slot.attempt.unawaited_timers():
+                logger.warning(
+                    "%s [%s] has ended, and nothing awaited the sleep that is its step %d; write"
+                    " `await` in front of it",
+                    *(slot.attempt.start.handler, slot.invocation_id, index),
+                    extra=slot.names(),
+                )
         elif kind == "attempt_failed":
             counters.attempts_failed += 1
             _warn(slot, "failed", final.attempt_failed.failure)

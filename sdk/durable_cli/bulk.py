@@ -3,8 +3,7 @@
 Either ids are given, or filters, and never nothing: "all" must be said. Filters are asked for before
 anything is changed, so that the number in the question is the number that is changed; an invocation
 that has moved on meanwhile refuses, and is told at the end. The changes run side by side, because a
-pause waits for steps. Ctrl-C ends it after those that are under way: what was done is told, and the
-same command again does the rest.
+pause waits for steps. Ctrl-C ends it after those that are under way, and what was done is told.
 """
 
 from __future__ import annotations
@@ -174,8 +173,8 @@ def _write_done(session: Session, operation: str, done: list[_Done], left: int) 
         output.note(f"{it.invocation_id}: {one_line(error)}")
     if left:
         raise CommandError(
-            f"{operation}: interrupted after {len(done) - len(refused)} of {len(done) + left}, with"
-            f" {len(refused)} refused; the rest is as it was, and the same command goes on with it",
+            f"{operation}: interrupted; {len(done) - len(refused)} are done, {len(refused)} refused,"
+            f" {left} as they were",
             INTERRUPTED,
         )
     if refused:

@@ -38,6 +38,7 @@ to append until `take_over` has read what is really there.
 
 from __future__ import annotations
 
+import logging
 import random
 from collections.abc import Callable
 from typing import NoReturn
@@ -62,6 +63,12 @@ DEFAULT_BUDGET = 60.0
 """Seconds without progress after which the log counts as unavailable: an election or a restart of
 the server fits in.
 """
+
+
+_NEWS_EVERY = 5
+"""Tries between two lines of log about one trouble; four tries are over in half a second."""
+
+logger = logging.getLogger("durable.log")
 
 
 class FencedLog:
@@ -338,6 +345,11 @@ class FencedLog:
             raise LogUnavailableError(f"{self.name}: closed") from problem
         if backoff.spent:
             self._give_up(backoff, problem)
+        if backoff.attempts and backoff.attempts % _NEWS_EVERY == 0:
+            logger.warning(
+                "%s: no progress after %d tries, %s; trying on, nothing is accepted meanwhile",
+                *(self.name, backoff.attempts, problem),
+            )
         await backoff.pause()
 
     def _give_up(self, backoff: Backoff, problem: Exception) -> NoReturn:
