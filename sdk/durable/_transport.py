@@ -49,8 +49,10 @@ DEFAULT_ADDRESS: Final = "127.0.0.1:50051"
 ADDRESS_VARIABLE: Final = "DURABLE_ADDRESS"
 ERROR_DOMAIN: Final = "durable.v1"
 
-MESSAGE_BYTES_MAX: Final = 16 * 1024 * 1024
-"""The largest gRPC message in either direction; a session frame of the server may be this large."""
+MESSAGE_BYTES_MAX: Final = 64 * 1024 * 1024
+"""The largest gRPC message in either direction: a frame of the server's brings a whole journal, see
+worker.proto, and so does an answer.
+"""
 
 BACKOFF_SECONDS_FIRST: Final = 0.05
 """The first delay is drawn from 0 to this: about one fsync batch of a busy server."""

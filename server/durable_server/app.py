@@ -20,6 +20,7 @@ from .log.jetstream import JetStreamLog
 from .nats.datadir import DataDir
 from .nats.embedded import EmbeddedNats
 from .nats.endpoint import Endpoint, EndpointSource, parse_urls
+from .nats.room import RoomyEndpoint
 from .processor.clock import WallClock
 from .processor.loop import Processor
 from .rpc.server import RpcServer
@@ -125,4 +126,4 @@ class ControlPlane:
         embedded.add_listener(lambda line: logger.warning("%s", line))
         self._stack.push_async_callback(embedded.stop)
         await embedded.start()
-        return embedded.endpoint
+        return RoomyEndpoint(embedded)

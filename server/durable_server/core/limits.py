@@ -22,6 +22,9 @@ class Limits(NamedTuple):
     """One append, in records: it bounds how long the event loop applies before it looks around."""
     journal_entries: int = 10_000
     """One invocation's journal: a retry replays it all."""
+    journal_bytes: int = 48 * 1024 * 1024
+    """One invocation's journal when it goes to a worker. With what else is in that frame it stays
+    under the 64 MiB that a worker accepts."""
     header_count: int = 32
     header_bytes: int = 8 * 1024
     """All headers of an invocation: they travel with every call that it makes."""

@@ -25,8 +25,9 @@ from ..core.effects import (
 from ..core.limits import Limits
 from ..core.model import HandlerKind, Invocation, State
 from ..core.partition import Partition
-from ..core.records import AttemptReleased, Record
+from ..core.records import AttemptHeld, AttemptReleased, Record
 from ..core.states import RESTING
+from ..core.wire import failure
 from ..metrics.tally import Tally
 from ..store.interface import Store
 from .assigning import Assigner
@@ -81,9 +82,26 @@ class Carrier:
         if worker is None:
             self._submit(AttemptReleased(invocation.id, invocation.attempt))
         elif worker.outbound is not None:
+            limits = self._limits
+            # A short journal cannot be too large, so the store is not asked; each entry has two values.
+            if len(invocation.recorded) * 2 * limits.payload_bytes > limits.journal_bytes:
+                size = self._store.journal_bytes(invocation.number)
+                if size > limits.journal_bytes:
+                    self._hold(invocation, size)
+                    return
             journal = self._store.journal(invocation.number) if invocation.recorded else []
             state, complete = self._state_of(invocation)
             worker.outbound.start(invocation, journal, state, complete)
+
+    def _hold(self, invocation: Invocation, size: int) -> None:
+        """Holds an attempt whose journal no worker could read."""
+        problem = (
+            f"the journal has {size} bytes, more than the limit journal_bytes"
+            f" ({self._limits.journal_bytes}); store large values elsewhere and journal references,"
+            " or split the work into child invocations"
+        )
+        fault = failure("durable.ProtocolError", problem)
+        self._submit(AttemptHeld(invocation.id, invocation.attempt, fault))
 
     def _state_of(self, invocation: Invocation) -> tuple[dict[str, bytes], bool]:
         """Returns the state that travels with an attempt, and whether it is all of it."""

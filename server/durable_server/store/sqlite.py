@@ -290,6 +290,16 @@ class SqliteStore:
         )
         return [EntryRow._make(row) for row in found]
 
+    def journal_bytes(self, number: int) -> int:
+        """Returns how large the values of an invocation's journal are, without reading them."""
+        found = self._db.execute(
+            "SELECT ifnull(sum(ifnull(length(argument), 0) + ifnull(length(outcome), 0)), 0)"
+            " FROM journal WHERE number = ?",
+            (number,),
+        )
+        size: int = found.fetchone()[0]
+        return size
+
     def entry(self, number: int, index: int) -> EntryRow | None:
         """Returns one entry of a journal."""
         row = self._db.execute(
