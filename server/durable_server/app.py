@@ -9,6 +9,7 @@ way stops what was started. `ended` tells when the control plane can't go on.
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import os
 import socket
@@ -17,7 +18,7 @@ from pathlib import Path
 
 from .config import Config
 from .log.jetstream import JetStreamLog
-from .nats.datadir import DataDir
+from .nats.datadir import DataDir, DataDirError
 from .nats.embedded import EmbeddedNats
 from .nats.endpoint import Endpoint, EndpointSource, parse_urls
 from .nats.room import RoomyEndpoint
@@ -57,8 +58,12 @@ class ControlPlane:
     async def __aenter__(self) -> ControlPlane:
         try:
             await self._start()
-        except BaseException:
+        except BaseException as error:
             await self._stack.aclose()
+            if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+                place = self.config.data_dir.resolve()
+                problem = f"the disk of {place} is full; free some, or name another --data-dir"
+                raise DataDirError(problem) from error
             raise
         return self
 

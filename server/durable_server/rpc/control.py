@@ -20,7 +20,7 @@ from durable_proto.v1 import control_pb2, control_pb2_grpc, errors_pb2
 from .. import __version__
 from ..core import ids
 from ..core.limits import Limits
-from ..core.model import EntryRow, HandlerKind, Invocation
+from ..core.model import HandlerKind, Invocation
 from ..core.records import Invoked
 from ..core.replies import Attached, Created, Mismatch
 from ..core.states import FINAL
@@ -104,8 +104,8 @@ class ControlService(control_pb2_grpc.DurableControlServicer):
             response.outcome.MergeFromString(found.outcome)
         elif found.fault is not None:
             response.last_failure.MergeFromString(found.fault.data)
-        if request.include_journal:
-            for row in self._journal(found):
+        if request.include_journal and not self._too_long(found):
+            for row in self._processor.store.journal(found.number):
                 convert.entry(row, response.journal.add())
         return response
 
@@ -118,7 +118,14 @@ class ControlService(control_pb2_grpc.DurableControlServicer):
         message = convert.invocation(found)
         if request.include_journal:
             store = self._processor.store
-            for row in self._journal(found):
+            if size := self._too_long(found):
+                problem = (
+                    f"the journal has {size} bytes, more than the limit journal_bytes"
+                    f" ({self._limits.journal_bytes}); leave it out, or watch the invocation, which"
+                    " sends it in parts"
+                )
+                raise invalid("include_journal", problem, size_bytes=size)
+            for row in store.journal(found.number):
                 convert.entry(row, message.journal.add())
             message.awakeables.extend(convert.awakeable(it) for it in store.awakeables(found.id))
             for name, value in store.state(found.state_owner).items():
@@ -346,22 +353,15 @@ class ControlService(control_pb2_grpc.DurableControlServicer):
         )
         if found.outcome is not None:
             response.outcome.MergeFromString(found.outcome)
-            if request.include_journal:
-                for row in self._journal(found):
+            if request.include_journal and not self._too_long(found):
+                for row in self._processor.store.journal(found.number):
                     convert.entry(row, response.journal.add())
         return response
 
-    def _journal(self, found: Invocation) -> list[EntryRow]:
-        """Returns a journal; raises Refusal when it is too large for an answer."""
-        store, limit = self._processor.store, self._limits.journal_bytes
-        size = store.journal_bytes(found.number)
-        if size > limit:
-            problem = (
-                f"the journal has {size} bytes, more than the limit journal_bytes ({limit});"
-                " leave it out, or watch the invocation, which sends it in parts"
-            )
-            raise invalid("include_journal", problem, size_bytes=size, limit_bytes=limit)
-        return store.journal(found.number)
+    def _too_long(self, found: Invocation) -> int:
+        """Returns how large a journal is that does not go into an answer; 0 for one that does."""
+        size = self._processor.store.journal_bytes(found.number)
+        return size if size > self._limits.journal_bytes else 0
 
 
 def _mismatch(reply: Mismatch, request: control_pb2.InvokeRequest) -> Refusal:

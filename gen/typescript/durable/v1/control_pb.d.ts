@@ -122,7 +122,7 @@ export declare type InvokeRequest = Message<"durable.v1.InvokeRequest"> & {
   priority: number;
 
   /**
-   * Also return the journal when the answer holds an outcome.
+   * Also return the journal when the answer holds an outcome, unless it is over `journal_bytes`.
    *
    * @generated from field: bool include_journal = 13;
    */
@@ -204,7 +204,7 @@ export declare type GetResultRequest = Message<"durable.v1.GetResultRequest"> & 
   waitTimeout?: Duration | undefined;
 
   /**
-   * Also return the journal.
+   * Also return the journal, unless it is over `journal_bytes`.
    *
    * @generated from field: bool include_journal = 3;
    */
@@ -286,7 +286,7 @@ export declare type GetInvocationRequest = Message<"durable.v1.GetInvocationRequ
   invocationId: string;
 
   /**
-   * Also return the journal and the state.
+   * Also return the journal and the state; refused for a journal over `journal_bytes`.
    *
    * @generated from field: bool include_journal = 2;
    */

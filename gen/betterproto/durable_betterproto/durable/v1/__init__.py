@@ -1053,7 +1053,7 @@ class GetInvocationRequest(betterproto2.Message):
 
     include_journal: "bool" = betterproto2.field(2, betterproto2.TYPE_BOOL)
     """
-    Also return the journal and the state.
+    Also return the journal and the state; refused for a journal over `journal_bytes`.
     """
 
 
@@ -1104,7 +1104,7 @@ class GetResultRequest(betterproto2.Message):
 
     include_journal: "bool" = betterproto2.field(3, betterproto2.TYPE_BOOL)
     """
-    Also return the journal.
+    Also return the journal, unless it is over `journal_bytes`.
     """
 
 
@@ -1850,7 +1850,7 @@ class InvokeRequest(betterproto2.Message):
 
     include_journal: "bool" = betterproto2.field(13, betterproto2.TYPE_BOOL)
     """
-    Also return the journal when the answer holds an outcome.
+    Also return the journal when the answer holds an outcome, unless it is over `journal_bytes`.
     """
 
 

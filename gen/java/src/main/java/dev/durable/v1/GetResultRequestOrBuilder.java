@@ -59,7 +59,7 @@ public interface GetResultRequestOrBuilder extends
 
   /**
    * <pre>
-   * Also return the journal.
+   * Also return the journal, unless it is over `journal_bytes`.
    * </pre>
    *
    * <code>bool include_journal = 3;</code>
