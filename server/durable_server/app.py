@@ -30,6 +30,9 @@ from .webhooks.desk import Webhooks, open_webhooks
 
 logger = logging.getLogger("durable.app")
 
+STORE = "partition-0.db"
+"""The store's file in the data dir."""
+
 
 class ControlPlane:
     """One running control plane; an async context manager."""
@@ -77,7 +80,7 @@ class ControlPlane:
         source = await self._nats(data)
         log = JetStreamLog(source, partition=0, replicas=config.replicas)
         stack.push_async_callback(log.close)
-        store = SqliteStore(data.path / "partition-0.db")
+        store = SqliteStore(data.path / STORE)
         stack.callback(store.close)
         processor = Processor(log, store, config.limits, WallClock())
         self._processor = processor

@@ -7,20 +7,23 @@ import importlib.util
 import json
 import os
 import signal
+import sqlite3
 from collections.abc import Coroutine, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
-from .app import ControlPlane
+from .app import STORE, ControlPlane
 from .config import Config
 from .dev import DevWorker
+from .store.sqlite import explained
 
 
 def run_server(ready_file: Path | None, **settings: Any) -> None:
     """Runs a control plane with the settings of Config until a signal, or until it cannot go on."""
-    _run(_serve(_config(settings), ready_file, None))
+    config = _config(settings)
+    _run(_serve(config, ready_file, None), config)
 
 
 def run_dev(
@@ -43,7 +46,7 @@ def run_dev(
         settings["http"] = ""
     config = _config(settings, http_optional=not http_given)
     worker = DevWorker(modules, services, config.data_dir / "worker.pid", reload=not no_reload)
-    _run(_serve(config, ready_file, worker))
+    _run(_serve(config, ready_file, worker), config)
 
 
 def _config(settings: Mapping[str, Any], *, http_optional: bool = False) -> Config:
@@ -57,13 +60,16 @@ def _has_http() -> bool:
     return all(importlib.util.find_spec(name) is not None for name in needed)
 
 
-def _run(main: Coroutine[Any, Any, None]) -> None:
+def _run(main: Coroutine[Any, Any, None], config: Config) -> None:
     try:
-        import uvloop
-    except ImportError:
-        asyncio.run(main)
-    else:
-        uvloop.run(main)
+        try:
+            import uvloop
+        except ImportError:
+            asyncio.run(main)
+        else:
+            uvloop.run(main)
+    except sqlite3.Error as error:
+        raise explained(config.data_dir.resolve() / STORE, error) from error
 
 
 async def _serve(config: Config, ready_file: Path | None, worker: DevWorker | None) -> None:

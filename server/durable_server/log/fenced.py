@@ -282,9 +282,13 @@ class FencedLog:
         the one that was applied.
         """
 
+        seen = False
+
         def take(sequence: int, data: bytes) -> None:
+            nonlocal seen
             frame = self._decode(data, sequence)
             if sequence == applied.sequence:
+                seen = True
                 if (frame.epoch, frame.number) != (applied.epoch, applied.number):
                     raise LogDataLostError(
                         f"{self.name}: sequence {sequence} holds frame"
@@ -319,9 +323,16 @@ class FencedLog:
                         start = self._tail
                     if start <= last:
                         await self._slots.read(start, last, take)
-                    if self._tail == last:
+                    if start == applied.sequence and not seen:
+                        # The row still counts it, so its end alone does not tell.
+                        problem = LogDataLostError(
+                            f"{self.name}: sequence {start}, which was applied, is missing; restore"
+                            " the log from a backup"
+                        )
+                    elif self._tail == last:
                         return
-                    problem = self._missing()
+                    else:
+                        problem = self._missing()
                 else:
                     problem = self._ends_before(last, self._tail)
                 if not self._slots.stale_reads:
