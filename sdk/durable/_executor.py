@@ -14,8 +14,7 @@ Rules.
 - What has no ack, an attempt's last words, is kept for a while and said again after a reconnect,
   see `_finals`; so are all entries that were not acknowledged.
 - When an attempt is over its steps are cancelled. A thread cannot be; its result is ignored.
-- What the caller is not told is logged: an attempt that failed and is tried again, one that is held,
-  and code of a workflow that held up all others of the worker.
+- What the caller is not told is logged, see `_warnings`.
 """
 
 from __future__ import annotations
@@ -30,11 +29,11 @@ from concurrent.futures import Future
 from dataclasses import replace
 from typing import Any, Final
 
-from durable_proto.v1 import payload_pb2, worker_pb2
+from durable_proto.v1 import worker_pb2
 
+from . import _warnings
 from ._asking import Environment, StepTask
 from ._errors import TerminalError
-from ._failures import summary
 from ._finals import LastWords
 from ._replay import Attempt
 from ._resting import Resting
@@ -46,8 +45,6 @@ from ._workflow import Workflow
 
 SUSPEND_AGAIN_SECONDS: Final = 30.0
 """How long a Suspend may stay without effect before it is sent again."""
-HELD_UP_SECONDS: Final = 1.0
-"""Code between two awaits that takes longer than this is worth a warning: all others wait for it."""
 
 logger = logging.getLogger("durable.worker")
 
@@ -195,13 +192,8 @@ class Desk:
         except Exception as error:  # noqa: BLE001  # a defect of ours must not end the worker
             self._broken(slot, error)
         took = time.perf_counter() - began
-        if took > HELD_UP_SECONDS:
-            logger.warning(
-                "%s [%s] held up the whole worker for %.1f s between two awaits; put what blocks"
-                " into ctx.run",
-                *(slot.attempt.start.handler, slot.invocation_id, took),
-                extra=slot.names(),
-            )
+        if took > _warnings.HELD_UP_SECONDS:
+            _warnings.held_up(slot, took)
 
     def _take(self, slot: Slot) -> None:
         """Takes what an attempt wants after an input."""
@@ -392,19 +384,13 @@ class Desk:
         counters = self.counters
         if kind == "finished":
             counters.finished += 1
-            for index in slot.attempt.unawaited_timers():
-                logger.warning(
-                    "%s [%s] has ended, and nothing awaited the sleep that is its step %d; write"
-                    " `await` in front of it",
-                    *(slot.attempt.start.handler, slot.invocation_id, index),
-                    extra=slot.names(),
-                )
+            _warnings.unawaited(slot)
         elif kind == "attempt_failed":
             counters.attempts_failed += 1
-            _warn(slot, "failed", final.attempt_failed.failure)
+            _warnings.failed(slot, "failed", final.attempt_failed.failure)
         elif kind == "held":
             counters.held += 1
-            _warn(slot, "is held", final.held.failure)
+            _warnings.failed(slot, "is held", final.held.failure)
         if slot.trace is not None:
             slot.trace.end(final)
         self._last_words.keep(self._loop.time(), [*slot.attempt.unacknowledged(), final])
@@ -468,15 +454,6 @@ class Desk:
         if self._tasks:
             await asyncio.wait(self._tasks)
         self._threads.close()
-
-
-def _warn(slot: Slot, what: str, failure: payload_pb2.Failure) -> None:
-    logger.warning(
-        "%s [%s] attempt %d %s: %s",
-        *(slot.attempt.start.handler, slot.invocation_id, slot.number, what),
-        summary(failure),
-        extra=slot.names(),
-    )
 
 
 def _nothing() -> None:

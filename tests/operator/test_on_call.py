@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -121,3 +122,30 @@ def test_a_start_on_a_full_disk_says_which(small_disk: Path) -> None:
     done = run("server", "--listen", "127.0.0.1:0", "--data-dir", str(small_disk / "data"))
     assert done.code == 1
     assert f"the disk of {small_disk / 'data'} is full; free some" in done.err
+
+
+def test_a_store_or_a_log_that_is_damaged_is_refused_with_the_way_out(tmp_path: Path) -> None:
+    with control_plane(tmp_path) as (server, address):
+        cli = Cli(address, tmp_path / "data")
+        serve = command_line("worker", FLOWS, "--address", address)
+        with running(serve, tmp_path / "worker.log"):
+            until(lambda: cli.ok("workers", "--json").json, "worker")
+            assert cli("invoke", "refused").code == 1
+        assert server.terminate() == 0
+    damaged, halved = tmp_path / "damaged" / "data", tmp_path / "halved"
+    shutil.copytree(tmp_path / "data", damaged)
+    shutil.copytree(tmp_path / "data", halved)
+
+    (damaged / "partition-0.db").write_bytes(b"no database at all")
+    done = run("server", "--listen", "127.0.0.1:0", "--data-dir", str(damaged))
+    assert done.code == 1
+    assert f"the store {damaged / 'partition-0.db'} is damaged" in done.err
+    (damaged / "partition-0.db").rename(tmp_path / "away.db")
+    with control_plane(damaged.parent) as (_, address):
+        assert _count(Cli(address, tmp_path), "failed") == 1
+
+    (block,) = halved.glob("nats/jetstream/*/streams/*/msgs/*.blk")
+    os.truncate(block, block.stat().st_size // 2)
+    done = run("server", "--listen", "127.0.0.1:0", "--data-dir", str(halved))
+    assert done.code == 1
+    assert "restore the log from a backup" in done.err
