@@ -33,13 +33,12 @@ from durable_proto.v1 import worker_pb2
 
 from . import _warnings
 from ._asking import Environment, StepTask
-from ._errors import TerminalError
 from ._finals import LastWords
 from ._replay import Attempt
 from ._resting import Resting
 from ._slots import Slot
 from ._statistics import Counters
-from ._steps import Ended, StepThreads, run_async, run_blocking, too_slow
+from ._steps import Ended, StepThreads, run_async, run_blocking, too_large, too_slow
 from ._tracing import Tracing
 from ._workflow import Workflow
 
@@ -191,9 +190,7 @@ class Desk:
             self._take(slot)
         except Exception as error:  # noqa: BLE001  # a defect of ours must not end the worker
             self._broken(slot, error)
-        took = time.perf_counter() - began
-        if took > _warnings.HELD_UP_SECONDS:
-            _warnings.held_up(slot, took)
+        _warnings.held_up(slot, time.perf_counter() - began)
 
     def _take(self, slot: Slot) -> None:
         """Takes what an attempt wants after an input."""
@@ -285,21 +282,13 @@ class Desk:
         value, error = ended.value, ended.error
         self.counters.steps_run += 1
         if value is not None and len(value.data) > self.payload_bytes_max:
-            error = self._too_large(slot, index, len(value.data))
+            size, limit = len(value.data), self.payload_bytes_max
+            error = too_large(f"step {index} of {slot.invocation_id}", size, limit)
             value = None
         if error is not None:
             self.counters.steps_failed += 1
         self.counters.step_seconds += slot.end(index, error)
         self._input(slot, attempt.on_step, index, value, error)
-
-    def _too_large(self, slot: Slot, index: int, size: int) -> TerminalError:
-        # Terminal: the same code would make the same value again.
-        return TerminalError(
-            f"the value of step {index} of {slot.invocation_id} has {size} bytes, more than the"
-            f" limit payload_bytes ({self.payload_bytes_max}); store it elsewhere and return a"
-            " reference",
-            metadata={"limit": "payload_bytes", "size_bytes": str(size)},
-        )
 
     def _drop(self, slot: Slot, outcome: str = "abandoned") -> None:
         """Forgets an attempt and stops what runs for it.

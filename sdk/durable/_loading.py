@@ -127,6 +127,7 @@ def _execute(path: Path) -> Any:
 
 
 def _broken(name: str, error: BaseException) -> LoadError:
+    again = f"python {name}" if _is_path(name) else f"python -c 'import {name}'"
     return LoadError(
-        f"importing {name!r} failed with {type(error).__name__}: {error} (--debug shows where)"
+        f"importing {name!r} failed with {type(error).__name__}: {error} (`{again}` shows where)"
     )

@@ -22,6 +22,7 @@ from typing import Any, Final, NamedTuple, ParamSpec, TypeVar
 from durable_proto.v1 import payload_pb2
 
 from ._asking import StepTask
+from ._errors import TerminalError
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -76,6 +77,15 @@ async def _within(task: StepTask, value: Awaitable[T]) -> T:
 def too_slow(task: StepTask) -> TimeoutError:
     """Returns the error of a step whose time is up: like any other one, it is tried again."""
     return TimeoutError(f"step {task.name!r} has not ended within {task.timeout:g} s")
+
+
+def too_large(what: str, size: int, limit: int) -> TerminalError:
+    """Returns the error of a step whose value is too large: the same code would make it again."""
+    return TerminalError(
+        f"the value of {what} has {size} bytes, more than the limit payload_bytes ({limit}); store"
+        " it elsewhere and return a reference",
+        metadata={"limit": "payload_bytes", "size_bytes": str(size)},
+    )
 
 
 _Job = tuple[Future[Any], Callable[[], Any]]

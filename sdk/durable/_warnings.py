@@ -31,7 +31,9 @@ def failed(slot: Slot, how: str, failure: payload_pb2.Failure) -> None:
 
 
 def held_up(slot: Slot, seconds: float) -> None:
-    """Tells of a workflow whose own code took long."""
+    """Tells of a workflow whose own code took long, if it did."""
+    if seconds < HELD_UP_SECONDS:
+        return
     _logger.warning(
         "%s [%s] held up the whole worker for %.1f s between two awaits; put what blocks into ctx.run",
         *(slot.attempt.start.handler, slot.invocation_id, seconds),
