@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar, overload
 
 from durable_proto.v1 import payload_pb2
 
+from ._durations import span
 from ._futures import Awakeable, DurableFuture
 from ._primitives import Target
 from ._serde import decode, encode
@@ -71,7 +72,7 @@ class Abilities:
             "key": key,
             "idempotency_key": idempotency_key,
             "partition_key": partition_key,
-            "delay": None if delay is None else _span(delay),
+            "delay": None if delay is None else span(delay),
             "retry": retry,
             "timeout": timeout,
         }
@@ -207,7 +208,7 @@ class Abilities:
             options.key,
             options.idempotency_key,
             partition_key or options.partition_key,
-            _span(delay),
+            span(delay),
         )
         return self._attempt.send(target)
 
@@ -239,7 +240,3 @@ class Abilities:
             options.partition_key,
             options.delay,
         )
-
-
-def _span(delay: float | timedelta) -> timedelta:
-    return delay if isinstance(delay, timedelta) else timedelta(seconds=delay)

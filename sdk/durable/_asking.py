@@ -96,7 +96,7 @@ class Operations:
         self.frozen = False
         """True when nothing is to be delivered any more, because of a pause."""
         self.replaying = bool(start.journal)
-        self._seconds = seconds_of(start.create_time)
+        self._seconds = seconds_of(start.start_time)
         # The methods that typeshed misses are set when the class is made: they all refuse.
         self._loop = WorkflowLoop(self)  # type: ignore[abstract]
         self._main: Any = None

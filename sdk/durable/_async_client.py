@@ -265,7 +265,7 @@ class AsyncClient(AsyncSteeringClient):
         long the control plane may be away. Raises NotFoundError.
         """
         watching = Watching(invocation_id, self._options.timeout)
-        while not watching.over:
+        while True:
             stream = self._connection.stub().WatchInvocation(watching.request)
             error: grpc.RpcError | None = None
             try:
@@ -277,10 +277,11 @@ class AsyncClient(AsyncSteeringClient):
                 error = broken
             finally:
                 stream.cancel()
-            if not watching.over:
-                target = self._connection.dial.address.target
-                lost = None if error is None else translate(error, target)
-                await asyncio.sleep(watching.lost(lost))
+            target = self._connection.dial.address.target
+            delay = watching.ended(None if error is None else translate(error, target))
+            if delay is None:
+                return
+            await asyncio.sleep(delay)
 
     async def list_handlers(self) -> list[Handler]:
         """Returns the handlers that workers have registered, by name."""

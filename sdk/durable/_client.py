@@ -275,7 +275,7 @@ class Client(SteeringClient):
                 yield changed
             return
         watching = Watching(invocation_id, self._options.timeout)
-        while not watching.over:
+        while True:
             stream = connection.stub.WatchInvocation(watching.request)
             error: grpc.RpcError | None = None
             try:
@@ -287,9 +287,11 @@ class Client(SteeringClient):
                 error = broken
             finally:
                 stream.cancel()
-            if not watching.over:
-                target = connection.target
-                time.sleep(watching.lost(None if error is None else translate(error, target)))
+            broken_by = None if error is None else translate(error, connection.target)
+            delay = watching.ended(broken_by)
+            if delay is None:
+                return
+            time.sleep(delay)
 
     def list_handlers(self) -> list[Handler]:
         """Returns the handlers that workers have registered, by name."""

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
 
 from ._abilities import NO_OPTIONS, Abilities
 from ._calls import DurableChannel, call_by_name
+from ._durations import span
 from ._futures import DurableFuture
 
 if TYPE_CHECKING:
@@ -149,8 +150,7 @@ class Context(Abilities):
 
     def sleep(self, delay: float | timedelta) -> DurableFuture[None]:
         """Waits durably, in seconds or as a timedelta: over restarts, and without a worker."""
-        seconds = delay.total_seconds() if isinstance(delay, timedelta) else delay
-        return self._attempt.sleep(seconds)
+        return self._attempt.sleep(span(delay).total_seconds())
 
     def stub(self, stub_class: Callable[[grpc.aio.Channel], S]) -> S:
         """Returns your generated gRPC stub on a durable channel: its unary calls are journaled.

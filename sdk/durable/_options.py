@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 from functools import cache
 from typing import Any, Final, Self
 
+from ._durations import span
 from ._tracing import Tracing, find_tracing
 
 DEFAULT_TIMEOUT_SECONDS: Final = 60.0
@@ -78,7 +79,7 @@ class ClientBase:
         idempotency_key: str | Unset = UNSET,
         headers: Mapping[str, str] | Unset | None = UNSET,
         timeout: float | Unset | None = UNSET,
-        delay: timedelta | Unset | None = UNSET,
+        delay: float | timedelta | Unset | None = UNSET,
         start_time: datetime | Unset | None = UNSET,
         priority: int | Unset = UNSET,
     ) -> Self:
@@ -86,11 +87,12 @@ class ClientBase:
 
         `partition_key` chooses the partition, `service` is a label, `key` the object key,
         `idempotency_key` makes a second start of the same work answer with the first, `headers`
-        travel to the handler, `timeout` bounds calls (seconds; None for no bound), `delay` starts
-        the work that much later, `start_time` not before a time (UTC without a time zone). Where
-        work of one handler waits for workers, a higher `priority` goes first (any number that fits
-        32 bits, 0 if none is given); children have their parent's. The view shares the connection
-        and need not be closed. Raises ValueError for `delay` with `start_time`.
+        travel to the handler, `timeout` bounds calls (seconds; None for no bound), `delay` (seconds
+        or a timedelta) starts the work that much later, `start_time` not before a time (UTC without
+        a time zone). Where work of one handler waits for workers, a higher `priority` goes first
+        (any number that fits 32 bits, 0 if none is given); children have their parent's. The view
+        shares the connection and need not be closed. Raises ValueError for `delay` with
+        `start_time`, TypeError for a delay that is no span of time.
         """
         changes: dict[str, Any] = {
             "partition_key": partition_key,
@@ -107,6 +109,7 @@ class ClientBase:
         if given.get("delay") is not None and given.get("start_time") is not None:
             raise ValueError("delay and start_time both say when to start; give one of them")
         if given.get("delay") is not None:
+            given["delay"] = span(given["delay"])
             given["start_time"] = None
         elif given.get("start_time") is not None:
             given["delay"] = None

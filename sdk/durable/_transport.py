@@ -50,9 +50,7 @@ ADDRESS_VARIABLE: Final = "DURABLE_ADDRESS"
 ERROR_DOMAIN: Final = "durable.v1"
 
 MESSAGE_BYTES_MAX: Final = 64 * 1024 * 1024
-"""The largest gRPC message in either direction: a frame of the server's brings a whole journal, see
-worker.proto, and so does an answer.
-"""
+"""The largest gRPC message in either direction: the control plane's limit, over its `journal_bytes`."""
 
 BACKOFF_SECONDS_FIRST: Final = 0.05
 """The first delay is drawn from 0 to this: about one fsync batch of a busy server."""

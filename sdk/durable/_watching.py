@@ -2,13 +2,15 @@
 
 Theory. The server sends the present form first and then each change, until the final state. A stream
 may break at any time; the next one begins with the present form and the whole journal again.
-`Watching` makes one sequence of it, without I/O: each client opens streams as long as it is not over,
-hands in what arrives, and asks it what a loss means.
+`Watching` makes one sequence of it, without I/O: each client opens a stream, hands in what arrives, and
+asks at its end what that means.
 
 Rules.
 - What was shown is not shown again: entries that are known are left out of the first message of a new
   stream, and a message that then says nothing new is no change.
 - The timeout bounds how long the control plane may be away, not how long the invocation takes.
+- It is over when a stream has shown the final state and was ended by the server: a long journal comes
+  in several messages, and all of the last ones have the final state.
 - A server that ends a stream too early, without an error, counts as away: no tight loop.
 """
 
@@ -33,8 +35,7 @@ class Watching:
         self.request: Final = control_pb2.WatchInvocationRequest(
             invocation_id=invocation_id, include_journal=True
         )
-        self.over = False
-        """Whether the final state has arrived."""
+        self._final = False
         self._timeout = timeout
         self._attempt = 0
         self._away_since: float | None = None
@@ -53,7 +54,7 @@ class Watching:
         ]
         self._seen.update((entry.index, entry.completion_number) for entry in fresh)
         shown = Invocation(found)
-        self.over = shown.finished
+        self._final = shown.finished
         form = _without_journal(found)
         known, self._last = self._last == form, form
         again, self._again = self._again, False
@@ -65,11 +66,14 @@ class Watching:
             return Invocation(kept)
         return shown
 
-    def lost(self, error: RpcError | None) -> float:
+    def ended(self, error: RpcError | None) -> float | None:
         """Says how long to wait before the next stream, or raises why there is none.
 
-        `error` is what ended the stream; None when the server ended it.
+        `error` is what ended the stream; None when the server ended it. The answer is None when all
+        has been said.
         """
+        if self._final and error is None:
+            return None
         now = time.monotonic()
         if self._away_since is None:
             self._away_since = now

@@ -8,6 +8,8 @@ from typing import Final
 
 from durable_proto.v1 import control_pb2
 
+from ._durations import span
+
 CONTROL_SERVICE: Final = control_pb2.DESCRIPTOR.services_by_name["DurableControl"].full_name
 """The control plane as a service that workflows can call: a worker knows where it is."""
 CREATE_PATH: Final = f"/{CONTROL_SERVICE}/CreateWebhook"
@@ -31,8 +33,7 @@ def webhook_request(
         awakeable_id=awakeable_id, scheme=scheme, secret_name=secret
     )
     if expires_in is not None:
-        span = expires_in if isinstance(expires_in, timedelta) else timedelta(seconds=expires_in)
-        request.expires_in.FromTimedelta(span)
+        request.expires_in.FromTimedelta(span(expires_in))
     return request
 
 

@@ -119,7 +119,7 @@ def start_message(
     for name, value in state_after(history).items():
         start.state[name].CopyFrom(value)
     start.state_complete = True
-    start.create_time.FromMilliseconds(CREATED_MS)
+    start.start_time.FromMilliseconds(CREATED_MS)
     entries: dict[int, invocation_pb2.JournalEntry] = {}
     for event in history:
         if isinstance(event, Recorded):

@@ -128,7 +128,7 @@ async def test_errors_are_those_of_the_wire() -> None:
         with pytest.raises(durable.InvalidArgumentError, match="payload_bytes"):
             await client.invoke(hello, "x" * 5_000_000)
         with pytest.raises(durable.RpcError, match="larger than max"):
-            await client.invoke(hello, "x" * 17_000_000)
+            await client.invoke(hello, "x" * 68_000_000)
 
 
 async def test_waiting_ends_with_the_timeout_and_with_cancellation() -> None:

@@ -55,37 +55,9 @@ def test_ctrl_c_of_a_bulk_change_tells_how_far_it_came(night: Night) -> None:
     assert _count(night.cli, "failed") == 0
 
 
-def _lengths(cli: Cli) -> dict[str, int]:
-    with durable.Client(cli.address) as client:
-        return {
-            it.invocation_id: it.journal_length for it in client.query(handler="fat").invocations
-        }
-
-
 def _count(cli: Cli, status: str) -> int:
     with durable.Client(cli.address) as client:
         return client.stats().by_status.get(status, 0)
-
-
-def test_a_journal_larger_than_any_frame_holds_its_invocation_alone(tmp_path: Path) -> None:
-    with control_plane(tmp_path) as (server, address):
-        cli = Cli(address, tmp_path / "data")
-        serve = command_line("worker", FLOWS, "--address", address)
-        with running(serve, tmp_path / "first.log") as first:
-            until(lambda: cli.ok("workers", "--json").json, "worker", first)
-            large, huge = cli.start("fat", "50"), cli.start("fat", "105")
-            until(lambda: _lengths(cli) == {large: 51, huge: 106}, "journals", first)
-            first.kill()
-        with running(serve, tmp_path / "second.log") as second:
-            until(lambda: _count(cli, "paused") == 1, "hold", server)
-            cli.ok("signal", large, "morning")
-            assert cli("invoke", "refused").code == 1
-            until(lambda: cli.status(large) == "completed", "end", second)
-            listed = {it["invocation_id"]: it for it in cli.ok("list", "--json").json}
-            assert "journal_bytes (50331648)" in listed[huge]["failure"]["message"]
-            refused = cli("get", huge)
-            assert refused.code == 2
-            assert "watch the invocation" in refused.err
 
 
 @pytest.fixture

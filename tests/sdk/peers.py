@@ -243,7 +243,7 @@ def start(
     """A Start; `value` is the input's JSON."""
     message = worker_pb2.ServerMessage(invocation_id=invocation_id, attempt=attempt)
     message.start.handler = handler
-    message.start.create_time.seconds = 1_700_000_000
+    message.start.start_time.seconds = 1_700_000_000
     message.start.random_seed = 7
     if value is not None:
         message.start.input.content_type = "application/json"

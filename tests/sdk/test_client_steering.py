@@ -94,6 +94,11 @@ def test_delay_and_start_time_take_each_others_place() -> None:
     assert (view._options.delay, view._options.start_time) == (None, now)
     with pytest.raises(ValueError, match="give one"):
         client.options(delay=timedelta(1), start_time=now)
+    assert client.options(delay=1.5)._options.delay == timedelta(seconds=1.5)
+    with pytest.raises(TypeError, match="seconds or a timedelta, not '5m'"):
+        client.options(delay="5m")  # type: ignore[arg-type]  # what is wrong with it
+    with pytest.raises(ValueError, match="nan seconds"):
+        client.options(delay=float("nan"))
     client.close()
 
 

@@ -13,6 +13,7 @@ from durable_proto.v1 import control_pb2, control_pb2_grpc, invocation_pb2
 
 from .hand import HandWorker
 from .test_requests import reason
+from .test_worker_protocol import result
 
 if TYPE_CHECKING:
     from typing import TypeAlias
@@ -156,3 +157,26 @@ async def test_what_is_there_all_along_comes_once(
         left = counts[invocation_pb2.INVOCATION_STATE_CANCELLED]
         assert left == len(await ids(control, order_by="complete_time", page_size=500))
         assert stats.total_count == len(await ids(control, page_size=500))
+
+
+async def test_large_outcomes_make_a_page_short_and_not_large(
+    control: Control, channel: grpc.aio.Channel
+) -> None:
+    """A list must fit into what clients take, whatever the handlers return."""
+    large = b'"' + b"x" * 60_000 + b'"'
+    made = []
+    async with HandWorker(channel, slots=30) as worker:
+        for _ in range(30):
+            made.append(await invoke(control))
+            await worker.finish(await worker.hear("start"), large)
+            await result(control, made[-1])
+    seen, sizes, token = [], [], ""
+    while not sizes or token:
+        request = control_pb2.QueryRequest(oldest_first=True, page_token=token)
+        page = await control.Query(request)
+        seen += [it.invocation_id for it in page.invocations]
+        sizes.append(page.ByteSize())
+        token = page.next_page_token
+    assert seen == made
+    assert len(sizes) == 2
+    assert max(sizes) < 1_200_000

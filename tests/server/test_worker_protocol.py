@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
 
 import grpc
@@ -11,8 +12,9 @@ from google.protobuf.duration_pb2 import Duration
 
 from durable_proto.v1 import control_pb2, control_pb2_grpc, invocation_pb2, payload_pb2, worker_pb2
 from durable_server.app import ControlPlane
+from durable_server.config import Config
 
-from .hand import HandWorker, entry, reply, sleep
+from .hand import HandWorker, ask, entry, reply, sleep
 
 if TYPE_CHECKING:
     Control: TypeAlias = control_pb2_grpc.DurableControlAsyncStub
@@ -104,7 +106,7 @@ async def test_a_failed_attempt_is_replayed(control: Control, channel: grpc.aio.
         await worker.say(failed)
         again = await worker.hear("start")
         assert (again.invocation_id, again.attempt) == (invocation_id, 2)
-        assert again.start.create_time == start.start.create_time
+        assert again.start.start_time == start.start.start_time
         assert again.start.random_seed == start.start.random_seed
         assert again.start.version == "v1"
         assert again.start.last_failure.message == "no"
@@ -301,6 +303,39 @@ async def test_a_journal_beyond_its_limit_is_held(
         await worker.hear("abandon")
         found = await reached(control, invocation_id, PAUSED)
     assert "journal_entries (100)" in found.last_failure.message
+
+
+async def test_a_journal_of_too_many_bytes_is_held(config: Config) -> None:
+    """Whether steps or what comes from outside makes it so large; a retry could not be sent."""
+    limits = config.limits._replace(journal_bytes=100_000)
+    async with (
+        ControlPlane(replace(config, limits=limits)) as plane,
+        grpc.aio.insecure_channel(plane.address) as channel,
+        HandWorker(channel) as worker,
+    ):
+        control = control_pb2_grpc.DurableControlStub(channel)
+        by_steps, by_others = await invoke(control), await invoke(control)
+        starts = [await worker.hear("start"), await worker.hear("start")]
+        await worker.step(starts[0], 0, b"x" * 60_000)
+        await worker.say(entry(starts[0], 1, b"x" * 60_000))
+        assert (await worker.hear("abandon")).invocation_id == by_steps
+        found = await reached(control, by_steps, PAUSED)
+        assert found.last_failure.type == "durable.LimitReached"
+        assert "journal_bytes (100000)" in found.last_failure.message
+        for index in range(2):
+            await worker.say(ask(starts[1], index, "AWAKEABLE", f"a-{index}"))
+            await worker.hear("ack")
+        for index in range(2):
+            outcome = payload_pb2.Outcome(value=payload_pb2.Payload(data=b"x" * 60_000))
+            await control.ResolveAwakeable(
+                control_pb2.ResolveAwakeableRequest(awakeable_id=f"a-{index}", outcome=outcome)
+            )
+            await worker.hear("completion")
+        released = reply(starts[1])
+        released.released.SetInParent()
+        await worker.say(released)
+        found = await reached(control, by_others, PAUSED)
+        assert "journal_bytes (100000)" in found.last_failure.message
 
 
 async def test_both_sides_give_signs_of_life(channel: grpc.aio.Channel) -> None:

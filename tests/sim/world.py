@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import random
 from pathlib import Path
 from typing import Any
@@ -248,7 +249,7 @@ class World:
     async def ask(self, record: Record, *, follow: bool = False) -> Reply:
         """Proposes a record; None when nobody has answered in a while."""
         processor = self.processor
-        future = processor.propose(record, follow=follow)
+        future = processor.propose(record, follow_until=math.inf if follow else 0.0)
         await asyncio.wait({future}, timeout=5)
         reply = None
         if future.done() and not future.cancelled() and future.exception() is None:

@@ -238,3 +238,16 @@ def test_bad_arguments_are_named() -> None:
         durable.testing.Environment(start=datetime(2030, 1, 1))
     with pytest.raises(ValueError, match="suspend must be"):
         durable.testing.Environment(suspend="sometimes")  # type: ignore[arg-type]
+
+
+@durable.workflow
+async def tells_time(ctx: durable.Context) -> datetime:
+    return ctx.now()
+
+
+async def test_a_delayed_workflow_begins_at_its_time() -> None:
+    """Not when it was asked for; and in every attempt at the same."""
+    async with durable.testing.AsyncEnvironment(suspend="always") as env:
+        await env.register(tells_time)
+        asked = env.now()
+        assert await env.client.options(delay=3600).invoke(tells_time) == asked + timedelta(hours=1)

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from . import ids
 from .effects import Acknowledge, SetTimer
 from .lifecycle import ask_to_end, create
+from .limits import LIMIT_REACHED
 from .model import UNNUMBERED, EntryKind, EntryRow, Invocation, OpenEntry
 from .moves import Effects, complete_entry, owned
 from .outside import await_awakeable, await_signal, awakeable_resolved, signalled
@@ -68,6 +69,7 @@ def entry_recorded(
         record.attempt,
     )
     partition.changes.entries.append((invocation.number, row))
+    invocation.journal_bytes += row.size
     effects.append(_acknowledge(invocation, position, max(completion, 0), now_ms))
     if due_ms:
         effects.append(SetTimer(due_ms, invocation.id, position))
@@ -288,7 +290,7 @@ def _resolve(
         text = f"invocation {record.target} has ended"
         outcome = failure_outcome("durable.InvalidState", text)
     elif isinstance(reply, Full):
-        outcome = failure_outcome("durable.LimitReached", "too many wait already")
+        outcome = failure_outcome(LIMIT_REACHED, "too many wait already")
     complete_entry(partition, invocation, row.position, outcome, now_ms, effects)
 
 

@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+LIMIT_REACHED = "durable.LimitReached"
+"""The type of the failure of an invocation that has reached a limit."""
+
 
 class Limits(NamedTuple):
     """The limits of one control plane."""
@@ -22,9 +25,8 @@ class Limits(NamedTuple):
     """One append, in records: it bounds how long the event loop applies before it looks around."""
     journal_entries: int = 10_000
     """One invocation's journal: a retry replays it all."""
-    journal_bytes: int = 48 * 1024 * 1024
-    """One invocation's journal when it goes to a worker. With what else is in that frame it stays
-    under the 64 MiB that a worker accepts."""
+    journal_bytes: int = 32 * 1024 * 1024
+    """The values in one invocation's journal. A retry has them all in one frame, of at most 64 MiB."""
     header_count: int = 32
     header_bytes: int = 8 * 1024
     """All headers of an invocation: they travel with every call that it makes."""
@@ -54,3 +56,10 @@ class Limits(NamedTuple):
     """Handlers of one worker."""
     slots: int = 100_000
     """Invocations that one worker holds."""
+
+    def journal_too_large(self, size: int) -> str:
+        """Says that values of so many bytes are too many for a journal."""
+        return (
+            f"the values in the journal have {size} bytes, more than the limit journal_bytes "
+            f"({self.journal_bytes}); keep large values elsewhere, or split the work into children"
+        )

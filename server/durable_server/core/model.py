@@ -118,6 +118,11 @@ class EntryRow(NamedTuple):
     target: str
     attempt: int
 
+    @property
+    def size(self) -> int:
+        """The bytes of its values."""
+        return len(self.argument or b"") + len(self.outcome or b"")
+
 
 UNNUMBERED = -1
 """The completion of an entry that has none of its own: a state entry, done with its record."""
@@ -185,6 +190,8 @@ class Invocation:
     completions: int = 0
     recorded: dict[int, int] = field(default_factory=dict)
     """Entry index -> completion number, 0 while open, UNNUMBERED for one that has none."""
+    journal_bytes: int = 0
+    """The arguments and outcomes in its journal, together."""
     opened: dict[int, OpenEntry] = field(default_factory=dict)
     """The open entries that wait for a signal or for another invocation."""
     waiters: tuple[tuple[str, int], ...] = ()

@@ -134,6 +134,7 @@ def complete_entry(
     completion = invocation.completions
     invocation.recorded[position] = completion
     invocation.opened.pop(position, None)
+    invocation.journal_bytes += len(outcome)
     partition.changes.completions.append((outcome, completion, now_ms, invocation.number, position))
     if invocation.state is State.SUSPENDED:
         move(partition, invocation, Event.WAKE, now_ms, effects)

@@ -187,6 +187,7 @@ def _copy_journal(
             completion=numbers.get(row.completion, UNNUMBERED),
         )
         invocation.recorded[copied.position] = copied.completion
+        invocation.journal_bytes += copied.size
         partition.changes.entries.append((invocation.number, copied))
         if invocation.kind == HandlerKind.WORKFLOW:
             if row.kind == EntryKind.SET_STATE:

@@ -44,6 +44,11 @@ class Control:
         """Ends the streams, which have no end of their own."""
         self._unwatching.set()
 
+    @property
+    def watches_end(self) -> bool:
+        """Whether streams end because the control plane does."""
+        return self._unwatching.is_set()
+
     def leave(self) -> None:
         """Ends what is under way."""
         self._leaving.set()

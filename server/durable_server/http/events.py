@@ -95,6 +95,7 @@ async def _events(
     control: Control, request: control_pb2.WatchInvocationRequest
 ) -> AsyncGenerator[bytes]:
     number = 0
+    final = False
     try:
         async for message in control.watch(request):
             if message is None:
@@ -102,8 +103,10 @@ async def _events(
                 continue
             number += 1
             yield _lines(Event(event="invocation", id=str(number), data=_json(message)))
-            if message.invocation.state in _FINAL:
-                yield _lines(Event(event="end", id=_END_ID, data="{}"))
+            final = message.invocation.state in _FINAL
+        # A long journal comes in several messages, the last ones of which have the final state.
+        if final and not control.watches_end:
+            yield _lines(Event(event="end", id=_END_ID, data="{}"))
     except HttpError as error:
         if not number:
             raise

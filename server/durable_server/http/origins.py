@@ -1,9 +1,10 @@
 """What keeps web pages away from a control plane without authentication.
 
 A page in a browser of this machine can send requests to a loopback port. Such a request says where it
-comes from: one of another origin is refused, unless it only opens our own page. And a page whose own name was made to point at loopback
-(DNS rebinding) is told by its `Host`: on a loopback address only loopback names are served, unless the
-control plane was told that its network is its own (`--insecure`).
+comes from: one of another origin is refused, unless it only opens our own page. And a page whose own
+name was made to point at loopback (DNS rebinding) is told by its `Host`: on a loopback address only
+loopback names are served, unless the control plane was told that its network is its own
+(`--insecure`).
 """
 
 from __future__ import annotations

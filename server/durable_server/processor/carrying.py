@@ -22,7 +22,7 @@ from ..core.effects import (
     RequestPause,
     SetTimer,
 )
-from ..core.limits import Limits
+from ..core.limits import LIMIT_REACHED, Limits
 from ..core.model import HandlerKind, Invocation, State
 from ..core.partition import Partition
 from ..core.records import AttemptHeld, AttemptReleased, Record
@@ -81,27 +81,14 @@ class Carrier:
         worker = self._workers.get(invocation.worker_id)
         if worker is None:
             self._submit(AttemptReleased(invocation.id, invocation.attempt))
+        elif invocation.journal_bytes > self._limits.journal_bytes:
+            problem = self._limits.journal_too_large(invocation.journal_bytes)
+            fault = failure(LIMIT_REACHED, problem)
+            self._submit(AttemptHeld(invocation.id, invocation.attempt, fault))
         elif worker.outbound is not None:
-            limits = self._limits
-            # A short journal cannot be too large, so the store is not asked; each entry has two values.
-            if len(invocation.recorded) * 2 * limits.payload_bytes > limits.journal_bytes:
-                size = self._store.journal_bytes(invocation.number)
-                if size > limits.journal_bytes:
-                    self._hold(invocation, size)
-                    return
             journal = self._store.journal(invocation.number) if invocation.recorded else []
             state, complete = self._state_of(invocation)
             worker.outbound.start(invocation, journal, state, complete)
-
-    def _hold(self, invocation: Invocation, size: int) -> None:
-        """Holds an attempt whose journal no worker could read."""
-        problem = (
-            f"the journal has {size} bytes, more than the limit journal_bytes"
-            f" ({self._limits.journal_bytes}); store large values elsewhere and journal references,"
-            " or split the work into child invocations"
-        )
-        fault = failure("durable.ProtocolError", problem)
-        self._submit(AttemptHeld(invocation.id, invocation.attempt, fault))
 
     def _state_of(self, invocation: Invocation) -> tuple[dict[str, bytes], bool]:
         """Returns the state that travels with an attempt, and whether it is all of it."""

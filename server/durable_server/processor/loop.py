@@ -66,7 +66,8 @@ _LINGER_SECONDS = 0.002
 class _Input(NamedTuple):
     record: Record
     reply: asyncio.Future[Reply] | None
-    follow: bool
+    follow_until: float
+    """The event loop's time until which a new invocation's rest is waited for; 0 for not at all."""
     size: int
 
 
@@ -186,21 +187,22 @@ class Processor:
 
     def submit(self, record: Record, size: int = 0) -> None:
         """Proposes a record that nobody waits for."""
-        self._inputs.append(_Input(record, None, False, size + _RECORD_BYTES))
+        self._inputs.append(_Input(record, None, 0.0, size + _RECORD_BYTES))
         self._wake.set()
 
     def propose(
-        self, record: Record, size: int = 0, *, follow: bool = False
+        self, record: Record, size: int = 0, *, follow_until: float = 0.0
     ) -> asyncio.Future[Reply]:
         """Proposes a record and returns a future of its reply, which comes after the commit.
 
-        With `follow`, a new invocation's reply comes when it is at rest instead.
+        With `follow_until`, a new invocation's reply comes when it is at rest instead, if it is not
+        committed later than that time of the event loop.
         """
         future = self.waiting.future()
         if self.ended.done():
             refuse(future)
         else:
-            self._inputs.append(_Input(record, future, follow, size + _RECORD_BYTES))
+            self._inputs.append(_Input(record, future, follow_until, size + _RECORD_BYTES))
             self._wake.set()
         return future
 
@@ -364,7 +366,12 @@ class Processor:
         future = item.reply
         if future is None or future.done():
             return
-        if item.follow and type(reply) is Created and reply.invocation.state not in RESTING:
+        if (
+            item.follow_until
+            and type(reply) is Created
+            and reply.invocation.state not in RESTING
+            and asyncio.get_running_loop().time() < item.follow_until
+        ):
             self.waiting.follow(reply.invocation.id, future)
         else:
             future.set_result(reply)

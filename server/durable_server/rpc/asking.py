@@ -72,11 +72,14 @@ class Asking:
         """Awaits a reply for at most `wait` seconds; None when the time is up.
 
         Without a wait the reply comes with the next commit, and is waited for as long as that takes.
+        So it is when the time is up before the invocation is committed: then nothing is known yet.
         The timer is a plain handle: `asyncio.wait_for` costs several times as much per request.
         """
         handle = None
         if wait > 0:
-            handle = asyncio.get_running_loop().call_later(wait, _expire, future)
+            handle = asyncio.get_running_loop().call_later(
+                wait, self._expire, future, invocation_id
+            )
         try:
             return await future
         except ProcessorEndedError as error:
@@ -87,7 +90,6 @@ class Asking:
             if future.cancelled() or not future.done() or handle is not None:
                 self._processor.waiting.unfollow(invocation_id, future)
 
-
-def _expire(future: asyncio.Future[Reply]) -> None:
-    if not future.done():
-        future.set_result(None)
+    def _expire(self, future: asyncio.Future[Reply], invocation_id: str) -> None:
+        if not future.done() and self._processor.find(invocation_id) is not None:
+            future.set_result(None)

@@ -73,7 +73,8 @@ class ControlService(control_pb2_grpc.DurableControlServicer):
         self._asking.admit()
         record, size = self._invoked(request)
         wait = self._asking.wait(request.wait_timeout) if request.HasField("wait_timeout") else 0.0
-        future = processor.propose(record, size, follow=wait > 0)
+        until = asyncio.get_running_loop().time() + wait if wait > 0 else 0.0
+        future = processor.propose(record, size, follow_until=until)
         reply = await self._asking.within(future, record.invocation_id, wait)
         if isinstance(reply, Mismatch):
             raise _mismatch(reply, request)
@@ -104,7 +105,7 @@ class ControlService(control_pb2_grpc.DurableControlServicer):
             response.outcome.MergeFromString(found.outcome)
         elif found.fault is not None:
             response.last_failure.MergeFromString(found.fault.data)
-        if request.include_journal and not self._too_long(found):
+        if request.include_journal:
             for row in self._processor.store.journal(found.number):
                 convert.entry(row, response.journal.add())
         return response
@@ -118,13 +119,6 @@ class ControlService(control_pb2_grpc.DurableControlServicer):
         message = convert.invocation(found)
         if request.include_journal:
             store = self._processor.store
-            if size := self._too_long(found):
-                problem = (
-                    f"the journal has {size} bytes, more than the limit journal_bytes"
-                    f" ({self._limits.journal_bytes}); leave it out, or watch the invocation, which"
-                    " sends it in parts"
-                )
-                raise invalid("include_journal", problem, size_bytes=size)
             for row in store.journal(found.number):
                 convert.entry(row, message.journal.add())
             message.awakeables.extend(convert.awakeable(it) for it in store.awakeables(found.id))
@@ -353,15 +347,10 @@ class ControlService(control_pb2_grpc.DurableControlServicer):
         )
         if found.outcome is not None:
             response.outcome.MergeFromString(found.outcome)
-            if request.include_journal and not self._too_long(found):
+            if request.include_journal:
                 for row in self._processor.store.journal(found.number):
                     convert.entry(row, response.journal.add())
         return response
-
-    def _too_long(self, found: Invocation) -> int:
-        """Returns how large a journal is that does not go into an answer; 0 for one that does."""
-        size = self._processor.store.journal_bytes(found.number)
-        return size if size > self._limits.journal_bytes else 0
 
 
 def _mismatch(reply: Mismatch, request: control_pb2.InvokeRequest) -> Refusal:

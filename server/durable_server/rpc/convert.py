@@ -126,7 +126,7 @@ def handler(spec: invocation_pb2.HandlerSpec, limits: Limits) -> Handler:
             f"{spec.name[:140]!r} is not a handler name: {HANDLER_NAME.pattern}",
             value=f"{len(spec.name)} characters",
         )
-    check_text("handlers.version", spec.version, 64, "64 bytes")
+    check_text("handlers.version", spec.version, limits.id_bytes, "id_bytes")
     check_text("handlers.description", spec.description, 4096, "4 KiB")
     check_text("handlers.input_schema", spec.input_schema, 65536, "64 KiB")
     check_text("handlers.output_schema", spec.output_schema, 65536, "64 KiB")

@@ -14,6 +14,7 @@ from typing import ClassVar
 from durable_proto.v1 import payload_pb2, worker_pb2
 
 from ..core.journal import OWN_WORK, STARTS, WRITES
+from ..core.limits import LIMIT_REACHED
 from ..core.model import EntryKind, HandlerKind
 from ..core.records import (
     AttemptFailed,
@@ -85,6 +86,11 @@ class Inbound:
             self._too_large(message, size)
             return
         if kind in STARTS and not self._may_start(message):
+            return
+        found = self._processor.partition.invocations.get(message.invocation_id)
+        if found is not None and found.journal_bytes + size > limits.journal_bytes:
+            problem = limits.journal_too_large(found.journal_bytes + size)
+            self._hold(message, LIMIT_REACHED, problem)
             return
         delay_ms = 0
         if entry.HasField("delay"):

@@ -73,8 +73,8 @@ class Stream:
         start.partition_key = invocation.partition_key
         if invocation.headers:
             start.headers.update(invocation.headers)
-        start.create_time.seconds, rest = divmod(invocation.created_ms, 1000)
-        start.create_time.nanos = rest * 1_000_000
+        start.start_time.seconds, rest = divmod(invocation.started_ms, 1000)
+        start.start_time.nanos = rest * 1_000_000
         start.random_seed = int(invocation.id[16:], 16)
         if invocation.attempt > 1:
             start.version = invocation.version
@@ -157,7 +157,7 @@ class Stream:
         welcome.session_timeout.FromTimedelta(timedelta(seconds=times.timeout))
         welcome.reconnect_grace.FromTimedelta(timedelta(seconds=times.grace))
         limits = processor.limits
-        for name in ("payload_bytes", "frame_bytes", "journal_entries"):
+        for name in ("payload_bytes", "frame_bytes", "journal_entries", "journal_bytes"):
             welcome.limits[name] = getattr(limits, name)
         self._added(128)
 

@@ -96,10 +96,6 @@ class Store(Source, Protocol):
         """Returns one entry of a journal."""
         ...
 
-    def journal_bytes(self, number: int) -> int:
-        """Returns how large the values of an invocation's journal are, without reading them."""
-        ...
-
     def completions(self, number: int) -> dict[int, int]:
         """Returns the completion of each entry of a journal by its position, in program order."""
         ...

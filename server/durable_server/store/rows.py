@@ -24,6 +24,10 @@ DYNAMIC = (
     "pause_identity, pause_ms, turn, deadline_ms, rest"
 )
 ALL = f"{STATIC}, {DYNAMIC}"
+LISTED = ALL.replace("input, headers", "NULL, NULL")
+"""What a list shows: without input and headers."""
+LISTED_SIZE = "coalesce(length(outcome), 0) + coalesce(length(fault), 0)"
+"""What of that may be large."""
 _COUNT = ALL.count(",") + 1
 INSERT = f"INSERT INTO invocations ({ALL}) VALUES ({', '.join('?' * _COUNT)})"
 UPDATE = (

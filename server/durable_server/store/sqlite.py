@@ -33,11 +33,14 @@ from ..log.interface import Position
 from . import pages, rows
 from .failures import FailureIndexError, Failures
 from .interface import Filter, Listed, Order, Place, Recovered
-from .rows import ALL, AWAKEABLE, ENTRY
+from .rows import ALL, AWAKEABLE, ENTRY, LISTED, LISTED_SIZE
 from .schema import MIGRATIONS, SCHEMA, VERSION
 
 logger = logging.getLogger("durable.store")
 
+PAGE_BYTES = 1024 * 1024
+"""Outcomes in one page; with one of the largest more it stays under what gRPC clients take unless told
+otherwise, 4 MB."""
 _WAITING_KINDS = frozenset({EntryKind.SIGNAL, EntryKind.INVOKE, EntryKind.ATTACH})
 """Open entries of which the rules must know what they wait for."""
 
@@ -307,16 +310,6 @@ class SqliteStore:
         )
         return [EntryRow._make(row) for row in found]
 
-    def journal_bytes(self, number: int) -> int:
-        """Returns how large the values of an invocation's journal are, without reading them."""
-        found = self._db.execute(
-            "SELECT ifnull(sum(ifnull(length(argument), 0) + ifnull(length(outcome), 0)), 0)"
-            " FROM journal WHERE number = ?",
-            (number,),
-        )
-        size: int = found.fetchone()[0]
-        return size
-
     def entry(self, number: int, index: int) -> EntryRow | None:
         """Returns one entry of a journal."""
         row = self._db.execute(
@@ -336,19 +329,35 @@ class SqliteStore:
     def page(self, where: Filter, order: Order, after: Place | None, size: int) -> Listed:
         """Returns a page of invocations beyond `after`, or the first one."""
         chosen = pages.select(self._db, self._counts, self._failures, where, order, after, size + 1)
-        places = chosen[:size]
+        places = self._within_bytes(chosen[:size])
         numbers = [place.number for place in places]
         among = f"WHERE number IN ({', '.join('?' * len(numbers))})"
-        found = self._invocations(f"SELECT {ALL} FROM invocations {among}", numbers)
+        found = self._invocations(f"SELECT {LISTED} FROM invocations {among}", numbers)
         by_number = {it.number: it for it in found}
         lengths = self._db.execute(
             f"SELECT number, count(*) FROM journal {among} GROUP BY number", numbers
         )
         return Listed(
             [by_number[number] for number in numbers],
-            places[-1] if len(chosen) > size else None,
+            places[-1] if len(chosen) > len(places) else None,
             dict(lengths.fetchall()),
         )
+
+    def _within_bytes(self, places: list[Place]) -> list[Place]:
+        """Returns as many places as a page can hold, at least one."""
+        marks = ", ".join("?" * len(places))
+        sizes = dict(
+            self._db.execute(
+                f"SELECT number, {LISTED_SIZE} FROM invocations WHERE number IN ({marks})",
+                [place.number for place in places],
+            )
+        )
+        total = 0
+        for count, place in enumerate(places):
+            total += sizes[place.number]
+            if count and total > PAGE_BYTES:
+                return places[:count]
+        return places
 
     def counts(self) -> list[tuple[str, State, int]]:
         """Counts invocations by handler and state, from memory."""
@@ -400,11 +409,14 @@ class SqliteStore:
     def _load_parts(self, invocation: Invocation) -> None:
         """Reads what other tables hold of an invocation that is to go on."""
         last = invocation.cancel_number
-        for position, completion, kind, name, target in self._db.execute(
-            "SELECT position, completion, kind, name, target FROM journal WHERE number = ?",
+        for position, completion, kind, name, target, size in self._db.execute(
+            "SELECT position, completion, kind, name, target, "
+            "coalesce(length(argument), 0) + coalesce(length(outcome), 0) "
+            "FROM journal WHERE number = ?",
             (invocation.number,),
         ):
             invocation.recorded[position] = completion
+            invocation.journal_bytes += size
             last = max(last, completion)
             if not completion and kind in _WAITING_KINDS:
                 invocation.opened[position] = OpenEntry(kind, name, target)

@@ -67,7 +67,7 @@ func newContext(w *Worker, id string, attempt int32, start *durable.Start) *Cont
 		id: id, attempt: attempt, start: start, worker: w, lifetime: lifetime, end: end,
 		journal:  map[int32]*durable.JournalEntry{},
 		outcomes: map[int32]*durable.Outcome{},
-		now:      start.CreateTime.AsTime(),
+		now:      start.StartTime.AsTime(),
 		random:   rand.New(rand.NewPCG(start.RandomSeed, 0)),
 		arrived:  map[int64]completion{},
 		news:     make(chan struct{}, 1),

@@ -69,7 +69,7 @@ type InvokeRequest struct {
 	Service string `protobuf:"bytes,11,opt,name=service,proto3" json:"service,omitempty"`
 	// Where work of one handler waits for workers, higher goes first. Children have their parent's.
 	Priority int32 `protobuf:"varint,12,opt,name=priority,proto3" json:"priority,omitempty"`
-	// Also return the journal when the answer holds an outcome, unless it is over `journal_bytes`.
+	// Also return the journal when the answer holds an outcome.
 	IncludeJournal bool `protobuf:"varint,13,opt,name=include_journal,json=includeJournal,proto3" json:"include_journal,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
@@ -285,7 +285,7 @@ type GetResultRequest struct {
 	InvocationId string `protobuf:"bytes,1,opt,name=invocation_id,json=invocationId,proto3" json:"invocation_id,omitempty"`
 	// How long to wait. Absent or zero: answer at once. Above the limit `wait_seconds` the limit holds.
 	WaitTimeout *durationpb.Duration `protobuf:"bytes,2,opt,name=wait_timeout,json=waitTimeout,proto3" json:"wait_timeout,omitempty"`
-	// Also return the journal, unless it is over `journal_bytes`.
+	// Also return the journal.
 	IncludeJournal bool `protobuf:"varint,3,opt,name=include_journal,json=includeJournal,proto3" json:"include_journal,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
@@ -438,7 +438,7 @@ type GetInvocationRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The invocation.
 	InvocationId string `protobuf:"bytes,1,opt,name=invocation_id,json=invocationId,proto3" json:"invocation_id,omitempty"`
-	// Also return the journal and the state; refused for a journal over `journal_bytes`.
+	// Also return the journal and the state.
 	IncludeJournal bool `protobuf:"varint,2,opt,name=include_journal,json=includeJournal,proto3" json:"include_journal,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
@@ -650,7 +650,8 @@ type QueryRequest struct {
 	CreateTimeMax *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=create_time_max,json=createTimeMax,proto3" json:"create_time_max,omitempty"`
 	// This text within the failure's message; empty for all.
 	FailureText string `protobuf:"bytes,6,opt,name=failure_text,json=failureText,proto3" json:"failure_text,omitempty"`
-	// How many to return: 0 for 50; more than the limit `page_size` is that limit; negative is
+	// How many to return at most: 0 for 50; more than the limit `page_size` is that limit; fewer when
+	// their outcomes are large: only an absent `next_page_token` says that it is the last; negative is
 	// INVALID_ARGUMENT.
 	PageSize int32 `protobuf:"varint,7,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
 	// The `next_page_token` of the page before; the other fields must be the same as there.

@@ -76,8 +76,10 @@ type DurableControlClient interface {
 	GetResult(ctx context.Context, in *GetResultRequest, opts ...grpc.CallOption) (*GetResultResponse, error)
 	// Returns what is known about one invocation. Errors: INVOCATION_NOT_FOUND.
 	GetInvocation(ctx context.Context, in *GetInvocationRequest, opts ...grpc.CallOption) (*GetInvocationResponse, error)
-	// Streams an invocation as it changes: its present form first, then one message for each batch of
-	// changes, the last one in a final state; then the stream ends. There is no HTTP mapping because a
+	// Streams an invocation as it changes: its present form first, then each batch of changes, the last
+	// one in a final state; then the stream ends. Journal entries of one batch may come in several
+	// messages, so that each stays small: it is all said when the stream ends, and not with the first
+	// message in a final state. There is no HTTP mapping because a
 	// unary JSON answer cannot show it; the HTTP shim offers server-sent events. Errors:
 	// INVOCATION_NOT_FOUND.
 	WatchInvocation(ctx context.Context, in *WatchInvocationRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchInvocationResponse], error)
@@ -372,8 +374,10 @@ type DurableControlServer interface {
 	GetResult(context.Context, *GetResultRequest) (*GetResultResponse, error)
 	// Returns what is known about one invocation. Errors: INVOCATION_NOT_FOUND.
 	GetInvocation(context.Context, *GetInvocationRequest) (*GetInvocationResponse, error)
-	// Streams an invocation as it changes: its present form first, then one message for each batch of
-	// changes, the last one in a final state; then the stream ends. There is no HTTP mapping because a
+	// Streams an invocation as it changes: its present form first, then each batch of changes, the last
+	// one in a final state; then the stream ends. Journal entries of one batch may come in several
+	// messages, so that each stays small: it is all said when the stream ends, and not with the first
+	// message in a final state. There is no HTTP mapping because a
 	// unary JSON answer cannot show it; the HTTP shim offers server-sent events. Errors:
 	// INVOCATION_NOT_FOUND.
 	WatchInvocation(*WatchInvocationRequest, grpc.ServerStreamingServer[WatchInvocationResponse]) error

@@ -1078,7 +1078,7 @@ type HandlerSpec struct {
 	RetryPolicy *RetryPolicy `protobuf:"bytes,3,opt,name=retry_policy,json=retryPolicy,proto3" json:"retry_policy,omitempty"`
 	// How long a finished invocation is kept. Default 24 h.
 	Retention *durationpb.Duration `protobuf:"bytes,4,opt,name=retention,proto3" json:"retention,omitempty"`
-	// A word for the code's version, for example a hash of its source. At most 64 bytes.
+	// A word for the code's version, for example a hash of its source. At most `id_bytes`.
 	Version string `protobuf:"bytes,5,opt,name=version,proto3" json:"version,omitempty"`
 	// JSON Schema of the input, if known. At most 64 KiB.
 	InputSchema string `protobuf:"bytes,6,opt,name=input_schema,json=inputSchema,proto3" json:"input_schema,omitempty"`

@@ -27,8 +27,8 @@
 //    the worker MUST NOT let the program see it before its Ack. Entries of one invocation MUST be
 //    sent in the order in which they got ready; their indexes need not be in order. Every
 //    EntryRecorded gets an Ack. A value over the limit `payload_bytes` fails the invocation with
-//    `durable.PayloadTooLarge`, an index beyond `journal_entries` holds it; the worker then gets an
-//    Abandon.
+//    `durable.PayloadTooLarge`, an index beyond `journal_entries` or values beyond `journal_bytes`
+//    hold it; the worker then gets an Abandon.
 //
 //    What each kind is and how it completes:
 //    - SLEEP: after `delay`, with null.
@@ -80,7 +80,7 @@
 //    delivered when that is due. Later completions still have their turns after it, also those of
 //    operations that the program does not wait for any more.
 //
-// 6. Time and chance. The program's clock shows `create_time` of the Start at first, and then the
+// 6. Time and chance. The program's clock shows `start_time` of the Start at first, and then the
 //    time of the last delivered Ack or Completion. Its random numbers are seeded with `random_seed`.
 //
 // 7. Failure. An operation that raises is retried by ending the attempt: AttemptFailed. The server
@@ -902,7 +902,8 @@ type Welcome struct {
 	SessionTimeout *durationpb.Duration `protobuf:"bytes,4,opt,name=session_timeout,json=sessionTimeout,proto3" json:"session_timeout,omitempty"`
 	// How long the server keeps the worker's work after its stream ended.
 	ReconnectGrace *durationpb.Duration `protobuf:"bytes,5,opt,name=reconnect_grace,json=reconnectGrace,proto3" json:"reconnect_grace,omitempty"`
-	// The named limits that a worker must keep: `payload_bytes`, `frame_bytes`, `journal_entries`.
+	// The named limits that a worker must keep: `payload_bytes`, `frame_bytes`, `journal_entries`,
+	// `journal_bytes`.
 	Limits        map[string]int64 `protobuf:"bytes,6,rep,name=limits,proto3" json:"limits,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1113,8 +1114,8 @@ type Start struct {
 	Headers map[string]string `protobuf:"bytes,4,rep,name=headers,proto3" json:"headers,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	// The journal so far, in program order; empty on a first attempt.
 	Journal []*JournalEntry `protobuf:"bytes,5,rep,name=journal,proto3" json:"journal,omitempty"`
-	// The invocation's create time: what the program's clock shows at first.
-	CreateTime *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
+	// When the first attempt began: the same in every attempt.
+	StartTime *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=start_time,json=startTime,proto3" json:"start_time,omitempty"`
 	// The seed of the program's random numbers.
 	RandomSeed uint64 `protobuf:"fixed64,7,opt,name=random_seed,json=randomSeed,proto3" json:"random_seed,omitempty"`
 	// The caller's service label.
@@ -1204,9 +1205,9 @@ func (x *Start) GetJournal() []*JournalEntry {
 	return nil
 }
 
-func (x *Start) GetCreateTime() *timestamppb.Timestamp {
+func (x *Start) GetStartTime() *timestamppb.Timestamp {
 	if x != nil {
-		return x.CreateTime
+		return x.StartTime
 	}
 	return nil
 }
@@ -2066,15 +2067,15 @@ const file_durable_v1_worker_proto_rawDesc = "" +
 	"\n" +
 	"\bDraining\"8\n" +
 	"\x05Drain\x12/\n" +
-	"\x05delay\x18\x01 \x01(\v2\x19.google.protobuf.DurationR\x05delay\"\x96\b\n" +
+	"\x05delay\x18\x01 \x01(\v2\x19.google.protobuf.DurationR\x05delay\"\x94\b\n" +
 	"\x05Start\x12\x18\n" +
 	"\ahandler\x18\x01 \x01(\tR\ahandler\x12)\n" +
 	"\x05input\x18\x02 \x01(\v2\x13.durable.v1.PayloadR\x05input\x12\x10\n" +
 	"\x03key\x18\x03 \x01(\tR\x03key\x128\n" +
 	"\aheaders\x18\x04 \x03(\v2\x1e.durable.v1.Start.HeadersEntryR\aheaders\x122\n" +
-	"\ajournal\x18\x05 \x03(\v2\x18.durable.v1.JournalEntryR\ajournal\x12;\n" +
-	"\vcreate_time\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"createTime\x12\x1f\n" +
+	"\ajournal\x18\x05 \x03(\v2\x18.durable.v1.JournalEntryR\ajournal\x129\n" +
+	"\n" +
+	"start_time\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\tstartTime\x12\x1f\n" +
 	"\vrandom_seed\x18\a \x01(\x06R\n" +
 	"randomSeed\x12\x18\n" +
 	"\aservice\x18\b \x01(\tR\aservice\x12#\n" +
@@ -2232,7 +2233,7 @@ var file_durable_v1_worker_proto_depIdxs = []int32{
 	31, // 29: durable.v1.Start.input:type_name -> durable.v1.Payload
 	25, // 30: durable.v1.Start.headers:type_name -> durable.v1.Start.HeadersEntry
 	32, // 31: durable.v1.Start.journal:type_name -> durable.v1.JournalEntry
-	33, // 32: durable.v1.Start.create_time:type_name -> google.protobuf.Timestamp
+	33, // 32: durable.v1.Start.start_time:type_name -> google.protobuf.Timestamp
 	34, // 33: durable.v1.Start.last_failure:type_name -> durable.v1.Failure
 	23, // 34: durable.v1.Start.cancel_requested:type_name -> durable.v1.CancelRequested
 	26, // 35: durable.v1.Start.state:type_name -> durable.v1.Start.StateEntry

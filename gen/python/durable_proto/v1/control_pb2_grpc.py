@@ -168,8 +168,10 @@ class DurableControlServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def WatchInvocation(self, request, context):
-        """Streams an invocation as it changes: its present form first, then one message for each batch of
-        changes, the last one in a final state; then the stream ends. There is no HTTP mapping because a
+        """Streams an invocation as it changes: its present form first, then each batch of changes, the last
+        one in a final state; then the stream ends. Journal entries of one batch may come in several
+        messages, so that each stays small: it is all said when the stream ends, and not with the first
+        message in a final state. There is no HTTP mapping because a
         unary JSON answer cannot show it; the HTTP shim offers server-sent events. Errors:
         INVOCATION_NOT_FOUND.
         """

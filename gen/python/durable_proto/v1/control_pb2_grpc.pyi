@@ -65,8 +65,10 @@ class DurableControlStub:
     GetInvocation: _grpc.UnaryUnaryMultiCallable[_control_pb2.GetInvocationRequest, _control_pb2.GetInvocationResponse]
     """Returns what is known about one invocation. Errors: INVOCATION_NOT_FOUND."""
     WatchInvocation: _grpc.UnaryStreamMultiCallable[_control_pb2.WatchInvocationRequest, _control_pb2.WatchInvocationResponse]
-    """Streams an invocation as it changes: its present form first, then one message for each batch of
-    changes, the last one in a final state; then the stream ends. There is no HTTP mapping because a
+    """Streams an invocation as it changes: its present form first, then each batch of changes, the last
+    one in a final state; then the stream ends. Journal entries of one batch may come in several
+    messages, so that each stays small: it is all said when the stream ends, and not with the first
+    message in a final state. There is no HTTP mapping because a
     unary JSON answer cannot show it; the HTTP shim offers server-sent events. Errors:
     INVOCATION_NOT_FOUND.
     """
@@ -165,8 +167,10 @@ class DurableControlAsyncStub(DurableControlStub):
     GetInvocation: _aio.UnaryUnaryMultiCallable[_control_pb2.GetInvocationRequest, _control_pb2.GetInvocationResponse]  # type: ignore[assignment]
     """Returns what is known about one invocation. Errors: INVOCATION_NOT_FOUND."""
     WatchInvocation: _aio.UnaryStreamMultiCallable[_control_pb2.WatchInvocationRequest, _control_pb2.WatchInvocationResponse]  # type: ignore[assignment]
-    """Streams an invocation as it changes: its present form first, then one message for each batch of
-    changes, the last one in a final state; then the stream ends. There is no HTTP mapping because a
+    """Streams an invocation as it changes: its present form first, then each batch of changes, the last
+    one in a final state; then the stream ends. Journal entries of one batch may come in several
+    messages, so that each stays small: it is all said when the stream ends, and not with the first
+    message in a final state. There is no HTTP mapping because a
     unary JSON answer cannot show it; the HTTP shim offers server-sent events. Errors:
     INVOCATION_NOT_FOUND.
     """
@@ -286,8 +290,10 @@ class DurableControlServicer(metaclass=_abc_1.ABCMeta):
         request: _control_pb2.WatchInvocationRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_control_pb2.WatchInvocationResponse], _abc.AsyncIterator[_control_pb2.WatchInvocationResponse]]:
-        """Streams an invocation as it changes: its present form first, then one message for each batch of
-        changes, the last one in a final state; then the stream ends. There is no HTTP mapping because a
+        """Streams an invocation as it changes: its present form first, then each batch of changes, the last
+        one in a final state; then the stream ends. Journal entries of one batch may come in several
+        messages, so that each stays small: it is all said when the stream ends, and not with the first
+        message in a final state. There is no HTTP mapping because a
         unary JSON answer cannot show it; the HTTP shim offers server-sent events. Errors:
         INVOCATION_NOT_FOUND.
         """

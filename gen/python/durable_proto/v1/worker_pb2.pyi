@@ -146,7 +146,7 @@ class Drain(_message.Message):
     def __init__(self, delay: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
 
 class Start(_message.Message):
-    __slots__ = ("handler", "input", "key", "headers", "journal", "create_time", "random_seed", "service", "partition_key", "last_failure", "version", "cancel_requested", "state", "state_complete", "step_failures", "step_failing")
+    __slots__ = ("handler", "input", "key", "headers", "journal", "start_time", "random_seed", "service", "partition_key", "last_failure", "version", "cancel_requested", "state", "state_complete", "step_failures", "step_failing")
     class HeadersEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -180,7 +180,7 @@ class Start(_message.Message):
     KEY_FIELD_NUMBER: _ClassVar[int]
     HEADERS_FIELD_NUMBER: _ClassVar[int]
     JOURNAL_FIELD_NUMBER: _ClassVar[int]
-    CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    START_TIME_FIELD_NUMBER: _ClassVar[int]
     RANDOM_SEED_FIELD_NUMBER: _ClassVar[int]
     SERVICE_FIELD_NUMBER: _ClassVar[int]
     PARTITION_KEY_FIELD_NUMBER: _ClassVar[int]
@@ -196,7 +196,7 @@ class Start(_message.Message):
     key: str
     headers: _containers.ScalarMap[str, str]
     journal: _containers.RepeatedCompositeFieldContainer[_invocation_pb2.JournalEntry]
-    create_time: _timestamp_pb2.Timestamp
+    start_time: _timestamp_pb2.Timestamp
     random_seed: int
     service: str
     partition_key: str
@@ -207,7 +207,7 @@ class Start(_message.Message):
     state_complete: bool
     step_failures: _containers.ScalarMap[int, int]
     step_failing: _containers.MessageMap[int, _duration_pb2.Duration]
-    def __init__(self, handler: _Optional[str] = ..., input: _Optional[_Union[_payload_pb2.Payload, _Mapping]] = ..., key: _Optional[str] = ..., headers: _Optional[_Mapping[str, str]] = ..., journal: _Optional[_Iterable[_Union[_invocation_pb2.JournalEntry, _Mapping]]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., random_seed: _Optional[int] = ..., service: _Optional[str] = ..., partition_key: _Optional[str] = ..., last_failure: _Optional[_Union[_payload_pb2.Failure, _Mapping]] = ..., version: _Optional[str] = ..., cancel_requested: _Optional[_Union[CancelRequested, _Mapping]] = ..., state: _Optional[_Mapping[str, _payload_pb2.Payload]] = ..., state_complete: bool = ..., step_failures: _Optional[_Mapping[int, int]] = ..., step_failing: _Optional[_Mapping[int, _duration_pb2.Duration]] = ...) -> None: ...
+    def __init__(self, handler: _Optional[str] = ..., input: _Optional[_Union[_payload_pb2.Payload, _Mapping]] = ..., key: _Optional[str] = ..., headers: _Optional[_Mapping[str, str]] = ..., journal: _Optional[_Iterable[_Union[_invocation_pb2.JournalEntry, _Mapping]]] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., random_seed: _Optional[int] = ..., service: _Optional[str] = ..., partition_key: _Optional[str] = ..., last_failure: _Optional[_Union[_payload_pb2.Failure, _Mapping]] = ..., version: _Optional[str] = ..., cancel_requested: _Optional[_Union[CancelRequested, _Mapping]] = ..., state: _Optional[_Mapping[str, _payload_pb2.Payload]] = ..., state_complete: bool = ..., step_failures: _Optional[_Mapping[int, int]] = ..., step_failing: _Optional[_Mapping[int, _duration_pb2.Duration]] = ...) -> None: ...
 
 class EntryRecorded(_message.Message):
     __slots__ = ("index", "kind", "name", "argument", "outcome", "delay", "target", "idempotency_key", "partition_key")

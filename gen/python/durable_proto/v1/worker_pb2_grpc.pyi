@@ -30,8 +30,8 @@ handled in order.
    the worker MUST NOT let the program see it before its Ack. Entries of one invocation MUST be
    sent in the order in which they got ready; their indexes need not be in order. Every
    EntryRecorded gets an Ack. A value over the limit `payload_bytes` fails the invocation with
-   `durable.PayloadTooLarge`, an index beyond `journal_entries` holds it; the worker then gets an
-   Abandon.
+   `durable.PayloadTooLarge`, an index beyond `journal_entries` or values beyond `journal_bytes`
+   hold it; the worker then gets an Abandon.
 
    What each kind is and how it completes:
    - SLEEP: after `delay`, with null.
@@ -83,7 +83,7 @@ handled in order.
    delivered when that is due. Later completions still have their turns after it, also those of
    operations that the program does not wait for any more.
 
-6. Time and chance. The program's clock shows `create_time` of the Start at first, and then the
+6. Time and chance. The program's clock shows `start_time` of the Start at first, and then the
    time of the last delivered Ack or Completion. Its random numbers are seeded with `random_seed`.
 
 7. Failure. An operation that raises is retried by ending the attempt: AttemptFailed. The server

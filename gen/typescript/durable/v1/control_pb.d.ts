@@ -122,7 +122,7 @@ export declare type InvokeRequest = Message<"durable.v1.InvokeRequest"> & {
   priority: number;
 
   /**
-   * Also return the journal when the answer holds an outcome, unless it is over `journal_bytes`.
+   * Also return the journal when the answer holds an outcome.
    *
    * @generated from field: bool include_journal = 13;
    */
@@ -204,7 +204,7 @@ export declare type GetResultRequest = Message<"durable.v1.GetResultRequest"> & 
   waitTimeout?: Duration | undefined;
 
   /**
-   * Also return the journal, unless it is over `journal_bytes`.
+   * Also return the journal.
    *
    * @generated from field: bool include_journal = 3;
    */
@@ -286,7 +286,7 @@ export declare type GetInvocationRequest = Message<"durable.v1.GetInvocationRequ
   invocationId: string;
 
   /**
-   * Also return the journal and the state; refused for a journal over `journal_bytes`.
+   * Also return the journal and the state.
    *
    * @generated from field: bool include_journal = 2;
    */
@@ -415,7 +415,8 @@ export declare type QueryRequest = Message<"durable.v1.QueryRequest"> & {
   failureText: string;
 
   /**
-   * How many to return: 0 for 50; more than the limit `page_size` is that limit; negative is
+   * How many to return at most: 0 for 50; more than the limit `page_size` is that limit; fewer when
+   * their outcomes are large: only an absent `next_page_token` says that it is the last; negative is
    * INVALID_ARGUMENT.
    *
    * @generated from field: int32 page_size = 7;
@@ -1474,8 +1475,10 @@ export declare const DurableControl: GenService<{
     output: typeof GetInvocationResponseSchema;
   },
   /**
-   * Streams an invocation as it changes: its present form first, then one message for each batch of
-   * changes, the last one in a final state; then the stream ends. There is no HTTP mapping because a
+   * Streams an invocation as it changes: its present form first, then each batch of changes, the last
+   * one in a final state; then the stream ends. Journal entries of one batch may come in several
+   * messages, so that each stays small: it is all said when the stream ends, and not with the first
+   * message in a final state. There is no HTTP mapping because a
    * unary JSON answer cannot show it; the HTTP shim offers server-sent events. Errors:
    * INVOCATION_NOT_FOUND.
    *

@@ -570,7 +570,7 @@ export declare type HandlerSpec = Message<"durable.v1.HandlerSpec"> & {
   retention?: Duration | undefined;
 
   /**
-   * A word for the code's version, for example a hash of its source. At most 64 bytes.
+   * A word for the code's version, for example a hash of its source. At most `id_bytes`.
    *
    * @generated from field: string version = 5;
    */

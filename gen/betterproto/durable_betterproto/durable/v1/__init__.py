@@ -1053,7 +1053,7 @@ class GetInvocationRequest(betterproto2.Message):
 
     include_journal: "bool" = betterproto2.field(2, betterproto2.TYPE_BOOL)
     """
-    Also return the journal and the state; refused for a journal over `journal_bytes`.
+    Also return the journal and the state.
     """
 
 
@@ -1104,7 +1104,7 @@ class GetResultRequest(betterproto2.Message):
 
     include_journal: "bool" = betterproto2.field(3, betterproto2.TYPE_BOOL)
     """
-    Also return the journal, unless it is over `journal_bytes`.
+    Also return the journal.
     """
 
 
@@ -1413,7 +1413,7 @@ class HandlerSpec(betterproto2.Message):
 
     version: "str" = betterproto2.field(5, betterproto2.TYPE_STRING)
     """
-    A word for the code's version, for example a hash of its source. At most 64 bytes.
+    A word for the code's version, for example a hash of its source. At most `id_bytes`.
     """
 
     input_schema: "str" = betterproto2.field(6, betterproto2.TYPE_STRING)
@@ -1850,7 +1850,7 @@ class InvokeRequest(betterproto2.Message):
 
     include_journal: "bool" = betterproto2.field(13, betterproto2.TYPE_BOOL)
     """
-    Also return the journal when the answer holds an outcome, unless it is over `journal_bytes`.
+    Also return the journal when the answer holds an outcome.
     """
 
 
@@ -2338,7 +2338,8 @@ class QueryRequest(betterproto2.Message):
 
     page_size: "int" = betterproto2.field(7, betterproto2.TYPE_INT32)
     """
-    How many to return: 0 for 50; more than the limit `page_size` is that limit; negative is
+    How many to return at most: 0 for 50; more than the limit `page_size` is that limit; fewer when
+    their outcomes are large: only an absent `next_page_token` says that it is the last; negative is
     INVALID_ARGUMENT.
     """
 
@@ -2892,14 +2893,14 @@ class Start(betterproto2.Message):
     The journal so far, in program order; empty on a first attempt.
     """
 
-    create_time: "datetime.datetime | None" = betterproto2.field(
+    start_time: "datetime.datetime | None" = betterproto2.field(
         6,
         betterproto2.TYPE_MESSAGE,
         unwrap=lambda: __google__protobuf__.Timestamp,
         optional=True,
     )
     """
-    The invocation's create time: what the program's clock shows at first.
+    When the first attempt began: the same in every attempt.
     """
 
     random_seed: "int" = betterproto2.field(7, betterproto2.TYPE_FIXED64)
@@ -3129,7 +3130,8 @@ class Welcome(betterproto2.Message):
         ),
     )
     """
-    The named limits that a worker must keep: `payload_bytes`, `frame_bytes`, `journal_entries`.
+    The named limits that a worker must keep: `payload_bytes`, `frame_bytes`, `journal_entries`,
+    `journal_bytes`.
     """
 
 

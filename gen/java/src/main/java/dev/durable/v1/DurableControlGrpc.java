@@ -710,8 +710,10 @@ public final class DurableControlGrpc {
 
     /**
      * <pre>
-     * Streams an invocation as it changes: its present form first, then one message for each batch of
-     * changes, the last one in a final state; then the stream ends. There is no HTTP mapping because a
+     * Streams an invocation as it changes: its present form first, then each batch of changes, the last
+     * one in a final state; then the stream ends. Journal entries of one batch may come in several
+     * messages, so that each stays small: it is all said when the stream ends, and not with the first
+     * message in a final state. There is no HTTP mapping because a
      * unary JSON answer cannot show it; the HTTP shim offers server-sent events. Errors:
      * INVOCATION_NOT_FOUND.
      * </pre>
@@ -977,8 +979,10 @@ public final class DurableControlGrpc {
 
     /**
      * <pre>
-     * Streams an invocation as it changes: its present form first, then one message for each batch of
-     * changes, the last one in a final state; then the stream ends. There is no HTTP mapping because a
+     * Streams an invocation as it changes: its present form first, then each batch of changes, the last
+     * one in a final state; then the stream ends. Journal entries of one batch may come in several
+     * messages, so that each stays small: it is all said when the stream ends, and not with the first
+     * message in a final state. There is no HTTP mapping because a
      * unary JSON answer cannot show it; the HTTP shim offers server-sent events. Errors:
      * INVOCATION_NOT_FOUND.
      * </pre>
@@ -1243,8 +1247,10 @@ public final class DurableControlGrpc {
 
     /**
      * <pre>
-     * Streams an invocation as it changes: its present form first, then one message for each batch of
-     * changes, the last one in a final state; then the stream ends. There is no HTTP mapping because a
+     * Streams an invocation as it changes: its present form first, then each batch of changes, the last
+     * one in a final state; then the stream ends. Journal entries of one batch may come in several
+     * messages, so that each stays small: it is all said when the stream ends, and not with the first
+     * message in a final state. There is no HTTP mapping because a
      * unary JSON answer cannot show it; the HTTP shim offers server-sent events. Errors:
      * INVOCATION_NOT_FOUND.
      * </pre>
@@ -1495,8 +1501,10 @@ public final class DurableControlGrpc {
 
     /**
      * <pre>
-     * Streams an invocation as it changes: its present form first, then one message for each batch of
-     * changes, the last one in a final state; then the stream ends. There is no HTTP mapping because a
+     * Streams an invocation as it changes: its present form first, then each batch of changes, the last
+     * one in a final state; then the stream ends. Journal entries of one batch may come in several
+     * messages, so that each stays small: it is all said when the stream ends, and not with the first
+     * message in a final state. There is no HTTP mapping because a
      * unary JSON answer cannot show it; the HTTP shim offers server-sent events. Errors:
      * INVOCATION_NOT_FOUND.
      * </pre>

@@ -99,7 +99,7 @@ private static final long serialVersionUID = 0L;
   private boolean includeJournal_ = false;
   /**
    * <pre>
-   * Also return the journal and the state; refused for a journal over `journal_bytes`.
+   * Also return the journal and the state.
    * </pre>
    *
    * <code>bool include_journal = 2;</code>
@@ -527,7 +527,7 @@ private static final long serialVersionUID = 0L;
     private boolean includeJournal_ ;
     /**
      * <pre>
-     * Also return the journal and the state; refused for a journal over `journal_bytes`.
+     * Also return the journal and the state.
      * </pre>
      *
      * <code>bool include_journal = 2;</code>
@@ -539,7 +539,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Also return the journal and the state; refused for a journal over `journal_bytes`.
+     * Also return the journal and the state.
      * </pre>
      *
      * <code>bool include_journal = 2;</code>
@@ -555,7 +555,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Also return the journal and the state; refused for a journal over `journal_bytes`.
+     * Also return the journal and the state.
      * </pre>
      *
      * <code>bool include_journal = 2;</code>

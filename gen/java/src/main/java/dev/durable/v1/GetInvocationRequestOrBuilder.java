@@ -32,7 +32,7 @@ public interface GetInvocationRequestOrBuilder extends
 
   /**
    * <pre>
-   * Also return the journal and the state; refused for a journal over `journal_bytes`.
+   * Also return the journal and the state.
    * </pre>
    *
    * <code>bool include_journal = 2;</code>

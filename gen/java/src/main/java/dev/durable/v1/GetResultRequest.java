@@ -138,7 +138,7 @@ private static final long serialVersionUID = 0L;
   private boolean includeJournal_ = false;
   /**
    * <pre>
-   * Also return the journal, unless it is over `journal_bytes`.
+   * Also return the journal.
    * </pre>
    *
    * <code>bool include_journal = 3;</code>
@@ -768,7 +768,7 @@ private static final long serialVersionUID = 0L;
     private boolean includeJournal_ ;
     /**
      * <pre>
-     * Also return the journal, unless it is over `journal_bytes`.
+     * Also return the journal.
      * </pre>
      *
      * <code>bool include_journal = 3;</code>
@@ -780,7 +780,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Also return the journal, unless it is over `journal_bytes`.
+     * Also return the journal.
      * </pre>
      *
      * <code>bool include_journal = 3;</code>
@@ -796,7 +796,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Also return the journal, unless it is over `journal_bytes`.
+     * Also return the journal.
      * </pre>
      *
      * <code>bool include_journal = 3;</code>

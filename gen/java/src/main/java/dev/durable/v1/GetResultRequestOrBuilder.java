@@ -59,7 +59,7 @@ public interface GetResultRequestOrBuilder extends
 
   /**
    * <pre>
-   * Also return the journal, unless it is over `journal_bytes`.
+   * Also return the journal.
    * </pre>
    *
    * <code>bool include_journal = 3;</code>

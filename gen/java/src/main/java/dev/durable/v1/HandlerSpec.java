@@ -208,7 +208,7 @@ private static final long serialVersionUID = 0L;
   private volatile java.lang.Object version_ = "";
   /**
    * <pre>
-   * A word for the code's version, for example a hash of its source. At most 64 bytes.
+   * A word for the code's version, for example a hash of its source. At most `id_bytes`.
    * </pre>
    *
    * <code>string version = 5;</code>
@@ -229,7 +229,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * A word for the code's version, for example a hash of its source. At most 64 bytes.
+   * A word for the code's version, for example a hash of its source. At most `id_bytes`.
    * </pre>
    *
    * <code>string version = 5;</code>
@@ -1487,7 +1487,7 @@ private static final long serialVersionUID = 0L;
     private java.lang.Object version_ = "";
     /**
      * <pre>
-     * A word for the code's version, for example a hash of its source. At most 64 bytes.
+     * A word for the code's version, for example a hash of its source. At most `id_bytes`.
      * </pre>
      *
      * <code>string version = 5;</code>
@@ -1507,7 +1507,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * A word for the code's version, for example a hash of its source. At most 64 bytes.
+     * A word for the code's version, for example a hash of its source. At most `id_bytes`.
      * </pre>
      *
      * <code>string version = 5;</code>
@@ -1528,7 +1528,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * A word for the code's version, for example a hash of its source. At most 64 bytes.
+     * A word for the code's version, for example a hash of its source. At most `id_bytes`.
      * </pre>
      *
      * <code>string version = 5;</code>
@@ -1545,7 +1545,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * A word for the code's version, for example a hash of its source. At most 64 bytes.
+     * A word for the code's version, for example a hash of its source. At most `id_bytes`.
      * </pre>
      *
      * <code>string version = 5;</code>
@@ -1559,7 +1559,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * A word for the code's version, for example a hash of its source. At most 64 bytes.
+     * A word for the code's version, for example a hash of its source. At most `id_bytes`.
      * </pre>
      *
      * <code>string version = 5;</code>

@@ -105,7 +105,7 @@ public interface HandlerSpecOrBuilder extends
 
   /**
    * <pre>
-   * A word for the code's version, for example a hash of its source. At most 64 bytes.
+   * A word for the code's version, for example a hash of its source. At most `id_bytes`.
    * </pre>
    *
    * <code>string version = 5;</code>
@@ -114,7 +114,7 @@ public interface HandlerSpecOrBuilder extends
   java.lang.String getVersion();
   /**
    * <pre>
-   * A word for the code's version, for example a hash of its source. At most 64 bytes.
+   * A word for the code's version, for example a hash of its source. At most `id_bytes`.
    * </pre>
    *
    * <code>string version = 5;</code>

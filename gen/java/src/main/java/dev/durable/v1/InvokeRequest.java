@@ -623,7 +623,7 @@ java.lang.String defaultValue) {
   private boolean includeJournal_ = false;
   /**
    * <pre>
-   * Also return the journal when the answer holds an outcome, unless it is over `journal_bytes`.
+   * Also return the journal when the answer holds an outcome.
    * </pre>
    *
    * <code>bool include_journal = 13;</code>
@@ -2725,7 +2725,7 @@ java.lang.String defaultValue) {
     private boolean includeJournal_ ;
     /**
      * <pre>
-     * Also return the journal when the answer holds an outcome, unless it is over `journal_bytes`.
+     * Also return the journal when the answer holds an outcome.
      * </pre>
      *
      * <code>bool include_journal = 13;</code>
@@ -2737,7 +2737,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Also return the journal when the answer holds an outcome, unless it is over `journal_bytes`.
+     * Also return the journal when the answer holds an outcome.
      * </pre>
      *
      * <code>bool include_journal = 13;</code>
@@ -2753,7 +2753,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Also return the journal when the answer holds an outcome, unless it is over `journal_bytes`.
+     * Also return the journal when the answer holds an outcome.
      * </pre>
      *
      * <code>bool include_journal = 13;</code>

@@ -313,7 +313,7 @@ java.lang.String defaultValue);
 
   /**
    * <pre>
-   * Also return the journal when the answer holds an outcome, unless it is over `journal_bytes`.
+   * Also return the journal when the answer holds an outcome.
    * </pre>
    *
    * <code>bool include_journal = 13;</code>

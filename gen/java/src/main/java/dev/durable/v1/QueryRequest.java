@@ -356,7 +356,8 @@ private static final long serialVersionUID = 0L;
   private int pageSize_ = 0;
   /**
    * <pre>
-   * How many to return: 0 for 50; more than the limit `page_size` is that limit; negative is
+   * How many to return at most: 0 for 50; more than the limit `page_size` is that limit; fewer when
+   * their outcomes are large: only an absent `next_page_token` says that it is the last; negative is
    * INVALID_ARGUMENT.
    * </pre>
    *
@@ -1987,7 +1988,8 @@ private static final long serialVersionUID = 0L;
     private int pageSize_ ;
     /**
      * <pre>
-     * How many to return: 0 for 50; more than the limit `page_size` is that limit; negative is
+     * How many to return at most: 0 for 50; more than the limit `page_size` is that limit; fewer when
+     * their outcomes are large: only an absent `next_page_token` says that it is the last; negative is
      * INVALID_ARGUMENT.
      * </pre>
      *
@@ -2000,7 +2002,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * How many to return: 0 for 50; more than the limit `page_size` is that limit; negative is
+     * How many to return at most: 0 for 50; more than the limit `page_size` is that limit; fewer when
+     * their outcomes are large: only an absent `next_page_token` says that it is the last; negative is
      * INVALID_ARGUMENT.
      * </pre>
      *
@@ -2017,7 +2020,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * How many to return: 0 for 50; more than the limit `page_size` is that limit; negative is
+     * How many to return at most: 0 for 50; more than the limit `page_size` is that limit; fewer when
+     * their outcomes are large: only an absent `next_page_token` says that it is the last; negative is
      * INVALID_ARGUMENT.
      * </pre>
      *

@@ -175,7 +175,8 @@ public interface QueryRequestOrBuilder extends
 
   /**
    * <pre>
-   * How many to return: 0 for 50; more than the limit `page_size` is that limit; negative is
+   * How many to return at most: 0 for 50; more than the limit `page_size` is that limit; fewer when
+   * their outcomes are large: only an absent `next_page_token` says that it is the last; negative is
    * INVALID_ARGUMENT.
    * </pre>
    *

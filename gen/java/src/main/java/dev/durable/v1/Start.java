@@ -360,42 +360,42 @@ java.lang.String defaultValue) {
     return journal_.get(index);
   }
 
-  public static final int CREATE_TIME_FIELD_NUMBER = 6;
-  private com.google.protobuf.Timestamp createTime_;
+  public static final int START_TIME_FIELD_NUMBER = 6;
+  private com.google.protobuf.Timestamp startTime_;
   /**
    * <pre>
-   * The invocation's create time: what the program's clock shows at first.
+   * When the first attempt began: the same in every attempt.
    * </pre>
    *
-   * <code>.google.protobuf.Timestamp create_time = 6;</code>
-   * @return Whether the createTime field is set.
+   * <code>.google.protobuf.Timestamp start_time = 6;</code>
+   * @return Whether the startTime field is set.
    */
   @java.lang.Override
-  public boolean hasCreateTime() {
+  public boolean hasStartTime() {
     return ((bitField0_ & 0x00000002) != 0);
   }
   /**
    * <pre>
-   * The invocation's create time: what the program's clock shows at first.
+   * When the first attempt began: the same in every attempt.
    * </pre>
    *
-   * <code>.google.protobuf.Timestamp create_time = 6;</code>
-   * @return The createTime.
+   * <code>.google.protobuf.Timestamp start_time = 6;</code>
+   * @return The startTime.
    */
   @java.lang.Override
-  public com.google.protobuf.Timestamp getCreateTime() {
-    return createTime_ == null ? com.google.protobuf.Timestamp.getDefaultInstance() : createTime_;
+  public com.google.protobuf.Timestamp getStartTime() {
+    return startTime_ == null ? com.google.protobuf.Timestamp.getDefaultInstance() : startTime_;
   }
   /**
    * <pre>
-   * The invocation's create time: what the program's clock shows at first.
+   * When the first attempt began: the same in every attempt.
    * </pre>
    *
-   * <code>.google.protobuf.Timestamp create_time = 6;</code>
+   * <code>.google.protobuf.Timestamp start_time = 6;</code>
    */
   @java.lang.Override
-  public com.google.protobuf.TimestampOrBuilder getCreateTimeOrBuilder() {
-    return createTime_ == null ? com.google.protobuf.Timestamp.getDefaultInstance() : createTime_;
+  public com.google.protobuf.TimestampOrBuilder getStartTimeOrBuilder() {
+    return startTime_ == null ? com.google.protobuf.Timestamp.getDefaultInstance() : startTime_;
   }
 
   public static final int RANDOM_SEED_FIELD_NUMBER = 7;
@@ -961,7 +961,7 @@ com.google.protobuf.Duration defaultValue) {
       output.writeMessage(5, journal_.get(i));
     }
     if (((bitField0_ & 0x00000002) != 0)) {
-      output.writeMessage(6, getCreateTime());
+      output.writeMessage(6, getStartTime());
     }
     if (randomSeed_ != 0L) {
       output.writeFixed64(7, randomSeed_);
@@ -1037,7 +1037,7 @@ com.google.protobuf.Duration defaultValue) {
     }
     if (((bitField0_ & 0x00000002) != 0)) {
       size += com.google.protobuf.CodedOutputStream
-        .computeMessageSize(6, getCreateTime());
+        .computeMessageSize(6, getStartTime());
     }
     if (randomSeed_ != 0L) {
       size += com.google.protobuf.CodedOutputStream
@@ -1122,10 +1122,10 @@ com.google.protobuf.Duration defaultValue) {
         other.internalGetHeaders())) return false;
     if (!getJournalList()
         .equals(other.getJournalList())) return false;
-    if (hasCreateTime() != other.hasCreateTime()) return false;
-    if (hasCreateTime()) {
-      if (!getCreateTime()
-          .equals(other.getCreateTime())) return false;
+    if (hasStartTime() != other.hasStartTime()) return false;
+    if (hasStartTime()) {
+      if (!getStartTime()
+          .equals(other.getStartTime())) return false;
     }
     if (getRandomSeed()
         != other.getRandomSeed()) return false;
@@ -1180,9 +1180,9 @@ com.google.protobuf.Duration defaultValue) {
       hash = (37 * hash) + JOURNAL_FIELD_NUMBER;
       hash = (53 * hash) + getJournalList().hashCode();
     }
-    if (hasCreateTime()) {
-      hash = (37 * hash) + CREATE_TIME_FIELD_NUMBER;
-      hash = (53 * hash) + getCreateTime().hashCode();
+    if (hasStartTime()) {
+      hash = (37 * hash) + START_TIME_FIELD_NUMBER;
+      hash = (53 * hash) + getStartTime().hashCode();
     }
     hash = (37 * hash) + RANDOM_SEED_FIELD_NUMBER;
     hash = (53 * hash) + com.google.protobuf.Internal.hashLong(
@@ -1386,7 +1386,7 @@ com.google.protobuf.Duration defaultValue) {
               .alwaysUseFieldBuilders) {
         internalGetInputFieldBuilder();
         internalGetJournalFieldBuilder();
-        internalGetCreateTimeFieldBuilder();
+        internalGetStartTimeFieldBuilder();
         internalGetLastFailureFieldBuilder();
         internalGetCancelRequestedFieldBuilder();
       }
@@ -1410,10 +1410,10 @@ com.google.protobuf.Duration defaultValue) {
         journalBuilder_.clear();
       }
       bitField0_ = (bitField0_ & ~0x00000010);
-      createTime_ = null;
-      if (createTimeBuilder_ != null) {
-        createTimeBuilder_.dispose();
-        createTimeBuilder_ = null;
+      startTime_ = null;
+      if (startTimeBuilder_ != null) {
+        startTimeBuilder_.dispose();
+        startTimeBuilder_ = null;
       }
       randomSeed_ = 0L;
       service_ = "";
@@ -1497,9 +1497,9 @@ com.google.protobuf.Duration defaultValue) {
         result.headers_.makeImmutable();
       }
       if (((from_bitField0_ & 0x00000020) != 0)) {
-        result.createTime_ = createTimeBuilder_ == null
-            ? createTime_
-            : createTimeBuilder_.build();
+        result.startTime_ = startTimeBuilder_ == null
+            ? startTime_
+            : startTimeBuilder_.build();
         to_bitField0_ |= 0x00000002;
       }
       if (((from_bitField0_ & 0x00000040) != 0)) {
@@ -1596,8 +1596,8 @@ com.google.protobuf.Duration defaultValue) {
           }
         }
       }
-      if (other.hasCreateTime()) {
-        mergeCreateTime(other.getCreateTime());
+      if (other.hasStartTime()) {
+        mergeStartTime(other.getStartTime());
       }
       if (other.getRandomSeed() != 0L) {
         setRandomSeed(other.getRandomSeed());
@@ -1702,7 +1702,7 @@ com.google.protobuf.Duration defaultValue) {
             } // case 42
             case 50: {
               input.readMessage(
-                  internalGetCreateTimeFieldBuilder().getBuilder(),
+                  internalGetStartTimeFieldBuilder().getBuilder(),
                   extensionRegistry);
               bitField0_ |= 0x00000020;
               break;
@@ -2598,50 +2598,50 @@ java.lang.String defaultValue) {
       return journalBuilder_;
     }
 
-    private com.google.protobuf.Timestamp createTime_;
+    private com.google.protobuf.Timestamp startTime_;
     private com.google.protobuf.SingleFieldBuilder<
-        com.google.protobuf.Timestamp, com.google.protobuf.Timestamp.Builder, com.google.protobuf.TimestampOrBuilder> createTimeBuilder_;
+        com.google.protobuf.Timestamp, com.google.protobuf.Timestamp.Builder, com.google.protobuf.TimestampOrBuilder> startTimeBuilder_;
     /**
      * <pre>
-     * The invocation's create time: what the program's clock shows at first.
+     * When the first attempt began: the same in every attempt.
      * </pre>
      *
-     * <code>.google.protobuf.Timestamp create_time = 6;</code>
-     * @return Whether the createTime field is set.
+     * <code>.google.protobuf.Timestamp start_time = 6;</code>
+     * @return Whether the startTime field is set.
      */
-    public boolean hasCreateTime() {
+    public boolean hasStartTime() {
       return ((bitField0_ & 0x00000020) != 0);
     }
     /**
      * <pre>
-     * The invocation's create time: what the program's clock shows at first.
+     * When the first attempt began: the same in every attempt.
      * </pre>
      *
-     * <code>.google.protobuf.Timestamp create_time = 6;</code>
-     * @return The createTime.
+     * <code>.google.protobuf.Timestamp start_time = 6;</code>
+     * @return The startTime.
      */
-    public com.google.protobuf.Timestamp getCreateTime() {
-      if (createTimeBuilder_ == null) {
-        return createTime_ == null ? com.google.protobuf.Timestamp.getDefaultInstance() : createTime_;
+    public com.google.protobuf.Timestamp getStartTime() {
+      if (startTimeBuilder_ == null) {
+        return startTime_ == null ? com.google.protobuf.Timestamp.getDefaultInstance() : startTime_;
       } else {
-        return createTimeBuilder_.getMessage();
+        return startTimeBuilder_.getMessage();
       }
     }
     /**
      * <pre>
-     * The invocation's create time: what the program's clock shows at first.
+     * When the first attempt began: the same in every attempt.
      * </pre>
      *
-     * <code>.google.protobuf.Timestamp create_time = 6;</code>
+     * <code>.google.protobuf.Timestamp start_time = 6;</code>
      */
-    public Builder setCreateTime(com.google.protobuf.Timestamp value) {
-      if (createTimeBuilder_ == null) {
+    public Builder setStartTime(com.google.protobuf.Timestamp value) {
+      if (startTimeBuilder_ == null) {
         if (value == null) {
           throw new NullPointerException();
         }
-        createTime_ = value;
+        startTime_ = value;
       } else {
-        createTimeBuilder_.setMessage(value);
+        startTimeBuilder_.setMessage(value);
       }
       bitField0_ |= 0x00000020;
       onChanged();
@@ -2649,17 +2649,17 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * The invocation's create time: what the program's clock shows at first.
+     * When the first attempt began: the same in every attempt.
      * </pre>
      *
-     * <code>.google.protobuf.Timestamp create_time = 6;</code>
+     * <code>.google.protobuf.Timestamp start_time = 6;</code>
      */
-    public Builder setCreateTime(
+    public Builder setStartTime(
         com.google.protobuf.Timestamp.Builder builderForValue) {
-      if (createTimeBuilder_ == null) {
-        createTime_ = builderForValue.build();
+      if (startTimeBuilder_ == null) {
+        startTime_ = builderForValue.build();
       } else {
-        createTimeBuilder_.setMessage(builderForValue.build());
+        startTimeBuilder_.setMessage(builderForValue.build());
       }
       bitField0_ |= 0x00000020;
       onChanged();
@@ -2667,24 +2667,24 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * The invocation's create time: what the program's clock shows at first.
+     * When the first attempt began: the same in every attempt.
      * </pre>
      *
-     * <code>.google.protobuf.Timestamp create_time = 6;</code>
+     * <code>.google.protobuf.Timestamp start_time = 6;</code>
      */
-    public Builder mergeCreateTime(com.google.protobuf.Timestamp value) {
-      if (createTimeBuilder_ == null) {
+    public Builder mergeStartTime(com.google.protobuf.Timestamp value) {
+      if (startTimeBuilder_ == null) {
         if (((bitField0_ & 0x00000020) != 0) &&
-          createTime_ != null &&
-          createTime_ != com.google.protobuf.Timestamp.getDefaultInstance()) {
-          getCreateTimeBuilder().mergeFrom(value);
+          startTime_ != null &&
+          startTime_ != com.google.protobuf.Timestamp.getDefaultInstance()) {
+          getStartTimeBuilder().mergeFrom(value);
         } else {
-          createTime_ = value;
+          startTime_ = value;
         }
       } else {
-        createTimeBuilder_.mergeFrom(value);
+        startTimeBuilder_.mergeFrom(value);
       }
-      if (createTime_ != null) {
+      if (startTime_ != null) {
         bitField0_ |= 0x00000020;
         onChanged();
       }
@@ -2692,67 +2692,67 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * The invocation's create time: what the program's clock shows at first.
+     * When the first attempt began: the same in every attempt.
      * </pre>
      *
-     * <code>.google.protobuf.Timestamp create_time = 6;</code>
+     * <code>.google.protobuf.Timestamp start_time = 6;</code>
      */
-    public Builder clearCreateTime() {
+    public Builder clearStartTime() {
       bitField0_ = (bitField0_ & ~0x00000020);
-      createTime_ = null;
-      if (createTimeBuilder_ != null) {
-        createTimeBuilder_.dispose();
-        createTimeBuilder_ = null;
+      startTime_ = null;
+      if (startTimeBuilder_ != null) {
+        startTimeBuilder_.dispose();
+        startTimeBuilder_ = null;
       }
       onChanged();
       return this;
     }
     /**
      * <pre>
-     * The invocation's create time: what the program's clock shows at first.
+     * When the first attempt began: the same in every attempt.
      * </pre>
      *
-     * <code>.google.protobuf.Timestamp create_time = 6;</code>
+     * <code>.google.protobuf.Timestamp start_time = 6;</code>
      */
-    public com.google.protobuf.Timestamp.Builder getCreateTimeBuilder() {
+    public com.google.protobuf.Timestamp.Builder getStartTimeBuilder() {
       bitField0_ |= 0x00000020;
       onChanged();
-      return internalGetCreateTimeFieldBuilder().getBuilder();
+      return internalGetStartTimeFieldBuilder().getBuilder();
     }
     /**
      * <pre>
-     * The invocation's create time: what the program's clock shows at first.
+     * When the first attempt began: the same in every attempt.
      * </pre>
      *
-     * <code>.google.protobuf.Timestamp create_time = 6;</code>
+     * <code>.google.protobuf.Timestamp start_time = 6;</code>
      */
-    public com.google.protobuf.TimestampOrBuilder getCreateTimeOrBuilder() {
-      if (createTimeBuilder_ != null) {
-        return createTimeBuilder_.getMessageOrBuilder();
+    public com.google.protobuf.TimestampOrBuilder getStartTimeOrBuilder() {
+      if (startTimeBuilder_ != null) {
+        return startTimeBuilder_.getMessageOrBuilder();
       } else {
-        return createTime_ == null ?
-            com.google.protobuf.Timestamp.getDefaultInstance() : createTime_;
+        return startTime_ == null ?
+            com.google.protobuf.Timestamp.getDefaultInstance() : startTime_;
       }
     }
     /**
      * <pre>
-     * The invocation's create time: what the program's clock shows at first.
+     * When the first attempt began: the same in every attempt.
      * </pre>
      *
-     * <code>.google.protobuf.Timestamp create_time = 6;</code>
+     * <code>.google.protobuf.Timestamp start_time = 6;</code>
      */
     private com.google.protobuf.SingleFieldBuilder<
         com.google.protobuf.Timestamp, com.google.protobuf.Timestamp.Builder, com.google.protobuf.TimestampOrBuilder> 
-        internalGetCreateTimeFieldBuilder() {
-      if (createTimeBuilder_ == null) {
-        createTimeBuilder_ = new com.google.protobuf.SingleFieldBuilder<
+        internalGetStartTimeFieldBuilder() {
+      if (startTimeBuilder_ == null) {
+        startTimeBuilder_ = new com.google.protobuf.SingleFieldBuilder<
             com.google.protobuf.Timestamp, com.google.protobuf.Timestamp.Builder, com.google.protobuf.TimestampOrBuilder>(
-                getCreateTime(),
+                getStartTime(),
                 getParentForChildren(),
                 isClean());
-        createTime_ = null;
+        startTime_ = null;
       }
-      return createTimeBuilder_;
+      return startTimeBuilder_;
     }
 
     private long randomSeed_ ;

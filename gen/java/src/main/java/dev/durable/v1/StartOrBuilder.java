@@ -177,30 +177,30 @@ java.lang.String defaultValue);
 
   /**
    * <pre>
-   * The invocation's create time: what the program's clock shows at first.
+   * When the first attempt began: the same in every attempt.
    * </pre>
    *
-   * <code>.google.protobuf.Timestamp create_time = 6;</code>
-   * @return Whether the createTime field is set.
+   * <code>.google.protobuf.Timestamp start_time = 6;</code>
+   * @return Whether the startTime field is set.
    */
-  boolean hasCreateTime();
+  boolean hasStartTime();
   /**
    * <pre>
-   * The invocation's create time: what the program's clock shows at first.
+   * When the first attempt began: the same in every attempt.
    * </pre>
    *
-   * <code>.google.protobuf.Timestamp create_time = 6;</code>
-   * @return The createTime.
+   * <code>.google.protobuf.Timestamp start_time = 6;</code>
+   * @return The startTime.
    */
-  com.google.protobuf.Timestamp getCreateTime();
+  com.google.protobuf.Timestamp getStartTime();
   /**
    * <pre>
-   * The invocation's create time: what the program's clock shows at first.
+   * When the first attempt began: the same in every attempt.
    * </pre>
    *
-   * <code>.google.protobuf.Timestamp create_time = 6;</code>
+   * <code>.google.protobuf.Timestamp start_time = 6;</code>
    */
-  com.google.protobuf.TimestampOrBuilder getCreateTimeOrBuilder();
+  com.google.protobuf.TimestampOrBuilder getStartTimeOrBuilder();
 
   /**
    * <pre>

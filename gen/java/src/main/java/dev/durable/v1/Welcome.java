@@ -232,7 +232,8 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * The named limits that a worker must keep: `payload_bytes`, `frame_bytes`, `journal_entries`.
+   * The named limits that a worker must keep: `payload_bytes`, `frame_bytes`, `journal_entries`,
+   * `journal_bytes`.
    * </pre>
    *
    * <code>map&lt;string, int64&gt; limits = 6;</code>
@@ -253,7 +254,8 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * The named limits that a worker must keep: `payload_bytes`, `frame_bytes`, `journal_entries`.
+   * The named limits that a worker must keep: `payload_bytes`, `frame_bytes`, `journal_entries`,
+   * `journal_bytes`.
    * </pre>
    *
    * <code>map&lt;string, int64&gt; limits = 6;</code>
@@ -264,7 +266,8 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * The named limits that a worker must keep: `payload_bytes`, `frame_bytes`, `journal_entries`.
+   * The named limits that a worker must keep: `payload_bytes`, `frame_bytes`, `journal_entries`,
+   * `journal_bytes`.
    * </pre>
    *
    * <code>map&lt;string, int64&gt; limits = 6;</code>
@@ -280,7 +283,8 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * The named limits that a worker must keep: `payload_bytes`, `frame_bytes`, `journal_entries`.
+   * The named limits that a worker must keep: `payload_bytes`, `frame_bytes`, `journal_entries`,
+   * `journal_bytes`.
    * </pre>
    *
    * <code>map&lt;string, int64&gt; limits = 6;</code>
@@ -1387,7 +1391,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The named limits that a worker must keep: `payload_bytes`, `frame_bytes`, `journal_entries`.
+     * The named limits that a worker must keep: `payload_bytes`, `frame_bytes`, `journal_entries`,
+     * `journal_bytes`.
      * </pre>
      *
      * <code>map&lt;string, int64&gt; limits = 6;</code>
@@ -1408,7 +1413,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The named limits that a worker must keep: `payload_bytes`, `frame_bytes`, `journal_entries`.
+     * The named limits that a worker must keep: `payload_bytes`, `frame_bytes`, `journal_entries`,
+     * `journal_bytes`.
      * </pre>
      *
      * <code>map&lt;string, int64&gt; limits = 6;</code>
@@ -1419,7 +1425,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The named limits that a worker must keep: `payload_bytes`, `frame_bytes`, `journal_entries`.
+     * The named limits that a worker must keep: `payload_bytes`, `frame_bytes`, `journal_entries`,
+     * `journal_bytes`.
      * </pre>
      *
      * <code>map&lt;string, int64&gt; limits = 6;</code>
@@ -1435,7 +1442,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The named limits that a worker must keep: `payload_bytes`, `frame_bytes`, `journal_entries`.
+     * The named limits that a worker must keep: `payload_bytes`, `frame_bytes`, `journal_entries`,
+     * `journal_bytes`.
      * </pre>
      *
      * <code>map&lt;string, int64&gt; limits = 6;</code>
@@ -1459,7 +1467,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The named limits that a worker must keep: `payload_bytes`, `frame_bytes`, `journal_entries`.
+     * The named limits that a worker must keep: `payload_bytes`, `frame_bytes`, `journal_entries`,
+     * `journal_bytes`.
      * </pre>
      *
      * <code>map&lt;string, int64&gt; limits = 6;</code>
@@ -1482,7 +1491,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The named limits that a worker must keep: `payload_bytes`, `frame_bytes`, `journal_entries`.
+     * The named limits that a worker must keep: `payload_bytes`, `frame_bytes`, `journal_entries`,
+     * `journal_bytes`.
      * </pre>
      *
      * <code>map&lt;string, int64&gt; limits = 6;</code>
@@ -1499,7 +1509,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The named limits that a worker must keep: `payload_bytes`, `frame_bytes`, `journal_entries`.
+     * The named limits that a worker must keep: `payload_bytes`, `frame_bytes`, `journal_entries`,
+     * `journal_bytes`.
      * </pre>
      *
      * <code>map&lt;string, int64&gt; limits = 6;</code>

@@ -113,7 +113,8 @@ public interface WelcomeOrBuilder extends
 
   /**
    * <pre>
-   * The named limits that a worker must keep: `payload_bytes`, `frame_bytes`, `journal_entries`.
+   * The named limits that a worker must keep: `payload_bytes`, `frame_bytes`, `journal_entries`,
+   * `journal_bytes`.
    * </pre>
    *
    * <code>map&lt;string, int64&gt; limits = 6;</code>
@@ -121,7 +122,8 @@ public interface WelcomeOrBuilder extends
   int getLimitsCount();
   /**
    * <pre>
-   * The named limits that a worker must keep: `payload_bytes`, `frame_bytes`, `journal_entries`.
+   * The named limits that a worker must keep: `payload_bytes`, `frame_bytes`, `journal_entries`,
+   * `journal_bytes`.
    * </pre>
    *
    * <code>map&lt;string, int64&gt; limits = 6;</code>
@@ -136,7 +138,8 @@ public interface WelcomeOrBuilder extends
   getLimits();
   /**
    * <pre>
-   * The named limits that a worker must keep: `payload_bytes`, `frame_bytes`, `journal_entries`.
+   * The named limits that a worker must keep: `payload_bytes`, `frame_bytes`, `journal_entries`,
+   * `journal_bytes`.
    * </pre>
    *
    * <code>map&lt;string, int64&gt; limits = 6;</code>
@@ -145,7 +148,8 @@ public interface WelcomeOrBuilder extends
   getLimitsMap();
   /**
    * <pre>
-   * The named limits that a worker must keep: `payload_bytes`, `frame_bytes`, `journal_entries`.
+   * The named limits that a worker must keep: `payload_bytes`, `frame_bytes`, `journal_entries`,
+   * `journal_bytes`.
    * </pre>
    *
    * <code>map&lt;string, int64&gt; limits = 6;</code>
@@ -155,7 +159,8 @@ public interface WelcomeOrBuilder extends
       long defaultValue);
   /**
    * <pre>
-   * The named limits that a worker must keep: `payload_bytes`, `frame_bytes`, `journal_entries`.
+   * The named limits that a worker must keep: `payload_bytes`, `frame_bytes`, `journal_entries`,
+   * `journal_bytes`.
    * </pre>
    *
    * <code>map&lt;string, int64&gt; limits = 6;</code>

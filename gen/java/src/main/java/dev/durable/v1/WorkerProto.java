@@ -228,55 +228,55 @@ public final class WorkerProto extends com.google.protobuf.GeneratedFile {
       "try\032-\n\013LimitsEntry\022\013\n\003key\030\001 \001(\t\022\r\n\005value" +
       "\030\002 \001(\003:\0028\001\"\013\n\tHeartbeat\"\n\n\010Draining\"1\n\005D" +
       "rain\022(\n\005delay\030\001 \001(\0132\031.google.protobuf.Du" +
-      "ration\"\270\006\n\005Start\022\017\n\007handler\030\001 \001(\t\022\"\n\005inp" +
+      "ration\"\267\006\n\005Start\022\017\n\007handler\030\001 \001(\t\022\"\n\005inp" +
       "ut\030\002 \001(\0132\023.durable.v1.Payload\022\013\n\003key\030\003 \001" +
       "(\t\022/\n\007headers\030\004 \003(\0132\036.durable.v1.Start.H" +
       "eadersEntry\022)\n\007journal\030\005 \003(\0132\030.durable.v" +
-      "1.JournalEntry\022/\n\013create_time\030\006 \001(\0132\032.go" +
-      "ogle.protobuf.Timestamp\022\023\n\013random_seed\030\007" +
-      " \001(\006\022\017\n\007service\030\010 \001(\t\022\025\n\rpartition_key\030\t" +
-      " \001(\t\022)\n\014last_failure\030\n \001(\0132\023.durable.v1." +
-      "Failure\022\017\n\007version\030\013 \001(\t\0225\n\020cancel_reque" +
-      "sted\030\014 \001(\0132\033.durable.v1.CancelRequested\022" +
-      "+\n\005state\030\r \003(\0132\034.durable.v1.Start.StateE" +
-      "ntry\022\026\n\016state_complete\030\016 \001(\010\022:\n\rstep_fai" +
-      "lures\030\017 \003(\0132#.durable.v1.Start.StepFailu" +
-      "resEntry\0228\n\014step_failing\030\020 \003(\0132\".durable" +
-      ".v1.Start.StepFailingEntry\032.\n\014HeadersEnt" +
-      "ry\022\013\n\003key\030\001 \001(\t\022\r\n\005value\030\002 \001(\t:\0028\001\032A\n\nSt" +
-      "ateEntry\022\013\n\003key\030\001 \001(\t\022\"\n\005value\030\002 \001(\0132\023.d" +
-      "urable.v1.Payload:\0028\001\0323\n\021StepFailuresEnt" +
-      "ry\022\013\n\003key\030\001 \001(\005\022\r\n\005value\030\002 \001(\005:\0028\001\032M\n\020St" +
-      "epFailingEntry\022\013\n\003key\030\001 \001(\005\022(\n\005value\030\002 \001" +
-      "(\0132\031.google.protobuf.Duration:\0028\001\"\210\002\n\rEn" +
-      "tryRecorded\022\r\n\005index\030\001 \001(\005\022#\n\004kind\030\002 \001(\016" +
-      "2\025.durable.v1.EntryKind\022\014\n\004name\030\003 \001(\t\022%\n" +
-      "\010argument\030\004 \001(\0132\023.durable.v1.Payload\022$\n\007" +
-      "outcome\030\005 \001(\0132\023.durable.v1.Outcome\022(\n\005de" +
-      "lay\030\006 \001(\0132\031.google.protobuf.Duration\022\016\n\006" +
-      "target\030\007 \001(\t\022\027\n\017idempotency_key\030\010 \001(\t\022\025\n" +
-      "\rpartition_key\030\t \001(\t\"Y\n\003Ack\022\r\n\005index\030\001 \001" +
-      "(\005\022\031\n\021completion_number\030\002 \001(\003\022(\n\004time\030\003 " +
-      "\001(\0132\032.google.protobuf.Timestamp\"\206\001\n\nComp" +
-      "letion\022\r\n\005index\030\001 \001(\005\022$\n\007outcome\030\002 \001(\0132\023" +
-      ".durable.v1.Outcome\022\031\n\021completion_number" +
-      "\030\003 \001(\003\022(\n\004time\030\004 \001(\0132\032.google.protobuf.T" +
-      "imestamp\"0\n\010Finished\022$\n\007outcome\030\001 \001(\0132\023." +
-      "durable.v1.Outcome\"\203\001\n\rAttemptFailed\022$\n\007" +
-      "failure\030\001 \001(\0132\023.durable.v1.Failure\022.\n\013re" +
-      "try_delay\030\002 \001(\0132\031.google.protobuf.Durati" +
-      "on\022\022\n\005index\030\003 \001(\005H\000\210\001\001B\010\n\006_index\",\n\004Held" +
-      "\022$\n\007failure\030\001 \001(\0132\023.durable.v1.Failure\"\010" +
-      "\n\006Paused\"\020\n\016PauseRequested\"$\n\007Suspend\022\031\n" +
-      "\021completion_number\030\001 \001(\003\"\n\n\010Released\"\013\n\t" +
-      "Suspended\"\031\n\007Abandon\022\016\n\006reason\030\001 \001(\t\"f\n\017" +
-      "CancelRequested\022\016\n\006reason\030\001 \001(\t\022\031\n\021compl" +
-      "etion_number\030\002 \001(\003\022(\n\004time\030\003 \001(\0132\032.googl" +
-      "e.protobuf.Timestamp2W\n\rDurableWorker\022F\n" +
-      "\007Session\022\032.durable.v1.SessionRequest\032\033.d" +
-      "urable.v1.SessionResponse(\0010\001BH\n\016dev.dur" +
-      "able.v1B\013WorkerProtoP\001Z\'durable.dev/gen/" +
-      "go/durable/v1;durablev1b\006proto3"
+      "1.JournalEntry\022.\n\nstart_time\030\006 \001(\0132\032.goo" +
+      "gle.protobuf.Timestamp\022\023\n\013random_seed\030\007 " +
+      "\001(\006\022\017\n\007service\030\010 \001(\t\022\025\n\rpartition_key\030\t " +
+      "\001(\t\022)\n\014last_failure\030\n \001(\0132\023.durable.v1.F" +
+      "ailure\022\017\n\007version\030\013 \001(\t\0225\n\020cancel_reques" +
+      "ted\030\014 \001(\0132\033.durable.v1.CancelRequested\022+" +
+      "\n\005state\030\r \003(\0132\034.durable.v1.Start.StateEn" +
+      "try\022\026\n\016state_complete\030\016 \001(\010\022:\n\rstep_fail" +
+      "ures\030\017 \003(\0132#.durable.v1.Start.StepFailur" +
+      "esEntry\0228\n\014step_failing\030\020 \003(\0132\".durable." +
+      "v1.Start.StepFailingEntry\032.\n\014HeadersEntr" +
+      "y\022\013\n\003key\030\001 \001(\t\022\r\n\005value\030\002 \001(\t:\0028\001\032A\n\nSta" +
+      "teEntry\022\013\n\003key\030\001 \001(\t\022\"\n\005value\030\002 \001(\0132\023.du" +
+      "rable.v1.Payload:\0028\001\0323\n\021StepFailuresEntr" +
+      "y\022\013\n\003key\030\001 \001(\005\022\r\n\005value\030\002 \001(\005:\0028\001\032M\n\020Ste" +
+      "pFailingEntry\022\013\n\003key\030\001 \001(\005\022(\n\005value\030\002 \001(" +
+      "\0132\031.google.protobuf.Duration:\0028\001\"\210\002\n\rEnt" +
+      "ryRecorded\022\r\n\005index\030\001 \001(\005\022#\n\004kind\030\002 \001(\0162" +
+      "\025.durable.v1.EntryKind\022\014\n\004name\030\003 \001(\t\022%\n\010" +
+      "argument\030\004 \001(\0132\023.durable.v1.Payload\022$\n\007o" +
+      "utcome\030\005 \001(\0132\023.durable.v1.Outcome\022(\n\005del" +
+      "ay\030\006 \001(\0132\031.google.protobuf.Duration\022\016\n\006t" +
+      "arget\030\007 \001(\t\022\027\n\017idempotency_key\030\010 \001(\t\022\025\n\r" +
+      "partition_key\030\t \001(\t\"Y\n\003Ack\022\r\n\005index\030\001 \001(" +
+      "\005\022\031\n\021completion_number\030\002 \001(\003\022(\n\004time\030\003 \001" +
+      "(\0132\032.google.protobuf.Timestamp\"\206\001\n\nCompl" +
+      "etion\022\r\n\005index\030\001 \001(\005\022$\n\007outcome\030\002 \001(\0132\023." +
+      "durable.v1.Outcome\022\031\n\021completion_number\030" +
+      "\003 \001(\003\022(\n\004time\030\004 \001(\0132\032.google.protobuf.Ti" +
+      "mestamp\"0\n\010Finished\022$\n\007outcome\030\001 \001(\0132\023.d" +
+      "urable.v1.Outcome\"\203\001\n\rAttemptFailed\022$\n\007f" +
+      "ailure\030\001 \001(\0132\023.durable.v1.Failure\022.\n\013ret" +
+      "ry_delay\030\002 \001(\0132\031.google.protobuf.Duratio" +
+      "n\022\022\n\005index\030\003 \001(\005H\000\210\001\001B\010\n\006_index\",\n\004Held\022" +
+      "$\n\007failure\030\001 \001(\0132\023.durable.v1.Failure\"\010\n" +
+      "\006Paused\"\020\n\016PauseRequested\"$\n\007Suspend\022\031\n\021" +
+      "completion_number\030\001 \001(\003\"\n\n\010Released\"\013\n\tS" +
+      "uspended\"\031\n\007Abandon\022\016\n\006reason\030\001 \001(\t\"f\n\017C" +
+      "ancelRequested\022\016\n\006reason\030\001 \001(\t\022\031\n\021comple" +
+      "tion_number\030\002 \001(\003\022(\n\004time\030\003 \001(\0132\032.google" +
+      ".protobuf.Timestamp2W\n\rDurableWorker\022F\n\007" +
+      "Session\022\032.durable.v1.SessionRequest\032\033.du" +
+      "rable.v1.SessionResponse(\0010\001BH\n\016dev.dura" +
+      "ble.v1B\013WorkerProtoP\001Z\'durable.dev/gen/g" +
+      "o/durable/v1;durablev1b\006proto3"
     };
     descriptor = com.google.protobuf.Descriptors.FileDescriptor
       .internalBuildGeneratedFileFrom(descriptorData,
@@ -357,7 +357,7 @@ public final class WorkerProto extends com.google.protobuf.GeneratedFile {
     internal_static_durable_v1_Start_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_durable_v1_Start_descriptor,
-        new java.lang.String[] { "Handler", "Input", "Key", "Headers", "Journal", "CreateTime", "RandomSeed", "Service", "PartitionKey", "LastFailure", "Version", "CancelRequested", "State", "StateComplete", "StepFailures", "StepFailing", });
+        new java.lang.String[] { "Handler", "Input", "Key", "Headers", "Journal", "StartTime", "RandomSeed", "Service", "PartitionKey", "LastFailure", "Version", "CancelRequested", "State", "StateComplete", "StepFailures", "StepFailing", });
     internal_static_durable_v1_Start_HeadersEntry_descriptor =
       internal_static_durable_v1_Start_descriptor.getNestedType(0);
     internal_static_durable_v1_Start_HeadersEntry_fieldAccessorTable = new
