@@ -22,8 +22,7 @@ from .store.sqlite import explained
 
 def run_server(ready_file: Path | None, **settings: Any) -> None:
     """Runs a control plane with the settings of Config until a signal, or until it cannot go on."""
-    config = _config(settings)
-    _run(_serve(config, ready_file, None), config)
+    _run(_serve(_config(settings), ready_file, None))
 
 
 def run_dev(
@@ -46,7 +45,7 @@ def run_dev(
         settings["http"] = ""
     config = _config(settings, http_optional=not http_given)
     worker = DevWorker(modules, services, config.data_dir / "worker.pid", reload=not no_reload)
-    _run(_serve(config, ready_file, worker), config)
+    _run(_serve(config, ready_file, worker))
 
 
 def _config(settings: Mapping[str, Any], *, http_optional: bool = False) -> Config:
@@ -60,19 +59,25 @@ def _has_http() -> bool:
     return all(importlib.util.find_spec(name) is not None for name in needed)
 
 
-def _run(main: Coroutine[Any, Any, None], config: Config) -> None:
+def _run(main: Coroutine[Any, Any, None]) -> None:
     try:
-        try:
-            import uvloop
-        except ImportError:
-            asyncio.run(main)
-        else:
-            uvloop.run(main)
+        import uvloop
+    except ImportError:
+        asyncio.run(main)
+    else:
+        uvloop.run(main)
+
+
+async def _serve(config: Config, ready_file: Path | None, worker: DevWorker | None) -> None:
+    try:
+        await _serve_until_asked(config, ready_file, worker)
     except sqlite3.Error as error:
         raise explained(config.data_dir.resolve() / STORE, error) from error
 
 
-async def _serve(config: Config, ready_file: Path | None, worker: DevWorker | None) -> None:
+async def _serve_until_asked(
+    config: Config, ready_file: Path | None, worker: DevWorker | None
+) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
