@@ -68,7 +68,8 @@ class JournalEntry:
 
     @property
     def create_time(self) -> datetime | None:
-        """When it was committed."""
+        """When it was committed; for a step or a call, when its work began in the attempt that ended
+        it."""
         return moment(self.message, "create_time")
 
     @property

@@ -287,8 +287,9 @@ class Desk:
             value = None
         if error is not None:
             self.counters.steps_failed += 1
-        self.counters.step_seconds += slot.end(index, error)
-        self._input(slot, attempt.on_step, index, value, error)
+        elapsed = slot.end(index, error)
+        self.counters.step_seconds += elapsed
+        self._input(slot, attempt.on_step, index, value, error, elapsed)
 
     def _drop(self, slot: Slot, outcome: str = "abandoned") -> None:
         """Forgets an attempt and stops what runs for it.

@@ -112,9 +112,16 @@ class Attempt(Primitives):
         self.frozen = True
 
     def on_step(
-        self, index: int, value: payload_pb2.Payload | None, error: BaseException | None
+        self,
+        index: int,
+        value: payload_pb2.Payload | None,
+        error: BaseException | None,
+        elapsed: float,
     ) -> None:
-        """A step has ended: its outcome goes to the log, or its failure ends the attempt."""
+        """A step has ended: its outcome goes to the log, or its failure ends the attempt.
+
+        `elapsed` is how long it took in seconds: for people to see, never for the program.
+        """
         self._executing.discard(index)
         if self.done:
             return
@@ -146,6 +153,7 @@ class Attempt(Primitives):
         else:
             assert value is not None
             entry.outcome.value.CopyFrom(value)
+        entry.elapsed.FromMicroseconds(int(elapsed * 1e6))
         self._unacknowledged[index] = message
         self.outbox.append(message)
 

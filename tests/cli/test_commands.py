@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 import sys
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -115,6 +117,19 @@ def test_get_and_describe(cli: Cli) -> None:
     assert f"{waiting}.approved  pending" in text
     assert "asked  true" in text
     cli.ok("cancel", waiting)
+
+
+def test_describe_tells_when_a_step_began_and_how_long_it_took(cli: Cli) -> None:
+    invocation_id = cli.start("slow", "0.05", steps=2)
+    (step,) = [
+        it for it in cli.ok("describe", invocation_id).out.splitlines() if "0 RUN:work" in it
+    ]
+    shown = re.search(r"RUN:work  \+(\d+) ms  took (\d+) ms", step)
+    assert shown is not None, step
+    entry = cli.ok("describe", invocation_id, "--json").json["journal"][0]
+    began, ended = (datetime.fromisoformat(entry[it]) for it in ("create_time", "complete_time"))
+    assert (ended - began) // timedelta(milliseconds=1) == int(shown[2])
+    cli.ok("cancel", invocation_id)
 
 
 def test_list_filters_and_limits(cli: Cli) -> None:

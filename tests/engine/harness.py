@@ -325,7 +325,7 @@ class World:
         task = self._tasks.pop(number)
         self.executions.append((task.index, task.name))
         value, error = execute(task)
-        self.attempt.on_step(task.index, value, error)
+        self.attempt.on_step(task.index, value, error, 0.0)
         self._collect()
 
     def _commit(self) -> None:

@@ -86,7 +86,7 @@ class Service:
             error = ran.exception()
             value = None if error is not None else task.encode(ran.result())
             if not attempt.done:
-                attempt.on_step(task.index, value, error)
+                attempt.on_step(task.index, value, error, 0.0)
                 take()
 
         def begin() -> None:

@@ -156,7 +156,7 @@ def test_acks_that_arrive_early_wait_for_their_turn(order: tuple[int, ...]) -> N
     attempt = attempt_of(program)
     numbers = {0: 2, 1: 3, 2: 1}
     for task in attempt.tasks:
-        attempt.on_step(task.index, *execute(task))
+        attempt.on_step(task.index, *execute(task), 0.0)
     for position, index in enumerate(order):
         assert not attempt.done
         ack = worker_pb2.Ack(index=index, completion_number=numbers[index])
@@ -178,7 +178,7 @@ def test_an_outcome_is_seen_only_after_its_ack() -> None:
     (task,) = attempt.tasks
     assert not attempt.waiting
     attempt.tasks.clear()
-    attempt.on_step(0, *execute(task))
+    attempt.on_step(0, *execute(task), 0.0)
     assert [it.entry.name for it in attempt.unacknowledged()] == ["x"]
     assert attempt.unacknowledged() == attempt.outbox
     attempt.outbox.clear()
@@ -187,6 +187,37 @@ def test_an_outcome_is_seen_only_after_its_ack() -> None:
     attempt.on_ack(worker_pb2.Ack(index=0, completion_number=1))
     assert not attempt.unacknowledged()
     assert ended(last_message(attempt).finished).get() == "x"
+
+
+def test_how_long_a_step_took_is_told_with_it_and_does_not_move_the_clock() -> None:
+    @durable.workflow
+    async def program(ctx: Context) -> str:
+        await ctx.run("x", noted, "x")
+        return str(ctx.now())
+
+    def acknowledged(attempt: Attempt) -> str:
+        ack = worker_pb2.Ack(index=0, completion_number=1)
+        ack.time.FromSeconds(1_800_000_000)
+        attempt.on_ack(ack)
+        shown = ended(last_message(attempt).finished).get()
+        assert isinstance(shown, str)
+        return shown
+
+    live = []
+    for elapsed in (0.0, 90.0625):
+        attempt = attempt_of(program)
+        attempt.on_step(0, *execute(attempt.tasks[0]), elapsed)
+        (message,) = attempt.unacknowledged()
+        assert message.entry.elapsed.ToTimedelta() == timedelta(seconds=elapsed)
+        live.append(acknowledged(attempt))
+    assert live == ["2027-01-15 08:00:00+00:00"] * 2
+    world = World(program)
+    seen = world.run().get()
+    start = start_message(program, (), world.history)
+    start.journal[0].create_time.FromSeconds(1)
+    replayed = Attempt(program, INVOCATION_ID, 2, start, Environment(no_channel))
+    replayed.begin()
+    assert ended(last_message(replayed).finished).get() == seen
 
 
 def test_waiting_is_when_only_the_server_can_go_on() -> None:
@@ -409,7 +440,7 @@ def test_a_step_that_lost_its_race_does_not_hold_up_the_end() -> None:
 
     attempt = attempt_of(program)
     quick = attempt.tasks[1]
-    attempt.on_step(quick.index, *execute(quick))
+    attempt.on_step(quick.index, *execute(quick), 0.0)
     attempt.on_ack(worker_pb2.Ack(index=1, completion_number=1))
     assert ended(last_message(attempt).finished).get() == "quick"
 
@@ -430,7 +461,7 @@ def test_a_step_that_was_given_up_is_not_begun_and_cannot_fail_the_attempt() -> 
         attempt.on_ack(worker_pb2.Ack(index=index))
         assert attempt.waiting is (index == 3), "the step that was given up does not count"
         if index == 3:
-            attempt.on_step(1, None, ValueError("late"))
+            attempt.on_step(1, None, ValueError("late"), 0.0)
         assert not attempt.done
         attempt.on_completion(worker_pb2.Completion(index=index, completion_number=number))
     assert last_message(attempt).WhichOneof("message") == "finished"

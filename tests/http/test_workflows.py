@@ -58,6 +58,7 @@ async def test_an_invocation_that_waits_has_the_fields_of_the_example(
         (1, "AWAKEABLE:approval-xyz"),
         (2, "SET_STATE:cart"),
     ]
+    assert [it.get("duration_ms") for it in shown["journal"]] == [0, None, 0]
     assert shown["workflow_state"] == {"cart": '["TICKET-001","TICKET-002"]'}
     awakeable = shown["awakeables"]["approval-xyz"]
     assert awakeable["resolved"] is False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import durable
@@ -27,6 +28,23 @@ async def expense(ctx: durable.Context, amount: float) -> Any:
 @durable.workflow
 async def trip(ctx: durable.Context) -> list[str]:
     return [await ctx.run(name, str, name) for name in ("flight", "hotel", "car")]
+
+
+@durable.workflow
+async def crossing(ctx: durable.Context) -> None:
+    """A short step beside a long one, then one alone."""
+    short_is_over = asyncio.Event()
+
+    async def long() -> None:
+        await short_is_over.wait()
+        await asyncio.sleep(0.2)
+
+    async def short() -> None:
+        await asyncio.sleep(0.05)
+        short_is_over.set()
+
+    await asyncio.gather(ctx.run("long", long), ctx.run("short", short))
+    await ctx.run("last", asyncio.sleep, 0.1)
 
 
 @durable.workflow
@@ -65,4 +83,6 @@ class Box:
         ctx.set(thing, thing)
 
 
-WORKFLOWS: list[Any] = [greet, expense, trip, parent, sleeper, refuses, long, hostile, Box]
+WORKFLOWS: list[Any] = [
+    *(greet, expense, trip, crossing, parent, sleeper, refuses, long, hostile, Box),
+]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime, timedelta
 
-from playwright.async_api import Locator, expect
+import pytest
+from playwright.async_api import FloatRect, Locator, expect
 
 import durable
 
@@ -26,6 +28,18 @@ def callout(desk: Desk) -> Locator:
 
 def card(desk: Desk, name: str) -> Locator:
     return desk.page.locator(f"[data-card={name}]")
+
+
+def span_ms(begin: datetime | None, end: datetime | None) -> float:
+    assert begin is not None
+    assert end is not None
+    return (end - begin) / timedelta(milliseconds=1)
+
+
+async def box(locator: Locator) -> FloatRect:
+    found = await locator.bounding_box()
+    assert found is not None
+    return found
 
 
 async def test_pause_and_resume(desk: Desk) -> None:
@@ -147,6 +161,26 @@ async def test_one_is_shown_whole(desk: Desk) -> None:
     await expect(card(desk, "children")).to_contain_text(f"Started by {parent_id}")
     bar = desk.page.locator(".step .bar.work")
     assert await bar.evaluate("bar => bar.getBoundingClientRect().width") > 0
+
+
+async def test_a_bar_begins_and_ends_with_its_step(desk: Desk) -> None:
+    invocation_id = await desk.client.invoke_async(flows.crossing)
+    await desk.client.get_result(invocation_id)
+    shown = await desk.client.get(invocation_id)
+    await desk.show(invocation_id)
+    await desk.in_state("completed")
+    axis = await box(desk.page.locator(".step.self .track"))
+    whole = axis["width"] / span_ms(shown.create_time, shown.complete_time)
+    long, short, last = shown.journal
+    for row, step in enumerate(shown.journal):
+        bar = await box(desk.page.locator(".step .bar.work").nth(row))
+        left = axis["x"] + whole * span_ms(shown.create_time, step.create_time)
+        assert bar["x"] == pytest.approx(left, abs=1)
+        width = max(3, whole * span_ms(step.create_time, step.complete_time))
+        assert bar["width"] == pytest.approx(width, abs=1)
+    assert span_ms(short.complete_time, long.complete_time) >= 0
+    assert span_ms(long.complete_time, last.create_time) >= 0
+    await expect(desk.page.locator(".step .took", has_text="~")).to_have_count(0)
 
 
 async def test_the_state_is_shown_live(desk: Desk, worker: durable.Worker) -> None:

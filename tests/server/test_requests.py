@@ -15,7 +15,7 @@ from durable_proto.v1 import control_pb2, control_pb2_grpc, invocation_pb2, payl
 from durable_server.app import ControlPlane
 from durable_server.config import Config
 
-from .hand import HandWorker
+from .hand import HandWorker, reply, sleep
 
 if TYPE_CHECKING:
     from typing import TypeAlias
@@ -526,3 +526,37 @@ async def _outcome(call: Any) -> object:
         return error
     except asyncio.CancelledError:
         return None
+
+
+@pytest.mark.parametrize("seconds", [2**62, 3_155_760_001])
+async def test_absurd_spans_are_refused_and_hurt_nobody(
+    control: Control, channel: grpc.aio.Channel, seconds: int
+) -> None:
+    """What a record cannot hold must not come near the log."""
+    absurd = Duration(seconds=seconds)
+    async with HandWorker(channel) as worker:
+        for asked in (
+            Invoke(handler="three", delay=absurd),
+            Invoke(handler="three", start_time=Timestamp(seconds=2**62)),
+        ):
+            with pytest.raises(grpc.aio.AioRpcError) as caught:
+                await control.Invoke(asked)
+            assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+            assert reason(caught.value)[0] == "INVALID_FIELD"
+        listed = control_pb2.QueryRequest(create_time_max=Timestamp(seconds=-(2**62)))
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await control.Query(listed)
+        assert reason(caught.value)[0] == "INVALID_FIELD"
+        await control.Invoke(Invoke(handler="three"))
+        start = await worker.hear("start")
+        message = sleep(start, 0, 1)
+        message.entry.delay.seconds = seconds
+        await worker.say(message)
+        assert "a hundred years" in (await worker.hear("abandon")).abandon.reason
+        await control.Invoke(Invoke(handler="three"))
+        failed = reply(await worker.hear("start"))
+        failed.attempt_failed.retry_delay.CopyFrom(absurd)
+        failed.attempt_failed.failure.message = "no"
+        await worker.say(failed)
+        waited = await control.Invoke(Invoke(handler="three", wait_timeout=Duration(nanos=1)))
+        assert waited.state == invocation_pb2.INVOCATION_STATE_RUNNING

@@ -94,6 +94,38 @@ async def test_a_duplicate_is_acknowledged_alike_and_recorded_once(
     assert [it.outcome.value.data for it in found.journal] == [b'"one"']
 
 
+async def test_a_step_began_as_long_ago_as_the_worker_says_but_not_before_its_invocation(
+    control: Control, channel: grpc.aio.Channel
+) -> None:
+    async with HandWorker(channel) as worker:
+        invocation_id = await invoke(control)
+        start = await worker.hear("start")
+        # What a Duration may mean, and what its message can hold beyond that.
+        absurd = (Duration(seconds=315_576_000_000), Duration(seconds=2**63 - 1))
+        for index, elapsed in enumerate((None, Duration(seconds=-5), Duration(nanos=999), *absurd)):
+            message = entry(start, index, b'"x"')
+            if elapsed is not None:
+                message.entry.elapsed.CopyFrom(elapsed)
+            await worker.say(message)
+            assert (await worker.hear("ack")).ack.completion_number == index + 1
+        await worker.say(sleep(start, 5, 20))
+        await worker.hear("ack")
+        await worker.hear("completion")  # so old it is now, at least
+        message = entry(start, 6, b'"x"')
+        message.entry.elapsed.FromMicroseconds(20_999)
+        await worker.say(message)
+        await worker.hear("ack")
+        await worker.finish(start)
+        journal = (await result(control, invocation_id)).journal
+        created = (await state_of(control, invocation_id)).create_time
+    for it in journal[:3]:
+        assert it.create_time == it.complete_time
+    for it in journal[3:5]:
+        assert it.create_time == created
+    last = journal[6]
+    assert last.complete_time.ToMilliseconds() - last.create_time.ToMilliseconds() == 20
+
+
 async def test_a_failed_attempt_is_replayed(control: Control, channel: grpc.aio.Channel) -> None:
     async with HandWorker(channel) as worker:
         invocation_id = await invoke(control)

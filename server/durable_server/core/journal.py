@@ -62,7 +62,7 @@ def entry_recorded(
         record.argument,
         record.outcome if completion else None,
         completion,
-        now_ms,
+        _begun(invocation, record, now_ms) if kind in OWN_WORK else now_ms,
         now_ms if completion else 0,
         due_ms,
         _target(partition, invocation, record),
@@ -77,6 +77,11 @@ def entry_recorded(
     if act is not None:
         act(partition, invocation, record, row, now_ms, effects)
     return None
+
+
+def _begun(invocation: Invocation, record: EntryRecorded, now_ms: int) -> int:
+    """Returns when a step began: the worker measured how long it took, and may be wrong."""
+    return min(max(now_ms - record.elapsed_ms, invocation.created_ms), now_ms)
 
 
 def _acknowledge(invocation: Invocation, position: int, number: int, now_ms: int) -> Acknowledge:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+SPAN_SECONDS = 3_155_760_000
+"""Any delay, timeout, interval or retention: a hundred years, so that each due time can be shown."""
 LIMIT_REACHED = "durable.LimitReached"
 """The type of the failure of an invocation that has reached a limit."""
 

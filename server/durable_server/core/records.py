@@ -75,6 +75,8 @@ class EntryRecorded(NamedTuple):
     target: str = ""
     idempotency_key: str = ""
     partition_key: str = ""
+    elapsed_ms: int = 0
+    """How long the worker's own work took, as the worker says; 0 when it does not."""
 
 
 class Finished(NamedTuple):

@@ -124,7 +124,7 @@ class Workflow(Ending, kw_only=True):
 
 
 class Step(Ending, kw_only=True):
-    """One step of a journal, numbered from 0."""
+    """One step of a journal, numbered from 0; once it has ended, with how long it took."""
 
     step_number: int
     step_type: str
@@ -133,6 +133,7 @@ class Step(Ending, kw_only=True):
     argument: Any = UNSET
     created_at: Time = UNSET
     completed_at: Time = UNSET
+    duration_ms: int | UnsetType = UNSET
     due_at: Time = UNSET
 
 

@@ -12,7 +12,7 @@ from typing import Any, cast, get_args
 
 import msgspec
 from google.protobuf.timestamp_pb2 import Timestamp
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
 from durable_proto.v1 import control_pb2, invocation_pb2, payload_pb2
 
@@ -167,6 +167,7 @@ def _step(entry: invocation_pb2.JournalEntry) -> Step:
         argument=value(entry.argument) if entry.HasField("argument") else UNSET,
         created_at=_time(entry.create_time),
         completed_at=_time(entry.complete_time),
+        duration_ms=_length(entry),
         due_at=_time(entry.due_time),
         **outcome(entry.outcome),
     )
@@ -183,6 +184,12 @@ def _awakeable(it: invocation_pb2.Awakeable) -> Awakeable:
 
 def _time(time: Timestamp) -> Time:
     return time.seconds if time.seconds or time.nanos else UNSET
+
+
+def _length(entry: invocation_pb2.JournalEntry) -> int | UnsetType:
+    if not entry.HasField("complete_time"):
+        return UNSET
+    return entry.complete_time.ToMilliseconds() - entry.create_time.ToMilliseconds()
 
 
 def _is_json(payload: payload_pb2.Payload) -> bool:

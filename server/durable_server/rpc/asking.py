@@ -57,8 +57,10 @@ class Asking:
 
     def wait(self, timeout: Duration) -> float:
         """Returns how many seconds a request may wait."""
-        ms = convert.from_duration("wait_timeout", timeout)
-        return min(ms / 1000, float(self._processor.limits.wait_seconds))
+        limit = float(self._processor.limits.wait_seconds)
+        if timeout.seconds >= limit:
+            return limit
+        return convert.from_duration("wait_timeout", timeout) / 1000
 
     async def rest(self, found: Invocation, wait: float) -> Invocation:
         """Returns the invocation at rest, or as it is when the time is up."""

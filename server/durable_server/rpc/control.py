@@ -320,7 +320,7 @@ class ControlService(control_pb2_grpc.DurableControlServicer):
             delay = convert.from_duration("delay", request.delay)
             return self._processor.now_ms() + delay if delay else 0
         if request.HasField("start_time"):
-            return max(0, convert.from_timestamp(request.start_time))
+            return max(0, convert.from_timestamp("start_time", request.start_time))
         return 0
 
     def _unknown_handler(self, name: str) -> Refusal:

@@ -11,7 +11,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from durable_proto.v1 import invocation_pb2, payload_pb2, worker_pb2
 
-from ..core.limits import Limits
+from ..core.limits import SPAN_SECONDS, Limits
 from ..core.model import (
     DEFAULT_RETENTION_MS,
     Awakeable,
@@ -27,6 +27,7 @@ from .refusal import invalid, payload_too_large
 
 HANDLER_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,127}")
 
+_FIRST_SECOND, _LAST_SECOND = -62_135_596_800, 253_402_300_799
 _DEFAULT_RETRY = RetryPolicy()
 
 
@@ -45,8 +46,12 @@ def timestamp(ms: int) -> Timestamp:
     return Timestamp(seconds=ms // 1000, nanos=ms % 1000 * 1_000_000)
 
 
-def from_timestamp(time: Timestamp) -> int:
-    """Returns a message's time in ms."""
+def from_timestamp(field: str, time: Timestamp) -> int:
+    """Returns a message's time in ms; refuses one that a Timestamp may not hold."""
+    if not _FIRST_SECOND <= time.seconds <= _LAST_SECOND:
+        raise invalid(
+            field, "a time must be of the years 1 to 9999", value=f"{time.seconds} s since 1970"
+        )
     return time.seconds * 1000 + time.nanos // 1_000_000
 
 
@@ -56,11 +61,20 @@ def duration(ms: int) -> Duration:
 
 
 def from_duration(field: str, span: Duration) -> int:
-    """Returns a message's span in ms, rounded up to one; negative ones are refused."""
+    """Returns a message's span in ms, rounded up to one; refuses negative ones and absurd ones."""
     ms = span.seconds * 1000 + -(-span.nanos // 1_000_000)
     if ms < 0:
         raise invalid(field, "a duration must not be negative", value=f"{ms} ms")
+    if problem := too_long(ms):
+        raise invalid(field, problem, value=f"{span.seconds} s", limit=SPAN_SECONDS)
     return ms
+
+
+def too_long(ms: int) -> str:
+    """Says that a span is too long; an empty string if it is not."""
+    if ms <= SPAN_SECONDS * 1000:
+        return ""
+    return f"{ms // 1000} seconds are more than a hundred years ({SPAN_SECONDS})"
 
 
 def check_text(field: str, text: str, limit: int, limit_name: str) -> str:

@@ -14,7 +14,7 @@ from typing import ClassVar
 from durable_proto.v1 import payload_pb2, worker_pb2
 
 from ..core.journal import OWN_WORK, STARTS, WRITES
-from ..core.limits import LIMIT_REACHED
+from ..core.limits import LIMIT_REACHED, SPAN_SECONDS
 from ..core.model import EntryKind, HandlerKind
 from ..core.records import (
     AttemptFailed,
@@ -108,6 +108,7 @@ class Inbound:
             entry.target,
             entry.idempotency_key,
             entry.partition_key,
+            max(0, min(entry.elapsed.ToMilliseconds(), SPAN_SECONDS * 1000)),
         )
         self._processor.submit(record, size)
 
@@ -127,6 +128,8 @@ class Inbound:
             text = getattr(entry, field)
             if len(text) > limits.id_bytes or "\0" in text:
                 return f"{field}: {len(text)} characters are over id_bytes, or hold a NUL"
+        if problem := convert.too_long(entry.delay.ToMilliseconds()):
+            return f"delay: {problem}"
         if kind in OWN_WORK and entry.outcome.WhichOneof("result") is None:
             return "an entry of kind RUN or CALL must have an outcome"
         if kind in _NAMED and not entry.name:
@@ -188,7 +191,7 @@ class Inbound:
         failed = message.attempt_failed
         retry_ms = -1
         if failed.HasField("retry_delay"):
-            retry_ms = max(0, failed.retry_delay.ToMilliseconds())
+            retry_ms = max(0, min(failed.retry_delay.ToMilliseconds(), SPAN_SECONDS * 1000))
         fault = convert.fault(failed.failure)
         record = AttemptFailed(
             message.invocation_id,

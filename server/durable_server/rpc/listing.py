@@ -48,8 +48,8 @@ class Listing:
             handler=request.handler,
             key=request.key,
             service=request.service,
-            created_min_ms=convert.from_timestamp(request.create_time_min),
-            created_max_ms=convert.from_timestamp(request.create_time_max),
+            created_min_ms=convert.from_timestamp("create_time_min", request.create_time_min),
+            created_max_ms=convert.from_timestamp("create_time_max", request.create_time_max),
             failure_text=request.failure_text,
             parent=request.parent_invocation_id,
         )

@@ -60,7 +60,8 @@ class Urls:
                 raise invalid("expire_time", "cannot be together with expires_in")
             ms = convert.from_duration(field, request.expires_in)
         elif request.HasField("expire_time"):
-            field, ms = "expire_time", convert.from_timestamp(request.expire_time) - now_ms
+            field = "expire_time"
+            ms = convert.from_timestamp(field, request.expire_time) - now_ms
         if ms <= 0:
             raise invalid(field, "the URL would have expired already")
         limit = self._processor.limits.webhook_seconds

@@ -108,7 +108,9 @@ func Run[T any](c *Context, name string, step func(context.Context) (T, error)) 
 		if err := c.catchUp(); err != nil {
 			return value, err
 		}
+		begun := time.Now()
 		result, err := step(c.lifetime)
+		elapsed := time.Since(begun)
 		outcome, err := c.worker.outcome(result, err)
 		if err != nil {
 			c.finish(failed(err))
@@ -116,6 +118,7 @@ func Run[T any](c *Context, name string, step func(context.Context) (T, error)) 
 		}
 		c.record(&durable.EntryRecorded{
 			Index: index, Kind: durable.EntryKind_ENTRY_KIND_RUN, Name: name, Outcome: outcome,
+			Elapsed: durationpb.New(elapsed),
 		})
 	}
 	err = c.await(index, &value)

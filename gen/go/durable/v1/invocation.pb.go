@@ -338,7 +338,9 @@ type JournalEntry struct {
 	// The position among the completions of this invocation, from 1; 0 while not completed. Replay
 	// delivers completions in this order.
 	CompletionNumber int64 `protobuf:"varint,6,opt,name=completion_number,json=completionNumber,proto3" json:"completion_number,omitempty"`
-	// When the entry was committed to the log.
+	// When the entry was committed to the log. A step or a call is committed once, when it ends: for it
+	// this is when its work began, in the attempt that ended it, as the worker has measured; the same as
+	// `complete_time` if it has not, or if the work took less than a millisecond.
 	CreateTime *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
 	// When its completion was committed; absent while it has not.
 	CompleteTime *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=complete_time,json=completeTime,proto3" json:"complete_time,omitempty"`

@@ -20,10 +20,10 @@
 //    invocation anew, unless the message has arrived.
 //
 // 3. The journal. The program's durable operations are numbered from 0 in the order in which it asks
-//    for them. For RUN and CALL the worker does the work and sends one EntryRecorded with the
-//    outcome. For every other kind it sends EntryRecorded without an outcome and goes on; the server
-//    answers later with a Completion (SET_STATE and CLEAR_STATE have none: they are done when they
-//    are acknowledged). An outcome that the worker made counts only once it is acknowledged:
+//    for them. For RUN and CALL the worker does the work and sends one EntryRecorded with the outcome,
+//    and with how long it took. For every other kind it sends EntryRecorded without an outcome and goes
+//    on; the server answers later with a Completion (SET_STATE and CLEAR_STATE have none: they are done
+//    when they are acknowledged). An outcome that the worker made counts only once it is acknowledged:
 //    the worker MUST NOT let the program see it before its Ack. Entries of one invocation MUST be
 //    sent in the order in which they got ready; their indexes need not be in order. Every
 //    EntryRecorded gets an Ack. A value over the limit `payload_bytes` fails the invocation with
@@ -1303,7 +1303,11 @@ type EntryRecorded struct {
 	// INVOKE, SEND: the idempotency key.
 	IdempotencyKey string `protobuf:"bytes,8,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
 	// INVOKE, SEND: the partition key.
-	PartitionKey  string `protobuf:"bytes,9,opt,name=partition_key,json=partitionKey,proto3" json:"partition_key,omitempty"`
+	PartitionKey string `protobuf:"bytes,9,opt,name=partition_key,json=partitionKey,proto3" json:"partition_key,omitempty"`
+	// RUN and CALL: how long the work took, in the attempt that ended it, by a monotonic clock of the
+	// worker's. The entry's `create_time` is that much before its commit, though never before the
+	// invocation's own; the program's clock does not depend on it. Absent or negative: not known, as 0.
+	Elapsed       *durationpb.Duration `protobuf:"bytes,10,opt,name=elapsed,proto3" json:"elapsed,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1399,6 +1403,13 @@ func (x *EntryRecorded) GetPartitionKey() string {
 		return x.PartitionKey
 	}
 	return ""
+}
+
+func (x *EntryRecorded) GetElapsed() *durationpb.Duration {
+	if x != nil {
+		return x.Elapsed
+	}
+	return nil
 }
 
 // Says that an entry is in the log.
@@ -2100,7 +2111,7 @@ const file_durable_v1_worker_proto_rawDesc = "" +
 	"\x05value\x18\x02 \x01(\x05R\x05value:\x028\x01\x1aY\n" +
 	"\x10StepFailingEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\x05R\x03key\x12/\n" +
-	"\x05value\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\x05value:\x028\x01\"\xdb\x02\n" +
+	"\x05value\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\x05value:\x028\x01\"\x90\x03\n" +
 	"\rEntryRecorded\x12\x14\n" +
 	"\x05index\x18\x01 \x01(\x05R\x05index\x12)\n" +
 	"\x04kind\x18\x02 \x01(\x0e2\x15.durable.v1.EntryKindR\x04kind\x12\x12\n" +
@@ -2110,7 +2121,9 @@ const file_durable_v1_worker_proto_rawDesc = "" +
 	"\x05delay\x18\x06 \x01(\v2\x19.google.protobuf.DurationR\x05delay\x12\x16\n" +
 	"\x06target\x18\a \x01(\tR\x06target\x12'\n" +
 	"\x0fidempotency_key\x18\b \x01(\tR\x0eidempotencyKey\x12#\n" +
-	"\rpartition_key\x18\t \x01(\tR\fpartitionKey\"x\n" +
+	"\rpartition_key\x18\t \x01(\tR\fpartitionKey\x123\n" +
+	"\aelapsed\x18\n" +
+	" \x01(\v2\x19.google.protobuf.DurationR\aelapsed\"x\n" +
 	"\x03Ack\x12\x14\n" +
 	"\x05index\x18\x01 \x01(\x05R\x05index\x12+\n" +
 	"\x11completion_number\x18\x02 \x01(\x03R\x10completionNumber\x12.\n" +
@@ -2243,23 +2256,24 @@ var file_durable_v1_worker_proto_depIdxs = []int32{
 	31, // 39: durable.v1.EntryRecorded.argument:type_name -> durable.v1.Payload
 	36, // 40: durable.v1.EntryRecorded.outcome:type_name -> durable.v1.Outcome
 	30, // 41: durable.v1.EntryRecorded.delay:type_name -> google.protobuf.Duration
-	33, // 42: durable.v1.Ack.time:type_name -> google.protobuf.Timestamp
-	36, // 43: durable.v1.Completion.outcome:type_name -> durable.v1.Outcome
-	33, // 44: durable.v1.Completion.time:type_name -> google.protobuf.Timestamp
-	36, // 45: durable.v1.Finished.outcome:type_name -> durable.v1.Outcome
-	34, // 46: durable.v1.AttemptFailed.failure:type_name -> durable.v1.Failure
-	30, // 47: durable.v1.AttemptFailed.retry_delay:type_name -> google.protobuf.Duration
-	34, // 48: durable.v1.Held.failure:type_name -> durable.v1.Failure
-	33, // 49: durable.v1.CancelRequested.time:type_name -> google.protobuf.Timestamp
-	31, // 50: durable.v1.Start.StateEntry.value:type_name -> durable.v1.Payload
-	30, // 51: durable.v1.Start.StepFailingEntry.value:type_name -> google.protobuf.Duration
-	0,  // 52: durable.v1.DurableWorker.Session:input_type -> durable.v1.SessionRequest
-	1,  // 53: durable.v1.DurableWorker.Session:output_type -> durable.v1.SessionResponse
-	53, // [53:54] is the sub-list for method output_type
-	52, // [52:53] is the sub-list for method input_type
-	52, // [52:52] is the sub-list for extension type_name
-	52, // [52:52] is the sub-list for extension extendee
-	0,  // [0:52] is the sub-list for field type_name
+	30, // 42: durable.v1.EntryRecorded.elapsed:type_name -> google.protobuf.Duration
+	33, // 43: durable.v1.Ack.time:type_name -> google.protobuf.Timestamp
+	36, // 44: durable.v1.Completion.outcome:type_name -> durable.v1.Outcome
+	33, // 45: durable.v1.Completion.time:type_name -> google.protobuf.Timestamp
+	36, // 46: durable.v1.Finished.outcome:type_name -> durable.v1.Outcome
+	34, // 47: durable.v1.AttemptFailed.failure:type_name -> durable.v1.Failure
+	30, // 48: durable.v1.AttemptFailed.retry_delay:type_name -> google.protobuf.Duration
+	34, // 49: durable.v1.Held.failure:type_name -> durable.v1.Failure
+	33, // 50: durable.v1.CancelRequested.time:type_name -> google.protobuf.Timestamp
+	31, // 51: durable.v1.Start.StateEntry.value:type_name -> durable.v1.Payload
+	30, // 52: durable.v1.Start.StepFailingEntry.value:type_name -> google.protobuf.Duration
+	0,  // 53: durable.v1.DurableWorker.Session:input_type -> durable.v1.SessionRequest
+	1,  // 54: durable.v1.DurableWorker.Session:output_type -> durable.v1.SessionResponse
+	54, // [54:55] is the sub-list for method output_type
+	53, // [53:54] is the sub-list for method input_type
+	53, // [53:53] is the sub-list for extension type_name
+	53, // [53:53] is the sub-list for extension extendee
+	0,  // [0:53] is the sub-list for field type_name
 }
 
 func init() { file_durable_v1_worker_proto_init() }

@@ -20,10 +20,10 @@
 //    invocation anew, unless the message has arrived.
 //
 // 3. The journal. The program's durable operations are numbered from 0 in the order in which it asks
-//    for them. For RUN and CALL the worker does the work and sends one EntryRecorded with the
-//    outcome. For every other kind it sends EntryRecorded without an outcome and goes on; the server
-//    answers later with a Completion (SET_STATE and CLEAR_STATE have none: they are done when they
-//    are acknowledged). An outcome that the worker made counts only once it is acknowledged:
+//    for them. For RUN and CALL the worker does the work and sends one EntryRecorded with the outcome,
+//    and with how long it took. For every other kind it sends EntryRecorded without an outcome and goes
+//    on; the server answers later with a Completion (SET_STATE and CLEAR_STATE have none: they are done
+//    when they are acknowledged). An outcome that the worker made counts only once it is acknowledged:
 //    the worker MUST NOT let the program see it before its Ack. Entries of one invocation MUST be
 //    sent in the order in which they got ready; their indexes need not be in order. Every
 //    EntryRecorded gets an Ack. A value over the limit `payload_bytes` fails the invocation with

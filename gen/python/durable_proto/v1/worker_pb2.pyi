@@ -210,7 +210,7 @@ class Start(_message.Message):
     def __init__(self, handler: _Optional[str] = ..., input: _Optional[_Union[_payload_pb2.Payload, _Mapping]] = ..., key: _Optional[str] = ..., headers: _Optional[_Mapping[str, str]] = ..., journal: _Optional[_Iterable[_Union[_invocation_pb2.JournalEntry, _Mapping]]] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., random_seed: _Optional[int] = ..., service: _Optional[str] = ..., partition_key: _Optional[str] = ..., last_failure: _Optional[_Union[_payload_pb2.Failure, _Mapping]] = ..., version: _Optional[str] = ..., cancel_requested: _Optional[_Union[CancelRequested, _Mapping]] = ..., state: _Optional[_Mapping[str, _payload_pb2.Payload]] = ..., state_complete: bool = ..., step_failures: _Optional[_Mapping[int, int]] = ..., step_failing: _Optional[_Mapping[int, _duration_pb2.Duration]] = ...) -> None: ...
 
 class EntryRecorded(_message.Message):
-    __slots__ = ("index", "kind", "name", "argument", "outcome", "delay", "target", "idempotency_key", "partition_key")
+    __slots__ = ("index", "kind", "name", "argument", "outcome", "delay", "target", "idempotency_key", "partition_key", "elapsed")
     INDEX_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
@@ -220,6 +220,7 @@ class EntryRecorded(_message.Message):
     TARGET_FIELD_NUMBER: _ClassVar[int]
     IDEMPOTENCY_KEY_FIELD_NUMBER: _ClassVar[int]
     PARTITION_KEY_FIELD_NUMBER: _ClassVar[int]
+    ELAPSED_FIELD_NUMBER: _ClassVar[int]
     index: int
     kind: _invocation_pb2.EntryKind
     name: str
@@ -229,7 +230,8 @@ class EntryRecorded(_message.Message):
     target: str
     idempotency_key: str
     partition_key: str
-    def __init__(self, index: _Optional[int] = ..., kind: _Optional[_Union[_invocation_pb2.EntryKind, str]] = ..., name: _Optional[str] = ..., argument: _Optional[_Union[_payload_pb2.Payload, _Mapping]] = ..., outcome: _Optional[_Union[_payload_pb2.Outcome, _Mapping]] = ..., delay: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., target: _Optional[str] = ..., idempotency_key: _Optional[str] = ..., partition_key: _Optional[str] = ...) -> None: ...
+    elapsed: _duration_pb2.Duration
+    def __init__(self, index: _Optional[int] = ..., kind: _Optional[_Union[_invocation_pb2.EntryKind, str]] = ..., name: _Optional[str] = ..., argument: _Optional[_Union[_payload_pb2.Payload, _Mapping]] = ..., outcome: _Optional[_Union[_payload_pb2.Outcome, _Mapping]] = ..., delay: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., target: _Optional[str] = ..., idempotency_key: _Optional[str] = ..., partition_key: _Optional[str] = ..., elapsed: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
 
 class Ack(_message.Message):
     __slots__ = ("index", "completion_number", "time")

@@ -67,7 +67,9 @@ export declare type JournalEntry = Message<"durable.v1.JournalEntry"> & {
   completionNumber: bigint;
 
   /**
-   * When the entry was committed to the log.
+   * When the entry was committed to the log. A step or a call is committed once, when it ends: for it
+   * this is when its work began, in the attempt that ended it, as the worker has measured; the same as
+   * `complete_time` if it has not, or if the work took less than a millisecond.
    *
    * @generated from field: google.protobuf.Timestamp create_time = 7;
    */

@@ -20,10 +20,10 @@
 //    invocation anew, unless the message has arrived.
 //
 // 3. The journal. The program's durable operations are numbered from 0 in the order in which it asks
-//    for them. For RUN and CALL the worker does the work and sends one EntryRecorded with the
-//    outcome. For every other kind it sends EntryRecorded without an outcome and goes on; the server
-//    answers later with a Completion (SET_STATE and CLEAR_STATE have none: they are done when they
-//    are acknowledged). An outcome that the worker made counts only once it is acknowledged:
+//    for them. For RUN and CALL the worker does the work and sends one EntryRecorded with the outcome,
+//    and with how long it took. For every other kind it sends EntryRecorded without an outcome and goes
+//    on; the server answers later with a Completion (SET_STATE and CLEAR_STATE have none: they are done
+//    when they are acknowledged). An outcome that the worker made counts only once it is acknowledged:
 //    the worker MUST NOT let the program see it before its Ack. Entries of one invocation MUST be
 //    sent in the order in which they got ready; their indexes need not be in order. Every
 //    EntryRecorded gets an Ack. A value over the limit `payload_bytes` fails the invocation with
@@ -803,6 +803,15 @@ export declare type EntryRecorded = Message<"durable.v1.EntryRecorded"> & {
    * @generated from field: string partition_key = 9;
    */
   partitionKey: string;
+
+  /**
+   * RUN and CALL: how long the work took, in the attempt that ended it, by a monotonic clock of the
+   * worker's. The entry's `create_time` is that much before its commit, though never before the
+   * invocation's own; the program's clock does not depend on it. Absent or negative: not known, as 0.
+   *
+   * @generated from field: google.protobuf.Duration elapsed = 10;
+   */
+  elapsed?: Duration | undefined;
 };
 
 /**

@@ -962,6 +962,18 @@ class EntryRecorded(betterproto2.Message):
     INVOKE, SEND: the partition key.
     """
 
+    elapsed: "datetime.timedelta | None" = betterproto2.field(
+        10,
+        betterproto2.TYPE_MESSAGE,
+        unwrap=lambda: __google__protobuf__.Duration,
+        optional=True,
+    )
+    """
+    RUN and CALL: how long the work took, in the attempt that ended it, by a monotonic clock of the
+    worker's. The entry's `create_time` is that much before its commit, though never before the
+    invocation's own; the program's clock does not depend on it. Absent or negative: not known, as 0.
+    """
+
 
 default_message_pool.register_message("durable.v1", "EntryRecorded", EntryRecorded)
 
@@ -1951,7 +1963,9 @@ class JournalEntry(betterproto2.Message):
         optional=True,
     )
     """
-    When the entry was committed to the log.
+    When the entry was committed to the log. A step or a call is committed once, when it ends: for it
+    this is when its work began, in the attempt that ended it, as the worker has measured; the same as
+    `complete_time` if it has not, or if the work took less than a millisecond.
     """
 
     complete_time: "datetime.datetime | None" = betterproto2.field(

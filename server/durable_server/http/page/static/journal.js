@@ -1,10 +1,4 @@
 // What journal entries mean: their kinds, and where they lie in time.
-//
-// Theory. An entry that waits (a timer, an awakeable, a child) is journaled when it begins and again
-// when it ends. A step or a call is journaled once, with its result, when it ends: its beginning is not
-// in the log. Its bar begins at the last event that the journal has before it in program order, and so
-// holds what came between: retries of the step and pauses too. That is exact for steps in a row; one
-// that ran beside others may have begun before its bar does. The page marks such a span with `~`.
 
 import { millis } from "./format.js";
 
@@ -43,32 +37,8 @@ export function isAsking(entry) {
   return kindOf(entry).name === "AWAKEABLE" && !entry.completeTime;
 }
 
-/**
- * Where each entry lies: a list of `{ entry, from, to, about }` in program order. `to` is NaN for an
- * entry that is open, `about` says that the beginning is not in the log.
- */
-export function placed(invocation, entries) {
-  let asked = millis(invocation.startTime) || millis(invocation.createTime);
-  const ends = []; // of the entries so far, in the order of time
-  return entries.map((entry) => {
-    const created = millis(entry.createTime);
-    const to = entry.completeTime ? millis(entry.completeTime) : isOpen(entry) ? NaN : created;
-    const about = kindOf(entry).group === "work";
-    if (!about) asked = Math.max(asked, created);
-    const from = about ? Math.max(asked, ends[place(ends, to) - 1] ?? asked) : created;
-    if (!Number.isNaN(to)) ends.splice(place(ends, to), 0, to);
-    return { entry, from: Math.min(from, to || from), to, about };
-  });
-}
-
-// How many of these sorted moments are before one.
-function place(moments, moment) {
-  let low = 0;
-  let high = moments.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (moments[middle] < moment) low = middle + 1;
-    else high = middle;
-  }
-  return low;
+/** When an entry began and ended: `{ from, to }`, where `to` is NaN while it is open. */
+export function placed(entry) {
+  const from = millis(entry.createTime);
+  return { from, to: entry.completeTime ? millis(entry.completeTime) : isOpen(entry) ? NaN : from };
 }

@@ -55,8 +55,8 @@ export class Timeline {
     const last = Math.ceil(entries.length / ROWS) - 1;
     if (!this.chosenPart) this.part = Math.max(0, last);
     this.part = Math.min(this.part, Math.max(0, last));
-    const shown = placed(invocation, entries).slice(this.part * ROWS, (this.part + 1) * ROWS);
-    const due = [invocation.wakeTime, ...shown.map((it) => (it.entry.completeTime ? "" : it.entry.dueTime))].map(millis).filter((it) => it > now);
+    const shown = entries.slice(this.part * ROWS, (this.part + 1) * ROWS);
+    const due = [invocation.wakeTime, ...shown.map((it) => (it.completeTime ? "" : it.dueTime))].map(millis).filter((it) => it > now);
     // Room for what is due, as long as that leaves what has happened readable.
     const room = isFinal(word) ? end : Math.max(end, ...due.filter((it) => it - begin < 3 * (now - begin)));
     const whole = Math.max(room - begin, 1);
@@ -64,7 +64,7 @@ export class Timeline {
     this.#axis(whole);
     const rows = [
       { key: "self", self: true },
-      ...shown.map((it) => ({ key: `step-${it.entry.index ?? 0}`, ...it })),
+      ...shown.map((entry) => ({ key: `step-${entry.index ?? 0}`, entry, ...placed(entry) })),
       ...(isFinal(word) ? [] : [{ key: "now", present: true }]),
     ];
     follow(this.rows, rows, (it) => it.key, (it) => this.#made(it), (element, it) => this.#updated(element, it, scale, word));
@@ -171,7 +171,7 @@ export class Timeline {
   }
 
   #step(row, it, scale) {
-    const { entry, about } = it;
+    const { entry } = it;
     const index = entry.index ?? 0;
     const kind = kindOf(entry);
     const open = Number.isNaN(it.to);
@@ -181,7 +181,7 @@ export class Timeline {
     bar.className = `bar ${kind.group}${open ? " open" : ""}${failed ? " bad" : ""}${kind.group === "state" ? " point" : ""}`;
     lay(bar, scale, it.from, open ? (due > scale.now ? due : scale.now) : it.to);
     bar.title = `${kind.word} ${entry.name ?? ""}\n${moment(it.from)} – ${open ? "now" : moment(it.to)}`;
-    const took = open ? span(scale.now - it.from) : kind.group === "state" ? "" : `${about ? "~ " : ""}${span(it.to - it.from)}`;
+    const took = open ? span(scale.now - it.from) : it.to > it.from ? span(it.to - it.from) : "";
     text(row.querySelector(".took"), failed ? `✕ ${took}` : open ? `… ${took}` : took);
     row.classList.toggle("bad", failed);
     row.classList.toggle("asking", isAsking(entry));
@@ -214,9 +214,9 @@ export class Timeline {
     }
   }
 
-  #inside({ entry, from, to, about }) {
+  #inside({ entry, from, to }) {
     const facts = [
-      ["began", about ? `about ${moment(from)}` : moment(from)],
+      ["began", moment(from)],
       ["ended", moment(to)],
       ["due", entry.dueTime && moment(millis(entry.dueTime))],
       ["attempt", String(entry.attempt ?? 1)],
@@ -233,7 +233,6 @@ export class Timeline {
       h("dl", { class: "facts" }, facts.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value)))),
       entry.argument && [h("h3", {}, "Asked with"), payloadView(entry.argument)],
       entry.outcome && [h("h3", {}, entry.outcome.failure ? "Failed" : "Result"), outcomeView(entry.outcome)],
-      about && h("p", { class: "faint" }, "A step is journaled when it ends: its bar begins at the last event before it in the journal."),
       buttons.length > 0 && h("div", { class: "buttons" }, buttons),
     );
   }

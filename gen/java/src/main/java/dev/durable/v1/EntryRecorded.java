@@ -399,6 +399,50 @@ private static final long serialVersionUID = 0L;
     }
   }
 
+  public static final int ELAPSED_FIELD_NUMBER = 10;
+  private com.google.protobuf.Duration elapsed_;
+  /**
+   * <pre>
+   * RUN and CALL: how long the work took, in the attempt that ended it, by a monotonic clock of the
+   * worker's. The entry's `create_time` is that much before its commit, though never before the
+   * invocation's own; the program's clock does not depend on it. Absent or negative: not known, as 0.
+   * </pre>
+   *
+   * <code>.google.protobuf.Duration elapsed = 10;</code>
+   * @return Whether the elapsed field is set.
+   */
+  @java.lang.Override
+  public boolean hasElapsed() {
+    return ((bitField0_ & 0x00000008) != 0);
+  }
+  /**
+   * <pre>
+   * RUN and CALL: how long the work took, in the attempt that ended it, by a monotonic clock of the
+   * worker's. The entry's `create_time` is that much before its commit, though never before the
+   * invocation's own; the program's clock does not depend on it. Absent or negative: not known, as 0.
+   * </pre>
+   *
+   * <code>.google.protobuf.Duration elapsed = 10;</code>
+   * @return The elapsed.
+   */
+  @java.lang.Override
+  public com.google.protobuf.Duration getElapsed() {
+    return elapsed_ == null ? com.google.protobuf.Duration.getDefaultInstance() : elapsed_;
+  }
+  /**
+   * <pre>
+   * RUN and CALL: how long the work took, in the attempt that ended it, by a monotonic clock of the
+   * worker's. The entry's `create_time` is that much before its commit, though never before the
+   * invocation's own; the program's clock does not depend on it. Absent or negative: not known, as 0.
+   * </pre>
+   *
+   * <code>.google.protobuf.Duration elapsed = 10;</code>
+   */
+  @java.lang.Override
+  public com.google.protobuf.DurationOrBuilder getElapsedOrBuilder() {
+    return elapsed_ == null ? com.google.protobuf.Duration.getDefaultInstance() : elapsed_;
+  }
+
   private byte memoizedIsInitialized = -1;
   @java.lang.Override
   public final boolean isInitialized() {
@@ -439,6 +483,9 @@ private static final long serialVersionUID = 0L;
     }
     if (!com.google.protobuf.GeneratedMessage.isStringEmpty(partitionKey_)) {
       com.google.protobuf.GeneratedMessage.writeString(output, 9, partitionKey_);
+    }
+    if (((bitField0_ & 0x00000008) != 0)) {
+      output.writeMessage(10, getElapsed());
     }
     getUnknownFields().writeTo(output);
   }
@@ -481,6 +528,10 @@ private static final long serialVersionUID = 0L;
     if (!com.google.protobuf.GeneratedMessage.isStringEmpty(partitionKey_)) {
       size += com.google.protobuf.GeneratedMessage.computeStringSize(9, partitionKey_);
     }
+    if (((bitField0_ & 0x00000008) != 0)) {
+      size += com.google.protobuf.CodedOutputStream
+        .computeMessageSize(10, getElapsed());
+    }
     size += getUnknownFields().getSerializedSize();
     memoizedSize = size;
     return size;
@@ -522,6 +573,11 @@ private static final long serialVersionUID = 0L;
         .equals(other.getIdempotencyKey())) return false;
     if (!getPartitionKey()
         .equals(other.getPartitionKey())) return false;
+    if (hasElapsed() != other.hasElapsed()) return false;
+    if (hasElapsed()) {
+      if (!getElapsed()
+          .equals(other.getElapsed())) return false;
+    }
     if (!getUnknownFields().equals(other.getUnknownFields())) return false;
     return true;
   }
@@ -557,6 +613,10 @@ private static final long serialVersionUID = 0L;
     hash = (53 * hash) + getIdempotencyKey().hashCode();
     hash = (37 * hash) + PARTITION_KEY_FIELD_NUMBER;
     hash = (53 * hash) + getPartitionKey().hashCode();
+    if (hasElapsed()) {
+      hash = (37 * hash) + ELAPSED_FIELD_NUMBER;
+      hash = (53 * hash) + getElapsed().hashCode();
+    }
     hash = (29 * hash) + getUnknownFields().hashCode();
     memoizedHashCode = hash;
     return hash;
@@ -694,6 +754,7 @@ private static final long serialVersionUID = 0L;
         internalGetArgumentFieldBuilder();
         internalGetOutcomeFieldBuilder();
         internalGetDelayFieldBuilder();
+        internalGetElapsedFieldBuilder();
       }
     }
     @java.lang.Override
@@ -721,6 +782,11 @@ private static final long serialVersionUID = 0L;
       target_ = "";
       idempotencyKey_ = "";
       partitionKey_ = "";
+      elapsed_ = null;
+      if (elapsedBuilder_ != null) {
+        elapsedBuilder_.dispose();
+        elapsedBuilder_ = null;
+      }
       return this;
     }
 
@@ -791,6 +857,12 @@ private static final long serialVersionUID = 0L;
       if (((from_bitField0_ & 0x00000100) != 0)) {
         result.partitionKey_ = partitionKey_;
       }
+      if (((from_bitField0_ & 0x00000200) != 0)) {
+        result.elapsed_ = elapsedBuilder_ == null
+            ? elapsed_
+            : elapsedBuilder_.build();
+        to_bitField0_ |= 0x00000008;
+      }
       result.bitField0_ |= to_bitField0_;
     }
 
@@ -840,6 +912,9 @@ private static final long serialVersionUID = 0L;
         partitionKey_ = other.partitionKey_;
         bitField0_ |= 0x00000100;
         onChanged();
+      }
+      if (other.hasElapsed()) {
+        mergeElapsed(other.getElapsed());
       }
       this.mergeUnknownFields(other.getUnknownFields());
       onChanged();
@@ -918,6 +993,13 @@ private static final long serialVersionUID = 0L;
               bitField0_ |= 0x00000100;
               break;
             } // case 74
+            case 82: {
+              input.readMessage(
+                  internalGetElapsedFieldBuilder().getBuilder(),
+                  extensionRegistry);
+              bitField0_ |= 0x00000200;
+              break;
+            } // case 82
             default: {
               if (!super.parseUnknownField(input, extensionRegistry, tag)) {
                 done = true; // was an endgroup tag
@@ -1896,6 +1978,181 @@ private static final long serialVersionUID = 0L;
       bitField0_ |= 0x00000100;
       onChanged();
       return this;
+    }
+
+    private com.google.protobuf.Duration elapsed_;
+    private com.google.protobuf.SingleFieldBuilder<
+        com.google.protobuf.Duration, com.google.protobuf.Duration.Builder, com.google.protobuf.DurationOrBuilder> elapsedBuilder_;
+    /**
+     * <pre>
+     * RUN and CALL: how long the work took, in the attempt that ended it, by a monotonic clock of the
+     * worker's. The entry's `create_time` is that much before its commit, though never before the
+     * invocation's own; the program's clock does not depend on it. Absent or negative: not known, as 0.
+     * </pre>
+     *
+     * <code>.google.protobuf.Duration elapsed = 10;</code>
+     * @return Whether the elapsed field is set.
+     */
+    public boolean hasElapsed() {
+      return ((bitField0_ & 0x00000200) != 0);
+    }
+    /**
+     * <pre>
+     * RUN and CALL: how long the work took, in the attempt that ended it, by a monotonic clock of the
+     * worker's. The entry's `create_time` is that much before its commit, though never before the
+     * invocation's own; the program's clock does not depend on it. Absent or negative: not known, as 0.
+     * </pre>
+     *
+     * <code>.google.protobuf.Duration elapsed = 10;</code>
+     * @return The elapsed.
+     */
+    public com.google.protobuf.Duration getElapsed() {
+      if (elapsedBuilder_ == null) {
+        return elapsed_ == null ? com.google.protobuf.Duration.getDefaultInstance() : elapsed_;
+      } else {
+        return elapsedBuilder_.getMessage();
+      }
+    }
+    /**
+     * <pre>
+     * RUN and CALL: how long the work took, in the attempt that ended it, by a monotonic clock of the
+     * worker's. The entry's `create_time` is that much before its commit, though never before the
+     * invocation's own; the program's clock does not depend on it. Absent or negative: not known, as 0.
+     * </pre>
+     *
+     * <code>.google.protobuf.Duration elapsed = 10;</code>
+     */
+    public Builder setElapsed(com.google.protobuf.Duration value) {
+      if (elapsedBuilder_ == null) {
+        if (value == null) {
+          throw new NullPointerException();
+        }
+        elapsed_ = value;
+      } else {
+        elapsedBuilder_.setMessage(value);
+      }
+      bitField0_ |= 0x00000200;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * RUN and CALL: how long the work took, in the attempt that ended it, by a monotonic clock of the
+     * worker's. The entry's `create_time` is that much before its commit, though never before the
+     * invocation's own; the program's clock does not depend on it. Absent or negative: not known, as 0.
+     * </pre>
+     *
+     * <code>.google.protobuf.Duration elapsed = 10;</code>
+     */
+    public Builder setElapsed(
+        com.google.protobuf.Duration.Builder builderForValue) {
+      if (elapsedBuilder_ == null) {
+        elapsed_ = builderForValue.build();
+      } else {
+        elapsedBuilder_.setMessage(builderForValue.build());
+      }
+      bitField0_ |= 0x00000200;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * RUN and CALL: how long the work took, in the attempt that ended it, by a monotonic clock of the
+     * worker's. The entry's `create_time` is that much before its commit, though never before the
+     * invocation's own; the program's clock does not depend on it. Absent or negative: not known, as 0.
+     * </pre>
+     *
+     * <code>.google.protobuf.Duration elapsed = 10;</code>
+     */
+    public Builder mergeElapsed(com.google.protobuf.Duration value) {
+      if (elapsedBuilder_ == null) {
+        if (((bitField0_ & 0x00000200) != 0) &&
+          elapsed_ != null &&
+          elapsed_ != com.google.protobuf.Duration.getDefaultInstance()) {
+          getElapsedBuilder().mergeFrom(value);
+        } else {
+          elapsed_ = value;
+        }
+      } else {
+        elapsedBuilder_.mergeFrom(value);
+      }
+      if (elapsed_ != null) {
+        bitField0_ |= 0x00000200;
+        onChanged();
+      }
+      return this;
+    }
+    /**
+     * <pre>
+     * RUN and CALL: how long the work took, in the attempt that ended it, by a monotonic clock of the
+     * worker's. The entry's `create_time` is that much before its commit, though never before the
+     * invocation's own; the program's clock does not depend on it. Absent or negative: not known, as 0.
+     * </pre>
+     *
+     * <code>.google.protobuf.Duration elapsed = 10;</code>
+     */
+    public Builder clearElapsed() {
+      bitField0_ = (bitField0_ & ~0x00000200);
+      elapsed_ = null;
+      if (elapsedBuilder_ != null) {
+        elapsedBuilder_.dispose();
+        elapsedBuilder_ = null;
+      }
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * RUN and CALL: how long the work took, in the attempt that ended it, by a monotonic clock of the
+     * worker's. The entry's `create_time` is that much before its commit, though never before the
+     * invocation's own; the program's clock does not depend on it. Absent or negative: not known, as 0.
+     * </pre>
+     *
+     * <code>.google.protobuf.Duration elapsed = 10;</code>
+     */
+    public com.google.protobuf.Duration.Builder getElapsedBuilder() {
+      bitField0_ |= 0x00000200;
+      onChanged();
+      return internalGetElapsedFieldBuilder().getBuilder();
+    }
+    /**
+     * <pre>
+     * RUN and CALL: how long the work took, in the attempt that ended it, by a monotonic clock of the
+     * worker's. The entry's `create_time` is that much before its commit, though never before the
+     * invocation's own; the program's clock does not depend on it. Absent or negative: not known, as 0.
+     * </pre>
+     *
+     * <code>.google.protobuf.Duration elapsed = 10;</code>
+     */
+    public com.google.protobuf.DurationOrBuilder getElapsedOrBuilder() {
+      if (elapsedBuilder_ != null) {
+        return elapsedBuilder_.getMessageOrBuilder();
+      } else {
+        return elapsed_ == null ?
+            com.google.protobuf.Duration.getDefaultInstance() : elapsed_;
+      }
+    }
+    /**
+     * <pre>
+     * RUN and CALL: how long the work took, in the attempt that ended it, by a monotonic clock of the
+     * worker's. The entry's `create_time` is that much before its commit, though never before the
+     * invocation's own; the program's clock does not depend on it. Absent or negative: not known, as 0.
+     * </pre>
+     *
+     * <code>.google.protobuf.Duration elapsed = 10;</code>
+     */
+    private com.google.protobuf.SingleFieldBuilder<
+        com.google.protobuf.Duration, com.google.protobuf.Duration.Builder, com.google.protobuf.DurationOrBuilder> 
+        internalGetElapsedFieldBuilder() {
+      if (elapsedBuilder_ == null) {
+        elapsedBuilder_ = new com.google.protobuf.SingleFieldBuilder<
+            com.google.protobuf.Duration, com.google.protobuf.Duration.Builder, com.google.protobuf.DurationOrBuilder>(
+                getElapsed(),
+                getParentForChildren(),
+                isClean());
+        elapsed_ = null;
+      }
+      return elapsedBuilder_;
     }
 
     // @@protoc_insertion_point(builder_scope:durable.v1.EntryRecorded)

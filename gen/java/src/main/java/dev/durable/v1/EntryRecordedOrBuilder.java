@@ -202,4 +202,37 @@ public interface EntryRecordedOrBuilder extends
    */
   com.google.protobuf.ByteString
       getPartitionKeyBytes();
+
+  /**
+   * <pre>
+   * RUN and CALL: how long the work took, in the attempt that ended it, by a monotonic clock of the
+   * worker's. The entry's `create_time` is that much before its commit, though never before the
+   * invocation's own; the program's clock does not depend on it. Absent or negative: not known, as 0.
+   * </pre>
+   *
+   * <code>.google.protobuf.Duration elapsed = 10;</code>
+   * @return Whether the elapsed field is set.
+   */
+  boolean hasElapsed();
+  /**
+   * <pre>
+   * RUN and CALL: how long the work took, in the attempt that ended it, by a monotonic clock of the
+   * worker's. The entry's `create_time` is that much before its commit, though never before the
+   * invocation's own; the program's clock does not depend on it. Absent or negative: not known, as 0.
+   * </pre>
+   *
+   * <code>.google.protobuf.Duration elapsed = 10;</code>
+   * @return The elapsed.
+   */
+  com.google.protobuf.Duration getElapsed();
+  /**
+   * <pre>
+   * RUN and CALL: how long the work took, in the attempt that ended it, by a monotonic clock of the
+   * worker's. The entry's `create_time` is that much before its commit, though never before the
+   * invocation's own; the program's clock does not depend on it. Absent or negative: not known, as 0.
+   * </pre>
+   *
+   * <code>.google.protobuf.Duration elapsed = 10;</code>
+   */
+  com.google.protobuf.DurationOrBuilder getElapsedOrBuilder();
 }

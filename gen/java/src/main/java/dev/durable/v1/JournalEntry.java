@@ -241,7 +241,9 @@ private static final long serialVersionUID = 0L;
   private com.google.protobuf.Timestamp createTime_;
   /**
    * <pre>
-   * When the entry was committed to the log.
+   * When the entry was committed to the log. A step or a call is committed once, when it ends: for it
+   * this is when its work began, in the attempt that ended it, as the worker has measured; the same as
+   * `complete_time` if it has not, or if the work took less than a millisecond.
    * </pre>
    *
    * <code>.google.protobuf.Timestamp create_time = 7;</code>
@@ -253,7 +255,9 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * When the entry was committed to the log.
+   * When the entry was committed to the log. A step or a call is committed once, when it ends: for it
+   * this is when its work began, in the attempt that ended it, as the worker has measured; the same as
+   * `complete_time` if it has not, or if the work took less than a millisecond.
    * </pre>
    *
    * <code>.google.protobuf.Timestamp create_time = 7;</code>
@@ -265,7 +269,9 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * When the entry was committed to the log.
+   * When the entry was committed to the log. A step or a call is committed once, when it ends: for it
+   * this is when its work began, in the attempt that ended it, as the worker has measured; the same as
+   * `complete_time` if it has not, or if the work took less than a millisecond.
    * </pre>
    *
    * <code>.google.protobuf.Timestamp create_time = 7;</code>
@@ -1612,7 +1618,9 @@ private static final long serialVersionUID = 0L;
         com.google.protobuf.Timestamp, com.google.protobuf.Timestamp.Builder, com.google.protobuf.TimestampOrBuilder> createTimeBuilder_;
     /**
      * <pre>
-     * When the entry was committed to the log.
+     * When the entry was committed to the log. A step or a call is committed once, when it ends: for it
+     * this is when its work began, in the attempt that ended it, as the worker has measured; the same as
+     * `complete_time` if it has not, or if the work took less than a millisecond.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp create_time = 7;</code>
@@ -1623,7 +1631,9 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * When the entry was committed to the log.
+     * When the entry was committed to the log. A step or a call is committed once, when it ends: for it
+     * this is when its work began, in the attempt that ended it, as the worker has measured; the same as
+     * `complete_time` if it has not, or if the work took less than a millisecond.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp create_time = 7;</code>
@@ -1638,7 +1648,9 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * When the entry was committed to the log.
+     * When the entry was committed to the log. A step or a call is committed once, when it ends: for it
+     * this is when its work began, in the attempt that ended it, as the worker has measured; the same as
+     * `complete_time` if it has not, or if the work took less than a millisecond.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp create_time = 7;</code>
@@ -1658,7 +1670,9 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * When the entry was committed to the log.
+     * When the entry was committed to the log. A step or a call is committed once, when it ends: for it
+     * this is when its work began, in the attempt that ended it, as the worker has measured; the same as
+     * `complete_time` if it has not, or if the work took less than a millisecond.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp create_time = 7;</code>
@@ -1676,7 +1690,9 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * When the entry was committed to the log.
+     * When the entry was committed to the log. A step or a call is committed once, when it ends: for it
+     * this is when its work began, in the attempt that ended it, as the worker has measured; the same as
+     * `complete_time` if it has not, or if the work took less than a millisecond.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp create_time = 7;</code>
@@ -1701,7 +1717,9 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * When the entry was committed to the log.
+     * When the entry was committed to the log. A step or a call is committed once, when it ends: for it
+     * this is when its work began, in the attempt that ended it, as the worker has measured; the same as
+     * `complete_time` if it has not, or if the work took less than a millisecond.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp create_time = 7;</code>
@@ -1718,7 +1736,9 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * When the entry was committed to the log.
+     * When the entry was committed to the log. A step or a call is committed once, when it ends: for it
+     * this is when its work began, in the attempt that ended it, as the worker has measured; the same as
+     * `complete_time` if it has not, or if the work took less than a millisecond.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp create_time = 7;</code>
@@ -1730,7 +1750,9 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * When the entry was committed to the log.
+     * When the entry was committed to the log. A step or a call is committed once, when it ends: for it
+     * this is when its work began, in the attempt that ended it, as the worker has measured; the same as
+     * `complete_time` if it has not, or if the work took less than a millisecond.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp create_time = 7;</code>
@@ -1745,7 +1767,9 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * When the entry was committed to the log.
+     * When the entry was committed to the log. A step or a call is committed once, when it ends: for it
+     * this is when its work began, in the attempt that ended it, as the worker has measured; the same as
+     * `complete_time` if it has not, or if the work took less than a millisecond.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp create_time = 7;</code>

@@ -131,7 +131,9 @@ public interface JournalEntryOrBuilder extends
 
   /**
    * <pre>
-   * When the entry was committed to the log.
+   * When the entry was committed to the log. A step or a call is committed once, when it ends: for it
+   * this is when its work began, in the attempt that ended it, as the worker has measured; the same as
+   * `complete_time` if it has not, or if the work took less than a millisecond.
    * </pre>
    *
    * <code>.google.protobuf.Timestamp create_time = 7;</code>
@@ -140,7 +142,9 @@ public interface JournalEntryOrBuilder extends
   boolean hasCreateTime();
   /**
    * <pre>
-   * When the entry was committed to the log.
+   * When the entry was committed to the log. A step or a call is committed once, when it ends: for it
+   * this is when its work began, in the attempt that ended it, as the worker has measured; the same as
+   * `complete_time` if it has not, or if the work took less than a millisecond.
    * </pre>
    *
    * <code>.google.protobuf.Timestamp create_time = 7;</code>
@@ -149,7 +153,9 @@ public interface JournalEntryOrBuilder extends
   com.google.protobuf.Timestamp getCreateTime();
   /**
    * <pre>
-   * When the entry was committed to the log.
+   * When the entry was committed to the log. A step or a call is committed once, when it ends: for it
+   * this is when its work began, in the attempt that ended it, as the worker has measured; the same as
+   * `complete_time` if it has not, or if the work took less than a millisecond.
    * </pre>
    *
    * <code>.google.protobuf.Timestamp create_time = 7;</code>
