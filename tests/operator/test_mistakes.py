@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+import durable
+from durable_cli import doctor
 from tests.cli.conftest import run
 from tests.operator.conftest import FLOWS, Night
 from tests.process.processes import running, until
@@ -93,3 +96,24 @@ def test_whoever_reads_may_stop_reading(night: Night) -> None:
         f"{command} --from 1 | head -c 1", shell=True, capture_output=True, text=True, check=False
     )
     assert done.stderr == ""
+
+
+def test_doctor_of_a_machine_that_has_only_the_client(night: Night, tmp_path: Path) -> None:
+    program = "import sys; sys.modules['nats'] = None; from durable_cli.main import main; main()"
+    command = [sys.executable, "-c", program, "doctor", "--address", night.cli.address]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done
+    assert "nats-server   the control plane is not installed here (nats is missing)" in done.stdout
+    assert "disk" not in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("ahead", "verdict"), [(90, "90 s ahead of"), (-90, "90 s behind"), (1, "within 2 s")]
+)
+def test_doctor_sees_a_clock_that_is_wrong_on_either_side(
+    night: Night, ahead: int, verdict: str
+) -> None:
+    with durable.Client(night.cli.address) as client:
+        info = client.server_info()
+    assert info.time is not None
+    assert verdict in doctor._clock(info, info.time - timedelta(seconds=ahead)).found
