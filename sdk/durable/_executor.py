@@ -14,6 +14,7 @@ Rules.
 - What has no ack, an attempt's last words, is kept for a while and said again after a reconnect,
   see `_finals`; so are all entries that were not acknowledged.
 - When an attempt is over its steps are cancelled. A thread cannot be; its result is ignored.
+- What the caller is not told is logged, see `_warnings`.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
 import traceback
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
@@ -29,6 +31,7 @@ from typing import Any, Final
 
 from durable_proto.v1 import worker_pb2
 
+from . import _warnings
 from ._asking import Environment, StepTask, too_large
 from ._finals import LastWords
 from ._replay import Attempt
@@ -183,11 +186,13 @@ class Desk:
 
     def _input(self, slot: Slot, enter: Callable[..., None], *what: Any) -> None:
         """Gives an attempt an input and takes what it wants then."""
+        began = time.perf_counter()
         try:
             enter(*what)
             self._take(slot)
         except Exception as error:  # noqa: BLE001  # a defect of ours must not end the worker
             self._broken(slot, error)
+        _warnings.held_up(slot, time.perf_counter() - began)
 
     def _take(self, slot: Slot) -> None:
         """Takes what an attempt wants after an input."""
@@ -372,10 +377,13 @@ class Desk:
         counters = self.counters
         if kind == "finished":
             counters.finished += 1
+            _warnings.unawaited(slot)
         elif kind == "attempt_failed":
             counters.attempts_failed += 1
+            _warnings.failed(slot, "failed", final.attempt_failed.failure)
         elif kind == "held":
             counters.held += 1
+            _warnings.failed(slot, "is held", final.held.failure)
         if slot.trace is not None:
             slot.trace.end(final)
         self._last_words.keep(self._loop.time(), [*slot.attempt.unacknowledged(), final])

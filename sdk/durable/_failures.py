@@ -26,6 +26,7 @@ from ._errors import (
 _MESSAGE_BYTES = 8 * 1024
 _TRACE_BYTES = 32 * 1024
 _CAUSES = 8
+_SUMMARY_CHARS = 500
 _OURS = (str(Path(__file__).parent), str(Path(asyncio.__file__).parent))
 
 
@@ -86,6 +87,14 @@ def _terminal_part(error: BaseException) -> TerminalError | None:
 def retry_delay(error: BaseException) -> timedelta | None:
     """Returns the delay that an error asks for; None for the policy's."""
     return error.retry_after if isinstance(error, RetryableError) else None
+
+
+def summary(failure: payload_pb2.Failure) -> str:
+    """Returns a failure on one line: type, message, and the user's line where it came from."""
+    text = " ".join(f"{failure.type}: {failure.message}".split())
+    lines = [line.strip() for line in failure.stack_trace.splitlines()]
+    place = next((line for line in reversed(lines) if line.startswith("File ")), "")
+    return f"{text[:_SUMMARY_CHARS]} ({place})" if place else text[:_SUMMARY_CHARS]
 
 
 def describe_location() -> str:

@@ -127,7 +127,7 @@ def _execute(path: Path) -> Any:
 
 
 def _broken(name: str, error: BaseException) -> LoadError:
+    again = f"python {name}" if _is_path(name) else f"python -c 'import {name}'"
     return LoadError(
-        f"importing {name!r} failed with {type(error).__name__}: {error}"
-        " (try `python -c 'import ...'` for the traceback)"
+        f"importing {name!r} failed with {type(error).__name__}: {error} (`{again}` shows where)"
     )

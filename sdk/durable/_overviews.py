@@ -159,6 +159,8 @@ class ServerInfo:
     """When it began to lead."""
     append_count: int
     """How many batches it has appended since then."""
+    time: datetime | None
+    """What its clock showed; None from one that does not say."""
 
     @classmethod
     def of(cls, message: control_pb2.GetServerInfoResponse) -> ServerInfo:
@@ -171,8 +173,10 @@ class ServerInfo:
             epoch=message.epoch,
             start_time=moment(message, "start_time"),
             append_count=message.append_count,
+            time=moment(message, "time"),
         )
 
     def to_dict(self) -> dict[str, Any]:
         """Returns it as plain data."""
-        return {**asdict(self), "start_time": time_text(self.start_time)}
+        times = {"start_time": time_text(self.start_time), "time": time_text(self.time)}
+        return {**asdict(self), **times}

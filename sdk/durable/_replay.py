@@ -178,6 +178,16 @@ class Attempt(Primitives):
             return False
         return len(self._open) > len(self._unwanted)
 
+    def unawaited_timers(self) -> list[int]:
+        """Returns the indexes of sleeps that nobody has ever waited for: an `await` is missing."""
+        return [
+            index
+            for index, operation in self._open.items()
+            if operation.kind == SLEEP
+            and operation.future is not None
+            and not (operation.future.awaited or operation.future.cancelled())
+        ]
+
     @property
     def last_completion(self) -> int:
         """The number of the completion that was delivered last; 0 before the first."""

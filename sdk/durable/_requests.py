@@ -103,6 +103,12 @@ def _named(
 ) -> tuple[str, payload_pb2.Payload | None, Decoder]:
     """Returns a handler's name, the payload of these arguments and what decodes its value."""
     if not isinstance(workflow, str):
+        if not isinstance(workflow, WorkflowRef):
+            name = getattr(workflow, "__qualname__", type(workflow).__qualname__)
+            raise TypeError(
+                f"{name} is no workflow: decorate it with @durable.workflow, or give its name as a"
+                " text"
+            )
         return workflow.name, workflow.encode_input(args, kwargs), workflow.decode_output
     if kwargs:
         unknown = ", ".join(sorted(kwargs))

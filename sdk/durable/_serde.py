@@ -21,7 +21,7 @@ import json
 import types
 import typing
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from functools import lru_cache
@@ -129,7 +129,11 @@ def _default(value: Any) -> Any:
         return dict(value)
     if isinstance(value, Sequence):
         return list(value)
-    raise TypeError(f"objects of type {type(value).__qualname__} have no JSON form")
+    if isinstance(value, Awaitable):
+        raise TypeError("it was not awaited; write `await` in front of it")
+    raise TypeError(
+        "give a dataclass, a pydantic model, a protobuf message, or dicts and lists of such values"
+    )
 
 
 def _plain(value: Any) -> Any:
@@ -253,7 +257,9 @@ def _called(hint: type, make: Callable[[Any], Any]) -> Reader:
     def read(data: Any, place: str) -> Any:
         try:
             return make(data)
-        except (ValueError, TypeError, KeyError, ArithmeticError, AttributeError) as error:
+        except ArithmeticError as error:  # decimal's, which shows its own classes instead of words
+            raise CodecError(f"{place}: no {hint.__name__}: {data!r:.100}") from error
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise CodecError(f"{place}: no {hint.__name__}: {error}") from error
 
     return read

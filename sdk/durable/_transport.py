@@ -231,7 +231,8 @@ def translate(error: grpc.RpcError, address: str = "") -> RpcError:
             where = address or "the address"
             if any(word in message for word in _NOBODY):
                 # The last part is the system's word; before it stands how gRPC came to it.
-                message = f"no control plane answers at {where}: {message.rpartition(': ')[2]}"
+                why = message.rpartition(": ")[2].rstrip("]")
+                message = f"no control plane answers at {where}: {why}"
                 hint = "start it with `durable server` or `durable dev`, or set DURABLE_ADDRESS"
             else:
                 message = f"the connection to the control plane at {where} was lost: {message}"

@@ -41,6 +41,8 @@ _SCHEMA_TYPES = {
     bool: "boolean",
     type(None): "null",
 }
+_NO_CONTEXT = ("str", "int", "float", "bool", str, int, float, bool)
+"""Annotations of a first parameter that show that the context was forgotten."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,7 +137,8 @@ class Workflow(WorkflowRef[P, R]):
         max_concurrent: int = 0,
     ) -> None:
         if not inspect.iscoroutinefunction(function):
-            raise TypeError(f"{function!r} must be an `async def` function")
+            name = getattr(function, "__qualname__", repr(function))
+            raise TypeError(f"{name} must be an `async def` function")
         super().__init__(name or function.__name__)
         self.function = function
         self.retry = retry
@@ -146,6 +149,9 @@ class Workflow(WorkflowRef[P, R]):
         parameters = list(inspect.signature(function).parameters.values())
         if not parameters:
             raise TypeError(f"{self.name}: the first parameter must be the context")
+        first = parameters[0]
+        if first.annotation in _NO_CONTEXT:
+            raise TypeError(f"{self.name}: the first parameter must be the context, not {first}")
         for parameter in parameters:
             if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
                 raise TypeError(f"{self.name}: *args and **kwargs have no names to travel by")

@@ -3,21 +3,21 @@
 Either ids are given, or filters, and never nothing: "all" must be said. Filters are asked for before
 anything is changed, so that the number in the question is the number that is changed; an invocation
 that has moved on meanwhile refuses, and is told at the end. The changes run side by side, because a
-pause waits for steps.
+pause waits for steps. Ctrl-C ends it after those that are under way, and what was done is told.
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import click
 
 from . import output
-from .errors import FAILED, CommandError, exit_code, one_line
+from .errors import FAILED, INTERRUPTED, CommandError, exit_code, one_line
 from .listing import write_table
 from .selection import filter_options, filters_of
 from .session import CALL_SECONDS, Session, client_command
@@ -82,7 +82,7 @@ def run(
             if not yes and ids:
                 _ask(operation, len(ids))
         done = _change_all(client, operation, ids, change)
-    _write_done(session, operation, done)
+    _write_done(session, operation, done, left=len(ids) - len(done))
 
 
 def _chosen(
@@ -121,13 +121,17 @@ def _change_all(
         if sys.stderr.isatty()
         else nullcontext()
     )
-    done = []
     with ThreadPoolExecutor(_AT_ONCE) as threads, progress as bar:
-        for it in threads.map(one, ids):
-            done.append(it)
-            if bar is not None:
-                bar.update(1)
-    return done
+        changes: list[Future[_Done]] = []
+        try:
+            changes.extend(threads.submit(one, it) for it in ids)
+            for _ in as_completed(changes):
+                if bar is not None:
+                    bar.update(1)
+        except KeyboardInterrupt:
+            for asked in changes:
+                asked.cancel()
+    return [it.result() for it in changes if not it.cancelled()]
 
 
 def _write_plan(session: Session, operation: str, chosen: list[durable.Invocation]) -> None:
@@ -144,8 +148,8 @@ def _write_plan(session: Session, operation: str, chosen: list[durable.Invocatio
     output.note(f"would {operation} {len(chosen)}")
 
 
-def _write_done(session: Session, operation: str, done: list[_Done]) -> None:
-    """Writes what became of each; raises when some were refused."""
+def _write_done(session: Session, operation: str, done: list[_Done], left: int) -> None:
+    """Writes what became of each; raises when some were refused, or `left` untouched."""
     refused = [(it, it.error) for it in done if it.error is not None]
     if session.json:
         results = [
@@ -163,10 +167,16 @@ def _write_done(session: Session, operation: str, done: list[_Done]) -> None:
                 click.echo(f"{it.invocation_id}  {output.coloured(it.result)}")
         if not done:
             output.note("no invocation matches")
-    if len(done) == 1 and refused:
+    if len(done) == 1 and refused and not left:
         raise refused[0][1]
     for it, error in refused[:_REFUSALS_SHOWN]:
         output.note(f"{it.invocation_id}: {one_line(error)}")
+    if left:
+        raise CommandError(
+            f"{operation}: interrupted; {len(done) - len(refused)} are done, {len(refused)} refused,"
+            f" {left} as they were",
+            INTERRUPTED,
+        )
     if refused:
         codes = {exit_code(error) for _, error in refused}
         raise CommandError(

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     import durable
 
 _SLOW: Final = timedelta(milliseconds=100)
-_AHEAD: Final = timedelta(seconds=1)
+_OFF: Final = timedelta(seconds=2)
 
 
 @click.command()
@@ -79,10 +79,9 @@ def _server(session: Session) -> Iterator[Check]:
         began = time.monotonic()
         try:
             info = client.server_info()
-            took = timedelta(seconds=time.monotonic() - began)
+            now, took = datetime.now(UTC), timedelta(seconds=time.monotonic() - began)
             workers = client.list_workers()
             handlers = client.list_handlers()
-            newest = client.query(page_size=1).invocations
         except durable.RpcError as error:
             yield Check(FAIL, "server", one_line(error), "")
             return
@@ -90,7 +89,7 @@ def _server(session: Session) -> Iterator[Check]:
     slow = "the network or the machine is slow; steps cannot be quicker than this"
     yield Check(WARN if took > _SLOW else OK, "server", told, slow if took > _SLOW else "")
     yield _protocol(info)
-    yield _clock(info, [it.update_time for it in newest] + [it.connect_time for it in workers])
+    yield _clock(info, now)
     yield _workers(workers, handlers)
 
 
@@ -105,16 +104,16 @@ def _protocol(info: durable.ServerInfo) -> Check:
     return Check(FAIL, "protocol", told, f"update {side}")
 
 
-def _clock(info: durable.ServerInfo, times: list[datetime | None]) -> Check:
-    """Finds a server whose clock is ahead; of one that is behind, its times tell nothing."""
-    latest = max((it for it in (info.start_time, *times) if it is not None), default=None)
-    ahead = timedelta() if latest is None else latest - datetime.now(UTC)
-    if ahead > _AHEAD:
-        told = f"the server's is ahead of this one by {ahead.total_seconds():.0f} s or more"
-        return Check(
-            WARN, "clock", told, "set both by NTP: delays and start times follow the server's"
-        )
-    return Check(OK, "clock", "the server's is not ahead of this one", "")
+def _clock(info: durable.ServerInfo, here: datetime) -> Check:
+    """Compares the server's clock with what this machine's was when the answer came."""
+    if info.time is None:
+        return Check(OK, "clock", "this server does not tell its own", "")
+    ahead = info.time - here
+    if abs(ahead) < _OFF:
+        return Check(OK, "clock", f"the server's is this one's within {_OFF.seconds} s", "")
+    side = "ahead of" if ahead > timedelta() else "behind"
+    told = f"the server's is {abs(ahead).total_seconds():.0f} s {side} this one"
+    return Check(WARN, "clock", told, "set both by NTP: delays and start times follow the server's")
 
 
 def _workers(workers: list[durable.WorkerInfo], handlers: list[durable.Handler]) -> Check:

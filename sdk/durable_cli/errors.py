@@ -26,7 +26,7 @@ UNFINISHED: Final = 6
 INTERRUPTED: Final = 130
 
 _HTTP_PACKAGES: Final = ("starlette", "uvicorn", "prometheus_client")
-_SERVER_PACKAGES: Final = ("nats", "msgspec", "grpc_health", "grpc_reflection", "watchfiles")
+SERVER_PACKAGES: Final = ("nats", "msgspec", "grpc_health", "grpc_reflection", "watchfiles")
 
 
 class CommandError(click.ClickException):
@@ -62,7 +62,7 @@ def one_line(error: BaseException) -> str:
     else:
         text = str(error) or type(error).__name__
     missing = error.name or "" if isinstance(error, ModuleNotFoundError) else ""
-    if missing.split(".")[0] in _SERVER_PACKAGES:
+    if missing.split(".")[0] in SERVER_PACKAGES:
         text += "; the control plane needs: pip install 'durable-grpc[server]'"
     if missing.split(".")[0] in _HTTP_PACKAGES:
         text += "; --http and --metrics need: pip install 'durable-grpc[http]'"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -21,6 +21,9 @@ from .values import parse_pairs, parse_value
 
 if TYPE_CHECKING:
     import durable
+
+_PATIENCE_SECONDS: Final = 3.0
+"""How long an invocation without a --timeout may take before a person wants to know why."""
 
 
 @click.command()
@@ -77,8 +80,33 @@ def invoke(
             output.note(output.faint(f"{invocation_id} started; Ctrl-C stops only the waiting"))
         seconds = None if timeout is None else timeout.total_seconds()
         logging.getLogger("durable.client").setLevel(logging.NOTSET)
+        if seconds is None:
+            _tell_why_not(client, invocation_id, handler)
         result = client.get_result(invocation_id, timeout=seconds)
     _write_result(session, result)
+
+
+def _tell_why_not(client: durable.Client, invocation_id: str, handler: str) -> None:
+    """Waits a while, and says so if there is a reason why the end may never come."""
+    import durable
+
+    try:
+        result = client.get_result(invocation_id, timeout=_PATIENCE_SECONDS)
+        if result.status == "backing_off" and result.failure is not None:
+            problem = (
+                f"it fails and is tried again: {result.failure.type}: {result.failure.message}"
+            )
+        elif result.status == "pending" and not _served(client, handler):
+            problem = f"no worker serves {handler}; start one: durable worker MODULE"
+        else:
+            return
+    except (durable.RpcError, durable.WaitTimeoutError):
+        return  # the wait itself tells what is wrong
+    output.note(f"{invocation_id} waits; {output.clean(problem)}")
+
+
+def _served(client: durable.Client, handler: str) -> bool:
+    return any(it.worker_count for it in client.list_handlers() if it.name == handler)
 
 
 def _write_id(session: Session, invocation_id: str) -> None:

@@ -75,6 +75,8 @@ def cli(context: click.Context, verbose: int) -> None:
 
 def main() -> None:
     """Runs the command line."""
+    # gRPC's own lines name its source files, and what matters of them comes as an error anyway.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     try:
         cli.main(prog_name="durable", standalone_mode=False)
     except click.exceptions.Exit as done:
@@ -84,6 +86,10 @@ def main() -> None:
         sys.exit(errors.USAGE)
     except (KeyboardInterrupt, click.exceptions.Abort):
         sys.exit(errors.INTERRUPTED)
+    except BrokenPipeError:
+        # Whoever read has enough, as `head` has; Python would try to write the rest at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(errors.FAILED)
     except Exception as error:
         # Known from the arguments, because what failed may be their parsing.
         if "--debug" in sys.argv:

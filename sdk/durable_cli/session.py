@@ -39,9 +39,14 @@ class Session:
         try:
             return durable.Client(self.address, timeout=timeout, insecure=self.insecure)
         except ValueError as error:
-            # The SDK's way out is an argument of a call; here it is an option.
-            text = str(error).replace("pass insecure=True", "add --insecure")
-            raise click.UsageError(text.replace(" (or pass tls=...)", "")) from error
+            raise address_error(error) from error
+
+
+def address_error(error: ValueError) -> click.UsageError:
+    """Makes a wrong usage of an address that the SDK refuses."""
+    # The SDK's way out is an argument of a call; here it is an option.
+    text = str(error).replace("pass insecure=True", "add --insecure")
+    return click.UsageError(text.replace(" (or pass tls=...)", ""))
 
 
 _OPTIONS: Final = (

@@ -28,8 +28,15 @@ def parse_value(text: str, what: str = "the value") -> Any:
     try:
         return json.loads(text, parse_constant=_refuse)
     except ValueError as error:
-        quoted = f"; for a text write '\"{text}\"'" if text.isprintable() and len(text) < 40 else ""
-        raise click.UsageError(f"{source} is no JSON: {error}{quoted}") from error
+        raise click.UsageError(f"{source} is no JSON: {error}{_advice(text)}") from error
+
+
+def _advice(text: str) -> str:
+    if text.lstrip().startswith(("{", "[")):
+        return '; names and texts stand in double quotes, all of it in single ones: \'{"a": "b"}\''
+    if text and text.isprintable() and len(text) < 40 and not {"'", '"'} & set(text):
+        return f"; for a text write '\"{text}\"'"
+    return ""
 
 
 def _refuse(name: str) -> Any:

@@ -8,6 +8,7 @@ from contextlib import ExitStack
 
 import click
 
+from .session import address_error
 from .values import parse_pairs
 
 DEFAULT_ADDRESS = "127.0.0.1:50051"
@@ -45,13 +46,17 @@ def worker(
     addresses = parse_pairs(services, "--service")
     from durable import Worker, load_workflows, run_worker
 
-    made = Worker(
-        address,
-        workflows=load_workflows(modules),
-        services=addresses or None,
-        max_concurrent=max_concurrent,
-        insecure=insecure,
-    )
+    workflows = load_workflows(modules)
+    try:
+        made = Worker(
+            address,
+            workflows=workflows,
+            services=addresses or None,
+            max_concurrent=max_concurrent,
+            insecure=insecure,
+        )
+    except ValueError as error:
+        raise address_error(error) from error
     with ExitStack() as stack:
         if metrics:
             # Not at the top: it has a need of its own, prometheus-client.

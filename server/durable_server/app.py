@@ -9,6 +9,7 @@ way stops what was started. `ended` tells when the control plane can't go on.
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import os
 import socket
@@ -17,9 +18,10 @@ from pathlib import Path
 
 from .config import Config
 from .log.jetstream import JetStreamLog
-from .nats.datadir import DataDir
+from .nats.datadir import DataDir, DataDirError
 from .nats.embedded import EmbeddedNats
 from .nats.endpoint import Endpoint, EndpointSource, parse_urls
+from .nats.room import RoomyEndpoint
 from .processor.clock import WallClock
 from .processor.loop import Processor
 from .rpc.server import RpcServer
@@ -27,6 +29,9 @@ from .store.sqlite import SqliteStore
 from .webhooks.desk import Webhooks, open_webhooks
 
 logger = logging.getLogger("durable.app")
+
+STORE = "partition-0.db"
+"""The store's file in the data dir."""
 
 
 class ControlPlane:
@@ -56,8 +61,12 @@ class ControlPlane:
     async def __aenter__(self) -> ControlPlane:
         try:
             await self._start()
-        except BaseException:
+        except BaseException as error:
             await self._stack.aclose()
+            if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+                place = self.config.data_dir.resolve()
+                problem = f"the disk of {place} is full; free some, or name another --data-dir"
+                raise DataDirError(problem) from error
             raise
         return self
 
@@ -71,7 +80,7 @@ class ControlPlane:
         source = await self._nats(data)
         log = JetStreamLog(source, partition=0, replicas=config.replicas)
         stack.push_async_callback(log.close)
-        store = SqliteStore(data.path / "partition-0.db")
+        store = SqliteStore(data.path / STORE)
         stack.callback(store.close)
         processor = Processor(log, store, config.limits, WallClock())
         self._processor = processor
@@ -122,6 +131,7 @@ class ControlPlane:
 
             return external
         embedded = EmbeddedNats(data.path / "nats")
+        embedded.add_listener(lambda line: logger.warning("%s", line))
         self._stack.push_async_callback(embedded.stop)
         await embedded.start()
-        return embedded.endpoint
+        return RoomyEndpoint(embedded)

@@ -7,15 +7,17 @@ import importlib.util
 import json
 import os
 import signal
+import sqlite3
 from collections.abc import Coroutine, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
-from .app import ControlPlane
+from .app import STORE, ControlPlane
 from .config import Config
 from .dev import DevWorker
+from .store.sqlite import explained
 
 
 def run_server(ready_file: Path | None, **settings: Any) -> None:
@@ -67,6 +69,15 @@ def _run(main: Coroutine[Any, Any, None]) -> None:
 
 
 async def _serve(config: Config, ready_file: Path | None, worker: DevWorker | None) -> None:
+    try:
+        await _serve_until_asked(config, ready_file, worker)
+    except sqlite3.Error as error:
+        raise explained(config.data_dir.resolve() / STORE, error) from error
+
+
+async def _serve_until_asked(
+    config: Config, ready_file: Path | None, worker: DevWorker | None
+) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -12,8 +12,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from durable_server.log.interface import DeposedError, LogUnavailableError, Position
-from durable_server.log.memory import Fault, MemoryLog, MemoryStream
+from durable_server.log.fenced import FencedLog
+from durable_server.log.interface import (
+    DeposedError,
+    LogDataLostError,
+    LogUnavailableError,
+    Position,
+)
+from durable_server.log.memory import Fault, MemoryLog, MemorySlots, MemoryStream
 
 from ..sim.virtual import run
 from .worlds import fence, lead
@@ -152,3 +158,15 @@ def test_a_late_fence_cannot_be_mistaken_for_ones_own() -> None:
         await world.check()
 
     run(scenario())
+
+
+async def test_a_log_that_counts_what_it_has_lost_is_refused() -> None:
+    class Hollow(MemorySlots):
+        """As a JetStream whose file was cut: its state still names the last sequence."""
+
+        async def read(self, *_: object) -> None: ...
+
+    stream = MemoryStream()
+    reader = await lead(MemoryLog(stream))
+    with pytest.raises(LogDataLostError, match="sequence 1, which was applied, is missing"):
+        await lead(FencedLog(Hollow(stream)), reader.last)

@@ -38,6 +38,7 @@ to append until `take_over` has read what is really there.
 
 from __future__ import annotations
 
+import logging
 import random
 from collections.abc import Callable
 from typing import NoReturn
@@ -62,6 +63,12 @@ DEFAULT_BUDGET = 60.0
 """Seconds without progress after which the log counts as unavailable: an election or a restart of
 the server fits in.
 """
+
+
+_NEWS_EVERY = 5
+"""Tries between two lines of log about one trouble; four tries are over in half a second."""
+
+logger = logging.getLogger("durable.log")
 
 
 class FencedLog:
@@ -275,9 +282,13 @@ class FencedLog:
         the one that was applied.
         """
 
+        seen = False
+
         def take(sequence: int, data: bytes) -> None:
+            nonlocal seen
             frame = self._decode(data, sequence)
             if sequence == applied.sequence:
+                seen = True
                 if (frame.epoch, frame.number) != (applied.epoch, applied.number):
                     raise LogDataLostError(
                         f"{self.name}: sequence {sequence} holds frame"
@@ -312,9 +323,16 @@ class FencedLog:
                         start = self._tail
                     if start <= last:
                         await self._slots.read(start, last, take)
-                    if self._tail == last:
+                    if start == applied.sequence and not seen:
+                        # The row still counts it, so its end alone does not tell.
+                        problem = LogDataLostError(
+                            f"{self.name}: sequence {start}, which was applied, is missing; restore"
+                            " the log from a backup"
+                        )
+                    elif self._tail == last:
                         return
-                    problem = self._missing()
+                    else:
+                        problem = self._missing()
                 else:
                     problem = self._ends_before(last, self._tail)
                 if not self._slots.stale_reads:
@@ -338,6 +356,11 @@ class FencedLog:
             raise LogUnavailableError(f"{self.name}: closed") from problem
         if backoff.spent:
             self._give_up(backoff, problem)
+        if backoff.attempts and backoff.attempts % _NEWS_EVERY == 0:
+            logger.warning(
+                "%s: no progress after %d tries, %s; trying on, nothing is accepted meanwhile",
+                *(self.name, backoff.attempts, problem),
+            )
         await backoff.pause()
 
     def _give_up(self, backoff: Backoff, problem: Exception) -> NoReturn:

@@ -133,6 +133,14 @@ class EmbeddedNats:
             await asyncio.wait({task})
         self._fail(NatsStartError("the embedded nats-server is stopped"))
 
+    def restart(self) -> None:
+        """Ends a child that listens; `endpoint` waits for the next one."""
+        if self.pid is None or self._ready is None or not self._ready.done():
+            return
+        self._ready = asyncio.get_running_loop().create_future()
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGTERM)
+
     async def endpoint(self) -> Endpoint:
         """Where the server listens now; waits while it restarts. Raises NatsStartError when there
         will be none.
@@ -179,7 +187,8 @@ class EmbeddedNats:
                 self._fail(error)
                 self._tell(f"given up: {error}")
                 return
-            self._ready = asyncio.get_running_loop().create_future()
+            if self._ready is None or self._ready.done():
+                self._ready = asyncio.get_running_loop().create_future()
             self.restarts += 1
             self._tell(f"{reason}; starting it again")
             await backoff.pause()

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import asyncio
 
+import grpc
 from google.protobuf.duration_pb2 import Duration
 
+from durable_proto.v1 import errors_pb2
+
 from ..core import ids
-from ..core.model import Invocation
+from ..core.model import EntryRow, Invocation
 from ..core.records import Record
 from ..core.replies import Created, Reply
 from ..core.states import RESTING
 from ..processor.loop import Processor
 from ..processor.waiting import ProcessorEndedError
 from . import convert
-from .refusal import invalid, invocation_not_found, limit_reached, unavailable
+from .refusal import Refusal, invalid, invocation_not_found, limit_reached, unavailable
+
+_JOURNAL_SLACK_BYTES = 16 * 1024 * 1024
+"""What a journal may be over its limit and still be told in one message, of at most 64 MiB."""
 
 
 class Asking:
@@ -54,6 +60,24 @@ class Asking:
         if found is None:
             raise invocation_not_found(invocation_id)
         return found
+
+    def journal(self, found: Invocation) -> list[EntryRow]:
+        """Returns a journal that is to be in one message; raises Refusal for one too large for it.
+
+        It may be larger than its limit by what came from outside meanwhile.
+        """
+        rows = self._processor.store.journal(found.number)
+        size, limit = sum(row.size for row in rows), self._processor.limits.journal_bytes
+        if size > limit + _JOURNAL_SLACK_BYTES:
+            raise Refusal(
+                grpc.StatusCode.FAILED_PRECONDITION,
+                errors_pb2.ERROR_REASON_LIMIT_REACHED,
+                f"the journal has {size} bytes, more than the limit journal_bytes ({limit}) and too"
+                " many for one message; watch the invocation instead, which tells it in parts",
+                limit="journal_bytes",
+                value=limit,
+            )
+        return rows
 
     def wait(self, timeout: Duration) -> float:
         """Returns how many seconds a request may wait."""

@@ -106,7 +106,7 @@ class ControlService(control_pb2_grpc.DurableControlServicer):
         elif found.fault is not None:
             response.last_failure.MergeFromString(found.fault.data)
         if request.include_journal:
-            for row in self._processor.store.journal(found.number):
+            for row in self._asking.journal(found):
                 convert.entry(row, response.journal.add())
         return response
 
@@ -119,7 +119,7 @@ class ControlService(control_pb2_grpc.DurableControlServicer):
         message = convert.invocation(found)
         if request.include_journal:
             store = self._processor.store
-            for row in store.journal(found.number):
+            for row in self._asking.journal(found):
                 convert.entry(row, message.journal.add())
             message.awakeables.extend(convert.awakeable(it) for it in store.awakeables(found.id))
             for name, value in store.state(found.state_owner).items():
@@ -261,6 +261,7 @@ class ControlService(control_pb2_grpc.DurableControlServicer):
             epoch=processor.partition.epoch,
             start_time=convert.timestamp(processor.started_ms),
             append_count=processor.tally.append_seconds.count,
+            time=convert.timestamp(processor.now_ms()),
         )
 
     # Parts
@@ -347,7 +348,7 @@ class ControlService(control_pb2_grpc.DurableControlServicer):
         if found.outcome is not None:
             response.outcome.MergeFromString(found.outcome)
             if request.include_journal:
-                for row in self._processor.store.journal(found.number):
+                for row in self._asking.journal(found):
                     convert.entry(row, response.journal.add())
         return response
 

@@ -49,6 +49,22 @@ class StoreVersionError(Exception):
     """The store was written by another version of the software."""
 
 
+class StoreUnusableError(Exception):
+    """The file is no store any more, or the disk refuses it."""
+
+
+def explained(path: Path, error: sqlite3.Error) -> StoreUnusableError:
+    """Says which file an error of SQLite's is about, and what to do about it."""
+    code = (error.sqlite_errorcode or 0) & 0xFF
+    if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+        return StoreUnusableError(
+            f"the store {path} is damaged ({error}): move it away, with what begins with its name, "
+            "and it is made anew from the log, unless that was trimmed; else restore both from a "
+            "backup"
+        )
+    return StoreUnusableError(f"the store {path} cannot be used: {error}")
+
+
 class SqliteStore:
     """A partition's store in one SQLite file, or in memory for the path `:memory:`.
 
@@ -161,7 +177,8 @@ class SqliteStore:
             db.execute("UPDATE position SET sequence = ?, epoch = ?, frame = ?", position)
             db.execute("COMMIT")
         except BaseException:
-            db.execute("ROLLBACK")
+            if db.in_transaction:  # on a full disk SQLite has ended it itself
+                db.execute("ROLLBACK")
             raise
         self._counts.update(moved)
 

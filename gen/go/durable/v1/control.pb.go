@@ -2546,7 +2546,9 @@ type GetServerInfoResponse struct {
 	// When it started to lead.
 	StartTime *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=start_time,json=startTime,proto3" json:"start_time,omitempty"`
 	// How many batches it has appended to its partitions' logs since then.
-	AppendCount   int64 `protobuf:"varint,7,opt,name=append_count,json=appendCount,proto3" json:"append_count,omitempty"`
+	AppendCount int64 `protobuf:"varint,7,opt,name=append_count,json=appendCount,proto3" json:"append_count,omitempty"`
+	// What its clock shows: delays and start times follow it.
+	Time          *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=time,proto3" json:"time,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2628,6 +2630,13 @@ func (x *GetServerInfoResponse) GetAppendCount() int64 {
 		return x.AppendCount
 	}
 	return 0
+}
+
+func (x *GetServerInfoResponse) GetTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Time
+	}
+	return nil
 }
 
 var File_durable_v1_control_proto protoreflect.FileDescriptor
@@ -2825,7 +2834,7 @@ const file_durable_v1_control_proto_rawDesc = "" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12)\n" +
 	"\x05value\x18\x02 \x01(\v2\x13.durable.v1.PayloadR\x05value:\x028\x01\"\x12\n" +
 	"\x10SetStateResponse\"\x16\n" +
-	"\x14GetServerInfoRequest\"\x8b\x03\n" +
+	"\x14GetServerInfoRequest\"\xbb\x03\n" +
 	"\x15GetServerInfoResponse\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\tR\aversion\x120\n" +
 	"\x14protocol_version_min\x18\x02 \x01(\x05R\x12protocolVersionMin\x120\n" +
@@ -2834,7 +2843,8 @@ const file_durable_v1_control_proto_rawDesc = "" +
 	"\x05epoch\x18\x05 \x01(\x03R\x05epoch\x129\n" +
 	"\n" +
 	"start_time\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\tstartTime\x12!\n" +
-	"\fappend_count\x18\a \x01(\x03R\vappendCount\x1a9\n" +
+	"\fappend_count\x18\a \x01(\x03R\vappendCount\x12.\n" +
+	"\x04time\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x1a9\n" +
 	"\vLimitsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\x03R\x05value:\x028\x012\x90\x11\n" +
@@ -2968,51 +2978,52 @@ var file_durable_v1_control_proto_depIdxs = []int32{
 	42, // 35: durable.v1.SetStateRequest.state:type_name -> durable.v1.SetStateRequest.StateEntry
 	43, // 36: durable.v1.GetServerInfoResponse.limits:type_name -> durable.v1.GetServerInfoResponse.LimitsEntry
 	46, // 37: durable.v1.GetServerInfoResponse.start_time:type_name -> google.protobuf.Timestamp
-	44, // 38: durable.v1.GetStateResponse.StateEntry.value:type_name -> durable.v1.Payload
-	44, // 39: durable.v1.SetStateRequest.StateEntry.value:type_name -> durable.v1.Payload
-	0,  // 40: durable.v1.DurableControl.Invoke:input_type -> durable.v1.InvokeRequest
-	2,  // 41: durable.v1.DurableControl.GetResult:input_type -> durable.v1.GetResultRequest
-	4,  // 42: durable.v1.DurableControl.GetInvocation:input_type -> durable.v1.GetInvocationRequest
-	6,  // 43: durable.v1.DurableControl.WatchInvocation:input_type -> durable.v1.WatchInvocationRequest
-	8,  // 44: durable.v1.DurableControl.Query:input_type -> durable.v1.QueryRequest
-	10, // 45: durable.v1.DurableControl.GetStats:input_type -> durable.v1.GetStatsRequest
-	13, // 46: durable.v1.DurableControl.ListHandlers:input_type -> durable.v1.ListHandlersRequest
-	15, // 47: durable.v1.DurableControl.ListWorkers:input_type -> durable.v1.ListWorkersRequest
-	18, // 48: durable.v1.DurableControl.Pause:input_type -> durable.v1.PauseRequest
-	20, // 49: durable.v1.DurableControl.Resume:input_type -> durable.v1.ResumeRequest
-	22, // 50: durable.v1.DurableControl.Cancel:input_type -> durable.v1.CancelRequest
-	24, // 51: durable.v1.DurableControl.Restart:input_type -> durable.v1.RestartRequest
-	26, // 52: durable.v1.DurableControl.Signal:input_type -> durable.v1.SignalRequest
-	28, // 53: durable.v1.DurableControl.Purge:input_type -> durable.v1.PurgeRequest
-	30, // 54: durable.v1.DurableControl.ResolveAwakeable:input_type -> durable.v1.ResolveAwakeableRequest
-	32, // 55: durable.v1.DurableControl.CreateWebhook:input_type -> durable.v1.CreateWebhookRequest
-	34, // 56: durable.v1.DurableControl.GetState:input_type -> durable.v1.GetStateRequest
-	36, // 57: durable.v1.DurableControl.SetState:input_type -> durable.v1.SetStateRequest
-	38, // 58: durable.v1.DurableControl.GetServerInfo:input_type -> durable.v1.GetServerInfoRequest
-	1,  // 59: durable.v1.DurableControl.Invoke:output_type -> durable.v1.InvokeResponse
-	3,  // 60: durable.v1.DurableControl.GetResult:output_type -> durable.v1.GetResultResponse
-	5,  // 61: durable.v1.DurableControl.GetInvocation:output_type -> durable.v1.GetInvocationResponse
-	7,  // 62: durable.v1.DurableControl.WatchInvocation:output_type -> durable.v1.WatchInvocationResponse
-	9,  // 63: durable.v1.DurableControl.Query:output_type -> durable.v1.QueryResponse
-	12, // 64: durable.v1.DurableControl.GetStats:output_type -> durable.v1.GetStatsResponse
-	14, // 65: durable.v1.DurableControl.ListHandlers:output_type -> durable.v1.ListHandlersResponse
-	17, // 66: durable.v1.DurableControl.ListWorkers:output_type -> durable.v1.ListWorkersResponse
-	19, // 67: durable.v1.DurableControl.Pause:output_type -> durable.v1.PauseResponse
-	21, // 68: durable.v1.DurableControl.Resume:output_type -> durable.v1.ResumeResponse
-	23, // 69: durable.v1.DurableControl.Cancel:output_type -> durable.v1.CancelResponse
-	25, // 70: durable.v1.DurableControl.Restart:output_type -> durable.v1.RestartResponse
-	27, // 71: durable.v1.DurableControl.Signal:output_type -> durable.v1.SignalResponse
-	29, // 72: durable.v1.DurableControl.Purge:output_type -> durable.v1.PurgeResponse
-	31, // 73: durable.v1.DurableControl.ResolveAwakeable:output_type -> durable.v1.ResolveAwakeableResponse
-	33, // 74: durable.v1.DurableControl.CreateWebhook:output_type -> durable.v1.CreateWebhookResponse
-	35, // 75: durable.v1.DurableControl.GetState:output_type -> durable.v1.GetStateResponse
-	37, // 76: durable.v1.DurableControl.SetState:output_type -> durable.v1.SetStateResponse
-	39, // 77: durable.v1.DurableControl.GetServerInfo:output_type -> durable.v1.GetServerInfoResponse
-	59, // [59:78] is the sub-list for method output_type
-	40, // [40:59] is the sub-list for method input_type
-	40, // [40:40] is the sub-list for extension type_name
-	40, // [40:40] is the sub-list for extension extendee
-	0,  // [0:40] is the sub-list for field type_name
+	46, // 38: durable.v1.GetServerInfoResponse.time:type_name -> google.protobuf.Timestamp
+	44, // 39: durable.v1.GetStateResponse.StateEntry.value:type_name -> durable.v1.Payload
+	44, // 40: durable.v1.SetStateRequest.StateEntry.value:type_name -> durable.v1.Payload
+	0,  // 41: durable.v1.DurableControl.Invoke:input_type -> durable.v1.InvokeRequest
+	2,  // 42: durable.v1.DurableControl.GetResult:input_type -> durable.v1.GetResultRequest
+	4,  // 43: durable.v1.DurableControl.GetInvocation:input_type -> durable.v1.GetInvocationRequest
+	6,  // 44: durable.v1.DurableControl.WatchInvocation:input_type -> durable.v1.WatchInvocationRequest
+	8,  // 45: durable.v1.DurableControl.Query:input_type -> durable.v1.QueryRequest
+	10, // 46: durable.v1.DurableControl.GetStats:input_type -> durable.v1.GetStatsRequest
+	13, // 47: durable.v1.DurableControl.ListHandlers:input_type -> durable.v1.ListHandlersRequest
+	15, // 48: durable.v1.DurableControl.ListWorkers:input_type -> durable.v1.ListWorkersRequest
+	18, // 49: durable.v1.DurableControl.Pause:input_type -> durable.v1.PauseRequest
+	20, // 50: durable.v1.DurableControl.Resume:input_type -> durable.v1.ResumeRequest
+	22, // 51: durable.v1.DurableControl.Cancel:input_type -> durable.v1.CancelRequest
+	24, // 52: durable.v1.DurableControl.Restart:input_type -> durable.v1.RestartRequest
+	26, // 53: durable.v1.DurableControl.Signal:input_type -> durable.v1.SignalRequest
+	28, // 54: durable.v1.DurableControl.Purge:input_type -> durable.v1.PurgeRequest
+	30, // 55: durable.v1.DurableControl.ResolveAwakeable:input_type -> durable.v1.ResolveAwakeableRequest
+	32, // 56: durable.v1.DurableControl.CreateWebhook:input_type -> durable.v1.CreateWebhookRequest
+	34, // 57: durable.v1.DurableControl.GetState:input_type -> durable.v1.GetStateRequest
+	36, // 58: durable.v1.DurableControl.SetState:input_type -> durable.v1.SetStateRequest
+	38, // 59: durable.v1.DurableControl.GetServerInfo:input_type -> durable.v1.GetServerInfoRequest
+	1,  // 60: durable.v1.DurableControl.Invoke:output_type -> durable.v1.InvokeResponse
+	3,  // 61: durable.v1.DurableControl.GetResult:output_type -> durable.v1.GetResultResponse
+	5,  // 62: durable.v1.DurableControl.GetInvocation:output_type -> durable.v1.GetInvocationResponse
+	7,  // 63: durable.v1.DurableControl.WatchInvocation:output_type -> durable.v1.WatchInvocationResponse
+	9,  // 64: durable.v1.DurableControl.Query:output_type -> durable.v1.QueryResponse
+	12, // 65: durable.v1.DurableControl.GetStats:output_type -> durable.v1.GetStatsResponse
+	14, // 66: durable.v1.DurableControl.ListHandlers:output_type -> durable.v1.ListHandlersResponse
+	17, // 67: durable.v1.DurableControl.ListWorkers:output_type -> durable.v1.ListWorkersResponse
+	19, // 68: durable.v1.DurableControl.Pause:output_type -> durable.v1.PauseResponse
+	21, // 69: durable.v1.DurableControl.Resume:output_type -> durable.v1.ResumeResponse
+	23, // 70: durable.v1.DurableControl.Cancel:output_type -> durable.v1.CancelResponse
+	25, // 71: durable.v1.DurableControl.Restart:output_type -> durable.v1.RestartResponse
+	27, // 72: durable.v1.DurableControl.Signal:output_type -> durable.v1.SignalResponse
+	29, // 73: durable.v1.DurableControl.Purge:output_type -> durable.v1.PurgeResponse
+	31, // 74: durable.v1.DurableControl.ResolveAwakeable:output_type -> durable.v1.ResolveAwakeableResponse
+	33, // 75: durable.v1.DurableControl.CreateWebhook:output_type -> durable.v1.CreateWebhookResponse
+	35, // 76: durable.v1.DurableControl.GetState:output_type -> durable.v1.GetStateResponse
+	37, // 77: durable.v1.DurableControl.SetState:output_type -> durable.v1.SetStateResponse
+	39, // 78: durable.v1.DurableControl.GetServerInfo:output_type -> durable.v1.GetServerInfoResponse
+	60, // [60:79] is the sub-list for method output_type
+	41, // [41:60] is the sub-list for method input_type
+	41, // [41:41] is the sub-list for extension type_name
+	41, // [41:41] is the sub-list for extension extendee
+	0,  // [0:41] is the sub-list for field type_name
 }
 
 func init() { file_durable_v1_control_proto_init() }

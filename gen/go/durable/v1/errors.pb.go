@@ -57,7 +57,8 @@ const (
 	// `awakeable_id`, `first` (`value` or `failure`), `resolve_time`.
 	ErrorReason_ERROR_REASON_AWAKEABLE_ALREADY_RESOLVED ErrorReason = 8
 	// RESOURCE_EXHAUSTED. A named limit of the control plane is reached. Metadata: `limit` (its name),
-	// `value`. Retry with backoff; the request had no effect.
+	// `value`. Retry with backoff; the request had no effect. With FAILED_PRECONDITION: asking again will
+	// not help; the message says what will.
 	ErrorReason_ERROR_REASON_LIMIT_REACHED ErrorReason = 9
 	// UNAVAILABLE. The control plane is starting, draining, or has lost its log. The request may be
 	// retried with the same request id or idempotency key. Metadata: `phase`.

@@ -1413,6 +1413,13 @@ export declare type GetServerInfoResponse = Message<"durable.v1.GetServerInfoRes
    * @generated from field: int64 append_count = 7;
    */
   appendCount: bigint;
+
+  /**
+   * What its clock shows: delays and start times follow it.
+   *
+   * @generated from field: google.protobuf.Timestamp time = 8;
+   */
+  time?: Timestamp | undefined;
 };
 
 /**

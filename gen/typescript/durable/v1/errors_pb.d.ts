@@ -93,7 +93,8 @@ export enum ErrorReason {
 
   /**
    * RESOURCE_EXHAUSTED. A named limit of the control plane is reached. Metadata: `limit` (its name),
-   * `value`. Retry with backoff; the request had no effect.
+   * `value`. Retry with backoff; the request had no effect. With FAILED_PRECONDITION: asking again will
+   * not help; the message says what will.
    *
    * @generated from enum value: ERROR_REASON_LIMIT_REACHED = 9;
    */

@@ -277,7 +277,8 @@ class ErrorReason(betterproto2.Enum):
     LIMIT_REACHED = 9
     """
     RESOURCE_EXHAUSTED. A named limit of the control plane is reached. Metadata: `limit` (its name),
-    `value`. Retry with backoff; the request had no effect.
+    `value`. Retry with backoff; the request had no effect. With FAILED_PRECONDITION: asking again will
+    not help; the message says what will.
     """
 
     UNAVAILABLE = 10
@@ -1239,6 +1240,16 @@ class GetServerInfoResponse(betterproto2.Message):
     append_count: "int" = betterproto2.field(7, betterproto2.TYPE_INT64)
     """
     How many batches it has appended to its partitions' logs since then.
+    """
+
+    time: "datetime.datetime | None" = betterproto2.field(
+        8,
+        betterproto2.TYPE_MESSAGE,
+        unwrap=lambda: __google__protobuf__.Timestamp,
+        optional=True,
+    )
+    """
+    What its clock shows: delays and start times follow it.
     """
 
 

@@ -367,71 +367,72 @@ public final class ControlProto extends com.google.protobuf.GeneratedFile {
       "r_all\030\005 \001(\010\032A\n\nStateEntry\022\013\n\003key\030\001 \001(\t\022\"" +
       "\n\005value\030\002 \001(\0132\023.durable.v1.Payload:\0028\001\"\022" +
       "\n\020SetStateResponse\"\026\n\024GetServerInfoReque" +
-      "st\"\247\002\n\025GetServerInfoResponse\022\017\n\007version\030" +
+      "st\"\321\002\n\025GetServerInfoResponse\022\017\n\007version\030" +
       "\001 \001(\t\022\034\n\024protocol_version_min\030\002 \001(\005\022\034\n\024p" +
       "rotocol_version_max\030\003 \001(\005\022=\n\006limits\030\004 \003(" +
       "\0132-.durable.v1.GetServerInfoResponse.Lim" +
       "itsEntry\022\r\n\005epoch\030\005 \001(\003\022.\n\nstart_time\030\006 " +
       "\001(\0132\032.google.protobuf.Timestamp\022\024\n\014appen" +
-      "d_count\030\007 \001(\003\032-\n\013LimitsEntry\022\013\n\003key\030\001 \001(" +
-      "\t\022\r\n\005value\030\002 \001(\003:\0028\0012\220\021\n\016DurableControl\022" +
-      "i\n\006Invoke\022\031.durable.v1.InvokeRequest\032\032.d" +
-      "urable.v1.InvokeResponse\"(\202\323\344\223\002\"\"\035/v1/ha" +
-      "ndlers/{handler}:invoke:\001*\022x\n\tGetResult\022" +
-      "\034.durable.v1.GetResultRequest\032\035.durable." +
-      "v1.GetResultResponse\".\202\323\344\223\002(\022&/v1/invoca" +
-      "tions/{invocation_id}/result\022}\n\rGetInvoc" +
-      "ation\022 .durable.v1.GetInvocationRequest\032" +
-      "!.durable.v1.GetInvocationResponse\"\'\202\323\344\223" +
-      "\002!\022\037/v1/invocations/{invocation_id}\022\\\n\017W" +
-      "atchInvocation\022\".durable.v1.WatchInvocat" +
-      "ionRequest\032#.durable.v1.WatchInvocationR" +
-      "esponse0\001\022U\n\005Query\022\030.durable.v1.QueryReq" +
-      "uest\032\031.durable.v1.QueryResponse\"\027\202\323\344\223\002\021\022" +
-      "\017/v1/invocations\022X\n\010GetStats\022\033.durable.v" +
-      "1.GetStatsRequest\032\034.durable.v1.GetStatsR" +
-      "esponse\"\021\202\323\344\223\002\013\022\t/v1/stats\022g\n\014ListHandle" +
-      "rs\022\037.durable.v1.ListHandlersRequest\032 .du" +
-      "rable.v1.ListHandlersResponse\"\024\202\323\344\223\002\016\022\014/" +
-      "v1/handlers\022c\n\013ListWorkers\022\036.durable.v1." +
-      "ListWorkersRequest\032\037.durable.v1.ListWork" +
-      "ersResponse\"\023\202\323\344\223\002\r\022\013/v1/workers\022n\n\005Paus" +
-      "e\022\030.durable.v1.PauseRequest\032\031.durable.v1" +
-      ".PauseResponse\"0\202\323\344\223\002*\"%/v1/invocations/" +
-      "{invocation_id}:pause:\001*\022r\n\006Resume\022\031.dur" +
-      "able.v1.ResumeRequest\032\032.durable.v1.Resum" +
-      "eResponse\"1\202\323\344\223\002+\"&/v1/invocations/{invo" +
-      "cation_id}:resume:\001*\022r\n\006Cancel\022\031.durable" +
-      ".v1.CancelRequest\032\032.durable.v1.CancelRes" +
-      "ponse\"1\202\323\344\223\002+\"&/v1/invocations/{invocati" +
-      "on_id}:cancel:\001*\022v\n\007Restart\022\032.durable.v1" +
-      ".RestartRequest\032\033.durable.v1.RestartResp" +
-      "onse\"2\202\323\344\223\002,\"\'/v1/invocations/{invocatio" +
-      "n_id}:restart:\001*\022r\n\006Signal\022\031.durable.v1." +
-      "SignalRequest\032\032.durable.v1.SignalRespons" +
-      "e\"1\202\323\344\223\002+\"&/v1/invocations/{invocation_i" +
-      "d}:signal:\001*\022e\n\005Purge\022\030.durable.v1.Purge" +
-      "Request\032\031.durable.v1.PurgeResponse\"\'\202\323\344\223" +
-      "\002!*\037/v1/invocations/{invocation_id}\022\217\001\n\020" +
-      "ResolveAwakeable\022#.durable.v1.ResolveAwa" +
-      "keableRequest\032$.durable.v1.ResolveAwakea" +
-      "bleResponse\"0\202\323\344\223\002*\"%/v1/awakeables/{awa" +
-      "keable_id}:resolve:\001*\022\206\001\n\rCreateWebhook\022" +
-      " .durable.v1.CreateWebhookRequest\032!.dura" +
-      "ble.v1.CreateWebhookResponse\"0\202\323\344\223\002*\"%/v" +
-      "1/awakeables/{awakeable_id}:webhook:\001*\022\230" +
-      "\001\n\010GetState\022\033.durable.v1.GetStateRequest" +
-      "\032\034.durable.v1.GetStateResponse\"Q\202\323\344\223\002K\022 " +
-      "/v1/objects/{object}/{key}/stateZ\'\022%/v1/" +
-      "invocations/{invocation_id}/state\022r\n\010Set" +
-      "State\022\033.durable.v1.SetStateRequest\032\034.dur" +
-      "able.v1.SetStateResponse\"+\202\323\344\223\002%\" /v1/ob" +
-      "jects/{object}/{key}/state:\001*\022h\n\rGetServ" +
-      "erInfo\022 .durable.v1.GetServerInfoRequest" +
-      "\032!.durable.v1.GetServerInfoResponse\"\022\202\323\344" +
-      "\223\002\014\022\n/v1/serverBI\n\016dev.durable.v1B\014Contr" +
-      "olProtoP\001Z\'durable.dev/gen/go/durable/v1" +
-      ";durablev1b\006proto3"
+      "d_count\030\007 \001(\003\022(\n\004time\030\010 \001(\0132\032.google.pro" +
+      "tobuf.Timestamp\032-\n\013LimitsEntry\022\013\n\003key\030\001 " +
+      "\001(\t\022\r\n\005value\030\002 \001(\003:\0028\0012\220\021\n\016DurableContro" +
+      "l\022i\n\006Invoke\022\031.durable.v1.InvokeRequest\032\032" +
+      ".durable.v1.InvokeResponse\"(\202\323\344\223\002\"\"\035/v1/" +
+      "handlers/{handler}:invoke:\001*\022x\n\tGetResul" +
+      "t\022\034.durable.v1.GetResultRequest\032\035.durabl" +
+      "e.v1.GetResultResponse\".\202\323\344\223\002(\022&/v1/invo" +
+      "cations/{invocation_id}/result\022}\n\rGetInv" +
+      "ocation\022 .durable.v1.GetInvocationReques" +
+      "t\032!.durable.v1.GetInvocationResponse\"\'\202\323" +
+      "\344\223\002!\022\037/v1/invocations/{invocation_id}\022\\\n" +
+      "\017WatchInvocation\022\".durable.v1.WatchInvoc" +
+      "ationRequest\032#.durable.v1.WatchInvocatio" +
+      "nResponse0\001\022U\n\005Query\022\030.durable.v1.QueryR" +
+      "equest\032\031.durable.v1.QueryResponse\"\027\202\323\344\223\002" +
+      "\021\022\017/v1/invocations\022X\n\010GetStats\022\033.durable" +
+      ".v1.GetStatsRequest\032\034.durable.v1.GetStat" +
+      "sResponse\"\021\202\323\344\223\002\013\022\t/v1/stats\022g\n\014ListHand" +
+      "lers\022\037.durable.v1.ListHandlersRequest\032 ." +
+      "durable.v1.ListHandlersResponse\"\024\202\323\344\223\002\016\022" +
+      "\014/v1/handlers\022c\n\013ListWorkers\022\036.durable.v" +
+      "1.ListWorkersRequest\032\037.durable.v1.ListWo" +
+      "rkersResponse\"\023\202\323\344\223\002\r\022\013/v1/workers\022n\n\005Pa" +
+      "use\022\030.durable.v1.PauseRequest\032\031.durable." +
+      "v1.PauseResponse\"0\202\323\344\223\002*\"%/v1/invocation" +
+      "s/{invocation_id}:pause:\001*\022r\n\006Resume\022\031.d" +
+      "urable.v1.ResumeRequest\032\032.durable.v1.Res" +
+      "umeResponse\"1\202\323\344\223\002+\"&/v1/invocations/{in" +
+      "vocation_id}:resume:\001*\022r\n\006Cancel\022\031.durab" +
+      "le.v1.CancelRequest\032\032.durable.v1.CancelR" +
+      "esponse\"1\202\323\344\223\002+\"&/v1/invocations/{invoca" +
+      "tion_id}:cancel:\001*\022v\n\007Restart\022\032.durable." +
+      "v1.RestartRequest\032\033.durable.v1.RestartRe" +
+      "sponse\"2\202\323\344\223\002,\"\'/v1/invocations/{invocat" +
+      "ion_id}:restart:\001*\022r\n\006Signal\022\031.durable.v" +
+      "1.SignalRequest\032\032.durable.v1.SignalRespo" +
+      "nse\"1\202\323\344\223\002+\"&/v1/invocations/{invocation" +
+      "_id}:signal:\001*\022e\n\005Purge\022\030.durable.v1.Pur" +
+      "geRequest\032\031.durable.v1.PurgeResponse\"\'\202\323" +
+      "\344\223\002!*\037/v1/invocations/{invocation_id}\022\217\001" +
+      "\n\020ResolveAwakeable\022#.durable.v1.ResolveA" +
+      "wakeableRequest\032$.durable.v1.ResolveAwak" +
+      "eableResponse\"0\202\323\344\223\002*\"%/v1/awakeables/{a" +
+      "wakeable_id}:resolve:\001*\022\206\001\n\rCreateWebhoo" +
+      "k\022 .durable.v1.CreateWebhookRequest\032!.du" +
+      "rable.v1.CreateWebhookResponse\"0\202\323\344\223\002*\"%" +
+      "/v1/awakeables/{awakeable_id}:webhook:\001*" +
+      "\022\230\001\n\010GetState\022\033.durable.v1.GetStateReque" +
+      "st\032\034.durable.v1.GetStateResponse\"Q\202\323\344\223\002K" +
+      "\022 /v1/objects/{object}/{key}/stateZ\'\022%/v" +
+      "1/invocations/{invocation_id}/state\022r\n\010S" +
+      "etState\022\033.durable.v1.SetStateRequest\032\034.d" +
+      "urable.v1.SetStateResponse\"+\202\323\344\223\002%\" /v1/" +
+      "objects/{object}/{key}/state:\001*\022h\n\rGetSe" +
+      "rverInfo\022 .durable.v1.GetServerInfoReque" +
+      "st\032!.durable.v1.GetServerInfoResponse\"\022\202" +
+      "\323\344\223\002\014\022\n/v1/serverBI\n\016dev.durable.v1B\014Con" +
+      "trolProtoP\001Z\'durable.dev/gen/go/durable/" +
+      "v1;durablev1b\006proto3"
     };
     descriptor = com.google.protobuf.Descriptors.FileDescriptor
       .internalBuildGeneratedFileFrom(descriptorData,
@@ -700,7 +701,7 @@ public final class ControlProto extends com.google.protobuf.GeneratedFile {
     internal_static_durable_v1_GetServerInfoResponse_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_durable_v1_GetServerInfoResponse_descriptor,
-        new java.lang.String[] { "Version", "ProtocolVersionMin", "ProtocolVersionMax", "Limits", "Epoch", "StartTime", "AppendCount", });
+        new java.lang.String[] { "Version", "ProtocolVersionMin", "ProtocolVersionMax", "Limits", "Epoch", "StartTime", "AppendCount", "Time", });
     internal_static_durable_v1_GetServerInfoResponse_LimitsEntry_descriptor =
       internal_static_durable_v1_GetServerInfoResponse_descriptor.getNestedType(0);
     internal_static_durable_v1_GetServerInfoResponse_LimitsEntry_fieldAccessorTable = new

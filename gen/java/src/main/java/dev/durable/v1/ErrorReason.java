@@ -96,7 +96,8 @@ public enum ErrorReason
   /**
    * <pre>
    * RESOURCE_EXHAUSTED. A named limit of the control plane is reached. Metadata: `limit` (its name),
-   * `value`. Retry with backoff; the request had no effect.
+   * `value`. Retry with backoff; the request had no effect. With FAILED_PRECONDITION: asking again will
+   * not help; the message says what will.
    * </pre>
    *
    * <code>ERROR_REASON_LIMIT_REACHED = 9;</code>
@@ -238,7 +239,8 @@ public enum ErrorReason
   /**
    * <pre>
    * RESOURCE_EXHAUSTED. A named limit of the control plane is reached. Metadata: `limit` (its name),
-   * `value`. Retry with backoff; the request had no effect.
+   * `value`. Retry with backoff; the request had no effect. With FAILED_PRECONDITION: asking again will
+   * not help; the message says what will.
    * </pre>
    *
    * <code>ERROR_REASON_LIMIT_REACHED = 9;</code>

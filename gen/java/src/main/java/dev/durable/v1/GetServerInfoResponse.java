@@ -299,6 +299,44 @@ private static final long serialVersionUID = 0L;
     return appendCount_;
   }
 
+  public static final int TIME_FIELD_NUMBER = 8;
+  private com.google.protobuf.Timestamp time_;
+  /**
+   * <pre>
+   * What its clock shows: delays and start times follow it.
+   * </pre>
+   *
+   * <code>.google.protobuf.Timestamp time = 8;</code>
+   * @return Whether the time field is set.
+   */
+  @java.lang.Override
+  public boolean hasTime() {
+    return ((bitField0_ & 0x00000002) != 0);
+  }
+  /**
+   * <pre>
+   * What its clock shows: delays and start times follow it.
+   * </pre>
+   *
+   * <code>.google.protobuf.Timestamp time = 8;</code>
+   * @return The time.
+   */
+  @java.lang.Override
+  public com.google.protobuf.Timestamp getTime() {
+    return time_ == null ? com.google.protobuf.Timestamp.getDefaultInstance() : time_;
+  }
+  /**
+   * <pre>
+   * What its clock shows: delays and start times follow it.
+   * </pre>
+   *
+   * <code>.google.protobuf.Timestamp time = 8;</code>
+   */
+  @java.lang.Override
+  public com.google.protobuf.TimestampOrBuilder getTimeOrBuilder() {
+    return time_ == null ? com.google.protobuf.Timestamp.getDefaultInstance() : time_;
+  }
+
   private byte memoizedIsInitialized = -1;
   @java.lang.Override
   public final boolean isInitialized() {
@@ -336,6 +374,9 @@ private static final long serialVersionUID = 0L;
     }
     if (appendCount_ != 0L) {
       output.writeInt64(7, appendCount_);
+    }
+    if (((bitField0_ & 0x00000002) != 0)) {
+      output.writeMessage(8, getTime());
     }
     getUnknownFields().writeTo(output);
   }
@@ -379,6 +420,10 @@ private static final long serialVersionUID = 0L;
       size += com.google.protobuf.CodedOutputStream
         .computeInt64Size(7, appendCount_);
     }
+    if (((bitField0_ & 0x00000002) != 0)) {
+      size += com.google.protobuf.CodedOutputStream
+        .computeMessageSize(8, getTime());
+    }
     size += getUnknownFields().getSerializedSize();
     memoizedSize = size;
     return size;
@@ -411,6 +456,11 @@ private static final long serialVersionUID = 0L;
     }
     if (getAppendCount()
         != other.getAppendCount()) return false;
+    if (hasTime() != other.hasTime()) return false;
+    if (hasTime()) {
+      if (!getTime()
+          .equals(other.getTime())) return false;
+    }
     if (!getUnknownFields().equals(other.getUnknownFields())) return false;
     return true;
   }
@@ -442,6 +492,10 @@ private static final long serialVersionUID = 0L;
     hash = (37 * hash) + APPEND_COUNT_FIELD_NUMBER;
     hash = (53 * hash) + com.google.protobuf.Internal.hashLong(
         getAppendCount());
+    if (hasTime()) {
+      hash = (37 * hash) + TIME_FIELD_NUMBER;
+      hash = (53 * hash) + getTime().hashCode();
+    }
     hash = (29 * hash) + getUnknownFields().hashCode();
     memoizedHashCode = hash;
     return hash;
@@ -599,6 +653,7 @@ private static final long serialVersionUID = 0L;
       if (com.google.protobuf.GeneratedMessage
               .alwaysUseFieldBuilders) {
         internalGetStartTimeFieldBuilder();
+        internalGetTimeFieldBuilder();
       }
     }
     @java.lang.Override
@@ -616,6 +671,11 @@ private static final long serialVersionUID = 0L;
         startTimeBuilder_ = null;
       }
       appendCount_ = 0L;
+      time_ = null;
+      if (timeBuilder_ != null) {
+        timeBuilder_.dispose();
+        timeBuilder_ = null;
+      }
       return this;
     }
 
@@ -675,6 +735,12 @@ private static final long serialVersionUID = 0L;
       if (((from_bitField0_ & 0x00000040) != 0)) {
         result.appendCount_ = appendCount_;
       }
+      if (((from_bitField0_ & 0x00000080) != 0)) {
+        result.time_ = timeBuilder_ == null
+            ? time_
+            : timeBuilder_.build();
+        to_bitField0_ |= 0x00000002;
+      }
       result.bitField0_ |= to_bitField0_;
     }
 
@@ -712,6 +778,9 @@ private static final long serialVersionUID = 0L;
       }
       if (other.getAppendCount() != 0L) {
         setAppendCount(other.getAppendCount());
+      }
+      if (other.hasTime()) {
+        mergeTime(other.getTime());
       }
       this.mergeUnknownFields(other.getUnknownFields());
       onChanged();
@@ -780,6 +849,13 @@ private static final long serialVersionUID = 0L;
               bitField0_ |= 0x00000040;
               break;
             } // case 56
+            case 66: {
+              input.readMessage(
+                  internalGetTimeFieldBuilder().getBuilder(),
+                  extensionRegistry);
+              bitField0_ |= 0x00000080;
+              break;
+            } // case 66
             default: {
               if (!super.parseUnknownField(input, extensionRegistry, tag)) {
                 done = true; // was an endgroup tag
@@ -1373,6 +1449,163 @@ private static final long serialVersionUID = 0L;
       appendCount_ = 0L;
       onChanged();
       return this;
+    }
+
+    private com.google.protobuf.Timestamp time_;
+    private com.google.protobuf.SingleFieldBuilder<
+        com.google.protobuf.Timestamp, com.google.protobuf.Timestamp.Builder, com.google.protobuf.TimestampOrBuilder> timeBuilder_;
+    /**
+     * <pre>
+     * What its clock shows: delays and start times follow it.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp time = 8;</code>
+     * @return Whether the time field is set.
+     */
+    public boolean hasTime() {
+      return ((bitField0_ & 0x00000080) != 0);
+    }
+    /**
+     * <pre>
+     * What its clock shows: delays and start times follow it.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp time = 8;</code>
+     * @return The time.
+     */
+    public com.google.protobuf.Timestamp getTime() {
+      if (timeBuilder_ == null) {
+        return time_ == null ? com.google.protobuf.Timestamp.getDefaultInstance() : time_;
+      } else {
+        return timeBuilder_.getMessage();
+      }
+    }
+    /**
+     * <pre>
+     * What its clock shows: delays and start times follow it.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp time = 8;</code>
+     */
+    public Builder setTime(com.google.protobuf.Timestamp value) {
+      if (timeBuilder_ == null) {
+        if (value == null) {
+          throw new NullPointerException();
+        }
+        time_ = value;
+      } else {
+        timeBuilder_.setMessage(value);
+      }
+      bitField0_ |= 0x00000080;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * What its clock shows: delays and start times follow it.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp time = 8;</code>
+     */
+    public Builder setTime(
+        com.google.protobuf.Timestamp.Builder builderForValue) {
+      if (timeBuilder_ == null) {
+        time_ = builderForValue.build();
+      } else {
+        timeBuilder_.setMessage(builderForValue.build());
+      }
+      bitField0_ |= 0x00000080;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * What its clock shows: delays and start times follow it.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp time = 8;</code>
+     */
+    public Builder mergeTime(com.google.protobuf.Timestamp value) {
+      if (timeBuilder_ == null) {
+        if (((bitField0_ & 0x00000080) != 0) &&
+          time_ != null &&
+          time_ != com.google.protobuf.Timestamp.getDefaultInstance()) {
+          getTimeBuilder().mergeFrom(value);
+        } else {
+          time_ = value;
+        }
+      } else {
+        timeBuilder_.mergeFrom(value);
+      }
+      if (time_ != null) {
+        bitField0_ |= 0x00000080;
+        onChanged();
+      }
+      return this;
+    }
+    /**
+     * <pre>
+     * What its clock shows: delays and start times follow it.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp time = 8;</code>
+     */
+    public Builder clearTime() {
+      bitField0_ = (bitField0_ & ~0x00000080);
+      time_ = null;
+      if (timeBuilder_ != null) {
+        timeBuilder_.dispose();
+        timeBuilder_ = null;
+      }
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * What its clock shows: delays and start times follow it.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp time = 8;</code>
+     */
+    public com.google.protobuf.Timestamp.Builder getTimeBuilder() {
+      bitField0_ |= 0x00000080;
+      onChanged();
+      return internalGetTimeFieldBuilder().getBuilder();
+    }
+    /**
+     * <pre>
+     * What its clock shows: delays and start times follow it.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp time = 8;</code>
+     */
+    public com.google.protobuf.TimestampOrBuilder getTimeOrBuilder() {
+      if (timeBuilder_ != null) {
+        return timeBuilder_.getMessageOrBuilder();
+      } else {
+        return time_ == null ?
+            com.google.protobuf.Timestamp.getDefaultInstance() : time_;
+      }
+    }
+    /**
+     * <pre>
+     * What its clock shows: delays and start times follow it.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp time = 8;</code>
+     */
+    private com.google.protobuf.SingleFieldBuilder<
+        com.google.protobuf.Timestamp, com.google.protobuf.Timestamp.Builder, com.google.protobuf.TimestampOrBuilder> 
+        internalGetTimeFieldBuilder() {
+      if (timeBuilder_ == null) {
+        timeBuilder_ = new com.google.protobuf.SingleFieldBuilder<
+            com.google.protobuf.Timestamp, com.google.protobuf.Timestamp.Builder, com.google.protobuf.TimestampOrBuilder>(
+                getTime(),
+                getParentForChildren(),
+                isClean());
+        time_ = null;
+      }
+      return timeBuilder_;
     }
 
     // @@protoc_insertion_point(builder_scope:durable.v1.GetServerInfoResponse)

@@ -148,4 +148,31 @@ public interface GetServerInfoResponseOrBuilder extends
    * @return The appendCount.
    */
   long getAppendCount();
+
+  /**
+   * <pre>
+   * What its clock shows: delays and start times follow it.
+   * </pre>
+   *
+   * <code>.google.protobuf.Timestamp time = 8;</code>
+   * @return Whether the time field is set.
+   */
+  boolean hasTime();
+  /**
+   * <pre>
+   * What its clock shows: delays and start times follow it.
+   * </pre>
+   *
+   * <code>.google.protobuf.Timestamp time = 8;</code>
+   * @return The time.
+   */
+  com.google.protobuf.Timestamp getTime();
+  /**
+   * <pre>
+   * What its clock shows: delays and start times follow it.
+   * </pre>
+   *
+   * <code>.google.protobuf.Timestamp time = 8;</code>
+   */
+  com.google.protobuf.TimestampOrBuilder getTimeOrBuilder();
 }

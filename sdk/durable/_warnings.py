@@ -1,0 +1,52 @@
+"""What a worker logs of workflows, because whoever asked for them is not told, or only in the end.
+
+An attempt that failed and is tried again, one that is held, and two mistakes that give no error: code
+that blocks the worker, and an `await` that was forgotten. Each is one line with the invocation's id,
+as other commands want it.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Final
+
+from durable_proto.v1 import payload_pb2
+
+from ._failures import summary
+from ._slots import Slot
+
+HELD_UP_SECONDS: Final = 1.0
+"""Code between two awaits that takes longer than this is worth a warning: all others wait for it."""
+
+_logger = logging.getLogger("durable.worker")
+
+
+def failed(slot: Slot, how: str, failure: payload_pb2.Failure) -> None:
+    """Tells of an attempt that did not end well, and will be repeated or waits for a person."""
+    _logger.warning(
+        "%s [%s] attempt %d %s: %s",
+        *(slot.attempt.start.handler, slot.invocation_id, slot.number, how, summary(failure)),
+        extra=slot.names(),
+    )
+
+
+def held_up(slot: Slot, seconds: float) -> None:
+    """Tells of a workflow whose own code took long, if it did."""
+    if seconds < HELD_UP_SECONDS:
+        return
+    _logger.warning(
+        "%s [%s] held up the whole worker for %.1f s between two awaits; put what blocks into ctx.run",
+        *(slot.attempt.start.handler, slot.invocation_id, seconds),
+        extra=slot.names(),
+    )
+
+
+def unawaited(slot: Slot) -> None:
+    """Tells of sleeps of a workflow that has ended which were for nothing."""
+    for index in slot.attempt.unawaited_timers():
+        _logger.warning(
+            "%s [%s] has ended, and nothing awaited the sleep that is its step %d; write `await` in"
+            " front of it",
+            *(slot.attempt.start.handler, slot.invocation_id, index),
+            extra=slot.names(),
+        )
