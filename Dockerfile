@@ -3,7 +3,7 @@
 #   docker build -t durable .
 #   docker run -p 127.0.0.1:50051:50051 -v durable:/data durable
 #
-# This file was NOT RUN: there was no container engine where it was written. Tests do what can be done without one: a
+# This file was NOT RUN in a container engine yet. Tests do what can be done without one: a
 # linter (hadolint) reads it, and the health check and the command are run as plain processes.
 #
 # Why --insecure. The control plane has no TLS of its own yet, and refuses to listen beyond loopback without being told that
