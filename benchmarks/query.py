@@ -125,7 +125,7 @@ def fill(path: Path, count: int, begin_ms: int, parent: str) -> float:
             changes.created[number] = invocation(number, begin_ms, parent)
             done = EntryRow(0, EntryKind.RUN, "step", None, b"\n\x04\x12\x0217", 1, 0, 0, 0, "", 1)
             changes.entries.append((number, done))
-        store.commit(position, changes)
+        store.commit(position, begin_ms, changes)
     store.checkpoint()
     store.close()
     return time.perf_counter() - begin

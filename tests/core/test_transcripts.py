@@ -81,7 +81,7 @@ def run(script: str) -> str:
                 out.append(f"now {show_invocation(found)}")
             changes = partition.take_changes()
             sequence += 1
-            store.commit(Position(sequence, 1, 0), changes)
+            store.commit(Position(sequence, 1, 0), int(time), changes)
             written = [
                 f"{name} {sorted(numbers)}"
                 for name in ("created", "changed")

@@ -180,3 +180,10 @@ async def test_large_outcomes_make_a_page_short_and_not_large(
     assert seen == made
     assert len(sizes) == 2
     assert max(sizes) < 1_200_000
+
+
+async def test_a_text_that_is_in_everything_is_refused(control: Control) -> None:
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await control.Query(Query(failure_text="ab"))
+    assert reason(caught.value)[0] == "INVALID_FIELD"
+    assert "3 characters or more" in (caught.value.details() or "")

@@ -96,7 +96,7 @@ class World:
             self.commit(changes)
 
     def commit(self, changes: Changes) -> None:
-        self.store.commit(Position(), changes)
+        self.store.commit(Position(), self.now_ms, changes)
         self.now_ms += self._random.choice((0, 1, 5))
 
     def expected(self, where: Filter, order: Order) -> list[int]:
@@ -233,6 +233,7 @@ def test_a_store_of_version_2_is_made_new_in_place(tmp_path: Path) -> None:
         old.execute(f"DROP INDEX invocations_{name}")
     old.executescript(
         "DROP INDEX invocations_in_trouble; DROP TABLE failure_texts; PRAGMA user_version = 2;"
+        "ALTER TABLE position DROP COLUMN time_ms;"
         "CREATE INDEX invocations_by_state ON invocations (state) WHERE state <> 7;"
         "CREATE INDEX invocations_by_handler ON invocations (handler);"
         "CREATE INDEX invocations_by_key ON invocations (key) WHERE key <> '';"
@@ -275,3 +276,13 @@ def test_every_trigram_of_a_long_text_need_not_be_asked_for() -> None:
     assert failures_module.Failures.match('say "x"') == '"say" AND " ""x" AND """x"""'
     assert failures_module.Failures.match("x" * 500) == '"xxx"'
     assert failures_module.Failures.match("".join(map(chr, range(97, 200)))).count(" AND ") == 11
+
+
+def test_the_time_of_the_last_batch_is_kept(tmp_path: Path) -> None:
+    """The next leader's time begins there, whatever its clock shows."""
+    store = SqliteStore(tmp_path / "store.db")
+    store.commit(Position(1, 1, 1), 12_345, Changes())
+    store.close()
+    store = SqliteStore(tmp_path / "store.db")
+    assert store.recover().last_ms == 12_345
+    store.close()

@@ -14,6 +14,7 @@ import json
 import math
 import re
 from collections.abc import Iterator
+from itertools import accumulate
 from typing import Any
 
 DEPTH = 100
@@ -24,7 +25,7 @@ DIGITS = 1000
 _NO_JSON = "is no JSON"
 _STRING = r'"[^"\\]*(?:\\.[^"\\]*)*"'
 _NOT_A_BRACKET = re.compile(_STRING + r'|[^\[\]{}"]+', re.DOTALL)
-_INNERMOST = re.compile(r"\[\]|\{\}")
+_STEPS = {"[": 1, "{": 1, "]": -1, "}": -1}
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _TOKEN = re.compile(_STRING + r"|-?\d[\d.eE+-]*|NaN|-?Infinity|[\[\]{},]", re.DOTALL)
 
@@ -97,15 +98,11 @@ def _float(text: str) -> float:
 
 
 def _is_deep(text: str) -> bool:
-    """Says whether the text of a JSON value is nested too deep, by peeling it from within."""
+    """Says whether the text of a JSON value is nested too deep."""
     if text.count("[") + text.count("{") <= DEPTH:
         return False
-    brackets = _NOT_A_BRACKET.sub("", text)
-    for _ in range(DEPTH):
-        if not brackets:
-            break
-        brackets = _INNERMOST.sub("", brackets)
-    return bool(brackets)
+    steps = map(_STEPS.__getitem__, _NOT_A_BRACKET.sub("", text))
+    return max(accumulate(steps)) > DEPTH
 
 
 def _has_half_a_pair(text: str, found: Any) -> bool:

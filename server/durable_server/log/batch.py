@@ -32,7 +32,20 @@ class UndecodableBatchError(Exception):
 
 def encode(batch: Batch) -> bytes:
     """Returns the body of a frame."""
-    return _encode((batch.time_ms, [(NUMBERS[type(record)], record) for record in batch.records]))
+    return join(batch.time_ms, [encode_record(record) for record in batch.records])
+
+
+def encode_record(record: Record) -> bytes:
+    """Returns a record as a body has it: so its size is known before it is in a batch.
+
+    Raises OverflowError for a number that no record can hold.
+    """
+    return _encode((NUMBERS[type(record)], record))
+
+
+def join(time_ms: int, records: Sequence[bytes]) -> bytes:
+    """Returns the body of a frame with these encoded records."""
+    return _encode((time_ms, [msgspec.Raw(it) for it in records]))
 
 
 def decode(body: bytes) -> Batch:

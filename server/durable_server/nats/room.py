@@ -16,6 +16,8 @@ from durable_server.nats.endpoint import Endpoint
 
 ROOM_BYTES = MAX_PAYLOAD
 """Less than this is no room: the next frame may need it."""
+_ENOUGH_BYTES = 4 * ROOM_BYTES
+"""What must be free before a server that met a full disk is started again: lest it meet it at once."""
 
 logger = logging.getLogger("durable.nats")
 
@@ -34,9 +36,9 @@ class RoomyEndpoint:
         """
         folder = self._server.folder
         free = shutil.disk_usage(folder).free
-        if free < ROOM_BYTES:
+        if free < (_ENOUGH_BYTES if self._was_full else ROOM_BYTES):
             problem = (
-                f"the disk of {folder} is full: {free >> 10} KiB are free, {ROOM_BYTES >> 10} are"
+                f"the disk of {folder} is full: {free >> 10} KiB are free, {_ENOUGH_BYTES >> 10} are"
                 " needed; free some"
             )
             if not self._was_full:

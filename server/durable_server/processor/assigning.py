@@ -11,6 +11,7 @@ here over all workers, and for an exclusive handler the turn on its object key, 
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Iterable
 
 from ..core.model import HandlerKind, Invocation, State, object_scope
@@ -48,32 +49,31 @@ class Assigner:
         for held in self._held.values():
             held.discard(invocation_id)
 
-    def assign(self, proposed: Iterable[Record], records: list[Record]) -> None:
-        """Appends to `records` a Started for each invocation that a worker can take now."""
+    def assign(self, proposed: Iterable[Record], records: list[Record], most: int) -> None:
+        """Appends to `records` up to `most` Started, for invocations that a worker can take now."""
+        end = len(records) + most
         new: set[str] = set()
-        for handler in self._queue.handlers():
-            self._assign_waiting(handler, records, new)
+        heads = self._queue.heads()
+        while heads and len(records) < end:
+            _, handler = heapq.heappop(heads)
+            if self._full(handler) or self._workers.choose(handler) is None:
+                continue
+            self._assign_next(handler, records)
+            if self._queue.has(handler):
+                heapq.heappush(heads, (self._queue.head(handler), handler))
         for record in proposed:
+            if len(records) >= end:
+                return
             if type(record) is Invoked and not record.start_ms and self._is_new(record, new):
                 handler = record.handler
                 if not (self._queue.has(handler) or self._full(handler)):
                     self._assign(handler, record.invocation_id, 1, records)
 
-    def _assign_waiting(self, handler: str, records: list[Record], taken: set[str]) -> None:
-        queue, workers = self._queue, self._workers
-        while (
-            queue.has(handler) and not self._full(handler) and workers.choose(handler) is not None
-        ):
-            invocation_id = queue.pop(handler)
-            invocation = self._partition.invocations.get(invocation_id)
-            if (
-                invocation is not None
-                and invocation.state is State.PENDING
-                # Queued twice if it was paused and resumed while it waited.
-                and invocation_id not in taken
-            ):
-                taken.add(invocation_id)
-                self._assign(handler, invocation_id, invocation.attempt + 1, records)
+    def _assign_next(self, handler: str, records: list[Record]) -> None:
+        invocation_id = self._queue.pop(handler)
+        invocation = self._partition.invocations.get(invocation_id)
+        if invocation is not None and invocation.state is State.PENDING:
+            self._assign(handler, invocation_id, invocation.attempt + 1, records)
 
     def _is_new(self, record: Invoked, new: set[str]) -> bool:
         """Says whether an invocation will be ready when its record is applied, as far as one knows."""

@@ -41,8 +41,8 @@ from ..core.records import (
 )
 from ..core.replies import Created, Reply
 from ..core.states import COLD, FINAL, RESTING
-from ..log.batch import Batch, decode, encode
-from ..log.interface import Log, Position
+from ..log.batch import Batch, decode, encode, encode_record, join
+from ..log.interface import Log, LogUnavailableError, Position
 from ..metrics.tally import Tally
 from ..store.interface import Recovered, Store
 from .assigning import Assigner
@@ -55,20 +55,23 @@ from .workers import Worker, Workers
 
 logger = logging.getLogger("durable.processor")
 
-_RECORD_BYTES = 256
-"""What a record adds to a batch beside its values: an upper estimate."""
 _LINGER_SIZE = 4.0
 """The batch size, as a moving average, above which the loop lingers."""
 _LINGER_SECONDS = 0.002
 """How long it lingers: a few appends' time, and little beside what a step takes under such load."""
 
 
+class RecordTooLargeError(Exception):
+    """A record is larger than the limit `batch_bytes`, or holds what none can hold."""
+
+
 class _Input(NamedTuple):
     record: Record
+    data: bytes
+    """The record as the log has it: what it really takes of a batch."""
     reply: asyncio.Future[Reply] | None
     follow_until: float
     """The event loop's time until which a new invocation's rest is waited for; 0 for not at all."""
-    size: int
 
 
 class Processor:
@@ -95,6 +98,8 @@ class Processor:
         self._timers = Timers(clock, self.now_ms, self._timers_due)
         self._batch_size = 0.0
         self._untrimmed = 0
+        self._trimming: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._trimming.set_result(None)
         self._parked = False
         self._retention = Retention(store, clock, self.now_ms, self.propose)
         self._carrier = Carrier(
@@ -161,6 +166,8 @@ class Processor:
         self._end(asyncio.CancelledError())
         self._wake.set()
         await task
+        self._trimming.cancel()
+        await asyncio.wait({self._trimming})
         self._timers.close()
         self._retention.close()
 
@@ -184,26 +191,38 @@ class Processor:
 
     # Inputs
 
-    def submit(self, record: Record, size: int = 0) -> None:
-        """Proposes a record that nobody waits for."""
-        self._inputs.append(_Input(record, None, 0.0, size + _RECORD_BYTES))
+    def submit(self, record: Record) -> None:
+        """Proposes a record that nobody waits for. Raises RecordTooLargeError."""
+        self._inputs.append(_Input(record, self._encoded(record), None, 0.0))
         self._wake.set()
 
-    def propose(
-        self, record: Record, size: int = 0, *, follow_until: float = 0.0
-    ) -> asyncio.Future[Reply]:
+    def propose(self, record: Record, *, follow_until: float = 0.0) -> asyncio.Future[Reply]:
         """Proposes a record and returns a future of its reply, which comes after the commit.
 
         With `follow_until`, a new invocation's reply comes when it is at rest instead, if it is not
-        committed later than that time of the event loop.
+        committed later than that time of the event loop. Raises RecordTooLargeError.
         """
+        data = self._encoded(record)
         future = self.waiting.future()
         if self.ended.done():
             refuse(future)
         else:
-            self._inputs.append(_Input(record, future, follow_until, size + _RECORD_BYTES))
+            self._inputs.append(_Input(record, data, future, follow_until))
             self._wake.set()
         return future
+
+    def _encoded(self, record: Record) -> bytes:
+        """Encodes a record here, where it hurts only who proposes it, and not the whole batch."""
+        try:
+            data = encode_record(record)
+        except OverflowError as error:
+            raise RecordTooLargeError(f"{type(record).__name__}: {error}") from error
+        if len(data) > self.limits.batch_bytes:
+            raise RecordTooLargeError(
+                f"{type(record).__name__}: {len(data)} bytes are more than the limit batch_bytes"
+                f" ({self.limits.batch_bytes})"
+            )
+        return data
 
     def follow(self, invocation_id: str) -> asyncio.Future[Reply]:
         """Returns a future that is done when the invocation comes to rest after now."""
@@ -243,7 +262,9 @@ class Processor:
                     records, inputs = batch
                     self._batch_size += (len(records) - self._batch_size) / 4
                     time_ms = self.now_ms()
-                    body = encode(Batch(time_ms, records))
+                    data = [item.data for item in inputs]
+                    data += map(encode_record, records[len(inputs) :])
+                    body = join(time_ms, data)
                     began = time.perf_counter()
                     position = await self._log.append(body)
                     seconds = time.perf_counter() - began
@@ -251,15 +272,25 @@ class Processor:
                     self._commit(position, time_ms, records, inputs)
                     await self._gather_more()
                     self._untrimmed += len(body)
-                    if self._untrimmed > self.limits.trim_bytes:
+                    if self._untrimmed > self.limits.trim_bytes and self._trimming.done():
                         self._untrimmed = 0
                         self.store.checkpoint()
-                        await self._log.trim(position.sequence)
+                        self._trimming = asyncio.create_task(self._trim(position.sequence))
         except Exception as error:  # noqa: BLE001
             # Whatever it was, the state in memory may be ahead of or behind the log: only a new
             # start, which reads both, can go on from here. Those in the batch wait as the others do.
             self._inputs = inputs + self._inputs
             self._end(error)
+
+    async def _trim(self, sequence: int) -> None:
+        """Trims the log beside the appends; what fails is tried again after as many bytes more."""
+        try:
+            await self._log.trim(sequence)
+        except LogUnavailableError as error:
+            logger.warning("%s", error)
+        except Exception as error:  # noqa: BLE001  # as in the loop
+            self._end(error)
+            self._wake.set()
 
     def _end(self, error: BaseException) -> None:
         if self.ended.done():
@@ -302,7 +333,7 @@ class Processor:
         limits = self.limits
         count = size = 0
         for item in inputs:
-            size += item.size
+            size += len(item.data)
             if count and (size > limits.batch_bytes or count == limits.batch_records):
                 break
             count += 1
@@ -313,7 +344,7 @@ class Processor:
             inputs = inputs[:count]
         proposed = [item.record for item in inputs]
         records = proposed.copy()
-        self._assigner.assign(proposed, records)
+        self._assigner.assign(proposed, records, limits.batch_records)
         return (records, inputs) if records else None
 
     def _commit(
@@ -323,7 +354,7 @@ class Processor:
         partition = self.partition
         replies = [apply(partition, record, time_ms, effects) for record in records]
         changes = partition.take_changes()
-        self.store.commit(position, changes)
+        self.store.commit(position, time_ms, changes)
         self.tally.journaled(changes.entries)
         # Inputs come first in a batch, so that their replies do too.
         for item, reply in zip(inputs, replies, strict=False):
@@ -356,7 +387,7 @@ class Processor:
         for record in records:
             apply(partition, record, time_ms, [])
         changes = partition.take_changes()
-        self.store.commit(position, changes)
+        self.store.commit(position, time_ms, changes)
         self._evict(changes)
 
     # Replies and effects

@@ -41,10 +41,13 @@ class Asking:
                 "that many requests are waiting already",
             )
 
-    async def propose(self, record: Record, size: int = 0) -> Reply:
-        """Proposes a record and returns its reply, which comes after the commit."""
+    async def propose(self, record: Record) -> Reply:
+        """Proposes a record and returns its reply, which comes after the commit.
+
+        Raises RecordTooLargeError.
+        """
         self.admit()
-        return await self.within(self._processor.propose(record, size), "", 0)
+        return await self.within(self._processor.propose(record), "", 0)
 
     def find(self, invocation_id: str) -> Invocation:
         """Returns an invocation; raises Refusal for an id that is none, or is not known."""

@@ -71,10 +71,10 @@ class ControlService(control_pb2_grpc.DurableControlServicer):
     async def _invoke(self, request: control_pb2.InvokeRequest) -> control_pb2.InvokeResponse:
         processor = self._processor
         self._asking.admit()
-        record, size = self._invoked(request)
+        record = self._invoked(request)
         wait = self._asking.wait(request.wait_timeout) if request.HasField("wait_timeout") else 0.0
         until = asyncio.get_running_loop().time() + wait if wait > 0 else 0.0
-        future = processor.propose(record, size, follow_until=until)
+        future = processor.propose(record, follow_until=until)
         reply = await self._asking.within(future, record.invocation_id, wait)
         if isinstance(reply, Mismatch):
             raise _mismatch(reply, request)
@@ -266,8 +266,8 @@ class ControlService(control_pb2_grpc.DurableControlServicer):
 
     # Parts
 
-    def _invoked(self, request: control_pb2.InvokeRequest) -> tuple[Invoked, int]:
-        """Returns the record that a request asks for, and its size."""
+    def _invoked(self, request: control_pb2.InvokeRequest) -> Invoked:
+        """Returns the record that a request asks for."""
         processor, limits = self._processor, self._limits
         name = request.handler
         handler = processor.partition.handlers.get(name)
@@ -298,7 +298,7 @@ class ControlService(control_pb2_grpc.DurableControlServicer):
             invocation_id = ids.from_name("request", name, key, request.request_id, routing)
         else:
             invocation_id = ids.from_chance(secrets.token_hex(16), routing)
-        record = Invoked(
+        return Invoked(
             invocation_id,
             name,
             data,
@@ -311,7 +311,6 @@ class ControlService(control_pb2_grpc.DurableControlServicer):
             "",
             request.priority,
         )
-        return record, len(data) if data else 0
 
     def _start_ms(self, request: control_pb2.InvokeRequest) -> int:
         if request.HasField("delay"):

@@ -28,6 +28,8 @@ from .refusal import invalid, payload_too_large
 HANDLER_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,127}")
 
 _FIRST_SECOND, _LAST_SECOND = -62_135_596_800, 253_402_300_799
+_FAILURE_BYTES = 64 * 1024
+"""A failure that is told as the last one; an outcome's is kept as it is, up to `payload_bytes`."""
 _DEFAULT_RETRY = RetryPolicy()
 
 
@@ -128,7 +130,15 @@ def headers(given: Iterable[tuple[str, str]], limits: Limits) -> tuple[tuple[str
 
 
 def fault(failure: payload_pb2.Failure) -> Fault:
-    """Returns a failure as the core keeps it."""
+    """Returns a failure as the core keeps it; one that is too long for a person is cut."""
+    if failure.ByteSize() > _FAILURE_BYTES:
+        failure = payload_pb2.Failure(
+            type=failure.type[:256],
+            message=failure.message[:8_000],
+            code=failure.code,
+            stack_trace=failure.stack_trace[-32_000:],
+            terminal=failure.terminal,
+        )
     return Fault(failure.type, failure.message, failure.SerializeToString())
 
 

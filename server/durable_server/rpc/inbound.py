@@ -96,7 +96,11 @@ class Inbound:
         if kind in STARTS and not self._may_start(message):
             return
         found = self._processor.partition.invocations.get(message.invocation_id)
-        if found is not None and found.journal_bytes + size > limits.journal_bytes:
+        if (
+            found is not None
+            and entry.index not in found.recorded  # one that is said again counts already
+            and found.journal_bytes + size > limits.journal_bytes
+        ):
             problem = limits.journal_too_large(found.journal_bytes + size)
             self._hold(message, LIMIT_REACHED, problem)
             return
@@ -118,7 +122,7 @@ class Inbound:
             entry.partition_key,
             max(0, min(entry.elapsed.ToMilliseconds(), SPAN_SECONDS * 1000)),
         )
-        self._processor.submit(record, size)
+        self._processor.submit(record)
 
     def _problem(self, message: worker_pb2.WorkerMessage) -> str:
         """Says what is wrong with an entry; an empty string when nothing is."""
@@ -194,9 +198,7 @@ class Inbound:
         fault = None
         if outcome.WhichOneof("result") == "failure":
             fault = convert.fault(outcome.failure)
-        self._processor.submit(
-            Finished(message.invocation_id, message.attempt, data, fault), len(data)
-        )
+        self._processor.submit(Finished(message.invocation_id, message.attempt, data, fault))
 
     def _attempt_failed(self, message: worker_pb2.WorkerMessage) -> None:
         failed = message.attempt_failed
@@ -212,13 +214,11 @@ class Inbound:
             retry_ms,
             failed.index if failed.HasField("index") else -1,
         )
-        self._processor.submit(record, len(fault.data))
+        self._processor.submit(record)
 
     def _held(self, message: worker_pb2.WorkerMessage) -> None:
         fault = convert.fault(message.held.failure)
-        self._processor.submit(
-            AttemptHeld(message.invocation_id, message.attempt, fault), len(fault.data)
-        )
+        self._processor.submit(AttemptHeld(message.invocation_id, message.attempt, fault))
 
     def _suspend(self, message: worker_pb2.WorkerMessage) -> None:
         number = message.suspend.completion_number

@@ -20,6 +20,8 @@ from . import convert
 from .refusal import invalid
 
 _PAGE_SIZE = 50
+_TEXT_CHARACTERS = 3
+"""The shortest text to look for: the index is of trigrams, and without it all failures are read."""
 _DIGITS = 18
 """Of a number in a token: what surely fits into 64 bits."""
 
@@ -43,6 +45,12 @@ class Listing:
             "parent_invocation_id",
         ):
             convert.check_text(field, getattr(request, field), limit, "id_bytes")
+        if 0 < len(request.failure_text) < _TEXT_CHARACTERS:
+            raise invalid(
+                "failure_text",
+                f"needs {_TEXT_CHARACTERS} characters or more: a shorter text is in too many",
+                value=f"{len(request.failure_text)} characters",
+            )
         where = Filter(
             states=tuple(sorted(states)),
             handler=request.handler,

@@ -7,7 +7,7 @@ from durable_proto.v1 import control_pb2
 from ..core.model import HandlerKind, object_scope
 from ..core.records import StateEdited
 from ..core.replies import Busy
-from ..processor.loop import Processor
+from ..processor.loop import Processor, RecordTooLargeError
 from . import convert
 from .asking import Asking
 from .refusal import invalid, invalid_state
@@ -43,12 +43,11 @@ class States:
         for name, value in request.state.items():
             field = f"state[{self._name(name)!r}]"
             values.append((name, convert.payload_bytes(field, value, limits.payload_bytes)))
-        size = sum(len(value or b"") for _, value in values)
-        if size > limits.batch_bytes:
-            problem = f"{size} bytes are more than the limit batch_bytes ({limits.batch_bytes})"
-            raise invalid("state", problem, limit=limits.batch_bytes)
         record = StateEdited(owner, tuple(values), request.clear_all)
-        reply = await self._asking.propose(record, size)
+        try:
+            reply = await self._asking.propose(record)
+        except RecordTooLargeError as error:
+            raise invalid("state", str(error), limit=limits.batch_bytes) from error
         if isinstance(reply, Busy):
             found = self._asking.find(reply.invocation_id)
             raise invalid_state(

@@ -117,7 +117,7 @@ class Steering:
             data = convert.payload_bytes("input", request.input, limits.payload_bytes)
         new_id = restart_id(found.id, self._request_id(request) or secrets.token_hex(16))
         record = Restarted(new_id, found.id, request.from_index, data)
-        reply = await self._asking.propose(record, len(data or b""))
+        reply = await self._asking.propose(record)
         if isinstance(reply, Created | Attached):
             return control_pb2.RestartResponse(invocation_id=reply.invocation.id)
         raise _refusal(reply, found.id, "restart", "completed, failed, cancelled, paused")
@@ -139,7 +139,7 @@ class Steering:
         record = Signalled(
             found.id, request.name, outcome, self._request_id(request), limits.signals
         )
-        reply = await self._asking.propose(record, len(outcome))
+        reply = await self._asking.propose(record)
         if isinstance(reply, Full):
             raise limit_reached("signals", limits.signals, "that many wait in the invocation")
         if not isinstance(reply, Done):
@@ -158,7 +158,7 @@ class Steering:
         self._request_id(request)
         outcome = convert.outcome_bytes("outcome", request.outcome, limits.payload_bytes)
         record = AwakeableResolved(awakeable_id, outcome, limits.early_awakeables)
-        reply = await self._asking.propose(record, len(outcome))
+        reply = await self._asking.propose(record)
         if isinstance(reply, Resolved):
             return control_pb2.ResolveAwakeableResponse(invocation_id=reply.awakeable.invocation_id)
         if isinstance(reply, Conflict):

@@ -89,7 +89,9 @@ class Stream:
             size += len(name) + len(value) + 16
         for position, times, since_ms in invocation.step_failures:
             start.step_failures[position] = times
-            start.step_failing[position].FromMilliseconds(invocation.updated_ms - since_ms)
+            if since_ms:  # an older store does not know
+                failing_ms = max(0, invocation.updated_ms - since_ms)
+                start.step_failing[position].FromMilliseconds(failing_ms)
         if invocation.cancel_number:
             convert.cancel_requested(invocation, start.cancel_requested)
         self._added(size)

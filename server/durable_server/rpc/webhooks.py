@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 import grpc
 
@@ -53,7 +54,8 @@ class Urls:
         )
 
     def _expires_s(self, request: control_pb2.CreateWebhookRequest) -> int:
-        now_ms = self._processor.now_ms()
+        # Not the log's time, which may be ahead: deliveries look at this clock too.
+        now_ms = time.time_ns() // 1_000_000
         field, ms = "expires_in", DEFAULT_SECONDS * 1000
         if request.HasField("expires_in"):
             if request.HasField("expire_time"):

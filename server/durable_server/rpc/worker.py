@@ -81,18 +81,14 @@ class WorkerService(worker_pb2_grpc.DurableWorkerServicer):
                 raise unavailable("silent", f"no hello came within {seconds:g} s") from None
             if first is grpc.aio.EOF:
                 return
-            rest = await self._hello(stream, cast("worker_pb2.SessionRequest", first))
+            rest = await self._hello(stream, self._sized(first))
             beat.begin()
             self._streams.add(stream)
             assert stream.worker is not None
             inbound = Inbound(self._processor, stream.worker, stream.abandon)
             inbound.receive(rest)
-            limit = self._processor.limits.frame_bytes
             while (read := await context.read()) is not grpc.aio.EOF:
-                frame = cast("worker_pb2.SessionRequest", read)
-                if (size := frame.ByteSize()) > limit:
-                    problem = f"a frame of {size} bytes is over the limit frame_bytes ({limit})"
-                    raise protocol_violation(f"{problem}; split it")
+                frame = self._sized(read)
                 stream.heard = True
                 inbound.receive(frame)
             # A broken connection may look like a half-close; a worker that leaves has said so.
@@ -110,6 +106,15 @@ class WorkerService(worker_pb2_grpc.DurableWorkerServicer):
             writer.cancel()
             self._streams.discard(stream)
             self._leave(stream, clean)
+
+    def _sized(self, read: object) -> worker_pb2.SessionRequest:
+        """Returns a frame that was read; raises Refusal for one over the limit."""
+        frame = cast("worker_pb2.SessionRequest", read)
+        limit = self._processor.limits.frame_bytes
+        if (size := frame.ByteSize()) > limit:
+            problem = f"a frame of {size} bytes is over the limit frame_bytes ({limit})"
+            raise protocol_violation(f"{problem}; split it")
+        return frame
 
     async def _hello(
         self, stream: Stream, frame: worker_pb2.SessionRequest

@@ -29,8 +29,7 @@ class Recovered(NamedTuple):
     """Who wants which object key: place, scope, invocation id; in order."""
     early_awakeables: int
     last_ms: int
-    """When the youngest invocation was accepted. A leader's clock begins there at the earliest, so
-    that those times rise with the numbers."""
+    """The time of the last batch. A leader's clock begins there at the earliest."""
 
 
 class Sort(Enum):
@@ -88,8 +87,8 @@ class Store(Source, Protocol):
         """Returns what a leader goes on from."""
         ...
 
-    def commit(self, position: Position, changes: Changes) -> None:
-        """Writes a batch's changes and its position, in one transaction."""
+    def commit(self, position: Position, time_ms: int, changes: Changes) -> None:
+        """Writes a batch's changes, its position and its time, in one transaction."""
         ...
 
     def entry(self, number: int, index: int) -> EntryRow | None:

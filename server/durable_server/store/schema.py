@@ -33,6 +33,7 @@ CREATE INDEX invocations_in_trouble ON invocations (number, fault_message)
 
 MIGRATIONS = {
     2: f"""
+ALTER TABLE position ADD COLUMN time_ms INTEGER NOT NULL DEFAULT 0;
 DROP INDEX invocations_by_state;
 DROP INDEX invocations_by_handler;
 DROP INDEX invocations_by_key;
@@ -40,16 +41,18 @@ DROP INDEX invocations_by_parent;
 {_INDEXES}
 """
 }
-"""What makes a store of VERSION out of an older one, in place: indexes only, so nothing is lost."""
+"""What makes a store of VERSION out of an older one, in place; nothing is lost by it."""
 
 SCHEMA = f"""
 CREATE TABLE position (
     one INTEGER PRIMARY KEY CHECK (one = 1),
     sequence INTEGER NOT NULL,
     epoch INTEGER NOT NULL,
-    frame INTEGER NOT NULL
+    frame INTEGER NOT NULL,
+    -- The log's time at that position: the next leader's begins there at the earliest.
+    time_ms INTEGER NOT NULL
 );
-INSERT INTO position VALUES (1, 0, 0, 0);
+INSERT INTO position VALUES (1, 0, 0, 0, 0);
 
 CREATE TABLE invocations (
     number INTEGER PRIMARY KEY,

@@ -112,8 +112,8 @@ class SqliteStore:
     def recover(self) -> Recovered:
         """Returns what a leader goes on from."""
         db = self._db
-        sequence, epoch, frame = db.execute(
-            "SELECT sequence, epoch, frame FROM position"
+        sequence, epoch, frame, time_ms = db.execute(
+            "SELECT sequence, epoch, frame, time_ms FROM position"
         ).fetchone()
         last_number = db.execute("SELECT max(number) FROM invocations").fetchone()[0] or 0
         active = self._invocations(
@@ -140,8 +140,6 @@ class SqliteStore:
             )
         ]
         early = db.execute("SELECT count(*) FROM awakeables WHERE invocation = ''").fetchone()[0]
-        youngest = "SELECT created_ms FROM invocations WHERE number = ?"
-        last = db.execute(youngest, (last_number,)).fetchone()
         return Recovered(
             Position(sequence, epoch, frame),
             last_number,
@@ -150,10 +148,10 @@ class SqliteStore:
             timers,
             turns,
             early,
-            last[0] if last else 0,
+            time_ms,
         )
 
-    def commit(self, position: Position, changes: Changes) -> None:
+    def commit(self, position: Position, time_ms: int, changes: Changes) -> None:
         """Writes a batch's changes and its position, in one transaction."""
         db = self._db
         db.execute("BEGIN")
@@ -174,7 +172,10 @@ class SqliteStore:
                 db.executemany(rows.UPDATE, map(rows.changed_row, changes.changed.values()))
             moved = self._moved(changes)
             self._commit_rare(changes, moved)
-            db.execute("UPDATE position SET sequence = ?, epoch = ?, frame = ?", position)
+            db.execute(
+                "UPDATE position SET sequence = ?, epoch = ?, frame = ?, time_ms = ?",
+                (*position, time_ms),
+            )
             db.execute("COMMIT")
         except BaseException:
             if db.in_transaction:  # on a full disk SQLite has ended it itself

@@ -648,7 +648,7 @@ type QueryRequest struct {
 	CreateTimeMin *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=create_time_min,json=createTimeMin,proto3" json:"create_time_min,omitempty"`
 	// Created before this time.
 	CreateTimeMax *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=create_time_max,json=createTimeMax,proto3" json:"create_time_max,omitempty"`
-	// This text within the failure's message; empty for all.
+	// This text within the failure's message, of 3 characters or more; empty for all.
 	FailureText string `protobuf:"bytes,6,opt,name=failure_text,json=failureText,proto3" json:"failure_text,omitempty"`
 	// How many to return at most: 0 for 50; more than the limit `page_size` is that limit; fewer when
 	// their outcomes are large: only an absent `next_page_token` says that it is the last; negative is

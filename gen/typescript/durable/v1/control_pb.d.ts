@@ -408,7 +408,7 @@ export declare type QueryRequest = Message<"durable.v1.QueryRequest"> & {
   createTimeMax?: Timestamp | undefined;
 
   /**
-   * This text within the failure's message; empty for all.
+   * This text within the failure's message, of 3 characters or more; empty for all.
    *
    * @generated from field: string failure_text = 6;
    */

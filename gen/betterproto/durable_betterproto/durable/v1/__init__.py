@@ -2348,7 +2348,7 @@ class QueryRequest(betterproto2.Message):
 
     failure_text: "str" = betterproto2.field(6, betterproto2.TYPE_STRING)
     """
-    This text within the failure's message; empty for all.
+    This text within the failure's message, of 3 characters or more; empty for all.
     """
 
     page_size: "int" = betterproto2.field(7, betterproto2.TYPE_INT32)
