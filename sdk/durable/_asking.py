@@ -91,7 +91,7 @@ def check_text(what: str, text: str) -> None:
             " take a shorter one, such as a hash of it"
         )
     if "\0" in text:
-        raise ValueError(f"{what} has a NUL character, which no text may have: {text!r}")
+        raise ValueError(f"{what} has a NUL character; leave it out of {text!r}")
 
 
 def check_delay(what: str, delay: timedelta) -> None:

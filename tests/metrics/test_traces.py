@@ -341,9 +341,10 @@ async def unspeakable(ctx: durable.Context) -> None:
     await ctx.run("step", step)
 
 
-@pytest.mark.usefixtures("spans")
 async def test_an_error_without_words_ends_as_without_tracing(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    spans: InMemorySpanExporter,
 ) -> None:
     async def failure() -> Any:
         async with durable.AsyncClient.local(timeout=20) as client:
@@ -356,6 +357,7 @@ async def test_an_error_without_words_ends_as_without_tracing(
 
     with_tracing = await failure()
     assert "tracing has failed" in caplog.text
+    assert "step step" in [span.name for span in spans.get_finished_spans()]
     monkeypatch.undo()
     assert with_tracing == await failure()
 
