@@ -10,6 +10,7 @@ from __future__ import annotations
 from asyncio.events import _get_running_loop
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cached_property
 from random import Random
 from typing import Any, NamedTuple, TypeVar
@@ -26,8 +27,8 @@ from ._workflow import RetryPolicy, Workflow
 
 T = TypeVar("T")
 
-NAME_BYTES_MAX = 256
-"""The protocol's limit for an operation's name."""
+TEXT_BYTES_MAX = 256
+"""The protocol's limit for a name, a key or an id: the control plane's `id_bytes`."""
 
 
 CENTURY_SECONDS = 3_155_760_000
@@ -76,17 +77,38 @@ def too_large(what: str, size: int, limit: int) -> TerminalError:
 
 
 def check_text(what: str, text: str) -> None:
-    """Raises for what no entry can hold: before it is asked for, lest half of it be recorded."""
+    """Raises for what no entry can hold: before it is asked for, lest half of it be recorded.
+
+    Raises TypeError for what is no str; ValueError for more than TEXT_BYTES_MAX bytes of UTF-8, for
+    a NUL, and for what is no Unicode.
+    """
     if not isinstance(text, str):
         raise TypeError(f"{what} must be a str, not {text!r}")
-    text.encode()
+    size = len(text.encode())
+    if size > TEXT_BYTES_MAX:
+        raise ValueError(
+            f"{what} has {size} bytes, and the limit is at most {TEXT_BYTES_MAX} bytes of UTF-8;"
+            " take a shorter one, such as a hash of it"
+        )
+    if "\0" in text:
+        raise ValueError(f"{what} has a NUL character; leave it out of {text!r}")
+
+
+def check_delay(what: str, delay: timedelta) -> None:
+    """Raises ValueError for a delay that the control plane would refuse."""
+    seconds = delay.total_seconds()
+    if seconds > CENTURY_SECONDS:
+        raise ValueError(
+            f"{what} is {seconds:.0f} seconds, and the limit is {CENTURY_SECONDS}, a hundred years;"
+            " start it when it is wanted"
+        )
 
 
 def _microseconds(seconds: float) -> int:
     """Returns a delay as the protocol has it: a millisecond at least, and what is endless a century."""
     if seconds != seconds:
         raise ValueError("a delay must be a number of seconds, not nan")
-    return max(1000, round(min(seconds, CENTURY_SECONDS) * 1_000_000))
+    return round(max(0.001, min(seconds, CENTURY_SECONDS)) * 1_000_000)
 
 
 class Open(NamedTuple):
@@ -219,8 +241,9 @@ class Operations:
                 f"{described(kind, name)} was asked for outside of the workflow's own code, for"
                 " example within a step; a step cannot have durable operations of its own"
             )
-        if len(name) > NAME_BYTES_MAX // 4 and len(name.encode()) > NAME_BYTES_MAX:
-            raise ValueError(f"a step's name has at most {NAME_BYTES_MAX} bytes, not {name!r}")
+        # A hot path: most names are seen to be good at a glance.
+        if type(name) is not str or len(name) > TEXT_BYTES_MAX // 4 or not name.isprintable():
+            check_text(f"the name for {described(kind, '')}", name)
         index = self._next
         self._next = index + 1
         entry = self._journal.recorded.get(index)

@@ -16,7 +16,7 @@ how a call is retried, in `_operations`.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, ParamSpec, Self, TypeVar, Unpack, overload
 
@@ -257,7 +257,7 @@ class AsyncClient(AsyncSteeringClient):
                 yield found
             following = _requests.next_page(filters, page)
 
-    async def watch(self, invocation_id: str) -> AsyncIterator[Invocation]:
+    async def watch(self, invocation_id: str) -> AsyncGenerator[Invocation, None]:
         """Iterates over an invocation as it changes: as it is now, then each change, until it ends.
 
         The journal of each holds only the entries that are new or changed since the one before. A

@@ -34,7 +34,7 @@ from ._futures import DurableFuture
 from ._webhooks import CREATE_PATH, Webhook, webhook_of
 
 if TYPE_CHECKING:
-    from ._asking import Environment, Operations
+    from ._asking import Operations
     from ._replay import Attempt
 
 M = TypeVar("M", bound=Message)
@@ -135,11 +135,7 @@ def _call(
     data = request.SerializeToString()
 
     async def body(key: str) -> M:
-        _, service, method = path.split("/")
-        headers = attempt.environment.calling(service, method, attempt.start.headers)
-        sent = [(IDEMPOTENCY_HEADER, key), *_metadata(headers), *(metadata or ())]
-        seconds = CALL_SECONDS_MAX if timeout is None else timeout
-        return await _unary(attempt.environment, path, data, response_type, seconds, sent)
+        return await _unary(attempt, key, path, data, response_type, timeout, metadata)
 
     return attempt.call(_name(path), body, response_type)
 
@@ -152,27 +148,29 @@ def create_webhook(
     response_type = control_pb2.CreateWebhookResponse
 
     async def body(key: str) -> Webhook:
-        made = await _unary(
-            attempt.environment, CREATE_PATH, data, response_type, CALL_SECONDS_MAX, ()
-        )
-        return webhook_of(made)
+        return webhook_of(await _unary(attempt, key, CREATE_PATH, data, response_type))
 
     return attempt.call(_name(CREATE_PATH), body, Webhook)
 
 
 async def _unary(
-    environment: Environment,
+    attempt: Operations,
+    key: str,
     path: str,
     data: bytes,
     response_type: type[M],
-    seconds: float,
-    metadata: Sequence[tuple[str, str | bytes]],
+    timeout: float | None = None,  # noqa: ASYNC109  # gRPC's word
+    metadata: Sequence[tuple[str, str | bytes]] | None = None,
 ) -> M:
     """Makes the real call; raises ServiceCallError when it is refused for good."""
-    channel: grpc.aio.Channel = environment.channel(path.split("/")[1])
+    _, service, method = path.split("/")
+    headers = attempt.environment.calling(service, method, attempt.start.headers)
+    sent = [(IDEMPOTENCY_HEADER, key), *_metadata(headers), *(metadata or ())]
+    channel: grpc.aio.Channel = attempt.environment.channel(service)
     call: Any = channel.unary_unary(path, response_deserializer=response_type.FromString)
+    seconds = CALL_SECONDS_MAX if timeout is None else timeout
     try:
-        response: M = await call(data, timeout=seconds, metadata=metadata)
+        response: M = await call(data, timeout=seconds, metadata=sent)
     except grpc.aio.AioRpcError as error:
         if error.code() in _TERMINAL:
             number: int = error.code().value[0]

@@ -13,6 +13,7 @@ What the methods do is written in `_requests` and `_steering`, once for this cli
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Coroutine, Iterator
@@ -271,8 +272,13 @@ class Client(SteeringClient):
             async def following() -> Invocation | None:
                 return await anext(changes, None)
 
-            while (changed := self._host.run(following())) is not None:
-                yield changed
+            try:
+                while (changed := self._host.run(following())) is not None:
+                    yield changed
+            finally:
+                # A client that was closed meanwhile has ended it.
+                with contextlib.suppress(RuntimeError):
+                    self._host.run(changes.aclose())
             return
         watching = Watching(invocation_id, self._options.timeout)
         while True:

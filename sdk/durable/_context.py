@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
 
 from ._abilities import NO_OPTIONS, Abilities
 from ._calls import DurableChannel, call_by_name
-from ._durations import span
+from ._durations import in_seconds
 from ._futures import DurableFuture
 
 if TYPE_CHECKING:
@@ -149,8 +149,12 @@ class Context(Abilities):
         return self._attempt.run(name, body, hint, blocking, options.retry, options.timeout)
 
     def sleep(self, delay: float | timedelta) -> DurableFuture[None]:
-        """Waits durably, in seconds or as a timedelta: over restarts, and without a worker."""
-        return self._attempt.sleep(span(delay).total_seconds())
+        """Waits durably, in seconds or as a timedelta: over restarts, and without a worker.
+
+        More than a hundred years, `math.inf` too, is endless, as with asyncio.sleep. Raises
+        ValueError for nan, TypeError for what is no span of time.
+        """
+        return self._attempt.sleep(in_seconds(delay))
 
     def stub(self, stub_class: Callable[[grpc.aio.Channel], S]) -> S:
         """Returns your generated gRPC stub on a durable channel: its unary calls are journaled.

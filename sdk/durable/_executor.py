@@ -14,6 +14,8 @@ Rules.
 - What has no ack, an attempt's last words, is kept for a while and said again after a reconnect,
   see `_finals`; so are all entries that were not acknowledged.
 - When an attempt is over its steps are cancelled. A thread cannot be; its result is ignored.
+- While a step runs, an attempt is neither suspended nor paused, even if nobody wants the step's
+  result any more: it goes on, and what it makes is journaled.
 - What the caller is not told is logged, see `_warnings`.
 """
 
@@ -33,6 +35,7 @@ from durable_proto.v1 import worker_pb2
 
 from . import _warnings
 from ._asking import Environment, StepTask, too_large
+from ._failures import text_of
 from ._finals import LastWords
 from ._replay import Attempt
 from ._resting import Resting
@@ -213,6 +216,8 @@ class Desk:
                 self._start_step(slot, task)
             tasks.clear()
         self._disarm(slot)
+        if slot.steps:
+            return
         if attempt.frozen and attempt.settled:
             self._pause(slot)
         elif attempt.waiting:
@@ -246,7 +251,9 @@ class Desk:
 
             future.add_done_callback(over)
             if task.timeout is not None:
-                loop.call_later(task.timeout, self._too_slow, slot, task, future)
+                slot.deadlines[index] = loop.call_later(
+                    task.timeout, self._too_slow, slot, task, future
+                )
         else:
             running = loop.create_task(run_async(task), context=context)
             slot.steps[index] = running
@@ -272,7 +279,7 @@ class Desk:
         index = task.index
         if slot.steps.get(index) is not step:
             return
-        del slot.steps[index]
+        slot.over(index)
         attempt = slot.attempt
         if attempt.done or step.cancelled():
             return
@@ -323,7 +330,7 @@ class Desk:
         message = worker_pb2.WorkerMessage(invocation_id=slot.invocation_id, attempt=slot.number)
         failure = message.attempt_failed.failure
         failure.type = "durable.InternalError"
-        failure.message = f"{type(error).__name__}: {error}"[:8_000]
+        failure.message = f"{type(error).__name__}: {text_of(error)}"[:8_000]
         failure.stack_trace = "".join(traceback.format_exception(error))[-32_000:]
         self._keep_final(slot, message)
         self.outbound.append(message)
@@ -408,7 +415,7 @@ class Desk:
             outbound += slot.attempt.unacknowledged()
             slot.suspend_number = -1
             self._disarm(slot)
-            if slot.attempt.waiting:
+            if slot.waiting:
                 self._arm(slot)
         self._make_room()
 
@@ -421,7 +428,7 @@ class Desk:
         message.draining.SetInParent()
         self.outbound.append(message)
         for slot in list(self._slots.values()):
-            if slot.attempt.waiting:
+            if slot.waiting:
                 self._suspend(slot)
         self.wake()
 

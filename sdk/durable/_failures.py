@@ -30,11 +30,19 @@ _SUMMARY_CHARS = 500
 _OURS = (str(Path(__file__).parent), str(Path(asyncio.__file__).parent))
 
 
+def text_of(error: BaseException) -> str:
+    """Returns what an error says; that of an error which cannot say it must not hide the error."""
+    try:
+        return str(error)
+    except Exception as broken:  # noqa: BLE001  # whatever a user's __str__ raises
+        return f"<its text cannot be made: {type(broken).__name__}>"
+
+
 def to_failure(
     error: BaseException, *, terminal: bool = False, depth: int = _CAUSES
 ) -> payload_pb2.Failure:
     """Returns what of an exception is kept."""
-    if isinstance(error, RuntimeError) and "attached to a different loop" in str(error):
+    if isinstance(error, RuntimeError) and "attached to a different loop" in text_of(error):
         outside = NonDurableAwaitError(
             "a workflow awaited something of another event loop, which a replay could not repeat; "
             "wrap it in ctx.run, whose result is journaled"
@@ -43,7 +51,7 @@ def to_failure(
         error = outside
     failure = payload_pb2.Failure(
         type=_type(error),
-        message=_cut(str(error), _MESSAGE_BYTES),
+        message=_cut(text_of(error), _MESSAGE_BYTES),
         stack_trace=_trace(error),
         terminal=terminal,
     )
@@ -51,7 +59,7 @@ def to_failure(
     if isinstance(error, BaseExceptionGroup):
         # What a TaskGroup says of itself is no news: the part that counts is told as the cause.
         cause = _terminal_part(error) or error.exceptions[0]
-        parts = "; ".join(f"{_type(it)}: {it}" for it in error.exceptions)
+        parts = "; ".join(f"{_type(it)}: {text_of(it)}" for it in error.exceptions)
         failure.message = _cut(f"{error.message}: {parts}", _MESSAGE_BYTES)
     noted = _terminal_part(error)
     if noted is not None:
@@ -60,7 +68,7 @@ def to_failure(
             failure.metadata[_cut(str(name), 256)] = _cut(str(value), 256)
     if isinstance(error, StepFailedError):
         # The step's own failure is what a person looks for.
-        failure.message = _cut(str(error), _MESSAGE_BYTES)
+        failure.message = _cut(text_of(error), _MESSAGE_BYTES)
         if error.type != "durable.Cancelled":  # which would say that it is we who were cancelled
             failure.type = error.type
     if cause is not None and depth > 1:

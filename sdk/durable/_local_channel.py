@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from typing import Any, Final, NoReturn, Protocol
 
 import grpc
@@ -143,8 +143,35 @@ class _UnaryUnary(_Method):
             local.moved()
 
 
+class LocalResponses:
+    """One call that a stream answers."""
+
+    def __init__(self, responses: AsyncGenerator[Any, None]) -> None:
+        self._responses: Final = responses
+
+    def __aiter__(self) -> AsyncIterator[Any]:
+        return self._responses
+
+    def cancel(self) -> bool:
+        """Breaks the call off, between two responses; says whether that was possible.
+
+        It is over at once, because no servicer waits for anything while it ends: nothing is left
+        for a loop that may be ending itself.
+        """
+        try:
+            self._responses.aclose().send(None)
+        except StopIteration:
+            return True
+        except RuntimeError:  # somebody reads from it at this moment
+            return False
+        return True
+
+
 class _UnaryStream(_Method):
-    async def __call__(self, request: Any, **_: Any) -> AsyncIterator[Any]:
+    def __call__(self, request: Any, **_: Any) -> LocalResponses:
+        return LocalResponses(self._serve(request))
+
+    async def _serve(self, request: Any) -> AsyncGenerator[Any, None]:
         data = self.request(request)
         serve = await self.servicer()
         responses = serve(data, _Context())

@@ -28,7 +28,7 @@ Three rules for what nobody waits for:
 
 from __future__ import annotations
 
-from contextvars import copy_context
+from contextvars import Context as Variables
 from typing import Any
 
 from durable_proto.v1 import payload_pb2, worker_pb2
@@ -69,10 +69,11 @@ class Attempt(Primitives):
             self._finish_failure(_invalid("durable.InvalidInput", error))
             return
         context = Context(self)
-        variables = copy_context()
+        # Empty: what the host has there, a request's or a span, no other attempt would find.
+        variables = Variables()
         variables.run(_current.set, context)
         try:
-            program: Any = self.workflow.function(context, *args, **kwargs)
+            program: Any = variables.run(self.workflow.function, context, *args, **kwargs)
         except Exception as error:  # noqa: BLE001 - of a decorator under ours, for example
             self._fail(error)
             return

@@ -27,6 +27,7 @@ class Slot:
     __slots__ = (
         "_begun",
         "attempt",
+        "deadlines",
         "invocation_id",
         "number",
         "steps",
@@ -43,6 +44,8 @@ class Slot:
         self.attempt = attempt
         self.trace = trace
         self.steps: dict[int, asyncio.Task[Ended] | Future[Ended]] = {}
+        self.deadlines: dict[int, asyncio.TimerHandle] = {}
+        """What gives up the sync steps of which each has a timeout."""
         self.timer: asyncio.TimerHandle | None = None
         self.suspend_number = -1
         """The completion number of the last Suspend that this session was sent."""
@@ -55,6 +58,18 @@ class Slot:
             "attempt": self.number,
             "handler": self.attempt.start.handler,
         }
+
+    @property
+    def waiting(self) -> bool:
+        """Whether the attempt may be suspended, and no step runs for it, wanted or not."""
+        return not self.steps and self.attempt.waiting
+
+    def over(self, index: int) -> None:
+        """Notes that what ran for a step does not any more."""
+        del self.steps[index]
+        deadline = self.deadlines.pop(index, None)
+        if deadline is not None:
+            deadline.cancel()
 
     def begin(self, task: StepTask) -> Context | None:
         """Notes that a step begins, or goes on elsewhere; returns what to run it in, if need be."""
@@ -76,6 +91,9 @@ class Slot:
         for step in list(self.steps.values()):
             step.cancel()
         self.steps.clear()
+        for deadline in self.deadlines.values():
+            deadline.cancel()
+        self.deadlines.clear()
         if self.trace is not None:
             for begun in self._begun.values():
                 if begun.trace is not None:

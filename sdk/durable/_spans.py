@@ -68,11 +68,13 @@ class StepSpan:
 
     def end(self, error: BaseException | None) -> None:
         """See StepTrace."""
-        if error is not None:
-            _fail(self._span, error)
-        elif self._calls:
-            self._span.set_attribute("rpc.response.status_code", "OK")
-        self._span.end()
+        try:
+            if error is not None:
+                _fail(self._span, error)
+            elif self._calls:
+                self._span.set_attribute("rpc.response.status_code", "OK")
+        finally:
+            self._span.end()
 
     def abandon(self) -> None:
         """See StepTrace."""

@@ -7,6 +7,9 @@ engine knows nothing of this: the desk and the body of a call tell, in a few pla
 
 Whether there is anybody to tell is decided when a client or a worker is made: an OpenTelemetry SDK has
 been set up by then, or there is no tracing and nothing of OpenTelemetry is imported.
+
+Who is told decides nothing. A sampler, a span processor or a user's error with a broken `__str__` may
+raise; `_telling` stands between, so that all goes on as without tracing.
 """
 
 from __future__ import annotations
@@ -34,8 +37,8 @@ class StepTrace(Protocol):
     """A step that runs."""
 
     @property
-    def context(self) -> Context:
-        """What the step runs in: its span is the current one there."""
+    def context(self) -> Context | None:
+        """What the step runs in: its span is the current one there. None: in anything."""
         ...
 
     def end(self, error: BaseException | None) -> None:
@@ -89,5 +92,6 @@ def find_tracing() -> Tracing | None:
     if isinstance(provider, trace.ProxyTracerProvider | trace.NoOpTracerProvider):
         return None
     from ._spans import Spans
+    from ._telling import Telling
 
-    return Spans(provider)
+    return Telling(Spans(provider))

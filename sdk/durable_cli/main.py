@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
+from functools import wraps
 from importlib import import_module
-from typing import Final
+from typing import Any, Final
 
 import click
 
@@ -56,7 +58,20 @@ class _Group(click.Group):
         command: click.Command = getattr(import_module(module), name)
         if cmd_name in _RUNNERS and logs.FORMAT not in command.params:
             command.params.append(logs.FORMAT)
+            command.callback = _traced(command.callback, f"durable-{cmd_name}")
         return command
+
+
+def _traced(run: Callable[..., Any] | None, service: str) -> Callable[..., Any]:
+    """Sets tracing up before a command begins, and after its log's form was chosen."""
+    assert run is not None
+
+    @wraps(run)
+    def traced(*args: Any, **kwargs: Any) -> Any:
+        telemetry.configure(service)
+        return run(*args, **kwargs)
+
+    return traced
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
@@ -69,8 +84,6 @@ def cli(context: click.Context, verbose: int) -> None:
     if os.environ.get("NO_COLOR"):
         context.color = False
     logs.begin(verbose)
-    if context.invoked_subcommand in _RUNNERS:
-        telemetry.configure(f"durable-{context.invoked_subcommand}")
 
 
 def main() -> None:

@@ -154,6 +154,9 @@ async def test_whatever_it_waits_for(system: System, how: str, force: bool) -> N
     assert await system.until(invocation_id, "completed", "cancelled", "failed") == "cancelled"
     assert await client.invoke(Held.free)
     assert "tidy 0" not in calls or how in ("child", "gather")
+    if how in ("child", "gather"):
+        for child in (await client.query(parent_invocation_id=invocation_id)).invocations:
+            await system.until(child.invocation_id, "completed", "cancelled", "failed")
     for left in (await system.client.query(status=["running", "suspended"])).invocations:
         assert how in ("attach", "busy key"), left
         await system.client.cancel(left.invocation_id)

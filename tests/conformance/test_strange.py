@@ -33,6 +33,12 @@ async def strange(ctx: Context, what: str) -> Any:
             await ctx.sleep(text)
         case "asyncio.sleep nan":
             await asyncio.sleep(math.nan)
+        case "send late":
+            await ctx.send_delayed(nothing, 1, timedelta(days=36526))
+        case "NUL":
+            await ctx.signal("a\0b")
+        case "long key":
+            await ctx.options(key="ä" * 129).send(nothing, 1)
         case "key":
             await ctx.options(key=wrong).send(nothing, 1)
         case "idempotency key":
@@ -53,6 +59,8 @@ async def endless(ctx: Context, what: str) -> None:
     match what:
         case "sleep":
             await ctx.sleep(timedelta.max)
+        case "sleep inf":
+            await ctx.sleep(math.inf)
         case "asyncio.sleep":
             await asyncio.sleep(math.inf)
         case "timeout":
@@ -75,6 +83,9 @@ WORKFLOWS = [nothing, strange, endless, too_long]
         ("sleep nan", "nan|NaN"),
         ("sleep text", "TypeError"),
         ("asyncio.sleep nan", "nan|NaN"),
+        ("send late", "a delay is 3155846400 seconds.*3155760000"),
+        ("NUL", "NUL character"),
+        ("long key", "a key has 258 bytes.*256.*shorter"),
         ("key", "a key must be a str, not 5"),
         ("idempotency key", "an idempotency key must be a str, not 5"),
         ("partition key", "surrogates not allowed"),
@@ -94,7 +105,7 @@ async def test_what_cannot_be_asked_for_is_not_recorded(
     assert found.journal == []
 
 
-@pytest.mark.parametrize("what", ["sleep", "asyncio.sleep", "timeout"])
+@pytest.mark.parametrize("what", ["sleep", "sleep inf", "asyncio.sleep", "timeout"])
 async def test_an_endless_wait_waits(system: System, what: str) -> None:
     invocation_id = await system.client.invoke_async(endless, what)
     await system.journaled(invocation_id, 2 if what == "timeout" else 1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+from contextvars import ContextVar
 from datetime import timedelta
 from typing import Any
 
@@ -482,6 +483,31 @@ def test_input_that_does_not_fit_fails_for_good() -> None:
         failure = last_message(attempt).finished.outcome.failure
         assert failure.type == "durable.InvalidInput"
         assert failure.terminal
+
+
+def test_context_variables_of_the_host_are_not_the_programs() -> None:
+    """Another attempt, on another worker, would not find them."""
+    variable: ContextVar[str] = ContextVar("variable", default="none")
+
+    @durable.workflow
+    async def program(ctx: Context) -> list[str]:
+        before = variable.get()
+        variable.set("the program's")
+        async with asyncio.TaskGroup() as group:
+            task = group.create_task(reads(ctx))
+        return [before, task.result()]
+
+    async def reads(ctx: Context) -> str:
+        await ctx.sleep(1)
+        assert durable.current_context() is ctx
+        return variable.get()
+
+    token = variable.set("the host's")
+    try:
+        assert World(program).run().get() == ["none", "the program's"]
+        assert variable.get() == "the host's"
+    finally:
+        variable.reset(token)
 
 
 def test_a_malformed_step_is_said_at_once() -> None:

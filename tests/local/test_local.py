@@ -9,6 +9,7 @@ import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
@@ -64,6 +65,12 @@ async def sleeper(ctx: durable.Context) -> str:
 
 
 @durable.workflow
+async def greets_late(ctx: durable.Context, name: str) -> str:
+    await ctx.sleep(0.05)
+    return await ctx.run("greet", lambda: f"Hello, {name}!")
+
+
+@durable.workflow
 async def asks(ctx: durable.Context, name: str) -> str:
     from examples.services.hello_v1.hello_pb2 import HelloRequest, HelloResponse
 
@@ -100,6 +107,45 @@ def test_sync_client_from_many_threads() -> None:
         assert values == [f"Hello, {it}!" for it in names]
         assert client.stats().by_handler["hello"]
     assert not [it for it in threading.enumerate() if it.name == "durable-client"]
+
+
+def _watched(client: Any) -> Any:
+    """Returns the invocations whose changes the control plane would tell somebody."""
+    return client._connection.dial.open().local.plane._processor.waiting._watchers
+
+
+async def test_watching_from_asyncio() -> None:
+    async with durable.AsyncClient.local(timeout=5) as client:
+        client.register(greets_late, sleeper)
+        await client.serve_handlers()
+        seen = [it async for it in client.watch(await client.invoke_async(greets_late, "you"))]
+        assert seen[-1].output == "Hello, you!"
+        assert {entry.kind for it in seen for entry in it.journal} == {"SLEEP", "RUN"}
+        with pytest.raises(durable.NotFoundError):
+            await anext(client.watch("0" * 32))
+        watched = client.watch(await client.invoke_async(sleeper))
+        async for it in watched:
+            assert not it.finished
+            break
+        await watched.aclose()
+        assert not _watched(client)
+
+
+def test_watching_from_a_thread() -> None:
+    with durable.Client.local(timeout=5) as client:
+        client.register(greets_late, sleeper)
+        client.serve_handlers()
+        seen = list(client.watch(client.invoke_async(greets_late, "you")))
+        assert seen[-1].output == "Hello, you!"
+        with pytest.raises(durable.NotFoundError):
+            next(client.watch("0" * 32))
+        for it in client.watch(client.invoke_async(sleeper)):
+            assert not it.finished
+            break
+        assert not _watched(client._host.local)
+        left = client.watch(client.invoke_async(sleeper))
+        next(left)
+    left.close()
 
 
 @durable.workflow

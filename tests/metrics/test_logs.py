@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import subprocess
 import sys
 from datetime import datetime, timedelta
@@ -112,3 +113,18 @@ def test_an_error_has_its_traceback_and_anything_can_be_said() -> None:
     assert said["message"] == "two\nlines é"
     assert said["error"].endswith("ValueError: no")
     assert said["thing"].startswith("<object")
+
+
+def test_what_is_wrong_with_tracing_is_logged_in_the_chosen_form() -> None:
+    done = subprocess.run(
+        command("worker", "no_such_module", "--log-format", "json"),
+        env={**os.environ, "OTEL_TRACES_EXPORTER": "none-of-these"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    first, last = done.stderr.splitlines()
+    record = json.loads(first)
+    assert (record["level"], record["logger"]) == ("warning", "durable.telemetry")
+    assert last.startswith("durable: ")

@@ -316,3 +316,58 @@ def test_the_environment_sets_traces_up_in_a_worker_process(tmp_path: Path) -> N
         assert first["name"] == "step shout"
         assert first["context"]["trace_id"] == f"0x{started}"
         assert first["resource"]["attributes"]["service.name"] == "durable-worker"
+
+
+class Unspeakable(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError("no words")
+
+
+class Refusing:
+    """A provider of a program's own, whose spans cannot be made."""
+
+    def get_tracer(self, name: str) -> Any:
+        return self
+
+    def start_span(self, *_: Any, **__: Any) -> Any:
+        raise Unspeakable
+
+
+@durable.workflow(retry=durable.RetryPolicy(max_attempts=1))
+async def unspeakable(ctx: durable.Context) -> None:
+    async def step() -> None:
+        raise Unspeakable
+
+    await ctx.run("step", step)
+
+
+async def test_an_error_without_words_ends_as_without_tracing(
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    spans: InMemorySpanExporter,
+) -> None:
+    async def failure() -> Any:
+        async with durable.AsyncClient.local(timeout=20) as client:
+            client.register(unspeakable)
+            await client.serve_handlers()
+            started = await client.invoke_async(unspeakable)
+            await client.get_result(started)
+            failure = (await client.get(started)).failure
+            return failure.type, failure.message
+
+    with_tracing = await failure()
+    assert "tracing has failed" in caplog.text
+    assert "step step" in [span.name for span in spans.get_finished_spans()]
+    monkeypatch.undo()
+    assert with_tracing == await failure()
+
+
+async def test_tracing_that_fails_decides_nothing(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, hello: tuple[Hello, str]
+) -> None:
+    monkeypatch.setattr(trace, "get_tracer_provider", Refusing)
+    async with durable.AsyncClient.local(timeout=20) as client:
+        client.register(flows.child)
+        await client.serve_handlers()
+        assert await client.invoke(flows.child, "Ann")
+    assert "tracing has failed, and all goes on without" in caplog.text

@@ -10,10 +10,10 @@ import grpc.aio
 import pytest
 
 import durable
-from durable_proto.v1 import invocation_pb2
+from durable_proto.v1 import control_pb2, control_pb2_grpc, invocation_pb2, worker_pb2_grpc
 from examples.services.hello_v1 import hello_pb2, hello_pb2_grpc
 
-from .peers import ack, start, worker_peer
+from .peers import WorkerPeer, ack, start, worker_peer
 from .test_worker_session import ID, running
 
 
@@ -83,6 +83,45 @@ async def test_a_call_is_made_and_journaled(
         assert (await session.next("finished")).finished.outcome.value.data == b'"Hello, Ann!"'
         # What lets a service make its effect exactly-once.
         assert hello[0].seen[0]["durable-idempotency-key"] == f"{ID}/0"
+
+
+class Webhooks(control_pb2_grpc.DurableControlServicer):
+    """A control plane's webhooks, and the metadata of each call."""
+
+    def __init__(self) -> None:
+        self.seen: list[dict[str, Any]] = []
+
+    async def CreateWebhook(self, request: Any, context: Any) -> Any:
+        self.seen.append(dict(context.invocation_metadata()))
+        return control_pb2.CreateWebhookResponse(url=f"https://example.com/{request.awakeable_id}")
+
+
+async def test_a_webhook_is_made_by_a_durable_call_like_any_other() -> None:
+    @durable.workflow
+    async def hooked(ctx: durable.Context) -> str:
+        return (await ctx.awakeable("paid").webhook()).url
+
+    webhooks, peer, server = Webhooks(), WorkerPeer(), grpc.aio.server()
+    control_pb2_grpc.add_DurableControlServicer_to_server(webhooks, server)
+    worker_pb2_grpc.add_DurableWorkerServicer_to_server(peer, server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    try:
+        async with running(f"127.0.0.1:{port}", hooked):
+            session = await peer.accept()
+            begin = start(ID, "hooked")
+            begin.start.headers["tenant"] = "t1"
+            await session.send(begin)
+            await session.send(ack(await session.next("entry"), 0))
+            entry = await session.next("entry")
+            assert entry.entry.name == "DurableControl.CreateWebhook"
+            await session.send(ack(entry, 1))
+            value = (await session.next("finished")).finished.outcome.value
+            assert value.data == b'"https://example.com/paid"'
+    finally:
+        await server.stop(None)
+    assert webhooks.seen[0]["durable-idempotency-key"] == f"{ID}/1"
+    assert webhooks.seen[0]["tenant"] == "t1"
 
 
 async def test_a_refusal_for_good_is_journaled(hello: tuple[Hello, str]) -> None:

@@ -240,6 +240,41 @@ async def test_a_workflow_that_waits_for_ever_says_for_what() -> None:
         await crash_everywhere(flows.named)
 
 
+@durable.workflow(retry=durable.RetryPolicy(max_attempts=1, pause=True))
+async def stops(ctx: durable.Context) -> None:
+    raise ValueError("no more")
+
+
+@durable.workflow
+async def waits_for_one_that_stops(ctx: durable.Context) -> None:
+    await ctx.invoke(stops)
+
+
+async def test_a_workflow_that_waits_for_a_paused_one_says_why_that_is() -> None:
+    with pytest.raises(
+        AssertionError, match=r"any more:\n  stops#1 is paused: ValueError: no more .*test_crashes"
+    ):
+        await crash_everywhere(waits_for_one_that_stops, others=[stops])
+
+
+@durable.workflow
+async def waits_once_crashed(ctx: durable.Context) -> None:
+    attempts[ctx.handler] += 1
+    if attempts[ctx.handler] > 4:  # the runs without a crash are over
+        await ctx.signal("never")
+    await ctx.run("step", lambda: None)
+    await ctx.sleep(1)
+
+
+async def test_a_workflow_that_does_not_end_after_a_crash_says_after_which() -> None:
+    attempts.clear()
+    with pytest.raises(AssertionError) as caught:
+        await crash_everywhere(waits_once_crashed)
+    assert "waits_once_crashed#1 waits for signal 'never'" in str(caught.value)
+    (note,) = caught.value.__notes__
+    assert "when the worker is killed at boundary 1 of 5, right after: waits_once_crashed#1" in note
+
+
 @durable.workflow(retry=durable.RetryPolicy(max_attempts=None))
 async def fails_for_ever(ctx: durable.Context) -> None:
     raise ValueError("again")

@@ -89,12 +89,17 @@ async def crash_everywhere(
     _compare(when, first.snapshot, await run(suspend=True), ignored)
     for boundary, told in enumerate(first.boundaries, start=1):
         for victim in Victim:
-            found = await run(crash=CrashAt(victim, boundary))
-            told = found.boundaries[boundary - 1] if boundary <= len(found.boundaries) else told
-            when = (
-                f"{workflow.name} comes to another end when {victim.value} is killed at boundary"
-                f" {boundary} of {len(first.boundaries)}, right after: {told}"
+            where = (
+                f"when {victim.value} is killed at boundary {boundary} of {len(first.boundaries)},"
+                " right after: "
             )
+            try:
+                found = await run(crash=CrashAt(victim, boundary))
+            except AssertionError as error:
+                error.add_note(f"This was {where}{told}")
+                raise
+            told = found.boundaries[boundary - 1] if boundary <= len(found.boundaries) else told
+            when = f"{workflow.name} comes to another end {where}{told}"
             _compare(when, first.snapshot, found, ignored)
     return Report(first.result, first.boundaries, count)
 

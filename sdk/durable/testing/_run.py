@@ -23,6 +23,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 from durable_proto.v1 import invocation_pb2
 
 from .._async_client import AsyncClient
+from .._failures import summary
 from .._hosting import HostedWorker
 from .._local import Local
 from .._result import Result
@@ -232,15 +233,25 @@ class Run:
             await drive(self._client, wait)
         return bool(news)
 
+    def _paused(self) -> list[str]:
+        """Says of those that are paused why: what waits for them waits for that."""
+        lines = []
+        for it in self._found.values():
+            if it.status == "paused":
+                why = it.pause_reason if it.failure is None else summary(it.failure)
+                lines.append(self._labels.replace(f"  {it.invocation_id} is paused: {why}"))
+        return lines
+
     def _stuck(self) -> str:
         waits = [wait for it in self._found.values() for _, wait in _waits(it)]
-        text = "\n".join(
+        lines = self._paused() + [
             self._labels.replace(f"  {it.invocation_id} waits for {it.kind} {it.name!r}")
             for it in waits
-        )
+        ]
+        text = "\n".join(lines or ["  nothing is waited for"])
         return (
             f"{self._plan.workflow.name} does not end, for nothing can happen any more:\n"
-            f"{text or '  nothing is waited for'}\n"
+            f"{text}\n"
             "Give `drive=`, an async function that gets a client and a Wait, and does what the outside"
             " would do then."
         )
@@ -248,10 +259,11 @@ class Run:
     def _endless(self) -> str:
         failure = self._found[self._root].failure
         last = f"; its last failure was {failure.type}: {failure.message}" if failure else ""
-        return (
+        text = (
             f"{self._plan.workflow.name} has not ended within {FRAMES_MAX} records of the log{last}."
             " Give it a retry policy that ends, or less to do."
         )
+        return "\n".join([*self._paused(), text])
 
     # In the log
 
