@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 import durable
 from durable import Context
 from durable._errors import CodecError
+from durable._failures import to_failure
 from durable._serde import decode, encode
 from durable_proto.v1 import payload_pb2
 from examples.services.hello_v1.hello_pb2 import HelloRequest, HelloResponse
@@ -386,3 +387,14 @@ def test_the_version_follows_the_source() -> None:
 
     assert durable.workflow(first).version != durable.workflow(second).version
     assert durable.workflow(version="v7")(first).version == "v7"
+
+
+class _Mute(Exception):
+    def __str__(self) -> str:
+        raise AttributeError("no text")
+
+
+def test_an_error_that_cannot_say_what_it_is_is_told_all_the_same() -> None:
+    failure = to_failure(_Mute())
+    assert failure.type.endswith("_Mute")
+    assert failure.message == "<its text cannot be made: AttributeError>"
