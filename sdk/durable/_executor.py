@@ -23,9 +23,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import time
-import traceback
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import replace
@@ -35,7 +33,7 @@ from durable_proto.v1 import worker_pb2
 
 from . import _warnings
 from ._asking import Environment, StepTask, too_large
-from ._failures import text_of
+from ._failures import internal_failure
 from ._finals import LastWords
 from ._replay import Attempt
 from ._resting import Resting
@@ -47,8 +45,6 @@ from ._workflow import Workflow
 
 SUSPEND_AGAIN_SECONDS: Final = 30.0
 """How long a Suspend may stay without effect before it is sent again."""
-
-logger = logging.getLogger("durable.worker")
 
 
 class Desk:
@@ -115,16 +111,7 @@ class Desk:
         workflow = self._workflows.get(start.handler)
         if workflow is None or self.draining:
             if workflow is None:
-                logger.error(
-                    "asked to run %r, which this worker does not serve; giving back %s",
-                    start.handler,
-                    invocation_id,
-                    extra={
-                        "invocation_id": invocation_id,
-                        "attempt": number,
-                        "handler": start.handler,
-                    },
-                )
+                _warnings.unserved(message)
             self._release(invocation_id, number)
             return
         self.counters.started += 1
@@ -171,12 +158,7 @@ class Desk:
         slot = self._slots.get(message.invocation_id)
         if slot is not None and slot.number == message.attempt:
             self.counters.abandoned += 1
-            logger.info(
-                "%s was taken away: %s",
-                slot.invocation_id,
-                message.abandon.reason,
-                extra=slot.names(),
-            )
+            _warnings.taken_away(slot, message.abandon.reason)
             self._drop(slot)
 
     def forget(self, invocation_id: str, number: int) -> None:
@@ -324,14 +306,9 @@ class Desk:
 
     def _broken(self, slot: Slot, error: Exception) -> None:
         """Ends an attempt in which the engine itself has failed: it is tried again later."""
-        logger.error(
-            "%s: the engine failed", slot.invocation_id, exc_info=error, extra=slot.names()
-        )
+        _warnings.broken(slot, error)
         message = worker_pb2.WorkerMessage(invocation_id=slot.invocation_id, attempt=slot.number)
-        failure = message.attempt_failed.failure
-        failure.type = "durable.InternalError"
-        failure.message = f"{type(error).__name__}: {text_of(error)}"[:8_000]
-        failure.stack_trace = "".join(traceback.format_exception(error))[-32_000:]
+        message.attempt_failed.failure.CopyFrom(internal_failure(error))
         self._keep_final(slot, message)
         self.outbound.append(message)
         self._drop(slot)

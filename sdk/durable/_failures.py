@@ -30,6 +30,15 @@ _SUMMARY_CHARS = 500
 _OURS = (str(Path(__file__).parent), str(Path(asyncio.__file__).parent))
 
 
+def internal_failure(error: Exception) -> payload_pb2.Failure:
+    """Returns what becomes of an error that is the SDK's own: a defect."""
+    return payload_pb2.Failure(
+        type="durable.InternalError",
+        message=_cut(f"{type(error).__name__}: {text_of(error)}", _MESSAGE_BYTES),
+        stack_trace=_shortened("".join(traceback.format_exception(error))),
+    )
+
+
 def text_of(error: BaseException) -> str:
     """Returns what an error says; that of an error which cannot say it must not hide the error."""
     try:
@@ -142,7 +151,10 @@ def _trace(error: BaseException) -> str:
         for frame in traceback.extract_tb(error.__traceback__)
         if not frame.filename.startswith(_OURS)
     ]
-    text = "".join(traceback.format_list(frames))
+    return _shortened("".join(traceback.format_list(frames)))
+
+
+def _shortened(text: str) -> str:
     if len(text) <= _TRACE_BYTES:
         return text
     half = _TRACE_BYTES // 2 - 32

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from typing import Final
 
-from durable_proto.v1 import payload_pb2
+from durable_proto.v1 import payload_pb2, worker_pb2
 
 from ._failures import summary
 from ._slots import Slot
@@ -50,3 +50,23 @@ def unawaited(slot: Slot) -> None:
             *(slot.attempt.start.handler, slot.invocation_id, index),
             extra=slot.names(),
         )
+
+
+def unserved(message: worker_pb2.ServerMessage) -> None:
+    """Tells of work that came here and belongs elsewhere."""
+    invocation_id, handler = message.invocation_id, message.start.handler
+    _logger.error(
+        "asked to run %r, which this worker does not serve; giving back %s",
+        *(handler, invocation_id),
+        extra={"invocation_id": invocation_id, "attempt": message.attempt, "handler": handler},
+    )
+
+
+def taken_away(slot: Slot, reason: str) -> None:
+    """Tells of an attempt that is not this worker's any more."""
+    _logger.info("%s was taken away: %s", slot.invocation_id, reason, extra=slot.names())
+
+
+def broken(slot: Slot, error: Exception) -> None:
+    """Tells of a defect of the engine, with its traceback."""
+    _logger.error("%s: the engine failed", slot.invocation_id, exc_info=error, extra=slot.names())
