@@ -62,11 +62,8 @@ async def test_a_completion_overtakes_the_suspension(peer: tuple[WorkerPeer, str
         await session.next("finished")
 
 
-@pytest.mark.parametrize("how", ["suspended", "evicted", "paused", "drained"])
-async def test_a_step_that_was_given_up_goes_on_and_is_journaled(
-    peer: tuple[WorkerPeer, str], how: str
-) -> None:
-    gate = Gate()
+def gives_up(gate: Gate) -> durable.Workflow[[], None]:
+    """Returns a workflow that gives up the gate's step, and then only waits."""
 
     @durable.workflow
     async def impatient(ctx: durable.Context) -> None:
@@ -75,9 +72,18 @@ async def test_a_step_that_was_given_up_goes_on_and_is_journaled(
                 await ctx.run("gate", gate.pass_through)
         await ctx.sleep(3600)
 
+    return impatient
+
+
+@pytest.mark.parametrize("how", ["suspended", "evicted", "paused", "drained"])
+async def test_a_step_that_was_given_up_goes_on_and_is_journaled(
+    peer: tuple[WorkerPeer, str], how: str
+) -> None:
+    gate = Gate()
+
     options: dict[str, Any] = {"suspend_after": 0} if how == "suspended" else {}
     options |= {"max_concurrent": 1} if how == "evicted" else {}
-    async with running(peer[1], impatient, **options) as worker:
+    async with running(peer[1], gives_up(gate), **options) as worker:
         session = await peer[0].accept(heartbeat=0.05)
         await session.send(start(ID, "impatient"))
         limit = await session.next("entry")
@@ -107,14 +113,7 @@ async def test_a_drain_does_not_wait_for_a_step_that_was_given_up(
 ) -> None:
     gate = Gate()
 
-    @durable.workflow
-    async def impatient(ctx: durable.Context) -> None:
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(1):
-                await ctx.run("gate", gate.pass_through)
-        await ctx.sleep(3600)
-
-    worker = durable.Worker(peer[1], workflows=[impatient], drain_timeout=0.05)
+    worker = durable.Worker(peer[1], workflows=[gives_up(gate)], drain_timeout=0.05)
     run = asyncio.create_task(worker.run())
     session = await peer[0].accept()
     await session.send(start(ID, "impatient"))

@@ -18,7 +18,7 @@ from ..core.model import HandlerKind, Invocation, State, object_scope
 from ..core.partition import Partition
 from ..core.records import Invoked, Record, Started
 from .queue import ReadyQueue
-from .workers import Workers
+from .workers import Worker, Workers
 
 
 class Assigner:
@@ -56,9 +56,10 @@ class Assigner:
         heads = self._queue.heads()
         while heads and len(records) < end:
             _, handler = heapq.heappop(heads)
-            if self._full(handler) or self._workers.choose(handler) is None:
+            worker = None if self._full(handler) else self._workers.choose(handler)
+            if worker is None:
                 continue
-            self._assign_next(handler, records)
+            self._assign_next(handler, worker, records)
             if self._queue.has(handler):
                 heapq.heappush(heads, (self._queue.head(handler), handler))
         for record in proposed:
@@ -67,13 +68,15 @@ class Assigner:
             if type(record) is Invoked and not record.start_ms and self._is_new(record, new):
                 handler = record.handler
                 if not (self._queue.has(handler) or self._full(handler)):
-                    self._assign(handler, record.invocation_id, 1, records)
+                    worker = self._workers.choose(handler)
+                    if worker is not None:
+                        self._assign(handler, worker, record.invocation_id, 1, records)
 
-    def _assign_next(self, handler: str, records: list[Record]) -> None:
+    def _assign_next(self, handler: str, worker: Worker, records: list[Record]) -> None:
         invocation_id = self._queue.pop(handler)
         invocation = self._partition.invocations.get(invocation_id)
         if invocation is not None and invocation.state is State.PENDING:
-            self._assign(handler, invocation_id, invocation.attempt + 1, records)
+            self._assign(handler, worker, invocation_id, invocation.attempt + 1, records)
 
     def _is_new(self, record: Invoked, new: set[str]) -> bool:
         """Says whether an invocation will be ready when its record is applied, as far as one knows."""
@@ -91,13 +94,16 @@ class Assigner:
         return True
 
     def _assign(
-        self, handler: str, invocation_id: str, attempt: int, records: list[Record]
+        self,
+        handler: str,
+        worker: Worker,
+        invocation_id: str,
+        attempt: int,
+        records: list[Record],
     ) -> None:
-        worker = self._workers.choose(handler)
-        if worker is not None:
-            worker.owned[invocation_id] = attempt
-            self._count(handler, invocation_id)
-            records.append(Started(invocation_id, attempt, worker.id, worker.handlers[handler]))
+        worker.owned[invocation_id] = attempt
+        self._count(handler, invocation_id)
+        records.append(Started(invocation_id, attempt, worker.id, worker.handlers[handler]))
 
     def _limit(self, handler: str) -> int:
         known = self._partition.handlers.get(handler)

@@ -79,9 +79,14 @@ def too_long(ms: int) -> str:
     return f"{ms // 1000} seconds are more than a hundred years ({SPAN_SECONDS})"
 
 
+def text_bytes(text: str) -> int:
+    """Returns how long a text is on the wire."""
+    return len(text) if text.isascii() else len(text.encode())
+
+
 def check_text(field: str, text: str, limit: int, limit_name: str) -> str:
     """Returns `text` if it is within a limit."""
-    size = len(text) if text.isascii() else len(text.encode())
+    size = text_bytes(text)
     if size > limit:
         raise invalid(
             field,

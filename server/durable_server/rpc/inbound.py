@@ -135,7 +135,7 @@ class Inbound:
             return f"{entry.index} is no index of an entry"
         for field in ("name", "target", "idempotency_key", "partition_key"):
             text = getattr(entry, field)
-            size = len(text) if text.isascii() else len(text.encode())
+            size = convert.text_bytes(text)
             if size <= limits.id_bytes and "\0" not in text:
                 continue
             word = "key" if field == "target" and kind in STARTS else field
