@@ -6,23 +6,8 @@ import re
 
 from tests.repo.tree import ROOT, files, is_generated, name
 
-LINES_MAX = 450
-"""A file has one idea; one that is longer has two."""
-TEST_LINES_MAX = 600
-"""A file of tests may be longer: it is read one test at a time."""
-
 # Written so that this file does not mention one itself.
 MACHINE_PATH = re.compile(rb"(?<![\w.~}\])-])/(?:root|work|home)/")
-
-
-def test_own_python_files_are_short() -> None:
-    long = {}
-    for path in files():
-        if path.suffix == ".py" and not is_generated(path):
-            lines = len(path.read_text().splitlines())
-            if lines > (TEST_LINES_MAX if name(path).startswith("tests/") else LINES_MAX):
-                long[name(path)] = lines
-    assert not long, f"over {LINES_MAX} lines ({TEST_LINES_MAX} for tests): {long}"
 
 
 def test_no_file_mentions_a_path_of_somebodys_machine() -> None:

@@ -270,7 +270,7 @@ func (HandlerKind) EnumDescriptor() ([]byte, []int) {
 type RetryPolicy_Exhaustion int32
 
 const (
-	// FAIL.
+	// PAUSE.
 	RetryPolicy_EXHAUSTION_UNSPECIFIED RetryPolicy_Exhaustion = 0
 	// The invocation fails with the last failure.
 	RetryPolicy_EXHAUSTION_FAIL RetryPolicy_Exhaustion = 1
@@ -316,7 +316,7 @@ func (x RetryPolicy_Exhaustion) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use RetryPolicy_Exhaustion.Descriptor instead.
 func (RetryPolicy_Exhaustion) EnumDescriptor() ([]byte, []int) {
-	return file_durable_v1_invocation_proto_rawDescGZIP(), []int{5, 0}
+	return file_durable_v1_invocation_proto_rawDescGZIP(), []int{6, 0}
 }
 
 // One step of an invocation. Entries are numbered by the order in which the program asked for them;
@@ -349,9 +349,11 @@ type JournalEntry struct {
 	// For a child or a one-way invocation, its id.
 	TargetInvocationId string `protobuf:"bytes,10,opt,name=target_invocation_id,json=targetInvocationId,proto3" json:"target_invocation_id,omitempty"`
 	// The attempt that recorded it, from 1.
-	Attempt       int32 `protobuf:"varint,11,opt,name=attempt,proto3" json:"attempt,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Attempt int32 `protobuf:"varint,11,opt,name=attempt,proto3" json:"attempt,omitempty"`
+	// For a step or a call, how many of its tries had failed before the one that is recorded here.
+	FailedTryCount int32 `protobuf:"varint,12,opt,name=failed_try_count,json=failedTryCount,proto3" json:"failed_try_count,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *JournalEntry) Reset() {
@@ -461,6 +463,113 @@ func (x *JournalEntry) GetAttempt() int32 {
 	return 0
 }
 
+func (x *JournalEntry) GetFailedTryCount() int32 {
+	if x != nil {
+		return x.FailedTryCount
+	}
+	return 0
+}
+
+// A step or a call that is not in the journal yet, because its tries have failed so far.
+type FailingStep struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The position in program order, from 0.
+	Index int32 `protobuf:"varint,1,opt,name=index,proto3" json:"index,omitempty"`
+	// What the entry will be: RUN or CALL.
+	Kind EntryKind `protobuf:"varint,2,opt,name=kind,proto3,enum=durable.v1.EntryKind" json:"kind,omitempty"`
+	// The step's name; see JournalEntry.name.
+	Name string `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
+	// How many tries have failed.
+	FailedTryCount int32 `protobuf:"varint,4,opt,name=failed_try_count,json=failedTryCount,proto3" json:"failed_try_count,omitempty"`
+	// When the first of them ended.
+	FirstFailureTime *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=first_failure_time,json=firstFailureTime,proto3" json:"first_failure_time,omitempty"`
+	// When the last of them ended.
+	LastFailureTime *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=last_failure_time,json=lastFailureTime,proto3" json:"last_failure_time,omitempty"`
+	// How the last of them ended.
+	LastFailure   *Failure `protobuf:"bytes,7,opt,name=last_failure,json=lastFailure,proto3" json:"last_failure,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FailingStep) Reset() {
+	*x = FailingStep{}
+	mi := &file_durable_v1_invocation_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FailingStep) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FailingStep) ProtoMessage() {}
+
+func (x *FailingStep) ProtoReflect() protoreflect.Message {
+	mi := &file_durable_v1_invocation_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FailingStep.ProtoReflect.Descriptor instead.
+func (*FailingStep) Descriptor() ([]byte, []int) {
+	return file_durable_v1_invocation_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *FailingStep) GetIndex() int32 {
+	if x != nil {
+		return x.Index
+	}
+	return 0
+}
+
+func (x *FailingStep) GetKind() EntryKind {
+	if x != nil {
+		return x.Kind
+	}
+	return EntryKind_ENTRY_KIND_UNSPECIFIED
+}
+
+func (x *FailingStep) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *FailingStep) GetFailedTryCount() int32 {
+	if x != nil {
+		return x.FailedTryCount
+	}
+	return 0
+}
+
+func (x *FailingStep) GetFirstFailureTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.FirstFailureTime
+	}
+	return nil
+}
+
+func (x *FailingStep) GetLastFailureTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.LastFailureTime
+	}
+	return nil
+}
+
+func (x *FailingStep) GetLastFailure() *Failure {
+	if x != nil {
+		return x.LastFailure
+	}
+	return nil
+}
+
 // A promise that something outside resolves.
 type Awakeable struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -473,14 +582,16 @@ type Awakeable struct {
 	// When it was resolved or rejected; absent while it is not.
 	ResolveTime *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=resolve_time,json=resolveTime,proto3" json:"resolve_time,omitempty"`
 	// With what; absent while it is not.
-	Outcome       *Outcome `protobuf:"bytes,5,opt,name=outcome,proto3" json:"outcome,omitempty"`
+	Outcome *Outcome `protobuf:"bytes,5,opt,name=outcome,proto3" json:"outcome,omitempty"`
+	// JSON Schema of the value that whoever awaits it can read; empty when it takes any value.
+	Schema        string `protobuf:"bytes,6,opt,name=schema,proto3" json:"schema,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Awakeable) Reset() {
 	*x = Awakeable{}
-	mi := &file_durable_v1_invocation_proto_msgTypes[1]
+	mi := &file_durable_v1_invocation_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -492,7 +603,7 @@ func (x *Awakeable) String() string {
 func (*Awakeable) ProtoMessage() {}
 
 func (x *Awakeable) ProtoReflect() protoreflect.Message {
-	mi := &file_durable_v1_invocation_proto_msgTypes[1]
+	mi := &file_durable_v1_invocation_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -505,7 +616,7 @@ func (x *Awakeable) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Awakeable.ProtoReflect.Descriptor instead.
 func (*Awakeable) Descriptor() ([]byte, []int) {
-	return file_durable_v1_invocation_proto_rawDescGZIP(), []int{1}
+	return file_durable_v1_invocation_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *Awakeable) GetAwakeableId() string {
@@ -543,6 +654,13 @@ func (x *Awakeable) GetOutcome() *Outcome {
 	return nil
 }
 
+func (x *Awakeable) GetSchema() string {
+	if x != nil {
+		return x.Schema
+	}
+	return ""
+}
+
 // Why the end of an invocation was asked for.
 type CancelInfo struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -558,7 +676,7 @@ type CancelInfo struct {
 
 func (x *CancelInfo) Reset() {
 	*x = CancelInfo{}
-	mi := &file_durable_v1_invocation_proto_msgTypes[2]
+	mi := &file_durable_v1_invocation_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -570,7 +688,7 @@ func (x *CancelInfo) String() string {
 func (*CancelInfo) ProtoMessage() {}
 
 func (x *CancelInfo) ProtoReflect() protoreflect.Message {
-	mi := &file_durable_v1_invocation_proto_msgTypes[2]
+	mi := &file_durable_v1_invocation_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -583,7 +701,7 @@ func (x *CancelInfo) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelInfo.ProtoReflect.Descriptor instead.
 func (*CancelInfo) Descriptor() ([]byte, []int) {
-	return file_durable_v1_invocation_proto_rawDescGZIP(), []int{2}
+	return file_durable_v1_invocation_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *CancelInfo) GetIdentity() string {
@@ -622,7 +740,7 @@ type PauseInfo struct {
 
 func (x *PauseInfo) Reset() {
 	*x = PauseInfo{}
-	mi := &file_durable_v1_invocation_proto_msgTypes[3]
+	mi := &file_durable_v1_invocation_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -634,7 +752,7 @@ func (x *PauseInfo) String() string {
 func (*PauseInfo) ProtoMessage() {}
 
 func (x *PauseInfo) ProtoReflect() protoreflect.Message {
-	mi := &file_durable_v1_invocation_proto_msgTypes[3]
+	mi := &file_durable_v1_invocation_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -647,7 +765,7 @@ func (x *PauseInfo) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PauseInfo.ProtoReflect.Descriptor instead.
 func (*PauseInfo) Descriptor() ([]byte, []int) {
-	return file_durable_v1_invocation_proto_rawDescGZIP(), []int{3}
+	return file_durable_v1_invocation_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *PauseInfo) GetIdentity() string {
@@ -731,14 +849,17 @@ type Invocation struct {
 	// Set when its end was asked for.
 	Cancel *CancelInfo `protobuf:"bytes,28,opt,name=cancel,proto3" json:"cancel,omitempty"`
 	// When its end is asked for because its time is up; absent for handlers without a timeout.
-	Deadline      *timestamppb.Timestamp `protobuf:"bytes,29,opt,name=deadline,proto3" json:"deadline,omitempty"`
+	Deadline *timestamppb.Timestamp `protobuf:"bytes,29,opt,name=deadline,proto3" json:"deadline,omitempty"`
+	// The steps and calls that have failed so far and are tried again, where the journal was asked for.
+	// When the next try begins is `wake_time`.
+	FailingSteps  []*FailingStep `protobuf:"bytes,30,rep,name=failing_steps,json=failingSteps,proto3" json:"failing_steps,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Invocation) Reset() {
 	*x = Invocation{}
-	mi := &file_durable_v1_invocation_proto_msgTypes[4]
+	mi := &file_durable_v1_invocation_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -750,7 +871,7 @@ func (x *Invocation) String() string {
 func (*Invocation) ProtoMessage() {}
 
 func (x *Invocation) ProtoReflect() protoreflect.Message {
-	mi := &file_durable_v1_invocation_proto_msgTypes[4]
+	mi := &file_durable_v1_invocation_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -763,7 +884,7 @@ func (x *Invocation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Invocation.ProtoReflect.Descriptor instead.
 func (*Invocation) Descriptor() ([]byte, []int) {
-	return file_durable_v1_invocation_proto_rawDescGZIP(), []int{4}
+	return file_durable_v1_invocation_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Invocation) GetInvocationId() string {
@@ -969,7 +1090,18 @@ func (x *Invocation) GetDeadline() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *Invocation) GetFailingSteps() []*FailingStep {
+	if x != nil {
+		return x.FailingSteps
+	}
+	return nil
+}
+
 // How a handler's failed attempts are retried. A field at zero takes the default that it names.
+//
+// Where it was a step that has failed, a worker applies the policy to the step (worker.proto, section
+// 7): when its tries are used up, the step's failure is journaled and the program sees it. What is said
+// here of attempts is then for failures of the program itself.
 type RetryPolicy struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The delay before the second attempt. Default 200 ms; at least 1 ms.
@@ -982,7 +1114,7 @@ type RetryPolicy struct {
 	MaxAttempts int32 `protobuf:"varint,4,opt,name=max_attempts,json=maxAttempts,proto3" json:"max_attempts,omitempty"`
 	// The share of the delay that is random, 0 to 1. Default 0.2; set -1 for none.
 	Jitter float64 `protobuf:"fixed64,5,opt,name=jitter,proto3" json:"jitter,omitempty"`
-	// What happens when they are used up. Default FAIL.
+	// What happens when they are used up. Default PAUSE, which loses nothing.
 	OnExhausted RetryPolicy_Exhaustion `protobuf:"varint,6,opt,name=on_exhausted,json=onExhausted,proto3,enum=durable.v1.RetryPolicy_Exhaustion" json:"on_exhausted,omitempty"`
 	// How long after the first failure in a row the attempts are used up too. Absent for no limit.
 	MaxDuration   *durationpb.Duration `protobuf:"bytes,7,opt,name=max_duration,json=maxDuration,proto3" json:"max_duration,omitempty"`
@@ -992,7 +1124,7 @@ type RetryPolicy struct {
 
 func (x *RetryPolicy) Reset() {
 	*x = RetryPolicy{}
-	mi := &file_durable_v1_invocation_proto_msgTypes[5]
+	mi := &file_durable_v1_invocation_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1004,7 +1136,7 @@ func (x *RetryPolicy) String() string {
 func (*RetryPolicy) ProtoMessage() {}
 
 func (x *RetryPolicy) ProtoReflect() protoreflect.Message {
-	mi := &file_durable_v1_invocation_proto_msgTypes[5]
+	mi := &file_durable_v1_invocation_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1017,7 +1149,7 @@ func (x *RetryPolicy) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RetryPolicy.ProtoReflect.Descriptor instead.
 func (*RetryPolicy) Descriptor() ([]byte, []int) {
-	return file_durable_v1_invocation_proto_rawDescGZIP(), []int{5}
+	return file_durable_v1_invocation_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *RetryPolicy) GetInitialInterval() *durationpb.Duration {
@@ -1099,7 +1231,7 @@ type HandlerSpec struct {
 
 func (x *HandlerSpec) Reset() {
 	*x = HandlerSpec{}
-	mi := &file_durable_v1_invocation_proto_msgTypes[6]
+	mi := &file_durable_v1_invocation_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1111,7 +1243,7 @@ func (x *HandlerSpec) String() string {
 func (*HandlerSpec) ProtoMessage() {}
 
 func (x *HandlerSpec) ProtoReflect() protoreflect.Message {
-	mi := &file_durable_v1_invocation_proto_msgTypes[6]
+	mi := &file_durable_v1_invocation_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1124,7 +1256,7 @@ func (x *HandlerSpec) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HandlerSpec.ProtoReflect.Descriptor instead.
 func (*HandlerSpec) Descriptor() ([]byte, []int) {
-	return file_durable_v1_invocation_proto_rawDescGZIP(), []int{6}
+	return file_durable_v1_invocation_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *HandlerSpec) GetName() string {
@@ -1216,7 +1348,7 @@ type HandlerInfo struct {
 
 func (x *HandlerInfo) Reset() {
 	*x = HandlerInfo{}
-	mi := &file_durable_v1_invocation_proto_msgTypes[7]
+	mi := &file_durable_v1_invocation_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1228,7 +1360,7 @@ func (x *HandlerInfo) String() string {
 func (*HandlerInfo) ProtoMessage() {}
 
 func (x *HandlerInfo) ProtoReflect() protoreflect.Message {
-	mi := &file_durable_v1_invocation_proto_msgTypes[7]
+	mi := &file_durable_v1_invocation_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1241,7 +1373,7 @@ func (x *HandlerInfo) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HandlerInfo.ProtoReflect.Descriptor instead.
 func (*HandlerInfo) Descriptor() ([]byte, []int) {
-	return file_durable_v1_invocation_proto_rawDescGZIP(), []int{7}
+	return file_durable_v1_invocation_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *HandlerInfo) GetSpec() *HandlerSpec {
@@ -1284,7 +1416,7 @@ var File_durable_v1_invocation_proto protoreflect.FileDescriptor
 const file_durable_v1_invocation_proto_rawDesc = "" +
 	"\n" +
 	"\x1bdurable/v1/invocation.proto\x12\n" +
-	"durable.v1\x1a\x18durable/v1/payload.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf1\x03\n" +
+	"durable.v1\x1a\x18durable/v1/payload.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x9b\x04\n" +
 	"\fJournalEntry\x12\x14\n" +
 	"\x05index\x18\x01 \x01(\x05R\x05index\x12)\n" +
 	"\x04kind\x18\x02 \x01(\x0e2\x15.durable.v1.EntryKindR\x04kind\x12\x12\n" +
@@ -1298,14 +1430,24 @@ const file_durable_v1_invocation_proto_rawDesc = "" +
 	"\bdue_time\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\adueTime\x120\n" +
 	"\x14target_invocation_id\x18\n" +
 	" \x01(\tR\x12targetInvocationId\x12\x18\n" +
-	"\aattempt\x18\v \x01(\x05R\aattempt\"\xfe\x01\n" +
+	"\aattempt\x18\v \x01(\x05R\aattempt\x12(\n" +
+	"\x10failed_try_count\x18\f \x01(\x05R\x0efailedTryCount\"\xd6\x02\n" +
+	"\vFailingStep\x12\x14\n" +
+	"\x05index\x18\x01 \x01(\x05R\x05index\x12)\n" +
+	"\x04kind\x18\x02 \x01(\x0e2\x15.durable.v1.EntryKindR\x04kind\x12\x12\n" +
+	"\x04name\x18\x03 \x01(\tR\x04name\x12(\n" +
+	"\x10failed_try_count\x18\x04 \x01(\x05R\x0efailedTryCount\x12H\n" +
+	"\x12first_failure_time\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x10firstFailureTime\x12F\n" +
+	"\x11last_failure_time\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\x0flastFailureTime\x126\n" +
+	"\flast_failure\x18\a \x01(\v2\x13.durable.v1.FailureR\vlastFailure\"\x96\x02\n" +
 	"\tAwakeable\x12!\n" +
 	"\fawakeable_id\x18\x01 \x01(\tR\vawakeableId\x12#\n" +
 	"\rinvocation_id\x18\x02 \x01(\tR\finvocationId\x12;\n" +
 	"\vcreate_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"createTime\x12=\n" +
 	"\fresolve_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\vresolveTime\x12-\n" +
-	"\aoutcome\x18\x05 \x01(\v2\x13.durable.v1.OutcomeR\aoutcome\"}\n" +
+	"\aoutcome\x18\x05 \x01(\v2\x13.durable.v1.OutcomeR\aoutcome\x12\x16\n" +
+	"\x06schema\x18\x06 \x01(\tR\x06schema\"}\n" +
 	"\n" +
 	"CancelInfo\x12\x1a\n" +
 	"\bidentity\x18\x01 \x01(\tR\bidentity\x12\x16\n" +
@@ -1316,7 +1458,7 @@ const file_durable_v1_invocation_proto_rawDesc = "" +
 	"\bidentity\x18\x01 \x01(\tR\bidentity\x12\x16\n" +
 	"\x06reason\x18\x02 \x01(\tR\x06reason\x129\n" +
 	"\n" +
-	"pause_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\tpauseTime\"\xe0\v\n" +
+	"pause_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\tpauseTime\"\x9e\f\n" +
 	"\n" +
 	"Invocation\x12#\n" +
 	"\rinvocation_id\x18\x01 \x01(\tR\finvocationId\x12\x18\n" +
@@ -1354,7 +1496,8 @@ const file_durable_v1_invocation_proto_rawDesc = "" +
 	"awakeables\x18\x1b \x03(\v2\x15.durable.v1.AwakeableR\n" +
 	"awakeables\x12.\n" +
 	"\x06cancel\x18\x1c \x01(\v2\x16.durable.v1.CancelInfoR\x06cancel\x126\n" +
-	"\bdeadline\x18\x1d \x01(\v2\x1a.google.protobuf.TimestampR\bdeadline\x1a:\n" +
+	"\bdeadline\x18\x1d \x01(\v2\x1a.google.protobuf.TimestampR\bdeadline\x12<\n" +
+	"\rfailing_steps\x18\x1e \x03(\v2\x17.durable.v1.FailingStepR\ffailingSteps\x1a:\n" +
 	"\fHeadersEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\x1aU\n" +
@@ -1443,73 +1586,79 @@ func file_durable_v1_invocation_proto_rawDescGZIP() []byte {
 }
 
 var file_durable_v1_invocation_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_durable_v1_invocation_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
+var file_durable_v1_invocation_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
 var file_durable_v1_invocation_proto_goTypes = []any{
 	(InvocationState)(0),          // 0: durable.v1.InvocationState
 	(EntryKind)(0),                // 1: durable.v1.EntryKind
 	(HandlerKind)(0),              // 2: durable.v1.HandlerKind
 	(RetryPolicy_Exhaustion)(0),   // 3: durable.v1.RetryPolicy.Exhaustion
 	(*JournalEntry)(nil),          // 4: durable.v1.JournalEntry
-	(*Awakeable)(nil),             // 5: durable.v1.Awakeable
-	(*CancelInfo)(nil),            // 6: durable.v1.CancelInfo
-	(*PauseInfo)(nil),             // 7: durable.v1.PauseInfo
-	(*Invocation)(nil),            // 8: durable.v1.Invocation
-	(*RetryPolicy)(nil),           // 9: durable.v1.RetryPolicy
-	(*HandlerSpec)(nil),           // 10: durable.v1.HandlerSpec
-	(*HandlerInfo)(nil),           // 11: durable.v1.HandlerInfo
-	nil,                           // 12: durable.v1.Invocation.HeadersEntry
-	nil,                           // 13: durable.v1.Invocation.WorkflowStateEntry
-	(*Payload)(nil),               // 14: durable.v1.Payload
-	(*Outcome)(nil),               // 15: durable.v1.Outcome
-	(*timestamppb.Timestamp)(nil), // 16: google.protobuf.Timestamp
-	(*Failure)(nil),               // 17: durable.v1.Failure
-	(*durationpb.Duration)(nil),   // 18: google.protobuf.Duration
+	(*FailingStep)(nil),           // 5: durable.v1.FailingStep
+	(*Awakeable)(nil),             // 6: durable.v1.Awakeable
+	(*CancelInfo)(nil),            // 7: durable.v1.CancelInfo
+	(*PauseInfo)(nil),             // 8: durable.v1.PauseInfo
+	(*Invocation)(nil),            // 9: durable.v1.Invocation
+	(*RetryPolicy)(nil),           // 10: durable.v1.RetryPolicy
+	(*HandlerSpec)(nil),           // 11: durable.v1.HandlerSpec
+	(*HandlerInfo)(nil),           // 12: durable.v1.HandlerInfo
+	nil,                           // 13: durable.v1.Invocation.HeadersEntry
+	nil,                           // 14: durable.v1.Invocation.WorkflowStateEntry
+	(*Payload)(nil),               // 15: durable.v1.Payload
+	(*Outcome)(nil),               // 16: durable.v1.Outcome
+	(*timestamppb.Timestamp)(nil), // 17: google.protobuf.Timestamp
+	(*Failure)(nil),               // 18: durable.v1.Failure
+	(*durationpb.Duration)(nil),   // 19: google.protobuf.Duration
 }
 var file_durable_v1_invocation_proto_depIdxs = []int32{
 	1,  // 0: durable.v1.JournalEntry.kind:type_name -> durable.v1.EntryKind
-	14, // 1: durable.v1.JournalEntry.argument:type_name -> durable.v1.Payload
-	15, // 2: durable.v1.JournalEntry.outcome:type_name -> durable.v1.Outcome
-	16, // 3: durable.v1.JournalEntry.create_time:type_name -> google.protobuf.Timestamp
-	16, // 4: durable.v1.JournalEntry.complete_time:type_name -> google.protobuf.Timestamp
-	16, // 5: durable.v1.JournalEntry.due_time:type_name -> google.protobuf.Timestamp
-	16, // 6: durable.v1.Awakeable.create_time:type_name -> google.protobuf.Timestamp
-	16, // 7: durable.v1.Awakeable.resolve_time:type_name -> google.protobuf.Timestamp
-	15, // 8: durable.v1.Awakeable.outcome:type_name -> durable.v1.Outcome
-	16, // 9: durable.v1.CancelInfo.cancel_time:type_name -> google.protobuf.Timestamp
-	16, // 10: durable.v1.PauseInfo.pause_time:type_name -> google.protobuf.Timestamp
-	0,  // 11: durable.v1.Invocation.state:type_name -> durable.v1.InvocationState
-	15, // 12: durable.v1.Invocation.outcome:type_name -> durable.v1.Outcome
-	14, // 13: durable.v1.Invocation.input:type_name -> durable.v1.Payload
-	17, // 14: durable.v1.Invocation.last_failure:type_name -> durable.v1.Failure
-	7,  // 15: durable.v1.Invocation.pause:type_name -> durable.v1.PauseInfo
-	16, // 16: durable.v1.Invocation.create_time:type_name -> google.protobuf.Timestamp
-	16, // 17: durable.v1.Invocation.start_time:type_name -> google.protobuf.Timestamp
-	16, // 18: durable.v1.Invocation.update_time:type_name -> google.protobuf.Timestamp
-	16, // 19: durable.v1.Invocation.complete_time:type_name -> google.protobuf.Timestamp
-	16, // 20: durable.v1.Invocation.wake_time:type_name -> google.protobuf.Timestamp
-	16, // 21: durable.v1.Invocation.expire_time:type_name -> google.protobuf.Timestamp
-	12, // 22: durable.v1.Invocation.headers:type_name -> durable.v1.Invocation.HeadersEntry
-	4,  // 23: durable.v1.Invocation.journal:type_name -> durable.v1.JournalEntry
-	13, // 24: durable.v1.Invocation.workflow_state:type_name -> durable.v1.Invocation.WorkflowStateEntry
-	5,  // 25: durable.v1.Invocation.awakeables:type_name -> durable.v1.Awakeable
-	6,  // 26: durable.v1.Invocation.cancel:type_name -> durable.v1.CancelInfo
-	16, // 27: durable.v1.Invocation.deadline:type_name -> google.protobuf.Timestamp
-	18, // 28: durable.v1.RetryPolicy.initial_interval:type_name -> google.protobuf.Duration
-	18, // 29: durable.v1.RetryPolicy.max_interval:type_name -> google.protobuf.Duration
-	3,  // 30: durable.v1.RetryPolicy.on_exhausted:type_name -> durable.v1.RetryPolicy.Exhaustion
-	18, // 31: durable.v1.RetryPolicy.max_duration:type_name -> google.protobuf.Duration
-	2,  // 32: durable.v1.HandlerSpec.kind:type_name -> durable.v1.HandlerKind
-	9,  // 33: durable.v1.HandlerSpec.retry_policy:type_name -> durable.v1.RetryPolicy
-	18, // 34: durable.v1.HandlerSpec.retention:type_name -> google.protobuf.Duration
-	18, // 35: durable.v1.HandlerSpec.timeout:type_name -> google.protobuf.Duration
-	10, // 36: durable.v1.HandlerInfo.spec:type_name -> durable.v1.HandlerSpec
-	16, // 37: durable.v1.HandlerInfo.create_time:type_name -> google.protobuf.Timestamp
-	14, // 38: durable.v1.Invocation.WorkflowStateEntry.value:type_name -> durable.v1.Payload
-	39, // [39:39] is the sub-list for method output_type
-	39, // [39:39] is the sub-list for method input_type
-	39, // [39:39] is the sub-list for extension type_name
-	39, // [39:39] is the sub-list for extension extendee
-	0,  // [0:39] is the sub-list for field type_name
+	15, // 1: durable.v1.JournalEntry.argument:type_name -> durable.v1.Payload
+	16, // 2: durable.v1.JournalEntry.outcome:type_name -> durable.v1.Outcome
+	17, // 3: durable.v1.JournalEntry.create_time:type_name -> google.protobuf.Timestamp
+	17, // 4: durable.v1.JournalEntry.complete_time:type_name -> google.protobuf.Timestamp
+	17, // 5: durable.v1.JournalEntry.due_time:type_name -> google.protobuf.Timestamp
+	1,  // 6: durable.v1.FailingStep.kind:type_name -> durable.v1.EntryKind
+	17, // 7: durable.v1.FailingStep.first_failure_time:type_name -> google.protobuf.Timestamp
+	17, // 8: durable.v1.FailingStep.last_failure_time:type_name -> google.protobuf.Timestamp
+	18, // 9: durable.v1.FailingStep.last_failure:type_name -> durable.v1.Failure
+	17, // 10: durable.v1.Awakeable.create_time:type_name -> google.protobuf.Timestamp
+	17, // 11: durable.v1.Awakeable.resolve_time:type_name -> google.protobuf.Timestamp
+	16, // 12: durable.v1.Awakeable.outcome:type_name -> durable.v1.Outcome
+	17, // 13: durable.v1.CancelInfo.cancel_time:type_name -> google.protobuf.Timestamp
+	17, // 14: durable.v1.PauseInfo.pause_time:type_name -> google.protobuf.Timestamp
+	0,  // 15: durable.v1.Invocation.state:type_name -> durable.v1.InvocationState
+	16, // 16: durable.v1.Invocation.outcome:type_name -> durable.v1.Outcome
+	15, // 17: durable.v1.Invocation.input:type_name -> durable.v1.Payload
+	18, // 18: durable.v1.Invocation.last_failure:type_name -> durable.v1.Failure
+	8,  // 19: durable.v1.Invocation.pause:type_name -> durable.v1.PauseInfo
+	17, // 20: durable.v1.Invocation.create_time:type_name -> google.protobuf.Timestamp
+	17, // 21: durable.v1.Invocation.start_time:type_name -> google.protobuf.Timestamp
+	17, // 22: durable.v1.Invocation.update_time:type_name -> google.protobuf.Timestamp
+	17, // 23: durable.v1.Invocation.complete_time:type_name -> google.protobuf.Timestamp
+	17, // 24: durable.v1.Invocation.wake_time:type_name -> google.protobuf.Timestamp
+	17, // 25: durable.v1.Invocation.expire_time:type_name -> google.protobuf.Timestamp
+	13, // 26: durable.v1.Invocation.headers:type_name -> durable.v1.Invocation.HeadersEntry
+	4,  // 27: durable.v1.Invocation.journal:type_name -> durable.v1.JournalEntry
+	14, // 28: durable.v1.Invocation.workflow_state:type_name -> durable.v1.Invocation.WorkflowStateEntry
+	6,  // 29: durable.v1.Invocation.awakeables:type_name -> durable.v1.Awakeable
+	7,  // 30: durable.v1.Invocation.cancel:type_name -> durable.v1.CancelInfo
+	17, // 31: durable.v1.Invocation.deadline:type_name -> google.protobuf.Timestamp
+	5,  // 32: durable.v1.Invocation.failing_steps:type_name -> durable.v1.FailingStep
+	19, // 33: durable.v1.RetryPolicy.initial_interval:type_name -> google.protobuf.Duration
+	19, // 34: durable.v1.RetryPolicy.max_interval:type_name -> google.protobuf.Duration
+	3,  // 35: durable.v1.RetryPolicy.on_exhausted:type_name -> durable.v1.RetryPolicy.Exhaustion
+	19, // 36: durable.v1.RetryPolicy.max_duration:type_name -> google.protobuf.Duration
+	2,  // 37: durable.v1.HandlerSpec.kind:type_name -> durable.v1.HandlerKind
+	10, // 38: durable.v1.HandlerSpec.retry_policy:type_name -> durable.v1.RetryPolicy
+	19, // 39: durable.v1.HandlerSpec.retention:type_name -> google.protobuf.Duration
+	19, // 40: durable.v1.HandlerSpec.timeout:type_name -> google.protobuf.Duration
+	11, // 41: durable.v1.HandlerInfo.spec:type_name -> durable.v1.HandlerSpec
+	17, // 42: durable.v1.HandlerInfo.create_time:type_name -> google.protobuf.Timestamp
+	15, // 43: durable.v1.Invocation.WorkflowStateEntry.value:type_name -> durable.v1.Payload
+	44, // [44:44] is the sub-list for method output_type
+	44, // [44:44] is the sub-list for method input_type
+	44, // [44:44] is the sub-list for extension type_name
+	44, // [44:44] is the sub-list for extension extendee
+	0,  // [0:44] is the sub-list for field type_name
 }
 
 func init() { file_durable_v1_invocation_proto_init() }
@@ -1524,7 +1673,7 @@ func file_durable_v1_invocation_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_durable_v1_invocation_proto_rawDesc), len(file_durable_v1_invocation_proto_rawDesc)),
 			NumEnums:      4,
-			NumMessages:   10,
+			NumMessages:   11,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -36,9 +36,13 @@
 //      when the program gives none, `<invocation id>.<name>` for a named promise. It completes with
 //      the first outcome that anybody gives it, also when that came before. An id belongs to the
 //      invocation that asked for it first; asked for by another it completes with the failure
-//      `durable.AwakeableTaken`.
+//      `durable.AwakeableTaken`. With `schema` an outcome that does not fit is refused where it is
+//      given. One that came before, or that a worker cannot decode all the same, can be replaced: an
+//      entry with `renew` forgets the outcome that its id has, and waits for another.
 //    - SIGNAL: `name` is the signal's; it completes with the oldest buffered one of that name, or
-//      with the next that comes. Several are served in the order in which they were recorded.
+//      with the next that comes. Several are served in the order in which they were recorded. `schema`
+//      as for AWAKEABLE. A program that gives the wait up (a timeout, a race that it lost, a task that
+//      is cancelled) must say so with CANCEL, or it would take a signal that nobody gets.
 //    - INVOKE: `name` is the handler, `target` the object key, `argument` the input. Completes with
 //      the child's outcome; the failure of a cancelled child has the type `durable.Cancelled`. The
 //      child inherits headers and the service label. With `idempotency_key` it may be an invocation
@@ -52,7 +56,10 @@
 //      `durable.InvocationNotFound`, `durable.InvalidState` or `durable.LimitReached`.
 //      ATTACH and CANCEL have the target as their `name` too.
 //    - CANCEL: cancels the invocation `target`; `#INDEX` names the one that INVOKE or SEND entry of
-//      this journal started. Completes at once with null, whatever became of it.
+//      this journal started. Completes at once with null, whatever became of it. Where the entry
+//      `#INDEX` is a SIGNAL, its wait is given up: an open one completes with the failure
+//      `durable.GivenUp` and takes no signal any more; one that a signal has completed meanwhile gives
+//      it back, to its old place before all that came later, for the next SIGNAL of that name.
 //
 //    State. A Start carries the state that the handler may read: `state`, and `state_complete` when
 //    that is all of it. A worker that has the value answers GET_STATE and STATE_KEYS itself: it gives
@@ -86,11 +93,14 @@
 // 7. Failure. An operation that raises is retried by ending the attempt: AttemptFailed. The server
 //    applies the handler's retry policy and sends a new Start with the next attempt number. What no
 //    retry would change is a failure with `terminal` set: as the step's outcome, or in Finished. An
-//    outcome that is a failure and was journaled is given to the program as an exception. A step
-//    with a retry policy of its own names its `index` in AttemptFailed, with `retry_delay`: then the
-//    handler's policy does not apply, and the next Start says in `step_failures` how often that step
-//    has failed and in `step_failing` for how long, so that the worker can tell when its attempts are
-//    used up: then it journals a failure as the step's outcome, or sends Held.
+//    outcome that is a failure and was journaled is given to the program as an exception. When it was
+//    a step that has failed, AttemptFailed names its `index`, `kind` and `name`, with `retry_delay`:
+//    the worker applies the step's own policy, or else the handler's, to the step. The next Start says
+//    in `step_failures` how often that step has failed and in `step_failing` for how long, so that the
+//    worker can tell when its tries are used up: then it journals a failure as the step's outcome, so
+//    that the program can compensate, or sends Held if the policy says PAUSE. An AttemptFailed without
+//    `index` is a failure of the program itself: the server applies the handler's policy. What no
+//    retry can mend, since the same code would do the same again, is better Held at once.
 //
 // 8. Suspension. When the program only waits for Completions and every entry is acknowledged, the
 //    worker may send Suspend with the number of the last completion that it has delivered; how soon is
@@ -1132,7 +1142,7 @@ type Start struct {
 	State map[string]*Payload `protobuf:"bytes,13,rep,name=state,proto3" json:"state,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	// True when `state` is all of it.
 	StateComplete bool `protobuf:"varint,14,opt,name=state_complete,json=stateComplete,proto3" json:"state_complete,omitempty"`
-	// How often steps with a retry policy of their own have failed, by index.
+	// How often steps that are not in the journal have failed, by index.
 	StepFailures map[int32]int32 `protobuf:"bytes,15,rep,name=step_failures,json=stepFailures,proto3" json:"step_failures,omitempty" protobuf_key:"varint,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
 	// How long ago the first of those failures was when this attempt was handed out, by index.
 	StepFailing   map[int32]*durationpb.Duration `protobuf:"bytes,16,rep,name=step_failing,json=stepFailing,proto3" json:"step_failing,omitempty" protobuf_key:"varint,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
@@ -1307,7 +1317,12 @@ type EntryRecorded struct {
 	// RUN and CALL: how long the work took, in the attempt that ended it, by a monotonic clock of the
 	// worker's. The entry's `create_time` is that much before its commit, though never before the
 	// invocation's own; the program's clock does not depend on it. Absent or negative: not known, as 0.
-	Elapsed       *durationpb.Duration `protobuf:"bytes,10,opt,name=elapsed,proto3" json:"elapsed,omitempty"`
+	Elapsed *durationpb.Duration `protobuf:"bytes,10,opt,name=elapsed,proto3" json:"elapsed,omitempty"`
+	// AWAKEABLE, SIGNAL: JSON Schema of the value that the program can read; empty for any. At most
+	// 64 KiB. Outcomes that are no JSON are not compared with it.
+	Schema string `protobuf:"bytes,11,opt,name=schema,proto3" json:"schema,omitempty"`
+	// AWAKEABLE: forget the outcome that the id has already, and wait for another.
+	Renew         bool `protobuf:"varint,12,opt,name=renew,proto3" json:"renew,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1410,6 +1425,20 @@ func (x *EntryRecorded) GetElapsed() *durationpb.Duration {
 		return x.Elapsed
 	}
 	return nil
+}
+
+func (x *EntryRecorded) GetSchema() string {
+	if x != nil {
+		return x.Schema
+	}
+	return ""
+}
+
+func (x *EntryRecorded) GetRenew() bool {
+	if x != nil {
+		return x.Renew
+	}
+	return false
 }
 
 // Says that an entry is in the log.
@@ -1602,8 +1631,12 @@ type AttemptFailed struct {
 	Failure *Failure `protobuf:"bytes,1,opt,name=failure,proto3" json:"failure,omitempty"`
 	// When set, the delay before the next attempt, instead of the retry policy's.
 	RetryDelay *durationpb.Duration `protobuf:"bytes,2,opt,name=retry_delay,json=retryDelay,proto3" json:"retry_delay,omitempty"`
-	// The step that failed, when it has a retry policy of its own; `retry_delay` is then required.
-	Index         *int32 `protobuf:"varint,3,opt,name=index,proto3,oneof" json:"index,omitempty"`
+	// The step that failed, if it was one; `retry_delay` is then required.
+	Index *int32 `protobuf:"varint,3,opt,name=index,proto3,oneof" json:"index,omitempty"`
+	// What that step is: RUN or CALL.
+	Kind EntryKind `protobuf:"varint,4,opt,name=kind,proto3,enum=durable.v1.EntryKind" json:"kind,omitempty"`
+	// That step's name; see JournalEntry.name. At most 256 bytes.
+	Name          string `protobuf:"bytes,5,opt,name=name,proto3" json:"name,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1657,6 +1690,20 @@ func (x *AttemptFailed) GetIndex() int32 {
 		return *x.Index
 	}
 	return 0
+}
+
+func (x *AttemptFailed) GetKind() EntryKind {
+	if x != nil {
+		return x.Kind
+	}
+	return EntryKind_ENTRY_KIND_UNSPECIFIED
+}
+
+func (x *AttemptFailed) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
 }
 
 // Says that an invocation cannot go on until a person has looked at it.
@@ -2111,7 +2158,7 @@ const file_durable_v1_worker_proto_rawDesc = "" +
 	"\x05value\x18\x02 \x01(\x05R\x05value:\x028\x01\x1aY\n" +
 	"\x10StepFailingEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\x05R\x03key\x12/\n" +
-	"\x05value\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\x05value:\x028\x01\"\x90\x03\n" +
+	"\x05value\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\x05value:\x028\x01\"\xbe\x03\n" +
 	"\rEntryRecorded\x12\x14\n" +
 	"\x05index\x18\x01 \x01(\x05R\x05index\x12)\n" +
 	"\x04kind\x18\x02 \x01(\x0e2\x15.durable.v1.EntryKindR\x04kind\x12\x12\n" +
@@ -2123,7 +2170,9 @@ const file_durable_v1_worker_proto_rawDesc = "" +
 	"\x0fidempotency_key\x18\b \x01(\tR\x0eidempotencyKey\x12#\n" +
 	"\rpartition_key\x18\t \x01(\tR\fpartitionKey\x123\n" +
 	"\aelapsed\x18\n" +
-	" \x01(\v2\x19.google.protobuf.DurationR\aelapsed\"x\n" +
+	" \x01(\v2\x19.google.protobuf.DurationR\aelapsed\x12\x16\n" +
+	"\x06schema\x18\v \x01(\tR\x06schema\x12\x14\n" +
+	"\x05renew\x18\f \x01(\bR\x05renew\"x\n" +
 	"\x03Ack\x12\x14\n" +
 	"\x05index\x18\x01 \x01(\x05R\x05index\x12+\n" +
 	"\x11completion_number\x18\x02 \x01(\x03R\x10completionNumber\x12.\n" +
@@ -2135,12 +2184,14 @@ const file_durable_v1_worker_proto_rawDesc = "" +
 	"\x11completion_number\x18\x03 \x01(\x03R\x10completionNumber\x12.\n" +
 	"\x04time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\"9\n" +
 	"\bFinished\x12-\n" +
-	"\aoutcome\x18\x01 \x01(\v2\x13.durable.v1.OutcomeR\aoutcome\"\x9f\x01\n" +
+	"\aoutcome\x18\x01 \x01(\v2\x13.durable.v1.OutcomeR\aoutcome\"\xde\x01\n" +
 	"\rAttemptFailed\x12-\n" +
 	"\afailure\x18\x01 \x01(\v2\x13.durable.v1.FailureR\afailure\x12:\n" +
 	"\vretry_delay\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\n" +
 	"retryDelay\x12\x19\n" +
-	"\x05index\x18\x03 \x01(\x05H\x00R\x05index\x88\x01\x01B\b\n" +
+	"\x05index\x18\x03 \x01(\x05H\x00R\x05index\x88\x01\x01\x12)\n" +
+	"\x04kind\x18\x04 \x01(\x0e2\x15.durable.v1.EntryKindR\x04kind\x12\x12\n" +
+	"\x04name\x18\x05 \x01(\tR\x04nameB\b\n" +
 	"\x06_index\"5\n" +
 	"\x04Held\x12-\n" +
 	"\afailure\x18\x01 \x01(\v2\x13.durable.v1.FailureR\afailure\"\b\n" +
@@ -2263,17 +2314,18 @@ var file_durable_v1_worker_proto_depIdxs = []int32{
 	36, // 46: durable.v1.Finished.outcome:type_name -> durable.v1.Outcome
 	34, // 47: durable.v1.AttemptFailed.failure:type_name -> durable.v1.Failure
 	30, // 48: durable.v1.AttemptFailed.retry_delay:type_name -> google.protobuf.Duration
-	34, // 49: durable.v1.Held.failure:type_name -> durable.v1.Failure
-	33, // 50: durable.v1.CancelRequested.time:type_name -> google.protobuf.Timestamp
-	31, // 51: durable.v1.Start.StateEntry.value:type_name -> durable.v1.Payload
-	30, // 52: durable.v1.Start.StepFailingEntry.value:type_name -> google.protobuf.Duration
-	0,  // 53: durable.v1.DurableWorker.Session:input_type -> durable.v1.SessionRequest
-	1,  // 54: durable.v1.DurableWorker.Session:output_type -> durable.v1.SessionResponse
-	54, // [54:55] is the sub-list for method output_type
-	53, // [53:54] is the sub-list for method input_type
-	53, // [53:53] is the sub-list for extension type_name
-	53, // [53:53] is the sub-list for extension extendee
-	0,  // [0:53] is the sub-list for field type_name
+	35, // 49: durable.v1.AttemptFailed.kind:type_name -> durable.v1.EntryKind
+	34, // 50: durable.v1.Held.failure:type_name -> durable.v1.Failure
+	33, // 51: durable.v1.CancelRequested.time:type_name -> google.protobuf.Timestamp
+	31, // 52: durable.v1.Start.StateEntry.value:type_name -> durable.v1.Payload
+	30, // 53: durable.v1.Start.StepFailingEntry.value:type_name -> google.protobuf.Duration
+	0,  // 54: durable.v1.DurableWorker.Session:input_type -> durable.v1.SessionRequest
+	1,  // 55: durable.v1.DurableWorker.Session:output_type -> durable.v1.SessionResponse
+	55, // [55:56] is the sub-list for method output_type
+	54, // [54:55] is the sub-list for method input_type
+	54, // [54:54] is the sub-list for extension type_name
+	54, // [54:54] is the sub-list for extension extendee
+	0,  // [0:54] is the sub-list for field type_name
 }
 
 func init() { file_durable_v1_worker_proto_init() }

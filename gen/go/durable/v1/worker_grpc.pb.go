@@ -36,9 +36,13 @@
 //      when the program gives none, `<invocation id>.<name>` for a named promise. It completes with
 //      the first outcome that anybody gives it, also when that came before. An id belongs to the
 //      invocation that asked for it first; asked for by another it completes with the failure
-//      `durable.AwakeableTaken`.
+//      `durable.AwakeableTaken`. With `schema` an outcome that does not fit is refused where it is
+//      given. One that came before, or that a worker cannot decode all the same, can be replaced: an
+//      entry with `renew` forgets the outcome that its id has, and waits for another.
 //    - SIGNAL: `name` is the signal's; it completes with the oldest buffered one of that name, or
-//      with the next that comes. Several are served in the order in which they were recorded.
+//      with the next that comes. Several are served in the order in which they were recorded. `schema`
+//      as for AWAKEABLE. A program that gives the wait up (a timeout, a race that it lost, a task that
+//      is cancelled) must say so with CANCEL, or it would take a signal that nobody gets.
 //    - INVOKE: `name` is the handler, `target` the object key, `argument` the input. Completes with
 //      the child's outcome; the failure of a cancelled child has the type `durable.Cancelled`. The
 //      child inherits headers and the service label. With `idempotency_key` it may be an invocation
@@ -52,7 +56,10 @@
 //      `durable.InvocationNotFound`, `durable.InvalidState` or `durable.LimitReached`.
 //      ATTACH and CANCEL have the target as their `name` too.
 //    - CANCEL: cancels the invocation `target`; `#INDEX` names the one that INVOKE or SEND entry of
-//      this journal started. Completes at once with null, whatever became of it.
+//      this journal started. Completes at once with null, whatever became of it. Where the entry
+//      `#INDEX` is a SIGNAL, its wait is given up: an open one completes with the failure
+//      `durable.GivenUp` and takes no signal any more; one that a signal has completed meanwhile gives
+//      it back, to its old place before all that came later, for the next SIGNAL of that name.
 //
 //    State. A Start carries the state that the handler may read: `state`, and `state_complete` when
 //    that is all of it. A worker that has the value answers GET_STATE and STATE_KEYS itself: it gives
@@ -86,11 +93,14 @@
 // 7. Failure. An operation that raises is retried by ending the attempt: AttemptFailed. The server
 //    applies the handler's retry policy and sends a new Start with the next attempt number. What no
 //    retry would change is a failure with `terminal` set: as the step's outcome, or in Finished. An
-//    outcome that is a failure and was journaled is given to the program as an exception. A step
-//    with a retry policy of its own names its `index` in AttemptFailed, with `retry_delay`: then the
-//    handler's policy does not apply, and the next Start says in `step_failures` how often that step
-//    has failed and in `step_failing` for how long, so that the worker can tell when its attempts are
-//    used up: then it journals a failure as the step's outcome, or sends Held.
+//    outcome that is a failure and was journaled is given to the program as an exception. When it was
+//    a step that has failed, AttemptFailed names its `index`, `kind` and `name`, with `retry_delay`:
+//    the worker applies the step's own policy, or else the handler's, to the step. The next Start says
+//    in `step_failures` how often that step has failed and in `step_failing` for how long, so that the
+//    worker can tell when its tries are used up: then it journals a failure as the step's outcome, so
+//    that the program can compensate, or sends Held if the policy says PAUSE. An AttemptFailed without
+//    `index` is a failure of the program itself: the server applies the handler's policy. What no
+//    retry can mend, since the same code would do the same again, is better Held at once.
 //
 // 8. Suspension. When the program only waits for Completions and every entry is acknowledged, the
 //    worker may send Suspend with the number of the last completion that it has delivered; how soon is

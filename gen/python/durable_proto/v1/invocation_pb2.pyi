@@ -80,7 +80,7 @@ HANDLER_KIND_OBJECT_EXCLUSIVE: HandlerKind
 HANDLER_KIND_OBJECT_SHARED: HandlerKind
 
 class JournalEntry(_message.Message):
-    __slots__ = ("index", "kind", "name", "argument", "outcome", "completion_number", "create_time", "complete_time", "due_time", "target_invocation_id", "attempt")
+    __slots__ = ("index", "kind", "name", "argument", "outcome", "completion_number", "create_time", "complete_time", "due_time", "target_invocation_id", "attempt", "failed_try_count")
     INDEX_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
@@ -92,6 +92,7 @@ class JournalEntry(_message.Message):
     DUE_TIME_FIELD_NUMBER: _ClassVar[int]
     TARGET_INVOCATION_ID_FIELD_NUMBER: _ClassVar[int]
     ATTEMPT_FIELD_NUMBER: _ClassVar[int]
+    FAILED_TRY_COUNT_FIELD_NUMBER: _ClassVar[int]
     index: int
     kind: EntryKind
     name: str
@@ -103,21 +104,42 @@ class JournalEntry(_message.Message):
     due_time: _timestamp_pb2.Timestamp
     target_invocation_id: str
     attempt: int
-    def __init__(self, index: _Optional[int] = ..., kind: _Optional[_Union[EntryKind, str]] = ..., name: _Optional[str] = ..., argument: _Optional[_Union[_payload_pb2.Payload, _Mapping]] = ..., outcome: _Optional[_Union[_payload_pb2.Outcome, _Mapping]] = ..., completion_number: _Optional[int] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., complete_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., due_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., target_invocation_id: _Optional[str] = ..., attempt: _Optional[int] = ...) -> None: ...
+    failed_try_count: int
+    def __init__(self, index: _Optional[int] = ..., kind: _Optional[_Union[EntryKind, str]] = ..., name: _Optional[str] = ..., argument: _Optional[_Union[_payload_pb2.Payload, _Mapping]] = ..., outcome: _Optional[_Union[_payload_pb2.Outcome, _Mapping]] = ..., completion_number: _Optional[int] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., complete_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., due_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., target_invocation_id: _Optional[str] = ..., attempt: _Optional[int] = ..., failed_try_count: _Optional[int] = ...) -> None: ...
+
+class FailingStep(_message.Message):
+    __slots__ = ("index", "kind", "name", "failed_try_count", "first_failure_time", "last_failure_time", "last_failure")
+    INDEX_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    FAILED_TRY_COUNT_FIELD_NUMBER: _ClassVar[int]
+    FIRST_FAILURE_TIME_FIELD_NUMBER: _ClassVar[int]
+    LAST_FAILURE_TIME_FIELD_NUMBER: _ClassVar[int]
+    LAST_FAILURE_FIELD_NUMBER: _ClassVar[int]
+    index: int
+    kind: EntryKind
+    name: str
+    failed_try_count: int
+    first_failure_time: _timestamp_pb2.Timestamp
+    last_failure_time: _timestamp_pb2.Timestamp
+    last_failure: _payload_pb2.Failure
+    def __init__(self, index: _Optional[int] = ..., kind: _Optional[_Union[EntryKind, str]] = ..., name: _Optional[str] = ..., failed_try_count: _Optional[int] = ..., first_failure_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., last_failure_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., last_failure: _Optional[_Union[_payload_pb2.Failure, _Mapping]] = ...) -> None: ...
 
 class Awakeable(_message.Message):
-    __slots__ = ("awakeable_id", "invocation_id", "create_time", "resolve_time", "outcome")
+    __slots__ = ("awakeable_id", "invocation_id", "create_time", "resolve_time", "outcome", "schema")
     AWAKEABLE_ID_FIELD_NUMBER: _ClassVar[int]
     INVOCATION_ID_FIELD_NUMBER: _ClassVar[int]
     CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
     RESOLVE_TIME_FIELD_NUMBER: _ClassVar[int]
     OUTCOME_FIELD_NUMBER: _ClassVar[int]
+    SCHEMA_FIELD_NUMBER: _ClassVar[int]
     awakeable_id: str
     invocation_id: str
     create_time: _timestamp_pb2.Timestamp
     resolve_time: _timestamp_pb2.Timestamp
     outcome: _payload_pb2.Outcome
-    def __init__(self, awakeable_id: _Optional[str] = ..., invocation_id: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., resolve_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., outcome: _Optional[_Union[_payload_pb2.Outcome, _Mapping]] = ...) -> None: ...
+    schema: str
+    def __init__(self, awakeable_id: _Optional[str] = ..., invocation_id: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., resolve_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., outcome: _Optional[_Union[_payload_pb2.Outcome, _Mapping]] = ..., schema: _Optional[str] = ...) -> None: ...
 
 class CancelInfo(_message.Message):
     __slots__ = ("identity", "reason", "cancel_time")
@@ -140,7 +162,7 @@ class PauseInfo(_message.Message):
     def __init__(self, identity: _Optional[str] = ..., reason: _Optional[str] = ..., pause_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class Invocation(_message.Message):
-    __slots__ = ("invocation_id", "handler", "key", "state", "outcome", "input", "attempt", "last_failure", "pause", "create_time", "start_time", "update_time", "complete_time", "wake_time", "expire_time", "journal_length", "service", "partition_key", "idempotency_key", "headers", "worker_id", "version", "parent_invocation_id", "journal", "workflow_state", "priority", "awakeables", "cancel", "deadline")
+    __slots__ = ("invocation_id", "handler", "key", "state", "outcome", "input", "attempt", "last_failure", "pause", "create_time", "start_time", "update_time", "complete_time", "wake_time", "expire_time", "journal_length", "service", "partition_key", "idempotency_key", "headers", "worker_id", "version", "parent_invocation_id", "journal", "workflow_state", "priority", "awakeables", "cancel", "deadline", "failing_steps")
     class HeadersEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -184,6 +206,7 @@ class Invocation(_message.Message):
     AWAKEABLES_FIELD_NUMBER: _ClassVar[int]
     CANCEL_FIELD_NUMBER: _ClassVar[int]
     DEADLINE_FIELD_NUMBER: _ClassVar[int]
+    FAILING_STEPS_FIELD_NUMBER: _ClassVar[int]
     invocation_id: str
     handler: str
     key: str
@@ -213,7 +236,8 @@ class Invocation(_message.Message):
     awakeables: _containers.RepeatedCompositeFieldContainer[Awakeable]
     cancel: CancelInfo
     deadline: _timestamp_pb2.Timestamp
-    def __init__(self, invocation_id: _Optional[str] = ..., handler: _Optional[str] = ..., key: _Optional[str] = ..., state: _Optional[_Union[InvocationState, str]] = ..., outcome: _Optional[_Union[_payload_pb2.Outcome, _Mapping]] = ..., input: _Optional[_Union[_payload_pb2.Payload, _Mapping]] = ..., attempt: _Optional[int] = ..., last_failure: _Optional[_Union[_payload_pb2.Failure, _Mapping]] = ..., pause: _Optional[_Union[PauseInfo, _Mapping]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., complete_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., wake_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., journal_length: _Optional[int] = ..., service: _Optional[str] = ..., partition_key: _Optional[str] = ..., idempotency_key: _Optional[str] = ..., headers: _Optional[_Mapping[str, str]] = ..., worker_id: _Optional[str] = ..., version: _Optional[str] = ..., parent_invocation_id: _Optional[str] = ..., journal: _Optional[_Iterable[_Union[JournalEntry, _Mapping]]] = ..., workflow_state: _Optional[_Mapping[str, _payload_pb2.Payload]] = ..., priority: _Optional[int] = ..., awakeables: _Optional[_Iterable[_Union[Awakeable, _Mapping]]] = ..., cancel: _Optional[_Union[CancelInfo, _Mapping]] = ..., deadline: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    failing_steps: _containers.RepeatedCompositeFieldContainer[FailingStep]
+    def __init__(self, invocation_id: _Optional[str] = ..., handler: _Optional[str] = ..., key: _Optional[str] = ..., state: _Optional[_Union[InvocationState, str]] = ..., outcome: _Optional[_Union[_payload_pb2.Outcome, _Mapping]] = ..., input: _Optional[_Union[_payload_pb2.Payload, _Mapping]] = ..., attempt: _Optional[int] = ..., last_failure: _Optional[_Union[_payload_pb2.Failure, _Mapping]] = ..., pause: _Optional[_Union[PauseInfo, _Mapping]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., complete_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., wake_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., journal_length: _Optional[int] = ..., service: _Optional[str] = ..., partition_key: _Optional[str] = ..., idempotency_key: _Optional[str] = ..., headers: _Optional[_Mapping[str, str]] = ..., worker_id: _Optional[str] = ..., version: _Optional[str] = ..., parent_invocation_id: _Optional[str] = ..., journal: _Optional[_Iterable[_Union[JournalEntry, _Mapping]]] = ..., workflow_state: _Optional[_Mapping[str, _payload_pb2.Payload]] = ..., priority: _Optional[int] = ..., awakeables: _Optional[_Iterable[_Union[Awakeable, _Mapping]]] = ..., cancel: _Optional[_Union[CancelInfo, _Mapping]] = ..., deadline: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., failing_steps: _Optional[_Iterable[_Union[FailingStep, _Mapping]]] = ...) -> None: ...
 
 class RetryPolicy(_message.Message):
     __slots__ = ("initial_interval", "multiplier", "max_interval", "max_attempts", "jitter", "on_exhausted", "max_duration")

@@ -210,7 +210,7 @@ class Start(_message.Message):
     def __init__(self, handler: _Optional[str] = ..., input: _Optional[_Union[_payload_pb2.Payload, _Mapping]] = ..., key: _Optional[str] = ..., headers: _Optional[_Mapping[str, str]] = ..., journal: _Optional[_Iterable[_Union[_invocation_pb2.JournalEntry, _Mapping]]] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., random_seed: _Optional[int] = ..., service: _Optional[str] = ..., partition_key: _Optional[str] = ..., last_failure: _Optional[_Union[_payload_pb2.Failure, _Mapping]] = ..., version: _Optional[str] = ..., cancel_requested: _Optional[_Union[CancelRequested, _Mapping]] = ..., state: _Optional[_Mapping[str, _payload_pb2.Payload]] = ..., state_complete: bool = ..., step_failures: _Optional[_Mapping[int, int]] = ..., step_failing: _Optional[_Mapping[int, _duration_pb2.Duration]] = ...) -> None: ...
 
 class EntryRecorded(_message.Message):
-    __slots__ = ("index", "kind", "name", "argument", "outcome", "delay", "target", "idempotency_key", "partition_key", "elapsed")
+    __slots__ = ("index", "kind", "name", "argument", "outcome", "delay", "target", "idempotency_key", "partition_key", "elapsed", "schema", "renew")
     INDEX_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
@@ -221,6 +221,8 @@ class EntryRecorded(_message.Message):
     IDEMPOTENCY_KEY_FIELD_NUMBER: _ClassVar[int]
     PARTITION_KEY_FIELD_NUMBER: _ClassVar[int]
     ELAPSED_FIELD_NUMBER: _ClassVar[int]
+    SCHEMA_FIELD_NUMBER: _ClassVar[int]
+    RENEW_FIELD_NUMBER: _ClassVar[int]
     index: int
     kind: _invocation_pb2.EntryKind
     name: str
@@ -231,7 +233,9 @@ class EntryRecorded(_message.Message):
     idempotency_key: str
     partition_key: str
     elapsed: _duration_pb2.Duration
-    def __init__(self, index: _Optional[int] = ..., kind: _Optional[_Union[_invocation_pb2.EntryKind, str]] = ..., name: _Optional[str] = ..., argument: _Optional[_Union[_payload_pb2.Payload, _Mapping]] = ..., outcome: _Optional[_Union[_payload_pb2.Outcome, _Mapping]] = ..., delay: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., target: _Optional[str] = ..., idempotency_key: _Optional[str] = ..., partition_key: _Optional[str] = ..., elapsed: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+    schema: str
+    renew: bool
+    def __init__(self, index: _Optional[int] = ..., kind: _Optional[_Union[_invocation_pb2.EntryKind, str]] = ..., name: _Optional[str] = ..., argument: _Optional[_Union[_payload_pb2.Payload, _Mapping]] = ..., outcome: _Optional[_Union[_payload_pb2.Outcome, _Mapping]] = ..., delay: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., target: _Optional[str] = ..., idempotency_key: _Optional[str] = ..., partition_key: _Optional[str] = ..., elapsed: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., schema: _Optional[str] = ..., renew: bool = ...) -> None: ...
 
 class Ack(_message.Message):
     __slots__ = ("index", "completion_number", "time")
@@ -262,14 +266,18 @@ class Finished(_message.Message):
     def __init__(self, outcome: _Optional[_Union[_payload_pb2.Outcome, _Mapping]] = ...) -> None: ...
 
 class AttemptFailed(_message.Message):
-    __slots__ = ("failure", "retry_delay", "index")
+    __slots__ = ("failure", "retry_delay", "index", "kind", "name")
     FAILURE_FIELD_NUMBER: _ClassVar[int]
     RETRY_DELAY_FIELD_NUMBER: _ClassVar[int]
     INDEX_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
     failure: _payload_pb2.Failure
     retry_delay: _duration_pb2.Duration
     index: int
-    def __init__(self, failure: _Optional[_Union[_payload_pb2.Failure, _Mapping]] = ..., retry_delay: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., index: _Optional[int] = ...) -> None: ...
+    kind: _invocation_pb2.EntryKind
+    name: str
+    def __init__(self, failure: _Optional[_Union[_payload_pb2.Failure, _Mapping]] = ..., retry_delay: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., index: _Optional[int] = ..., kind: _Optional[_Union[_invocation_pb2.EntryKind, str]] = ..., name: _Optional[str] = ...) -> None: ...
 
 class Held(_message.Message):
     __slots__ = ("failure",)

@@ -102,6 +102,13 @@ export declare type JournalEntry = Message<"durable.v1.JournalEntry"> & {
    * @generated from field: int32 attempt = 11;
    */
   attempt: number;
+
+  /**
+   * For a step or a call, how many of its tries had failed before the one that is recorded here.
+   *
+   * @generated from field: int32 failed_try_count = 12;
+   */
+  failedTryCount: number;
 };
 
 /**
@@ -109,6 +116,68 @@ export declare type JournalEntry = Message<"durable.v1.JournalEntry"> & {
  * Use `create(JournalEntrySchema)` to create a new message.
  */
 export declare const JournalEntrySchema: GenMessage<JournalEntry>;
+
+/**
+ * A step or a call that is not in the journal yet, because its tries have failed so far.
+ *
+ * @generated from message durable.v1.FailingStep
+ */
+export declare type FailingStep = Message<"durable.v1.FailingStep"> & {
+  /**
+   * The position in program order, from 0.
+   *
+   * @generated from field: int32 index = 1;
+   */
+  index: number;
+
+  /**
+   * What the entry will be: RUN or CALL.
+   *
+   * @generated from field: durable.v1.EntryKind kind = 2;
+   */
+  kind: EntryKind;
+
+  /**
+   * The step's name; see JournalEntry.name.
+   *
+   * @generated from field: string name = 3;
+   */
+  name: string;
+
+  /**
+   * How many tries have failed.
+   *
+   * @generated from field: int32 failed_try_count = 4;
+   */
+  failedTryCount: number;
+
+  /**
+   * When the first of them ended.
+   *
+   * @generated from field: google.protobuf.Timestamp first_failure_time = 5;
+   */
+  firstFailureTime?: Timestamp | undefined;
+
+  /**
+   * When the last of them ended.
+   *
+   * @generated from field: google.protobuf.Timestamp last_failure_time = 6;
+   */
+  lastFailureTime?: Timestamp | undefined;
+
+  /**
+   * How the last of them ended.
+   *
+   * @generated from field: durable.v1.Failure last_failure = 7;
+   */
+  lastFailure?: Failure | undefined;
+};
+
+/**
+ * Describes the message durable.v1.FailingStep.
+ * Use `create(FailingStepSchema)` to create a new message.
+ */
+export declare const FailingStepSchema: GenMessage<FailingStep>;
 
 /**
  * A promise that something outside resolves.
@@ -150,6 +219,13 @@ export declare type Awakeable = Message<"durable.v1.Awakeable"> & {
    * @generated from field: durable.v1.Outcome outcome = 5;
    */
   outcome?: Outcome | undefined;
+
+  /**
+   * JSON Schema of the value that whoever awaits it can read; empty when it takes any value.
+   *
+   * @generated from field: string schema = 6;
+   */
+  schema: string;
 };
 
 /**
@@ -434,6 +510,14 @@ export declare type Invocation = Message<"durable.v1.Invocation"> & {
    * @generated from field: google.protobuf.Timestamp deadline = 29;
    */
   deadline?: Timestamp | undefined;
+
+  /**
+   * The steps and calls that have failed so far and are tried again, where the journal was asked for.
+   * When the next try begins is `wake_time`.
+   *
+   * @generated from field: repeated durable.v1.FailingStep failing_steps = 30;
+   */
+  failingSteps: FailingStep[];
 };
 
 /**
@@ -444,6 +528,10 @@ export declare const InvocationSchema: GenMessage<Invocation>;
 
 /**
  * How a handler's failed attempts are retried. A field at zero takes the default that it names.
+ *
+ * Where it was a step that has failed, a worker applies the policy to the step (worker.proto, section
+ * 7): when its tries are used up, the step's failure is journaled and the program sees it. What is said
+ * here of attempts is then for failures of the program itself.
  *
  * @generated from message durable.v1.RetryPolicy
  */
@@ -484,7 +572,7 @@ export declare type RetryPolicy = Message<"durable.v1.RetryPolicy"> & {
   jitter: number;
 
   /**
-   * What happens when they are used up. Default FAIL.
+   * What happens when they are used up. Default PAUSE, which loses nothing.
    *
    * @generated from field: durable.v1.RetryPolicy.Exhaustion on_exhausted = 6;
    */
@@ -511,7 +599,7 @@ export declare const RetryPolicySchema: GenMessage<RetryPolicy>;
  */
 export enum RetryPolicy_Exhaustion {
   /**
-   * FAIL.
+   * PAUSE.
    *
    * @generated from enum value: EXHAUSTION_UNSPECIFIED = 0;
    */

@@ -20,6 +20,7 @@ __all__ = (
     "EntryKind",
     "EntryRecorded",
     "ErrorReason",
+    "FailingStep",
     "Failure",
     "Finished",
     "GetInvocationRequest",
@@ -489,7 +490,7 @@ class RetryPolicyExhaustion(betterproto2.Enum):
 
     UNSPECIFIED = 0
     """
-    FAIL.
+    PAUSE.
     """
 
     FAIL = 1
@@ -589,7 +590,19 @@ class AttemptFailed(betterproto2.Message):
 
     index: "int | None" = betterproto2.field(3, betterproto2.TYPE_INT32, optional=True)
     """
-    The step that failed, when it has a retry policy of its own; `retry_delay` is then required.
+    The step that failed, if it was one; `retry_delay` is then required.
+    """
+
+    kind: "EntryKind" = betterproto2.field(
+        4, betterproto2.TYPE_ENUM, default_factory=lambda: EntryKind(0)
+    )
+    """
+    What that step is: RUN or CALL.
+    """
+
+    name: "str" = betterproto2.field(5, betterproto2.TYPE_STRING)
+    """
+    That step's name; see JournalEntry.name. At most 256 bytes.
     """
 
 
@@ -637,6 +650,11 @@ class Awakeable(betterproto2.Message):
     )
     """
     With what; absent while it is not.
+    """
+
+    schema: "str" = betterproto2.field(6, betterproto2.TYPE_STRING)
+    """
+    JSON Schema of the value that whoever awaits it can read; empty when it takes any value.
     """
 
 
@@ -975,8 +993,78 @@ class EntryRecorded(betterproto2.Message):
     invocation's own; the program's clock does not depend on it. Absent or negative: not known, as 0.
     """
 
+    schema: "str" = betterproto2.field(11, betterproto2.TYPE_STRING)
+    """
+    AWAKEABLE, SIGNAL: JSON Schema of the value that the program can read; empty for any. At most
+    64 KiB. Outcomes that are no JSON are not compared with it.
+    """
+
+    renew: "bool" = betterproto2.field(12, betterproto2.TYPE_BOOL)
+    """
+    AWAKEABLE: forget the outcome that the id has already, and wait for another.
+    """
+
 
 default_message_pool.register_message("durable.v1", "EntryRecorded", EntryRecorded)
+
+
+@dataclass(eq=False, repr=False)
+class FailingStep(betterproto2.Message):
+    """
+    A step or a call that is not in the journal yet, because its tries have failed so far.
+    """
+
+    index: "int" = betterproto2.field(1, betterproto2.TYPE_INT32)
+    """
+    The position in program order, from 0.
+    """
+
+    kind: "EntryKind" = betterproto2.field(
+        2, betterproto2.TYPE_ENUM, default_factory=lambda: EntryKind(0)
+    )
+    """
+    What the entry will be: RUN or CALL.
+    """
+
+    name: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
+    """
+    The step's name; see JournalEntry.name.
+    """
+
+    failed_try_count: "int" = betterproto2.field(4, betterproto2.TYPE_INT32)
+    """
+    How many tries have failed.
+    """
+
+    first_failure_time: "datetime.datetime | None" = betterproto2.field(
+        5,
+        betterproto2.TYPE_MESSAGE,
+        unwrap=lambda: __google__protobuf__.Timestamp,
+        optional=True,
+    )
+    """
+    When the first of them ended.
+    """
+
+    last_failure_time: "datetime.datetime | None" = betterproto2.field(
+        6,
+        betterproto2.TYPE_MESSAGE,
+        unwrap=lambda: __google__protobuf__.Timestamp,
+        optional=True,
+    )
+    """
+    When the last of them ended.
+    """
+
+    last_failure: "Failure | None" = betterproto2.field(
+        7, betterproto2.TYPE_MESSAGE, optional=True
+    )
+    """
+    How the last of them ended.
+    """
+
+
+default_message_pool.register_message("durable.v1", "FailingStep", FailingStep)
 
 
 @dataclass(eq=False, repr=False)
@@ -1764,6 +1852,14 @@ class Invocation(betterproto2.Message):
     When its end is asked for because its time is up; absent for handlers without a timeout.
     """
 
+    failing_steps: "list[FailingStep]" = betterproto2.field(
+        30, betterproto2.TYPE_MESSAGE, repeated=True
+    )
+    """
+    The steps and calls that have failed so far and are tried again, where the journal was asked for.
+    When the next try begins is `wake_time`.
+    """
+
 
 default_message_pool.register_message("durable.v1", "Invocation", Invocation)
 
@@ -1997,6 +2093,11 @@ class JournalEntry(betterproto2.Message):
     attempt: "int" = betterproto2.field(11, betterproto2.TYPE_INT32)
     """
     The attempt that recorded it, from 1.
+    """
+
+    failed_try_count: "int" = betterproto2.field(12, betterproto2.TYPE_INT32)
+    """
+    For a step or a call, how many of its tries had failed before the one that is recorded here.
     """
 
 
@@ -2580,6 +2681,10 @@ default_message_pool.register_message("durable.v1", "ResumeResponse", ResumeResp
 class RetryPolicy(betterproto2.Message):
     """
     How a handler's failed attempts are retried. A field at zero takes the default that it names.
+
+    Where it was a step that has failed, a worker applies the policy to the step (worker.proto, section
+    7): when its tries are used up, the step's failure is journaled and the program sees it. What is said
+    here of attempts is then for failures of the program itself.
     """
 
     initial_interval: "datetime.timedelta | None" = betterproto2.field(
@@ -2621,7 +2726,7 @@ class RetryPolicy(betterproto2.Message):
         6, betterproto2.TYPE_ENUM, default_factory=lambda: RetryPolicyExhaustion(0)
     )
     """
-    What happens when they are used up. Default FAIL.
+    What happens when they are used up. Default PAUSE, which loses nothing.
     """
 
     max_duration: "datetime.timedelta | None" = betterproto2.field(
@@ -2976,7 +3081,7 @@ class Start(betterproto2.Message):
         ),
     )
     """
-    How often steps with a retry policy of their own have failed, by index.
+    How often steps that are not in the journal have failed, by index.
     """
 
     step_failing: "dict[int, datetime.timedelta]" = betterproto2.field(

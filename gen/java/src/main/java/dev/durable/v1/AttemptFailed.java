@@ -32,6 +32,8 @@ private static final long serialVersionUID = 0L;
     super(builder);
   }
   private AttemptFailed() {
+    kind_ = 0;
+    name_ = "";
   }
 
   public static final com.google.protobuf.Descriptors.Descriptor
@@ -128,7 +130,7 @@ private static final long serialVersionUID = 0L;
   private int index_ = 0;
   /**
    * <pre>
-   * The step that failed, when it has a retry policy of its own; `retry_delay` is then required.
+   * The step that failed, if it was one; `retry_delay` is then required.
    * </pre>
    *
    * <code>optional int32 index = 3;</code>
@@ -140,7 +142,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * The step that failed, when it has a retry policy of its own; `retry_delay` is then required.
+   * The step that failed, if it was one; `retry_delay` is then required.
    * </pre>
    *
    * <code>optional int32 index = 3;</code>
@@ -149,6 +151,79 @@ private static final long serialVersionUID = 0L;
   @java.lang.Override
   public int getIndex() {
     return index_;
+  }
+
+  public static final int KIND_FIELD_NUMBER = 4;
+  private int kind_ = 0;
+  /**
+   * <pre>
+   * What that step is: RUN or CALL.
+   * </pre>
+   *
+   * <code>.durable.v1.EntryKind kind = 4;</code>
+   * @return The enum numeric value on the wire for kind.
+   */
+  @java.lang.Override public int getKindValue() {
+    return kind_;
+  }
+  /**
+   * <pre>
+   * What that step is: RUN or CALL.
+   * </pre>
+   *
+   * <code>.durable.v1.EntryKind kind = 4;</code>
+   * @return The kind.
+   */
+  @java.lang.Override public dev.durable.v1.EntryKind getKind() {
+    dev.durable.v1.EntryKind result = dev.durable.v1.EntryKind.forNumber(kind_);
+    return result == null ? dev.durable.v1.EntryKind.UNRECOGNIZED : result;
+  }
+
+  public static final int NAME_FIELD_NUMBER = 5;
+  @SuppressWarnings("serial")
+  private volatile java.lang.Object name_ = "";
+  /**
+   * <pre>
+   * That step's name; see JournalEntry.name. At most 256 bytes.
+   * </pre>
+   *
+   * <code>string name = 5;</code>
+   * @return The name.
+   */
+  @java.lang.Override
+  public java.lang.String getName() {
+    java.lang.Object ref = name_;
+    if (ref instanceof java.lang.String) {
+      return (java.lang.String) ref;
+    } else {
+      com.google.protobuf.ByteString bs = 
+          (com.google.protobuf.ByteString) ref;
+      java.lang.String s = bs.toStringUtf8();
+      name_ = s;
+      return s;
+    }
+  }
+  /**
+   * <pre>
+   * That step's name; see JournalEntry.name. At most 256 bytes.
+   * </pre>
+   *
+   * <code>string name = 5;</code>
+   * @return The bytes for name.
+   */
+  @java.lang.Override
+  public com.google.protobuf.ByteString
+      getNameBytes() {
+    java.lang.Object ref = name_;
+    if (ref instanceof java.lang.String) {
+      com.google.protobuf.ByteString b = 
+          com.google.protobuf.ByteString.copyFromUtf8(
+              (java.lang.String) ref);
+      name_ = b;
+      return b;
+    } else {
+      return (com.google.protobuf.ByteString) ref;
+    }
   }
 
   private byte memoizedIsInitialized = -1;
@@ -174,6 +249,12 @@ private static final long serialVersionUID = 0L;
     if (((bitField0_ & 0x00000004) != 0)) {
       output.writeInt32(3, index_);
     }
+    if (kind_ != dev.durable.v1.EntryKind.ENTRY_KIND_UNSPECIFIED.getNumber()) {
+      output.writeEnum(4, kind_);
+    }
+    if (!com.google.protobuf.GeneratedMessage.isStringEmpty(name_)) {
+      com.google.protobuf.GeneratedMessage.writeString(output, 5, name_);
+    }
     getUnknownFields().writeTo(output);
   }
 
@@ -194,6 +275,13 @@ private static final long serialVersionUID = 0L;
     if (((bitField0_ & 0x00000004) != 0)) {
       size += com.google.protobuf.CodedOutputStream
         .computeInt32Size(3, index_);
+    }
+    if (kind_ != dev.durable.v1.EntryKind.ENTRY_KIND_UNSPECIFIED.getNumber()) {
+      size += com.google.protobuf.CodedOutputStream
+        .computeEnumSize(4, kind_);
+    }
+    if (!com.google.protobuf.GeneratedMessage.isStringEmpty(name_)) {
+      size += com.google.protobuf.GeneratedMessage.computeStringSize(5, name_);
     }
     size += getUnknownFields().getSerializedSize();
     memoizedSize = size;
@@ -225,6 +313,9 @@ private static final long serialVersionUID = 0L;
       if (getIndex()
           != other.getIndex()) return false;
     }
+    if (kind_ != other.kind_) return false;
+    if (!getName()
+        .equals(other.getName())) return false;
     if (!getUnknownFields().equals(other.getUnknownFields())) return false;
     return true;
   }
@@ -248,6 +339,10 @@ private static final long serialVersionUID = 0L;
       hash = (37 * hash) + INDEX_FIELD_NUMBER;
       hash = (53 * hash) + getIndex();
     }
+    hash = (37 * hash) + KIND_FIELD_NUMBER;
+    hash = (53 * hash) + kind_;
+    hash = (37 * hash) + NAME_FIELD_NUMBER;
+    hash = (53 * hash) + getName().hashCode();
     hash = (29 * hash) + getUnknownFields().hashCode();
     memoizedHashCode = hash;
     return hash;
@@ -401,6 +496,8 @@ private static final long serialVersionUID = 0L;
         retryDelayBuilder_ = null;
       }
       index_ = 0;
+      kind_ = 0;
+      name_ = "";
       return this;
     }
 
@@ -451,6 +548,12 @@ private static final long serialVersionUID = 0L;
         result.index_ = index_;
         to_bitField0_ |= 0x00000004;
       }
+      if (((from_bitField0_ & 0x00000008) != 0)) {
+        result.kind_ = kind_;
+      }
+      if (((from_bitField0_ & 0x00000010) != 0)) {
+        result.name_ = name_;
+      }
       result.bitField0_ |= to_bitField0_;
     }
 
@@ -474,6 +577,14 @@ private static final long serialVersionUID = 0L;
       }
       if (other.hasIndex()) {
         setIndex(other.getIndex());
+      }
+      if (other.kind_ != 0) {
+        setKindValue(other.getKindValue());
+      }
+      if (!other.getName().isEmpty()) {
+        name_ = other.name_;
+        bitField0_ |= 0x00000010;
+        onChanged();
       }
       this.mergeUnknownFields(other.getUnknownFields());
       onChanged();
@@ -520,6 +631,16 @@ private static final long serialVersionUID = 0L;
               bitField0_ |= 0x00000004;
               break;
             } // case 24
+            case 32: {
+              kind_ = input.readEnum();
+              bitField0_ |= 0x00000008;
+              break;
+            } // case 32
+            case 42: {
+              name_ = input.readStringRequireUtf8();
+              bitField0_ |= 0x00000010;
+              break;
+            } // case 42
             default: {
               if (!super.parseUnknownField(input, extensionRegistry, tag)) {
                 done = true; // was an endgroup tag
@@ -854,7 +975,7 @@ private static final long serialVersionUID = 0L;
     private int index_ ;
     /**
      * <pre>
-     * The step that failed, when it has a retry policy of its own; `retry_delay` is then required.
+     * The step that failed, if it was one; `retry_delay` is then required.
      * </pre>
      *
      * <code>optional int32 index = 3;</code>
@@ -866,7 +987,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The step that failed, when it has a retry policy of its own; `retry_delay` is then required.
+     * The step that failed, if it was one; `retry_delay` is then required.
      * </pre>
      *
      * <code>optional int32 index = 3;</code>
@@ -878,7 +999,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The step that failed, when it has a retry policy of its own; `retry_delay` is then required.
+     * The step that failed, if it was one; `retry_delay` is then required.
      * </pre>
      *
      * <code>optional int32 index = 3;</code>
@@ -894,7 +1015,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The step that failed, when it has a retry policy of its own; `retry_delay` is then required.
+     * The step that failed, if it was one; `retry_delay` is then required.
      * </pre>
      *
      * <code>optional int32 index = 3;</code>
@@ -903,6 +1024,169 @@ private static final long serialVersionUID = 0L;
     public Builder clearIndex() {
       bitField0_ = (bitField0_ & ~0x00000004);
       index_ = 0;
+      onChanged();
+      return this;
+    }
+
+    private int kind_ = 0;
+    /**
+     * <pre>
+     * What that step is: RUN or CALL.
+     * </pre>
+     *
+     * <code>.durable.v1.EntryKind kind = 4;</code>
+     * @return The enum numeric value on the wire for kind.
+     */
+    @java.lang.Override public int getKindValue() {
+      return kind_;
+    }
+    /**
+     * <pre>
+     * What that step is: RUN or CALL.
+     * </pre>
+     *
+     * <code>.durable.v1.EntryKind kind = 4;</code>
+     * @param value The enum numeric value on the wire for kind to set.
+     * @return This builder for chaining.
+     */
+    public Builder setKindValue(int value) {
+      kind_ = value;
+      bitField0_ |= 0x00000008;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * What that step is: RUN or CALL.
+     * </pre>
+     *
+     * <code>.durable.v1.EntryKind kind = 4;</code>
+     * @return The kind.
+     */
+    @java.lang.Override
+    public dev.durable.v1.EntryKind getKind() {
+      dev.durable.v1.EntryKind result = dev.durable.v1.EntryKind.forNumber(kind_);
+      return result == null ? dev.durable.v1.EntryKind.UNRECOGNIZED : result;
+    }
+    /**
+     * <pre>
+     * What that step is: RUN or CALL.
+     * </pre>
+     *
+     * <code>.durable.v1.EntryKind kind = 4;</code>
+     * @param value The kind to set.
+     * @return This builder for chaining.
+     */
+    public Builder setKind(dev.durable.v1.EntryKind value) {
+      if (value == null) { throw new NullPointerException(); }
+      bitField0_ |= 0x00000008;
+      kind_ = value.getNumber();
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * What that step is: RUN or CALL.
+     * </pre>
+     *
+     * <code>.durable.v1.EntryKind kind = 4;</code>
+     * @return This builder for chaining.
+     */
+    public Builder clearKind() {
+      bitField0_ = (bitField0_ & ~0x00000008);
+      kind_ = 0;
+      onChanged();
+      return this;
+    }
+
+    private java.lang.Object name_ = "";
+    /**
+     * <pre>
+     * That step's name; see JournalEntry.name. At most 256 bytes.
+     * </pre>
+     *
+     * <code>string name = 5;</code>
+     * @return The name.
+     */
+    public java.lang.String getName() {
+      java.lang.Object ref = name_;
+      if (!(ref instanceof java.lang.String)) {
+        com.google.protobuf.ByteString bs =
+            (com.google.protobuf.ByteString) ref;
+        java.lang.String s = bs.toStringUtf8();
+        name_ = s;
+        return s;
+      } else {
+        return (java.lang.String) ref;
+      }
+    }
+    /**
+     * <pre>
+     * That step's name; see JournalEntry.name. At most 256 bytes.
+     * </pre>
+     *
+     * <code>string name = 5;</code>
+     * @return The bytes for name.
+     */
+    public com.google.protobuf.ByteString
+        getNameBytes() {
+      java.lang.Object ref = name_;
+      if (ref instanceof String) {
+        com.google.protobuf.ByteString b = 
+            com.google.protobuf.ByteString.copyFromUtf8(
+                (java.lang.String) ref);
+        name_ = b;
+        return b;
+      } else {
+        return (com.google.protobuf.ByteString) ref;
+      }
+    }
+    /**
+     * <pre>
+     * That step's name; see JournalEntry.name. At most 256 bytes.
+     * </pre>
+     *
+     * <code>string name = 5;</code>
+     * @param value The name to set.
+     * @return This builder for chaining.
+     */
+    public Builder setName(
+        java.lang.String value) {
+      if (value == null) { throw new NullPointerException(); }
+      name_ = value;
+      bitField0_ |= 0x00000010;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * That step's name; see JournalEntry.name. At most 256 bytes.
+     * </pre>
+     *
+     * <code>string name = 5;</code>
+     * @return This builder for chaining.
+     */
+    public Builder clearName() {
+      name_ = getDefaultInstance().getName();
+      bitField0_ = (bitField0_ & ~0x00000010);
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * That step's name; see JournalEntry.name. At most 256 bytes.
+     * </pre>
+     *
+     * <code>string name = 5;</code>
+     * @param value The bytes for name to set.
+     * @return This builder for chaining.
+     */
+    public Builder setNameBytes(
+        com.google.protobuf.ByteString value) {
+      if (value == null) { throw new NullPointerException(); }
+      checkByteStringIsUtf8(value);
+      name_ = value;
+      bitField0_ |= 0x00000010;
       onChanged();
       return this;
     }

@@ -66,7 +66,7 @@ public interface AttemptFailedOrBuilder extends
 
   /**
    * <pre>
-   * The step that failed, when it has a retry policy of its own; `retry_delay` is then required.
+   * The step that failed, if it was one; `retry_delay` is then required.
    * </pre>
    *
    * <code>optional int32 index = 3;</code>
@@ -75,11 +75,50 @@ public interface AttemptFailedOrBuilder extends
   boolean hasIndex();
   /**
    * <pre>
-   * The step that failed, when it has a retry policy of its own; `retry_delay` is then required.
+   * The step that failed, if it was one; `retry_delay` is then required.
    * </pre>
    *
    * <code>optional int32 index = 3;</code>
    * @return The index.
    */
   int getIndex();
+
+  /**
+   * <pre>
+   * What that step is: RUN or CALL.
+   * </pre>
+   *
+   * <code>.durable.v1.EntryKind kind = 4;</code>
+   * @return The enum numeric value on the wire for kind.
+   */
+  int getKindValue();
+  /**
+   * <pre>
+   * What that step is: RUN or CALL.
+   * </pre>
+   *
+   * <code>.durable.v1.EntryKind kind = 4;</code>
+   * @return The kind.
+   */
+  dev.durable.v1.EntryKind getKind();
+
+  /**
+   * <pre>
+   * That step's name; see JournalEntry.name. At most 256 bytes.
+   * </pre>
+   *
+   * <code>string name = 5;</code>
+   * @return The name.
+   */
+  java.lang.String getName();
+  /**
+   * <pre>
+   * That step's name; see JournalEntry.name. At most 256 bytes.
+   * </pre>
+   *
+   * <code>string name = 5;</code>
+   * @return The bytes for name.
+   */
+  com.google.protobuf.ByteString
+      getNameBytes();
 }

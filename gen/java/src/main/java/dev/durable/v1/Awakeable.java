@@ -34,6 +34,7 @@ private static final long serialVersionUID = 0L;
   private Awakeable() {
     awakeableId_ = "";
     invocationId_ = "";
+    schema_ = "";
   }
 
   public static final com.google.protobuf.Descriptors.Descriptor
@@ -258,6 +259,53 @@ private static final long serialVersionUID = 0L;
     return outcome_ == null ? dev.durable.v1.Outcome.getDefaultInstance() : outcome_;
   }
 
+  public static final int SCHEMA_FIELD_NUMBER = 6;
+  @SuppressWarnings("serial")
+  private volatile java.lang.Object schema_ = "";
+  /**
+   * <pre>
+   * JSON Schema of the value that whoever awaits it can read; empty when it takes any value.
+   * </pre>
+   *
+   * <code>string schema = 6;</code>
+   * @return The schema.
+   */
+  @java.lang.Override
+  public java.lang.String getSchema() {
+    java.lang.Object ref = schema_;
+    if (ref instanceof java.lang.String) {
+      return (java.lang.String) ref;
+    } else {
+      com.google.protobuf.ByteString bs = 
+          (com.google.protobuf.ByteString) ref;
+      java.lang.String s = bs.toStringUtf8();
+      schema_ = s;
+      return s;
+    }
+  }
+  /**
+   * <pre>
+   * JSON Schema of the value that whoever awaits it can read; empty when it takes any value.
+   * </pre>
+   *
+   * <code>string schema = 6;</code>
+   * @return The bytes for schema.
+   */
+  @java.lang.Override
+  public com.google.protobuf.ByteString
+      getSchemaBytes() {
+    java.lang.Object ref = schema_;
+    if (ref instanceof java.lang.String) {
+      com.google.protobuf.ByteString b = 
+          com.google.protobuf.ByteString.copyFromUtf8(
+              (java.lang.String) ref);
+      schema_ = b;
+      return b;
+    } else {
+      return (com.google.protobuf.ByteString) ref;
+    }
+  }
+
   private byte memoizedIsInitialized = -1;
   @java.lang.Override
   public final boolean isInitialized() {
@@ -287,6 +335,9 @@ private static final long serialVersionUID = 0L;
     if (((bitField0_ & 0x00000004) != 0)) {
       output.writeMessage(5, getOutcome());
     }
+    if (!com.google.protobuf.GeneratedMessage.isStringEmpty(schema_)) {
+      com.google.protobuf.GeneratedMessage.writeString(output, 6, schema_);
+    }
     getUnknownFields().writeTo(output);
   }
 
@@ -313,6 +364,9 @@ private static final long serialVersionUID = 0L;
     if (((bitField0_ & 0x00000004) != 0)) {
       size += com.google.protobuf.CodedOutputStream
         .computeMessageSize(5, getOutcome());
+    }
+    if (!com.google.protobuf.GeneratedMessage.isStringEmpty(schema_)) {
+      size += com.google.protobuf.GeneratedMessage.computeStringSize(6, schema_);
     }
     size += getUnknownFields().getSerializedSize();
     memoizedSize = size;
@@ -348,6 +402,8 @@ private static final long serialVersionUID = 0L;
       if (!getOutcome()
           .equals(other.getOutcome())) return false;
     }
+    if (!getSchema()
+        .equals(other.getSchema())) return false;
     if (!getUnknownFields().equals(other.getUnknownFields())) return false;
     return true;
   }
@@ -375,6 +431,8 @@ private static final long serialVersionUID = 0L;
       hash = (37 * hash) + OUTCOME_FIELD_NUMBER;
       hash = (53 * hash) + getOutcome().hashCode();
     }
+    hash = (37 * hash) + SCHEMA_FIELD_NUMBER;
+    hash = (53 * hash) + getSchema().hashCode();
     hash = (29 * hash) + getUnknownFields().hashCode();
     memoizedHashCode = hash;
     return hash;
@@ -535,6 +593,7 @@ private static final long serialVersionUID = 0L;
         outcomeBuilder_.dispose();
         outcomeBuilder_ = null;
       }
+      schema_ = "";
       return this;
     }
 
@@ -593,6 +652,9 @@ private static final long serialVersionUID = 0L;
             : outcomeBuilder_.build();
         to_bitField0_ |= 0x00000004;
       }
+      if (((from_bitField0_ & 0x00000020) != 0)) {
+        result.schema_ = schema_;
+      }
       result.bitField0_ |= to_bitField0_;
     }
 
@@ -626,6 +688,11 @@ private static final long serialVersionUID = 0L;
       }
       if (other.hasOutcome()) {
         mergeOutcome(other.getOutcome());
+      }
+      if (!other.getSchema().isEmpty()) {
+        schema_ = other.schema_;
+        bitField0_ |= 0x00000020;
+        onChanged();
       }
       this.mergeUnknownFields(other.getUnknownFields());
       onChanged();
@@ -684,6 +751,11 @@ private static final long serialVersionUID = 0L;
               bitField0_ |= 0x00000010;
               break;
             } // case 42
+            case 50: {
+              schema_ = input.readStringRequireUtf8();
+              bitField0_ |= 0x00000020;
+              break;
+            } // case 50
             default: {
               if (!super.parseUnknownField(input, extensionRegistry, tag)) {
                 done = true; // was an endgroup tag
@@ -1354,6 +1426,98 @@ private static final long serialVersionUID = 0L;
         outcome_ = null;
       }
       return outcomeBuilder_;
+    }
+
+    private java.lang.Object schema_ = "";
+    /**
+     * <pre>
+     * JSON Schema of the value that whoever awaits it can read; empty when it takes any value.
+     * </pre>
+     *
+     * <code>string schema = 6;</code>
+     * @return The schema.
+     */
+    public java.lang.String getSchema() {
+      java.lang.Object ref = schema_;
+      if (!(ref instanceof java.lang.String)) {
+        com.google.protobuf.ByteString bs =
+            (com.google.protobuf.ByteString) ref;
+        java.lang.String s = bs.toStringUtf8();
+        schema_ = s;
+        return s;
+      } else {
+        return (java.lang.String) ref;
+      }
+    }
+    /**
+     * <pre>
+     * JSON Schema of the value that whoever awaits it can read; empty when it takes any value.
+     * </pre>
+     *
+     * <code>string schema = 6;</code>
+     * @return The bytes for schema.
+     */
+    public com.google.protobuf.ByteString
+        getSchemaBytes() {
+      java.lang.Object ref = schema_;
+      if (ref instanceof String) {
+        com.google.protobuf.ByteString b = 
+            com.google.protobuf.ByteString.copyFromUtf8(
+                (java.lang.String) ref);
+        schema_ = b;
+        return b;
+      } else {
+        return (com.google.protobuf.ByteString) ref;
+      }
+    }
+    /**
+     * <pre>
+     * JSON Schema of the value that whoever awaits it can read; empty when it takes any value.
+     * </pre>
+     *
+     * <code>string schema = 6;</code>
+     * @param value The schema to set.
+     * @return This builder for chaining.
+     */
+    public Builder setSchema(
+        java.lang.String value) {
+      if (value == null) { throw new NullPointerException(); }
+      schema_ = value;
+      bitField0_ |= 0x00000020;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * JSON Schema of the value that whoever awaits it can read; empty when it takes any value.
+     * </pre>
+     *
+     * <code>string schema = 6;</code>
+     * @return This builder for chaining.
+     */
+    public Builder clearSchema() {
+      schema_ = getDefaultInstance().getSchema();
+      bitField0_ = (bitField0_ & ~0x00000020);
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * JSON Schema of the value that whoever awaits it can read; empty when it takes any value.
+     * </pre>
+     *
+     * <code>string schema = 6;</code>
+     * @param value The bytes for schema to set.
+     * @return This builder for chaining.
+     */
+    public Builder setSchemaBytes(
+        com.google.protobuf.ByteString value) {
+      if (value == null) { throw new NullPointerException(); }
+      checkByteStringIsUtf8(value);
+      schema_ = value;
+      bitField0_ |= 0x00000020;
+      onChanged();
+      return this;
     }
 
     // @@protoc_insertion_point(builder_scope:durable.v1.Awakeable)

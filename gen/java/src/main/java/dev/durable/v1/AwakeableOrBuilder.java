@@ -130,4 +130,24 @@ public interface AwakeableOrBuilder extends
    * <code>.durable.v1.Outcome outcome = 5;</code>
    */
   dev.durable.v1.OutcomeOrBuilder getOutcomeOrBuilder();
+
+  /**
+   * <pre>
+   * JSON Schema of the value that whoever awaits it can read; empty when it takes any value.
+   * </pre>
+   *
+   * <code>string schema = 6;</code>
+   * @return The schema.
+   */
+  java.lang.String getSchema();
+  /**
+   * <pre>
+   * JSON Schema of the value that whoever awaits it can read; empty when it takes any value.
+   * </pre>
+   *
+   * <code>string schema = 6;</code>
+   * @return The bytes for schema.
+   */
+  com.google.protobuf.ByteString
+      getSchemaBytes();
 }

@@ -37,6 +37,7 @@ private static final long serialVersionUID = 0L;
     target_ = "";
     idempotencyKey_ = "";
     partitionKey_ = "";
+    schema_ = "";
   }
 
   public static final com.google.protobuf.Descriptors.Descriptor
@@ -443,6 +444,70 @@ private static final long serialVersionUID = 0L;
     return elapsed_ == null ? com.google.protobuf.Duration.getDefaultInstance() : elapsed_;
   }
 
+  public static final int SCHEMA_FIELD_NUMBER = 11;
+  @SuppressWarnings("serial")
+  private volatile java.lang.Object schema_ = "";
+  /**
+   * <pre>
+   * AWAKEABLE, SIGNAL: JSON Schema of the value that the program can read; empty for any. At most
+   * 64 KiB. Outcomes that are no JSON are not compared with it.
+   * </pre>
+   *
+   * <code>string schema = 11;</code>
+   * @return The schema.
+   */
+  @java.lang.Override
+  public java.lang.String getSchema() {
+    java.lang.Object ref = schema_;
+    if (ref instanceof java.lang.String) {
+      return (java.lang.String) ref;
+    } else {
+      com.google.protobuf.ByteString bs = 
+          (com.google.protobuf.ByteString) ref;
+      java.lang.String s = bs.toStringUtf8();
+      schema_ = s;
+      return s;
+    }
+  }
+  /**
+   * <pre>
+   * AWAKEABLE, SIGNAL: JSON Schema of the value that the program can read; empty for any. At most
+   * 64 KiB. Outcomes that are no JSON are not compared with it.
+   * </pre>
+   *
+   * <code>string schema = 11;</code>
+   * @return The bytes for schema.
+   */
+  @java.lang.Override
+  public com.google.protobuf.ByteString
+      getSchemaBytes() {
+    java.lang.Object ref = schema_;
+    if (ref instanceof java.lang.String) {
+      com.google.protobuf.ByteString b = 
+          com.google.protobuf.ByteString.copyFromUtf8(
+              (java.lang.String) ref);
+      schema_ = b;
+      return b;
+    } else {
+      return (com.google.protobuf.ByteString) ref;
+    }
+  }
+
+  public static final int RENEW_FIELD_NUMBER = 12;
+  private boolean renew_ = false;
+  /**
+   * <pre>
+   * AWAKEABLE: forget the outcome that the id has already, and wait for another.
+   * </pre>
+   *
+   * <code>bool renew = 12;</code>
+   * @return The renew.
+   */
+  @java.lang.Override
+  public boolean getRenew() {
+    return renew_;
+  }
+
   private byte memoizedIsInitialized = -1;
   @java.lang.Override
   public final boolean isInitialized() {
@@ -486,6 +551,12 @@ private static final long serialVersionUID = 0L;
     }
     if (((bitField0_ & 0x00000008) != 0)) {
       output.writeMessage(10, getElapsed());
+    }
+    if (!com.google.protobuf.GeneratedMessage.isStringEmpty(schema_)) {
+      com.google.protobuf.GeneratedMessage.writeString(output, 11, schema_);
+    }
+    if (renew_ != false) {
+      output.writeBool(12, renew_);
     }
     getUnknownFields().writeTo(output);
   }
@@ -531,6 +602,13 @@ private static final long serialVersionUID = 0L;
     if (((bitField0_ & 0x00000008) != 0)) {
       size += com.google.protobuf.CodedOutputStream
         .computeMessageSize(10, getElapsed());
+    }
+    if (!com.google.protobuf.GeneratedMessage.isStringEmpty(schema_)) {
+      size += com.google.protobuf.GeneratedMessage.computeStringSize(11, schema_);
+    }
+    if (renew_ != false) {
+      size += com.google.protobuf.CodedOutputStream
+        .computeBoolSize(12, renew_);
     }
     size += getUnknownFields().getSerializedSize();
     memoizedSize = size;
@@ -578,6 +656,10 @@ private static final long serialVersionUID = 0L;
       if (!getElapsed()
           .equals(other.getElapsed())) return false;
     }
+    if (!getSchema()
+        .equals(other.getSchema())) return false;
+    if (getRenew()
+        != other.getRenew()) return false;
     if (!getUnknownFields().equals(other.getUnknownFields())) return false;
     return true;
   }
@@ -617,6 +699,11 @@ private static final long serialVersionUID = 0L;
       hash = (37 * hash) + ELAPSED_FIELD_NUMBER;
       hash = (53 * hash) + getElapsed().hashCode();
     }
+    hash = (37 * hash) + SCHEMA_FIELD_NUMBER;
+    hash = (53 * hash) + getSchema().hashCode();
+    hash = (37 * hash) + RENEW_FIELD_NUMBER;
+    hash = (53 * hash) + com.google.protobuf.Internal.hashBoolean(
+        getRenew());
     hash = (29 * hash) + getUnknownFields().hashCode();
     memoizedHashCode = hash;
     return hash;
@@ -787,6 +874,8 @@ private static final long serialVersionUID = 0L;
         elapsedBuilder_.dispose();
         elapsedBuilder_ = null;
       }
+      schema_ = "";
+      renew_ = false;
       return this;
     }
 
@@ -863,6 +952,12 @@ private static final long serialVersionUID = 0L;
             : elapsedBuilder_.build();
         to_bitField0_ |= 0x00000008;
       }
+      if (((from_bitField0_ & 0x00000400) != 0)) {
+        result.schema_ = schema_;
+      }
+      if (((from_bitField0_ & 0x00000800) != 0)) {
+        result.renew_ = renew_;
+      }
       result.bitField0_ |= to_bitField0_;
     }
 
@@ -915,6 +1010,14 @@ private static final long serialVersionUID = 0L;
       }
       if (other.hasElapsed()) {
         mergeElapsed(other.getElapsed());
+      }
+      if (!other.getSchema().isEmpty()) {
+        schema_ = other.schema_;
+        bitField0_ |= 0x00000400;
+        onChanged();
+      }
+      if (other.getRenew() != false) {
+        setRenew(other.getRenew());
       }
       this.mergeUnknownFields(other.getUnknownFields());
       onChanged();
@@ -1000,6 +1103,16 @@ private static final long serialVersionUID = 0L;
               bitField0_ |= 0x00000200;
               break;
             } // case 82
+            case 90: {
+              schema_ = input.readStringRequireUtf8();
+              bitField0_ |= 0x00000400;
+              break;
+            } // case 90
+            case 96: {
+              renew_ = input.readBool();
+              bitField0_ |= 0x00000800;
+              break;
+            } // case 96
             default: {
               if (!super.parseUnknownField(input, extensionRegistry, tag)) {
                 done = true; // was an endgroup tag
@@ -2153,6 +2266,147 @@ private static final long serialVersionUID = 0L;
         elapsed_ = null;
       }
       return elapsedBuilder_;
+    }
+
+    private java.lang.Object schema_ = "";
+    /**
+     * <pre>
+     * AWAKEABLE, SIGNAL: JSON Schema of the value that the program can read; empty for any. At most
+     * 64 KiB. Outcomes that are no JSON are not compared with it.
+     * </pre>
+     *
+     * <code>string schema = 11;</code>
+     * @return The schema.
+     */
+    public java.lang.String getSchema() {
+      java.lang.Object ref = schema_;
+      if (!(ref instanceof java.lang.String)) {
+        com.google.protobuf.ByteString bs =
+            (com.google.protobuf.ByteString) ref;
+        java.lang.String s = bs.toStringUtf8();
+        schema_ = s;
+        return s;
+      } else {
+        return (java.lang.String) ref;
+      }
+    }
+    /**
+     * <pre>
+     * AWAKEABLE, SIGNAL: JSON Schema of the value that the program can read; empty for any. At most
+     * 64 KiB. Outcomes that are no JSON are not compared with it.
+     * </pre>
+     *
+     * <code>string schema = 11;</code>
+     * @return The bytes for schema.
+     */
+    public com.google.protobuf.ByteString
+        getSchemaBytes() {
+      java.lang.Object ref = schema_;
+      if (ref instanceof String) {
+        com.google.protobuf.ByteString b = 
+            com.google.protobuf.ByteString.copyFromUtf8(
+                (java.lang.String) ref);
+        schema_ = b;
+        return b;
+      } else {
+        return (com.google.protobuf.ByteString) ref;
+      }
+    }
+    /**
+     * <pre>
+     * AWAKEABLE, SIGNAL: JSON Schema of the value that the program can read; empty for any. At most
+     * 64 KiB. Outcomes that are no JSON are not compared with it.
+     * </pre>
+     *
+     * <code>string schema = 11;</code>
+     * @param value The schema to set.
+     * @return This builder for chaining.
+     */
+    public Builder setSchema(
+        java.lang.String value) {
+      if (value == null) { throw new NullPointerException(); }
+      schema_ = value;
+      bitField0_ |= 0x00000400;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * AWAKEABLE, SIGNAL: JSON Schema of the value that the program can read; empty for any. At most
+     * 64 KiB. Outcomes that are no JSON are not compared with it.
+     * </pre>
+     *
+     * <code>string schema = 11;</code>
+     * @return This builder for chaining.
+     */
+    public Builder clearSchema() {
+      schema_ = getDefaultInstance().getSchema();
+      bitField0_ = (bitField0_ & ~0x00000400);
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * AWAKEABLE, SIGNAL: JSON Schema of the value that the program can read; empty for any. At most
+     * 64 KiB. Outcomes that are no JSON are not compared with it.
+     * </pre>
+     *
+     * <code>string schema = 11;</code>
+     * @param value The bytes for schema to set.
+     * @return This builder for chaining.
+     */
+    public Builder setSchemaBytes(
+        com.google.protobuf.ByteString value) {
+      if (value == null) { throw new NullPointerException(); }
+      checkByteStringIsUtf8(value);
+      schema_ = value;
+      bitField0_ |= 0x00000400;
+      onChanged();
+      return this;
+    }
+
+    private boolean renew_ ;
+    /**
+     * <pre>
+     * AWAKEABLE: forget the outcome that the id has already, and wait for another.
+     * </pre>
+     *
+     * <code>bool renew = 12;</code>
+     * @return The renew.
+     */
+    @java.lang.Override
+    public boolean getRenew() {
+      return renew_;
+    }
+    /**
+     * <pre>
+     * AWAKEABLE: forget the outcome that the id has already, and wait for another.
+     * </pre>
+     *
+     * <code>bool renew = 12;</code>
+     * @param value The renew to set.
+     * @return This builder for chaining.
+     */
+    public Builder setRenew(boolean value) {
+
+      renew_ = value;
+      bitField0_ |= 0x00000800;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * AWAKEABLE: forget the outcome that the id has already, and wait for another.
+     * </pre>
+     *
+     * <code>bool renew = 12;</code>
+     * @return This builder for chaining.
+     */
+    public Builder clearRenew() {
+      bitField0_ = (bitField0_ & ~0x00000800);
+      renew_ = false;
+      onChanged();
+      return this;
     }
 
     // @@protoc_insertion_point(builder_scope:durable.v1.EntryRecorded)

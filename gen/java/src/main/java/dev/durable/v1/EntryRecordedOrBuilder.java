@@ -235,4 +235,36 @@ public interface EntryRecordedOrBuilder extends
    * <code>.google.protobuf.Duration elapsed = 10;</code>
    */
   com.google.protobuf.DurationOrBuilder getElapsedOrBuilder();
+
+  /**
+   * <pre>
+   * AWAKEABLE, SIGNAL: JSON Schema of the value that the program can read; empty for any. At most
+   * 64 KiB. Outcomes that are no JSON are not compared with it.
+   * </pre>
+   *
+   * <code>string schema = 11;</code>
+   * @return The schema.
+   */
+  java.lang.String getSchema();
+  /**
+   * <pre>
+   * AWAKEABLE, SIGNAL: JSON Schema of the value that the program can read; empty for any. At most
+   * 64 KiB. Outcomes that are no JSON are not compared with it.
+   * </pre>
+   *
+   * <code>string schema = 11;</code>
+   * @return The bytes for schema.
+   */
+  com.google.protobuf.ByteString
+      getSchemaBytes();
+
+  /**
+   * <pre>
+   * AWAKEABLE: forget the outcome that the id has already, and wait for another.
+   * </pre>
+   *
+   * <code>bool renew = 12;</code>
+   * @return The renew.
+   */
+  boolean getRenew();
 }

@@ -44,6 +44,7 @@ private static final long serialVersionUID = 0L;
     parentInvocationId_ = "";
     journal_ = java.util.Collections.emptyList();
     awakeables_ = java.util.Collections.emptyList();
+    failingSteps_ = java.util.Collections.emptyList();
   }
 
   public static final com.google.protobuf.Descriptors.Descriptor
@@ -1336,6 +1337,72 @@ dev.durable.v1.Payload defaultValue) {
     return deadline_ == null ? com.google.protobuf.Timestamp.getDefaultInstance() : deadline_;
   }
 
+  public static final int FAILING_STEPS_FIELD_NUMBER = 30;
+  @SuppressWarnings("serial")
+  private java.util.List<dev.durable.v1.FailingStep> failingSteps_;
+  /**
+   * <pre>
+   * The steps and calls that have failed so far and are tried again, where the journal was asked for.
+   * When the next try begins is `wake_time`.
+   * </pre>
+   *
+   * <code>repeated .durable.v1.FailingStep failing_steps = 30;</code>
+   */
+  @java.lang.Override
+  public java.util.List<dev.durable.v1.FailingStep> getFailingStepsList() {
+    return failingSteps_;
+  }
+  /**
+   * <pre>
+   * The steps and calls that have failed so far and are tried again, where the journal was asked for.
+   * When the next try begins is `wake_time`.
+   * </pre>
+   *
+   * <code>repeated .durable.v1.FailingStep failing_steps = 30;</code>
+   */
+  @java.lang.Override
+  public java.util.List<? extends dev.durable.v1.FailingStepOrBuilder> 
+      getFailingStepsOrBuilderList() {
+    return failingSteps_;
+  }
+  /**
+   * <pre>
+   * The steps and calls that have failed so far and are tried again, where the journal was asked for.
+   * When the next try begins is `wake_time`.
+   * </pre>
+   *
+   * <code>repeated .durable.v1.FailingStep failing_steps = 30;</code>
+   */
+  @java.lang.Override
+  public int getFailingStepsCount() {
+    return failingSteps_.size();
+  }
+  /**
+   * <pre>
+   * The steps and calls that have failed so far and are tried again, where the journal was asked for.
+   * When the next try begins is `wake_time`.
+   * </pre>
+   *
+   * <code>repeated .durable.v1.FailingStep failing_steps = 30;</code>
+   */
+  @java.lang.Override
+  public dev.durable.v1.FailingStep getFailingSteps(int index) {
+    return failingSteps_.get(index);
+  }
+  /**
+   * <pre>
+   * The steps and calls that have failed so far and are tried again, where the journal was asked for.
+   * When the next try begins is `wake_time`.
+   * </pre>
+   *
+   * <code>repeated .durable.v1.FailingStep failing_steps = 30;</code>
+   */
+  @java.lang.Override
+  public dev.durable.v1.FailingStepOrBuilder getFailingStepsOrBuilder(
+      int index) {
+    return failingSteps_.get(index);
+  }
+
   private byte memoizedIsInitialized = -1;
   @java.lang.Override
   public final boolean isInitialized() {
@@ -1442,6 +1509,9 @@ dev.durable.v1.Payload defaultValue) {
     }
     if (((bitField0_ & 0x00000800) != 0)) {
       output.writeMessage(29, getDeadline());
+    }
+    for (int i = 0; i < failingSteps_.size(); i++) {
+      output.writeMessage(30, failingSteps_.get(i));
     }
     getUnknownFields().writeTo(output);
   }
@@ -1571,6 +1641,10 @@ dev.durable.v1.Payload defaultValue) {
       size += com.google.protobuf.CodedOutputStream
         .computeMessageSize(29, getDeadline());
     }
+    for (int i = 0; i < failingSteps_.size(); i++) {
+      size += com.google.protobuf.CodedOutputStream
+        .computeMessageSize(30, failingSteps_.get(i));
+    }
     size += getUnknownFields().getSerializedSize();
     memoizedSize = size;
     return size;
@@ -1679,6 +1753,8 @@ dev.durable.v1.Payload defaultValue) {
       if (!getDeadline()
           .equals(other.getDeadline())) return false;
     }
+    if (!getFailingStepsList()
+        .equals(other.getFailingStepsList())) return false;
     if (!getUnknownFields().equals(other.getUnknownFields())) return false;
     return true;
   }
@@ -1779,6 +1855,10 @@ dev.durable.v1.Payload defaultValue) {
     if (hasDeadline()) {
       hash = (37 * hash) + DEADLINE_FIELD_NUMBER;
       hash = (53 * hash) + getDeadline().hashCode();
+    }
+    if (getFailingStepsCount() > 0) {
+      hash = (37 * hash) + FAILING_STEPS_FIELD_NUMBER;
+      hash = (53 * hash) + getFailingStepsList().hashCode();
     }
     hash = (29 * hash) + getUnknownFields().hashCode();
     memoizedHashCode = hash;
@@ -1954,6 +2034,7 @@ dev.durable.v1.Payload defaultValue) {
         internalGetAwakeablesFieldBuilder();
         internalGetCancelFieldBuilder();
         internalGetDeadlineFieldBuilder();
+        internalGetFailingStepsFieldBuilder();
       }
     }
     @java.lang.Override
@@ -2049,6 +2130,13 @@ dev.durable.v1.Payload defaultValue) {
         deadlineBuilder_.dispose();
         deadlineBuilder_ = null;
       }
+      if (failingStepsBuilder_ == null) {
+        failingSteps_ = java.util.Collections.emptyList();
+      } else {
+        failingSteps_ = null;
+        failingStepsBuilder_.clear();
+      }
+      bitField0_ = (bitField0_ & ~0x20000000);
       return this;
     }
 
@@ -2099,6 +2187,15 @@ dev.durable.v1.Payload defaultValue) {
         result.awakeables_ = awakeables_;
       } else {
         result.awakeables_ = awakeablesBuilder_.build();
+      }
+      if (failingStepsBuilder_ == null) {
+        if (((bitField0_ & 0x20000000) != 0)) {
+          failingSteps_ = java.util.Collections.unmodifiableList(failingSteps_);
+          bitField0_ = (bitField0_ & ~0x20000000);
+        }
+        result.failingSteps_ = failingSteps_;
+      } else {
+        result.failingSteps_ = failingStepsBuilder_.build();
       }
     }
 
@@ -2389,6 +2486,32 @@ dev.durable.v1.Payload defaultValue) {
       if (other.hasDeadline()) {
         mergeDeadline(other.getDeadline());
       }
+      if (failingStepsBuilder_ == null) {
+        if (!other.failingSteps_.isEmpty()) {
+          if (failingSteps_.isEmpty()) {
+            failingSteps_ = other.failingSteps_;
+            bitField0_ = (bitField0_ & ~0x20000000);
+          } else {
+            ensureFailingStepsIsMutable();
+            failingSteps_.addAll(other.failingSteps_);
+          }
+          onChanged();
+        }
+      } else {
+        if (!other.failingSteps_.isEmpty()) {
+          if (failingStepsBuilder_.isEmpty()) {
+            failingStepsBuilder_.dispose();
+            failingStepsBuilder_ = null;
+            failingSteps_ = other.failingSteps_;
+            bitField0_ = (bitField0_ & ~0x20000000);
+            failingStepsBuilder_ = 
+              com.google.protobuf.GeneratedMessage.alwaysUseFieldBuilders ?
+                 internalGetFailingStepsFieldBuilder() : null;
+          } else {
+            failingStepsBuilder_.addAllMessages(other.failingSteps_);
+          }
+        }
+      }
       this.mergeUnknownFields(other.getUnknownFields());
       onChanged();
       return this;
@@ -2608,6 +2731,19 @@ dev.durable.v1.Payload defaultValue) {
               bitField0_ |= 0x10000000;
               break;
             } // case 234
+            case 242: {
+              dev.durable.v1.FailingStep m =
+                  input.readMessage(
+                      dev.durable.v1.FailingStep.parser(),
+                      extensionRegistry);
+              if (failingStepsBuilder_ == null) {
+                ensureFailingStepsIsMutable();
+                failingSteps_.add(m);
+              } else {
+                failingStepsBuilder_.addMessage(m);
+              }
+              break;
+            } // case 242
             default: {
               if (!super.parseUnknownField(input, extensionRegistry, tag)) {
                 done = true; // was an endgroup tag
@@ -6504,6 +6640,336 @@ dev.durable.v1.Payload defaultValue) {
         deadline_ = null;
       }
       return deadlineBuilder_;
+    }
+
+    private java.util.List<dev.durable.v1.FailingStep> failingSteps_ =
+      java.util.Collections.emptyList();
+    private void ensureFailingStepsIsMutable() {
+      if (!((bitField0_ & 0x20000000) != 0)) {
+        failingSteps_ = new java.util.ArrayList<dev.durable.v1.FailingStep>(failingSteps_);
+        bitField0_ |= 0x20000000;
+       }
+    }
+
+    private com.google.protobuf.RepeatedFieldBuilder<
+        dev.durable.v1.FailingStep, dev.durable.v1.FailingStep.Builder, dev.durable.v1.FailingStepOrBuilder> failingStepsBuilder_;
+
+    /**
+     * <pre>
+     * The steps and calls that have failed so far and are tried again, where the journal was asked for.
+     * When the next try begins is `wake_time`.
+     * </pre>
+     *
+     * <code>repeated .durable.v1.FailingStep failing_steps = 30;</code>
+     */
+    public java.util.List<dev.durable.v1.FailingStep> getFailingStepsList() {
+      if (failingStepsBuilder_ == null) {
+        return java.util.Collections.unmodifiableList(failingSteps_);
+      } else {
+        return failingStepsBuilder_.getMessageList();
+      }
+    }
+    /**
+     * <pre>
+     * The steps and calls that have failed so far and are tried again, where the journal was asked for.
+     * When the next try begins is `wake_time`.
+     * </pre>
+     *
+     * <code>repeated .durable.v1.FailingStep failing_steps = 30;</code>
+     */
+    public int getFailingStepsCount() {
+      if (failingStepsBuilder_ == null) {
+        return failingSteps_.size();
+      } else {
+        return failingStepsBuilder_.getCount();
+      }
+    }
+    /**
+     * <pre>
+     * The steps and calls that have failed so far and are tried again, where the journal was asked for.
+     * When the next try begins is `wake_time`.
+     * </pre>
+     *
+     * <code>repeated .durable.v1.FailingStep failing_steps = 30;</code>
+     */
+    public dev.durable.v1.FailingStep getFailingSteps(int index) {
+      if (failingStepsBuilder_ == null) {
+        return failingSteps_.get(index);
+      } else {
+        return failingStepsBuilder_.getMessage(index);
+      }
+    }
+    /**
+     * <pre>
+     * The steps and calls that have failed so far and are tried again, where the journal was asked for.
+     * When the next try begins is `wake_time`.
+     * </pre>
+     *
+     * <code>repeated .durable.v1.FailingStep failing_steps = 30;</code>
+     */
+    public Builder setFailingSteps(
+        int index, dev.durable.v1.FailingStep value) {
+      if (failingStepsBuilder_ == null) {
+        if (value == null) {
+          throw new NullPointerException();
+        }
+        ensureFailingStepsIsMutable();
+        failingSteps_.set(index, value);
+        onChanged();
+      } else {
+        failingStepsBuilder_.setMessage(index, value);
+      }
+      return this;
+    }
+    /**
+     * <pre>
+     * The steps and calls that have failed so far and are tried again, where the journal was asked for.
+     * When the next try begins is `wake_time`.
+     * </pre>
+     *
+     * <code>repeated .durable.v1.FailingStep failing_steps = 30;</code>
+     */
+    public Builder setFailingSteps(
+        int index, dev.durable.v1.FailingStep.Builder builderForValue) {
+      if (failingStepsBuilder_ == null) {
+        ensureFailingStepsIsMutable();
+        failingSteps_.set(index, builderForValue.build());
+        onChanged();
+      } else {
+        failingStepsBuilder_.setMessage(index, builderForValue.build());
+      }
+      return this;
+    }
+    /**
+     * <pre>
+     * The steps and calls that have failed so far and are tried again, where the journal was asked for.
+     * When the next try begins is `wake_time`.
+     * </pre>
+     *
+     * <code>repeated .durable.v1.FailingStep failing_steps = 30;</code>
+     */
+    public Builder addFailingSteps(dev.durable.v1.FailingStep value) {
+      if (failingStepsBuilder_ == null) {
+        if (value == null) {
+          throw new NullPointerException();
+        }
+        ensureFailingStepsIsMutable();
+        failingSteps_.add(value);
+        onChanged();
+      } else {
+        failingStepsBuilder_.addMessage(value);
+      }
+      return this;
+    }
+    /**
+     * <pre>
+     * The steps and calls that have failed so far and are tried again, where the journal was asked for.
+     * When the next try begins is `wake_time`.
+     * </pre>
+     *
+     * <code>repeated .durable.v1.FailingStep failing_steps = 30;</code>
+     */
+    public Builder addFailingSteps(
+        int index, dev.durable.v1.FailingStep value) {
+      if (failingStepsBuilder_ == null) {
+        if (value == null) {
+          throw new NullPointerException();
+        }
+        ensureFailingStepsIsMutable();
+        failingSteps_.add(index, value);
+        onChanged();
+      } else {
+        failingStepsBuilder_.addMessage(index, value);
+      }
+      return this;
+    }
+    /**
+     * <pre>
+     * The steps and calls that have failed so far and are tried again, where the journal was asked for.
+     * When the next try begins is `wake_time`.
+     * </pre>
+     *
+     * <code>repeated .durable.v1.FailingStep failing_steps = 30;</code>
+     */
+    public Builder addFailingSteps(
+        dev.durable.v1.FailingStep.Builder builderForValue) {
+      if (failingStepsBuilder_ == null) {
+        ensureFailingStepsIsMutable();
+        failingSteps_.add(builderForValue.build());
+        onChanged();
+      } else {
+        failingStepsBuilder_.addMessage(builderForValue.build());
+      }
+      return this;
+    }
+    /**
+     * <pre>
+     * The steps and calls that have failed so far and are tried again, where the journal was asked for.
+     * When the next try begins is `wake_time`.
+     * </pre>
+     *
+     * <code>repeated .durable.v1.FailingStep failing_steps = 30;</code>
+     */
+    public Builder addFailingSteps(
+        int index, dev.durable.v1.FailingStep.Builder builderForValue) {
+      if (failingStepsBuilder_ == null) {
+        ensureFailingStepsIsMutable();
+        failingSteps_.add(index, builderForValue.build());
+        onChanged();
+      } else {
+        failingStepsBuilder_.addMessage(index, builderForValue.build());
+      }
+      return this;
+    }
+    /**
+     * <pre>
+     * The steps and calls that have failed so far and are tried again, where the journal was asked for.
+     * When the next try begins is `wake_time`.
+     * </pre>
+     *
+     * <code>repeated .durable.v1.FailingStep failing_steps = 30;</code>
+     */
+    public Builder addAllFailingSteps(
+        java.lang.Iterable<? extends dev.durable.v1.FailingStep> values) {
+      if (failingStepsBuilder_ == null) {
+        ensureFailingStepsIsMutable();
+        com.google.protobuf.AbstractMessageLite.Builder.addAll(
+            values, failingSteps_);
+        onChanged();
+      } else {
+        failingStepsBuilder_.addAllMessages(values);
+      }
+      return this;
+    }
+    /**
+     * <pre>
+     * The steps and calls that have failed so far and are tried again, where the journal was asked for.
+     * When the next try begins is `wake_time`.
+     * </pre>
+     *
+     * <code>repeated .durable.v1.FailingStep failing_steps = 30;</code>
+     */
+    public Builder clearFailingSteps() {
+      if (failingStepsBuilder_ == null) {
+        failingSteps_ = java.util.Collections.emptyList();
+        bitField0_ = (bitField0_ & ~0x20000000);
+        onChanged();
+      } else {
+        failingStepsBuilder_.clear();
+      }
+      return this;
+    }
+    /**
+     * <pre>
+     * The steps and calls that have failed so far and are tried again, where the journal was asked for.
+     * When the next try begins is `wake_time`.
+     * </pre>
+     *
+     * <code>repeated .durable.v1.FailingStep failing_steps = 30;</code>
+     */
+    public Builder removeFailingSteps(int index) {
+      if (failingStepsBuilder_ == null) {
+        ensureFailingStepsIsMutable();
+        failingSteps_.remove(index);
+        onChanged();
+      } else {
+        failingStepsBuilder_.remove(index);
+      }
+      return this;
+    }
+    /**
+     * <pre>
+     * The steps and calls that have failed so far and are tried again, where the journal was asked for.
+     * When the next try begins is `wake_time`.
+     * </pre>
+     *
+     * <code>repeated .durable.v1.FailingStep failing_steps = 30;</code>
+     */
+    public dev.durable.v1.FailingStep.Builder getFailingStepsBuilder(
+        int index) {
+      return internalGetFailingStepsFieldBuilder().getBuilder(index);
+    }
+    /**
+     * <pre>
+     * The steps and calls that have failed so far and are tried again, where the journal was asked for.
+     * When the next try begins is `wake_time`.
+     * </pre>
+     *
+     * <code>repeated .durable.v1.FailingStep failing_steps = 30;</code>
+     */
+    public dev.durable.v1.FailingStepOrBuilder getFailingStepsOrBuilder(
+        int index) {
+      if (failingStepsBuilder_ == null) {
+        return failingSteps_.get(index);  } else {
+        return failingStepsBuilder_.getMessageOrBuilder(index);
+      }
+    }
+    /**
+     * <pre>
+     * The steps and calls that have failed so far and are tried again, where the journal was asked for.
+     * When the next try begins is `wake_time`.
+     * </pre>
+     *
+     * <code>repeated .durable.v1.FailingStep failing_steps = 30;</code>
+     */
+    public java.util.List<? extends dev.durable.v1.FailingStepOrBuilder> 
+         getFailingStepsOrBuilderList() {
+      if (failingStepsBuilder_ != null) {
+        return failingStepsBuilder_.getMessageOrBuilderList();
+      } else {
+        return java.util.Collections.unmodifiableList(failingSteps_);
+      }
+    }
+    /**
+     * <pre>
+     * The steps and calls that have failed so far and are tried again, where the journal was asked for.
+     * When the next try begins is `wake_time`.
+     * </pre>
+     *
+     * <code>repeated .durable.v1.FailingStep failing_steps = 30;</code>
+     */
+    public dev.durable.v1.FailingStep.Builder addFailingStepsBuilder() {
+      return internalGetFailingStepsFieldBuilder().addBuilder(
+          dev.durable.v1.FailingStep.getDefaultInstance());
+    }
+    /**
+     * <pre>
+     * The steps and calls that have failed so far and are tried again, where the journal was asked for.
+     * When the next try begins is `wake_time`.
+     * </pre>
+     *
+     * <code>repeated .durable.v1.FailingStep failing_steps = 30;</code>
+     */
+    public dev.durable.v1.FailingStep.Builder addFailingStepsBuilder(
+        int index) {
+      return internalGetFailingStepsFieldBuilder().addBuilder(
+          index, dev.durable.v1.FailingStep.getDefaultInstance());
+    }
+    /**
+     * <pre>
+     * The steps and calls that have failed so far and are tried again, where the journal was asked for.
+     * When the next try begins is `wake_time`.
+     * </pre>
+     *
+     * <code>repeated .durable.v1.FailingStep failing_steps = 30;</code>
+     */
+    public java.util.List<dev.durable.v1.FailingStep.Builder> 
+         getFailingStepsBuilderList() {
+      return internalGetFailingStepsFieldBuilder().getBuilderList();
+    }
+    private com.google.protobuf.RepeatedFieldBuilder<
+        dev.durable.v1.FailingStep, dev.durable.v1.FailingStep.Builder, dev.durable.v1.FailingStepOrBuilder> 
+        internalGetFailingStepsFieldBuilder() {
+      if (failingStepsBuilder_ == null) {
+        failingStepsBuilder_ = new com.google.protobuf.RepeatedFieldBuilder<
+            dev.durable.v1.FailingStep, dev.durable.v1.FailingStep.Builder, dev.durable.v1.FailingStepOrBuilder>(
+                failingSteps_,
+                ((bitField0_ & 0x20000000) != 0),
+                getParentForChildren(),
+                isClean());
+        failingSteps_ = null;
+      }
+      return failingStepsBuilder_;
     }
 
     // @@protoc_insertion_point(builder_scope:durable.v1.Invocation)

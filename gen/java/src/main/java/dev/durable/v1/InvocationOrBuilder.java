@@ -758,4 +758,53 @@ dev.durable.v1.Payload defaultValue);
    * <code>.google.protobuf.Timestamp deadline = 29;</code>
    */
   com.google.protobuf.TimestampOrBuilder getDeadlineOrBuilder();
+
+  /**
+   * <pre>
+   * The steps and calls that have failed so far and are tried again, where the journal was asked for.
+   * When the next try begins is `wake_time`.
+   * </pre>
+   *
+   * <code>repeated .durable.v1.FailingStep failing_steps = 30;</code>
+   */
+  java.util.List<dev.durable.v1.FailingStep> 
+      getFailingStepsList();
+  /**
+   * <pre>
+   * The steps and calls that have failed so far and are tried again, where the journal was asked for.
+   * When the next try begins is `wake_time`.
+   * </pre>
+   *
+   * <code>repeated .durable.v1.FailingStep failing_steps = 30;</code>
+   */
+  dev.durable.v1.FailingStep getFailingSteps(int index);
+  /**
+   * <pre>
+   * The steps and calls that have failed so far and are tried again, where the journal was asked for.
+   * When the next try begins is `wake_time`.
+   * </pre>
+   *
+   * <code>repeated .durable.v1.FailingStep failing_steps = 30;</code>
+   */
+  int getFailingStepsCount();
+  /**
+   * <pre>
+   * The steps and calls that have failed so far and are tried again, where the journal was asked for.
+   * When the next try begins is `wake_time`.
+   * </pre>
+   *
+   * <code>repeated .durable.v1.FailingStep failing_steps = 30;</code>
+   */
+  java.util.List<? extends dev.durable.v1.FailingStepOrBuilder> 
+      getFailingStepsOrBuilderList();
+  /**
+   * <pre>
+   * The steps and calls that have failed so far and are tried again, where the journal was asked for.
+   * When the next try begins is `wake_time`.
+   * </pre>
+   *
+   * <code>repeated .durable.v1.FailingStep failing_steps = 30;</code>
+   */
+  dev.durable.v1.FailingStepOrBuilder getFailingStepsOrBuilder(
+      int index);
 }

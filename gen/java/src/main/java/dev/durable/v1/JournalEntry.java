@@ -419,6 +419,21 @@ private static final long serialVersionUID = 0L;
     return attempt_;
   }
 
+  public static final int FAILED_TRY_COUNT_FIELD_NUMBER = 12;
+  private int failedTryCount_ = 0;
+  /**
+   * <pre>
+   * For a step or a call, how many of its tries had failed before the one that is recorded here.
+   * </pre>
+   *
+   * <code>int32 failed_try_count = 12;</code>
+   * @return The failedTryCount.
+   */
+  @java.lang.Override
+  public int getFailedTryCount() {
+    return failedTryCount_;
+  }
+
   private byte memoizedIsInitialized = -1;
   @java.lang.Override
   public final boolean isInitialized() {
@@ -465,6 +480,9 @@ private static final long serialVersionUID = 0L;
     }
     if (attempt_ != 0) {
       output.writeInt32(11, attempt_);
+    }
+    if (failedTryCount_ != 0) {
+      output.writeInt32(12, failedTryCount_);
     }
     getUnknownFields().writeTo(output);
   }
@@ -517,6 +535,10 @@ private static final long serialVersionUID = 0L;
       size += com.google.protobuf.CodedOutputStream
         .computeInt32Size(11, attempt_);
     }
+    if (failedTryCount_ != 0) {
+      size += com.google.protobuf.CodedOutputStream
+        .computeInt32Size(12, failedTryCount_);
+    }
     size += getUnknownFields().getSerializedSize();
     memoizedSize = size;
     return size;
@@ -568,6 +590,8 @@ private static final long serialVersionUID = 0L;
         .equals(other.getTargetInvocationId())) return false;
     if (getAttempt()
         != other.getAttempt()) return false;
+    if (getFailedTryCount()
+        != other.getFailedTryCount()) return false;
     if (!getUnknownFields().equals(other.getUnknownFields())) return false;
     return true;
   }
@@ -612,6 +636,8 @@ private static final long serialVersionUID = 0L;
     hash = (53 * hash) + getTargetInvocationId().hashCode();
     hash = (37 * hash) + ATTEMPT_FIELD_NUMBER;
     hash = (53 * hash) + getAttempt();
+    hash = (37 * hash) + FAILED_TRY_COUNT_FIELD_NUMBER;
+    hash = (53 * hash) + getFailedTryCount();
     hash = (29 * hash) + getUnknownFields().hashCode();
     memoizedHashCode = hash;
     return hash;
@@ -789,6 +815,7 @@ private static final long serialVersionUID = 0L;
       }
       targetInvocationId_ = "";
       attempt_ = 0;
+      failedTryCount_ = 0;
       return this;
     }
 
@@ -871,6 +898,9 @@ private static final long serialVersionUID = 0L;
       if (((from_bitField0_ & 0x00000400) != 0)) {
         result.attempt_ = attempt_;
       }
+      if (((from_bitField0_ & 0x00000800) != 0)) {
+        result.failedTryCount_ = failedTryCount_;
+      }
       result.bitField0_ |= to_bitField0_;
     }
 
@@ -922,6 +952,9 @@ private static final long serialVersionUID = 0L;
       }
       if (other.getAttempt() != 0) {
         setAttempt(other.getAttempt());
+      }
+      if (other.getFailedTryCount() != 0) {
+        setFailedTryCount(other.getFailedTryCount());
       }
       this.mergeUnknownFields(other.getUnknownFields());
       onChanged();
@@ -1014,6 +1047,11 @@ private static final long serialVersionUID = 0L;
               bitField0_ |= 0x00000400;
               break;
             } // case 88
+            case 96: {
+              failedTryCount_ = input.readInt32();
+              bitField0_ |= 0x00000800;
+              break;
+            } // case 96
             default: {
               if (!super.parseUnknownField(input, extensionRegistry, tag)) {
                 done = true; // was an endgroup tag
@@ -2234,6 +2272,50 @@ private static final long serialVersionUID = 0L;
     public Builder clearAttempt() {
       bitField0_ = (bitField0_ & ~0x00000400);
       attempt_ = 0;
+      onChanged();
+      return this;
+    }
+
+    private int failedTryCount_ ;
+    /**
+     * <pre>
+     * For a step or a call, how many of its tries had failed before the one that is recorded here.
+     * </pre>
+     *
+     * <code>int32 failed_try_count = 12;</code>
+     * @return The failedTryCount.
+     */
+    @java.lang.Override
+    public int getFailedTryCount() {
+      return failedTryCount_;
+    }
+    /**
+     * <pre>
+     * For a step or a call, how many of its tries had failed before the one that is recorded here.
+     * </pre>
+     *
+     * <code>int32 failed_try_count = 12;</code>
+     * @param value The failedTryCount to set.
+     * @return This builder for chaining.
+     */
+    public Builder setFailedTryCount(int value) {
+
+      failedTryCount_ = value;
+      bitField0_ |= 0x00000800;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * For a step or a call, how many of its tries had failed before the one that is recorded here.
+     * </pre>
+     *
+     * <code>int32 failed_try_count = 12;</code>
+     * @return This builder for chaining.
+     */
+    public Builder clearFailedTryCount() {
+      bitField0_ = (bitField0_ & ~0x00000800);
+      failedTryCount_ = 0;
       onChanged();
       return this;
     }

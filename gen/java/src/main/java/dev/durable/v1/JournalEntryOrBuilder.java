@@ -245,4 +245,14 @@ public interface JournalEntryOrBuilder extends
    * @return The attempt.
    */
   int getAttempt();
+
+  /**
+   * <pre>
+   * For a step or a call, how many of its tries had failed before the one that is recorded here.
+   * </pre>
+   *
+   * <code>int32 failed_try_count = 12;</code>
+   * @return The failedTryCount.
+   */
+  int getFailedTryCount();
 }

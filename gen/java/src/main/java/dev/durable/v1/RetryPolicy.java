@@ -8,6 +8,10 @@ package dev.durable.v1;
 /**
  * <pre>
  * How a handler's failed attempts are retried. A field at zero takes the default that it names.
+ *
+ * Where it was a step that has failed, a worker applies the policy to the step (worker.proto, section
+ * 7): when its tries are used up, the step's failure is journaled and the program sees it. What is said
+ * here of attempts is then for failures of the program itself.
  * </pre>
  *
  * Protobuf type {@code durable.v1.RetryPolicy}
@@ -59,7 +63,7 @@ private static final long serialVersionUID = 0L;
       implements com.google.protobuf.ProtocolMessageEnum {
     /**
      * <pre>
-     * FAIL.
+     * PAUSE.
      * </pre>
      *
      * <code>EXHAUSTION_UNSPECIFIED = 0;</code>
@@ -95,7 +99,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * FAIL.
+     * PAUSE.
      * </pre>
      *
      * <code>EXHAUSTION_UNSPECIFIED = 0;</code>
@@ -328,7 +332,7 @@ private static final long serialVersionUID = 0L;
   private int onExhausted_ = 0;
   /**
    * <pre>
-   * What happens when they are used up. Default FAIL.
+   * What happens when they are used up. Default PAUSE, which loses nothing.
    * </pre>
    *
    * <code>.durable.v1.RetryPolicy.Exhaustion on_exhausted = 6;</code>
@@ -339,7 +343,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * What happens when they are used up. Default FAIL.
+   * What happens when they are used up. Default PAUSE, which loses nothing.
    * </pre>
    *
    * <code>.durable.v1.RetryPolicy.Exhaustion on_exhausted = 6;</code>
@@ -632,6 +636,10 @@ private static final long serialVersionUID = 0L;
   /**
    * <pre>
    * How a handler's failed attempts are retried. A field at zero takes the default that it names.
+   *
+   * Where it was a step that has failed, a worker applies the policy to the step (worker.proto, section
+   * 7): when its tries are used up, the step's failure is journaled and the program sees it. What is said
+   * here of attempts is then for failures of the program itself.
    * </pre>
    *
    * Protobuf type {@code durable.v1.RetryPolicy}
@@ -1327,7 +1335,7 @@ private static final long serialVersionUID = 0L;
     private int onExhausted_ = 0;
     /**
      * <pre>
-     * What happens when they are used up. Default FAIL.
+     * What happens when they are used up. Default PAUSE, which loses nothing.
      * </pre>
      *
      * <code>.durable.v1.RetryPolicy.Exhaustion on_exhausted = 6;</code>
@@ -1338,7 +1346,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * What happens when they are used up. Default FAIL.
+     * What happens when they are used up. Default PAUSE, which loses nothing.
      * </pre>
      *
      * <code>.durable.v1.RetryPolicy.Exhaustion on_exhausted = 6;</code>
@@ -1353,7 +1361,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * What happens when they are used up. Default FAIL.
+     * What happens when they are used up. Default PAUSE, which loses nothing.
      * </pre>
      *
      * <code>.durable.v1.RetryPolicy.Exhaustion on_exhausted = 6;</code>
@@ -1366,7 +1374,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * What happens when they are used up. Default FAIL.
+     * What happens when they are used up. Default PAUSE, which loses nothing.
      * </pre>
      *
      * <code>.durable.v1.RetryPolicy.Exhaustion on_exhausted = 6;</code>
@@ -1382,7 +1390,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * What happens when they are used up. Default FAIL.
+     * What happens when they are used up. Default PAUSE, which loses nothing.
      * </pre>
      *
      * <code>.durable.v1.RetryPolicy.Exhaustion on_exhausted = 6;</code>

@@ -96,7 +96,7 @@ public interface RetryPolicyOrBuilder extends
 
   /**
    * <pre>
-   * What happens when they are used up. Default FAIL.
+   * What happens when they are used up. Default PAUSE, which loses nothing.
    * </pre>
    *
    * <code>.durable.v1.RetryPolicy.Exhaustion on_exhausted = 6;</code>
@@ -105,7 +105,7 @@ public interface RetryPolicyOrBuilder extends
   int getOnExhaustedValue();
   /**
    * <pre>
-   * What happens when they are used up. Default FAIL.
+   * What happens when they are used up. Default PAUSE, which loses nothing.
    * </pre>
    *
    * <code>.durable.v1.RetryPolicy.Exhaustion on_exhausted = 6;</code>

@@ -768,7 +768,7 @@ dev.durable.v1.Payload defaultValue) {
   }
   /**
    * <pre>
-   * How often steps with a retry policy of their own have failed, by index.
+   * How often steps that are not in the journal have failed, by index.
    * </pre>
    *
    * <code>map&lt;int32, int32&gt; step_failures = 15;</code>
@@ -789,7 +789,7 @@ dev.durable.v1.Payload defaultValue) {
   }
   /**
    * <pre>
-   * How often steps with a retry policy of their own have failed, by index.
+   * How often steps that are not in the journal have failed, by index.
    * </pre>
    *
    * <code>map&lt;int32, int32&gt; step_failures = 15;</code>
@@ -800,7 +800,7 @@ dev.durable.v1.Payload defaultValue) {
   }
   /**
    * <pre>
-   * How often steps with a retry policy of their own have failed, by index.
+   * How often steps that are not in the journal have failed, by index.
    * </pre>
    *
    * <code>map&lt;int32, int32&gt; step_failures = 15;</code>
@@ -816,7 +816,7 @@ dev.durable.v1.Payload defaultValue) {
   }
   /**
    * <pre>
-   * How often steps with a retry policy of their own have failed, by index.
+   * How often steps that are not in the journal have failed, by index.
    * </pre>
    *
    * <code>map&lt;int32, int32&gt; step_failures = 15;</code>
@@ -3648,7 +3648,7 @@ dev.durable.v1.Payload defaultValue) {
     }
     /**
      * <pre>
-     * How often steps with a retry policy of their own have failed, by index.
+     * How often steps that are not in the journal have failed, by index.
      * </pre>
      *
      * <code>map&lt;int32, int32&gt; step_failures = 15;</code>
@@ -3669,7 +3669,7 @@ dev.durable.v1.Payload defaultValue) {
     }
     /**
      * <pre>
-     * How often steps with a retry policy of their own have failed, by index.
+     * How often steps that are not in the journal have failed, by index.
      * </pre>
      *
      * <code>map&lt;int32, int32&gt; step_failures = 15;</code>
@@ -3680,7 +3680,7 @@ dev.durable.v1.Payload defaultValue) {
     }
     /**
      * <pre>
-     * How often steps with a retry policy of their own have failed, by index.
+     * How often steps that are not in the journal have failed, by index.
      * </pre>
      *
      * <code>map&lt;int32, int32&gt; step_failures = 15;</code>
@@ -3696,7 +3696,7 @@ dev.durable.v1.Payload defaultValue) {
     }
     /**
      * <pre>
-     * How often steps with a retry policy of their own have failed, by index.
+     * How often steps that are not in the journal have failed, by index.
      * </pre>
      *
      * <code>map&lt;int32, int32&gt; step_failures = 15;</code>
@@ -3720,7 +3720,7 @@ dev.durable.v1.Payload defaultValue) {
     }
     /**
      * <pre>
-     * How often steps with a retry policy of their own have failed, by index.
+     * How often steps that are not in the journal have failed, by index.
      * </pre>
      *
      * <code>map&lt;int32, int32&gt; step_failures = 15;</code>
@@ -3743,7 +3743,7 @@ dev.durable.v1.Payload defaultValue) {
     }
     /**
      * <pre>
-     * How often steps with a retry policy of their own have failed, by index.
+     * How often steps that are not in the journal have failed, by index.
      * </pre>
      *
      * <code>map&lt;int32, int32&gt; step_failures = 15;</code>
@@ -3760,7 +3760,7 @@ dev.durable.v1.Payload defaultValue) {
     }
     /**
      * <pre>
-     * How often steps with a retry policy of their own have failed, by index.
+     * How often steps that are not in the journal have failed, by index.
      * </pre>
      *
      * <code>map&lt;int32, int32&gt; step_failures = 15;</code>

@@ -392,7 +392,7 @@ dev.durable.v1.Payload defaultValue);
 
   /**
    * <pre>
-   * How often steps with a retry policy of their own have failed, by index.
+   * How often steps that are not in the journal have failed, by index.
    * </pre>
    *
    * <code>map&lt;int32, int32&gt; step_failures = 15;</code>
@@ -400,7 +400,7 @@ dev.durable.v1.Payload defaultValue);
   int getStepFailuresCount();
   /**
    * <pre>
-   * How often steps with a retry policy of their own have failed, by index.
+   * How often steps that are not in the journal have failed, by index.
    * </pre>
    *
    * <code>map&lt;int32, int32&gt; step_failures = 15;</code>
@@ -415,7 +415,7 @@ dev.durable.v1.Payload defaultValue);
   getStepFailures();
   /**
    * <pre>
-   * How often steps with a retry policy of their own have failed, by index.
+   * How often steps that are not in the journal have failed, by index.
    * </pre>
    *
    * <code>map&lt;int32, int32&gt; step_failures = 15;</code>
@@ -424,7 +424,7 @@ dev.durable.v1.Payload defaultValue);
   getStepFailuresMap();
   /**
    * <pre>
-   * How often steps with a retry policy of their own have failed, by index.
+   * How often steps that are not in the journal have failed, by index.
    * </pre>
    *
    * <code>map&lt;int32, int32&gt; step_failures = 15;</code>
@@ -434,7 +434,7 @@ dev.durable.v1.Payload defaultValue);
       int defaultValue);
   /**
    * <pre>
-   * How often steps with a retry policy of their own have failed, by index.
+   * How often steps that are not in the journal have failed, by index.
    * </pre>
    *
    * <code>map&lt;int32, int32&gt; step_failures = 15;</code>

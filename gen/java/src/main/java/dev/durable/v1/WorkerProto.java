@@ -248,7 +248,7 @@ public final class WorkerProto extends com.google.protobuf.GeneratedFile {
       "rable.v1.Payload:\0028\001\0323\n\021StepFailuresEntr" +
       "y\022\013\n\003key\030\001 \001(\005\022\r\n\005value\030\002 \001(\005:\0028\001\032M\n\020Ste" +
       "pFailingEntry\022\013\n\003key\030\001 \001(\005\022(\n\005value\030\002 \001(" +
-      "\0132\031.google.protobuf.Duration:\0028\001\"\264\002\n\rEnt" +
+      "\0132\031.google.protobuf.Duration:\0028\001\"\323\002\n\rEnt" +
       "ryRecorded\022\r\n\005index\030\001 \001(\005\022#\n\004kind\030\002 \001(\0162" +
       "\025.durable.v1.EntryKind\022\014\n\004name\030\003 \001(\t\022%\n\010" +
       "argument\030\004 \001(\0132\023.durable.v1.Payload\022$\n\007o" +
@@ -256,28 +256,30 @@ public final class WorkerProto extends com.google.protobuf.GeneratedFile {
       "ay\030\006 \001(\0132\031.google.protobuf.Duration\022\016\n\006t" +
       "arget\030\007 \001(\t\022\027\n\017idempotency_key\030\010 \001(\t\022\025\n\r" +
       "partition_key\030\t \001(\t\022*\n\007elapsed\030\n \001(\0132\031.g" +
-      "oogle.protobuf.Duration\"Y\n\003Ack\022\r\n\005index\030" +
-      "\001 \001(\005\022\031\n\021completion_number\030\002 \001(\003\022(\n\004time" +
-      "\030\003 \001(\0132\032.google.protobuf.Timestamp\"\206\001\n\nC" +
-      "ompletion\022\r\n\005index\030\001 \001(\005\022$\n\007outcome\030\002 \001(" +
-      "\0132\023.durable.v1.Outcome\022\031\n\021completion_num" +
-      "ber\030\003 \001(\003\022(\n\004time\030\004 \001(\0132\032.google.protobu" +
-      "f.Timestamp\"0\n\010Finished\022$\n\007outcome\030\001 \001(\013" +
-      "2\023.durable.v1.Outcome\"\203\001\n\rAttemptFailed\022" +
-      "$\n\007failure\030\001 \001(\0132\023.durable.v1.Failure\022.\n" +
-      "\013retry_delay\030\002 \001(\0132\031.google.protobuf.Dur" +
-      "ation\022\022\n\005index\030\003 \001(\005H\000\210\001\001B\010\n\006_index\",\n\004H" +
-      "eld\022$\n\007failure\030\001 \001(\0132\023.durable.v1.Failur" +
-      "e\"\010\n\006Paused\"\020\n\016PauseRequested\"$\n\007Suspend" +
-      "\022\031\n\021completion_number\030\001 \001(\003\"\n\n\010Released\"" +
-      "\013\n\tSuspended\"\031\n\007Abandon\022\016\n\006reason\030\001 \001(\t\"" +
-      "f\n\017CancelRequested\022\016\n\006reason\030\001 \001(\t\022\031\n\021co" +
-      "mpletion_number\030\002 \001(\003\022(\n\004time\030\003 \001(\0132\032.go" +
-      "ogle.protobuf.Timestamp2W\n\rDurableWorker" +
-      "\022F\n\007Session\022\032.durable.v1.SessionRequest\032" +
-      "\033.durable.v1.SessionResponse(\0010\001BH\n\016dev." +
-      "durable.v1B\013WorkerProtoP\001Z\'durable.dev/g" +
-      "en/go/durable/v1;durablev1b\006proto3"
+      "oogle.protobuf.Duration\022\016\n\006schema\030\013 \001(\t\022" +
+      "\r\n\005renew\030\014 \001(\010\"Y\n\003Ack\022\r\n\005index\030\001 \001(\005\022\031\n\021" +
+      "completion_number\030\002 \001(\003\022(\n\004time\030\003 \001(\0132\032." +
+      "google.protobuf.Timestamp\"\206\001\n\nCompletion" +
+      "\022\r\n\005index\030\001 \001(\005\022$\n\007outcome\030\002 \001(\0132\023.durab" +
+      "le.v1.Outcome\022\031\n\021completion_number\030\003 \001(\003" +
+      "\022(\n\004time\030\004 \001(\0132\032.google.protobuf.Timesta" +
+      "mp\"0\n\010Finished\022$\n\007outcome\030\001 \001(\0132\023.durabl" +
+      "e.v1.Outcome\"\266\001\n\rAttemptFailed\022$\n\007failur" +
+      "e\030\001 \001(\0132\023.durable.v1.Failure\022.\n\013retry_de" +
+      "lay\030\002 \001(\0132\031.google.protobuf.Duration\022\022\n\005" +
+      "index\030\003 \001(\005H\000\210\001\001\022#\n\004kind\030\004 \001(\0162\025.durable" +
+      ".v1.EntryKind\022\014\n\004name\030\005 \001(\tB\010\n\006_index\",\n" +
+      "\004Held\022$\n\007failure\030\001 \001(\0132\023.durable.v1.Fail" +
+      "ure\"\010\n\006Paused\"\020\n\016PauseRequested\"$\n\007Suspe" +
+      "nd\022\031\n\021completion_number\030\001 \001(\003\"\n\n\010Release" +
+      "d\"\013\n\tSuspended\"\031\n\007Abandon\022\016\n\006reason\030\001 \001(" +
+      "\t\"f\n\017CancelRequested\022\016\n\006reason\030\001 \001(\t\022\031\n\021" +
+      "completion_number\030\002 \001(\003\022(\n\004time\030\003 \001(\0132\032." +
+      "google.protobuf.Timestamp2W\n\rDurableWork" +
+      "er\022F\n\007Session\022\032.durable.v1.SessionReques" +
+      "t\032\033.durable.v1.SessionResponse(\0010\001BH\n\016de" +
+      "v.durable.v1B\013WorkerProtoP\001Z\'durable.dev" +
+      "/gen/go/durable/v1;durablev1b\006proto3"
     };
     descriptor = com.google.protobuf.Descriptors.FileDescriptor
       .internalBuildGeneratedFileFrom(descriptorData,
@@ -388,7 +390,7 @@ public final class WorkerProto extends com.google.protobuf.GeneratedFile {
     internal_static_durable_v1_EntryRecorded_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_durable_v1_EntryRecorded_descriptor,
-        new java.lang.String[] { "Index", "Kind", "Name", "Argument", "Outcome", "Delay", "Target", "IdempotencyKey", "PartitionKey", "Elapsed", });
+        new java.lang.String[] { "Index", "Kind", "Name", "Argument", "Outcome", "Delay", "Target", "IdempotencyKey", "PartitionKey", "Elapsed", "Schema", "Renew", });
     internal_static_durable_v1_Ack_descriptor =
       getDescriptor().getMessageType(12);
     internal_static_durable_v1_Ack_fieldAccessorTable = new
@@ -412,7 +414,7 @@ public final class WorkerProto extends com.google.protobuf.GeneratedFile {
     internal_static_durable_v1_AttemptFailed_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_durable_v1_AttemptFailed_descriptor,
-        new java.lang.String[] { "Failure", "RetryDelay", "Index", });
+        new java.lang.String[] { "Failure", "RetryDelay", "Index", "Kind", "Name", });
     internal_static_durable_v1_Held_descriptor =
       getDescriptor().getMessageType(16);
     internal_static_durable_v1_Held_fieldAccessorTable = new
