@@ -232,10 +232,12 @@ class Primitives(Operations):
         return future
 
     def given_up(self, index: int) -> None:
-        """As the base's; a child whose result nobody wants any more is cancelled."""
+        """As the base's; a child is cancelled then, and a wait for a signal takes none any more."""
         super().given_up(index)
         operation = self._open.get(index)
-        if operation is not None and operation.kind == INVOKE and not self._loop.closing:
+        if operation is None or self._loop.closing:
+            return
+        if operation.kind in (INVOKE, SIGNAL):
             self.cancel(f"#{index}")
 
     def _serve(

@@ -241,14 +241,25 @@ class Attempt(Primitives):
             self._run()
 
     def _look_for_deadlock(self) -> None:
-        if not (self.done or self.frozen or self._open or self._journal.has_more):
-            self._fail(
-                NonDurableAwaitError(
-                    "the workflow waits, and nothing durable is open that could wake it: it awaits"
-                    " something that only code outside of it, or nothing, would set; wrap what it"
-                    " waits for in ctx.run, or use ctx.sleep"
-                )
+        if self.done or self.frozen or self._journal.has_more or self._wanted():
+            return
+        self._fail(
+            NonDurableAwaitError(
+                "the workflow waits, and nothing durable is open that could wake it: it awaits"
+                " something that only code outside of it, or nothing, would set; wrap what it"
+                " waits for in ctx.run, or use ctx.sleep"
             )
+        )
+
+    def _wanted(self) -> bool:
+        """Says whether anything is open whose end can wake the program, or a step still runs."""
+        if self._executing or self._unwanted:
+            return True
+        return any(
+            not (it.future.cancelled() if it.timer is None else it.timer.is_cancelled)
+            for it in self._open.values()
+            if it.future is not None or it.timer is not None
+        )
 
     def _hand_over(self, index: int, outcome: payload_pb2.Outcome) -> bool:
         operation = self._open.pop(index, None)

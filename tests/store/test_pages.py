@@ -233,7 +233,7 @@ def test_a_store_of_version_2_is_made_new_in_place(tmp_path: Path) -> None:
         old.execute(f"DROP INDEX invocations_{name}")
     old.executescript(
         "DROP INDEX invocations_in_trouble; DROP TABLE failure_texts; PRAGMA user_version = 2;"
-        "ALTER TABLE position DROP COLUMN time_ms;"
+        "ALTER TABLE position DROP COLUMN time_ms; ALTER TABLE journal DROP COLUMN signal;"
         "CREATE INDEX invocations_by_state ON invocations (state) WHERE state <> 7;"
         "CREATE INDEX invocations_by_handler ON invocations (handler);"
         "CREATE INDEX invocations_by_key ON invocations (key) WHERE key <> '';"

@@ -16,7 +16,13 @@ from .lifecycle import ask_to_end, create
 from .limits import LIMIT_REACHED
 from .model import UNNUMBERED, EntryKind, EntryRow, Invocation, OpenEntry
 from .moves import Effects, complete_entry, owned
-from .outside import await_awakeable, await_signal, awakeable_resolved, signalled
+from .outside import (
+    await_awakeable,
+    await_signal,
+    awakeable_resolved,
+    give_up_signal,
+    signalled,
+)
 from .partition import Partition
 from .records import AwakeableResolved, EntryRecorded, Invoked, Signalled
 from .replies import Conflict, Full, Missing, Refused, Reply
@@ -120,15 +126,21 @@ def _target(partition: Partition, invocation: Invocation, record: EntryRecorded)
         place = f"{invocation.id}/{record.position}"
         return ids.from_name("child", record.name, record.target, place, routing)
     if record.kind == EntryKind.CANCEL and record.target.startswith("#"):
-        wanted = record.target[1:]
-        for position, entry in invocation.opened.items():
-            if str(position) == wanted:
-                return entry.target  # a child that is awaited: known without reading the journal
-        for row in partition.journal(invocation.number):
-            if str(row.position) == wanted:
-                return row.target
-        return ""
+        meant = _meant(record)
+        opened = invocation.opened.get(meant)
+        if opened is not None:
+            return opened.target  # a child that is awaited: known without reading the journal
+        row = partition.entry(invocation.number, meant)
+        return "" if row is None else row.target
     return record.target
+
+
+def _meant(record: EntryRecorded) -> int:
+    """Returns the index of the entry that a CANCEL names by `#INDEX`; -1 for none."""
+    index = record.target.removeprefix("#")
+    # The digits of an index are ASCII, and few: int() takes more than that.
+    known = index != record.target and index.isascii() and index.isdigit() and len(index) < 10
+    return int(index) if known else -1
 
 
 def _set_state(
@@ -305,12 +317,16 @@ def _resolve(
 def _cancel(
     partition: Partition,
     invocation: Invocation,
-    _record: EntryRecorded,
+    record: EntryRecorded,
     row: EntryRow,
     now_ms: int,
     effects: Effects,
 ) -> None:
-    target = partition.find(row.target)
+    """Asks for the end of an invocation, or ends the wait of a SIGNAL entry of this journal."""
+    meant = _meant(record)
+    if meant >= 0:
+        give_up_signal(partition, invocation, meant, now_ms, effects)
+    target = partition.find(row.target) if row.target else None
     if target is not None and target.state not in FINAL:
         reason = f"cancelled by invocation {invocation.id}"
         ask_to_end(partition, target, reason, invocation.handler, now_ms, effects)

@@ -117,6 +117,9 @@ class EntryRow(NamedTuple):
     due_ms: int
     target: str
     attempt: int
+    signal: int = 0
+    """The number of the signal that ended it, for a SIGNAL entry; 0 for none, and for one that was
+    given back."""
 
     @property
     def size(self) -> int:
@@ -198,6 +201,8 @@ class Invocation:
     """Entries of other invocations that wait for this one's end: invocation id, index."""
     signals: tuple[tuple[int, str, bytes], ...] = ()
     """Signals that nothing has taken yet, oldest first: number, name, serialized Outcome."""
+    signal_count: int = 0
+    """How many signals have come: the number of the last one."""
     turn: int = 0
     """Its place among those that want the same object key; 0 when it wants none."""
     started_ms: int = 0

@@ -6,6 +6,10 @@ that invocation from the start; an id of the user's own choice belongs to the in
 it first, and until then its outcome is kept for a day, so many at most.
 
 An id whose invocation has ended may be asked for anew, by a restart for example; it then waits again.
+
+Signals are numbered for each invocation as they come, and taken in that order. One that ended the wait
+of a program which had given that wait up keeps its number when it is given back, so it is taken before
+all that came after it.
 """
 
 from __future__ import annotations
@@ -21,6 +25,8 @@ from .states import FINAL
 from .wire import failure_outcome
 
 TAKEN = "durable.AwakeableTaken"
+GIVEN_UP = "durable.GivenUp"
+"""The failure of a SIGNAL entry whose wait the program has given up."""
 
 
 def signalled(partition: Partition, record: Signalled, now_ms: int, effects: Effects) -> Reply:
@@ -33,20 +39,46 @@ def signalled(partition: Partition, record: Signalled, now_ms: int, effects: Eff
         return repeated
     if invocation.state in FINAL:
         return Refused(invocation)
+    number = invocation.signal_count + 1
+    signal = (number, record.name, record.outcome)
+    if not _take_signal(partition, invocation, signal, now_ms, effects):
+        if len(invocation.signals) >= record.limit:
+            return Full()
+        _keep_signal(partition, invocation, signal)
+    invocation.signal_count = number
+    return done(partition, invocation, record.request_id)
+
+
+def _take_signal(
+    partition: Partition,
+    invocation: Invocation,
+    signal: tuple[int, str, bytes],
+    now_ms: int,
+    effects: Effects,
+) -> bool:
+    """Ends the first entry that waits for a signal of this name; says whether there is one."""
+    number, name, outcome = signal
     waiting = [
         position
         for position, entry in invocation.opened.items()
-        if entry.kind == EntryKind.SIGNAL and entry.name == record.name
+        if entry.kind == EntryKind.SIGNAL and entry.name == name
     ]
     if waiting:
-        complete_entry(partition, invocation, min(waiting), record.outcome, now_ms, effects)
-    elif len(invocation.signals) >= record.limit:
-        return Full()
+        complete_entry(partition, invocation, min(waiting), outcome, now_ms, effects, number)
+    return bool(waiting)
+
+
+def _keep_signal(
+    partition: Partition, invocation: Invocation, signal: tuple[int, str, bytes]
+) -> None:
+    """Keeps a signal until an entry asks for it."""
+    invocation.signals = tuple(sorted((*invocation.signals, signal)))
+    taken = (invocation.number, signal[0])
+    changes = partition.changes
+    if taken in changes.taken:  # in this very batch: it is where it was
+        changes.taken.remove(taken)
     else:
-        number = invocation.signals[-1][0] + 1 if invocation.signals else 1
-        invocation.signals = (*invocation.signals, (number, record.name, record.outcome))
-        partition.changes.signals.append((invocation.number, number, record.name, record.outcome))
-    return done(partition, invocation, record.request_id)
+        changes.signals.append((invocation.number, *signal))
 
 
 def await_signal(
@@ -63,9 +95,35 @@ def await_signal(
         if known == name:
             invocation.signals = tuple(it for it in invocation.signals if it is not signal)
             partition.changes.taken.append((invocation.number, number))
-            complete_entry(partition, invocation, position, outcome, now_ms, effects)
+            complete_entry(partition, invocation, position, outcome, now_ms, effects, number)
             return
     invocation.opened[position] = OpenEntry(EntryKind.SIGNAL, name, "")
+
+
+def give_up_signal(
+    partition: Partition, invocation: Invocation, position: int, now_ms: int, effects: Effects
+) -> None:
+    """Ends the wait of a SIGNAL entry that the program has given up: no signal is lost by it.
+
+    One that has ended the entry before this was known is given back: to the next entry that waits
+    for one of its name, or to those that are kept. Giving up twice is giving up once.
+    """
+    opened = invocation.opened.get(position)
+    if opened is not None:
+        if opened.kind != EntryKind.SIGNAL:
+            return
+        outcome = failure_outcome(GIVEN_UP, "the program does not wait for it any more")
+        complete_entry(partition, invocation, position, outcome, now_ms, effects)
+        return
+    row = partition.entry(invocation.number, position)
+    if row is None or not row.signal or row.outcome is None:
+        return
+    partition.changes.completions.append(
+        (row.outcome, row.completion, row.completed_ms, 0, invocation.number, position)
+    )
+    signal = (row.signal, row.name, row.outcome)
+    if not _take_signal(partition, invocation, signal, now_ms, effects):
+        _keep_signal(partition, invocation, signal)
 
 
 def awakeable_resolved(

@@ -197,6 +197,7 @@ def _copy_journal(
             elif row.kind == EntryKind.CLEAR_STATE:
                 partition.clear_state(invocation.id)
     invocation.completions = len(ordered)
+    invocation.signal_count = max((it.signal for it in rows), default=0)
 
 
 def _renamed(row: EntryRow, old_id: str, new_id: str) -> str:

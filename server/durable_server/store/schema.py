@@ -9,7 +9,7 @@ Indexes are paid for by every write, so each one names the question that it answ
 
 from __future__ import annotations
 
-VERSION = 3
+VERSION = 4
 """Written to `PRAGMA user_version`; a store of a version that is not in MIGRATIONS is refused."""
 
 _INDEXES = """
@@ -39,9 +39,12 @@ DROP INDEX invocations_by_handler;
 DROP INDEX invocations_by_key;
 DROP INDEX invocations_by_parent;
 {_INDEXES}
-"""
+""",
+    3: """
+ALTER TABLE journal ADD COLUMN signal INTEGER NOT NULL DEFAULT 0;
+""",
 }
-"""What makes a store of VERSION out of an older one, in place; nothing is lost by it."""
+"""What makes a store of each older version one of the next, in place; nothing is lost by it."""
 
 SCHEMA = f"""
 CREATE TABLE position (
@@ -113,6 +116,8 @@ CREATE TABLE journal (
     due_ms INTEGER NOT NULL,
     target TEXT NOT NULL,
     attempt INTEGER NOT NULL,
+    -- The signal that ended a SIGNAL entry, by its number; 0 for one that was given back.
+    signal INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (number, position)
 ) WITHOUT ROWID;
 -- Timers that are still open.
