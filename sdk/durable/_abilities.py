@@ -174,7 +174,8 @@ class Abilities:
         """Starts a child invocation; await it for its result.
 
         Raises ChildFailedError when it has failed, ChildCancelledError when it was cancelled; both
-        are TerminalErrors. Cancelling the future cancels the child. A child that nobody awaits when
+        are TerminalErrors. Cancelling the future cancels the child, unless an idempotency key has
+        found one that somebody else has started. A child that nobody awaits when
         the handler ends goes on by itself.
         """
         return self._attempt.invoke(self._target(workflow, args, kwargs))

@@ -209,9 +209,7 @@ async def test_what_came_before_is_not_lost_either(anywhere: System, how: str) -
     await client.get_result(invocation_id)
     journal = (await client.get(invocation_id)).journal
     given_up = {it.name for it in journal if it.kind == "CANCEL"}
-    taken = [
-        it for it in journal if it.kind == "SIGNAL" and f"#{it.step_number}" not in given_up
-    ]
+    taken = [it for it in journal if it.kind == "SIGNAL" and f"#{it.step_number}" not in given_up]
     values = [it.to_dict()["value"] for it in taken if it.name == "msg"]
     assert values == [str(number) for number in range(1, len(values) + 1)]
 

@@ -17,6 +17,7 @@ from .limits import LIMIT_REACHED
 from .model import UNNUMBERED, EntryKind, EntryRow, Invocation, OpenEntry
 from .moves import Effects, complete_entry, owned
 from .outside import (
+    GIVEN_UP_OUTCOME,
     await_awakeable,
     await_signal,
     awakeable_resolved,
@@ -327,11 +328,25 @@ def _cancel(
     if meant >= 0:
         give_up_signal(partition, invocation, meant, now_ms, effects)
     target = partition.find(row.target) if row.target else None
+    if target is not None and meant >= 0 and not _is_own(invocation, target, meant):
+        if meant in invocation.opened:
+            complete_entry(partition, invocation, meant, GIVEN_UP_OUTCOME, now_ms, effects)
+        target = None
     if target is not None and target.state not in FINAL:
         reason = f"cancelled by invocation {invocation.id}"
         ask_to_end(partition, target, reason, invocation.handler, now_ms, effects)
     # Before the completion: an invocation that cancels itself sees that first.
     complete_entry(partition, invocation, row.position, NULL_OUTCOME, now_ms, effects)
+
+
+def _is_own(invocation: Invocation, child: Invocation, position: int) -> bool:
+    """Says whether what an entry has started ends when the program does not want it any more.
+
+    Not if an idempotency key has found what somebody else started, or what another entry waits for.
+    """
+    return child.parent == invocation.id and not any(
+        it.target == child.id for other, it in invocation.opened.items() if other != position
+    )
 
 
 def _not_found(invocation_id: str) -> bytes:

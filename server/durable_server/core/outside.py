@@ -25,8 +25,8 @@ from .states import FINAL
 from .wire import failure_outcome
 
 TAKEN = "durable.AwakeableTaken"
-GIVEN_UP = "durable.GivenUp"
-"""The failure of a SIGNAL entry whose wait the program has given up."""
+GIVEN_UP_OUTCOME = failure_outcome("durable.GivenUp", "the program does not wait for it any more")
+"""The outcome of an entry whose wait the program has given up."""
 
 
 def signalled(partition: Partition, record: Signalled, now_ms: int, effects: Effects) -> Reply:
@@ -112,8 +112,7 @@ def give_up_signal(
     if opened is not None:
         if opened.kind != EntryKind.SIGNAL:
             return
-        outcome = failure_outcome(GIVEN_UP, "the program does not wait for it any more")
-        complete_entry(partition, invocation, position, outcome, now_ms, effects)
+        complete_entry(partition, invocation, position, GIVEN_UP_OUTCOME, now_ms, effects)
         return
     row = partition.entry(invocation.number, position)
     if row is None or not row.signal or row.outcome is None:
