@@ -255,11 +255,13 @@ class Attempt(Primitives):
         """Says whether anything is open whose end can wake the program, or a step still runs."""
         if self._executing or self._unwanted:
             return True
-        return any(
-            not (it.future.cancelled() if it.timer is None else it.timer.is_cancelled)
-            for it in self._open.values()
-            if it.future is not None or it.timer is not None
-        )
+        for operation in self._open.values():
+            future, timer = operation.future, operation.timer
+            if future is not None and not future.cancelled():
+                return True
+            if timer is not None and not timer.is_cancelled:
+                return True
+        return False
 
     def _hand_over(self, index: int, outcome: payload_pb2.Outcome) -> bool:
         operation = self._open.pop(index, None)

@@ -288,6 +288,6 @@ async def _send(client: durable.AsyncClient, wait: Wait) -> None:
 
 @pytest.mark.parametrize("how", ["a_timeout", "a_lost_race", "a_failed_task_group"])
 async def test_the_same_wherever_it_crashes(how: str) -> None:
-    """The answer comes while it waits: so it goes to the wait, or to the one after it, never nowhere."""
+    """The answer comes while it waits, and goes to that wait or to the one after it, never nowhere."""
     report: Any = await crash_everywhere(gives_up, how, before=calls.clear, drive=_send)
     assert report.result.value() == ["sent", "sent"]
