@@ -151,7 +151,7 @@ def finished(partition: Partition, record: Finished, now_ms: int, effects: Effec
 def attempt_failed(
     partition: Partition, record: AttemptFailed, now_ms: int, effects: Effects
 ) -> Reply:
-    """Lets a failed attempt be repeated: a step's when its worker wants it, else by the handler's policy."""
+    """Lets a failed attempt be repeated, if it was a step's when its worker wants it."""
     invocation = owned(partition, record.invocation_id, record.attempt)
     if invocation is None:
         return None

@@ -223,7 +223,7 @@ class Inbound:
 
     def _step_problem(self, failed: worker_pb2.AttemptFailed) -> str:
         """Says what is wrong with the step that an attempt failed at; empty when nothing is."""
-        if failed.kind and failed.kind not in OWN_WORK:
+        if failed.kind and int(failed.kind) not in OWN_WORK:
             return f"{failed.kind} is no kind of a step: it must be RUN or CALL"
         size, limit = convert.text_bytes(failed.name), self._processor.limits.id_bytes
         if size > limit:
