@@ -175,7 +175,7 @@ class RetryPolicy:
             chosen = tuple(it for it in named if issubclass(it, (*PROGRAMMING_ERRORS, ValueError)))
             if any(is_mistake(it) and not isinstance(it, chosen) for it in parts):
                 return Verdict.HOLD
-        wanted = (RetryableError, *named)
+        wanted: tuple[type[BaseException], ...] = (RetryableError, *named)
         if not named or isinstance(error, named) or all(isinstance(it, wanted) for it in parts):
             return Verdict.RETRY
         return Verdict.FINAL
@@ -246,7 +246,7 @@ def is_programming_error(error: BaseException) -> bool:
 
 
 def awaits_another_loop(error: BaseException) -> bool:
-    """Says whether an error is asyncio's for a future of another loop: a NonDurableAwaitError, to us."""
+    """Says whether an error is asyncio's for a future of another loop."""
     return isinstance(error, RuntimeError) and "attached to a different loop" in text_of(error)
 
 
