@@ -16,12 +16,13 @@ from ._async_client import AsyncClient
 from ._calls import ServiceCallError
 from ._client import Client
 from ._context import Context, current_context
-from ._entries import AwakeableInfo, JournalEntry
+from ._entries import AwakeableInfo, FailingStep, JournalEntry
 from ._errors import (
     AlreadyExistsError,
     ChildCancelledError,
     ChildFailedError,
     CodecError,
+    CompensationFailedError,
     DeterminismError,
     DurableError,
     InvalidArgumentError,
@@ -48,11 +49,13 @@ from ._objects import object_ as object
 from ._overviews import Handler, InvocationPage, ServerInfo, Stats, WorkerInfo
 from ._requests import Filters
 from ._result import Result
+from ._retrying import RetryPolicy
+from ._saga import Saga, saga
 from ._statistics import WorkerStatistics
 from ._views import Invocation, Request
 from ._webhooks import Webhook
 from ._worker import Worker, run_worker
-from ._workflow import RetryPolicy, Workflow, WorkflowRef, ref, workflow
+from ._workflow import Workflow, WorkflowRef, ref, workflow
 
 __all__ = [
     "AlreadyExistsError",
@@ -63,10 +66,12 @@ __all__ = [
     "ChildFailedError",
     "Client",
     "CodecError",
+    "CompensationFailedError",
     "Context",
     "DeterminismError",
     "DurableError",
     "DurableFuture",
+    "FailingStep",
     "Filters",
     "Handler",
     "InvalidArgumentError",
@@ -87,6 +92,7 @@ __all__ = [
     "RetryPolicy",
     "RetryableError",
     "RpcError",
+    "Saga",
     "ServeOptions",
     "ServerInfo",
     "ServerNotInstalledError",
@@ -108,6 +114,7 @@ __all__ = [
     "object",
     "ref",
     "run_worker",
+    "saga",
     "shared",
     "workflow",
 ]

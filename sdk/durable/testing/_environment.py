@@ -56,7 +56,7 @@ class AsyncEnvironment:
         start: datetime | None = None,
         skip_time: bool = True,
         suspend: Suspend = "never",
-        timeout: float | None = DEFAULT_TIMEOUT_SECONDS,
+        timeout: float | timedelta | None = DEFAULT_TIMEOUT_SECONDS,
     ) -> None:
         if suspend not in ("never", "always"):
             raise ValueError(f"suspend must be 'never' or 'always', and is {suspend!r}")
@@ -123,7 +123,7 @@ class Environment:
         start: datetime | None = None,
         skip_time: bool = True,
         suspend: Suspend = "never",
-        timeout: float | None = DEFAULT_TIMEOUT_SECONDS,
+        timeout: float | timedelta | None = DEFAULT_TIMEOUT_SECONDS,
     ) -> None:
         self._async: Final = AsyncEnvironment(
             services=services, start=start, skip_time=skip_time, suspend=suspend, timeout=timeout

@@ -37,7 +37,7 @@ UPDATE = (
 )
 ENTRY = (
     "position, kind, name, argument, outcome, completion, created_ms, completed_ms, due_ms, "
-    "target, attempt, signal"
+    "target, attempt, signal, failed_tries"
 )
 INSERT_ENTRY = f"INSERT INTO journal (number, {ENTRY}) VALUES (?{',?' * (ENTRY.count(',') + 1)})"
 AWAKEABLE = "id, invocation, positions, created_ms, resolved_ms, outcome"

@@ -42,6 +42,7 @@ DROP INDEX invocations_by_parent;
 """,
     3: """
 ALTER TABLE journal ADD COLUMN signal INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE journal ADD COLUMN failed_tries INTEGER NOT NULL DEFAULT 0;
 """,
 }
 """What makes a store of each older version one of the next, in place; nothing is lost by it."""
@@ -118,6 +119,8 @@ CREATE TABLE journal (
     attempt INTEGER NOT NULL,
     -- The signal that ended a SIGNAL entry, by its number; 0 for one that was given back.
     signal INTEGER NOT NULL DEFAULT 0,
+    -- For a step or a call, how many of its tries had failed before.
+    failed_tries INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (number, position)
 ) WITHOUT ROWID;
 -- Timers that are still open.
