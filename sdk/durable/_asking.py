@@ -20,9 +20,12 @@ from durable_proto.v1 import payload_pb2, worker_pb2
 from ._errors import AttemptEnded, DeterminismError, NonDurableAwaitError, TerminalError
 from ._failures import describe_location
 from ._futures import DurableFuture
+from ._hints import HintError, Unresolved, resolve
 from ._journal import CALL, RUN, SLEEP, Journal, described, difference, seconds_of
 from ._loop import Timer, WorkflowLoop
+from ._readers import shape_of
 from ._serde import encode
+from ._shapes import ANYTHING, Shape
 from ._workflow import RetryPolicy, Workflow
 
 T = TypeVar("T")
@@ -118,7 +121,8 @@ class Open(NamedTuple):
     name: str
     future: DurableFuture[Any] | None
     timer: Timer | None
-    hint: Any
+    shape: Shape | None
+    """How its value is read; None when it has none."""
     convert: Callable[[payload_pb2.Outcome], Any] | None = None
     """Makes the result of an outcome that is no failure, where it is not just a value."""
     retry: RetryPolicy | None = None
@@ -177,8 +181,9 @@ class Operations:
         """Asks for a step."""
         if not isinstance(name, str):
             raise TypeError(f"the first argument of ctx.run is the step's name, not {name!r}")
+        shape = self.shape(hint, f"ctx.run({name!r}), whose function has an annotated result")
         index = self._ask(RUN, name)
-        return self._step(index, RUN, name, body, blocking, hint, retry, timeout)
+        return self._step(index, RUN, name, body, blocking, shape, retry, timeout)
 
     def call(
         self, name: str, body: Callable[[str], Any], response_type: type[T]
@@ -186,7 +191,23 @@ class Operations:
         """Asks for a call of a service."""
         index = self._ask(CALL, name)
         key = f"{self.invocation_id}/{index}"
-        return self._step(index, CALL, name, lambda: body(key), False, response_type)
+        shape = shape_of(response_type)
+        return self._step(index, CALL, name, lambda: body(key), False, shape)
+
+    def shape(self, hint: Any, what: str) -> Shape:
+        """Returns how values of a type are read that the program names.
+
+        Raises HintError, which says where (`what`), for a type that cannot be read.
+        """
+        if hint is Any:
+            return ANYTHING
+        try:
+            if isinstance(hint, Unresolved):
+                scope = hint.scope.within(self.workflow.scope.inner)
+                hint = resolve(hint.annotation, scope)
+            return shape_of(hint, self.workflow.scope)
+        except HintError as error:
+            raise type(error)(f"{what}: {error}") from None
 
     def sleep(self, seconds: float) -> DurableFuture[None]:
         """Asks for a durable timer."""
@@ -272,12 +293,12 @@ class Operations:
         name: str,
         body: Callable[[], Any],
         blocking: bool,
-        hint: Any,
+        shape: Shape,
         retry: RetryPolicy | None = None,
         timeout: float | None = None,
     ) -> DurableFuture[Any]:
         future: DurableFuture[Any] = DurableFuture(self, self._loop, index, name)
-        self._open[index] = Open(kind, name, future, None, hint, None, retry)
+        self._open[index] = Open(kind, name, future, None, shape, None, retry)
         if index not in self._journal.recorded:
             key = f"{self.invocation_id}/{index}"
             task = StepTask(index, kind, name, body, blocking, key, encode, timeout)

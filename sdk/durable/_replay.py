@@ -48,7 +48,7 @@ from ._failures import is_terminal, retry_delay, to_failure
 from ._journal import ATTACH, CALL, INVOKE, RUN, SLEEP, described, seconds_of
 from ._primitives import Primitives
 from ._retrying import step_delay, used_up
-from ._serde import decode, encode
+from ._serde import decode_as, encode
 from ._workflow import RetryPolicy
 
 
@@ -272,7 +272,8 @@ class Attempt(Primitives):
             if operation.convert is not None:
                 value = operation.convert(outcome)
             else:
-                value = None if operation.kind == SLEEP else decode(outcome.value, operation.hint)
+                shape = operation.shape
+                value = None if shape is None else decode_as(outcome.value, shape)
         except CodecError as error:
             future.set_exception(error)
         else:
