@@ -23,9 +23,9 @@ from ._futures import DurableFuture
 from ._hints import HintError, Unresolved, resolve
 from ._journal import CALL, RUN, SLEEP, Journal, described, difference, seconds_of
 from ._loop import Timer, WorkflowLoop
-from ._readers import shape_of
+from ._readers import known_shape, shape_of
 from ._serde import encode
-from ._shapes import ANYTHING, Shape
+from ._shapes import Shape
 from ._workflow import RetryPolicy, Workflow
 
 T = TypeVar("T")
@@ -168,6 +168,8 @@ class Operations:
         self._state: dict[str, payload_pb2.Payload | None] = dict(start.state)
         """The state as far as it is known here, by name; None for what was removed."""
         self._state_complete = start.state_complete
+        self._unreadable: set[str] = set()
+        """Awakeables whose outcome was no value of their type: asked for again, they are renewed."""
 
     def run(
         self,
@@ -199,13 +201,14 @@ class Operations:
 
         Raises HintError, which says where (`what`), for a type that cannot be read.
         """
-        if hint is Any:
-            return ANYTHING
+        known = known_shape(hint)
+        if known is not None:
+            return known
+        scope = self.workflow.scope
         try:
             if isinstance(hint, Unresolved):
-                scope = hint.scope.within(self.workflow.scope.inner)
-                hint = resolve(hint.annotation, scope)
-            return shape_of(hint, self.workflow.scope)
+                hint = resolve(hint.annotation, hint.scope.within(scope.inner))
+            return shape_of(hint, scope)
         except HintError as error:
             raise type(error)(f"{what}: {error}") from None
 

@@ -172,11 +172,6 @@ class Surroundings:
                 self._frames.insert(0, frame)
             frame = frame.f_back
 
-    @property
-    def empty(self) -> bool:
-        """Whether nothing is around the definition but its module."""
-        return not (self._frames or self._types)
-
     def scope(self) -> Scope:
         """Returns the names around the definition as they are now."""
         inner = dict(self._types)
@@ -252,10 +247,10 @@ def _bound(cls: type, args: tuple[Any, ...]) -> dict[type, dict[Any, Any]]:
 
 
 def substitute(hint: Any, variables: Mapping[Any, Any], scope: Scope) -> Any:
-    """Returns a type with its type variables replaced, and with the texts in it resolved if it has any."""
+    """Returns a type with its type variables (or Self) replaced; then texts in it are resolved too."""
     if not variables or isinstance(hint, Unresolved):
         return hint
-    if isinstance(hint, TypeVar):
+    if isinstance(hint, TypeVar) or hint is typing.Self:
         return variables.get(hint, hint)
     args = typing.get_args(hint)
     if not args or typing.get_origin(hint) is typing.Literal:
@@ -280,4 +275,4 @@ def substitute(hint: Any, variables: Mapping[Any, Any], scope: Scope) -> Any:
         return typing.Union[replaced]  # noqa: UP007  # of as many as there are
     if hasattr(hint, "copy_with"):
         return hint.copy_with(replaced)
-    return origin[replaced if len(replaced) > 1 else replaced[0]]  # type: ignore[index]  # a generic class
+    return origin[replaced if len(replaced) > 1 else replaced[0]]

@@ -34,6 +34,7 @@ from ._journal import (
     SIGNAL,
     STATE_KEYS,
 )
+from ._schemas import accepted_schema
 from ._serde import decode, decode_as, encode
 from ._shapes import Shape
 from ._webhooks import Webhook, webhook_request
@@ -154,10 +155,14 @@ class Primitives(Operations):
             raise ValueError("an awakeable's id must not be empty")
         shape = self.shape(hint, f"the awakeable {name!r}")
         index = self._ask(AWAKEABLE, name)
+        renewed = name in self._unreadable
+        self._unreadable.discard(name)
         future: Awakeable[Any] = Awakeable(self, self._loop, index, name)
         self._open[index] = Open(AWAKEABLE, name, future, None, shape)
         if index not in self._journal.recorded:
-            self._send(index, AWAKEABLE, name)
+            entry = self._send(index, AWAKEABLE, name)
+            entry.schema = accepted_schema(shape)
+            entry.renew = renewed
         return future
 
     def webhook(
@@ -170,7 +175,11 @@ class Primitives(Operations):
         """Asks for the next signal of a name."""
         if not name:
             raise ValueError("a signal's name must not be empty")
-        return self._serve(SIGNAL, name, self.shape(hint, f"the signal {name!r}"))[0]
+        shape = self.shape(hint, f"the signal {name!r}")
+        future, entry = self._serve(SIGNAL, name, shape)
+        if entry is not None:
+            entry.schema = accepted_schema(shape)
+        return future
 
     def resolve(
         self, name: str, outcome: payload_pb2.Outcome, invocation_id: str = ""

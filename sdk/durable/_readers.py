@@ -9,11 +9,11 @@ compare equal in Python that are not the same (`Cat | Dog` and `Dog | Cat`, `Lit
 
 from __future__ import annotations
 
-import abc
 import base64
 import collections
 import dataclasses
 import enum
+import inspect
 import re
 import sys
 import types
@@ -58,6 +58,7 @@ from ._shapes import (
     Record,
     Shape,
     Union,
+    fields_of,
     form_key,
 )
 from ._writers import plain_form, seconds_form
@@ -74,15 +75,21 @@ _by_identity: dict[int, tuple[Any, Shape]] = {}
 _by_key: dict[_Key, Shape] = {}
 
 
+def known_shape(hint: Any) -> Shape | None:
+    """Returns the shape of a type that was asked for before; None when it was not, or was forgotten."""
+    known = _by_identity.get(id(hint))
+    return known[1] if known is not None and known[0] is hint else None
+
+
 def shape_of(hint: Any, scope: Scope = NO_SCOPE) -> Shape:
     """Returns the shape of a type; raises HintError for one that cannot be a value.
 
     `scope` is where names in texts within the type are looked for; what a class names is looked for
     in its own module first.
     """
-    known = _by_identity.get(id(hint))
-    if known is not None and known[0] is hint:
-        return known[1]
+    known = known_shape(hint)
+    if known is not None:
+        return known
     making = _Making(scope)
     found = making.shape(hint, alone=True)
     making.keep()
@@ -256,11 +263,13 @@ class _Making:
             return ANYTHING
         members = list({id(it): it for it in members}.values())
         self._unions.append((members, alone, _name(hint)))
+        in_json = members
         if alone:
-            # A text is a text: bytes come in their own encoding.
-            texts = any(isinstance(it, Plain) and STRING in it.exact for it in members)
-            members = [it for it in members if not (texts and it in _BINARY)]
-        return members[0] if len(members) == 1 else Union(members)
+            # A text is what the others make of it: bytes come in their own encoding.
+            others = [it for it in members if it not in _BINARY]
+            if any(STRING in it.kinds for it in others):
+                in_json = others
+        return members[0] if len(members) == 1 else Union(members, in_json)
 
     # Generic types
 
@@ -341,7 +350,7 @@ class _Making:
 
     def _field(self, owner: type, name: str, hint: Any, scope: Scope) -> Shape:
         try:
-            return self._within(scope, owner if hint is typing.Self else hint)
+            return self._within(scope, substitute(hint, {typing.Self: owner}, scope))
         except HintError as error:
             raise type(error)(f"{owner.__name__}.{name}: {error}") from None
 
@@ -599,7 +608,7 @@ def _name(hint: Any) -> str:
 def _unsupported(hint: Any) -> HintError:
     name = _name(hint)
     if isinstance(hint, type) and (
-        getattr(hint, "_is_protocol", False) or isinstance(hint, abc.ABCMeta)
+        getattr(hint, "_is_protocol", False) or inspect.isabstract(hint)
     ):
         return HintError(
             f"{name} is abstract: nothing says of which class a value is to be made; {_WAY_OUT}"
@@ -614,10 +623,13 @@ def _unsupported(hint: Any) -> HintError:
 
 
 def _ambiguous(union: str, one: Shape, other: Shape) -> HintError:
-    if isinstance(one, Record) and isinstance(other, Record):
+    if fields_of(one) is not None and fields_of(other) is not None:
+        tags = [repr(getattr(it, "cls").__name__.lower()) for it in (one, other)]  # noqa: B009
+        if tags[0] == tags[1]:
+            tags = ["'one'", "'other'"]
         way = (
-            f"give each a field that names it, such as `kind: Literal[{one.name.lower()!r}]` and"
-            f" `kind: Literal[{other.name.lower()!r}]`"
+            f"give each a field that names it, such as `kind: Literal[{tags[0]}]` and"
+            f" `kind: Literal[{tags[1]}]`"
         )
     else:
         way = "give one of them, or dataclasses with a field that says which it is"

@@ -45,7 +45,7 @@ from ._errors import (
     TerminalError,
 )
 from ._failures import is_terminal, retry_delay, to_failure
-from ._journal import ATTACH, CALL, INVOKE, RUN, SLEEP, described, seconds_of
+from ._journal import ATTACH, AWAKEABLE, CALL, INVOKE, RUN, SLEEP, described, seconds_of
 from ._primitives import Primitives
 from ._retrying import step_delay, used_up
 from ._serde import decode_as, encode
@@ -275,6 +275,8 @@ class Attempt(Primitives):
                 shape = operation.shape
                 value = None if shape is None else decode_as(outcome.value, shape)
         except CodecError as error:
+            if operation.kind == AWAKEABLE:
+                self._unreadable.add(operation.name)
             future.set_exception(error)
         else:
             future.set_result(value)

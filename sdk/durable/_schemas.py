@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, Final
 
 from ._shapes import (
@@ -34,6 +35,7 @@ SCHEMA_BYTES_MAX: Final = 64 * 1024
 _TYPES: Final = {NULL: "null", BOOL: "boolean", INTEGER: "integer", STRING: "string"}
 
 
+@lru_cache(maxsize=1024)
 def accepted_schema(shape: Shape) -> str:
     """Returns a schema that fits whatever a shape reads; empty when that is anything."""
     return _text(shape, describing=False)

@@ -498,18 +498,20 @@ class Foreign(Shape):
 class Union(Shape):
     """One of several shapes: the one that fits best."""
 
-    def __init__(self, members: Sequence[Shape]) -> None:
+    def __init__(self, members: Sequence[Shape], in_json: Sequence[Shape]) -> None:
+        """`in_json` are the members that are read of JSON; the others have an encoding of their own."""
         self.name = " | ".join(it.name for it in members)
         self.members: Final = members
-        self.kinds = frozenset().union(*(it.kinds for it in members))
-        self.exact = frozenset().union(*(it.exact for it in members))
+        self._in_json: Final = in_json
+        self.kinds = frozenset[str]().union(*(it.kinds for it in members))
+        self.exact = frozenset[str]().union(*(it.exact for it in members))
         self._by_kind: dict[str, list[Shape]] | None = None
         self._tag: tuple[str, dict[Any, Shape]] | None = None
 
     def _prepare(self) -> dict[str, list[Shape]]:
         # At the first use: what a recursive type has is not known before.
         by_kind = {
-            kind: [it for it in self.members if kind in it.kinds] for kind in sorted(ALL_KINDS)
+            kind: [it for it in self._in_json if kind in it.kinds] for kind in sorted(ALL_KINDS)
         }
         self._tag = tagged(by_kind[OBJECT])
         self._by_kind = by_kind

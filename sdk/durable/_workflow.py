@@ -22,14 +22,15 @@ from durable_proto.v1 import invocation_pb2, payload_pb2
 
 from ._errors import CodecError
 from ._hints import (
-    NO_SCOPE,
     HintError,
     Scope,
     Surroundings,
     Unresolved,
     UnresolvedError,
+    function_scope,
     resolve_hint,
     signature_of,
+    unwrapped,
 )
 from ._readers import shape_of
 from ._schemas import described_schema
@@ -201,8 +202,8 @@ class Workflow(WorkflowRef[P, R]):
 
     @property
     def scope(self) -> Scope:
-        """The names around the function, for types that its program names."""
-        return NO_SCOPE if self._surroundings.empty else self._surroundings.scope()
+        """Where the names of types are looked for: the function's, and those around it."""
+        return function_scope(unwrapped(self.function), self._surroundings.scope())
 
     def _look(self, *, final: bool) -> None:
         """Finds out the types of what travels; `final` if everything must be defined now."""

@@ -53,7 +53,7 @@ def _default(value: Any) -> Any:
     """Turns what json does not know into what it does."""
     if isinstance(value, type):
         raise TypeError(f"{value.__name__} is a class; give an object of it")
-    names = _field_names(type(value))
+    names = _field_names(type(value))  # type: ignore[arg-type]  # a class can be hashed
     if names is not None:
         return {it: getattr(value, it) for it in names}
     if isinstance(value, enum.Enum):
@@ -96,7 +96,7 @@ _encode = json.JSONEncoder(
 
 
 @lru_cache(maxsize=4096)
-def _field_names(cls: type) -> tuple[str, ...] | None:
+def _field_names(cls: Any) -> tuple[str, ...] | None:
     """Returns the fields of a dataclass or a class of attrs; None for any other class."""
     if dataclasses.is_dataclass(cls):
         return tuple(it.name for it in dataclasses.fields(cls))

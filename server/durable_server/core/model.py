@@ -117,6 +117,8 @@ class EntryRow(NamedTuple):
     due_ms: int
     target: str
     attempt: int
+    schema: str = ""
+    """For a SIGNAL, the JSON Schema of the value that the program reads; empty for any."""
 
     @property
     def size(self) -> int:
@@ -148,6 +150,8 @@ class Awakeable:
     created_ms: int
     resolved_ms: int = 0
     outcome: bytes | None = None
+    schema: str = ""
+    """The JSON Schema of the value that the invocation reads; empty for any."""
 
 
 class StepFailures(NamedTuple):

@@ -37,10 +37,10 @@ UPDATE = (
 )
 ENTRY = (
     "position, kind, name, argument, outcome, completion, created_ms, completed_ms, due_ms, "
-    "target, attempt"
+    "target, attempt, schema"
 )
-INSERT_ENTRY = f"INSERT INTO journal (number, {ENTRY}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)"
-AWAKEABLE = "id, invocation, positions, created_ms, resolved_ms, outcome"
+INSERT_ENTRY = f"INSERT INTO journal (number, {ENTRY}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)"
+AWAKEABLE = "id, invocation, positions, created_ms, resolved_ms, outcome, schema"
 
 
 class _Rest(NamedTuple):
@@ -178,10 +178,13 @@ def invocation(row: Sequence[Any]) -> Invocation:
 def awakeable_row(it: Awakeable) -> tuple[Any, ...]:
     """Returns the values of AWAKEABLE."""
     positions = encode(it.positions) if it.positions else None
-    return (it.id, it.invocation_id, positions, it.created_ms, it.resolved_ms, it.outcome)
+    return (
+        *(it.id, it.invocation_id, positions, it.created_ms, it.resolved_ms, it.outcome),
+        it.schema,
+    )
 
 
 def awakeable(row: Sequence[Any]) -> Awakeable:
     """Returns the awakeable of a row of AWAKEABLE."""
     positions = _decode_positions(row[2]) if row[2] else ()
-    return Awakeable(row[0], row[1], positions, row[3], row[4], row[5])
+    return Awakeable(row[0], row[1], positions, *row[3:])

@@ -9,7 +9,7 @@ Indexes are paid for by every write, so each one names the question that it answ
 
 from __future__ import annotations
 
-VERSION = 3
+VERSION = 4
 """Written to `PRAGMA user_version`; a store of a version that is not in MIGRATIONS is refused."""
 
 _INDEXES = """
@@ -39,9 +39,14 @@ DROP INDEX invocations_by_handler;
 DROP INDEX invocations_by_key;
 DROP INDEX invocations_by_parent;
 {_INDEXES}
-"""
+""",
+    3: """
+ALTER TABLE journal ADD COLUMN schema TEXT NOT NULL DEFAULT '';
+ALTER TABLE awakeables ADD COLUMN schema TEXT NOT NULL DEFAULT '';
+""",
 }
-"""What makes a store of VERSION out of an older one, in place; nothing is lost by it."""
+"""What makes a store of the next version out of one of each older version, in place; nothing is lost
+by it."""
 
 SCHEMA = f"""
 CREATE TABLE position (
@@ -113,6 +118,8 @@ CREATE TABLE journal (
     due_ms INTEGER NOT NULL,
     target TEXT NOT NULL,
     attempt INTEGER NOT NULL,
+    -- Of a SIGNAL: the JSON Schema of what the program reads.
+    schema TEXT NOT NULL DEFAULT '',
     PRIMARY KEY (number, position)
 ) WITHOUT ROWID;
 -- Timers that are still open.
@@ -125,7 +132,8 @@ CREATE TABLE awakeables (
     positions BLOB,
     created_ms INTEGER NOT NULL,
     resolved_ms INTEGER NOT NULL,
-    outcome BLOB
+    outcome BLOB,
+    schema TEXT NOT NULL DEFAULT ''
 ) WITHOUT ROWID;
 CREATE INDEX awakeables_by_invocation ON awakeables (invocation) WHERE invocation <> '';
 -- Outcomes that nobody has asked for, by age.

@@ -84,8 +84,8 @@ class SqliteStore:
             self._db.executescript(f"BEGIN; {SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;")
         elif version in MIGRATIONS:
             logger.info("%s: making store version %d out of %d", path, VERSION, version)
-            migration = MIGRATIONS[version]
-            self._db.executescript(f"BEGIN; {migration} PRAGMA user_version = {VERSION}; COMMIT;")
+            steps = " ".join(MIGRATIONS[it] for it in range(version, VERSION))
+            self._db.executescript(f"BEGIN; {steps} PRAGMA user_version = {VERSION}; COMMIT;")
         elif version != VERSION:
             self._db.close()
             raise StoreVersionError(
@@ -212,7 +212,7 @@ class SqliteStore:
                     db.execute("DELETE FROM awakeables WHERE id = ?", (awakeable_id,))
                 else:
                     db.execute(
-                        f"INSERT OR REPLACE INTO awakeables ({AWAKEABLE}) VALUES (?,?,?,?,?,?)",
+                        f"INSERT OR REPLACE INTO awakeables ({AWAKEABLE}) VALUES (?,?,?,?,?,?,?)",
                         rows.awakeable_row(awakeable),
                     )
         if changes.waiters:
