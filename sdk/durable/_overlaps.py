@@ -183,7 +183,8 @@ def _objects(one: Shape, other: Shape, seen: _Seen) -> Relation:
     if not written <= mine.keys() & theirs.keys():
         return _DISJOINT
     parts = [relation(mine[it].shape, theirs[it].shape, seen) for it in sorted(written)]
-    return _all(parts, alike=plain)
+    same_class = isinstance(one, Record) and isinstance(other, Record) and one.cls is other.cls
+    return _all(parts, alike=plain or same_class)
 
 
 def _fields(shape: Shape) -> dict[str, Field] | None:

@@ -77,6 +77,8 @@ class _Writing:
         if isinstance(shape, Union):
             return self._union(shape)
         if isinstance(shape, Finite):
+            if shape.more is not None and not shape.loosely:
+                return {"type": "integer"}  # flags
             if shape.more is not None and not self._describing:
                 return {}
             return {"enum": [form for form, _ in shape.forms]}
@@ -84,12 +86,9 @@ class _Writing:
             item = self.schema(shape.item)
             return {"type": "array", "items": item} if item else {"type": "array"}
         if isinstance(shape, Fixed):
-            return {
-                "type": "array",
-                "prefixItems": [self.schema(it) for it in shape.items],
-                "minItems": shape.least,
-                "maxItems": len(shape.items),
-            }
+            sizes = {"type": "array", "minItems": shape.least, "maxItems": len(shape.items)}
+            items = [self.schema(it) for it in shape.items]
+            return {**sizes, "prefixItems": items} if items else sizes
         if isinstance(shape, Map):
             value = self.schema(shape.value)
             return (

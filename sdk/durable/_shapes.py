@@ -70,11 +70,17 @@ def unfit(expected: str, data: Any) -> Unfit:
 
 
 def refused(name: str, error: Exception) -> Unfit:
-    """Returns the error for data that the user's own code has refused."""
-    text = text_of(error)
+    """Returns the error for data that the user's own code, or another library, has refused."""
     kind = type(error).__name__
-    return Unfit(f"no {name}: {text}" if text and kind in ("ValueError", "TypeError") else
-                 f"no {name}: {kind}: {text}" if text else f"no {name}: {kind}")  # fmt: skip
+    text = " ".join(text_of(error).split())
+    if kind not in ("ValueError", "TypeError"):
+        text = f"{kind}: {text}" if text else kind
+    found = Unfit(f"no {name}: {text}" if text else f"no {name}")
+    if kind == "ValidationError" and type(error).__module__.startswith("pydantic"):
+        first = error.errors()[0]  # type: ignore[attr-defined]  # pydantic's
+        found = Unfit(f"no {name}: {kind}: {first['msg']}")
+        found.path = [f"[{it}]" if isinstance(it, int) else f".{it}" for it in first["loc"]][::-1]
+    return found
 
 
 def form_key(form: Any) -> Any:
@@ -225,7 +231,8 @@ class Finite(Shape):
         self.name = name
         self.forms: Final = forms
         self.more: Final = more
-        self._loosely = loosely
+        self.loosely: Final = loosely
+        """Whether that is only nearly right."""
         self._values = {form_key(form): value for form, value in forms}
         self.exact = frozenset(KINDS[type(form)] for form, _ in forms)
         self.kinds = ALL_KINDS if more is not None else self.exact
@@ -241,7 +248,7 @@ class Finite(Shape):
                 value = self.more(data)
             except Exception as error:
                 raise refused(self.name, error) from error
-            if tally is not None and self._loosely:
+            if tally is not None and self.loosely:
                 tally.loose += 1
             return value
         shown = ", ".join(repr(form) for form, _ in self.forms[:_CHOICES_SHOWN])

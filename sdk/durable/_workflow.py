@@ -205,6 +205,12 @@ class Workflow(WorkflowRef[P, R]):
         """Where the names of types are looked for: the function's, and those around it."""
         return function_scope(unwrapped(self.function), self._surroundings.scope())
 
+    def defined_as(self, other: Workflow[..., Any]) -> None:
+        """Takes over where another one of the same function was defined."""
+        self._shapes = dict(other._shapes)
+        self._surroundings = other._surroundings
+        self._complete = other._complete
+
     def _look(self, *, final: bool) -> None:
         """Finds out the types of what travels; `final` if everything must be defined now."""
         scope = self.scope

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 import pytest
 
 import durable
 from durable import Context
-from tests.behaviour.conftest import System
+from tests.behaviour.conftest import LocalSystem, System
 from tests.behaviour.flows import calls, effect
 
 RETRY = durable.RetryPolicy(max_attempts=1)
@@ -174,6 +176,22 @@ async def signals(ctx: Context, invocation_id: str, value: Any) -> str:
 WORKFLOWS = [
     *(takes, pets, waits, listens, gives_anything, reads, writes, resolves, signals),
 ]
+
+
+@pytest.fixture(
+    params=[(System, 5.0), (System, 0.0), (LocalSystem, 0.0)],
+    ids=["live", "always suspended", "local, always suspended"],
+)
+async def system(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[System]:
+    calls.clear()
+    kind, suspend_after = request.param
+    made: System = kind(tmp_path, suspend_after)
+    made.workflows = WORKFLOWS
+    await made.open()
+    try:
+        yield made
+    finally:
+        await made.close()
 
 
 def order(cents: Any) -> dict[str, Any]:
