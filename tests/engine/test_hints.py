@@ -19,8 +19,9 @@ from durable.testing import AsyncEnvironment
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from durable import Context
     from nowhere import Nothing  # type: ignore[import-not-found]  # on purpose
+
+    from durable import Context
 
 T = TypeVar("T")
 
@@ -173,7 +174,7 @@ def test_what_is_needed_and_cannot_be_resolved_is_named(what: str) -> None:
 
 
 def test_a_type_that_cannot_be_read_is_refused_by_the_decorator() -> None:
-    with pytest.raises(TypeError, match="program: the parameter 'value': .*give a dataclass"):
+    with pytest.raises(TypeError, match=r"program: the parameter 'value': .*give a dataclass"):
 
         @durable.workflow
         async def program(ctx: Context, value: object_without_form) -> None: ...

@@ -223,22 +223,19 @@ def test_counts_and_texts_outlive_the_process(tmp_path: Path) -> None:
     assert list(listed(world.store, where, Order(), 50)) == world.expected(where, Order())
 
 
-def test_a_store_of_version_2_is_made_new_in_place(tmp_path: Path) -> None:
+@pytest.mark.parametrize("version", [2, 3])
+def test_a_store_of_an_older_version_is_made_new_in_place(tmp_path: Path, version: int) -> None:
     world = World(tmp_path / "store.db")
     world.create(COUNT)
     world.change(COUNT)
     world.store.close()
     old = sqlite3.connect(tmp_path / "store.db")
-    for name in ("by_state", "by_end", "by_update", "by_key", "by_service", "by_parent"):
-        old.execute(f"DROP INDEX invocations_{name}")
     old.executescript(
-        "DROP INDEX invocations_in_trouble; DROP TABLE failure_texts; PRAGMA user_version = 2;"
-        "ALTER TABLE position DROP COLUMN time_ms;"
-        "CREATE INDEX invocations_by_state ON invocations (state) WHERE state <> 7;"
-        "CREATE INDEX invocations_by_handler ON invocations (handler);"
-        "CREATE INDEX invocations_by_key ON invocations (key) WHERE key <> '';"
-        "CREATE INDEX invocations_by_parent ON invocations (parent) WHERE parent <> '';"
+        "ALTER TABLE journal DROP COLUMN schema; ALTER TABLE awakeables DROP COLUMN schema;"
+        "PRAGMA user_version = 3;"
     )
+    if version == 2:
+        _make_version_2(old)
     old.close()
     world.store = SqliteStore(tmp_path / "store.db")
     for where in (Filter(key="k"), Filter(failure_text="stock"), Filter(handler="b")):
@@ -251,6 +248,19 @@ def test_a_store_of_version_2_is_made_new_in_place(tmp_path: Path) -> None:
     new.close()
     with pytest.raises(StoreVersionError, match="version 99"):
         SqliteStore(tmp_path / "store.db")
+
+
+def _make_version_2(old: sqlite3.Connection) -> None:
+    for name in ("by_state", "by_end", "by_update", "by_key", "by_service", "by_parent"):
+        old.execute(f"DROP INDEX invocations_{name}")
+    old.executescript(
+        "DROP INDEX invocations_in_trouble; DROP TABLE failure_texts; PRAGMA user_version = 2;"
+        "ALTER TABLE position DROP COLUMN time_ms;"
+        "CREATE INDEX invocations_by_state ON invocations (state) WHERE state <> 7;"
+        "CREATE INDEX invocations_by_handler ON invocations (handler);"
+        "CREATE INDEX invocations_by_key ON invocations (key) WHERE key <> '';"
+        "CREATE INDEX invocations_by_parent ON invocations (parent) WHERE parent <> '';"
+    )
 
 
 def test_an_index_of_texts_that_cannot_be_written_is_an_error(
