@@ -232,6 +232,7 @@ def test_a_store_of_an_older_version_is_made_new_in_place(tmp_path: Path, versio
     old = sqlite3.connect(tmp_path / "store.db")
     old.executescript(
         "ALTER TABLE journal DROP COLUMN schema; ALTER TABLE awakeables DROP COLUMN schema;"
+        "ALTER TABLE awakeables DROP COLUMN requests;"
         "PRAGMA user_version = 3;"
     )
     if version == 2:

@@ -152,6 +152,8 @@ class Awakeable:
     outcome: bytes | None = None
     schema: str = ""
     """The JSON Schema of the value that the invocation reads; empty for any."""
+    requests: tuple[str, ...] = ()
+    """The ids of the last requests that gave it an outcome, also one that was forgotten since."""
 
 
 class StepFailures(NamedTuple):

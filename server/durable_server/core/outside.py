@@ -25,7 +25,7 @@ from .records import (
     StateEdited,
 )
 from .replies import Busy, Conflict, Edited, Full, Missing, Refused, Reply, Resolved
-from .requests import answered, done
+from .requests import REMEMBERED, answered, done
 from .states import FINAL
 from .wire import failure_outcome
 
@@ -93,12 +93,16 @@ def awakeable_resolved(
         else:
             partition.early_awakeables += 1
         awakeable = Awakeable(record.awakeable_id, owner, (), now_ms)
+    elif record.request_id and record.request_id in awakeable.requests:
+        return Resolved(awakeable)  # asked again, because the answer was lost
     elif awakeable.resolved_ms:
         same = awakeable.outcome == record.outcome
         return Resolved(awakeable) if same else Conflict(awakeable)
     waiting, awakeable.positions = awakeable.positions, ()
     awakeable.resolved_ms = now_ms
     awakeable.outcome = record.outcome
+    if record.request_id:
+        awakeable.requests = (*awakeable.requests, record.request_id)[-REMEMBERED:]
     partition.changes.awakeables[awakeable.id] = awakeable
     for position in waiting:
         complete_if_open(

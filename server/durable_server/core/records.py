@@ -199,6 +199,7 @@ class AwakeableResolved(NamedTuple):
     outcome: bytes
     limit: int = 10_000
     """How many may wait for somebody to ask for them."""
+    request_id: str = ""
 
 
 class AwakeableExpired(NamedTuple):

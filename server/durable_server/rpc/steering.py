@@ -159,11 +159,11 @@ class Steering:
         if not awakeable_id:
             raise invalid("awakeable_id", "is empty")
         convert.check_text("awakeable_id", awakeable_id, limits.id_bytes, "id_bytes")
-        self._request_id(request)
+        request_id = self._request_id(request)
         outcome = convert.outcome_bytes("outcome", request.outcome, limits.payload_bytes)
         if request.outcome.HasField("value"):
             _refuse(self._declared.awakeable(awakeable_id, request.outcome.value))
-        record = AwakeableResolved(awakeable_id, outcome, limits.early_awakeables)
+        record = AwakeableResolved(awakeable_id, outcome, limits.early_awakeables, request_id)
         reply = await self._asking.propose(record)
         if isinstance(reply, Resolved):
             return control_pb2.ResolveAwakeableResponse(invocation_id=reply.awakeable.invocation_id)

@@ -40,7 +40,7 @@ ENTRY = (
     "target, attempt, schema"
 )
 INSERT_ENTRY = f"INSERT INTO journal (number, {ENTRY}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)"
-AWAKEABLE = "id, invocation, positions, created_ms, resolved_ms, outcome, schema"
+AWAKEABLE = "id, invocation, positions, created_ms, resolved_ms, outcome, schema, requests"
 
 
 class _Rest(NamedTuple):
@@ -61,6 +61,7 @@ encode = msgspec.msgpack.Encoder().encode
 _decode_headers = msgspec.msgpack.Decoder(tuple[tuple[str, str], ...]).decode
 decode_handler = msgspec.msgpack.Decoder(Handler).decode
 _decode_rest = msgspec.msgpack.Decoder(_Rest).decode
+_decode_requests = msgspec.msgpack.Decoder(tuple[str, ...]).decode
 _decode_positions = msgspec.msgpack.Decoder(tuple[int, ...]).decode
 
 
@@ -181,10 +182,12 @@ def awakeable_row(it: Awakeable) -> tuple[Any, ...]:
     return (
         *(it.id, it.invocation_id, positions, it.created_ms, it.resolved_ms, it.outcome),
         it.schema,
+        encode(it.requests) if it.requests else None,
     )
 
 
 def awakeable(row: Sequence[Any]) -> Awakeable:
     """Returns the awakeable of a row of AWAKEABLE."""
     positions = _decode_positions(row[2]) if row[2] else ()
-    return Awakeable(row[0], row[1], positions, *row[3:])
+    requests = _decode_requests(row[7]) if row[7] else ()
+    return Awakeable(row[0], row[1], positions, *row[3:7], requests)

@@ -43,6 +43,7 @@ DROP INDEX invocations_by_parent;
     3: """
 ALTER TABLE journal ADD COLUMN schema TEXT NOT NULL DEFAULT '';
 ALTER TABLE awakeables ADD COLUMN schema TEXT NOT NULL DEFAULT '';
+ALTER TABLE awakeables ADD COLUMN requests BLOB;
 """,
 }
 """What makes a store of the next version out of one of each older version, in place; nothing is lost
@@ -133,7 +134,8 @@ CREATE TABLE awakeables (
     created_ms INTEGER NOT NULL,
     resolved_ms INTEGER NOT NULL,
     outcome BLOB,
-    schema TEXT NOT NULL DEFAULT ''
+    schema TEXT NOT NULL DEFAULT '',
+    requests BLOB
 ) WITHOUT ROWID;
 CREATE INDEX awakeables_by_invocation ON awakeables (invocation) WHERE invocation <> '';
 -- Outcomes that nobody has asked for, by age.
