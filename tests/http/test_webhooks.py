@@ -74,7 +74,7 @@ async def typed_payment(ctx: durable.Context) -> list[Any]:
 @pytest.fixture
 async def client(plane: ControlPlane) -> AsyncIterator[durable.AsyncClient]:
     """A client, and a worker that replays the journal at each await."""
-    """Hands out a URL for a payment, and waits until it can read one."""
+    worker = durable.Worker(
         plane.address, workflows=[payment, anything, typed_payment], suspend_after=0
     )
     running = asyncio.create_task(worker.run())
