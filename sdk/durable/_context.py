@@ -9,7 +9,6 @@ from __future__ import annotations
 import inspect
 import logging
 import random
-import typing
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
@@ -21,6 +20,7 @@ from ._abilities import NO_OPTIONS, Abilities
 from ._calls import DurableChannel, call_by_name
 from ._durations import in_seconds
 from ._futures import DurableFuture
+from ._hints import resolve_hint
 
 if TYPE_CHECKING:
     import grpc.aio
@@ -232,9 +232,6 @@ def _describe(function: Callable[..., Any]) -> tuple[Any, bool]:
         plain = plain.func
     if isinstance(plain, type):
         return plain, True
-    try:
-        hint = typing.get_type_hints(plain, include_extras=True).get("return", Any)
-    except (NameError, TypeError):
-        hint = Any
+    hint = resolve_hint(plain, "return")
     called = plain if hasattr(plain, "__code__") else type(plain).__call__
     return hint, not inspect.iscoroutinefunction(called)

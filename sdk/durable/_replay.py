@@ -46,10 +46,10 @@ from ._errors import (
     StepFailedError,
 )
 from ._failures import is_users, to_failure
-from ._journal import ATTACH, CALL, INVOKE, RUN, SLEEP, described, seconds_of
+from ._journal import ATTACH, AWAKEABLE, CALL, INVOKE, RUN, SLEEP, described, seconds_of
 from ._primitives import Primitives
 from ._retrying import Verdict, leaves, retry_delay
-from ._serde import decode, encode
+from ._serde import decode_as, encode
 
 
 class Attempt(Primitives):
@@ -300,8 +300,11 @@ class Attempt(Primitives):
             if operation.convert is not None:
                 value = operation.convert(outcome)
             else:
-                value = None if operation.kind == SLEEP else decode(outcome.value, operation.hint)
+                shape = operation.shape
+                value = None if shape is None else decode_as(outcome.value, shape)
         except CodecError as error:
+            if operation.kind == AWAKEABLE:
+                self._unreadable.add(operation.name)
             future.set_exception(error)
         else:
             future.set_result(value)

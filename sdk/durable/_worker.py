@@ -357,7 +357,11 @@ class Worker:
 
 
 def workflows_by_name(given: Iterable[Workflow[..., Any] | type]) -> dict[str, Workflow[..., Any]]:
-    """Returns all handlers by name; raises TypeError, and ValueError for none or two of a name."""
+    """Returns all handlers by name.
+
+    Raises TypeError for what is no handler and for one with a type that cannot be read, ValueError
+    for none and for two of a name.
+    """
     workflows: list[Workflow[..., Any]] = []
     for it in given:
         if isinstance(it, Workflow):
@@ -371,6 +375,7 @@ def workflows_by_name(given: Iterable[Workflow[..., Any] | type]) -> dict[str, W
             )
     found: dict[str, Workflow[..., Any]] = {}
     for workflow in workflows:
+        workflow.check()
         if found.setdefault(workflow.name, workflow) is not workflow:
             raise ValueError(
                 f"two workflows are named {workflow.name!r}; choose another name with"

@@ -38,6 +38,8 @@ WRITES = frozenset({EntryKind.SET_STATE, EntryKind.CLEAR_STATE})
 STARTS = frozenset({EntryKind.INVOKE, EntryKind.SEND})
 """Kinds that start an invocation."""
 _READS = frozenset({EntryKind.GET_STATE, EntryKind.STATE_KEYS})
+INVALID_VALUE = "durable.InvalidValue"
+"""The type of the failure of a RESOLVE entry whose value does not fit what is waited for."""
 
 
 def entry_recorded(
@@ -79,6 +81,7 @@ def entry_recorded(
         _target(partition, invocation, record),
         record.attempt,
         failed_tries=failed_tries,
+        schema=record.schema if kind == EntryKind.SIGNAL else "",
     )
     partition.changes.entries.append((invocation.number, row))
     invocation.journal_bytes += row.size
@@ -200,7 +203,7 @@ def _awakeable(
     now_ms: int,
     effects: Effects,
 ) -> None:
-    await_awakeable(partition, invocation, row.position, record.name, now_ms, effects)
+    await_awakeable(partition, invocation, record, now_ms, effects)
 
 
 def _signal(
@@ -296,6 +299,10 @@ def _resolve(
     effects: Effects,
 ) -> None:
     """Resolves an awakeable, or with a target delivers a signal."""
+    if record.refused:
+        outcome = failure_outcome(INVALID_VALUE, record.refused)
+        complete_entry(partition, invocation, row.position, outcome, now_ms, effects)
+        return
     given = record.outcome or NULL_OUTCOME
     if record.argument is not None:
         given = value_outcome(record.argument)

@@ -123,6 +123,8 @@ class EntryRow(NamedTuple):
     given back."""
     failed_tries: int = 0
     """For a step or a call, how many of its tries had failed before the one that is recorded."""
+    schema: str = ""
+    """For a SIGNAL, the JSON Schema of the value that the program reads; empty for any."""
 
     @property
     def size(self) -> int:
@@ -154,6 +156,10 @@ class Awakeable:
     created_ms: int
     resolved_ms: int = 0
     outcome: bytes | None = None
+    schema: str = ""
+    """The JSON Schema of the value that the invocation reads; empty for any."""
+    requests: tuple[str, ...] = ()
+    """The ids of the last requests that gave it an outcome, also one that was forgotten since."""
 
 
 class StepFailures(NamedTuple):

@@ -5,6 +5,9 @@ by somebody who knows its id and nothing else. An id that begins with an invocat
 that invocation from the start; an id of the user's own choice belongs to the invocation that asks for
 it first, and until then its outcome is kept for a day, so many at most.
 
+An outcome that the program cannot read is forgotten when it asks to renew the awakeable; then the next
+one counts.
+
 An id whose invocation has ended may be asked for anew, by a restart for example; it then waits again.
 
 Signals are numbered for each invocation as they come, and taken in that order. One that ended the wait
@@ -18,9 +21,15 @@ from . import ids
 from .model import Awakeable, EntryKind, Invocation, OpenEntry
 from .moves import Effects, complete_entry, complete_if_open
 from .partition import Partition
-from .records import AwakeableExpired, AwakeableResolved, Signalled, StateEdited
+from .records import (
+    AwakeableExpired,
+    AwakeableResolved,
+    EntryRecorded,
+    Signalled,
+    StateEdited,
+)
 from .replies import Busy, Conflict, Edited, Full, Missing, Refused, Reply, Resolved
-from .requests import answered, done
+from .requests import REMEMBERED, answered, done
 from .states import FINAL
 from .wire import failure_outcome
 
@@ -141,12 +150,16 @@ def awakeable_resolved(
         else:
             partition.early_awakeables += 1
         awakeable = Awakeable(record.awakeable_id, owner, (), now_ms)
+    elif record.request_id and record.request_id in awakeable.requests:
+        return Resolved(awakeable)  # asked again, because the answer was lost
     elif awakeable.resolved_ms:
         same = awakeable.outcome == record.outcome
         return Resolved(awakeable) if same else Conflict(awakeable)
     waiting, awakeable.positions = awakeable.positions, ()
     awakeable.resolved_ms = now_ms
     awakeable.outcome = record.outcome
+    if record.request_id:
+        awakeable.requests = (*awakeable.requests, record.request_id)[-REMEMBERED:]
     partition.changes.awakeables[awakeable.id] = awakeable
     for position in waiting:
         complete_if_open(
@@ -158,12 +171,12 @@ def awakeable_resolved(
 def await_awakeable(
     partition: Partition,
     invocation: Invocation,
-    position: int,
-    awakeable_id: str,
+    record: EntryRecorded,
     now_ms: int,
     effects: Effects,
 ) -> None:
-    """An entry asks for an awakeable's outcome."""
+    """An entry asks for an awakeable's outcome, or to renew it for another one."""
+    position, awakeable_id = record.position, record.name
     awakeable = partition.awakeable(awakeable_id)
     if awakeable is not None and awakeable.invocation_id not in ("", invocation.id):
         other = partition.find(awakeable.invocation_id)
@@ -179,6 +192,11 @@ def await_awakeable(
         awakeable.invocation_id = invocation.id
         partition.early_awakeables -= 1
     partition.changes.awakeables[awakeable_id] = awakeable
+    if record.renew:
+        awakeable.outcome, awakeable.resolved_ms = None, 0
+    # Two that wait for it, and read it differently, take what either can.
+    alike = not awakeable.positions or awakeable.schema == record.schema
+    awakeable.schema = record.schema if alike else ""
     if awakeable.outcome is not None:
         complete_entry(partition, invocation, position, awakeable.outcome, now_ms, effects)
     else:

@@ -43,6 +43,9 @@ DROP INDEX invocations_by_parent;
     3: """
 ALTER TABLE journal ADD COLUMN signal INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE journal ADD COLUMN failed_tries INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE journal ADD COLUMN schema TEXT NOT NULL DEFAULT '';
+ALTER TABLE awakeables ADD COLUMN schema TEXT NOT NULL DEFAULT '';
+ALTER TABLE awakeables ADD COLUMN requests BLOB;
 """,
 }
 """What makes a store of each older version one of the next, in place; nothing is lost by it."""
@@ -121,6 +124,8 @@ CREATE TABLE journal (
     signal INTEGER NOT NULL DEFAULT 0,
     -- For a step or a call, how many of its tries had failed before.
     failed_tries INTEGER NOT NULL DEFAULT 0,
+    -- Of a SIGNAL: the JSON Schema of what the program reads.
+    schema TEXT NOT NULL DEFAULT '',
     PRIMARY KEY (number, position)
 ) WITHOUT ROWID;
 -- Timers that are still open.
@@ -133,7 +138,9 @@ CREATE TABLE awakeables (
     positions BLOB,
     created_ms INTEGER NOT NULL,
     resolved_ms INTEGER NOT NULL,
-    outcome BLOB
+    outcome BLOB,
+    schema TEXT NOT NULL DEFAULT '',
+    requests BLOB
 ) WITHOUT ROWID;
 CREATE INDEX awakeables_by_invocation ON awakeables (invocation) WHERE invocation <> '';
 -- Outcomes that nobody has asked for, by age.

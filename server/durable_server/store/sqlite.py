@@ -212,7 +212,7 @@ class SqliteStore:
                     db.execute("DELETE FROM awakeables WHERE id = ?", (awakeable_id,))
                 else:
                     db.execute(
-                        f"INSERT OR REPLACE INTO awakeables ({AWAKEABLE}) VALUES (?,?,?,?,?,?)",
+                        f"INSERT OR REPLACE INTO awakeables ({AWAKEABLE}) VALUES (?,?,?,?,?,?,?,?)",
                         rows.awakeable_row(awakeable),
                     )
         if changes.waiters:
