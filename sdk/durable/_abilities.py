@@ -65,8 +65,9 @@ class Abilities:
         For `invoke` and `send`: `key` is the object key, `idempotency_key` names the work so that a
         second start finds the first, `partition_key` chooses the partition, `delay` (seconds or a
         timedelta) starts it later. For `run`: `retry` is the step's own policy instead of the
-        handler's, `timeout` is in seconds. A sync step that takes longer is given up; its thread
-        goes on, because nothing can stop it.
+        handler's, `timeout` is in seconds, counted from when the step's body begins. An async step
+        that takes longer is cancelled; a sync one is given up, and its thread goes on, because
+        nothing can stop it.
         """
         given = {
             "key": key,

@@ -39,6 +39,10 @@ class ServeOptions(TypedDict, total=False):
     """How many attempts it holds at a time."""
     max_threads: int
     """How many sync steps run at a time."""
+    max_stuck_threads: int
+    """How many threads with a step that was given up do not count as one of those."""
+    thread_wait: float | None
+    """After how many seconds of waiting for a thread an attempt is given back; None for never."""
     suspend_after: float | None
     """After how many seconds of only waiting an attempt is given back; None for never."""
 
