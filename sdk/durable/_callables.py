@@ -14,7 +14,7 @@ Rules.
 - A generator function is refused: a step has one value.
 
 A closure is made anew each time and shares its code object with others that may differ from it. So
-what is known of a code object is used again only where nothing but the code decides.
+what an annotation stands for is kept by code object only where nothing but the code decides.
 """
 
 from __future__ import annotations
@@ -43,19 +43,29 @@ class Description(NamedTuple):
     """Whether it belongs in a thread."""
 
 
+class _Result(NamedTuple):
+    """What the annotation of a result stands for."""
+
+    hint: Any
+    """The type itself."""
+    awaited: Any
+    """The type that it has once it was awaited, if it is an awaitable one."""
+    promised: bool
+    """Whether it is an awaitable one."""
+
+
 class _Known(NamedTuple):
-    """A description, and all that it was made from beside the code."""
+    """A result, and all that it was made from beside the code."""
 
     code: CodeType
     """Kept, so that no other code object gets its id."""
     variables: dict[str, Any]
     """The module's, where names in annotations are looked up."""
     annotation: Any
-    description: Description
+    result: _Result
 
 
-_BLOCKING: Final = Description(Any, True)
-_ASYNC: Final = Description(Any, False)
+_UNKNOWN: Final = _Result(Any, Any, False)
 
 _known: Final[dict[int, _Known]] = {}
 """By the id of the code object: two of them can be equal and come from different modules."""
@@ -67,28 +77,8 @@ def described(function: Callable[..., Any]) -> Description:
     Raises TypeError for what is no function, for generator functions, and for a result whose
     annotation names what cannot be found.
     """
-    # A hot path. A plain function with nothing attached to it is what its code and annotations say.
-    if type(function) is FunctionType and not function.__dict__:
-        code = function.__code__
-        annotation = _annotation_of(function)
-        if annotation is _MISSING:
-            if code.co_flags & _COROUTINE:
-                return _ASYNC
-            if not code.co_flags & (inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR):
-                return _BLOCKING
-        else:
-            known = _known.get(id(code))
-            if (
-                known is not None
-                and known.annotation is annotation
-                and known.variables is function.__globals__
-            ):
-                return known.description
-            description = _of_function(function)
-            if _decided_by_code(function, annotation):
-                _known[id(code)] = _Known(code, function.__globals__, annotation, description)
-            return description
-    return _describe(function)
+    # A hot path: most steps are plain functions.
+    return _of_function(function) if type(function) is FunctionType else _describe(function)
 
 
 def _describe(function: Any) -> Description:
@@ -110,7 +100,7 @@ def _describe(function: Any) -> Description:
     if not callable(called):
         _refuse(called)
     call = next((vars(it)["__call__"] for it in kind.__mro__ if "__call__" in vars(it)), None)
-    described_call = _of_function(call) if type(call) is FunctionType else _BLOCKING
+    described_call = _of_function(call) if type(call) is FunctionType else Description(Any, True)
     if issubclass(kind, type):  # calling a class makes one of it, unless its own class is async
         made = Any if issubclass(called, Awaitable) else called
         return Description(made, True) if described_call.blocking else described_call
@@ -121,7 +111,7 @@ def _describe(function: Any) -> Description:
     annotation = _annotation_of(called)
     if annotation is _MISSING:
         return described_call
-    return Description(_awaited(_resolved(called, annotation))[0], described_call.blocking)
+    return Description(_resolved(called, annotation).awaited, described_call.blocking)
 
 
 def _of_function(function: FunctionType) -> Description:
@@ -133,16 +123,15 @@ def _of_function(function: FunctionType) -> Description:
             f"{_named(function)} is a generator function, and a step has one value; return a list,"
             " or make a step of each item"
         )
-    if flags & _COROUTINE:
-        return Description(_result_of(function), False)
     annotation = _annotation_of(function)
-    if annotation is _MISSING:
-        hint, promised = Any, False
-    else:
-        hint, promised = _awaited(_resolved(function, annotation))
+    result = _UNKNOWN if annotation is _MISSING else _resolved(function, annotation)
+    if flags & _COROUTINE:
+        return Description(result.hint, False)
+    if not function.__dict__:
+        return Description(result.awaited, not result.promised)
     # What a wrapper has copied says nothing of whether the wrapper itself blocks.
     own = "__wrapped__" not in function.__dict__
-    return Description(hint, not (own and (promised or _is_marked(function))))
+    return Description(result.awaited, not (own and (result.promised or _is_marked(function))))
 
 
 def _refuse(value: Any) -> NoReturn:
@@ -180,27 +169,41 @@ def _annotation_of(called: Any) -> Any:
     return annotations.get("return", _MISSING) if isinstance(annotations, dict) else _MISSING
 
 
-def _result_of(function: FunctionType) -> Any:
-    annotation = _annotation_of(function)
-    return Any if annotation is _MISSING else _resolved(function, annotation)
+def _resolved(called: Any, annotation: Any) -> _Result:
+    """Returns what an annotation stands for; raises TypeError for an unknown name."""
+    writer = _writer_of(called, annotation)
+    if type(writer) is not FunctionType:
+        return _result_of(writer, annotation)
+    code = writer.__code__
+    known = _known.get(id(code))
+    if (
+        known is not None
+        and known.annotation is annotation
+        and known.variables is writer.__globals__
+    ):
+        return known.result
+    result = _result_of(writer, annotation)
+    if _decided_by_code(writer, annotation):
+        _known[id(code)] = _Known(code, writer.__globals__, annotation, result)
+    return result
 
 
-def _awaited(hint: Any) -> tuple[Any, bool]:
-    """Returns the type behind an awaitable one, and whether it was one."""
+def _result_of(writer: Any, annotation: Any) -> _Result:
+    if annotation is None:
+        return _Result(NoneType, NoneType, False)
+    hint = annotation if isinstance(annotation, type) else _hint_of(writer, annotation)
     origin = typing.get_origin(hint) or hint
     if not (isinstance(origin, type) and issubclass(origin, Awaitable)):
-        return hint, False
+        return _Result(hint, hint, False)
     args = typing.get_args(hint)
-    if issubclass(origin, Coroutine):
-        return (args[2] if len(args) == 3 else Any), True
-    return (args[0] if len(args) == 1 else Any), True
+    # A Coroutine names what it yields and is sent before what it returns.
+    if len(args) == (3 if issubclass(origin, Coroutine) else 1):
+        return _Result(hint, args[-1], True)
+    return _Result(hint, Any, True)
 
 
-def _resolved(called: Any, annotation: Any) -> Any:
-    """Returns the type that an annotation stands for; raises TypeError for an unknown name."""
-    if annotation is None or isinstance(annotation, type):
-        return NoneType if annotation is None else annotation
-    writer = _writer_of(called, annotation)
+def _hint_of(writer: Any, annotation: Any) -> Any:
+    """Evaluates an annotation; raises TypeError when it cannot."""
     try:
         return _evaluated(annotation, writer)
     except NameError as error:
@@ -208,7 +211,7 @@ def _resolved(called: Any, annotation: Any) -> Any:
         raise TypeError(
             f"{_named(writer)} returns {_text(annotation)}, and {name!r} cannot be found when it is"
             " called as a step: import it outside of `if TYPE_CHECKING`, or define it at the top"
-            " of the module"
+            " of the module; `lambda: ...` around the call gives the result as plain JSON data"
         ) from error
     except Exception as error:
         raise TypeError(
@@ -220,6 +223,8 @@ def _writer_of(called: Any, annotation: Any) -> Any:
     """Returns the function that an annotation was written for: functools.wraps copies annotations."""
     writer = called
     for _ in range(_LAYERS_MAX):
+        if type(writer) is FunctionType and not writer.__dict__:
+            break
         attributes = getattr(writer, "__dict__", None)
         wrapped = attributes.get("__wrapped__") if isinstance(attributes, dict) else None
         if wrapped is None or _annotation_of(wrapped) is not annotation:

@@ -84,7 +84,8 @@ class Desk:
         self._slots: Final[dict[str, Slot]] = {}
         self._resting: Final = Resting(size)
         self._last_words: Final = LastWords()
-        self._tasks: Final[set[asyncio.Task[Ended]]] = set()
+        self._tasks: Final[dict[asyncio.Task[Ended], tuple[Slot, Step]]] = {}
+        """Every async step that has not ended, also those that were given up."""
         self._loop: Final = asyncio.get_running_loop()
         self._threads: Final = StepThreads(
             threads,
@@ -270,7 +271,7 @@ class Desk:
         """Runs an async step, or the awaitable that a sync one has returned, on the loop."""
         run = self._loop.create_task(run_async(step, body), context=step.task.variables)
         step.run = run
-        self._tasks.add(run)
+        self._tasks[run] = (slot, step)
         run.add_done_callback(partial(self._task_over, slot, step))
         if step.task.timeout is not None and step.deadline is None:
             self._set_deadline(slot, step, step.task.timeout - step.seconds)
@@ -311,7 +312,7 @@ class Desk:
             self._step_over(slot, step, ended, job.ended - job.began)
 
     def _task_over(self, slot: Slot, step: Step, run: asyncio.Task[Ended]) -> None:
-        self._tasks.discard(run)
+        self._tasks.pop(run, None)
         cancelled = asyncio.CancelledError("the step's task was cancelled from outside")
         ended = Ended(None, cancelled) if run.cancelled() else run.result()
         if slot.steps.get(step.task.index) is not step:
@@ -568,8 +569,10 @@ class Desk:
         self._threads.close()
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=CANCEL_SECONDS_MAX)
-        for task in [it for it in self._tasks if not it.done()]:
-            _warnings.does_not_end(task)
+        for task, (slot, step) in self._tasks.items():
+            if task.done():
+                continue
+            _warnings.does_not_end(slot, step)
             # Whoever ends the event loop would wait for it, and it does not end.
             asyncio._unregister_task(task)
             task._log_destroy_pending = False  # type: ignore[attr-defined]  # asyncio's own flag

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import Any, Final
+from typing import Final
 
 from durable_proto.v1 import payload_pb2, worker_pb2
 
@@ -120,6 +120,11 @@ def ended_late(slot: Slot, step: Step, error: BaseException | None) -> None:
     )
 
 
-def does_not_end(task: asyncio.Task[Any]) -> None:
+def does_not_end(slot: Slot, step: Step) -> None:
     """Tells of an async step that goes on while the worker ends."""
-    _logger.warning("an async step does not end although it was cancelled: %r", task)
+    _logger.warning(
+        "step %r of %s [%s] was cancelled, has not ended, and goes on while the worker ends; let"
+        " CancelledError pass",
+        *(step.task.name, slot.attempt.start.handler, slot.invocation_id),
+        extra=slot.names(),
+    )
