@@ -85,7 +85,7 @@ def _describe(function: Any) -> Description:
     called = function
     for _ in range(_LAYERS_MAX):
         kind = type(called)
-        if kind is MethodType:
+        if kind is MethodType or kind is staticmethod:
             called = called.__func__
         elif issubclass(kind, partial) and kind.__call__ is partial.__call__:
             called = called.func
