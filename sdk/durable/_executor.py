@@ -396,14 +396,23 @@ class Desk:
                 slot.leaving = True
 
     def _leave(self, slot: Slot) -> None:
-        """Gives an attempt back that begins no step any more, once nothing of it is under way."""
-        if slot.steps or not slot.attempt.acknowledged:
+        """Gives an attempt back that begins no step any more, once none of it runs."""
+        if slot.steps:
             return
-        if slot.attempt.frozen:
+        if not slot.attempt.frozen:
+            self._hand_over(slot)
+        elif slot.attempt.acknowledged:
             self._pause(slot)
-        else:
-            self._drop(slot, "released")
-            self._release(slot.invocation_id, slot.number)
+
+    def _hand_over(self, slot: Slot) -> None:
+        """Gives an attempt to another worker.
+
+        What it has recorded may still be on its way, and is said again with this after a reconnect.
+        """
+        unacknowledged = slot.attempt.unacknowledged()
+        self._drop(slot, "released")
+        self._release(slot.invocation_id, slot.number)
+        self._last_words.keep(self._loop.time(), [*unacknowledged, self.outbound[-1]])
 
     def _waited_too_long(self, jobs: list[Job]) -> None:
         """Gives back the attempts of jobs that have waited for a thread as long as they may."""
