@@ -66,9 +66,10 @@ class Abilities:
         For `invoke` and `send`: `key` is the object key, `idempotency_key` names the work so that a
         second start finds the first, `partition_key` chooses the partition, `delay` (seconds or a
         timedelta) starts it later. For `run`: `retry` is the step's own policy instead of the
-        handler's, `timeout` (seconds or a timedelta, more than 0) bounds each of its tries. A sync
-        step that takes longer is given up; its thread goes on, because nothing can stop it. Raises
-        TypeError for an option of a wrong type, ValueError for a span of time out of range.
+        handler's, `timeout` (seconds or a timedelta, more than 0) bounds each of its tries, from when
+        the step's body begins. An async step that takes longer is cancelled; a sync one is given up,
+        and its thread goes on, because nothing can stop it. Raises TypeError for an option of a
+        wrong type, ValueError for a span of time out of range.
         """
         if retry is not None and not isinstance(retry, RetryPolicy):
             raise TypeError(f"retry is a durable.RetryPolicy, not {retry!r}")

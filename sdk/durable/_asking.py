@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from asyncio.events import _get_running_loop
 from collections.abc import Callable, Mapping
+from contextvars import Context as Variables
+from contextvars import copy_context
 from dataclasses import dataclass
 from functools import cached_property
 from random import Random
@@ -63,8 +65,10 @@ class StepTask:
     """True for a sync function, which belongs in a thread."""
     idempotency_key: str
     encode: Callable[[Any], payload_pb2.Payload]
+    variables: Variables
+    """What it runs in: a copy of the context variables of the code that asked for it, its own."""
     timeout: float | None = None
-    """How long it may take, in seconds."""
+    """How long its body may take, in seconds."""
 
 
 def too_large(what: str, size: int, limit: int) -> TerminalError:
@@ -149,7 +153,8 @@ class Operations:
         self._journal = Journal(start)
         self._deferred: list[StepTask] = []
         self._executing: set[int] = set()
-        self._unwanted: set[int] = set()
+        self.unwanted: set[int] = set()
+        """Steps that the shell was given to start, and whose results nobody wants any more."""
         self._unacknowledged: dict[int, worker_pb2.WorkerMessage] = {}
         self._held: BaseException | None = None
         """Why a person must look, once that is known and while the program is still inside."""
@@ -175,8 +180,6 @@ class Operations:
         timeout: float | None = None,
     ) -> DurableFuture[Any]:
         """Asks for a step."""
-        if not isinstance(name, str):
-            raise TypeError(f"the first argument of ctx.run is the step's name, not {name!r}")
         shape = self.shape(hint, f"ctx.run({name!r}), whose function has an annotated result")
         index = self._ask(RUN, name)
         return self._step(index, RUN, name, body, blocking, shape, retry, timeout)
@@ -234,7 +237,7 @@ class Operations:
                     del self._open[index]
                     return
         if started:
-            self._unwanted.add(index)
+            self.unwanted.add(index)
 
     @cached_property
     def random(self) -> Random:
@@ -312,7 +315,8 @@ class Operations:
         self._open[index] = Open(kind, name, future, None, shape, None, retry)
         if index not in self._journal.recorded:
             key = f"{self.invocation_id}/{index}"
-            task = StepTask(index, kind, name, body, blocking, key, encode, timeout)
+            variables = copy_context()
+            task = StepTask(index, kind, name, body, blocking, key, encode, variables, timeout)
             if self.replaying:
                 self._deferred.append(task)
             else:

@@ -130,7 +130,7 @@ class Attempt(Primitives):
         operation = self._open[index]
         if error is not None and not self._is_final(index, operation, error):
             return
-        self._unwanted.discard(index)
+        self.unwanted.discard(index)
         message = self._message()
         entry = message.entry
         entry.index = index
@@ -145,6 +145,13 @@ class Attempt(Primitives):
         self._unacknowledged[index] = message
         self.outbox.append(message)
 
+    def on_withdrawn(self, index: int) -> None:
+        """A step that nobody wants any more had not begun, and now never does."""
+        self._executing.discard(index)
+        self.unwanted.discard(index)
+        self._open.pop(index, None)
+        self._look_for_deadlock()
+
     def abandon(self) -> None:
         """Stops, and says nothing more."""
         self._end()
@@ -152,6 +159,11 @@ class Attempt(Primitives):
     def unacknowledged(self) -> list[worker_pb2.WorkerMessage]:
         """Returns the entries that were sent and of which it is not known that the log has them."""
         return list(self._unacknowledged.values())
+
+    @property
+    def acknowledged(self) -> bool:
+        """True when all that was sent is in the log."""
+        return not self._unacknowledged
 
     @property
     def settled(self) -> bool:
@@ -163,7 +175,7 @@ class Attempt(Primitives):
         """True when only operations of the server's are open: the attempt may be suspended."""
         if not self.settled or self.frozen:
             return False
-        return len(self._open) > len(self._unwanted)
+        return len(self._open) > len(self.unwanted)
 
     def unawaited_timers(self) -> list[int]:
         """Returns the indexes of sleeps that nobody has ever waited for: an `await` is missing."""
@@ -195,8 +207,8 @@ class Attempt(Primitives):
         verdict = policy.verdict(error, of_step=True)
         if verdict is Verdict.FINAL:
             return True
-        if index in self._unwanted:
-            self._unwanted.discard(index)
+        if index in self.unwanted:
+            self.unwanted.discard(index)
             del self._open[index]
             self._look_for_deadlock()
             return False
@@ -268,7 +280,7 @@ class Attempt(Primitives):
 
     def _wanted(self) -> bool:
         """Says whether anything is open whose end can wake the program, or a step still runs."""
-        if self._executing or self._unwanted:
+        if self._executing or self.unwanted:
             return True
         for operation in self._open.values():
             future, timer = operation.future, operation.timer
