@@ -21,7 +21,6 @@ from durable_proto.v1 import payload_pb2
 
 from ._errors import (
     DeterminismError,
-    DurableError,
     NonDurableAwaitError,
     StepFailedError,
     TerminalError,
@@ -142,7 +141,7 @@ def _type(error: BaseException) -> str:
         return f"durable.{kind.__name__}"
     if kind.__module__ == "builtins":
         return kind.__qualname__
-    if isinstance(error, DurableError) and kind.__module__.startswith("durable."):
+    if kind.__module__.startswith("durable."):
         return f"durable.{kind.__qualname__}"
     return f"{kind.__module__}.{kind.__qualname__}"
 

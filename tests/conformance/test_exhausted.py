@@ -140,7 +140,7 @@ async def mistaken(ctx: Context, what: str) -> Any:
         case "operation in a step":
             await ctx.run("step", lambda: ctx.run("inner", effect, "never"))
         case "step's value":
-            return await ctx.run("step", Opaque)
+            return await ctx.run("step", lambda: Opaque())
         case "state":
             ctx.set("n", Opaque())
         case "child's input":
