@@ -22,6 +22,7 @@ from ._failures import describe_location
 from ._futures import DurableFuture
 from ._journal import CALL, RUN, SLEEP, Journal, described, difference, seconds_of
 from ._loop import Timer, WorkflowLoop
+from ._random import ReplayRandom
 from ._serde import encode
 from ._workflow import RetryPolicy, Workflow
 
@@ -221,7 +222,38 @@ class Operations:
     @cached_property
     def random(self) -> Random:
         """Random numbers that are the same in each replay; one sequence for an attempt."""
-        return Random(self.start.random_seed)
+        return ReplayRandom(
+            self.start.random_seed,
+            lambda: self.check_own("ctx.random", "draw before, and hand the value to the step"),
+        )
+
+    def check_own(
+        self, what: str, hint: str = "call it before, and hand its value to the step"
+    ) -> None:
+        """Raises NonDurableAwaitError unless the workflow's own code runs: a replay runs no other."""
+        if not self.runs_here:
+            raise self._outside(what, hint)
+
+    @property
+    def runs_here(self) -> bool:
+        """Whether the workflow's own code is what runs now, in this thread."""
+        return _get_running_loop() is self._loop
+
+    @property
+    def over(self) -> bool:
+        """Whether what still runs of the workflow's code is only being unwound."""
+        return self._loop.stopped
+
+    def _outside(self, what: str, hint: str) -> NonDurableAwaitError:
+        if self.done:
+            where = "after its attempt had ended"
+        else:
+            where = "within a step or in another thread"
+        if isinstance(_get_running_loop(), WorkflowLoop):
+            where = "in the code of another invocation"
+        return NonDurableAwaitError(
+            f"{what} was asked for outside of the workflow's own code, {where}; {hint}"
+        )
 
     def time(self) -> float:
         """The journal's time."""
@@ -234,13 +266,13 @@ class Operations:
     def _ask(self, kind: int, name: str) -> int:
         """Gives the next index to an operation; checks it against the journal."""
         loop = self._loop
+        if _get_running_loop() is not loop:
+            raise self._outside(
+                described(kind, name),
+                "a step cannot have durable operations of its own; ask for it before or after",
+            )
         if loop.closing:
             raise AttemptEnded
-        if _get_running_loop() is not loop:
-            raise NonDurableAwaitError(
-                f"{described(kind, name)} was asked for outside of the workflow's own code, for"
-                " example within a step; a step cannot have durable operations of its own"
-            )
         # A hot path: most names are seen to be good at a glance.
         if type(name) is not str or len(name) > TEXT_BYTES_MAX // 4 or not name.isprintable():
             check_text(f"the name for {described(kind, '')}", name)

@@ -94,25 +94,36 @@ class Context(Abilities):
         return self._attempt.replaying
 
     def time(self) -> float:
-        """The journal's time: seconds since the Unix epoch, the same in each replay."""
+        """The journal's time: seconds since the Unix epoch, the same in each replay.
+
+        Raises NonDurableAwaitError in a step, as do `now`, `random` and `uuid4`: call it before, and
+        hand its value to the step.
+        """
+        self._attempt.check_own("ctx.time()")
         return self._attempt.time()
 
     def now(self) -> datetime:
-        """The journal's time as a UTC datetime, the same in each replay."""
+        """The journal's time as a UTC datetime, the same in each replay; not in a step."""
+        self._attempt.check_own("ctx.now()")
         return datetime.fromtimestamp(self._attempt.time(), UTC)
 
     @property
     def random(self) -> random.Random:
-        """Random numbers that are the same in each replay."""
+        """Random numbers that are the same in each replay; not in a step."""
+        self._attempt.check_own("ctx.random", "draw before, and hand the value to the step")
         return self._attempt.random
 
     def uuid4(self) -> uuid.UUID:
-        """A random UUID that is the same in each replay."""
-        return uuid.UUID(int=self.random.getrandbits(128), version=4)
+        """A random UUID that is the same in each replay; not in a step."""
+        self._attempt.check_own("ctx.uuid4()")
+        return uuid.UUID(int=self._attempt.random.getrandbits(128), version=4)
 
     @property
     def logger(self) -> ReplayLogger:
-        """A logger that names the invocation and is silent during replay."""
+        """A logger that names the invocation; silent during replay and when the attempt is over.
+
+        What a step logs is always new, and is logged.
+        """
         if self._logger is None:
             self._logger = ReplayLogger(self._attempt)
         return self._logger
@@ -192,7 +203,10 @@ class ReplayLogger(logging.LoggerAdapter[logging.Logger]):
 
     def isEnabledFor(self, level: int) -> bool:
         """Says whether a record of this level would be logged now."""
-        return not self._attempt.replaying and super().isEnabledFor(level)
+        attempt = self._attempt
+        if attempt.runs_here and (attempt.replaying or attempt.over):
+            return False
+        return super().isEnabledFor(level)
 
     def process(self, msg: Any, kwargs: Any) -> tuple[Any, Any]:
         """Adds the invocation, the attempt and the handler to the record."""

@@ -7,6 +7,7 @@ the program. Limits are those of payload.proto; what is cut says so.
 from __future__ import annotations
 
 import asyncio
+import re
 import sys
 import traceback
 from datetime import timedelta
@@ -52,10 +53,7 @@ def to_failure(
 ) -> payload_pb2.Failure:
     """Returns what of an exception is kept."""
     if isinstance(error, RuntimeError) and "attached to a different loop" in text_of(error):
-        outside = NonDurableAwaitError(
-            "a workflow awaited something of another event loop, which a replay could not repeat; "
-            "wrap it in ctx.run, whose result is journaled"
-        )
+        outside = NonDurableAwaitError(_other_loop(text_of(error)))
         outside.__traceback__ = error.__traceback__
         error = outside
     failure = payload_pb2.Failure(
@@ -83,6 +81,20 @@ def to_failure(
     if cause is not None and depth > 1:
         failure.cause.CopyFrom(to_failure(cause, depth=depth - 1))
     return failure
+
+
+def _other_loop(text: str) -> str:
+    """Returns what to do about asyncio's complaint that something belongs to a different loop."""
+    future = re.search(r"got Future (<DurableFuture [^>]*>)", text)
+    if future:
+        return (
+            f"a step awaited {future[1]}, which only its workflow can; await it in the workflow, and"
+            " hand its value to the step"
+        )
+    return (
+        "a workflow awaited something of another event loop, which a replay could not repeat;"
+        " wrap it in ctx.run, whose result is journaled"
+    )
 
 
 def is_terminal(error: BaseException) -> bool:

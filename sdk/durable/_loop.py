@@ -221,7 +221,10 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
 
     def _drop_generator(self, generator: Any) -> None:
         """Closes an async generator that was dropped half-way: its `finally` cannot wait."""
+        # The garbage collector may find it while other code runs.
+        before = events._get_running_loop()
         closing, self.closing = self.closing, True
+        events._set_running_loop(self)
         closer = generator.aclose()
         try:
             closer.send(None)
@@ -229,6 +232,7 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
             return
         finally:
             self.closing = closing
+            events._set_running_loop(before)
         _close(closer)
 
     # What asyncio asks of a loop
