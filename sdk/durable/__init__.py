@@ -19,6 +19,7 @@ from ._context import Context, current_context
 from ._entries import AwakeableInfo, JournalEntry
 from ._errors import (
     AlreadyExistsError,
+    AttemptEnded,
     ChildCancelledError,
     ChildFailedError,
     CodecError,
@@ -57,6 +58,7 @@ from ._workflow import RetryPolicy, Workflow, WorkflowRef, ref, workflow
 __all__ = [
     "AlreadyExistsError",
     "AsyncClient",
+    "AttemptEnded",
     "Awakeable",
     "AwakeableInfo",
     "ChildCancelledError",

@@ -245,12 +245,12 @@ class Operations:
         return self._loop.stopped
 
     def _outside(self, what: str, hint: str) -> NonDurableAwaitError:
-        if self.done:
+        if isinstance(_get_running_loop(), WorkflowLoop):
+            where = "in the code of another invocation"
+        elif self.done:
             where = "after its attempt had ended"
         else:
             where = "within a step or in another thread"
-        if isinstance(_get_running_loop(), WorkflowLoop):
-            where = "in the code of another invocation"
         return NonDurableAwaitError(
             f"{what} was asked for outside of the workflow's own code, {where}; {hint}"
         )
@@ -272,7 +272,9 @@ class Operations:
                 "a step cannot have durable operations of its own; ask for it before or after",
             )
         if loop.closing:
-            raise AttemptEnded
+            loop.refuse()
+            self._next += 1
+            return self._next - 1
         # A hot path: most names are seen to be good at a glance.
         if type(name) is not str or len(name) > TEXT_BYTES_MAX // 4 or not name.isprintable():
             check_text(f"the name for {described(kind, '')}", name)

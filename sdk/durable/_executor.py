@@ -293,6 +293,8 @@ class Desk:
         self._disarm(slot)
         if not slot.attempt.done:
             slot.attempt.abandon()
+        if slot.attempt.stubborn:
+            _warnings.stubborn(slot)
         slot.let_go(outcome)
         if not self._slots:
             self._empty.set()

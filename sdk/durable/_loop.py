@@ -25,6 +25,7 @@ the worker; CALLBACKS_MAX bounds how much it may do without waiting for anything
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import sys
 from asyncio import events
 from collections import deque
@@ -33,12 +34,16 @@ from contextvars import Context as Variables
 from contextvars import copy_context
 from typing import Any, Final, NoReturn, Protocol, TypeVar
 
-from ._errors import NonDurableAwaitError
+from ._errors import AttemptEnded, NonDurableAwaitError
 
 T = TypeVar("T")
 
 CALLBACKS_MAX: Final = 1_000_000
 """Callbacks between two completions: about a second, and far more than any program that waits."""
+THROWS_MAX: Final = 100
+"""How often a task whose attempt is over may wait once more: an `await` in a `finally` is such a wait."""
+REFUSALS_MAX: Final = 1_000
+"""How many operations in a row an attempt that is over refuses; those after that never complete."""
 
 
 class Owner(Protocol):
@@ -155,6 +160,9 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
         """The task of the handler; when it is over, so is everything else."""
         self.tasks: list[asyncio.Task[Any]] = []
         """Every task that was made, for the end of the attempt."""
+        self.stubborn: list[str] = []
+        """Names of tasks that would not end."""
+        self._refused = 0
 
     def next_number(self) -> int:
         """Numbers tasks and futures in the order in which they are made."""
@@ -193,8 +201,18 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
         """Makes a timer's callback ready: its entry has completed."""
         self._ready.append(timer)
 
+    def refuse(self) -> None:
+        """Raises AttemptEnded in code that asks for an operation while it is unwound.
+
+        Returns in the end: code that catches all and tries on would never give way otherwise. What it
+        then gets is an operation that nobody sends and nothing completes.
+        """
+        self._refused += 1
+        if self._refused <= REFUSALS_MAX:
+            raise AttemptEnded
+
     def end(self) -> None:
-        """Closes what still runs, quietly."""
+        """Ends what still runs, quietly: AttemptEnded is raised wherever a task waits."""
         self.stopped = self.closing = True
         self._ready.clear()
         pending = [task for task in self.tasks if not task.done()]
@@ -212,8 +230,8 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
                 # Asyncio would report a pending task that is dropped; this is on purpose.
                 task._log_destroy_pending = False  # type: ignore[attr-defined]  # asyncio's own flag
                 coroutine = task.get_coro()
-                if coroutine is not None:
-                    _close(coroutine)
+                if coroutine is not None and not _unwind(coroutine):
+                    self.stubborn.append(getattr(coroutine, "__qualname__", task.get_name()))
         finally:
             events._set_running_loop(before)
             sys.set_asyncgen_hooks(*hooks)
@@ -228,12 +246,12 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
         closer = generator.aclose()
         try:
             closer.send(None)
+            closer.close()  # it awaits something in a `finally`
         except BaseException:  # noqa: BLE001 - StopIteration as a rule; the rest is of no interest
             return
         finally:
             self.closing = closing
             events._set_running_loop(before)
-        _close(closer)
 
     # What asyncio asks of a loop
 
@@ -303,16 +321,19 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
         """Nothing to clean up: the journal entry stays."""
 
 
-def _close(coroutine: Any) -> None:
-    """Unwinds a coroutine; what it does about that does not matter any more."""
-    for _ in range(3):
+def _unwind(coroutine: Any) -> bool:
+    """Raises AttemptEnded in a coroutine until it has ended; says whether it did.
+
+    What it raises or returns then does not matter any more.
+    """
+    for _ in range(THROWS_MAX):
         try:
-            coroutine.close()
-            return
-        except RuntimeError:  # it awaited something in a `finally`
-            continue
+            coroutine.throw(AttemptEnded())
         except BaseException:  # noqa: BLE001 - the attempt is over, whatever user code says to it
-            return
+            return True
+    # Python would raise in it once more when it is freed, maybe for ever: it never is.
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(coroutine))
+    return False
 
 
 def _busy() -> NonDurableAwaitError:

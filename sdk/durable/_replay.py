@@ -16,8 +16,8 @@ over, everything that the journal has must have been asked for. What does not fi
 with Held: nothing runs until a person has looked.
 
 An attempt ends with exactly one of Finished, AttemptFailed and Held, or by `abandon`. Then whatever is
-left of the program is closed; AttemptEnded, no Exception, is what a durable operation raises in code
-that still tries to go on.
+left of the program is unwound: AttemptEnded, no Exception, is raised wherever it waits, and by each
+durable operation that it still asks for.
 
 Three rules for what nobody waits for:
 - A step that nobody has ever waited for was wanted for its effect: a handler that returns finishes
@@ -341,7 +341,7 @@ class Attempt(Primitives):
         """The handler has returned a value: says so as soon as no step is owed any more."""
         assert self._result is not None
         # What is left of the program ends now; it may give up steps while it does.
-        self._loop.end()
+        self._unwind()
         for operation in self._open.values():
             future = operation.future
             if (
@@ -397,7 +397,27 @@ class Attempt(Primitives):
         self.done = True
         self.tasks.clear()
         self._deferred.clear()
+        self._unwind()
+
+    def _unwind(self) -> None:
+        """Ends what is left of the program; nothing that it asks for then was asked for."""
+        count = self._next
         self._loop.end()
+        if self._next == count:
+            return
+        for index in range(count, self._next):
+            self._open.pop(index, None)
+            self._executing.discard(index)
+            message = self._unacknowledged.pop(index, None)
+            if message is not None:
+                self.outbox.remove(message)
+        self.tasks[:] = [task for task in self.tasks if task.index < count]
+        self._next = count
+
+    @property
+    def stubborn(self) -> list[str]:
+        """Names of the program's coroutines that caught AttemptEnded and would not end."""
+        return self._loop.stubborn
 
 
 def _error(kind: int, name: str, failure: payload_pb2.Failure) -> StepFailedError:

@@ -52,6 +52,17 @@ def unawaited(slot: Slot) -> None:
         )
 
 
+def stubborn(slot: Slot) -> None:
+    """Tells of code that does not end with its attempt; it stays in memory, and does nothing there."""
+    for name in slot.attempt.stubborn:
+        _logger.warning(
+            "%s [%s] attempt %d is over, and %s catches durable.AttemptEnded and goes on; let it pass:"
+            " `except durable.AttemptEnded: raise`, or catch Exception instead of BaseException",
+            *(slot.attempt.start.handler, slot.invocation_id, slot.number, name),
+            extra=slot.names(),
+        )
+
+
 def unserved(message: worker_pb2.ServerMessage) -> None:
     """Tells of work that came here and belongs elsewhere."""
     invocation_id, handler = message.invocation_id, message.start.handler
