@@ -345,6 +345,11 @@ class Operations:
         self.outbox.append(message)
         return entry
 
+    def name_of(self, index: int) -> str:
+        """Returns what an open operation is, in words."""
+        operation = self._open.get(index)
+        return "over" if operation is None else described(operation.kind, operation.name)
+
     def _difference(self, index: int, expected: str, got: str) -> DeterminismError:
         return difference(
             index,

@@ -33,6 +33,7 @@ from durable_proto.v1 import worker_pb2
 
 from . import _warnings
 from ._asking import Environment, StepTask, too_large
+from ._blocking import LoopMonitor
 from ._failures import internal_failure
 from ._finals import LastWords
 from ._replay import Attempt
@@ -76,6 +77,9 @@ class Desk:
         self._tasks: Final[set[asyncio.Task[Ended]]] = set()
         self._threads: Final = StepThreads(threads)
         self._loop: Final = asyncio.get_running_loop()
+        self._entered: Slot | None = None
+        """Whose code runs now; another thread may ask."""
+        self._monitor: Final = LoopMonitor(lambda: bool(self._slots), self._blocked)
         self._empty: asyncio.Event = asyncio.Event()
         self._empty.set()
 
@@ -119,6 +123,7 @@ class Desk:
         trace = None if self._tracing is None else self._tracing.attempt(message)
         slot = self._slots[invocation_id] = Slot(invocation_id, number, attempt, trace)
         self._empty.clear()
+        self._monitor.wake()
         self._input(slot, attempt.begin)
         self._make_room()
 
@@ -172,12 +177,29 @@ class Desk:
     def _input(self, slot: Slot, enter: Callable[..., None], *what: Any) -> None:
         """Gives an attempt an input and takes what it wants then."""
         began = time.perf_counter()
+        self._entered = slot
         try:
             enter(*what)
             self._take(slot)
         except Exception as error:  # noqa: BLE001  # a defect of ours must not end the worker
             self._broken(slot, error)
+        finally:
+            self._entered = None
         _warnings.held_up(slot, time.perf_counter() - began)
+
+    def _blocked(self, seconds: float, place: str) -> None:
+        """Warns of what holds up the loop now; called by the monitor's thread."""
+        entered = self._entered
+        if entered is not None:
+            _warnings.holds_up(entered, seconds, place)
+            return
+        task = asyncio.current_task(self._loop)
+        for slot in list(self._slots.values()):
+            for index, step in list(slot.steps.items()):
+                if step is task:
+                    _warnings.step_holds_up(slot, index, seconds, place)
+                    return
+        _warnings.loop_held_up(seconds, place)
 
     def _take(self, slot: Slot) -> None:
         """Takes what an attempt wants after an input."""
@@ -433,6 +455,7 @@ class Desk:
         if self._tasks:
             await asyncio.wait(self._tasks)
         self._threads.close()
+        self._monitor.close()
 
 
 def _nothing() -> None:

@@ -321,6 +321,16 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
         """Nothing to clean up: the journal entry stays."""
 
 
+def refuse_client() -> None:
+    """Raises NonDurableAwaitError when the code of a workflow uses a client."""
+    if isinstance(events._get_running_loop(), WorkflowLoop):
+        raise NonDurableAwaitError(
+            "a workflow used a client, which a replay could not repeat and which would hold up the"
+            " whole worker; use ctx.invoke, ctx.send, ctx.attach and the like, or use the client within"
+            " ctx.run"
+        )
+
+
 def _unwind(coroutine: Any) -> bool:
     """Raises AttemptEnded in a coroutine until it has ended; says whether it did.
 

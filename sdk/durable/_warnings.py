@@ -41,6 +41,35 @@ def held_up(slot: Slot, seconds: float) -> None:
     )
 
 
+def holds_up(slot: Slot, seconds: float, place: str) -> None:
+    """Tells of a workflow whose own code blocks the worker, while it does."""
+    _logger.warning(
+        "%s [%s] has been holding up the whole worker for %.0f s, at %s; put what blocks into ctx.run",
+        *(slot.attempt.start.handler, slot.invocation_id, seconds, place),
+        extra=slot.names(),
+    )
+
+
+def step_holds_up(slot: Slot, index: int, seconds: float, place: str) -> None:
+    """Tells of an async step that blocks the worker, while it does."""
+    _logger.warning(
+        "step %d (%s) of %s [%s] has been holding up the whole worker for %.0f s, at %s; an async step"
+        " must not block: make it a plain `def`, which runs in a thread",
+        *(index, slot.attempt.name_of(index), slot.attempt.start.handler, slot.invocation_id),
+        *(seconds, place),
+        extra=slot.names(),
+    )
+
+
+def loop_held_up(seconds: float, place: str) -> None:
+    """Tells of other code that blocks the event loop of the worker, while it does."""
+    _logger.warning(
+        "the worker's event loop has been held up for %.0f s, at %s; nothing of the worker runs"
+        " meanwhile",
+        *(seconds, place),
+    )
+
+
 def unawaited(slot: Slot) -> None:
     """Tells of sleeps of a workflow that has ended which were for nothing."""
     for index in slot.attempt.unawaited_timers():
