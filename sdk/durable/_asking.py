@@ -7,6 +7,7 @@ operation to `outbox`. During replay steps are put aside: their outcomes may sti
 
 from __future__ import annotations
 
+import sys
 from asyncio.events import _get_running_loop
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -19,9 +20,11 @@ from durable_proto.v1 import payload_pb2, worker_pb2
 
 from ._errors import AttemptEnded, DeterminismError, NonDurableAwaitError, TerminalError
 from ._failures import describe_location
+from ._forgotten import Forgotten
 from ._futures import DurableFuture
 from ._journal import CALL, RUN, SLEEP, Journal, described, difference, seconds_of
 from ._loop import Timer, WorkflowLoop
+from ._places import NOT_THE_PROGRAM, Place, place_of
 from ._random import ReplayRandom
 from ._serde import encode
 from ._workflow import RetryPolicy, Workflow
@@ -144,6 +147,8 @@ class Operations:
         self.environment = environment
         self.outbox: list[worker_pb2.WorkerMessage] = []
         self.tasks: list[StepTask] = []
+        self.asked_at: Place | None = None
+        self.forgotten = Forgotten()
         self.done = False
         self.frozen = False
         """True when nothing is to be delivered any more, because of a pause."""
@@ -259,9 +264,13 @@ class Operations:
         """The journal's time."""
         return self._seconds
 
-    def unhandled(self, message: str, error: BaseException | None) -> None:
+    def unhandled(self, message: str, error: BaseException | None, source: Any = None) -> None:
         """Hears of an error that no part of the program awaits."""
         raise NotImplementedError
+
+    def never_awaited(self, coroutine: Any, place: Place | None) -> None:
+        """Hears of a coroutine that the program drops without having run it."""
+        self.forgotten.never_awaited(coroutine, place)
 
     def _ask(self, kind: int, name: str) -> int:
         """Gives the next index to an operation; checks it against the journal."""
@@ -278,6 +287,12 @@ class Operations:
         # A hot path: most names are seen to be good at a glance.
         if type(name) is not str or len(name) > TEXT_BYTES_MAX // 4 or not name.isprintable():
             check_text(f"the name for {described(kind, '')}", name)
+        frame = sys._getframe(3)
+        code = frame.f_code
+        # The first of these as a rule: a workflow calls a method of the context.
+        self.asked_at = (
+            (code, frame.f_lasti) if code.co_filename not in NOT_THE_PROGRAM else place_of(frame)
+        )
         index = self._next
         self._next = index + 1
         entry = self._journal.recorded.get(index)

@@ -1,8 +1,8 @@
 """Seeing that code holds up the worker's event loop, while it does and not when it is over.
 
-Workflow code and async steps run on the worker's one event loop. A call that blocks there (`time.sleep`,
-requests, a sync client) stops every other invocation, and heartbeats too: after some time the control
-plane takes the worker for lost. Nothing on the loop can tell, so a thread looks: it asks the loop
+Workflow code and async steps run on the worker's one event loop. A call that blocks there, such as
+`time.sleep` or requests, stops every other invocation, and heartbeats too: after some time the control
+plane takes the worker for lost. Nothing on the loop can see that, so a thread looks: it asks the loop
 for a sign of life, and when none comes for BLOCKED_SECONDS it reports the line that runs.
 
 The thread looks only while the worker holds attempts. An idle worker's thread waits on an event and is

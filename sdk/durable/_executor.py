@@ -385,13 +385,14 @@ class Desk:
         counters = self.counters
         if kind == "finished":
             counters.finished += 1
-            _warnings.unawaited(slot)
+            _warnings.forgotten(slot)
         elif kind == "attempt_failed":
             counters.attempts_failed += 1
             _warnings.failed(slot, "failed", final.attempt_failed.failure)
         elif kind == "held":
             counters.held += 1
             _warnings.failed(slot, "is held", final.held.failure)
+            _warnings.forgotten(slot)
         if slot.trace is not None:
             slot.trace.end(final)
         self._last_words.keep(self._loop.time(), [*slot.attempt.unacknowledged(), final])

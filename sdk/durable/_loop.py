@@ -27,21 +27,25 @@ from __future__ import annotations
 import asyncio
 import ctypes
 import sys
+import weakref
 from asyncio import events
 from collections import deque
 from collections.abc import Callable, Coroutine
 from contextvars import Context as Variables
 from contextvars import copy_context
-from typing import Any, Final, NoReturn, Protocol, TypeVar
+from typing import Any, Final, NamedTuple, NoReturn, Protocol, TypeVar
 
 from ._errors import AttemptEnded, NonDurableAwaitError
+from ._places import Place, place_of
 
 T = TypeVar("T")
 
 CALLBACKS_MAX: Final = 1_000_000
 """Callbacks between two completions: about a second, and far more than any program that waits."""
 THROWS_MAX: Final = 100
-"""How often a task whose attempt is over may wait once more: an `await` in a `finally` is such a wait."""
+"""How often a task whose attempt is over may wait once more, as an `await` in a `finally` does."""
+GATHERS_MAX: Final = 100
+"""Gathers that are kept in mind before those that are over are forgotten."""
 REFUSALS_MAX: Final = 1_000
 """How many operations in a row an attempt that is over refuses; those after that never complete."""
 
@@ -57,9 +61,20 @@ class Owner(Protocol):
         """Makes a journal entry whose completion calls `WorkflowLoop.ring(handle)`."""
         ...
 
-    def unhandled(self, message: str, error: BaseException | None) -> None:
-        """Hears of an error that nobody awaits."""
+    def unhandled(self, message: str, error: BaseException | None, source: Any = None) -> None:
+        """Hears of an error that nobody awaits; `source` is the future or task that has it."""
         ...
+
+    def never_awaited(self, coroutine: Any, place: Place | None) -> None:
+        """Hears of a coroutine that is dropped, and of which nothing has run."""
+        ...
+
+
+class Gather(NamedTuple):
+    """A gather that was not done when it was made."""
+
+    future: weakref.ref[asyncio.Future[Any]]
+    place: Place | None
 
 
 class Handle:
@@ -124,6 +139,10 @@ class WorkflowTask(asyncio.Task[T]):
     """A task of a workflow loop, hashed by its number."""
 
     _number = 0
+    awaited = False
+    """Whether anything has ever waited for it."""
+    place: Place | None = None
+    """Where the program has made it."""
 
     def __init__(
         self, coroutine: Coroutine[Any, Any, T], *, loop: WorkflowLoop, **more: Any
@@ -137,6 +156,11 @@ class WorkflowTask(asyncio.Task[T]):
         # Not before: the base class enters the task into a set of all tasks of the process, where
         # the first tasks of all attempts would collide. An eager one runs in there, and may ask.
         self._number = number
+
+    def add_done_callback(self, *args: Any, **kwargs: Any) -> None:
+        """As asyncio's; this is also what awaiting does."""
+        self.awaited = True
+        super().add_done_callback(*args, **kwargs)
 
     def __hash__(self) -> int:
         return self._number or object.__hash__(self)
@@ -160,6 +184,8 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
         """The task of the handler; when it is over, so is everything else."""
         self.tasks: list[asyncio.Task[Any]] = []
         """Every task that was made, for the end of the attempt."""
+        self._gathers: list[Gather] = []
+        self._gathers_max = GATHERS_MAX
         self.stubborn: list[str] = []
         """Names of tasks that would not end."""
         self._refused = 0
@@ -200,6 +226,29 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
     def ring(self, timer: Timer) -> None:
         """Makes a timer's callback ready: its entry has completed."""
         self._ready.append(timer)
+
+    def gathered(self, future: asyncio.Future[Any]) -> None:
+        """Keeps in mind what asyncio.gather has returned."""
+        if future.done():
+            return
+        gathers = self._gathers
+        gathers.append(Gather(weakref.ref(future), place_of(sys._getframe(1))))
+        if len(gathers) > self._gathers_max:
+            gathers[:] = [it for it in gathers if _is_pending(it.future())]
+            self._gathers_max = max(GATHERS_MAX, 2 * len(gathers))
+
+    def unawaited_gathers(self) -> list[Place | None]:
+        """Returns where gathers were made that are not done and that nothing has ever awaited."""
+        return [
+            it.place
+            for it in self._gathers
+            if _is_pending(future := it.future()) and not getattr(future, "durable_awaited", False)
+        ]
+
+    def never_awaited(self, coroutine: Any) -> None:
+        """Hears of a coroutine that is dropped, and of which nothing has run."""
+        if not self.closing:
+            self._owner.never_awaited(coroutine, place_of(sys._getframe(1)))
 
     def refuse(self) -> None:
         """Raises AttemptEnded in code that asks for an operation while it is unwound.
@@ -298,12 +347,19 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
     def create_task(self, coro: Any, **more: Any) -> asyncio.Task[Any]:
         """Makes a task of this loop."""
         task = WorkflowTask(coro, loop=self, **more)
+        task.place = place_of(sys._getframe(1))
         self.tasks.append(task)
         return task
 
+    def create_main(self, coroutine: Coroutine[Any, Any, Any], variables: Variables) -> None:
+        """Makes the task of the handler."""
+        self.main = WorkflowTask(coroutine, loop=self, context=variables)
+        self.tasks.append(self.main)
+
     def call_exception_handler(self, context: dict[str, Any]) -> None:
         """Hears of an error that nobody awaits."""
-        self._owner.unhandled(str(context.get("message", "")), context.get("exception"))
+        source = context.get("future", context.get("task"))
+        self._owner.unhandled(str(context.get("message", "")), context.get("exception"), source)
 
     def get_debug(self) -> bool:
         """Debug mode would slow everything down and find nothing here."""
@@ -319,6 +375,10 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
 
     def _timer_handle_cancelled(self, handle: Any) -> None:
         """Nothing to clean up: the journal entry stays."""
+
+
+def _is_pending(future: asyncio.Future[Any] | None) -> bool:
+    return future is not None and not future.done()
 
 
 def refuse_client() -> None:

@@ -45,7 +45,7 @@ from ._errors import (
     TerminalError,
 )
 from ._failures import is_terminal, retry_delay, to_failure
-from ._journal import ATTACH, CALL, INVOKE, RUN, SLEEP, described, seconds_of
+from ._journal import ATTACH, CALL, INVOKE, RUN, SLEEP, Completed, described, seconds_of
 from ._primitives import Primitives
 from ._retrying import step_delay, used_up
 from ._serde import decode, encode
@@ -77,7 +77,8 @@ class Attempt(Primitives):
         except Exception as error:  # noqa: BLE001 - of a decorator under ours, for example
             self._fail(error)
             return
-        self._main = self._loop.main = self._loop.create_task(program, context=variables)
+        self._loop.create_main(program, variables)
+        self._main = self._loop.main
         self._run()
         self._deliver()
         if not self.done:
@@ -179,27 +180,22 @@ class Attempt(Primitives):
             return False
         return len(self._open) > len(self._unwanted)
 
-    def unawaited_timers(self) -> list[int]:
-        """Returns the indexes of sleeps that nobody has ever waited for: an `await` is missing."""
-        return [
-            index
-            for index, operation in self._open.items()
-            if operation.kind == SLEEP
-            and operation.future is not None
-            and not (operation.future.awaited or operation.future.cancelled())
-        ]
-
     @property
     def last_completion(self) -> int:
         """The number of the completion that was delivered last; 0 before the first."""
         return self._journal.delivered
 
-    def unhandled(self, message: str, error: BaseException | None) -> None:
-        """An error that no part of the program awaits ends the attempt, if it is one."""
+    def unhandled(self, message: str, error: BaseException | None, source: Any = None) -> None:
+        """An error that no part of the program awaits ends the attempt, if it is one.
+
+        One that was set as an outcome at which nobody looked does not: asyncio would log it.
+        """
         if isinstance(error, AttemptEnded) or self.done or error is None:
             return
         if "never retrieved" not in message:
             self._fail(error)
+        elif not self._loop.closing:
+            self.forgotten.failed_unseen(source, error)
 
     # Parts
 
@@ -227,7 +223,7 @@ class Attempt(Primitives):
                 return
             if self._result is not None:
                 # The handler has returned; what comes now is only waited for.
-                self._open.pop(completed.index, None)
+                self._note_owed(completed)
                 self._finish()
                 continue
             self._seconds = seconds_of(completed.time)
@@ -239,6 +235,16 @@ class Attempt(Primitives):
             if self.replaying and self._is_past():
                 self.replaying = False
             self._run()
+
+    def _note_owed(self, completed: Completed) -> None:
+        """Notes the end of a step that only the handler's end waits for."""
+        operation = self._open.pop(completed.index, None)
+        outcome = completed.outcome
+        if operation is None or outcome is None or not outcome.HasField("failure"):
+            return
+        if operation.future is not None and not operation.future.awaited:
+            error = _error(operation.kind, operation.name, outcome.failure)
+            self.forgotten.failed_unseen(operation.future, error)
 
     def _look_for_deadlock(self) -> None:
         if not (self.done or self.frozen or self._open or self._journal.has_more):
@@ -263,8 +269,10 @@ class Attempt(Primitives):
             return True
         future = operation.future
         assert future is not None
-        if future.done():  # cancelled: the result is not wanted any more
+        if future.cancelled():  # the result is not wanted any more
             return True
+        if not future.awaited:
+            self.forgotten.completed(operation.kind, future)
         if outcome.HasField("failure"):
             future.set_exception(_error(operation.kind, operation.name, outcome.failure))
             return True
@@ -309,6 +317,11 @@ class Attempt(Primitives):
         if self._unasked():
             return
         main = self._main
+        self.forgotten.handler_ended(
+            self._loop,
+            [(it.kind, it.future) for it in self._open.values() if it.future is not None],
+            well=not main.cancelled() and main.exception() is None,
+        )
         if main.cancelled():
             if self._cancelled:
                 failure = payload_pb2.Failure(

@@ -1,8 +1,8 @@
 """What a worker logs of workflows, because whoever asked for them is not told, or only in the end.
 
-An attempt that failed and is tried again, one that is held, and two mistakes that give no error: code
-that blocks the worker, and an `await` that was forgotten. Each is one line with the invocation's id,
-as other commands want it.
+An attempt that failed and is tried again, one that is held, and mistakes that give no error: code
+that blocks the worker, what nobody awaited, code that does not end with its attempt. Each is one line
+with the invocation's id, as other commands want it.
 """
 
 from __future__ import annotations
@@ -70,13 +70,12 @@ def loop_held_up(seconds: float, place: str) -> None:
     )
 
 
-def unawaited(slot: Slot) -> None:
-    """Tells of sleeps of a workflow that has ended which were for nothing."""
-    for index in slot.attempt.unawaited_timers():
+def forgotten(slot: Slot) -> None:
+    """Tells of what a workflow that has ended has forgotten to wait for."""
+    for text in slot.attempt.forgotten.texts:
         _logger.warning(
-            "%s [%s] has ended, and nothing awaited the sleep that is its step %d; write `await` in"
-            " front of it",
-            *(slot.attempt.start.handler, slot.invocation_id, index),
+            "%s [%s] has ended, and %s",
+            *(slot.attempt.start.handler, slot.invocation_id, text),
             extra=slot.names(),
         )
 

@@ -1,4 +1,4 @@
-"""Code that blocks where all others wait for it: what can be known is refused, the rest is reported at once.
+"""Code that blocks where all others wait for it: clients are refused, the rest is reported at once.
 
 The programs block until the report has come, so that nothing here depends on time.
 """
@@ -153,7 +153,9 @@ async def test_blocking_code_is_reported_while_it_blocks(system: System) -> None
     invocation_id = await system.client.invoke_async(blocks)
     assert (await system.client.get_result(invocation_id, blocks)).value() is True
     first = reports.texts[0]
-    assert first.startswith(f"blocks [{invocation_id}] has been holding up the whole worker for 1 s")
+    assert first.startswith(
+        f"blocks [{invocation_id}] has been holding up the whole worker for 1 s"
+    )
     assert f"{HERE}:{blocks.function.__code__.co_firstlineno + 3} in blocks" in first
     assert "ctx.run" in first
     record: Any = reports.records[0]

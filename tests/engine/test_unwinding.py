@@ -159,38 +159,30 @@ async def swallows_and_returns(ctx: Context) -> str:
 
 async def swallows_and_goes_on(ctx: Context) -> None:
     while True:
-        try:
+        with contextlib.suppress(BaseException):
             await ctx.sleep(1)
-        except BaseException:  # noqa: BLE001, S110 - what this test is about
-            pass
 
 
 async def swallows_and_works_on(ctx: Context) -> None:
     while True:
-        try:
+        with contextlib.suppress(BaseException):
             await ctx.run("work", int)
             ctx.set("n", 1)
             await ctx.invoke("child")
-        except BaseException:  # noqa: BLE001, S110 - what this test is about
-            pass
 
 
 async def swallows_and_goes_on_with_asyncio(ctx: Context) -> None:
     while True:
-        try:
+        with contextlib.suppress(BaseException):
             await asyncio.sleep(1)
-        except BaseException:  # noqa: BLE001, S110 - what this test is about
-            pass
 
 
 async def swallows_and_yields(ctx: Context) -> None:
     ctx.sleep(1)
     while True:
-        try:
+        with contextlib.suppress(BaseException):
             await asyncio.sleep(0)
             await asyncio.Event().wait()
-        except BaseException:  # noqa: BLE001, S110 - what this test is about
-            pass
 
 
 async def awaits_much_in_finally(ctx: Context) -> None:
