@@ -18,6 +18,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from durable_proto.v1 import payload_pb2, worker_pb2
 
+from . import _locks
 from ._errors import AttemptEnded, DeterminismError, NonDurableAwaitError, TerminalError
 from ._failures import describe_location
 from ._forgotten import Forgotten
@@ -154,6 +155,7 @@ class Operations:
         """True when nothing is to be delivered any more, because of a pause."""
         self.replaying = bool(start.journal)
         self._seconds = seconds_of(start.start_time)
+        _locks.install()
         # The methods that typeshed misses are set when the class is made: they all refuse.
         self._loop = WorkflowLoop(self)  # type: ignore[abstract]
         self._main: Any = None
@@ -181,8 +183,6 @@ class Operations:
         timeout: float | None = None,
     ) -> DurableFuture[Any]:
         """Asks for a step."""
-        if not isinstance(name, str):
-            raise TypeError(f"the first argument of ctx.run is the step's name, not {name!r}")
         index = self._ask(RUN, name)
         return self._step(index, RUN, name, body, blocking, hint, retry, timeout)
 

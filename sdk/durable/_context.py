@@ -21,6 +21,7 @@ from ._abilities import NO_OPTIONS, Abilities
 from ._calls import DurableChannel, call_by_name
 from ._durations import in_seconds
 from ._futures import DurableFuture
+from ._mistakes import check_step
 
 if TYPE_CHECKING:
     import grpc.aio
@@ -144,7 +145,7 @@ class Context(Abilities):
         self, name: str, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs
     ) -> DurableFuture[T]: ...
     def run(
-        self, name: str, function: Callable[..., Any], /, *args: Any, **kwargs: Any
+        self, name: str, function: Callable[..., Any] | None = None, /, *args: Any, **kwargs: Any
     ) -> DurableFuture[Any]:
         """Runs a step: a function with effects outside, once its result is journaled never again.
 
@@ -154,6 +155,8 @@ class Context(Abilities):
         raised here as StepFailedError. The value is what the payload says: a tuple without a type
         hint comes back as a list, live and in replay alike.
         """
+        check_step(name, function)
+        assert function is not None  # which is what has been checked
         hint, blocking = _described(function)
         options = self._options
         body = (lambda: function(*args, **kwargs)) if args or kwargs else function

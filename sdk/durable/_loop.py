@@ -361,6 +361,9 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
         source = context.get("future", context.get("task"))
         self._owner.unhandled(str(context.get("message", "")), context.get("exception"), source)
 
+    def get_task_factory(self) -> None:
+        """There is none; libraries ask before they make tasks of their own."""
+
     def get_debug(self) -> bool:
         """Debug mode would slow everything down and find nothing here."""
         return False
@@ -370,8 +373,8 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
         return True
 
     def is_closed(self) -> bool:
-        """It is not closed; it is dropped."""
-        return False
+        """Says whether its attempt is over: threads ask before they would wake it."""
+        return self.stopped
 
     def _timer_handle_cancelled(self, handle: Any) -> None:
         """Nothing to clean up: the journal entry stays."""
@@ -416,8 +419,8 @@ def _busy() -> NonDurableAwaitError:
 def _refusal(name: str) -> Callable[..., NoReturn]:
     def refuse(self: WorkflowLoop, *_: Any, **__: Any) -> NoReturn:
         raise NonDurableAwaitError(
-            f"a workflow called asyncio's {name}, which a replay could not repeat; "
-            "wrap it in ctx.run, whose result is journaled"
+            f"a workflow called asyncio's {name}, which a replay could not repeat; wrap it in ctx.run,"
+            " whose result is journaled"
         )
 
     refuse.__name__ = name

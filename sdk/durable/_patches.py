@@ -5,6 +5,9 @@
 - The future of `asyncio.gather` is hashed by its address. It gets a number when its hash is first
   asked for, which is when it is put into a set.
 
+What would begin an event loop within a workflow's is refused with the way out:
+- `asyncio.run` and `asyncio.Runner`, which would say only that a loop runs already.
+
 And what Python keeps to itself, or does not know whose it is:
 - Nothing is made of a gather that nobody awaits. The loop is told of each, and each knows whether
   anything waits for it.
@@ -17,6 +20,7 @@ from __future__ import annotations
 
 import asyncio
 import asyncio.tasks
+import functools
 import warnings
 from asyncio import events
 from typing import Any
@@ -49,6 +53,22 @@ def _gathering_hash(self: Any) -> int:
         number = loop.next_number() if isinstance(loop, WorkflowLoop) else object.__hash__(self)
         self._durable_number = number
     return int(number)
+
+
+def _refusing(original: Any, name: str) -> Any:
+    @functools.wraps(original)
+    def refuse(*args: Any, **kwargs: Any) -> Any:
+        if isinstance(events._get_running_loop(), WorkflowLoop):
+            for it in args:
+                if asyncio.iscoroutine(it):
+                    it.close()  # or the interpreter would warn too
+            raise NonDurableAwaitError(
+                f"a workflow called {name}, and its code runs on an event loop already; write `await`"
+                " in front of the coroutine, or wrap the call in ctx.run if it reaches outside"
+            )
+        return original(*args, **kwargs)
+
+    return refuse
 
 
 _gather: Any = asyncio.gather
@@ -89,6 +109,9 @@ def install() -> None:
         gathering.__hash__ = _gathering_hash
         gathering.add_done_callback = _gathering_add_done_callback
     asyncio.gather = asyncio.tasks.gather = _noted_gather
+    asyncio.run = _refusing(asyncio.run, "asyncio.run")
+    runner: Any = asyncio.Runner
+    runner.__init__ = _refusing(runner.__init__, "asyncio.Runner")
     if _warn_unawaited is not None:
         warnings.__dict__["_warn_unawaited_coroutine"] = _noted_unawaited
 
