@@ -6,8 +6,9 @@ a replay would find them doing something else. And one of a workflow that a step
 next replay, in which the step does not run. Asyncio itself notices only some of it, and only when
 somebody has to wait.
 
-So each notes the workflow's loop in whose code it is made, and may be used on that loop only. Others,
-on ordinary loops, work as ever. The patches are put in place when a process runs its first workflow.
+So each notes the workflow's loop in whose code it is made, and may be used on that loop only; and a
+workflow waits for its own only. Others, on ordinary loops, work as ever. The patches are put in place
+when a process runs its first workflow.
 """
 
 from __future__ import annotations
@@ -17,19 +18,28 @@ import functools
 import inspect
 from asyncio.events import _get_running_loop
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 from ._errors import NonDurableAwaitError
 from ._loop import WorkflowLoop
 
-_USES: Final[dict[type, tuple[str, ...]]] = {
-    asyncio.Lock: ("acquire", "release"),
-    asyncio.Event: ("set", "clear", "wait"),
-    asyncio.Condition: ("wait", "notify"),
-    asyncio.Semaphore: ("acquire", "release"),
-    asyncio.Queue: ("put", "get", "put_nowait", "get_nowait", "join"),
+_WAITS: Final[dict[type, tuple[str, ...]]] = {
+    asyncio.Lock: ("acquire",),
+    asyncio.Event: ("wait",),
+    asyncio.Condition: ("wait", "notify"),  # which needs its lock
+    asyncio.Semaphore: ("acquire",),
+    asyncio.Queue: ("get", "put", "get_nowait", "join"),
     asyncio.Barrier: ("wait",),
 }
+"""What depends on what others do."""
+_WAKES: Final[dict[type, tuple[str, ...]]] = {
+    asyncio.Lock: ("release",),
+    asyncio.Event: ("set", "clear"),
+    asyncio.Semaphore: ("release",),
+    asyncio.Queue: ("put_nowait",),
+}
+"""What others depend on: a workflow may do that to one of elsewhere, as it may append to a list."""
 _OWNER: Final = "_durable_loop"
 """The attribute with the workflow's loop in whose code one was made; there is none on others."""
 
@@ -40,10 +50,13 @@ def install() -> None:
     """Puts the patches in place; once is enough."""
     if not _installed:
         _installed.append(True)
-        for kind, names in _USES.items():
+        for kind, names in _WAITS.items():
             _patch(kind, "__init__", _made)
             for name in names:
                 _patch(kind, name, _used)
+        for kind, names in _WAKES.items():
+            for name in names:
+                _patch(kind, name, partial(_used, may_be_shared=True))
 
 
 def _patch(kind: Any, name: str, around: Callable[[Any, str], Any]) -> None:
@@ -61,11 +74,13 @@ def _made(original: Any, name: str) -> Any:
     return made
 
 
-def _used(original: Any, name: str) -> Any:
+def _used(original: Any, name: str, *, may_be_shared: bool = False) -> Any:
     def check(self: Any) -> None:
         loop = _get_running_loop()
         owner = self.__dict__.get(_OWNER)
-        if owner is not loop and (owner is not None or isinstance(loop, WorkflowLoop)):
+        if owner is loop:
+            return
+        if owner is not None or (isinstance(loop, WorkflowLoop) and not may_be_shared):
             raise _misuse(f"asyncio.{type(self).__name__}.{name}", owner, loop)
 
     def used(self: Any, *args: Any, **kwargs: Any) -> Any:
