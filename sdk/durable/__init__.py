@@ -19,6 +19,7 @@ from ._context import Context, current_context
 from ._entries import AwakeableInfo, FailingStep, JournalEntry
 from ._errors import (
     AlreadyExistsError,
+    AttemptEnded,
     ChildCancelledError,
     ChildFailedError,
     CodecError,
@@ -60,6 +61,7 @@ from ._workflow import Workflow, WorkflowRef, ref, workflow
 __all__ = [
     "AlreadyExistsError",
     "AsyncClient",
+    "AttemptEnded",
     "Awakeable",
     "AwakeableInfo",
     "ChildCancelledError",

@@ -15,6 +15,7 @@ from durable_proto.v1 import payload_pb2
 
 from ._durations import limit, span
 from ._futures import Awakeable, DurableFuture
+from ._mistakes import refuse_target
 from ._primitives import Target
 from ._retrying import RetryPolicy
 from ._serde import decode, encode
@@ -226,6 +227,8 @@ class Abilities:
 
         `args` is its input: the one argument, for several a dict by name, None for no argument.
         """
+        if not isinstance(handler, str | WorkflowRef):
+            refuse_target(handler)
         options = self._options
         target = Target(
             handler if isinstance(handler, str) else handler.name,
@@ -246,6 +249,8 @@ class Abilities:
     ) -> DurableFuture[R]: ...
     def attach(self, invocation_id: str, workflow: Any = None) -> DurableFuture[Any]:
         """Waits for the result of an invocation that something else has started."""
+        if not (workflow is None or isinstance(workflow, WorkflowRef)):
+            refuse_target(workflow)
         read = decode if workflow is None else workflow.decode_output
         return self._attempt.attach(invocation_id, read)
 
@@ -257,6 +262,8 @@ class Abilities:
         options = self._options
         if isinstance(workflow, str):
             workflow = WorkflowRef[Any, Any](workflow)
+        elif not isinstance(workflow, WorkflowRef):
+            refuse_target(workflow)
         return Target(
             workflow.name,
             workflow.encode_input(args, kwargs),

@@ -7,6 +7,7 @@ operation to `outbox`. During replay steps are put aside: their outcomes may sti
 
 from __future__ import annotations
 
+import sys
 from asyncio.events import _get_running_loop
 from collections.abc import Callable, Mapping
 from contextvars import Context as Variables
@@ -18,13 +19,17 @@ from typing import Any, NamedTuple, NoReturn, TypeVar
 
 from durable_proto.v1 import payload_pb2, worker_pb2
 
+from . import _locks
 from ._durations import CENTURY_SECONDS
 from ._errors import AttemptEnded, DeterminismError, NonDurableAwaitError, TerminalError
 from ._failures import describe_location
+from ._forgotten import Forgotten
 from ._futures import DurableFuture
 from ._hints import HintError, Unresolved, resolve
 from ._journal import CALL, RUN, SLEEP, Journal, described, difference, seconds_of
 from ._loop import Timer, WorkflowLoop
+from ._places import NOT_THE_PROGRAM, Place, place_of
+from ._random import ReplayRandom
 from ._readers import known_shape, shape_of
 from ._retrying import DEFAULT_POLICY, RetryPolicy
 from ._serde import encode
@@ -140,11 +145,14 @@ class Operations:
         self.environment = environment
         self.outbox: list[worker_pb2.WorkerMessage] = []
         self.tasks: list[StepTask] = []
+        self.asked_at: Place | None = None
+        self.forgotten = Forgotten()
         self.done = False
         self.frozen = False
         """True when nothing is to be delivered any more, because of a pause."""
         self.replaying = bool(start.journal)
         self._seconds = seconds_of(start.start_time)
+        _locks.install()
         # The methods that typeshed misses are set when the class is made: they all refuse.
         self._loop = WorkflowLoop(self)  # type: ignore[abstract]
         self._main: Any = None
@@ -242,7 +250,38 @@ class Operations:
     @cached_property
     def random(self) -> Random:
         """Random numbers that are the same in each replay; one sequence for an attempt."""
-        return Random(self.start.random_seed)
+        return ReplayRandom(
+            self.start.random_seed,
+            lambda: self.check_own("ctx.random", "draw before, and hand the value to the step"),
+        )
+
+    def check_own(
+        self, what: str, hint: str = "call it before, and hand its value to the step"
+    ) -> None:
+        """Raises NonDurableAwaitError unless the workflow's own code runs: a replay runs no other."""
+        if not self.runs_here:
+            raise self._outside(what, hint)
+
+    @property
+    def runs_here(self) -> bool:
+        """Whether the workflow's own code is what runs now, in this thread."""
+        return _get_running_loop() is self._loop
+
+    @property
+    def over(self) -> bool:
+        """Whether what still runs of the workflow's code is only being unwound."""
+        return self._loop.stopped
+
+    def _outside(self, what: str, hint: str) -> NonDurableAwaitError:
+        if isinstance(_get_running_loop(), WorkflowLoop):
+            where = "in the code of another invocation"
+        elif self.done:
+            where = "after its attempt had ended"
+        else:
+            where = "within a step or in another thread"
+        return NonDurableAwaitError(
+            f"{what} was asked for outside of the workflow's own code, {where}; {hint}"
+        )
 
     def time(self) -> float:
         """The journal's time."""
@@ -264,23 +303,35 @@ class Operations:
         """Notes that what was done before an error is undone: the program has failed for good."""
         self._undone.append(error)
 
-    def unhandled(self, message: str, error: BaseException | None) -> None:
+    def unhandled(self, message: str, error: BaseException | None, source: Any = None) -> None:
         """Hears of an error that no part of the program awaits."""
         raise NotImplementedError
+
+    def never_awaited(self, coroutine: Any, place: Place | None) -> None:
+        """Hears of a coroutine that the program drops without having run it."""
+        self.forgotten.never_awaited(coroutine, place)
 
     def _ask(self, kind: int, name: str) -> int:
         """Gives the next index to an operation; checks it against the journal."""
         loop = self._loop
-        if loop.closing:
-            raise AttemptEnded
         if _get_running_loop() is not loop:
-            raise NonDurableAwaitError(
-                f"{described(kind, name)} was asked for outside of the workflow's own code, for"
-                " example within a step; a step cannot have durable operations of its own"
+            raise self._outside(
+                described(kind, name),
+                "a step cannot have durable operations of its own; ask for it before or after",
             )
+        if loop.closing:
+            loop.refuse()
+            self._next += 1
+            return self._next - 1
         # A hot path: most names are seen to be good at a glance.
         if type(name) is not str or len(name) > TEXT_BYTES_MAX // 4 or not name.isprintable():
             check_text(f"the name for {described(kind, '')}", name)
+        frame = sys._getframe(3)
+        code = frame.f_code
+        # The first of these as a rule: a workflow calls a method of the context.
+        self.asked_at = (
+            (code, frame.f_lasti) if code.co_filename not in NOT_THE_PROGRAM else place_of(frame)
+        )
         index = self._next
         self._next = index + 1
         entry = self._journal.recorded.get(index)
@@ -346,6 +397,11 @@ class Operations:
         self._unacknowledged[index] = message
         self.outbox.append(message)
         return entry
+
+    def name_of(self, index: int) -> str:
+        """Returns what an open operation is, in words."""
+        operation = self._open.get(index)
+        return "over" if operation is None else described(operation.kind, operation.name)
 
     def _difference(self, index: int, expected: str, got: str) -> DeterminismError:
         return difference(

@@ -31,6 +31,7 @@ from ._async_client_steering import AsyncSteeringClient
 from ._hosting import Dial, Hosting, ServeOptions
 from ._local import ADDRESS as LOCAL_ADDRESS
 from ._local import Local
+from ._loop import refuse_client
 from ._operations import Operation, Send
 from ._options import DEFAULT_TIMEOUT_SECONDS, UNSET, Unset
 from ._overviews import Handler, InvocationPage, ServerInfo, Stats, WorkerInfo
@@ -66,6 +67,7 @@ class _Connection:
         loop = asyncio.get_running_loop()
         if self._stub is not None and loop is self._loop:
             return self._stub
+        refuse_client()
         if self._closed:
             raise RuntimeError("this AsyncClient is closed")
         if self._stub is not None:

@@ -25,7 +25,7 @@ import typing
 from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
 from types import CodeType, FunctionType, MethodType, NoneType
-from typing import Any, Final, NamedTuple, NoReturn
+from typing import Any, Final, NamedTuple
 
 from ._hints import Unresolved, function_scope, resolve
 
@@ -76,8 +76,8 @@ _known: Final[dict[int, _Known]] = {}
 def described(function: Callable[..., Any]) -> Description:
     """Returns the description of a step's function.
 
-    The hint is an `Unresolved` where it names what cannot be found. Raises TypeError for what is no
-    function, and for generator functions.
+    The hint is an `Unresolved` where it names what cannot be found. Raises TypeError for generator
+    functions.
     """
     # A hot path: most steps are plain functions.
     return _of_function(function) if type(function) is FunctionType else _describe(function)
@@ -99,8 +99,6 @@ def _describe(function: Any) -> Description:
         )
     if kind is FunctionType:
         return _of_function(called)
-    if not callable(called):
-        _refuse(called)
     call = next((vars(it)["__call__"] for it in kind.__mro__ if "__call__" in vars(it)), None)
     described_call = _of_function(call) if type(call) is FunctionType else Description(Any, True)
     if issubclass(kind, type):  # calling a class makes one of it, unless its own class is async
@@ -134,16 +132,6 @@ def _of_function(function: FunctionType) -> Description:
     # What a wrapper has copied says nothing of whether the wrapper itself blocks.
     own = "__wrapped__" not in function.__dict__
     return Description(result.awaited, not (own and (result.promised or _is_marked(function))))
-
-
-def _refuse(value: Any) -> NoReturn:
-    if inspect.iscoroutine(value):
-        value.close()  # or the interpreter would warn too
-        raise TypeError(
-            f"a step needs a function, and {value.__qualname__}() was called already: write"
-            f" ctx.run(name, {value.__qualname__}, ...) with its arguments after it"
-        )
-    raise TypeError(f"a step needs a function, not a {type(value).__qualname__}: {value!r:.100}")
 
 
 def _is_marked(function: FunctionType) -> bool:

@@ -29,6 +29,7 @@ from . import _requests
 from ._async_client import AsyncClient
 from ._client_steering import SteeringClient
 from ._hosting import Dial, Hosting, LoopThread, ServeOptions
+from ._loop import refuse_client
 from ._operations import Operation, Send
 from ._options import DEFAULT_TIMEOUT_SECONDS, UNSET, Unset
 from ._overviews import Handler, InvocationPage, ServerInfo, Stats, WorkerInfo
@@ -147,6 +148,7 @@ class Client(SteeringClient):
         what is registered later, call it again. The options are those of `ServeOptions`. Raises
         ValueError when nothing is registered, RpcError when the control plane refuses the handlers.
         """
+        refuse_client()
         if self._host.local is not None:
             self._host.run(self._host.local.serve_handlers(**options))
         else:
@@ -154,6 +156,7 @@ class Client(SteeringClient):
 
     def _run(self, operation: Operation[T]) -> T:
         """Runs an operation: the one place where this client does anything."""
+        refuse_client()
         connection, local = self._connection, self._host.local
         if connection is None:
             assert local is not None
@@ -270,6 +273,7 @@ class Client(SteeringClient):
         broken connection is made anew and nothing is shown twice; the client's timeout bounds how
         long the control plane may be away. Raises NotFoundError.
         """
+        refuse_client()
         connection, local = self._connection, self._host.local
         if connection is None:
             assert local is not None

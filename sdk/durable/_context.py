@@ -19,6 +19,7 @@ from ._callables import described
 from ._calls import DurableChannel, call_by_name
 from ._durations import in_seconds
 from ._futures import DurableFuture
+from ._mistakes import check_step
 
 if TYPE_CHECKING:
     import grpc.aio
@@ -106,25 +107,36 @@ class Context(Abilities):
         return self._attempt.replaying
 
     def time(self) -> float:
-        """The journal's time: seconds since the Unix epoch, the same in each replay."""
+        """The journal's time: seconds since the Unix epoch, the same in each replay.
+
+        Raises NonDurableAwaitError in a step, as do `now`, `random` and `uuid4`: call it before, and
+        hand its value to the step.
+        """
+        self._attempt.check_own("ctx.time()")
         return self._attempt.time()
 
     def now(self) -> datetime:
-        """The journal's time as a UTC datetime, the same in each replay."""
+        """The journal's time as a UTC datetime, the same in each replay; not in a step."""
+        self._attempt.check_own("ctx.now()")
         return datetime.fromtimestamp(self._attempt.time(), UTC)
 
     @property
     def random(self) -> random.Random:
-        """Random numbers that are the same in each replay."""
+        """Random numbers that are the same in each replay; not in a step."""
+        self._attempt.check_own("ctx.random", "draw before, and hand the value to the step")
         return self._attempt.random
 
     def uuid4(self) -> uuid.UUID:
-        """A random UUID that is the same in each replay."""
-        return uuid.UUID(int=self.random.getrandbits(128), version=4)
+        """A random UUID that is the same in each replay; not in a step."""
+        self._attempt.check_own("ctx.uuid4()")
+        return uuid.UUID(int=self._attempt.random.getrandbits(128), version=4)
 
     @property
     def logger(self) -> ReplayLogger:
-        """A logger that names the invocation and is silent during replay."""
+        """A logger that names the invocation; silent during replay and when the attempt is over.
+
+        What a step logs is always new, and is logged.
+        """
         if self._logger is None:
             self._logger = ReplayLogger(self._attempt)
         return self._logger
@@ -145,7 +157,7 @@ class Context(Abilities):
         self, name: str, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs
     ) -> DurableFuture[T]: ...
     def run(
-        self, name: str, function: Callable[..., Any], /, *args: Any, **kwargs: Any
+        self, name: str, function: Callable[..., Any] | None = None, /, *args: Any, **kwargs: Any
     ) -> DurableFuture[Any]:
         """Runs a step: a function with effects outside, once its result is journaled never again.
 
@@ -158,8 +170,8 @@ class Context(Abilities):
         Raises TypeError at once for what cannot be a step: no function, a generator, a result whose
         hint names what cannot be found.
         """
-        if not isinstance(name, str):
-            raise TypeError(f"the first argument of ctx.run is the step's name, not {name!r}")
+        check_step(name, function)
+        assert function is not None  # which is what has been checked
         hint, blocking = described(function)
         options = self._options
         body = (lambda: function(*args, **kwargs)) if args or kwargs else function
@@ -210,7 +222,10 @@ class ReplayLogger(logging.LoggerAdapter[logging.Logger]):
 
     def isEnabledFor(self, level: int) -> bool:
         """Says whether a record of this level would be logged now."""
-        return not self._attempt.replaying and super().isEnabledFor(level)
+        attempt = self._attempt
+        if attempt.runs_here and (attempt.replaying or attempt.over):
+            return False
+        return super().isEnabledFor(level)
 
     def process(self, msg: Any, kwargs: Any) -> tuple[Any, Any]:
         """Adds the invocation, the attempt and the handler to the record."""

@@ -25,7 +25,7 @@
     │       ├── LimitError              retry with backoff
     │       └── UnavailableError        retry with backoff
     BaseException
-    └── AttemptEnded                    control flow of the engine: the attempt is over; never catch
+    └── AttemptEnded                    the attempt is over, the workflow maybe not: let it pass
 
 `AttemptEnded` is no Exception, so that `except Exception` in a workflow does not swallow it.
 """
@@ -234,7 +234,13 @@ class UnavailableError(RpcError):
 
 
 class AttemptEnded(BaseException):
-    """The attempt is over; what still runs of the program is unwound with this."""
+    """The attempt is over: raised wherever a workflow waits, to unwind what is left of its code.
+
+    An attempt ends when its workflow has ended, and also when the workflow is suspended, taken to
+    another worker or tried again: then it goes on from its journal, in another attempt. So a
+    `finally` or an `except BaseException` may run many times, and no durable operation works there.
+    Let it pass: `except durable.AttemptEnded: raise`.
+    """
 
 
 def text_of(value: object) -> str:

@@ -38,6 +38,7 @@ from durable_proto.v1 import worker_pb2
 
 from . import _warnings
 from ._asking import Environment, StepTask, too_large
+from ._blocking import LoopMonitor
 from ._failures import internal_failure
 from ._finals import LastWords
 from ._replay import Attempt
@@ -96,6 +97,9 @@ class Desk:
         self._watch: Final = ThreadWatch(
             self._loop, self._threads, thread_wait, self._waited_too_long
         )
+        self._entered: Slot | None = None
+        """Whose code runs now; another thread may ask."""
+        self._monitor: Final = LoopMonitor(lambda: bool(self._slots), self._blocked)
         self._empty: asyncio.Event = asyncio.Event()
         self._empty.set()
 
@@ -150,6 +154,7 @@ class Desk:
         trace = None if self._tracing is None else self._tracing.attempt(message)
         slot = self._slots[invocation_id] = Slot(invocation_id, number, attempt, trace)
         self._empty.clear()
+        self._monitor.wake()
         self._input(slot, attempt.begin)
         self._make_room()
 
@@ -203,12 +208,29 @@ class Desk:
     def _input(self, slot: Slot, enter: Callable[..., None], *what: Any) -> None:
         """Gives an attempt an input and takes what it wants then."""
         began = time.perf_counter()
+        self._entered = slot
         try:
             enter(*what)
             self._take(slot)
         except Exception as error:  # noqa: BLE001  # a defect of ours must not end the worker
             self._broken(slot, error)
+        finally:
+            self._entered = None
         _warnings.held_up(slot, time.perf_counter() - began)
+
+    def _blocked(self, seconds: float, place: str) -> None:
+        """Warns of what holds up the loop now; called by the monitor's thread."""
+        entered = self._entered
+        if entered is not None:
+            _warnings.holds_up(entered, seconds, place)
+            return
+        task = asyncio.current_task(self._loop)
+        found = None if task is None else self._tasks.get(task)
+        if found is not None:
+            slot, step = found
+            _warnings.step_holds_up(slot, step.task.index, seconds, place)
+            return
+        _warnings.loop_held_up(seconds, place)
 
     def _take(self, slot: Slot) -> None:
         """Takes what an attempt wants after an input."""
@@ -436,6 +458,8 @@ class Desk:
             slot.attempt.abandon()
         for step in slot.steps.values():
             self._stop(slot, step)
+        if slot.attempt.stubborn:
+            _warnings.stubborn(slot)
         slot.let_go(outcome)
         if not self._slots:
             self._empty.set()
@@ -504,13 +528,14 @@ class Desk:
         counters = self.counters
         if kind == "finished":
             counters.finished += 1
-            _warnings.unawaited(slot)
+            _warnings.forgotten(slot)
         elif kind == "attempt_failed":
             counters.attempts_failed += 1
             _warnings.failed(slot, "failed", final.attempt_failed.failure)
         elif kind == "held":
             counters.held += 1
             _warnings.failed(slot, "is held", final.held.failure)
+            _warnings.forgotten(slot)
         if slot.trace is not None:
             slot.trace.end(final)
         self._last_words.keep(self._loop.time(), [*slot.attempt.unacknowledged(), final])
@@ -585,6 +610,7 @@ class Desk:
             # Whoever ends the event loop would wait for it, and it does not end.
             asyncio._unregister_task(task)
             task._log_destroy_pending = False  # type: ignore[attr-defined]  # asyncio's own flag
+        self._monitor.close()
 
 
 def _nothing() -> None:

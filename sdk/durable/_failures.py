@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import sys
 import traceback
 from collections.abc import Mapping
@@ -66,10 +67,7 @@ def to_failure(
 
 def _to_failure(error: BaseException, terminal: bool, depth: int) -> payload_pb2.Failure:
     if awaits_another_loop(error):
-        outside = NonDurableAwaitError(
-            "a workflow awaited something of another event loop, which a replay could not repeat; "
-            "wrap it in ctx.run, whose result is journaled"
-        )
+        outside = NonDurableAwaitError(_other_loop(text_of(error)))
         outside.__traceback__ = error.__traceback__
         error = outside
     failure = payload_pb2.Failure(
@@ -108,6 +106,20 @@ def _note_facts(error: TerminalError, failure: payload_pb2.Failure) -> None:
     if isinstance(metadata, Mapping):
         for name, value in list(metadata.items())[:16]:
             failure.metadata[_cut(text_of(name), 256)] = _cut(text_of(value), 256)
+
+
+def _other_loop(text: str) -> str:
+    """Returns what to do about asyncio's complaint that something belongs to a different loop."""
+    future = re.search(r"got Future (<DurableFuture [^>]*>)", text)
+    if future:
+        return (
+            f"a step awaited {future[1]}, which only its workflow can; await it in the workflow, and"
+            " hand its value to the step"
+        )
+    return (
+        "a workflow awaited something of another event loop, which a replay could not repeat;"
+        " wrap it in ctx.run, whose result is journaled"
+    )
 
 
 def summary(failure: payload_pb2.Failure) -> str:

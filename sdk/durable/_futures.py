@@ -7,11 +7,15 @@ goes on, and what it makes is journaled, but an attempt neither fails for it nor
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Generator
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeVar
 
 from . import _patches  # noqa: F401  # whoever has a durable future has the patches
+from ._failures import describe_location
 from ._loop import WorkflowFuture, WorkflowLoop
+from ._places import Place
 
 if TYPE_CHECKING:
     from ._webhooks import Webhook
@@ -21,6 +25,9 @@ T = TypeVar("T")
 
 class Asked(Protocol):
     """The attempt that an operation belongs to."""
+
+    asked_at: Place | None
+    """Where the program has asked for the operation that was asked for last."""
 
     def given_up(self, index: int) -> None:
         """Hears that nobody wants an operation's result any more."""
@@ -40,22 +47,44 @@ class Issuer(Asked, Protocol):
 class DurableFuture(WorkflowFuture[T]):
     """The result of a durable operation."""
 
-    __slots__ = ("_attempt", "awaited", "index", "name")
+    __slots__ = ("_attempt", "_looked_at", "awaited", "index", "name", "place")
 
     def __init__(self, attempt: Asked, loop: WorkflowLoop, index: int, name: str) -> None:
         super().__init__(loop=loop)  # a hot path: each further call here is paid by every step
         self._attempt = attempt
+        self.place = attempt.asked_at
+        """Where the program has asked for it."""
         self.awaited = False
         """Whether anything has ever waited for it."""
+        self._looked_at = False
         self.index = index
         """The operation's place in the journal."""
         self.name = name
         """The operation's name."""
 
+    def __await__(self) -> Generator[Any, None, T]:
+        self.awaited = True
+        return super().__await__()
+
     def add_done_callback(self, *args: Any, **kwargs: Any) -> None:
         """As asyncio's; this is also what awaiting does."""
         self.awaited = True
         super().add_done_callback(*args, **kwargs)
+
+    @property
+    def looked_at(self) -> bool:
+        """Whether the program waits for it, or has asked how it stands."""
+        return self.awaited or self._looked_at
+
+    def done(self) -> bool:
+        """As asyncio's."""
+        self._looked_at = True
+        return super().done()
+
+    def exception(self) -> BaseException | None:
+        """As asyncio's."""
+        self._looked_at = True
+        return super().exception()
 
     def cancel(self, msg: Any = None) -> bool:
         """As asyncio's; the operation itself is not undone."""
@@ -65,8 +94,42 @@ class DurableFuture(WorkflowFuture[T]):
         return cancelled
 
     def __repr__(self) -> str:
-        state = "pending" if not self.done() else "cancelled" if self.cancelled() else "done"
+        state = "cancelled" if self.cancelled() else "done" if super().done() else "pending"
+        if not self.looked_at:
+            state += ", not awaited"
         return f"<DurableFuture {self.name!r} #{self.index} {state}>"
+
+
+def _used_unawaited(future: DurableFuture[Any], *_: Any) -> NoReturn:
+    raise TypeError(
+        f"the result of step {future.index} ({future.name!r}) was used and not awaited, at"
+        f" {describe_location()}; write `await` in front of it"
+    )
+
+
+def _is_same(future: DurableFuture[Any], other: object) -> bool:
+    return future is other or (not isinstance(other, asyncio.Future) and _used_unawaited(future))
+
+
+def _no_attribute(future: DurableFuture[Any], name: str) -> NoReturn:
+    raise AttributeError(
+        f"{type(future).__name__!r} object has no attribute {name!r}, and it is not the result of"
+        f" {future.name!r} itself; write `await` in front of it",
+        name=name,
+        obj=future,
+    )
+
+
+# A result that was not awaited, used as if it were there: Python would make something of it, or give an
+# error that does not help. Not in the class's body, because type checkers would then allow such uses.
+for _name in (
+    *("str", "format", "bool", "int", "float", "index", "len", "iter", "getitem", "contains"),
+    *("lt", "le", "gt", "ge", "add", "radd", "sub", "rsub", "mul", "rmul", "truediv", "rtruediv"),
+    *("floordiv", "rfloordiv", "mod", "rmod", "and", "rand", "or", "ror", "neg"),
+):
+    setattr(DurableFuture, f"__{_name}__", _used_unawaited)
+setattr(DurableFuture, "__eq__", _is_same)  # noqa: B010  # the class keeps its hash
+setattr(DurableFuture, "__getattr__", _no_attribute)  # noqa: B010
 
 
 class Awakeable(DurableFuture[T]):

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from ._errors import DurableError
+from ._mistakes import hidden_workflow, hiding
 from ._objects import handlers_of
 from ._workflow import Workflow
 
@@ -58,6 +59,11 @@ def _workflows_of(name: str) -> list[Workflow[..., Any]]:
     values = list(vars(module).values())
     found = [it for it in values if isinstance(it, Workflow)]
     found += [handler for it in values for handler in handlers_of(it)]
+    for variable, it in vars(module).items():
+        hidden = hidden_workflow(it)
+        # A function under another name may well use a workflow that is to be served elsewhere.
+        if hidden and hidden not in found and variable == hidden.__name__:
+            raise LoadError(f"{name!r}: {hiding(it, hidden)}")
     return list({id(it): it for it in found}.values())
 
 

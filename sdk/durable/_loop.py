@@ -25,20 +25,29 @@ the worker; CALLBACKS_MAX bounds how much it may do without waiting for anything
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import sys
+import weakref
 from asyncio import events
 from collections import deque
 from collections.abc import Callable, Coroutine
 from contextvars import Context as Variables
 from contextvars import copy_context
-from typing import Any, Final, NoReturn, Protocol, TypeVar
+from typing import Any, Final, NamedTuple, NoReturn, Protocol, TypeVar
 
-from ._errors import NonDurableAwaitError
+from ._errors import AttemptEnded, NonDurableAwaitError
+from ._places import Place, place_of
 
 T = TypeVar("T")
 
 CALLBACKS_MAX: Final = 1_000_000
 """Callbacks between two completions: about a second, and far more than any program that waits."""
+THROWS_MAX: Final = 100
+"""How often a task whose attempt is over may wait once more, as an `await` in a `finally` does."""
+GATHERS_MAX: Final = 100
+"""Gathers that are kept in mind before those that are over are forgotten."""
+REFUSALS_MAX: Final = 1_000
+"""How many operations in a row an attempt that is over refuses; those after that never complete."""
 
 
 class Owner(Protocol):
@@ -52,9 +61,20 @@ class Owner(Protocol):
         """Makes a journal entry whose completion calls `WorkflowLoop.ring(handle)`."""
         ...
 
-    def unhandled(self, message: str, error: BaseException | None) -> None:
-        """Hears of an error that nobody awaits."""
+    def unhandled(self, message: str, error: BaseException | None, source: Any = None) -> None:
+        """Hears of an error that nobody awaits; `source` is the future or task that has it."""
         ...
+
+    def never_awaited(self, coroutine: Any, place: Place | None) -> None:
+        """Hears of a coroutine that is dropped, and of which nothing has run."""
+        ...
+
+
+class Gather(NamedTuple):
+    """A gather that was not done when it was made."""
+
+    future: weakref.ref[asyncio.Future[Any]]
+    place: Place | None
 
 
 class Handle:
@@ -119,6 +139,10 @@ class WorkflowTask(asyncio.Task[T]):
     """A task of a workflow loop, hashed by its number."""
 
     _number = 0
+    awaited = False
+    """Whether anything has ever waited for it."""
+    place: Place | None = None
+    """Where the program has made it."""
 
     def __init__(
         self, coroutine: Coroutine[Any, Any, T], *, loop: WorkflowLoop, **more: Any
@@ -132,6 +156,11 @@ class WorkflowTask(asyncio.Task[T]):
         # Not before: the base class enters the task into a set of all tasks of the process, where
         # the first tasks of all attempts would collide. An eager one runs in there, and may ask.
         self._number = number
+
+    def add_done_callback(self, *args: Any, **kwargs: Any) -> None:
+        """As asyncio's; this is also what awaiting does."""
+        self.awaited = True
+        super().add_done_callback(*args, **kwargs)
 
     def __hash__(self) -> int:
         return self._number or object.__hash__(self)
@@ -155,6 +184,11 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
         """The task of the handler; when it is over, so is everything else."""
         self.tasks: list[asyncio.Task[Any]] = []
         """Every task that was made, for the end of the attempt."""
+        self._gathers: list[Gather] = []
+        self._gathers_max = GATHERS_MAX
+        self.stubborn: list[str] = []
+        """Names of tasks that would not end."""
+        self._refused = 0
 
     def next_number(self) -> int:
         """Numbers tasks and futures in the order in which they are made."""
@@ -193,8 +227,41 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
         """Makes a timer's callback ready: its entry has completed."""
         self._ready.append(timer)
 
+    def gathered(self, future: asyncio.Future[Any]) -> None:
+        """Keeps in mind what asyncio.gather has returned."""
+        if future.done():
+            return
+        gathers = self._gathers
+        gathers.append(Gather(weakref.ref(future), place_of(sys._getframe(1))))
+        if len(gathers) > self._gathers_max:
+            gathers[:] = [it for it in gathers if _is_pending(it.future())]
+            self._gathers_max = max(GATHERS_MAX, 2 * len(gathers))
+
+    def unawaited_gathers(self) -> list[Place | None]:
+        """Returns where gathers were made that are not done and that nothing has ever awaited."""
+        return [
+            it.place
+            for it in self._gathers
+            if _is_pending(future := it.future()) and not getattr(future, "durable_awaited", False)
+        ]
+
+    def never_awaited(self, coroutine: Any) -> None:
+        """Hears of a coroutine that is dropped, and of which nothing has run."""
+        if not self.closing:
+            self._owner.never_awaited(coroutine, place_of(sys._getframe(1)))
+
+    def refuse(self) -> None:
+        """Raises AttemptEnded in code that asks for an operation while it is unwound.
+
+        Returns in the end: code that catches all and tries on would never give way otherwise. What it
+        then gets is an operation that nobody sends and nothing completes.
+        """
+        self._refused += 1
+        if self._refused <= REFUSALS_MAX:
+            raise AttemptEnded
+
     def end(self) -> None:
-        """Closes what still runs, quietly."""
+        """Ends what still runs, quietly: AttemptEnded is raised wherever a task waits."""
         self.stopped = self.closing = True
         self._ready.clear()
         pending = [task for task in self.tasks if not task.done()]
@@ -212,8 +279,8 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
                 # Asyncio would report a pending task that is dropped; this is on purpose.
                 task._log_destroy_pending = False  # type: ignore[attr-defined]  # asyncio's own flag
                 coroutine = task.get_coro()
-                if coroutine is not None:
-                    _close(coroutine)
+                if coroutine is not None and not _unwind(coroutine):
+                    self.stubborn.append(getattr(coroutine, "__qualname__", task.get_name()))
         finally:
             events._set_running_loop(before)
             sys.set_asyncgen_hooks(*hooks)
@@ -221,15 +288,19 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
 
     def _drop_generator(self, generator: Any) -> None:
         """Closes an async generator that was dropped half-way: its `finally` cannot wait."""
+        # The garbage collector may find it while other code runs.
+        before = events._get_running_loop()
         closing, self.closing = self.closing, True
+        events._set_running_loop(self)
         closer = generator.aclose()
         try:
             closer.send(None)
+            closer.close()  # it awaits something in a `finally`
         except BaseException:  # noqa: BLE001 - StopIteration as a rule; the rest is of no interest
             return
         finally:
             self.closing = closing
-        _close(closer)
+            events._set_running_loop(before)
 
     # What asyncio asks of a loop
 
@@ -276,12 +347,22 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
     def create_task(self, coro: Any, **more: Any) -> asyncio.Task[Any]:
         """Makes a task of this loop."""
         task = WorkflowTask(coro, loop=self, **more)
+        task.place = place_of(sys._getframe(1))
         self.tasks.append(task)
         return task
 
+    def create_main(self, coroutine: Coroutine[Any, Any, Any], variables: Variables) -> None:
+        """Makes the task of the handler."""
+        self.main = WorkflowTask(coroutine, loop=self, context=variables)
+        self.tasks.append(self.main)
+
     def call_exception_handler(self, context: dict[str, Any]) -> None:
         """Hears of an error that nobody awaits."""
-        self._owner.unhandled(str(context.get("message", "")), context.get("exception"))
+        source = context.get("future", context.get("task"))
+        self._owner.unhandled(str(context.get("message", "")), context.get("exception"), source)
+
+    def get_task_factory(self) -> None:
+        """There is none; libraries ask before they make tasks of their own."""
 
     def get_debug(self) -> bool:
         """Debug mode would slow everything down and find nothing here."""
@@ -292,23 +373,40 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
         return True
 
     def is_closed(self) -> bool:
-        """It is not closed; it is dropped."""
-        return False
+        """Says whether its attempt is over: threads ask before they would wake it."""
+        return self.stopped
 
     def _timer_handle_cancelled(self, handle: Any) -> None:
         """Nothing to clean up: the journal entry stays."""
 
 
-def _close(coroutine: Any) -> None:
-    """Unwinds a coroutine; what it does about that does not matter any more."""
-    for _ in range(3):
+def _is_pending(future: asyncio.Future[Any] | None) -> bool:
+    return future is not None and not future.done()
+
+
+def refuse_client() -> None:
+    """Raises NonDurableAwaitError when the code of a workflow uses a client."""
+    if isinstance(events._get_running_loop(), WorkflowLoop):
+        raise NonDurableAwaitError(
+            "a workflow used a client, which a replay could not repeat and which would hold up the"
+            " whole worker; use ctx.invoke, ctx.send, ctx.attach and the like, or use the client within"
+            " ctx.run"
+        )
+
+
+def _unwind(coroutine: Any) -> bool:
+    """Raises AttemptEnded in a coroutine until it has ended; says whether it did.
+
+    What it raises or returns then does not matter any more.
+    """
+    for _ in range(THROWS_MAX):
         try:
-            coroutine.close()
-            return
-        except RuntimeError:  # it awaited something in a `finally`
-            continue
+            coroutine.throw(AttemptEnded())
         except BaseException:  # noqa: BLE001 - the attempt is over, whatever user code says to it
-            return
+            return True
+    # Python would raise in it once more when it is freed, maybe for ever: it never is.
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(coroutine))
+    return False
 
 
 def _busy() -> NonDurableAwaitError:
@@ -321,8 +419,8 @@ def _busy() -> NonDurableAwaitError:
 def _refusal(name: str) -> Callable[..., NoReturn]:
     def refuse(self: WorkflowLoop, *_: Any, **__: Any) -> NoReturn:
         raise NonDurableAwaitError(
-            f"a workflow called asyncio's {name}, which a replay could not repeat; "
-            "wrap it in ctx.run, whose result is journaled"
+            f"a workflow called asyncio's {name}, which a replay could not repeat; wrap it in ctx.run,"
+            " whose result is journaled"
         )
 
     refuse.__name__ = name

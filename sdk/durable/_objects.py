@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, overload
 
 from durable_proto.v1 import invocation_pb2
 
+from ._declarations import check_async, check_method
 from ._retrying import RetryPolicy
 from ._workflow import NAME, Workflow
 
@@ -44,11 +45,11 @@ class ObjectHandler(Workflow[P, R]):
         kind: invocation_pb2.HandlerKind,
         **options: Any,
     ) -> None:
-        if not inspect.iscoroutinefunction(method):
-            raise TypeError(f"{method!r} must be an `async def` method")
+        if isinstance(method, Workflow):
+            raise TypeError(f"{method.name} is a workflow already; decorate it once")
+        check_async(method, "handler")
         parameters = list(inspect.signature(method).parameters.values())
-        if len(parameters) < 2:
-            raise TypeError(f"{method.__qualname__} must take `self` and the context")
+        check_method(method.__qualname__, parameters)
         self.kind = kind
         self._method = method
         self._given = options

@@ -5,13 +5,23 @@
 - The future of `asyncio.gather` is hashed by its address. It gets a number when its hash is first
   asked for, which is when it is put into a set.
 
-Both act only while a workflow's loop runs, and otherwise do what asyncio always did.
+What would begin an event loop within a workflow's is refused with the way out:
+- `asyncio.run` and `asyncio.Runner`, which would say only that a loop runs already.
+
+And what Python keeps to itself, or does not know whose it is:
+- Nothing is made of a gather that nobody awaits. The loop is told of each, and each knows whether
+  anything waits for it.
+- The warning of a coroutine that was never awaited does not name the workflow. The loop is told too.
+
+All act only while a workflow's loop runs, and otherwise do what asyncio always did.
 """
 
 from __future__ import annotations
 
 import asyncio
 import asyncio.tasks
+import functools
+import warnings
 from asyncio import events
 from typing import Any
 
@@ -45,12 +55,65 @@ def _gathering_hash(self: Any) -> int:
     return int(number)
 
 
+def _refusing(original: Any, name: str) -> Any:
+    @functools.wraps(original)
+    def refuse(*args: Any, **kwargs: Any) -> Any:
+        if isinstance(events._get_running_loop(), WorkflowLoop):
+            for it in args:
+                if asyncio.iscoroutine(it):
+                    it.close()  # or the interpreter would warn too
+            raise NonDurableAwaitError(
+                f"a workflow called {name}, and its code runs on an event loop already; write `await`"
+                " in front of the coroutine, or wrap the call in ctx.run if it reaches outside"
+            )
+        return original(*args, **kwargs)
+
+    return refuse
+
+
+_gather: Any = asyncio.gather
+
+
+def _noted_gather(*args: Any, **kwargs: Any) -> Any:
+    future = _gather(*args, **kwargs)
+    loop = events._get_running_loop()
+    if isinstance(loop, WorkflowLoop):
+        loop.gathered(future)
+    return future
+
+
+_noted_gather.__doc__ = _gather.__doc__
+_add_done_callback: Any = asyncio.Future.add_done_callback
+
+
+def _gathering_add_done_callback(self: Any, *args: Any, **kwargs: Any) -> None:
+    self.durable_awaited = True
+    _add_done_callback(self, *args, **kwargs)
+
+
+_warn_unawaited: Any = getattr(warnings, "_warn_unawaited_coroutine", None)
+
+
+def _noted_unawaited(coroutine: Any) -> None:
+    loop = events._get_running_loop()
+    if isinstance(loop, WorkflowLoop):
+        loop.never_awaited(coroutine)
+    _warn_unawaited(coroutine)
+
+
 def install() -> None:
     """Puts the patches in place; once is enough."""
     asyncio.as_completed = asyncio.tasks.as_completed = _ordered_as_completed
     gathering = getattr(asyncio.tasks, "_GatheringFuture", None)
     if gathering is not None:
         gathering.__hash__ = _gathering_hash
+        gathering.add_done_callback = _gathering_add_done_callback
+    asyncio.gather = asyncio.tasks.gather = _noted_gather
+    asyncio.run = _refusing(asyncio.run, "asyncio.run")
+    runner: Any = asyncio.Runner
+    runner.__init__ = _refusing(runner.__init__, "asyncio.Runner")
+    if _warn_unawaited is not None:
+        warnings.__dict__["_warn_unawaited_coroutine"] = _noted_unawaited
 
 
 install()

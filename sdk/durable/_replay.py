@@ -16,8 +16,8 @@ over, everything that the journal has must have been asked for. What does not fi
 with Held: nothing runs until a person has looked.
 
 An attempt ends with exactly one of Finished, AttemptFailed and Held, or by `abandon`. Then whatever is
-left of the program is closed; AttemptEnded, no Exception, is what a durable operation raises in code
-that still tries to go on.
+left of the program is unwound: AttemptEnded, no Exception, is raised wherever it waits, and by each
+durable operation that it still asks for.
 
 Three rules for what nobody waits for:
 - A step that nobody has ever waited for was wanted for its effect: a handler that returns finishes
@@ -46,7 +46,7 @@ from ._errors import (
     StepFailedError,
 )
 from ._failures import is_users, to_failure
-from ._journal import ATTACH, AWAKEABLE, CALL, INVOKE, RUN, SLEEP, described, seconds_of
+from ._journal import ATTACH, AWAKEABLE, CALL, INVOKE, RUN, Completed, described, seconds_of
 from ._primitives import Primitives
 from ._retrying import Verdict, leaves, retry_delay
 from ._serde import decode_as, encode
@@ -77,7 +77,8 @@ class Attempt(Primitives):
         except Exception as error:  # noqa: BLE001 - of a decorator under ours, for example
             self._fail(error)
             return
-        self._main = self._loop.main = self._loop.create_task(program, context=variables)
+        self._loop.create_main(program, variables)
+        self._main = self._loop.main
         self._run()
         self._deliver()
         if not self.done:
@@ -177,27 +178,22 @@ class Attempt(Primitives):
             return False
         return len(self._open) > len(self.unwanted)
 
-    def unawaited_timers(self) -> list[int]:
-        """Returns the indexes of sleeps that nobody has ever waited for: an `await` is missing."""
-        return [
-            index
-            for index, operation in self._open.items()
-            if operation.kind == SLEEP
-            and operation.future is not None
-            and not (operation.future.awaited or operation.future.cancelled())
-        ]
-
     @property
     def last_completion(self) -> int:
         """The number of the completion that was delivered last; 0 before the first."""
         return self._journal.delivered
 
-    def unhandled(self, message: str, error: BaseException | None) -> None:
-        """An error that no part of the program awaits ends the attempt, if it is one."""
+    def unhandled(self, message: str, error: BaseException | None, source: Any = None) -> None:
+        """An error that no part of the program awaits ends the attempt, if it is one.
+
+        One that was set as an outcome at which nobody looked does not: asyncio would log it.
+        """
         if isinstance(error, AttemptEnded) or self.done or error is None:
             return
         if "never retrieved" not in message:
             self._fail(error)
+        elif not self._loop.closing:
+            self.forgotten.failed_unseen(source, error)
 
     # Parts
 
@@ -254,7 +250,7 @@ class Attempt(Primitives):
                 return
             if self._result is not None:
                 # The handler has returned; what comes now is only waited for.
-                self._open.pop(completed.index, None)
+                self._note_owed(completed)
                 self._finish()
                 continue
             self._seconds = seconds_of(completed.time)
@@ -266,6 +262,16 @@ class Attempt(Primitives):
             if self.replaying and self._is_past():
                 self.replaying = False
             self._run()
+
+    def _note_owed(self, completed: Completed) -> None:
+        """Notes the end of a step that only the handler's end waits for."""
+        operation = self._open.pop(completed.index, None)
+        outcome = completed.outcome
+        if operation is None or outcome is None or not outcome.HasField("failure"):
+            return
+        if operation.future is not None and not operation.future.awaited:
+            error = _error(operation.kind, operation.name, outcome.failure)
+            self.forgotten.failed_unseen(operation.future, error)
 
     def _look_for_deadlock(self) -> None:
         if self.done or self.frozen or self._journal.has_more or self._wanted():
@@ -303,8 +309,10 @@ class Attempt(Primitives):
             return True
         future = operation.future
         assert future is not None
-        if future.done():  # cancelled: the result is not wanted any more
+        if future.cancelled():  # the result is not wanted any more
             return True
+        if not future.awaited:
+            self.forgotten.completed(operation.kind, future)
         if outcome.HasField("failure"):
             future.set_exception(_error(operation.kind, operation.name, outcome.failure))
             return True
@@ -352,6 +360,11 @@ class Attempt(Primitives):
         if self._unasked():
             return
         main = self._main
+        self.forgotten.handler_ended(
+            self._loop,
+            [(it.kind, it.future) for it in self._open.values() if it.future is not None],
+            well=not main.cancelled() and main.exception() is None,
+        )
         if main.cancelled():
             if self._cancelled:
                 self._finish_cancelled()
@@ -381,7 +394,7 @@ class Attempt(Primitives):
         """The handler has returned a value: says so as soon as no step is owed any more."""
         assert self._result is not None
         # What is left of the program ends now; it may give up steps while it does.
-        self._loop.end()
+        self._unwind()
         for operation in self._open.values():
             future = operation.future
             if (
@@ -468,7 +481,27 @@ class Attempt(Primitives):
         self.done = True
         self.tasks.clear()
         self._deferred.clear()
+        self._unwind()
+
+    def _unwind(self) -> None:
+        """Ends what is left of the program; nothing that it asks for then was asked for."""
+        count = self._next
         self._loop.end()
+        if self._next == count:
+            return
+        for index in range(count, self._next):
+            self._open.pop(index, None)
+            self._executing.discard(index)
+            message = self._unacknowledged.pop(index, None)
+            if message is not None:
+                self.outbox.remove(message)
+        self.tasks[:] = [task for task in self.tasks if task.index < count]
+        self._next = count
+
+    @property
+    def stubborn(self) -> list[str]:
+        """Names of the program's coroutines that caught AttemptEnded and would not end."""
+        return self._loop.stubborn
 
 
 def _error(kind: int, name: str, failure: payload_pb2.Failure) -> StepFailedError:

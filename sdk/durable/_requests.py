@@ -16,6 +16,7 @@ from durable_proto.v1 import control_pb2, payload_pb2
 from durable_proto.v1.invocation_pb2 import INVOCATION_STATE_PAUSED
 
 from ._errors import UnavailableError, WaitTimeoutError
+from ._mistakes import refuse_target
 from ._operations import Operation, Sleep, call, deadline_after, new_request_id
 from ._options import InvokeOptions
 from ._overviews import Handler, InvocationPage, ServerInfo, Stats, WorkerInfo
@@ -112,11 +113,7 @@ def _named(
     """Returns a handler's name, the payload of these arguments and what decodes its value."""
     if not isinstance(workflow, str):
         if not isinstance(workflow, WorkflowRef):
-            name = getattr(workflow, "__qualname__", type(workflow).__qualname__)
-            raise TypeError(
-                f"{name} is no workflow: decorate it with @durable.workflow, or give its name as a"
-                " text"
-            )
+            refuse_target(workflow)
         return workflow.name, workflow.encode_input(args, kwargs), workflow.decode_output
     if kwargs:
         unknown = ", ".join(sorted(kwargs))

@@ -1,8 +1,8 @@
 """What a worker logs of workflows, because whoever asked for them is not told, or only in the end.
 
-An attempt that failed and is tried again, one that is held, and two mistakes that give no error: code
-that blocks the worker, and an `await` that was forgotten. Each is one line with the invocation's id,
-as other commands want it.
+An attempt that failed and is tried again, one that is held, and mistakes that give no error: code
+that blocks the worker, what nobody awaited, code that does not end with its attempt. Each is one line
+with the invocation's id, as other commands want it.
 """
 
 from __future__ import annotations
@@ -42,13 +42,52 @@ def held_up(slot: Slot, seconds: float) -> None:
     )
 
 
-def unawaited(slot: Slot) -> None:
-    """Tells of sleeps of a workflow that has ended which were for nothing."""
-    for index in slot.attempt.unawaited_timers():
+def holds_up(slot: Slot, seconds: float, place: str) -> None:
+    """Tells of a workflow whose own code blocks the worker, while it does."""
+    _logger.warning(
+        "%s [%s] has been holding up the whole worker for %.0f s, at %s; put what blocks into ctx.run",
+        *(slot.attempt.start.handler, slot.invocation_id, seconds, place),
+        extra=slot.names(),
+    )
+
+
+def step_holds_up(slot: Slot, index: int, seconds: float, place: str) -> None:
+    """Tells of an async step that blocks the worker, while it does."""
+    _logger.warning(
+        "step %d (%s) of %s [%s] has been holding up the whole worker for %.0f s, at %s; an async step"
+        " must not block: make it a plain `def`, which runs in a thread",
+        *(index, slot.attempt.name_of(index), slot.attempt.start.handler, slot.invocation_id),
+        *(seconds, place),
+        extra=slot.names(),
+    )
+
+
+def loop_held_up(seconds: float, place: str) -> None:
+    """Tells of other code that blocks the event loop of the worker, while it does."""
+    _logger.warning(
+        "the worker's event loop has been held up for %.0f s, at %s; nothing of the worker runs"
+        " meanwhile",
+        *(seconds, place),
+    )
+
+
+def forgotten(slot: Slot) -> None:
+    """Tells of what a workflow that has ended has forgotten to wait for."""
+    for text in slot.attempt.forgotten.texts:
         _logger.warning(
-            "%s [%s] has ended, and nothing awaited the sleep that is its step %d; write `await` in"
-            " front of it",
-            *(slot.attempt.start.handler, slot.invocation_id, index),
+            "%s [%s] has ended, and %s",
+            *(slot.attempt.start.handler, slot.invocation_id, text),
+            extra=slot.names(),
+        )
+
+
+def stubborn(slot: Slot) -> None:
+    """Tells of code that does not end with its attempt; it stays in memory, and does nothing there."""
+    for name in slot.attempt.stubborn:
+        _logger.warning(
+            "%s [%s] attempt %d is over, and %s catches durable.AttemptEnded and goes on; let it pass:"
+            " `except durable.AttemptEnded: raise`, or catch Exception instead of BaseException",
+            *(slot.attempt.start.handler, slot.invocation_id, slot.number, name),
             extra=slot.names(),
         )
 

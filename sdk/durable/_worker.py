@@ -37,6 +37,7 @@ from durable_proto.v1 import worker_pb2
 from ._asking import Environment
 from ._durations import limit, span, wait_seconds
 from ._executor import Desk
+from ._mistakes import hidden_workflow, hiding
 from ._objects import handlers_of
 from ._services import Services
 from ._session import End, Session
@@ -395,6 +396,8 @@ def workflows_by_name(given: Iterable[Workflow[..., Any] | type]) -> dict[str, W
             workflows.append(it)
         elif handlers := handlers_of(it):
             workflows += handlers
+        elif hidden := hidden_workflow(it):
+            raise TypeError(hiding(it, hidden))
         else:
             raise TypeError(
                 f"{it!r} is no workflow; decorate it with @durable.workflow, or a class with"

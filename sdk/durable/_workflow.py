@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 import re
+from asyncio.events import _get_running_loop
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from functools import cached_property
@@ -19,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar,
 
 from durable_proto.v1 import invocation_pb2, payload_pb2
 
+from ._declarations import check_async, check_parameters
 from ._durations import limit, span
 from ._errors import CodecError
 from ._hints import (
@@ -32,6 +34,7 @@ from ._hints import (
     signature_of,
     unwrapped,
 )
+from ._loop import WorkflowLoop
 from ._readers import shape_of
 from ._retrying import RetryPolicy
 from ._schemas import described_schema
@@ -97,9 +100,9 @@ class Workflow(WorkflowRef[P, R]):
         timeout: float | timedelta | None = None,
         max_concurrent: int = 0,
     ) -> None:
-        if not inspect.iscoroutinefunction(function):
-            name = getattr(function, "__qualname__", repr(function))
-            raise TypeError(f"{name} must be an `async def` function")
+        if isinstance(function, Workflow):
+            raise TypeError(f"{function.name} is a workflow already; decorate it once")
+        check_async(function, "workflow")
         super().__init__(name or function.__name__)
         self.function = function
         if retry is not None and not isinstance(retry, RetryPolicy):
@@ -110,14 +113,10 @@ class Workflow(WorkflowRef[P, R]):
         self.max_concurrent = max_concurrent
         self._version = version
         parameters = list(signature_of(function).parameters.values())
-        if not parameters:
-            raise TypeError(f"{self.name}: the first parameter must be the context")
+        check_parameters(self.name, parameters)
         first = parameters[0]
         if first.annotation in _NO_CONTEXT:
             raise TypeError(f"{self.name}: the first parameter must be the context, not {first}")
-        for parameter in parameters:
-            if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
-                raise TypeError(f"{self.name}: *args and **kwargs have no names to travel by")
         self._parameters = parameters[1:]
         self._signature = inspect.Signature(self._parameters)
         self.__name__ = function.__name__
@@ -131,6 +130,12 @@ class Workflow(WorkflowRef[P, R]):
 
     def __call__(self, ctx: Context, *args: P.args, **kwargs: P.kwargs) -> Awaitable[R]:
         """Runs the function itself."""
+        # Without a context: within a workflow an invocation was meant.
+        if isinstance(_get_running_loop(), WorkflowLoop) and not hasattr(ctx, "invocation_id"):
+            raise TypeError(
+                f"{self.name} was called as a function, whose first argument is the context; write"
+                f" ctx.invoke({self.name}, ...) to invoke it"
+            )
         return self.function(ctx, *args, **kwargs)
 
     def ref(self) -> WorkflowRef[P, R]:
@@ -232,11 +237,14 @@ class Workflow(WorkflowRef[P, R]):
         missing = [it.name for it in parameters if it.default is _EMPTY and it.name not in data]
         if missing:
             raise CodecError(f"{self.name} needs {', '.join(missing)}")
-        return (), {
+        given = {
             it.name: read_as(data[it.name], self._shape(it.name), it.name)
             for it in parameters
             if it.name in data
         }
+        # Those before a `/` cannot be given by name, and none of them may be left out.
+        first = [it for it in parameters if it.kind is it.POSITIONAL_ONLY]
+        return tuple(given.pop(it.name, it.default) for it in first), given
 
     def decode_output(self, payload: payload_pb2.Payload) -> Any:
         """Returns the result that a payload holds."""

@@ -416,17 +416,6 @@ def test_a_generator_is_refused(function: Any) -> None:
         described(function)
 
 
-@pytest.mark.parametrize("value", [5, "name", None, Order("a"), vars(Service)["of_class"]], ids=str)
-def test_what_is_no_function_is_refused(value: Any) -> None:
-    with pytest.raises(TypeError, match="a step needs a function, not a"):
-        described(value)
-
-
-def test_a_coroutine_is_refused_with_what_to_write() -> None:
-    with pytest.raises(TypeError, match=r"write ctx\.run\(name, async_order, \.\.\.\)"):
-        described(async_order("a"))  # type: ignore[arg-type]
-
-
 def test_a_partial_without_end_is_refused() -> None:
     loop: Any = functools.partial(sync_order)
     loop.__setstate__((loop, (), {}, {}))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import copy
 import gc
 import logging
+import random
 import socket
 import subprocess
 import sys
@@ -383,3 +385,17 @@ def test_time_is_the_journals() -> None:
     times = world.run().get()
     assert times[0] == times[1] == 1_700_000_000.0
     assert times[2] == times[3] == times[0] + 10
+
+
+def test_random_numbers_are_those_of_the_seed_and_a_copy_is_its_owners() -> None:
+    @durable.workflow
+    async def program(ctx: Context) -> list[Any]:
+        rng = ctx.random
+        copied = copy.copy(rng)
+        drawn = [rng.random(), rng.randint(1, 99), rng.gauss(0, 1), rng.sample(range(99), 5)]
+        borrowed = await ctx.run("copy", lambda: copied.random())
+        return [*drawn, borrowed == drawn[0]]
+
+    plain = random.Random(7)
+    drawn = [plain.random(), plain.randint(1, 99), plain.gauss(0, 1), plain.sample(range(99), 5)]
+    assert World(program).run().get() == [*drawn, True]

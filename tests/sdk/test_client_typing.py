@@ -185,3 +185,61 @@ def test_types_flow_through(checker: Callable[[Path], tuple[Found, Found]], tmp_
     assert not unexpected
     accepted = errors - set(wrong)
     assert not accepted, [SNIPPETS.splitlines()[number - 1] for number in accepted]
+
+
+FORGOTTEN = """
+import asyncio
+
+import durable
+
+
+@durable.workflow
+async def child(ctx: durable.Context) -> int:
+    return 1
+
+
+async def helper() -> None: ...
+
+
+@durable.workflow
+async def parent(ctx: durable.Context) -> None:
+    ctx.run("x", int)  # F
+    ctx.sleep(1)  # F
+    ctx.invoke(child)  # F
+    ctx.signal("go")  # F
+    ctx.awakeable()  # F
+    asyncio.create_task(helper())  # F
+    asyncio.gather(helper())  # F
+    helper()  # F
+    if ctx.get("x", bool):  # M
+        return
+    number: int = ctx.run("y", int)  # F
+    _ = ctx.send(child)
+    await ctx.sleep(number)
+"""
+
+
+@pytest.mark.parametrize("checker", ["mypy", "pyright"])
+def test_checkers_find_a_forgotten_await_with_the_settings_that_are_documented(
+    tmp_path: Path, checker: str
+) -> None:
+    """Lines with F are found by both, with M by mypy alone, no others by any."""
+    path = tmp_path / "forgotten.py"
+    path.write_text(FORGOTTEN)
+    if checker == "mypy":
+        codes = ["--enable-error-code=unused-awaitable", "--enable-error-code=truthy-bool"]
+        command = [sys.executable, "-m", "mypy", "--strict", *codes, str(path)]
+    else:
+        settings = tmp_path / "pyrightconfig.json"
+        settings.write_text(json.dumps({"include": ["."], "reportUnusedCallResult": "error"}))
+        command = [sys.executable, "-m", "pyright", "-p", str(settings)]
+        command += ["--pythonpath", sys.executable]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    found = {int(it) for it in re.findall(r"forgotten\.py:(\d+):.*\berror\b", done.stdout)}
+    marks = "FM" if checker == "mypy" else "F"
+    expected = {
+        number
+        for number, line in enumerate(FORGOTTEN.splitlines(), 1)
+        if any(line.endswith(f"# {mark}") for mark in marks)
+    }
+    assert found == expected, done.stdout + done.stderr

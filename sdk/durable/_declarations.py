@@ -1,0 +1,81 @@
+"""What cannot be declared as a workflow or a handler: the decorator says what to write instead.
+
+Pure checks of a function; each error is a TypeError of one line that names the function.
+"""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any, Final
+
+_CONTEXT_NAMES: Final = ("Context", "durable.Context")
+
+
+def check_async(function: Any, decorator: str) -> None:
+    """Raises TypeError for what is no `async def` function, by what it is instead."""
+    name = getattr(function, "__qualname__", repr(function))
+    if isinstance(function, staticmethod | classmethod):
+        kind = type(function).__name__
+        raise TypeError(
+            f"{function.__func__.__qualname__}: write @{kind} above @durable.{decorator}"
+            if kind == "staticmethod"
+            else f"{function.__func__.__qualname__}: a classmethod cannot be a handler; write a method"
+            " with @durable.handler, in a class with @durable.object"
+        )
+    if inspect.isasyncgenfunction(function) or inspect.isgeneratorfunction(function):
+        raise TypeError(
+            f"{name} has a `yield`, and a workflow has one result: return a list, or await what is to"
+            " happen in between"
+        )
+    if inspect.iscoroutinefunction(function):
+        if not inspect.isfunction(function):
+            raise TypeError(
+                f"{name} must be an `async def` function itself: write one that calls it"
+            )
+        return
+    written = inspect.unwrap(function) if callable(function) else function
+    if written is not function and inspect.iscoroutinefunction(written):
+        raise TypeError(
+            f"{name} must be an `async def` function, and a decorator below @durable.{decorator} has"
+            " made a plain one of it: write that decorator's wrapper with `async def` and `await`"
+        )
+    raise TypeError(f"{name} must be an `async def` function")
+
+
+def check_parameters(name: str, parameters: list[inspect.Parameter]) -> None:
+    """Raises TypeError for parameters that no payload can fill, or without a context in front."""
+    if not parameters:
+        raise TypeError(f"{name}: the first parameter must be the context")
+    first = parameters[0]
+    if first.name in ("self", "cls"):
+        raise TypeError(
+            f"{name} is a method, whose {first.name!r} no invocation has: write @durable.handler above"
+            " it and @durable.object above its class, or move it out of the class"
+        )
+    for parameter in parameters:
+        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+            raise TypeError(
+                f"{name}: *args and **kwargs have no names to travel by; a decorator below"
+                " needs @functools.wraps(function) on its wrapper"
+            )
+    if is_context(first):
+        return
+    for parameter in parameters[1:]:
+        if is_context(parameter):
+            raise TypeError(f"{name}: the context {parameter.name!r} must be the first parameter")
+
+
+def check_method(name: str, parameters: list[inspect.Parameter]) -> None:
+    """Raises TypeError for a handler of an object that does not take `self` and the context."""
+    if len(parameters) < 2 or is_context(parameters[0]):
+        raise TypeError(
+            f"{name} must take `self` and the context; a function outside of a class is a"
+            " @durable.workflow"
+        )
+
+
+def is_context(parameter: inspect.Parameter) -> bool:
+    """Says whether a parameter is declared as the context."""
+    annotation: Any = parameter.annotation
+    name = annotation if isinstance(annotation, str) else getattr(annotation, "__qualname__", "")
+    return name in _CONTEXT_NAMES
