@@ -140,7 +140,7 @@ class World:
                 self.sends.setdefault(key_of(found.id, index), set()).add(value)
 
     def _check_tries(self, found: Invocation, index: int, value: Any) -> None:
-        """A step fails for good only when its tries are used up; the journal says how many there were."""
+        """A step fails for good only when its tries are used up, and the journal has their number."""
         assert self.store is not None
         row = self.store.entry(found.number, index)
         assert row is not None
