@@ -258,7 +258,7 @@ async def test_what_fails_is_seen_while_it_is_tried_again(system: System) -> Non
         ("wrong arguments, async", "TypeError: .*takes 1 positional argument"),
         ("wrong arguments, sync", "TypeError: .*takes 1 positional argument"),
         ("operation in a step", "durable.NonDurableAwaitError: .*within a step"),
-        ("step's value", "the value of step 'step', a Opaque, cannot be encoded"),
+        ("step's value", "the value of step 'step', of type Opaque, cannot be encoded"),
         ("state", "durable.CodecError"),
         ("child's input", "durable.CodecError"),
         ("result", "durable.InvalidOutput"),
