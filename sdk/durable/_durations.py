@@ -41,14 +41,15 @@ def span(it: float | timedelta, what: str = "a span of time") -> timedelta:
     return it if isinstance(it, timedelta) else timedelta(seconds=it)
 
 
-def limit(it: float | timedelta, what: str) -> timedelta:
+def limit(it: float | timedelta, what: str, *, none: str = "for no limit") -> timedelta:
     """Returns a span of time within which something must happen: more than 0.
 
+    `none` says what None is given for.
     Raises TypeError for what is no span of time, ValueError for 0 and for what `span` refuses.
     """
     given = span(it, what)
     if not in_seconds(it):
-        raise ValueError(f"{what} is 0, which nothing could keep; give None for no limit")
+        raise ValueError(f"{what} is 0, which nothing could keep; give None {none}")
     return max(given, timedelta.resolution)
 
 

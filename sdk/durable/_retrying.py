@@ -311,11 +311,12 @@ def _attempts(value: Any) -> int:
 
 def _classes(name: str, given: Any) -> tuple[type[BaseException], ...]:
     several = isinstance(given, Iterable) and not isinstance(given, str | type)
-    found = tuple(given) if several else (given,)
-    for it in found:
+    found: list[type[BaseException]] = []
+    for it in given if several else [given]:
         if not (isinstance(it, type) and issubclass(it, BaseException)):
             raise TypeError(f"{name} takes classes of exceptions, not {it!r}")
-    return found
+        found.append(it)
+    return tuple(found)
 
 
 DEFAULT_POLICY: Final = RetryPolicy()

@@ -33,7 +33,7 @@ def webhook_request(
         awakeable_id=awakeable_id, scheme=scheme, secret_name=secret
     )
     if expires_in is not None:
-        request.expires_in.FromTimedelta(limit(expires_in, "expires_in"))
+        request.expires_in.FromTimedelta(limit(expires_in, "expires_in", none="for 24 hours"))
     return request
 
 

@@ -1,4 +1,8 @@
-"""A real control plane and a real worker for the programs of one theme, in the ways of working."""
+"""A real control plane and a real worker for the programs of one theme, live and always suspended.
+
+A module whose programs do not care where they run says `pytestmark = EVERYWHERE`: then they run in
+local mode too.
+"""
 
 from __future__ import annotations
 
@@ -10,31 +14,26 @@ import pytest
 from tests.behaviour.conftest import LocalSystem, System
 from tests.behaviour.flows import calls
 
+_LIVE = [
+    pytest.param((System, 5.0), id="live"),
+    pytest.param((System, 0.0), id="always suspended"),
+]
+_LOCAL = [
+    pytest.param((LocalSystem, 5.0), id="local"),
+    pytest.param((LocalSystem, 0.0), id="local, always suspended"),
+]
+EVERYWHERE = pytest.mark.parametrize("system", [*_LIVE, *_LOCAL], indirect=True)
 
-async def _serve(request: pytest.FixtureRequest, made: System) -> AsyncIterator[System]:
+
+@pytest.fixture(params=_LIVE)
+async def system(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[System]:
     """Serves the WORKFLOWS of the test's own module."""
     calls.clear()
+    kind, suspend_after = request.param
+    made: System = kind(tmp_path, suspend_after)
     made.workflows = request.module.WORKFLOWS
     await made.open()
     try:
         yield made
     finally:
         await made.close()
-
-
-@pytest.fixture(params=[5.0, 0.0], ids=["live", "always suspended"])
-async def system(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[System]:
-    """Over NATS and gRPC, live and with a replay at each await."""
-    async for made in _serve(request, System(tmp_path, request.param)):
-        yield made
-
-
-@pytest.fixture(
-    params=[(System, 5.0), (System, 0.0), (LocalSystem, 5.0)],
-    ids=["live", "always suspended", "local"],
-)
-async def anywhere(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[System]:
-    """The same, and in local mode."""
-    kind, suspend_after = request.param
-    async for made in _serve(request, kind(tmp_path, suspend_after)):
-        yield made

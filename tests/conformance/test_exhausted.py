@@ -13,6 +13,10 @@ from durable import Context
 from tests.behaviour.conftest import System
 from tests.behaviour.flows import calls, effect
 
+from .conftest import EVERYWHERE
+
+pytestmark = EVERYWHERE
+
 QUICKLY = durable.RetryPolicy(initial_interval=0.001, max_attempts=3)
 
 
@@ -98,6 +102,28 @@ async def untyped(text: str, number: int) -> Any:
     return values[0] + values[1]
 
 
+def adds(text: str) -> Any:
+    """A step that meets data of another type."""
+    calls.append("try")
+    values: list[Any] = [text, 1]
+    return values[0] + values[1]
+
+
+@durable.workflow(retry=QUICKLY)
+async def meets_data(ctx: Context, how: str) -> str:
+    """Errors that would be mistakes in the program are ordinary failures where the world's data is."""
+    try:
+        if how == "builtin":
+            await ctx.run("parse", int, "abc")
+        elif how == "builtin with keywords":
+            await ctx.run("parse", int, "abc", base=16 - 6)
+        else:
+            await ctx.run("add", adds, "a")
+    except durable.StepFailedError as error:
+        return error.type
+    return "done"
+
+
 class Opaque:
     """What no codec knows."""
 
@@ -170,7 +196,8 @@ def raises_oddly() -> None:
 
 
 WORKFLOWS = [
-    *(compensates, fails_by_default, pauses_at_its_step, fails_itself, waits_long, mistaken)
+    *(compensates, fails_by_default, pauses_at_its_step, fails_itself, waits_long, mistaken),
+    meets_data,
 ]
 
 
@@ -188,6 +215,23 @@ async def test_a_step_whose_tries_are_used_up_raises_in_the_program(
     assert [it.failed_try_count for it in found.journal] == [0, tries - 1, 0]
     assert found.to_dict()["journal"][1]["failed_try_count"] == tries - 1
     assert found.failing_steps == []
+
+
+@pytest.mark.parametrize(
+    ("how", "error", "tries"),
+    [
+        ("builtin", "ValueError", 3),
+        ("builtin with keywords", "ValueError", 3),
+        ("body", "TypeError", 3),
+    ],
+)
+async def test_a_step_that_meets_bad_data_is_tried_again(
+    system: System, how: str, error: str, tries: int
+) -> None:
+    invocation_id = await system.client.invoke_async(meets_data, how)
+    assert (await system.client.get_result(invocation_id)).value() == error
+    (entry,) = (await system.client.get(invocation_id)).journal
+    assert entry.failed_try_count == tries - 1
 
 
 async def test_the_default_policy_raises_in_the_program_too(system: System) -> None:
@@ -258,7 +302,7 @@ async def test_what_fails_is_seen_while_it_is_tried_again(system: System) -> Non
         ("wrong arguments, async", "TypeError: .*takes 1 positional argument"),
         ("wrong arguments, sync", "TypeError: .*takes 1 positional argument"),
         ("operation in a step", "durable.NonDurableAwaitError: .*within a step"),
-        ("step's value", "the value of step 'step', a Opaque, cannot be encoded"),
+        ("step's value", "the value of step 'step', of type Opaque, cannot be encoded"),
         ("state", "durable.CodecError"),
         ("child's input", "durable.CodecError"),
         ("result", "durable.InvalidOutput"),

@@ -12,6 +12,10 @@ from durable import Context
 from tests.behaviour.conftest import System
 from tests.behaviour.flows import calls, effect
 
+from .conftest import EVERYWHERE
+
+pytestmark = EVERYWHERE
+
 TRICE = durable.RetryPolicy(initial_interval=0.001, max_attempts=3)
 
 

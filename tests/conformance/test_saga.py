@@ -12,6 +12,10 @@ from durable import Context
 from tests.behaviour.conftest import System
 from tests.behaviour.flows import calls, effect
 
+from .conftest import EVERYWHERE
+
+pytestmark = EVERYWHERE
+
 QUICKLY = durable.RetryPolicy(initial_interval=0.001, max_attempts=2)
 
 
@@ -252,14 +256,3 @@ async def test_a_cancellation_that_comes_meanwhile_waits_and_counts(system: Syst
 async def test_a_timeout_around_it_waits_and_counts(system: System) -> None:
     assert await system.client.invoke(outlives) == "too late"
     assert calls == ["undo first"]
-
-
-async def test_what_cannot_undo_is_said_at_once() -> None:
-    context: Any = object()
-    with pytest.raises(TypeError, match="takes the workflow's context"):
-        durable.saga(context)
-    ctx = object.__new__(Context)
-    saga = durable.saga(ctx)
-    called: Any = undo("x")
-    with pytest.raises(TypeError, match="and not saga"):
-        saga.undo(called)

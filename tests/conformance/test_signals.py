@@ -15,6 +15,8 @@ from durable.testing import Wait, crash_everywhere
 from tests.behaviour.conftest import System
 from tests.behaviour.flows import calls, effect
 
+from .conftest import EVERYWHERE
+
 SOON = 0.01
 
 
@@ -187,9 +189,10 @@ class Mailbox:
 WORKFLOWS = [gives_up, impatient, keeps_the_wait, last_orders, waits_for_nothing, Mailbox]
 
 
+@EVERYWHERE
 @pytest.mark.parametrize("how", WAYS)
-async def test_a_wait_that_is_given_up_takes_nothing(anywhere: System, how: str) -> None:
-    client = anywhere.client
+async def test_a_wait_that_is_given_up_takes_nothing(system: System, how: str) -> None:
+    client = system.client
     invocation_id = await client.invoke_async(gives_up, how)
     while "given up" not in calls:
         await calls.reached(len(calls) + 1)
@@ -198,10 +201,11 @@ async def test_a_wait_that_is_given_up_takes_nothing(anywhere: System, how: str)
     assert (await client.get_result(invocation_id)).value() == ["first", "second"]
 
 
+@EVERYWHERE
 @pytest.mark.parametrize("how", WAYS)
-async def test_what_came_before_is_not_lost_either(anywhere: System, how: str) -> None:
+async def test_what_came_before_is_not_lost_either(system: System, how: str) -> None:
     """Sent at once, they meet the waits that are given up: what those do not take comes next."""
-    client = anywhere.client
+    client = system.client
     invocation_id = await client.invoke_async(gives_up, how)
     with contextlib.suppress(durable.PreconditionError):  # it has ended: it takes two at least
         for number in range(1, 13):
@@ -214,27 +218,30 @@ async def test_what_came_before_is_not_lost_either(anywhere: System, how: str) -
     assert values == [str(number) for number in range(1, len(values) + 1)]
 
 
-async def test_waits_of_two_milliseconds_lose_none_of_many(anywhere: System) -> None:
-    client = anywhere.client
+@EVERYWHERE
+async def test_waits_of_two_milliseconds_lose_none_of_many(system: System) -> None:
+    client = system.client
     invocation_id = await client.invoke_async(impatient, 60)
     for number in range(60):
         await client.signal(invocation_id, "n", number)
     assert (await client.get_result(invocation_id)).value() == list(range(60))
 
 
-async def test_a_worker_that_dies_between_loses_none(anywhere: System) -> None:
-    client = anywhere.client
+@EVERYWHERE
+async def test_a_worker_that_dies_between_loses_none(system: System) -> None:
+    client = system.client
     invocation_id = await client.invoke_async(impatient, 30)
     for number in range(30):
         await client.signal(invocation_id, "n", number)
         if number % 10 == 5:
-            await anywhere.kill()
-            await anywhere.employ()
+            await system.kill()
+            await system.employ()
     assert (await client.get_result(invocation_id)).value() == list(range(30))
 
 
-async def test_a_shielded_wait_goes_on(anywhere: System) -> None:
-    client = anywhere.client
+@EVERYWHERE
+async def test_a_shielded_wait_goes_on(system: System) -> None:
+    client = system.client
     invocation_id = await client.invoke_async(keeps_the_wait)
     await calls.reached(1)
     await client.signal(invocation_id, "msg", "first")
@@ -242,10 +249,11 @@ async def test_a_shielded_wait_goes_on(anywhere: System) -> None:
     assert (await client.get_result(invocation_id)).value() == ["second", "first"]
 
 
-async def test_a_cancelled_wait_leaves_the_signal_to_the_clean_up(anywhere: System) -> None:
-    client = anywhere.client
+@EVERYWHERE
+async def test_a_cancelled_wait_leaves_the_signal_to_the_clean_up(system: System) -> None:
+    client = system.client
     invocation_id = await client.invoke_async(last_orders)
-    await anywhere.journaled(invocation_id, 1)
+    await system.journaled(invocation_id, 1)
     await client.cancel(invocation_id)
     assert await calls.reached(1) == "cancelled"
     await client.signal(invocation_id, "msg", "one for the road")
@@ -253,27 +261,30 @@ async def test_a_cancelled_wait_leaves_the_signal_to_the_clean_up(anywhere: Syst
     assert (await client.get_result(invocation_id)).status == "cancelled"
 
 
-async def test_an_object_gives_up_too(anywhere: System) -> None:
-    client = anywhere.client
+@EVERYWHERE
+async def test_an_object_gives_up_too(system: System) -> None:
+    client = system.client
     invocation_id = await client.options(key="k").invoke_async(Mailbox.take)
     await calls.reached(1)
     await client.signal(invocation_id, "msg", "letter")
     assert (await client.get_result(invocation_id)).value() == ["letter"]
 
 
-async def test_a_program_that_waits_for_what_it_gave_up_is_told(anywhere: System) -> None:
-    client = anywhere.client
+@EVERYWHERE
+async def test_a_program_that_waits_for_what_it_gave_up_is_told(system: System) -> None:
+    client = system.client
     invocation_id = await client.invoke_async(waits_for_nothing)
-    await anywhere.until(invocation_id, "backing_off", "paused")
+    await system.until(invocation_id, "backing_off", "paused")
     failure = (await client.get(invocation_id)).failure
     assert failure is not None
     assert "nothing durable is open" in failure.message
 
 
-async def test_the_journal_shows_what_was_given_up(anywhere: System) -> None:
-    client = anywhere.client
+@EVERYWHERE
+async def test_the_journal_shows_what_was_given_up(system: System) -> None:
+    client = system.client
     invocation_id = await client.invoke_async(gives_up, "a_timeout")
-    await anywhere.journaled(invocation_id, 4)  # the timer, the wait, its end, the step
+    await system.journaled(invocation_id, 4)  # the timer, the wait, its end, the step
     journal = (await client.get(invocation_id)).journal
     [wait] = [it for it in journal if it.kind == "SIGNAL"][:1]
     assert wait.outcome is not None

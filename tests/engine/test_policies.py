@@ -303,3 +303,13 @@ def test_something_is_made_of_whatever_a_program_raises(error: BaseException) ->
         retry_delay(it)
         RetryPolicy().verdict(it, of_step=True)
     assert to_failure(RuntimeError("outer")).message == "outer"
+
+
+def test_what_cannot_undo_is_said_at_once() -> None:
+    context: Any = object()
+    with pytest.raises(TypeError, match="takes the workflow's context"):
+        durable.saga(context)
+    saga = durable.saga(object.__new__(durable.Context))
+    called: Any = None
+    with pytest.raises(TypeError, match="and not saga"):
+        saga.undo(called)

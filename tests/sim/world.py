@@ -171,7 +171,7 @@ class World:
                 await asyncio.sleep(self.rng.random() * 0.1)
 
     def _check_tries(self, found: Invocation, index: int, value: Any) -> None:
-        """A step fails for good only when its tries are used up; the journal has how many."""
+        """A step fails for good only when its tries are used up, and the journal has their number."""
         assert self.store is not None
         row = self.store.entry(found.number, index)
         assert row is not None

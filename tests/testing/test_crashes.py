@@ -301,6 +301,33 @@ async def test_a_workflow_that_waits_for_a_paused_one_says_why_that_is() -> None
         await crash_everywhere(waits_for_one_that_stops, others=[stops])
 
 
+seats: set[str] = set()
+
+
+def declines() -> None:
+    """A step that never works."""
+    raise ConnectionError("down")
+
+
+@durable.workflow(retry=durable.RetryPolicy(max_attempts=3))
+async def books(ctx: durable.Context) -> str:
+    """Reserves two seats, and gives them back when all tries to pay are used up."""
+    try:
+        async with durable.saga(ctx) as saga:
+            for seat in ("A1", "A2"):
+                saga.undo(seats.discard, seat)
+                await ctx.run("reserve", seats.add, seat)
+            await ctx.run("pay", declines)
+    except durable.StepFailedError as error:
+        return f"{error.type}; seats taken: {len(seats)}"
+    return "paid"
+
+
+async def test_what_was_done_is_undone_whenever_the_worker_crashes() -> None:
+    report = await crash_everywhere(books, before=seats.clear)
+    assert report.result.value() == "ConnectionError; seats taken: 0"
+
+
 @durable.workflow
 async def waits_once_crashed(ctx: durable.Context) -> None:
     attempts[ctx.handler] += 1
