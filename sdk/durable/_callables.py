@@ -87,7 +87,7 @@ def _describe(function: Any) -> Description:
         kind = type(called)
         if kind is MethodType or kind is staticmethod:
             called = called.__func__
-        elif issubclass(kind, partial) and kind.__call__ is partial.__call__:
+        elif _is_partial(kind):
             called = called.func
         else:
             break
@@ -112,6 +112,11 @@ def _describe(function: Any) -> Description:
     if annotation is _MISSING:
         return described_call
     return Description(_resolved(called, annotation).awaited, described_call.blocking)
+
+
+def _is_partial(kind: Any) -> bool:
+    """Says whether calling one of a class calls what functools.partial holds, and nothing else."""
+    return issubclass(kind, partial) and kind.__call__ is partial.__call__
 
 
 def _of_function(function: FunctionType) -> Description:
