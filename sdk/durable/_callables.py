@@ -25,7 +25,7 @@ import typing
 from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
 from types import CodeType, FunctionType, MethodType, NoneType
-from typing import Any, Final, NamedTuple, NoReturn
+from typing import Any, Final, NamedTuple, NoReturn, cast
 
 _LAYERS_MAX: Final = 100
 """Partials and methods around a function: more than anybody writes, and an end for what has none."""
@@ -102,7 +102,7 @@ def _describe(function: Any) -> Description:
     call = next((vars(it)["__call__"] for it in kind.__mro__ if "__call__" in vars(it)), None)
     described_call = _of_function(call) if type(call) is FunctionType else Description(Any, True)
     if issubclass(kind, type):  # calling a class makes one of it, unless its own class is async
-        made = Any if issubclass(called, Awaitable) else called
+        made = Any if issubclass(cast("type", called), Awaitable) else called
         return Description(made, True) if described_call.blocking else described_call
     if isinstance(typing.get_origin(called), type):  # `list[int]`, called, makes such a list
         return Description(called, True)
