@@ -25,7 +25,7 @@ import typing
 from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
 from types import CodeType, FunctionType, MethodType, NoneType
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, cast
 
 from ._hints import Unresolved, function_scope, resolve
 
@@ -89,7 +89,7 @@ def _describe(function: Any) -> Description:
         kind = type(called)
         if kind is MethodType or kind is staticmethod:
             called = called.__func__
-        elif issubclass(kind, partial) and kind.__call__ is partial.__call__:
+        elif _is_partial(kind):
             called = called.func
         else:
             break
@@ -102,7 +102,7 @@ def _describe(function: Any) -> Description:
     call = next((vars(it)["__call__"] for it in kind.__mro__ if "__call__" in vars(it)), None)
     described_call = _of_function(call) if type(call) is FunctionType else Description(Any, True)
     if issubclass(kind, type):  # calling a class makes one of it, unless its own class is async
-        made = Any if issubclass(called, Awaitable) else called
+        made = Any if issubclass(cast("type", called), Awaitable) else called
         return Description(made, True) if described_call.blocking else described_call
     if isinstance(typing.get_origin(called), type):  # `list[int]`, called, makes such a list
         return Description(called, True)
@@ -112,6 +112,11 @@ def _describe(function: Any) -> Description:
     if annotation is _MISSING:
         return described_call
     return Description(_resolved(called, annotation).awaited, described_call.blocking)
+
+
+def _is_partial(kind: Any) -> bool:
+    """Says whether calling one of a class calls what functools.partial holds, and nothing else."""
+    return issubclass(kind, partial) and kind.__call__ is partial.__call__
 
 
 def _of_function(function: FunctionType) -> Description:

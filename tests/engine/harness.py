@@ -188,6 +188,8 @@ class World:
         self.attempt_number = 0
         self.executions: list[tuple[int, str]] = []
         """Every step that was executed, in order: (index, name)."""
+        self.withdrawn: list[str] = []
+        """The names of the steps that were taken back before they began."""
         self.failures: list[payload_pb2.Failure] = []
         """What the failed attempts failed with."""
         self.retry_delays: list[float | None] = []
@@ -260,6 +262,12 @@ class World:
             actions.append(self._commit)
         actions += [partial(self._deliver, number) for number in range(len(self._arriving))]
         actions += [partial(self._complete_outside, index) for index in self._outside]
+        unwanted = self.attempt.unwanted
+        actions += [
+            partial(self._withdraw, task)
+            for task in self._tasks
+            if task.blocking and task.index in unwanted
+        ]
         due = [index for index, when in self._timers.items() if when <= self._now]
         if due:
             actions.append(lambda: self._fire(min(due, key=lambda it: self._timers[it])))
@@ -329,6 +337,13 @@ class World:
         self.executions.append((task.index, task.name))
         value, error = execute(task)
         self.attempt.on_step(task.index, value, error, 0.0)
+        self._collect()
+
+    def _withdraw(self, task: StepTask) -> None:
+        """A sync step that was given up while it waited for a thread never begins."""
+        self._tasks.remove(task)
+        self.withdrawn.append(task.name)
+        self.attempt.on_withdrawn(task.index)
         self._collect()
 
     def _commit(self) -> None:

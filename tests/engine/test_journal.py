@@ -468,6 +468,55 @@ def test_a_step_that_was_given_up_is_not_begun_and_cannot_fail_the_attempt() -> 
     assert last_message(attempt).WhichOneof("message") == "finished"
 
 
+def test_a_step_that_was_given_up_may_be_taken_back_and_is_not_undone_before_it_is_done() -> None:
+    """Whatever comes first: the step, its being given up, or a crash between any two of them."""
+
+    @durable.workflow
+    async def program(ctx: Context) -> str:
+        try:
+            async with asyncio.timeout(0.01):
+                return await ctx.run("book", noted, "booked")
+        except TimeoutError:
+            undone = await ctx.run("undo", noted, "undone")
+        await ctx.sleep(1)
+        return undone
+
+    def check(world: World, before: int = 0) -> None:
+        assert world.run().get() in ("booked", "undone")
+        taken_back.update(world.withdrawn)
+        names = [name for _, name in world.executions]
+        if world.attempt_number == 1 and not before:
+            assert names.count("book") + world.withdrawn.count("book") == 1
+
+    taken_back: set[str] = set()
+    for seed in range(60):
+        world = World(program, seed=seed, suspend=0.5)
+        check(world)
+        for boundary in range(len(world.history) + 1):
+            check(world.fork(boundary, seed=seed), boundary)
+    assert taken_back == {"book"}
+
+
+def test_a_program_whose_only_step_was_taken_back_waits_for_nothing_and_fails() -> None:
+    @durable.workflow
+    async def program(ctx: Context) -> None:
+        step = ctx.run("step", noted, "x")
+        await ctx.sleep(1)
+        step.cancel()
+        await asyncio.get_running_loop().create_future()
+
+    attempt = attempt_of(program)
+    attempt.tasks.clear()
+    attempt.on_ack(worker_pb2.Ack(index=1))
+    attempt.on_completion(worker_pb2.Completion(index=1, completion_number=1))
+    assert attempt.unwanted == {0}
+    assert not attempt.done
+    attempt.on_withdrawn(0)
+    assert not attempt.unwanted
+    failure = last_message(attempt).attempt_failed.failure
+    assert "nothing durable is open" in failure.message
+
+
 def test_input_that_does_not_fit_fails_for_good() -> None:
     @durable.workflow
     async def program(ctx: Context, number: int) -> int:
