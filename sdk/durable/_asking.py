@@ -11,7 +11,7 @@ from asyncio.events import _get_running_loop
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from random import Random
 from typing import Any, NamedTuple, TypeVar
 
@@ -24,7 +24,7 @@ from ._hints import HintError, Unresolved, resolve
 from ._journal import CALL, RUN, SLEEP, Journal, described, difference, seconds_of
 from ._loop import Timer, WorkflowLoop
 from ._readers import known_shape, shape_of
-from ._serde import encode
+from ._serde import encode_as
 from ._shapes import Shape
 from ._workflow import RetryPolicy, Workflow
 
@@ -304,7 +304,9 @@ class Operations:
         self._open[index] = Open(kind, name, future, None, shape, None, retry)
         if index not in self._journal.recorded:
             key = f"{self.invocation_id}/{index}"
-            task = StepTask(index, kind, name, body, blocking, key, encode, timeout)
+            task = StepTask(
+                index, kind, name, body, blocking, key, partial(encode_as, shape=shape), timeout
+            )
             if self.replaying:
                 self._deferred.append(task)
             else:

@@ -48,7 +48,7 @@ from ._failures import is_terminal, retry_delay, to_failure
 from ._journal import ATTACH, AWAKEABLE, CALL, INVOKE, RUN, SLEEP, described, seconds_of
 from ._primitives import Primitives
 from ._retrying import step_delay, used_up
-from ._serde import decode_as, encode
+from ._serde import decode_as
 from ._workflow import RetryPolicy
 
 
@@ -324,7 +324,7 @@ class Attempt(Primitives):
         error = main.exception()
         if error is None:
             try:
-                result = encode(main.result())
+                result = self.workflow.encode_output(main.result())
             except CodecError as problem:
                 self._finish_failure(_invalid("durable.InvalidOutput", problem))
                 return

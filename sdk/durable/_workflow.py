@@ -32,9 +32,10 @@ from ._hints import (
     signature_of,
     unwrapped,
 )
+from ._losses import loss
 from ._readers import shape_of
 from ._schemas import described_schema
-from ._serde import decode, decode_as, encode, load_object, read_as
+from ._serde import decode, decode_as, encode, encode_as, load_object, read_as
 from ._shapes import ANYTHING, Field, Record, Shape
 
 if TYPE_CHECKING:
@@ -247,12 +248,15 @@ class Workflow(WorkflowRef[P, R]):
     ) -> payload_pb2.Payload | None:
         """Returns the payload of these arguments; raises TypeError for ones that do not fit."""
         if len(args) == 1 and not kwargs and len(self._parameters) == 1:
-            return encode(args[0])
+            return encode_as(args[0], self._shape(self._parameters[0].name))
         given = self._signature.bind(*args, **kwargs).arguments
         if not given:
             return None
         if len(self._parameters) == 1:
-            return encode(next(iter(given.values())))
+            return encode_as(next(iter(given.values())), self._shape(self._parameters[0].name))
+        for name, value in given.items():
+            if problem := loss(value, self._shape(name)):
+                raise CodecError(f"{name}: {problem}")
         return encode(given)
 
     def decode_input(self, payload: payload_pb2.Payload | None) -> tuple[tuple[Any, ...], Any]:
@@ -280,6 +284,10 @@ class Workflow(WorkflowRef[P, R]):
             for it in parameters
             if it.name in data
         }
+
+    def encode_output(self, value: Any) -> payload_pb2.Payload:
+        """Returns the payload of a result; raises CodecError for one that has none."""
+        return encode_as(value, self._shape("return"))
 
     def decode_output(self, payload: payload_pb2.Payload) -> Any:
         """Returns the result that a payload holds."""

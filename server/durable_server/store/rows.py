@@ -190,4 +190,4 @@ def awakeable(row: Sequence[Any]) -> Awakeable:
     """Returns the awakeable of a row of AWAKEABLE."""
     positions = _decode_positions(row[2]) if row[2] else ()
     requests = _decode_requests(row[7]) if row[7] else ()
-    return Awakeable(row[0], row[1], positions, *row[3:7], requests)
+    return Awakeable(row[0], row[1], positions, row[3], row[4], row[5], row[6], requests)
