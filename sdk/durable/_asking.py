@@ -304,9 +304,8 @@ class Operations:
         self._open[index] = Open(kind, name, future, None, shape, None, retry)
         if index not in self._journal.recorded:
             key = f"{self.invocation_id}/{index}"
-            task = StepTask(
-                index, kind, name, body, blocking, key, partial(encode_as, shape=shape), timeout
-            )
+            write = partial(encode_as, shape=shape)
+            task = StepTask(index, kind, name, body, blocking, key, write, timeout)
             if self.replaying:
                 self._deferred.append(task)
             else:
