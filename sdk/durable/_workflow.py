@@ -35,7 +35,7 @@ from ._hints import (
 from ._losses import loss
 from ._readers import shape_of
 from ._schemas import described_schema
-from ._serde import decode, decode_as, encode, encode_as, load_object, read_as
+from ._serde import decode_as, encode, encode_as, load_object, read_as
 from ._shapes import ANYTHING, Field, Record, Shape
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ class WorkflowRef(Generic[P, R]):
         if not NAME.fullmatch(name):
             raise ValueError(f"{name!r} is not a handler name: it must match {NAME.pattern}")
         self.name = name
-        self._result = result
+        self._result = shape_of(result)
 
     def encode_input(
         self, args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -121,7 +121,7 @@ class WorkflowRef(Generic[P, R]):
 
     def decode_output(self, payload: payload_pb2.Payload) -> Any:
         """Returns the result that a payload holds."""
-        return decode(payload, self._result)
+        return decode_as(payload, self._result)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name}>"
@@ -386,5 +386,8 @@ def ref(name: str) -> WorkflowRef[..., Any]: ...
 @overload
 def ref(name: str, result: type[R]) -> WorkflowRef[..., R]: ...
 def ref(name: str, result: Any = Any) -> WorkflowRef[..., Any]:
-    """Names a workflow whose code is elsewhere; `result` is the type of its value."""
+    """Names a workflow whose code is elsewhere; `result` is the type of its value.
+
+    Raises ValueError for a name that is not allowed, TypeError for a type that cannot be read.
+    """
     return WorkflowRef(name, result)

@@ -406,11 +406,11 @@ def test_a_value_comes_back_exactly(value: Any, hint: Any) -> None:
     assert encode(back) == encode(value)
 
 
-@pytest.mark.parametrize(("value", "hint"), EXACT, ids=_named)
+@pytest.mark.parametrize(
+    ("value", "hint"), [it for it in EXACT if not encode(it[0]).content_type], ids=_named
+)
 def test_the_schema_fits_every_value_that_is_read(value: Any, hint: Any) -> None:
     payload = encode(value)
-    if payload.content_type:
-        pytest.skip("no JSON")
     for schema in (accepted_schema(shape_of(hint)), described_schema(shape_of(hint))):
         if schema:
             jsonschema.Draft202012Validator.check_schema(json.loads(schema))
