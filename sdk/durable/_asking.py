@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from contextvars import Context as Variables
 from contextvars import copy_context
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from random import Random
 from typing import Any, NamedTuple, NoReturn, TypeVar
 
@@ -32,7 +32,7 @@ from ._places import NOT_THE_PROGRAM, Place, place_of
 from ._random import ReplayRandom
 from ._readers import known_shape, shape_of
 from ._retrying import DEFAULT_POLICY, RetryPolicy
-from ._serde import encode
+from ._serde import encode_as
 from ._shapes import Shape
 from ._workflow import Workflow
 
@@ -366,8 +366,9 @@ class Operations:
         self._open[index] = Open(kind, name, future, None, shape, None, retry)
         if index not in self._journal.recorded:
             key = f"{self.invocation_id}/{index}"
+            write = partial(encode_as, shape=shape)
             variables = copy_context()
-            task = StepTask(index, kind, name, body, blocking, key, encode, variables, timeout)
+            task = StepTask(index, kind, name, body, blocking, key, write, variables, timeout)
             if self.replaying:
                 self._deferred.append(task)
             else:

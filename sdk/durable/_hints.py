@@ -275,4 +275,4 @@ def substitute(hint: Any, variables: Mapping[Any, Any], scope: Scope) -> Any:
         return typing.Union[replaced]  # noqa: UP007  # of as many as there are
     if hasattr(hint, "copy_with"):
         return hint.copy_with(replaced)
-    return origin[replaced if len(replaced) > 1 else replaced[0]]
+    return origin[replaced]

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import base64
 import collections
+import collections.abc
 import dataclasses
 import enum
 import inspect

@@ -49,7 +49,7 @@ from ._failures import is_users, to_failure
 from ._journal import ATTACH, AWAKEABLE, CALL, INVOKE, RUN, Completed, described, seconds_of
 from ._primitives import Primitives
 from ._retrying import Verdict, leaves, retry_delay
-from ._serde import decode_as, encode
+from ._serde import decode_as
 
 
 class Attempt(Primitives):
@@ -374,7 +374,7 @@ class Attempt(Primitives):
         error = main.exception()
         if error is None:
             try:
-                result = encode(main.result())
+                result = self.workflow.encode_output(main.result())
             except CodecError as problem:
                 self._hold(problem, "durable.InvalidOutput")
                 return

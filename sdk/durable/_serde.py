@@ -20,6 +20,7 @@ from google.protobuf.message import DecodeError, Message
 from durable_proto.v1 import payload_pb2
 
 from ._errors import CodecError, text_of
+from ._losses import loss
 from ._readers import shape_of
 from ._shapes import Anything, Foreign, Parsed, Shape, Unfit, Union
 from ._writers import dump
@@ -51,6 +52,17 @@ def encode(value: Any) -> payload_pb2.Payload:
         raise CodecError(
             f"a value of type {type(value).__qualname__} is no JSON: {words}"
         ) from error
+
+
+def encode_as(value: Any, shape: Shape) -> payload_pb2.Payload:
+    """As `encode`, for a value that is read as a type; raises CodecError if that would change it."""
+    try:
+        lost = loss(value, shape)
+    except RecursionError:  # encoding says the same, with better words
+        lost = ""
+    if lost:
+        raise CodecError(lost)
+    return encode(value)
 
 
 def decode(payload: payload_pb2.Payload, hint: Any = Any) -> Any:

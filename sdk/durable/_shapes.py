@@ -99,6 +99,8 @@ class Shape:
     """The kinds of JSON that are read."""
     exact: frozenset[str]
     """The kinds of JSON that values are written as."""
+    watched: bool | None = None
+    """Whether a value may lose something, see `_losses`; None while nobody has asked."""
 
     def read(self, data: Any, tally: Tally | None) -> Any:
         """Returns the value; raises Unfit."""

@@ -35,10 +35,11 @@ from ._hints import (
     unwrapped,
 )
 from ._loop import WorkflowLoop
+from ._losses import loss
 from ._readers import shape_of
 from ._retrying import RetryPolicy
 from ._schemas import described_schema
-from ._serde import decode, decode_as, encode, load_object, read_as
+from ._serde import decode_as, encode, encode_as, load_object, read_as
 from ._shapes import ANYTHING, Field, Record, Shape
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ class WorkflowRef(Generic[P, R]):
         if not NAME.fullmatch(name):
             raise ValueError(f"{name!r} is not a handler name: it must match {NAME.pattern}")
         self.name = name
-        self._result = result
+        self._result = shape_of(result)
 
     def encode_input(
         self, args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -78,7 +79,7 @@ class WorkflowRef(Generic[P, R]):
 
     def decode_output(self, payload: payload_pb2.Payload) -> Any:
         """Returns the result that a payload holds."""
-        return decode(payload, self._result)
+        return decode_as(payload, self._result)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name}>"
@@ -209,12 +210,15 @@ class Workflow(WorkflowRef[P, R]):
     ) -> payload_pb2.Payload | None:
         """Returns the payload of these arguments; raises TypeError for ones that do not fit."""
         if len(args) == 1 and not kwargs and len(self._parameters) == 1:
-            return encode(args[0])
+            return encode_as(args[0], self._shape(self._parameters[0].name))
         given = self._signature.bind(*args, **kwargs).arguments
         if not given:
             return None
         if len(self._parameters) == 1:
-            return encode(next(iter(given.values())))
+            return encode_as(next(iter(given.values())), self._shape(self._parameters[0].name))
+        for name, value in given.items():
+            if problem := loss(value, self._shape(name)):
+                raise CodecError(f"{name}: {problem}")
         return encode(given)
 
     def decode_input(self, payload: payload_pb2.Payload | None) -> tuple[tuple[Any, ...], Any]:
@@ -245,6 +249,10 @@ class Workflow(WorkflowRef[P, R]):
         # Those before a `/` cannot be given by name, and none of them may be left out.
         first = [it for it in parameters if it.kind is it.POSITIONAL_ONLY]
         return tuple(given.pop(it.name, it.default) for it in first), given
+
+    def encode_output(self, value: Any) -> payload_pb2.Payload:
+        """Returns the payload of a result; raises CodecError for one that has none."""
+        return encode_as(value, self._shape("return"))
 
     def decode_output(self, payload: payload_pb2.Payload) -> Any:
         """Returns the result that a payload holds."""
@@ -345,5 +353,8 @@ def ref(name: str) -> WorkflowRef[..., Any]: ...
 @overload
 def ref(name: str, result: type[R]) -> WorkflowRef[..., R]: ...
 def ref(name: str, result: Any = Any) -> WorkflowRef[..., Any]:
-    """Names a workflow whose code is elsewhere; `result` is the type of its value."""
+    """Names a workflow whose code is elsewhere; `result` is the type of its value.
+
+    Raises ValueError for a name that is not allowed, TypeError for a type that cannot be read.
+    """
     return WorkflowRef(name, result)

@@ -86,6 +86,16 @@ async def waits(ctx: Context, what: Literal["awakeable", "promise"]) -> list[Any
 
 
 @durable.workflow(retry=RETRY)
+async def finds(ctx: Context, awakeable_id: str) -> int:
+    """Asks for what may have been given before, until it can read it."""
+    while True:
+        try:
+            return (await ctx.awakeable(awakeable_id, type=Amount)).cents
+        except durable.CodecError:
+            ctx.set("problem", True)
+
+
+@durable.workflow(retry=RETRY)
 async def listens(ctx: Context) -> list[Any]:
     """Takes signals until it can read one."""
     problems: list[str] = []
@@ -174,7 +184,7 @@ async def signals(ctx: Context, invocation_id: str, value: Any) -> str:
 
 
 WORKFLOWS = [
-    *(takes, pets, waits, listens, gives_anything, reads, writes, resolves, signals),
+    *(takes, pets, waits, finds, listens, gives_anything, reads, writes, resolves, signals),
 ]
 
 
@@ -269,6 +279,17 @@ async def test_an_outcome_that_only_the_program_can_refuse_is_replaced(
     assert problems == ["value.items[0].price: no Amount: negative"] * 2
     with pytest.raises(durable.RpcError):
         await client.resolve_awakeable(name, order(9))
+
+
+async def test_what_came_too_early_to_be_compared_is_replaced(system: System) -> None:
+    client = system.client
+    await client.resolve_awakeable("early", {"cents": "x"})
+    found = await client.invoke_async(finds, "early")
+    await asked(system, found, "AWAKEABLE", 2)
+    with pytest.raises(durable.InvalidArgumentError):
+        await client.resolve_awakeable("early", {"cents": "x"})
+    await client.resolve_awakeable("early", {"cents": 3})
+    assert (await client.get_result(found)).value() == 3
 
 
 async def test_signals_that_do_not_fit_are_refused_or_skipped(system: System) -> None:

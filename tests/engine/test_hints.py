@@ -187,6 +187,9 @@ def test_a_type_that_cannot_be_read_is_refused_by_the_decorator() -> None:
             async def takes(self, ctx: Context) -> dict[tuple[int, int], str]:
                 return {}
 
+    with pytest.raises(TypeError, match="give a dataclass"):
+        durable.ref("elsewhere", object_without_form)
+
 
 class object_without_form:
     pass

@@ -41,7 +41,7 @@ from durable._errors import CodecError
 from durable._hints import HintError, Scope
 from durable._readers import shape_of
 from durable._schemas import SCHEMA_BYTES_MAX, accepted_schema, described_schema
-from durable._serde import decode, decode_as, encode
+from durable._serde import decode, decode_as, encode, encode_as
 from durable_proto.v1 import payload_pb2
 from examples.services.hello_v1.hello_pb2 import HelloRequest, HelloResponse
 
@@ -406,11 +406,11 @@ def test_a_value_comes_back_exactly(value: Any, hint: Any) -> None:
     assert encode(back) == encode(value)
 
 
-@pytest.mark.parametrize(("value", "hint"), EXACT, ids=_named)
+@pytest.mark.parametrize(
+    ("value", "hint"), [it for it in EXACT if not encode(it[0]).content_type], ids=_named
+)
 def test_the_schema_fits_every_value_that_is_read(value: Any, hint: Any) -> None:
     payload = encode(value)
-    if payload.content_type:
-        pytest.skip("no JSON")
     for schema in (accepted_schema(shape_of(hint)), described_schema(shape_of(hint))):
         if schema:
             jsonschema.Draft202012Validator.check_schema(json.loads(schema))
@@ -585,6 +585,35 @@ def test_errors_while_writing_are_errors_of_the_value(kind: type[Exception]) -> 
     for value in (Odd(kind("words")), [Odd(kind("words"))], WithProperty(Odd(kind("words")))):
         with pytest.raises(CodecError, match="words"):
             encode(value)
+
+
+@dataclass
+class Siamese(Cat):
+    blue: bool = True
+
+
+@pytest.mark.parametrize(
+    ("value", "hint", "place"),
+    [
+        (Siamese("x"), Cat, "value: a Siamese would come back as Cat; declare Cat | Siamese"),
+        ([Cat("x"), Siamese("x")], list[Cat], "value[1]: a Siamese"),
+        (Page([Siamese("x")]), Page[Cat], "value.items[0]: a Siamese"),
+        ({"a": Siamese("x")}, dict[str, Cat | None], "value['a']: a Siamese"),
+        (Holder(Siamese("x"), {}), Holder, "value.pet: a Siamese"),
+        ((1, Siamese("x")), tuple[int, Cat], "value[1]: a Siamese"),
+    ],
+    ids=_named,
+)
+def test_an_object_of_a_subclass_is_not_cut_down(value: Any, hint: Any, place: str) -> None:
+    with pytest.raises(CodecError) as refused:
+        encode_as(value, shape_of(hint))
+    assert str(refused.value).startswith(place)
+
+
+@pytest.mark.parametrize(("value", "hint"), EXACT, ids=_named)
+def test_what_comes_back_loses_nothing(value: Any, hint: Any) -> None:
+    assert encode_as(value, shape_of(hint)) == encode(value)
+    assert encode_as(Siamese("x"), shape_of(Cat | Siamese)) == encode(Siamese("x"))
 
 
 def test_two_keys_with_one_text_are_refused() -> None:
