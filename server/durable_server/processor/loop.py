@@ -4,6 +4,9 @@
                  ▲                         (await)     └────────── no await ──────────┘   │
                  └── timers, lost workers, assignments ◄──────────────────────────────────┘
 
+(Between append and apply it also waits, if need be, for another process that is writing to the store's
+file: `locking`.)
+
 Anything that happens is submitted as a record and waits in `_inputs`. While an append is in flight
 the next batch fills, so load makes batches larger; `_gather_more` says when one is closed. After the
 append returns, everything up to the last effect runs without giving up the event loop, so nobody
@@ -19,7 +22,6 @@ gets the error, `ended` is set, and the process is expected to stop and to start
 from __future__ import annotations
 
 import asyncio
-import logging
 import random
 import time
 from collections import deque
@@ -42,18 +44,18 @@ from ..core.records import (
 from ..core.replies import Created, Reply
 from ..core.states import COLD, FINAL, RESTING
 from ..log.batch import Batch, decode, encode, encode_record, join
-from ..log.interface import Log, LogUnavailableError, Position
+from ..log.interface import Log, Position
 from ..metrics.tally import Tally
 from ..store.interface import Recovered, Store
 from .assigning import Assigner
 from .carrying import Carrier
 from .clock import Clock, LogTime
+from .locking import StoreLock
 from .retention import EARLY_MS, Retention
 from .timers import Timer, Timers
+from .trimming import Trimmer
 from .waiting import Waiting, refuse
 from .workers import Worker, Workers
-
-logger = logging.getLogger("durable.processor")
 
 _LINGER_SIZE = 4.0
 """The batch size, as a moving average, above which the loop lingers."""
@@ -97,9 +99,8 @@ class Processor:
         self._assigner = Assigner(self.partition, self.workers)
         self._timers = Timers(clock, self.now_ms, self._timers_due)
         self._batch_size = 0.0
-        self._untrimmed = 0
-        self._trimming: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._trimming.set_result(None)
+        self.trimmer = Trimmer(log, store, limits.trim_bytes, self._fail)
+        self._lock = StoreLock(store, _nothing)
         self._parked = False
         self._retention = Retention(store, clock, self.now_ms, self.propose)
         self._carrier = Carrier(
@@ -166,8 +167,7 @@ class Processor:
         self._end(asyncio.CancelledError())
         self._wake.set()
         await task
-        self._trimming.cancel()
-        await asyncio.wait({self._trimming})
+        await self.trimmer.close()
         self._timers.close()
         self._retention.close()
 
@@ -269,28 +269,25 @@ class Processor:
                     position = await self._log.append(body)
                     seconds = time.perf_counter() - began
                     self.tally.appended(len(records), len(body), seconds)
+                    if not (self.store.begin() or await self._lock.wait(self.ended.done)):
+                        # It is in the log, and the next leader applies it.
+                        for item in inputs:
+                            if item.reply is not None:
+                                refuse(item.reply)
+                        return
                     self._commit(position, time_ms, records, inputs)
                     await self._gather_more()
-                    self._untrimmed += len(body)
-                    if self._untrimmed > self.limits.trim_bytes and self._trimming.done():
-                        self._untrimmed = 0
-                        self.store.checkpoint()
-                        self._trimming = asyncio.create_task(self._trim(position.sequence))
+                    self.trimmer.committed(position, len(body))
         except Exception as error:  # noqa: BLE001
             # Whatever it was, the state in memory may be ahead of or behind the log: only a new
             # start, which reads both, can go on from here. Those in the batch wait as the others do.
             self._inputs = inputs + self._inputs
             self._end(error)
 
-    async def _trim(self, sequence: int) -> None:
-        """Trims the log beside the appends; what fails is tried again after as many bytes more."""
-        try:
-            await self._log.trim(sequence)
-        except LogUnavailableError as error:
-            logger.warning("%s", error)
-        except Exception as error:  # noqa: BLE001  # as in the loop
-            self._end(error)
-            self._wake.set()
+    def _fail(self, error: Exception) -> None:
+        """Ends the loop because of something that was done beside it."""
+        self._end(error)
+        self._wake.set()
 
     def _end(self, error: BaseException) -> None:
         if self.ended.done():
@@ -387,6 +384,7 @@ class Processor:
         for record in records:
             apply(partition, record, time_ms, [])
         changes = partition.take_changes()
+        self._lock.insist()
         self.store.commit(position, time_ms, changes)
         self._evict(changes)
 
