@@ -1,4 +1,4 @@
-"""What a store does while other processes have its file open: it never waits, and knows what is kept."""
+"""A store whose file other processes have open: it never waits, and knows what its file holds."""
 
 from __future__ import annotations
 

@@ -131,8 +131,7 @@ class Processor:
         turns = self.partition.turns
         for invocation in recovered.active:
             if invocation.state is State.RUNNING:
-                worker = self.workers.expect(invocation.worker_id)
-                worker.owned[invocation.id] = invocation.attempt
+                self.workers.owns(invocation)
                 self._assigner.took(invocation)
             elif not invocation.turn or turns[invocation.state_owner][0] == invocation.id:
                 self._assigner.push(invocation)
@@ -238,13 +237,20 @@ class Processor:
         return self.partition.invocations.get(invocation_id) or self.store.load(invocation_id)
 
     def wake(self) -> None:
-        """Makes the loop look for assignments: a worker has come or has got free slots."""
+        """Makes the loop look for assignments: a worker has come, has got free slots or leaves."""
         self._wake.set()
 
     @property
     def resting(self) -> bool:
         """Whether the loop has nothing to do: no input waits, none is being appended or applied."""
         return self._parked and not self._wake.is_set() and not self.ended.done()
+
+    @property
+    def holds_back(self) -> bool:
+        """Whether an invocation waits for a version of its handler whose worker may be away."""
+        return self._assigner.wants_version and (
+            self.workers.returning or any(it.outbound is None for it in self.workers)
+        )
 
     # The loop
 
@@ -421,6 +427,7 @@ class Processor:
     def lose(self, worker: Worker) -> None:
         """Gives everything that a worker owns to others: its grace period is over."""
         self.workers.remove(worker)
+        self.wake()
         for invocation_id, attempt in worker.owned.items():
             self.submit(AttemptReleased(invocation_id, attempt, True, self.chance()))
 
