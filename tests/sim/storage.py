@@ -53,9 +53,9 @@ class SimStore(SqliteStore):
         """See `Store.begin`."""
         return self._disk.rng.random() >= self._disk.trouble and super().begin()
 
-    def holders(self) -> list[str]:
+    def holders(self) -> str:
         """See `Store.holders`."""
-        return ["another process of this world"]
+        return "another process of this world"
 
     def checkpoint(self) -> int:
         """See `Store.checkpoint`; often another process reads an older state."""

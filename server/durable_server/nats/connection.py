@@ -47,6 +47,10 @@ class LoginRefusedError(ConnectionLostError):
     """The server refused the credentials."""
 
 
+class PermissionDeniedError(ConnectionLostError):
+    """The server does not let this user publish or subscribe where it was tried."""
+
+
 class Message(NamedTuple):
     """A message as it arrived."""
 
@@ -100,7 +104,7 @@ class Connection(asyncio.Protocol):
         """Connects to one of the servers, in random order, and logs in.
 
         Raises ConnectionLostError when none answers within `patience` seconds each,
-        LoginRefusedError when one says no.
+        LoginRefusedError or PermissionDeniedError when one says no.
         """
         servers = list(endpoint.servers)
         random.shuffle(servers)
@@ -109,7 +113,7 @@ class Connection(asyncio.Protocol):
             try:
                 async with asyncio.timeout(patience):
                     return await cls._open_one(endpoint, host, port, name)
-            except LoginRefusedError:
+            except (LoginRefusedError, PermissionDeniedError):
                 raise
             except (
                 OSError
@@ -345,10 +349,20 @@ class Connection(asyncio.Protocol):
             if not self._pong.done():
                 self._pong.set_result(None)
         elif line.startswith(b"INFO "):
+            info = json.loads(line[5:])
             if not self._info.done():
-                self._info.set_result(json.loads(line[5:]))
+                self._info.set_result(info)
+            else:  # what was configured anew while it ran
+                self.max_payload = int(info.get("max_payload", self.max_payload))
         elif line.startswith(b"-ERR"):
             text = line[4:].decode(errors="replace").strip(" '")
             refused = "authorization" in text.lower() or "authentication" in text.lower()
-            kind = LoginRefusedError if refused else ConnectionLostError
+            denied = "permissions violation" in text.lower()
+            kind = (
+                LoginRefusedError
+                if refused
+                else PermissionDeniedError
+                if denied
+                else ConnectionLostError
+            )
             self._lose(kind(f"the NATS server said: {text}"))

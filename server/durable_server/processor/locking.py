@@ -12,7 +12,6 @@ import logging
 import time
 from collections.abc import Callable
 
-from ..store.holders import named
 from ..store.interface import Store
 
 logger = logging.getLogger("durable.processor")
@@ -49,7 +48,7 @@ class StoreLock:
             if waited > news:
                 news = waited + _NEWS_SECONDS[1]
                 found = await asyncio.to_thread(self._store.holders)
-                self._set(f"another process is writing to the store ({named(found)})")
+                self._set(f"another process is writing to the store ({found})")
                 logger.warning(
                     "%s for %d s: nothing is accepted until it ends that", self.problem, waited
                 )
@@ -66,7 +65,7 @@ class StoreLock:
         while not self._store.begin():
             if time.monotonic() > until:
                 raise StoreLockedError(
-                    f"another process is writing to the store ({named(self._store.holders())}): end"
+                    f"another process is writing to the store ({self._store.holders()}): end"
                     " that process, or its transaction, and start again"
                 )
             time.sleep(pause)

@@ -29,7 +29,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from ..core.effects import Effect
-from ..core.limits import Limits
+from ..core.limits import ASSIGNMENT_BYTES, Limits
 from ..core.machine import apply
 from ..core.model import Invocation, State
 from ..core.partition import Changes, Partition
@@ -61,6 +61,8 @@ _LINGER_SIZE = 4.0
 """The batch size, as a moving average, above which the loop lingers."""
 _LINGER_SECONDS = 0.002
 """How long it lingers: a few appends' time, and little beside what a step takes under such load."""
+_STARTED_BYTES = 600
+"""What an assignment takes of a batch at most: ids and a version at their limits."""
 
 
 class RecordTooLargeError(Exception):
@@ -219,7 +221,8 @@ class Processor:
         if len(data) > self.limits.batch_bytes:
             raise RecordTooLargeError(
                 f"{type(record).__name__}: {len(data)} bytes are more than the limit batch_bytes"
-                f" ({self.limits.batch_bytes})"
+                f" ({self.limits.batch_bytes}); keep large values elsewhere, or raise max_payload"
+                " of an external NATS server if that is what lowers it"
             )
         return data
 
@@ -336,9 +339,10 @@ class Processor:
         limits = self.limits
         count = size = 0
         for item in inputs:
-            size += len(item.data)
-            if count and (size > limits.batch_bytes or count == limits.batch_records):
+            grown = size + len(item.data)
+            if count and (grown > limits.batch_bytes or count == limits.batch_records):
                 break
+            size = grown
             count += 1
         if count == len(inputs):
             self._inputs = []
@@ -347,7 +351,8 @@ class Processor:
             inputs = inputs[:count]
         proposed = [item.record for item in inputs]
         records = proposed.copy()
-        self._assigner.assign(proposed, records, limits.batch_records)
+        room = (limits.batch_bytes + ASSIGNMENT_BYTES - size) // _STARTED_BYTES
+        self._assigner.assign(proposed, records, min(limits.batch_records, room))
         return (records, inputs) if records else None
 
     def _commit(

@@ -12,7 +12,6 @@ import logging
 from collections.abc import Callable
 
 from ..log.interface import Log, LogUnavailableError, Position
-from ..store.holders import named
 from ..store.interface import Store
 
 logger = logging.getLogger("durable.processor")
@@ -80,5 +79,5 @@ class Trimmer:
         logger.warning(
             "another process reads an older state of the store (%s): until it ends that, the log is"
             " not trimmed and the store's write-ahead log grows; %d MiB of the log are kept by now",
-            *(named(found), size >> 20),
+            *(found, size >> 20),
         )

@@ -153,10 +153,10 @@ class Store(Source, Protocol):
         """
         ...
 
-    def holders(self) -> list[str]:
+    def holders(self) -> str:
         """Names the other processes that have the store open, as far as they can be seen.
 
-        It may take a while, and be called from any thread.
+        The text is for a sentence. It may take a while, and be called from any thread.
         """
         ...
 

@@ -443,9 +443,9 @@ class SqliteStore:
             self._durable = self._sequence
         return self._durable
 
-    def holders(self) -> list[str]:
+    def holders(self) -> str:
         """See `Store.holders`."""
-        return [] if self._path is None else holders(self._path)
+        return named(holders(self._path) if self._path is not None else [])
 
     def close(self) -> None:
         """Closes the store; what was begun and not committed is not in it."""
