@@ -61,6 +61,8 @@ _LINGER_SIZE = 4.0
 """The batch size, as a moving average, above which the loop lingers."""
 _LINGER_SECONDS = 0.002
 """How long it lingers: a few appends' time, and little beside what a step takes under such load."""
+_STOP_SECONDS = 5.0
+"""How long a stop waits for the append that is under way."""
 _STARTED_BYTES = 600
 """What an assignment takes of a batch at most: ids and a version at their limits."""
 
@@ -167,6 +169,10 @@ class Processor:
             return
         self._end(asyncio.CancelledError())
         self._wake.set()
+        await asyncio.wait({task}, timeout=_STOP_SECONDS)
+        if not task.done():
+            # The log is away: its fate is read at the next start, like after a crash.
+            await self._log.close()
         await task
         await self.trimmer.close()
         self._timers.close()
