@@ -103,6 +103,7 @@ class ControlPlane:
                 self.address,
                 webhooks,
                 Exposition(processor).render,
+                lambda: processor.trouble,
                 public_url=config.public_url.rstrip("/"),
                 payload_bytes=limits.payload_bytes,
                 insecure=config.insecure,

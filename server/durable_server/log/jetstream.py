@@ -124,6 +124,7 @@ class JetStreamSlots:
         self.name = name
         self.max_frame = 0
         self.stale_reads = replicas > 1
+        self.on_lost: Callable[[str], None] = _nothing
         self._source = source
         self._subject = subject.encode()
         self._config = stream_config(name, subject, replicas=replicas, max_bytes=max_bytes)
@@ -231,6 +232,7 @@ class JetStreamSlots:
     async def close(self) -> None:
         """See `Slots.close`."""
         if self._connection is not None:
+            self._connection.on_lost = _nothing
             self._connection.abort()
             self._connection = None
         self._created = ""
@@ -267,6 +269,7 @@ class JetStreamSlots:
                 except BaseException:
                     connection.abort()
                     raise
+            connection.on_lost = self.on_lost
             self._connection = connection
             return connection
 
@@ -366,6 +369,10 @@ class JetStreamSlots:
             return last + 1, last
         self._known = max(self._known, last)
         return int(state["first_seq"]), last
+
+
+def _nothing(_reason: str) -> None:
+    pass
 
 
 def log_subject(partition: int) -> str:

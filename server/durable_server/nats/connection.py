@@ -91,6 +91,8 @@ class Connection(asyncio.Protocol):
         self._pong: asyncio.Future[None] = self._loop.create_future()
         self._silent_pings = 0
         self._pinger: asyncio.TimerHandle | None = None
+        self.on_lost: Callable[[str], None] = _nothing
+        """Called with the reason, once, when the connection is over."""
         self.lost: ConnectionLostError | None = None
         """Why the connection is over, or None while it lives."""
         self.max_payload = 0
@@ -194,6 +196,7 @@ class Connection(asyncio.Protocol):
         gone = Message(b"", b"", b"NATS/1.0 499 Connection Lost\r\n", b"")
         for handler in handlers.values():
             handler(gone)
+        self.on_lost(str(error))
 
     # ---- sending
 
@@ -366,3 +369,7 @@ class Connection(asyncio.Protocol):
                 else ConnectionLostError
             )
             self._lose(kind(f"the NATS server said: {text}"))
+
+
+def _nothing(_reason: str) -> None:
+    pass

@@ -104,7 +104,11 @@ class Processor:
         self._timers = Timers(clock, self.now_ms, self._timers_due)
         self._batch_size = 0.0
         self.trimmer = Trimmer(log, store, limits.trim_bytes, self._fail)
-        self._lock = StoreLock(store, _nothing)
+        self.on_trouble: Callable[[], None] = _nothing
+        """Called when `trouble` may have come or gone."""
+        self._lock = StoreLock(store, self._trouble_changed)
+        log.presence.changed = self._trouble_changed
+        self.ended.add_done_callback(lambda _: self._trouble_changed())
         self._parked = False
         self._retention = Retention(store, clock, self.now_ms, self.propose)
         self._carrier = Carrier(
@@ -253,6 +257,16 @@ class Processor:
     def resting(self) -> bool:
         """Whether the loop has nothing to do: no input waits, none is being appended or applied."""
         return self._parked and not self._wake.is_set() and not self.ended.done()
+
+    @property
+    def trouble(self) -> str:
+        """Why nothing can be accepted now, for people; empty when all is well."""
+        if self.ended.done():
+            return "the control plane stops"
+        return self._log.presence.trouble or self._lock.problem
+
+    def _trouble_changed(self) -> None:
+        self.on_trouble()
 
     @property
     def holds_back(self) -> bool:
