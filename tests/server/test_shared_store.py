@@ -25,6 +25,12 @@ if TYPE_CHECKING:
     Control: TypeAlias = control_pb2_grpc.DurableControlAsyncStub
 
 
+@pytest.fixture
+def config(config: Config) -> Config:
+    """Workers that say nothing are not given up here."""
+    return replace(config, times=config.times._replace(timeout=60.0))
+
+
 async def bounds(plane: ControlPlane) -> tuple[int, int]:
     log = plane.processor._log
     found: tuple[int, int] = await log._slots.bounds(create=False)  # type: ignore[attr-defined]  # to look
