@@ -42,7 +42,7 @@ USER 10001:10001
 WORKDIR /app
 VOLUME /data
 EXPOSE 50051
-# Asks the gRPC health service: it says SERVING only while the control plane serves.
+# Asks the gRPC health service: it says SERVING only while the control plane can accept something, so not while NATS is away.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=20s --retries=3 CMD ["python", "-c", "\
 import grpc; from grpc_health.v1 import health_pb2 as h, health_pb2_grpc as s; \
 channel = grpc.insecure_channel('127.0.0.1:50051', [('grpc.enable_http_proxy', 0)]); \

@@ -170,6 +170,10 @@ bench-sleepers: $(STAMP) ## Measure what 100,000 sleeping invocations cost
 bench: $(STAMP) ## Run the benchmarks
 	$(BIN)/python benchmarks/run.py $(ARGS)
 
+.PHONY: bench-retention
+bench-retention: $(STAMP) ## Measure whether retention keeps up with 200,000 short workflows
+	$(BIN)/python benchmarks/retention.py $(ARGS)
+
 .PHONY: bench-query
 bench-query: $(STAMP) ## Compare queries at a thousand and at a million; ARGS="--size 100000"
 	$(BIN)/python benchmarks/query.py $(ARGS)

@@ -36,3 +36,9 @@ async def nap(ctx: durable.Context, until: datetime) -> float:
     """Sleeps until a time; returns by how many seconds it woke too late."""
     await ctx.sleep(max(timedelta(0), until - ctx.now()))
     return (ctx.now() - until).total_seconds()
+
+
+@durable.workflow(retention=timedelta(seconds=5))
+async def brief(ctx: durable.Context, value: str) -> str:
+    """One journaled step; forgotten soon."""
+    return await ctx.run("step", str.upper, value)

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import click
 
-from . import errors, logs, telemetry
+from . import errors, logs, outputs, telemetry
 
 _COMMANDS: Final = {
     "server": "durable_server.cli:server",
@@ -83,11 +83,14 @@ def cli(context: click.Context, verbose: int) -> None:
     """Durable execution behind gRPC."""
     if os.environ.get("NO_COLOR"):
         context.color = False
+    if context.invoked_subcommand in _RUNNERS:
+        outputs.forgive()
     logs.begin(verbose)
 
 
 def main() -> None:
     """Runs the command line."""
+    outputs.fill_gaps()
     # gRPC's own lines name its source files, and what matters of them comes as an error anyway.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     try:

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from .config import Config
 from .log.jetstream import JetStreamLog
+from .log.preflight import fitted
 from .nats.datadir import DataDir, DataDirError
 from .nats.embedded import EmbeddedNats
 from .nats.endpoint import Endpoint, EndpointSource, parse_urls
@@ -78,11 +79,14 @@ class ControlPlane:
         data = DataDir(config.data_dir)
         stack.callback(data.close)
         source = await self._nats(data)
+        limits = config.limits
+        if config.nats_url:
+            limits = await fitted(limits, source)
         log = JetStreamLog(source, partition=0, replicas=config.replicas)
         stack.push_async_callback(log.close)
         store = SqliteStore(data.path / STORE)
         stack.callback(store.close)
-        processor = Processor(log, store, config.limits, WallClock())
+        processor = Processor(log, store, limits, WallClock())
         self._processor = processor
         stack.push_async_callback(processor.stop)
         await processor.start(f"{socket.gethostname()}:{os.getpid()}")
@@ -99,8 +103,9 @@ class ControlPlane:
                 self.address,
                 webhooks,
                 Exposition(processor).render,
+                lambda: processor.trouble,
                 public_url=config.public_url.rstrip("/"),
-                payload_bytes=config.limits.payload_bytes,
+                payload_bytes=limits.payload_bytes,
                 insecure=config.insecure,
             )
             try:

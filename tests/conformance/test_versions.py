@@ -185,3 +185,31 @@ async def test_a_handler_that_is_gone_for_a_while_is_waited_for(system: System) 
     assert not (await system.client.get(invocation_id)).finished
     await employ(system, first)
     assert (await system.client.get_result(invocation_id)).value() == "version 1"
+
+
+async def test_in_a_rolling_deploy_each_goes_on_with_the_version_that_it_began_with(
+    system: System,
+) -> None:
+    """Both versions serve; what the first has begun does not fit the second, and is not given to it."""
+    first, second = version(1, sets_a), version(2, calls_one)
+    await employ(system, first)
+    begun = [await system.client.invoke_async(first) for _ in range(5)]
+    for invocation_id in begun:
+        await asked_for_go(system, invocation_id)
+    worker = durable.Worker(system.address, workflows=[second, one])
+    running = asyncio.create_task(worker.run())
+    try:
+        await worker.ready()
+        for invocation_id in begun:
+            await system.client.signal(invocation_id, "go")
+        for invocation_id in begun:
+            assert (await system.client.get_result(invocation_id)).value() == "version 1"
+        # Once the first version is gone, what is new and what has no journal runs on the second.
+        await system.kill()
+        last = await system.client.invoke_async(second)
+        await asked_for_go(system, last)
+        await system.client.signal(last, "go")
+        assert (await system.client.get_result(last)).value() == "version 2"
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)

@@ -13,7 +13,14 @@ from google.protobuf.duration_pb2 import Duration
 from durable_proto.v1 import control_pb2, control_pb2_grpc, payload_pb2
 from durable_server.app import ControlPlane
 from durable_server.config import Config
+from durable_server.core.limits import Limits
+from durable_server.core.model import Handler
+from durable_server.core.records import Finished, HandlerRegistered, Invoked, Started
 from durable_server.log.interface import LogDataLostError
+from durable_server.log.memory import MemoryLog
+from durable_server.processor.clock import VirtualClock
+from durable_server.processor.loop import Processor
+from durable_server.store.sqlite import SqliteStore
 
 from .hand import HandWorker
 
@@ -94,3 +101,35 @@ async def test_a_log_that_went_back_is_refused(config: Config) -> None:
     with pytest.raises(LogDataLostError, match="lost"):
         async with ControlPlane(config):
             pass
+
+
+async def test_sweeps_follow_each_other_while_more_is_due() -> None:
+    """On a clock that stands still after what expired: no pause is waited for, and none is missed."""
+    clock = VirtualClock(1_700_000_000_000)
+    store = SqliteStore(":memory:")
+    processor = Processor(MemoryLog(), store, Limits(), clock)
+    await processor.start("leader")
+    await processor.propose(HandlerRegistered(Handler("three", retention_ms=60_000)))
+    outcome = payload_pb2.Outcome(value=payload_pb2.Payload(data=b"1")).SerializeToString()
+    ids = [f"{number:032x}" for number in range(3_000)]
+    for invocation_id in ids:
+        processor.submit(Invoked(invocation_id, "three", None))
+        processor.submit(Started(invocation_id, 1, "worker", "v1"))
+        processor.submit(Finished(invocation_id, 1, outcome, None))
+    kept = "f" * 32
+    await processor.propose(Invoked(kept, "three", None))
+    assert len(store.expired(clock.now_ms() + 60_000, 10_000)) == len(ids)
+    gone = [asyncio.Event() for _ in (ids[0], ids[-1])]
+    processor.waiting.watch(ids[0], gone[0])
+    processor.waiting.watch(ids[-1], gone[1])
+    while clock.move(1_700_000_000_000 + 60_500):
+        pass
+    async with asyncio.timeout(20):
+        for event in gone:
+            await event.wait()
+        while store.next_expiry(0):  # noqa: ASYNC110  # the last removal may be of another one
+            await asyncio.sleep(0)
+    assert sum(count for _, _, count in store.counts()) == 1
+    assert store.load(kept) is not None
+    await processor.stop()
+    store.close()

@@ -66,6 +66,7 @@ class SimWorker:
         self.filled = asyncio.Event()
         self.tasks: set[asyncio.Task[None]] = set()
         self.alive = True
+        self.version = self.rng.choice(("1", "2"))
 
     def send(self, message: worker_pb2.WorkerMessage) -> None:
         self.outbox.append(message)
@@ -125,9 +126,14 @@ class SimWorker:
         first.protocol_version = 1
         first.worker_id = self.name
         first.slot_count = 8
-        first.handlers.add(name="program", version="1")
-        first.handlers.add(name="listener", version="1")
-        first.handlers.add(name="counter.bump", kind=invocation_pb2.HANDLER_KIND_OBJECT_EXCLUSIVE)
+        # Both versions do the same: the world asks whether work waits for a version in vain.
+        first.handlers.add(name="program", version=self.version)
+        first.handlers.add(name="listener", version=self.version)
+        first.handlers.add(
+            name="counter.bump",
+            kind=invocation_pb2.HANDLER_KIND_OBJECT_EXCLUSIVE,
+            version=self.version,
+        )
         for program in self.programs.values():
             first.resumed.add(invocation_id=program.id, attempt=program.attempt)
         resent = [

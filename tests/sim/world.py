@@ -1,8 +1,9 @@
 """The simulated world: one log, leaders that come and go, workers, clients, and what must hold.
 
 Everything that can go wrong is drawn from one seed: the leader dies between any two steps of its
-loop, or lives on beside its successor; its store comes back older than it was; appends and acks are
-lost or late; workers die, or lose their connection and come back; steps fail.
+loop, or lives on beside its successor; its store comes back as old as its last complete checkpoint,
+and is held by other processes; appends and acks are lost or late; workers die, or lose their
+connection and come back; steps fail.
 """
 
 from __future__ import annotations
@@ -53,6 +54,7 @@ from durable_server.rpc.worker import WorkerService
 from durable_server.store.sqlite import SqliteStore
 
 from .program import FAILED, TRIES, key_of, undoing
+from .storage import Disk
 from .worker import SimWorker
 
 _POLICY = RetryPolicy(100, 2.0, 1000, -1)
@@ -95,7 +97,8 @@ class World:
         """How many steps have failed for good and were undone."""
         self.leaders = 0
         self.store: SqliteStore | None = None
-        self.snapshots: list[bytes] = []
+        self.disk = Disk(self.rng, self.trouble)
+        self.limits = Limits(trim_bytes=self.rng.choice((2_000, 20_000)))
         self.processor: Processor
         self.service: WorkerService
         self.tasks: set[asyncio.Task[None]] = set()
@@ -211,13 +214,10 @@ class World:
     async def lead(self) -> None:
         """Starts a leader on the stream, with the newest store or an older copy of it."""
         self.leaders += 1
-        path = self.folder / f"store-{self.leaders}.db"
-        if self.snapshots:
-            path.write_bytes(self.rng.choice(self.snapshots[-3:]))
-        store = SqliteStore(path)
+        store = self.disk.open(self.folder / f"store-{self.leaders}.db")
         log = MemoryLog(self.stream, rng=self.rng)
         clock = _LoopClock(self.rng.choice((0, 0, -60_000, 60_000)))
-        processor = Processor(log, store, Limits(), clock)
+        processor = Processor(log, store, self.limits, clock)
         await processor.start(f"leader-{self.leaders}")
         self.processor, self.store = processor, store
         self.service = WorkerService(processor, TIMES)
@@ -232,8 +232,7 @@ class World:
         while True:
             await asyncio.sleep(self.rng.expovariate(0.5))
             self.stream.release()
-            assert self.store is not None
-            self.snapshots.append(self.store._db.serialize())
+            self.disk.keep()
             old = self.processor
             if self.rng.random() < 0.5:
                 assert old._task is not None

@@ -13,6 +13,14 @@ LIMIT_REACHED = "durable.LimitReached"
 """The type of the failure of an invocation that has reached a limit."""
 
 
+ASSIGNMENT_BYTES = 64 * 1024
+"""What a batch may hold beside its inputs: the assignments that ride along with them."""
+_OVERHEAD_BYTES = 192 * 1024
+"""What a record may hold beside one value: names, headers, and for a failure its text twice more."""
+_SMALLEST_BATCH = 384 * 1024
+"""With less than this hardly a value would be left."""
+
+
 class Limits(NamedTuple):
     """The limits of one control plane."""
 
@@ -21,8 +29,8 @@ class Limits(NamedTuple):
     frame_bytes: int = 4 * 1024 * 1024
     """One frame of a worker: a few of the largest values."""
     batch_bytes: int = 4 * 1024 * 1024
-    """One append, at which a batch is closed. With one more value it stays under the 8 MB that the
-    embedded NATS server accepts."""
+    """One append, at which a batch is closed. It stays under the 8 MB that the embedded NATS server
+    accepts, and is lowered to what another one accepts."""
     batch_records: int = 2000
     """One append, in records: it bounds how long the event loop applies before it looks around."""
     journal_entries: int = 10_000
@@ -58,6 +66,17 @@ class Limits(NamedTuple):
     """Handlers of one worker."""
     slots: int = 100_000
     """Invocations that one worker holds."""
+
+    def fitted(self, frame_bytes: int) -> Limits:
+        """Returns these limits for a log whose frames have so many bytes at most.
+
+        Raises ValueError when there is no room for anything useful.
+        """
+        batch_bytes = min(self.batch_bytes, frame_bytes - ASSIGNMENT_BYTES)
+        if batch_bytes < min(self.batch_bytes, _SMALLEST_BATCH):
+            raise ValueError(f"{frame_bytes} bytes are too few for a batch")
+        payload_bytes = min(self.payload_bytes, batch_bytes - _OVERHEAD_BYTES)
+        return self._replace(batch_bytes=batch_bytes, payload_bytes=payload_bytes)
 
     def journal_too_large(self, size: int) -> str:
         """Says that values of so many bytes are too many for a journal."""

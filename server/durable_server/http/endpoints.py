@@ -25,6 +25,7 @@ from starlette.responses import Response
 
 from durable_proto.v1 import control_pb2, invocation_pb2, payload_pb2
 
+from .. import __version__
 from . import parameters, reading, shapes, strict, views
 from .control import WAIT_SECONDS
 from .errors import invalid, json_response
@@ -44,10 +45,18 @@ _RESTING = (
 )
 
 
-async def health(call: Call) -> Response:
-    """Says whether the control plane answers."""
-    info = await call.control.call("GetServerInfo", control_pb2.GetServerInfoRequest())
-    return json_response(shapes.Health(status="ok", version=info.version))
+async def ready(call: Call) -> Response:
+    """Says whether anything can be accepted now."""
+    trouble = call.backing.trouble()
+    if trouble:
+        found = shapes.Unready(status="unavailable", version=__version__, reason=trouble)
+        return json_response(found, 503, {"retry-after": "1"})
+    return json_response(shapes.Health(status="ok", version=__version__))
+
+
+async def live(call: Call) -> Response:
+    """Says that the process answers."""
+    return json_response(shapes.Health(status="ok", version=__version__))
 
 
 async def query(call: Call) -> Response:
@@ -224,6 +233,10 @@ _ONCE = parameters.text(
     "Names this piece of work: a second request with the same key has the first one's answer.",
     place="header",
 )
+_READINESS = {
+    200: Body("It can.", shapes.Health),
+    503: Body("It cannot: the log is away, the store is locked, or it stops.", shapes.Unready),
+}
 _STEERED = {200: Body("Where it stands after it.", shapes.Steered)}
 _SETTLED = {200: Body("The outcome is in the log.", shapes.Settled)}
 _REASON = Body("Why, for people.", shapes.Steering)
@@ -232,9 +245,25 @@ ROUTES = (
     Route(
         method="GET",
         template="/health",
-        handler=health,
+        handler=ready,
         name="health",
-        summary="Say whether the control plane answers",
+        summary="Say whether anything can be accepted now; the same as /health/ready",
+        answers=_READINESS,
+    ),
+    Route(
+        method="GET",
+        template="/health/ready",
+        handler=ready,
+        name="healthReady",
+        summary="Say whether anything can be accepted now",
+        answers=_READINESS,
+    ),
+    Route(
+        method="GET",
+        template="/health/live",
+        handler=live,
+        name="healthLive",
+        summary="Say that the process answers, whatever becomes of the log",
         answers={200: Body("It does.", shapes.Health)},
     ),
     Route(

@@ -36,6 +36,8 @@ class Backing(NamedTuple):
     """What makes and reads the tokens of webhooks."""
     metrics: Render
     """What Prometheus is told."""
+    trouble: Callable[[], str]
+    """Says why nothing can be accepted now; an empty text when all is well."""
     payload_bytes: int
     """How large a value may be."""
 

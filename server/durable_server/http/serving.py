@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
 import uvicorn
@@ -53,6 +53,7 @@ class HttpServer:
         address: str,
         webhooks: Webhooks,
         render: Render,
+        trouble: Callable[[], str],
         *,
         public_url: str,
         payload_bytes: int,
@@ -62,6 +63,7 @@ class HttpServer:
         self._public_url = public_url
         self._webhooks = webhooks
         self._render = render
+        self._trouble = trouble
         self._payload_bytes = payload_bytes
         self._insecure = insecure
 
@@ -74,7 +76,9 @@ class HttpServer:
         host, _, port = listen.rpartition(":")
         bound = _bind(host.strip("[]"), int(port), listen)
         self._control = Control(self._address)
-        backing = Backing(self._control, self._webhooks, self._render, self._payload_bytes)
+        backing = Backing(
+            self._control, self._webhooks, self._render, self._trouble, self._payload_bytes
+        )
         shim = Shim(backing, any_host=self._insecure or not is_loopback(host))
         self._server = _Guest(
             uvicorn.Config(

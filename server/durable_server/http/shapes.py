@@ -51,10 +51,19 @@ class Steering(_Given, kw_only=True):
 
 
 class Health(_Shown, kw_only=True):
-    """The control plane answers."""
+    """All is well."""
 
     status: Literal["ok"]
     version: str
+
+
+class Unready(_Shown, kw_only=True):
+    """Nothing can be accepted now."""
+
+    status: Literal["unavailable"]
+    version: str
+    reason: str
+    """Why, for people."""
 
 
 class Ending(_Shown, kw_only=True):

@@ -5,7 +5,8 @@ the protos say, and the document that is made of all of these. The page's files 
 
 Webhooks are open to every origin and host name, because their senders come through a proxy or tunnel
 with the public name. That gives a web page nothing: what it could do there it may do only with a
-token, which nobody can guess, and who has a token can POST it from anywhere.
+token, which nobody can guess, and who has a token can POST it from anywhere. Health is open to every
+host name, because load balancers ask by an address, or over HTTP/1.0 without any.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ from .reading import Backing, Call
 from .routing import Body, Route, Router
 
 logger = logging.getLogger("durable.http")
+
+_HEALTH = "/health"
 
 
 async def _document(call: Call) -> Response:
@@ -79,7 +82,8 @@ class Shim:
         try:
             path = _path(request)
             if not path.startswith(PATH):
-                origins.check(request, any_host=self._any_host)
+                any_host = self._any_host or path.startswith(_HEALTH)
+                origins.check(request, any_host=any_host)
             if request.method == "OPTIONS":
                 return Response(status_code=204, headers={"allow": self._router.allowed(path)})
             route, variables = self._router.find(request.method, path)

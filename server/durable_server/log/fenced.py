@@ -52,6 +52,7 @@ from durable_server.log.interface import (
     LogUnavailableError,
     Position,
 )
+from durable_server.log.presence import Presence
 from durable_server.log.slots import Slots, SlotTakenError, SlotTroubleError
 from durable_server.nats.backoff import Backoff
 
@@ -95,6 +96,13 @@ class FencedLog:
         self._failure: LogError | None = LogUnavailableError(
             f"{slots.name}: nobody leads yet; take_over comes before append"
         )
+        self.presence = Presence(
+            slots,
+            (FIRST_PAUSE, LONGEST_PAUSE),
+            self._rng,
+            lambda: self._failure is None,
+            lambda: self._busy,
+        )
 
     # ---- the Log face
 
@@ -130,6 +138,7 @@ class FencedLog:
             position = self._settled(epoch, 0)
             deliver(position, body)
             self._failure = None
+            self.presence.good()
             return position
         finally:
             self._busy = False
@@ -163,6 +172,8 @@ class FencedLog:
             raise
         finally:
             self._busy = False
+        if self.presence.trouble:
+            self.presence.good()
         return self._settled(chain.epoch, chain.number + 1)
 
     async def trim(self, sequence: int) -> None:
@@ -183,6 +194,7 @@ class FencedLog:
         """See `Log.close`."""
         self._closed = True
         self._failure = LogUnavailableError(f"{self.name}: closed")
+        await self.presence.close()
         await self._slots.close()
 
     # ---- placing a frame
@@ -354,6 +366,7 @@ class FencedLog:
     async def _pause(self, backoff: Backoff, problem: Exception) -> None:
         if self._closed:
             raise LogUnavailableError(f"{self.name}: closed") from problem
+        self.presence.bad(problem)
         if backoff.spent:
             self._give_up(backoff, problem)
         if backoff.attempts and backoff.attempts % _NEWS_EVERY == 0:

@@ -64,8 +64,22 @@ class FrameTooLargeError(LogError):
     """The body does not fit into one frame. Nothing was written."""
 
 
+class Presence(Protocol):
+    """Whether the log can take anything now."""
+
+    trouble: str
+    """Why it cannot; empty when all is well."""
+    changed: Callable[[], None]
+    """Called when trouble comes or goes."""
+
+
 class Log(Protocol):
     """The log of one partition."""
+
+    @property
+    def presence(self) -> Presence:
+        """What is known of it between and during calls."""
+        ...
 
     async def take_over(
         self,

@@ -8,6 +8,9 @@ before the expectation in a cluster and after it on a single node), no per-subje
 work queues, no direct reads: a direct read may be answered by a replica that is behind, and after a
 lost ack that would look like an append that never landed.
 
+A stream reserves its `max_bytes` when it is made. Where the server has less room than that, it is made
+with less.
+
 The connection is our own (`nats.connection`) and has one life. Anything but an ack or a definite
 refusal aborts it: timeout, server error, silence. The next call opens a new one, wherever `source`
 says that NATS is now, and first makes sure that it is still the same stream: same creation time,
@@ -23,6 +26,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import logging
 import random
 from collections.abc import Callable
 from typing import Any
@@ -40,6 +44,8 @@ DEFAULT_STREAM_BYTES = 16 << 30
 """Hard cap of a partition's log. Trimming keeps it far below; at the cap appends fail instead of
 dropping frames.
 """
+SMALLEST_STREAM_BYTES = 256 << 20
+"""The least that a log is made with: some times what is kept between two trims."""
 ACK_TIMEOUT = 5.0
 """Seconds to wait for an ack from one server: many times the slowest fsync."""
 ACK_TIMEOUT_REPLICATED = 12.0
@@ -52,8 +58,11 @@ too.
 """
 
 
+logger = logging.getLogger("durable.log")
+
+
 class StreamConfigError(LogError):
-    """The stream exists with options that would break the log's promises."""
+    """The stream exists with options that would break the log's promises, or cannot be made."""
 
 
 def stream_config(
@@ -115,6 +124,7 @@ class JetStreamSlots:
         self.name = name
         self.max_frame = 0
         self.stale_reads = replicas > 1
+        self.on_lost: Callable[[str], None] = _nothing
         self._source = source
         self._subject = subject.encode()
         self._config = stream_config(name, subject, replicas=replicas, max_bytes=max_bytes)
@@ -128,6 +138,8 @@ class JetStreamSlots:
         self._connection: Connection | None = None
         self._opening = asyncio.Lock()
         self._created = ""
+        self._max_payload = 0
+        """What the server's max_payload was: it must not become less while this is in use."""
         self._known = 0
         """The highest sequence that the stream is known to have had."""
 
@@ -220,6 +232,7 @@ class JetStreamSlots:
     async def close(self) -> None:
         """See `Slots.close`."""
         if self._connection is not None:
+            self._connection.on_lost = _nothing
             self._connection.abort()
             self._connection = None
         self._created = ""
@@ -240,6 +253,15 @@ class JetStreamSlots:
                 connection = await Connection.open(endpoint, name=f"durable log {self.name}")
             except OSError as error:
                 raise SlotTroubleError(str(error) or "NATS is not there") from error
+            if connection.max_payload < self._max_payload:
+                # It could not take what the batches are allowed to have.
+                connection.abort()
+                raise SlotTroubleError(
+                    f"this NATS server takes messages of at most {connection.max_payload} bytes, and"
+                    f" it was {self._max_payload} at the start; give max_payload the same value"
+                    " everywhere, or start again to go on with less"
+                )
+            self._max_payload = connection.max_payload
             self.max_frame = connection.max_payload - HEADER_ROOM
             if self._created:
                 try:
@@ -247,6 +269,7 @@ class JetStreamSlots:
                 except BaseException:
                     connection.abort()
                     raise
+            connection.on_lost = self.on_lost
             self._connection = connection
             return connection
 
@@ -288,12 +311,36 @@ class JetStreamSlots:
     # ---- the stream
 
     async def _create(self, connection: Connection) -> dict[str, Any]:
-        try:
-            return await call_api(
-                connection, f"STREAM.CREATE.{self.name}", self._config, max(self._timeout, 30.0)
-            )
-        except (ConnectionLostError, TimeoutError, ApiError) as error:
-            raise self._trouble(connection, "creating the stream", error) from error
+        size: int = self._config["max_bytes"]
+        while True:
+            try:
+                return await call_api(
+                    connection,
+                    f"STREAM.CREATE.{self.name}",
+                    {**self._config, "max_bytes": size},
+                    max(self._timeout, 30.0),
+                )
+            except (ConnectionLostError, TimeoutError, ApiError) as error:
+                number = error.number if isinstance(error, ApiError) else 0
+                if number in api.NO_ROOM and size // 2 >= SMALLEST_STREAM_BYTES:
+                    logger.warning(
+                        "%s: JetStream has no room to reserve %d MiB, trying with half of it",
+                        *(self.name, size >> 20),
+                    )
+                    size //= 2
+                elif number in api.NO_ROOM and not self.stale_reads:
+                    raise StreamConfigError(
+                        f"{self.name}: JetStream has no room for a log of {size >> 20} MiB ({error});"
+                        " raise max_file_store in nats-server.conf or max_file of the account, or free"
+                        " some of its disk"
+                    ) from error
+                elif number in api.REFUSED:
+                    raise StreamConfigError(
+                        f"{self.name}: JetStream does not make the stream"
+                        f" ({error}): {api.REFUSED[number]}"
+                    ) from error
+                else:
+                    raise self._trouble(connection, "creating the stream", error) from error
 
     def _check_config(self, actual: dict[str, Any]) -> None:
         wrong = {
@@ -324,6 +371,15 @@ class JetStreamSlots:
         return int(state["first_seq"]), last
 
 
+def _nothing(_reason: str) -> None:
+    pass
+
+
+def log_subject(partition: int) -> str:
+    """The subject that a partition's log is published to."""
+    return f"durable.log.{partition}"
+
+
 def stream_name(partition: int) -> str:
     """The stream that is a partition's log."""
     return f"DURABLE_P{partition}"
@@ -351,7 +407,7 @@ class JetStreamLog(FencedLog):
         slots = JetStreamSlots(
             source,
             stream_name(partition),
-            f"durable.log.{partition}",
+            log_subject(partition),
             replicas=replicas,
             max_bytes=max_bytes,
             ack_timeout=ack_timeout,

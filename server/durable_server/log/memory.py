@@ -114,6 +114,7 @@ class MemorySlots:
         self._stream = stream
         self.name = stream.name
         self.max_frame = stream.max_frame
+        self.on_lost: Callable[[str], None] = _nothing
 
     async def bounds(self, create: bool) -> tuple[int, int]:
         """See `Slots.bounds`."""
@@ -154,6 +155,10 @@ class MemorySlots:
 
     async def close(self) -> None:
         """See `Slots.close`."""
+
+
+def _nothing(_reason: str) -> None:
+    pass
 
 
 class MemoryLog(FencedLog):

@@ -34,6 +34,9 @@ class Slots(Protocol):
     lost its lead).
     """
 
+    on_lost: Callable[[str], None]
+    """Called with the reason when what the row is reached by was lost."""
+
     async def bounds(self, create: bool) -> tuple[int, int]:
         """The first and the last sequence; (1, 0) when nothing was ever written, (last+1, last)
         when all is trimmed.

@@ -125,6 +125,11 @@ class _Plane(Collector):
         yield CounterMetricFamily(
             "durable_log_append_bytes", "Bytes appended to the log.", value=tally.append_bytes
         )
+        yield GaugeMetricFamily(
+            "durable_log_untrimmed_bytes",
+            "Bytes appended since the last trim of the log, or since the start.",
+            value=self._processor.trimmer.kept_bytes,
+        )
 
     def _now(self) -> Iterator[Metric]:
         """What is so at this moment."""

@@ -15,6 +15,15 @@ MESSAGE_NOT_FOUND = 10037
 WRONG_LAST_SEQUENCE = 10071
 MESSAGE_TOO_LARGE = 10054
 STREAM_NAME_IN_USE = 10058
+NOT_ENABLED_FOR_ACCOUNT = 10039
+NO_ROOM = frozenset({10002, 10047, 10122})
+"""The account, the server's storage, or a limit of streams has not so much as a stream reserves."""
+REFUSED = {
+    10026: "the account may not have more streams: raise max_streams",
+    10052: "the options of the stream are not taken by this server: use nats-server 2.12 or newer",
+    10074: "more replicas than one need a cluster: leave --replicas out, or name a cluster",
+}
+"""Refusals of a new stream that no later try mends, with the way out."""
 NO_RESPONDERS = 503
 
 

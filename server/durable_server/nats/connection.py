@@ -47,6 +47,10 @@ class LoginRefusedError(ConnectionLostError):
     """The server refused the credentials."""
 
 
+class PermissionDeniedError(ConnectionLostError):
+    """The server does not let this user publish or subscribe where it was tried."""
+
+
 class Message(NamedTuple):
     """A message as it arrived."""
 
@@ -87,6 +91,8 @@ class Connection(asyncio.Protocol):
         self._pong: asyncio.Future[None] = self._loop.create_future()
         self._silent_pings = 0
         self._pinger: asyncio.TimerHandle | None = None
+        self.on_lost: Callable[[str], None] = _nothing
+        """Called with the reason, once, when the connection is over."""
         self.lost: ConnectionLostError | None = None
         """Why the connection is over, or None while it lives."""
         self.max_payload = 0
@@ -100,7 +106,7 @@ class Connection(asyncio.Protocol):
         """Connects to one of the servers, in random order, and logs in.
 
         Raises ConnectionLostError when none answers within `patience` seconds each,
-        LoginRefusedError when one says no.
+        LoginRefusedError or PermissionDeniedError when one says no.
         """
         servers = list(endpoint.servers)
         random.shuffle(servers)
@@ -109,7 +115,7 @@ class Connection(asyncio.Protocol):
             try:
                 async with asyncio.timeout(patience):
                     return await cls._open_one(endpoint, host, port, name)
-            except LoginRefusedError:
+            except (LoginRefusedError, PermissionDeniedError):
                 raise
             except (
                 OSError
@@ -190,6 +196,7 @@ class Connection(asyncio.Protocol):
         gone = Message(b"", b"", b"NATS/1.0 499 Connection Lost\r\n", b"")
         for handler in handlers.values():
             handler(gone)
+        self.on_lost(str(error))
 
     # ---- sending
 
@@ -345,10 +352,24 @@ class Connection(asyncio.Protocol):
             if not self._pong.done():
                 self._pong.set_result(None)
         elif line.startswith(b"INFO "):
+            info = json.loads(line[5:])
             if not self._info.done():
-                self._info.set_result(json.loads(line[5:]))
+                self._info.set_result(info)
+            else:  # what was configured anew while it ran
+                self.max_payload = int(info.get("max_payload", self.max_payload))
         elif line.startswith(b"-ERR"):
             text = line[4:].decode(errors="replace").strip(" '")
             refused = "authorization" in text.lower() or "authentication" in text.lower()
-            kind = LoginRefusedError if refused else ConnectionLostError
+            denied = "permissions violation" in text.lower()
+            kind = (
+                LoginRefusedError
+                if refused
+                else PermissionDeniedError
+                if denied
+                else ConnectionLostError
+            )
             self._lose(kind(f"the NATS server said: {text}"))
+
+
+def _nothing(_reason: str) -> None:
+    pass

@@ -5,8 +5,9 @@ very batch is assigned in it too, on the guess that nothing in the batch contrad
 does (its id was known, it was cancelled at once), applying the `Started` finds that out and frees the
 slot again. That guess is what saves an append for each invocation.
 
-Two things hold an invocation back although a worker is free: its handler's `max_concurrent`, counted
-here over all workers, and for an exclusive handler the turn on its object key, which the rules give.
+Three things hold an invocation back although a worker is free: its handler's `max_concurrent`, counted
+here over all workers; for an exclusive handler the turn on its object key, which the rules give; and
+the version that has written its journal, see `Workers.choose`. What has no journal yet goes to any.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from collections.abc import Iterable
 from ..core.model import HandlerKind, Invocation, State, object_scope
 from ..core.partition import Partition
 from ..core.records import Invoked, Record, Started
-from .queue import ReadyQueue
+from .queue import ReadyQueue, Wanted
 from .workers import Worker, Workers
 
 
@@ -33,7 +34,13 @@ class Assigner:
 
     def push(self, invocation: Invocation) -> None:
         """The invocation waits for a worker."""
-        self._queue.push(invocation.handler, invocation.priority, invocation.id)
+        version = (invocation.recorded_by or invocation.version) if invocation.recorded else ""
+        self._queue.push(Wanted(invocation.handler, version), invocation.priority, invocation.id)
+
+    @property
+    def wants_version(self) -> bool:
+        """Whether an invocation waits for a certain version of its handler."""
+        return self._queue.wants_version
 
     def took(self, invocation: Invocation) -> None:
         """The invocation runs already: this leader found it so."""
@@ -55,28 +62,28 @@ class Assigner:
         new: set[str] = set()
         heads = self._queue.heads()
         while heads and len(records) < end:
-            _, handler = heapq.heappop(heads)
-            worker = None if self._full(handler) else self._workers.choose(handler)
+            _, wanted = heapq.heappop(heads)
+            worker = None if self._full(wanted.handler) else self._workers.choose(*wanted)
             if worker is None:
                 continue
-            self._assign_next(handler, worker, records)
-            if self._queue.has(handler):
-                heapq.heappush(heads, (self._queue.head(handler), handler))
+            self._assign_next(wanted, worker, records)
+            if self._queue.has(wanted):
+                heapq.heappush(heads, (self._queue.head(wanted), wanted))
         for record in proposed:
             if len(records) >= end:
                 return
             if type(record) is Invoked and not record.start_ms and self._is_new(record, new):
                 handler = record.handler
-                if not (self._queue.has(handler) or self._full(handler)):
+                if not (self._queue.has(Wanted(handler, "")) or self._full(handler)):
                     worker = self._workers.choose(handler)
                     if worker is not None:
                         self._assign(handler, worker, record.invocation_id, 1, records)
 
-    def _assign_next(self, handler: str, worker: Worker, records: list[Record]) -> None:
-        invocation_id = self._queue.pop(handler)
+    def _assign_next(self, wanted: Wanted, worker: Worker, records: list[Record]) -> None:
+        invocation_id = self._queue.pop(wanted)
         invocation = self._partition.invocations.get(invocation_id)
         if invocation is not None and invocation.state is State.PENDING:
-            self._assign(handler, worker, invocation_id, invocation.attempt + 1, records)
+            self._assign(wanted.handler, worker, invocation_id, invocation.attempt + 1, records)
 
     def _is_new(self, record: Invoked, new: set[str]) -> bool:
         """Says whether an invocation will be ready when its record is applied, as far as one knows."""

@@ -4,6 +4,9 @@
                  ▲                         (await)     └────────── no await ──────────┘   │
                  └── timers, lost workers, assignments ◄──────────────────────────────────┘
 
+(Between append and apply it also waits, if need be, for another process that is writing to the store's
+file: `locking`.)
+
 Anything that happens is submitted as a record and waits in `_inputs`. While an append is in flight
 the next batch fills, so load makes batches larger; `_gather_more` says when one is closed. After the
 append returns, everything up to the last effect runs without giving up the event loop, so nobody
@@ -19,7 +22,6 @@ gets the error, `ended` is set, and the process is expected to stop and to start
 from __future__ import annotations
 
 import asyncio
-import logging
 import random
 import time
 from collections import deque
@@ -27,7 +29,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from ..core.effects import Effect
-from ..core.limits import Limits
+from ..core.limits import ASSIGNMENT_BYTES, Limits
 from ..core.machine import apply
 from ..core.model import Invocation, State
 from ..core.partition import Changes, Partition
@@ -42,23 +44,27 @@ from ..core.records import (
 from ..core.replies import Created, Reply
 from ..core.states import COLD, FINAL, RESTING
 from ..log.batch import Batch, decode, encode, encode_record, join
-from ..log.interface import Log, LogUnavailableError, Position
+from ..log.interface import Log, Position
 from ..metrics.tally import Tally
 from ..store.interface import Recovered, Store
 from .assigning import Assigner
 from .carrying import Carrier
 from .clock import Clock, LogTime
+from .locking import StoreLock
 from .retention import EARLY_MS, Retention
 from .timers import Timer, Timers
+from .trimming import Trimmer
 from .waiting import Waiting, refuse
 from .workers import Worker, Workers
-
-logger = logging.getLogger("durable.processor")
 
 _LINGER_SIZE = 4.0
 """The batch size, as a moving average, above which the loop lingers."""
 _LINGER_SECONDS = 0.002
 """How long it lingers: a few appends' time, and little beside what a step takes under such load."""
+_STOP_SECONDS = 5.0
+"""How long a stop waits for the append that is under way."""
+_STARTED_BYTES = 600
+"""What an assignment takes of a batch at most: ids and a version at their limits."""
 
 
 class RecordTooLargeError(Exception):
@@ -97,9 +103,12 @@ class Processor:
         self._assigner = Assigner(self.partition, self.workers)
         self._timers = Timers(clock, self.now_ms, self._timers_due)
         self._batch_size = 0.0
-        self._untrimmed = 0
-        self._trimming: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._trimming.set_result(None)
+        self.trimmer = Trimmer(log, store, limits.trim_bytes, self._fail)
+        self.on_trouble: Callable[[], None] = _nothing
+        """Called when `trouble` may have come or gone."""
+        self._lock = StoreLock(store, self._trouble_changed)
+        log.presence.changed = self._trouble_changed
+        self.ended.add_done_callback(lambda _: self._trouble_changed())
         self._parked = False
         self._retention = Retention(store, clock, self.now_ms, self.propose)
         self._carrier = Carrier(
@@ -130,8 +139,7 @@ class Processor:
         turns = self.partition.turns
         for invocation in recovered.active:
             if invocation.state is State.RUNNING:
-                worker = self.workers.expect(invocation.worker_id)
-                worker.owned[invocation.id] = invocation.attempt
+                self.workers.owns(invocation)
                 self._assigner.took(invocation)
             elif not invocation.turn or turns[invocation.state_owner][0] == invocation.id:
                 self._assigner.push(invocation)
@@ -165,9 +173,12 @@ class Processor:
             return
         self._end(asyncio.CancelledError())
         self._wake.set()
+        await asyncio.wait({task}, timeout=_STOP_SECONDS)
+        if not task.done():
+            # The log is away: its fate is read at the next start, like after a crash.
+            await self._log.close()
         await task
-        self._trimming.cancel()
-        await asyncio.wait({self._trimming})
+        await self.trimmer.close()
         self._timers.close()
         self._retention.close()
 
@@ -220,7 +231,8 @@ class Processor:
         if len(data) > self.limits.batch_bytes:
             raise RecordTooLargeError(
                 f"{type(record).__name__}: {len(data)} bytes are more than the limit batch_bytes"
-                f" ({self.limits.batch_bytes})"
+                f" ({self.limits.batch_bytes}); keep large values elsewhere, or raise max_payload"
+                " of an external NATS server if that is what lowers it"
             )
         return data
 
@@ -238,13 +250,30 @@ class Processor:
         return self.partition.invocations.get(invocation_id) or self.store.load(invocation_id)
 
     def wake(self) -> None:
-        """Makes the loop look for assignments: a worker has come or has got free slots."""
+        """Makes the loop look for assignments: a worker has come, has got free slots or leaves."""
         self._wake.set()
 
     @property
     def resting(self) -> bool:
         """Whether the loop has nothing to do: no input waits, none is being appended or applied."""
         return self._parked and not self._wake.is_set() and not self.ended.done()
+
+    @property
+    def trouble(self) -> str:
+        """Why nothing can be accepted now, for people; empty when all is well."""
+        if self.ended.done():
+            return "the control plane stops"
+        return self._log.presence.trouble or self._lock.problem
+
+    def _trouble_changed(self) -> None:
+        self.on_trouble()
+
+    @property
+    def holds_back(self) -> bool:
+        """Whether an invocation waits for a version of its handler whose worker may be away."""
+        return self._assigner.wants_version and (
+            self.workers.returning or any(it.outbound is None for it in self.workers)
+        )
 
     # The loop
 
@@ -269,28 +298,25 @@ class Processor:
                     position = await self._log.append(body)
                     seconds = time.perf_counter() - began
                     self.tally.appended(len(records), len(body), seconds)
+                    if not (self.store.begin() or await self._lock.wait(self.ended.done)):
+                        # It is in the log, and the next leader applies it.
+                        for item in inputs:
+                            if item.reply is not None:
+                                refuse(item.reply)
+                        return
                     self._commit(position, time_ms, records, inputs)
                     await self._gather_more()
-                    self._untrimmed += len(body)
-                    if self._untrimmed > self.limits.trim_bytes and self._trimming.done():
-                        self._untrimmed = 0
-                        self.store.checkpoint()
-                        self._trimming = asyncio.create_task(self._trim(position.sequence))
+                    self.trimmer.committed(position, len(body))
         except Exception as error:  # noqa: BLE001
             # Whatever it was, the state in memory may be ahead of or behind the log: only a new
             # start, which reads both, can go on from here. Those in the batch wait as the others do.
             self._inputs = inputs + self._inputs
             self._end(error)
 
-    async def _trim(self, sequence: int) -> None:
-        """Trims the log beside the appends; what fails is tried again after as many bytes more."""
-        try:
-            await self._log.trim(sequence)
-        except LogUnavailableError as error:
-            logger.warning("%s", error)
-        except Exception as error:  # noqa: BLE001  # as in the loop
-            self._end(error)
-            self._wake.set()
+    def _fail(self, error: Exception) -> None:
+        """Ends the loop because of something that was done beside it."""
+        self._end(error)
+        self._wake.set()
 
     def _end(self, error: BaseException) -> None:
         if self.ended.done():
@@ -333,9 +359,10 @@ class Processor:
         limits = self.limits
         count = size = 0
         for item in inputs:
-            size += len(item.data)
-            if count and (size > limits.batch_bytes or count == limits.batch_records):
+            grown = size + len(item.data)
+            if count and (grown > limits.batch_bytes or count == limits.batch_records):
                 break
+            size = grown
             count += 1
         if count == len(inputs):
             self._inputs = []
@@ -344,7 +371,8 @@ class Processor:
             inputs = inputs[:count]
         proposed = [item.record for item in inputs]
         records = proposed.copy()
-        self._assigner.assign(proposed, records, limits.batch_records)
+        room = (limits.batch_bytes + ASSIGNMENT_BYTES - size) // _STARTED_BYTES
+        self._assigner.assign(proposed, records, min(limits.batch_records, room))
         return (records, inputs) if records else None
 
     def _commit(
@@ -387,6 +415,7 @@ class Processor:
         for record in records:
             apply(partition, record, time_ms, [])
         changes = partition.take_changes()
+        self._lock.insist()
         self.store.commit(position, time_ms, changes)
         self._evict(changes)
 
@@ -423,6 +452,7 @@ class Processor:
     def lose(self, worker: Worker) -> None:
         """Gives everything that a worker owns to others: its grace period is over."""
         self.workers.remove(worker)
+        self.wake()
         for invocation_id, attempt in worker.owned.items():
             self.submit(AttemptReleased(invocation_id, attempt, True, self.chance()))
 

@@ -3,6 +3,11 @@
 Ownership is a fact of the log: `Started` names the worker. This room only mirrors it, so that the
 loop can find owners fast, and adds what no log knows: who is connected, how many slots are free.
 
+While versions of a handler run side by side, as in a rolling deploy, an invocation with a journal waits
+for a worker of the version that has written it, for as long as there is one, even if that is busy:
+another version may not fit the journal, and would be refused. When the last one has left, all others
+will do.
+
 A worker whose stream ends keeps what it owns for a grace period; a new stream of the same worker id
 takes it up. Messages to a worker that is away are dropped on purpose: a returning worker says what it
 still holds, and everything that it may have missed is said again then.
@@ -98,6 +103,11 @@ class Workers:
     def __init__(self) -> None:
         self._workers: dict[str, Worker] = {}
         self._serving: dict[str, list[Worker]] = {}
+        """The connected workers by handler."""
+        self._versions: dict[tuple[str, str], list[Worker]] = {}
+        """The connected ones and those that are away, by handler and version."""
+        self.returning = False
+        """Whether workers of an earlier leader, of which the log knows nothing, may still come back."""
         self.connected = asyncio.Event()
         """Set when a worker has come."""
 
@@ -114,6 +124,14 @@ class Workers:
         if worker is None:
             worker = self._workers[worker_id] = Worker(worker_id)
         return worker
+
+    def owns(self, invocation: Invocation) -> None:
+        """Notes what the log says of a worker of an earlier leader: what it runs, and serves."""
+        worker = self.expect(invocation.worker_id)
+        worker.owned[invocation.id] = invocation.attempt
+        if worker.handlers.get(invocation.handler) != invocation.version:
+            worker.handlers = {**worker.handlers, invocation.handler: invocation.version}
+            self._index()
 
     def connect(self, worker: Worker, outbound: Outbound, now_ms: int) -> None:
         """Puts a worker into service."""
@@ -137,11 +155,22 @@ class Workers:
         """Returns how many connected workers serve a handler."""
         return len(self._serving.get(handler, ()))
 
-    def choose(self, handler: str) -> Worker | None:
-        """Returns the worker with the most free slots for a handler; None when there is none."""
+    def choose(self, handler: str, version: str = "") -> Worker | None:
+        """Returns the worker with the most free slots for a handler; None when there is none.
+
+        With a version it is one of those that run it, while there are such workers and not all of
+        them are about to leave.
+        """
+        among = self._serving.get(handler, ())
+        if version:
+            same = [it for it in self._versions.get((handler, version), ()) if not it.draining]
+            if same:
+                among = same
+            elif self.returning:
+                return None
         best: Worker | None = None
         most = 0
-        for worker in self._serving.get(handler, ()):
+        for worker in among:
             free = worker.free
             if free > most:
                 best, most = worker, free
@@ -149,7 +178,9 @@ class Workers:
 
     def _index(self) -> None:
         self._serving = {}
+        self._versions = {}
         for worker in self._workers.values():
-            if worker.outbound is not None:
-                for handler in worker.handlers:
+            for handler, version in worker.handlers.items():
+                self._versions.setdefault((handler, version), []).append(worker)
+                if worker.outbound is not None:
                     self._serving.setdefault(handler, []).append(worker)

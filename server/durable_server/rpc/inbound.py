@@ -65,6 +65,8 @@ class Inbound:
                     about(self, message)
             elif kind == "draining":
                 worker.draining = True
+                # What waits for it because of its version may go to others now.
+                self._processor.wake()
             elif kind == "hello":
                 raise protocol_violation("a second hello; a session has one, at its beginning")
 

@@ -44,6 +44,8 @@ _SERVICES = (
     control_pb2.DESCRIPTOR.services_by_name["DurableControl"].full_name,
     worker_pb2.DESCRIPTOR.services_by_name["DurableWorker"].full_name,
 )
+LIVE = "durable.live"
+"""Under this name the health service says that the process lives, whatever becomes of the log."""
 _FILES = (control_pb2.DESCRIPTOR, worker_pb2.DESCRIPTOR, health_pb2.DESCRIPTOR)
 
 
@@ -67,6 +69,8 @@ class RpcServer:
         channelz: bool,
     ) -> None:
         self._server = grpc.aio.server(options=OPTIONS)
+        self._processor = processor
+        self._telling: set[asyncio.Future[None]] = set()
         self._workers = WorkerService(processor, times)
         self._health = health.aio.HealthServicer()
         control_pb2_grpc.add_DurableControlServicer_to_server(
@@ -99,9 +103,23 @@ class RpcServer:
                 "of this machine; choose another with --listen HOST:PORT"
             ) from error
         await self._server.start()
-        for name in ("", *_SERVICES):
-            await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
+        await self._health.set(LIVE, health_pb2.HealthCheckResponse.SERVING)
+        await self._tell_health()
+        self._processor.on_trouble = self._trouble_changed
         return f"{host}:{port}"
+
+    def _trouble_changed(self) -> None:
+        telling = asyncio.ensure_future(self._tell_health())
+        self._telling.add(telling)
+        telling.add_done_callback(self._telling.discard)
+
+    async def _tell_health(self) -> None:
+        """Says of each service whether it can accept anything now."""
+        status = health_pb2.HealthCheckResponse.SERVING
+        if self._processor.trouble:
+            status = health_pb2.HealthCheckResponse.NOT_SERVING
+        for name in ("", *_SERVICES):
+            await self._health.set(name, status)
 
     async def stop(self, grace: float) -> None:
         """Stops: not healthy, workers sent away, and `grace` seconds for what is under way."""

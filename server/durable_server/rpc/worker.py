@@ -44,12 +44,23 @@ class WorkerService(worker_pb2_grpc.DurableWorkerServicer):
         for worker in processor.workers:
             # Owners from before this leader: they come back, or their work goes to others.
             self._grant_grace(worker)
+        # So do workers that own nothing: they may run a version that an invocation waits for.
+        processor.workers.returning = True
+        asyncio.get_running_loop().call_later(times.grace, self._all_returned)
+
+    def _all_returned(self) -> None:
+        self._processor.workers.returning = False
+        self._processor.wake()
 
     @property
     def quiet(self) -> bool:
-        """Whether all that was to be said is written, and no worker with work is away."""
-        return all(stream.quiet for stream in self._streams) and not any(
-            worker.outbound is None and worker.owned for worker in self._processor.workers
+        """Whether all that was to be said is written, and nothing waits for a worker that is away."""
+        return (
+            all(stream.quiet for stream in self._streams)
+            and not any(
+                worker.outbound is None and worker.owned for worker in self._processor.workers
+            )
+            and not self._processor.holds_back
         )
 
     def drain(self) -> None:
@@ -217,6 +228,7 @@ class WorkerService(worker_pb2_grpc.DurableWorkerServicer):
             for invocation_id, attempt in worker.owned.items():
                 processor.submit(AttemptReleased(invocation_id, attempt))
             processor.workers.remove(worker)
+            processor.wake()
             logger.info("worker %s (%s) left", worker.id, worker.identity)
         else:
             logger.info("worker %s (%s) is away", worker.id, worker.identity)

@@ -81,14 +81,25 @@ class Filter(NamedTuple):
 
 
 class Store(Source, Protocol):
-    """One partition's store. All calls are short and made from one thread."""
+    """One partition's store. All calls but `holders` are short and made from one thread."""
 
     def recover(self) -> Recovered:
         """Returns what a leader goes on from."""
         ...
 
+    def begin(self) -> bool:
+        """Begins the transaction of the next `commit`; False while another process is writing.
+
+        Then nothing has happened, and it is to be tried again. Once it is begun, `commit` does not
+        fail because of other processes.
+        """
+        ...
+
     def commit(self, position: Position, time_ms: int, changes: Changes) -> None:
-        """Writes a batch's changes, its position and its time, in one transaction."""
+        """Writes a batch's changes, its position and its time, in one transaction.
+
+        One that was not begun before is begun here, and fails while another process is writing.
+        """
         ...
 
     def entry(self, number: int, index: int) -> EntryRow | None:
@@ -134,8 +145,19 @@ class Store(Source, Protocol):
         """
         ...
 
-    def checkpoint(self) -> None:
-        """Makes everything committed so far survive a power loss before it returns."""
+    def checkpoint(self) -> int:
+        """Makes what was committed survive a power loss, as far as that needs no waiting.
+
+        Returns the log's sequence up to which it is known to: that of the last commit, or of an
+        earlier one while another process reads an older state; 0 when nothing is known yet.
+        """
+        ...
+
+    def holders(self) -> str:
+        """Names the other processes that have the store open, as far as they can be seen.
+
+        The text is for a sentence. It may take a while, and be called from any thread.
+        """
         ...
 
     def close(self) -> None:

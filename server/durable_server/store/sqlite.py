@@ -1,11 +1,16 @@
 """The store on SQLite: one file for a partition, in WAL mode.
 
 `synchronous=NORMAL` makes the file consistent after a power loss and perhaps behind; `checkpoint`
-is the point from which it is not behind any more, and before which the log may be trimmed. Writes
-are grouped by kind with `executemany`, in one transaction for each batch: SQLite's cost is mostly
-per statement call. `rows` has the columns, `pages` finds what a list holds, `failures` is the index
-of texts. How many there are by handler and state is counted in memory: once from an index at the start,
-and then by what each batch moves.
+says up to where it is not behind, and below which the log may be trimmed. Writes are grouped by kind
+with `executemany`, in one transaction for each batch: SQLite's cost is mostly per statement call.
+`rows` has the columns, `pages` finds what a list holds, `failures` is the index of texts. How many
+there are by handler and state is counted in memory: once from an index at the start, and then by what
+each batch moves.
+
+Other processes may have the file open: `durable sql`, a person's sqlite3, a backup. Nothing here waits
+for them, because whoever calls is the loop that also sends heartbeats. So a transaction is begun
+with `begin`, which says at once whether another process is writing, and a checkpoint does as much
+as the readers of older pages leave to it.
 """
 
 from __future__ import annotations
@@ -32,6 +37,7 @@ from ..core.records import DEADLINE, WAKE
 from ..log.interface import Position
 from . import pages, rows
 from .failures import FailureIndexError, Failures
+from .holders import holders, named
 from .interface import Filter, Listed, Order, Place, Recovered
 from .rows import ALL, AWAKEABLE, ENTRY, LISTED, LISTED_SIZE
 from .schema import MIGRATIONS, SCHEMA, VERSION
@@ -41,6 +47,10 @@ logger = logging.getLogger("durable.store")
 PAGE_BYTES = 1024 * 1024
 """Outcomes in one page; with one of the largest more it stays under what gRPC clients take unless told
 otherwise, 4 MB."""
+_START_SECONDS = 5.0
+"""How long a start waits for another process that is writing to the file."""
+_WAL_BYTES = 64 * 1024 * 1024
+"""What is left of a write-ahead log that has grown because somebody was reading."""
 _WAITING_KINDS = frozenset({EntryKind.SIGNAL, EntryKind.INVOKE, EntryKind.ATTACH})
 """Open entries of which the rules must know what they wait for."""
 
@@ -56,6 +66,11 @@ class StoreUnusableError(Exception):
 def explained(path: Path, error: sqlite3.Error) -> StoreUnusableError:
     """Says which file an error of SQLite's is about, and what to do about it."""
     code = (error.sqlite_errorcode or 0) & 0xFF
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return StoreUnusableError(
+            f"the store {path} is locked by another process ({named(holders(path))}): end that "
+            "process, or its transaction, and start again"
+        )
     if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
         return StoreUnusableError(
             f"the store {path} is damaged ({error}): move it away, with what begins with its name, "
@@ -74,10 +89,16 @@ class SqliteStore:
     """
 
     def __init__(self, path: Path | str) -> None:
-        self._db = sqlite3.connect(path, isolation_level=None, cached_statements=256)
+        self._path = None if os.fspath(path) == ":memory:" else Path(path)
+        self._db = sqlite3.connect(
+            path, isolation_level=None, cached_statements=256, timeout=_START_SECONDS
+        )
         self._db.executescript(
+            # The first counts for a new file only; see docs/performance.md for what it saves.
+            "PRAGMA page_size = 16384;"
             "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA temp_store = MEMORY;"
-            "PRAGMA cache_size = -65536; PRAGMA wal_autocheckpoint = 4000;"
+            "PRAGMA cache_size = -65536; PRAGMA wal_autocheckpoint = 2000;"
+            f"PRAGMA journal_size_limit = {_WAL_BYTES};"
         )
         version = self._db.execute("PRAGMA user_version").fetchone()[0]
         if version == 0:
@@ -92,8 +113,8 @@ class SqliteStore:
                 f"{path} has store version {version}, this program reads version {VERSION}: "
                 "use the program that wrote it, or move the file away to rebuild it from the log"
             )
-        if os.fspath(path) != ":memory:":
-            os.chmod(path, 0o600)
+        if self._path is not None:
+            os.chmod(self._path, 0o600)
         try:
             self._failures = Failures.open(self._db)
         except FailureIndexError:
@@ -108,6 +129,11 @@ class SqliteStore:
             }
         )
         """Invocations by handler and state; what has come to zero stays until the next start."""
+        self._sequence: int = self._db.execute("SELECT sequence FROM position").fetchone()[0]
+        self._durable = 0
+        """The position that is known to survive a power loss."""
+        # From here on nothing waits in SQLite for another process.
+        self._db.execute("PRAGMA busy_timeout = 0")
 
     def recover(self) -> Recovered:
         """Returns what a leader goes on from."""
@@ -151,10 +177,21 @@ class SqliteStore:
             time_ms,
         )
 
+    def begin(self) -> bool:
+        """Begins the transaction of the next `commit`; False while another process is writing."""
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            if (error.sqlite_errorcode & 0xFF) != sqlite3.SQLITE_BUSY:
+                raise
+            return False
+        return True
+
     def commit(self, position: Position, time_ms: int, changes: Changes) -> None:
-        """Writes a batch's changes and its position, in one transaction."""
+        """See `Store.commit`."""
         db = self._db
-        db.execute("BEGIN")
+        if not db.in_transaction:
+            db.execute("BEGIN IMMEDIATE")
         try:
             if changes.created:
                 db.executemany(rows.INSERT, map(rows.full_row, changes.created.values()))
@@ -181,6 +218,7 @@ class SqliteStore:
             if db.in_transaction:  # on a full disk SQLite has ended it itself
                 db.execute("ROLLBACK")
             raise
+        self._sequence = position.sequence
         self._counts.update(moved)
 
     def _moved(self, changes: Changes) -> Counter[tuple[str, State]]:
@@ -396,12 +434,23 @@ class SqliteStore:
         ).fetchone()
         return min((it for it in times if it is not None), default=0)
 
-    def checkpoint(self) -> None:
-        """Makes everything committed so far survive a power loss before it returns."""
-        self._db.execute("PRAGMA wal_checkpoint(FULL)")
+    def checkpoint(self) -> int:
+        """See `Store.checkpoint`.
+
+        It is complete when it has brought every page of the write-ahead log into the file and has
+        synced that; a reader of an older state keeps it from the pages that were written since.
+        """
+        busy, written, moved = self._db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        if not busy and written == moved:
+            self._durable = self._sequence
+        return self._durable
+
+    def holders(self) -> str:
+        """See `Store.holders`."""
+        return named(holders(self._path) if self._path is not None else [])
 
     def close(self) -> None:
-        """Closes the store."""
+        """Closes the store; what was begun and not committed is not in it."""
         self._db.close()
 
     def _invocations(self, sql: str, values: Sequence[Any]) -> list[Invocation]:

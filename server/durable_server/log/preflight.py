@@ -1,0 +1,128 @@
+"""Looks at an external NATS system before the log is kept there: can it be, and how large is a frame?
+
+A log meets most of this too, but only as an append that is not answered: it would try again until its
+budget is spent, because a cluster in an election looks the same. At a start the difference can be told,
+so a person who has to change a configuration reads at once what to write there.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from durable_server.core.limits import Limits
+from durable_server.log.fenced import DEFAULT_BUDGET, FIRST_PAUSE, LONGEST_PAUSE
+from durable_server.log.frame import HEADER_SIZE
+from durable_server.log.interface import LogError, LogUnavailableError
+from durable_server.log.jetstream import HEADER_ROOM, log_subject, stream_name
+from durable_server.nats.api import (
+    NO_RESPONDERS,
+    NOT_ENABLED_FOR_ACCOUNT,
+    STREAM_NOT_FOUND,
+    ApiError,
+    call_api,
+)
+from durable_server.nats.backoff import Backoff
+from durable_server.nats.connection import (
+    Connection,
+    ConnectionLostError,
+    LoginRefusedError,
+    PermissionDeniedError,
+)
+from durable_server.nats.endpoint import Endpoint, EndpointSource
+
+logger = logging.getLogger("durable.log")
+
+_ANSWER_SECONDS = 5.0
+_PRESENCE_SECONDS = 5.0
+"""How long a system without JetStream may be one that is only just starting."""
+
+
+class NatsUnsuitableError(LogError):
+    """This NATS system cannot hold the log as it is configured; the message says what to change."""
+
+
+async def fitted(limits: Limits, source: EndpointSource, partition: int = 0) -> Limits:
+    """Returns the limits with which every batch fits into a message there.
+
+    Waits for NATS as long as a log does. Raises NatsUnsuitableError, and LogUnavailableError when
+    nobody answers.
+    """
+    backoff = Backoff(FIRST_PAUSE, LONGEST_PAUSE, DEFAULT_BUDGET)
+    absent = Backoff(FIRST_PAUSE, LONGEST_PAUSE, _PRESENCE_SECONDS)
+    while True:
+        endpoint = await source()
+        try:
+            connection = await Connection.open(endpoint, name="durable preflight")
+            try:
+                await _check(connection, endpoint, absent, partition)
+                return _fit(limits, connection.max_payload, endpoint)
+            finally:
+                connection.abort()
+        except LoginRefusedError as error:
+            raise NatsUnsuitableError(
+                f"{_at(endpoint)} refuses the login ({error}); give user and password, or a token,"
+                " in DURABLE_NATS_URL: nats://USER:PASSWORD@HOST:PORT"
+            ) from error
+        except PermissionDeniedError as error:
+            raise NatsUnsuitableError(
+                f"{_at(endpoint)} does not let this user do what the log needs ({error}); allow it to"
+                f" publish to $JS.API.> and {log_subject(partition)}, and to subscribe to _INBOX.>"
+            ) from error
+        except (ConnectionLostError, TimeoutError, ApiError) as error:
+            if backoff.spent:
+                raise LogUnavailableError(
+                    f"{_at(endpoint)} cannot be used: {error or 'no answer'}; is it running?"
+                ) from error
+            if backoff.attempts == 5:
+                logger.warning("waiting for %s: %s", _at(endpoint), error or "no answer")
+        await backoff.pause()
+
+
+async def _check(
+    connection: Connection, endpoint: Endpoint, absent: Backoff, partition: int
+) -> None:
+    """Raises NatsUnsuitableError, or what may be over when it is tried again."""
+    try:
+        await call_api(connection, f"STREAM.INFO.{stream_name(partition)}", {}, _ANSWER_SECONDS)
+    except ApiError as error:
+        if error.number == NOT_ENABLED_FOR_ACCOUNT:
+            raise NatsUnsuitableError(
+                f"JetStream is not enabled for this account of {_at(endpoint)}; write"
+                ' "jetstream: enabled" into the account in nats-server.conf'
+            ) from error
+        if error.number == NO_RESPONDERS and absent.spent:
+            raise NatsUnsuitableError(
+                f"{_at(endpoint)} has no JetStream; start nats-server with --jetstream, or write"
+                ' "jetstream { store_dir: DIR, sync_interval: always }" into nats-server.conf'
+            ) from error
+        if error.number != STREAM_NOT_FOUND:
+            raise
+    # An expectation that cannot be met: what comes back is a refusal of the stream or the answer that
+    # there is none yet, unless the user may not publish here at all.
+    header = (
+        f"NATS/1.0\r\nNats-Expected-Stream: {stream_name(partition)}\r\n"
+        f"Nats-Expected-Last-Sequence: {(1 << 63) - 1}\r\n\r\n"
+    )
+    await connection.call(log_subject(partition).encode(), b"", _ANSWER_SECONDS, header.encode())
+
+
+def _fit(limits: Limits, max_payload: int, endpoint: Endpoint) -> Limits:
+    try:
+        fitting = limits.fitted(max_payload - HEADER_ROOM - HEADER_SIZE)
+    except ValueError as error:
+        raise NatsUnsuitableError(
+            f"{_at(endpoint)} takes messages of at most {max_payload} bytes (max_payload), too"
+            ' little for the log; write "max_payload: 8MB" into nats-server.conf; 512KB is the least'
+        ) from error
+    if fitting != limits:
+        logger.warning(
+            "%s takes messages of at most %d bytes (max_payload): the limit batch_bytes is lowered"
+            " to %d, payload_bytes to %d; to have all of them, write"
+            ' "max_payload: 8MB" into nats-server.conf',
+            *(_at(endpoint), max_payload, fitting.batch_bytes, fitting.payload_bytes),
+        )
+    return fitting
+
+
+def _at(endpoint: Endpoint) -> str:
+    return "NATS at " + ", ".join(f"{host}:{port}" for host, port in endpoint.servers)

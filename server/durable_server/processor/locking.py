@@ -1,0 +1,76 @@
+"""Waits while another process is writing to the store, without holding up anything else.
+
+A person's `BEGIN IMMEDIATE` in a shell, or a tool that cleans up the file, keeps the store's one lock
+for writers. The batch is in the log by then and is applied when the lock is free, so waiting costs
+nothing but time: heartbeats go on, questions are answered, and the next batch fills.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+
+from ..store.interface import Store
+
+logger = logging.getLogger("durable.processor")
+
+_FIRST_PAUSE = 0.001
+_LONGEST_PAUSE = 0.05
+_NEWS_SECONDS = (1.0, 30.0)
+"""How long until the first line about it, and from one to the next."""
+_START_SECONDS = 10.0
+
+
+class StoreLockedError(Exception):
+    """Another process was writing to the store for too long while the log was read."""
+
+
+class StoreLock:
+    """Begins the store's transactions."""
+
+    def __init__(self, store: Store, changed: Callable[[], None]) -> None:
+        self.problem = ""
+        """Why nothing can be written now; empty when all is well. `changed` is called at a change."""
+        self._store = store
+        self._changed = changed
+
+    async def wait(self, given_up: Callable[[], bool]) -> bool:
+        """Begins when nobody else is writing any more; False when it was given up before."""
+        now = asyncio.get_running_loop().time
+        pause, began = _FIRST_PAUSE, now()
+        news = _NEWS_SECONDS[0]
+        while not self._store.begin():
+            if given_up():
+                return False
+            waited = now() - began
+            if waited > news:
+                news = waited + _NEWS_SECONDS[1]
+                found = await asyncio.to_thread(self._store.holders)
+                self._set(f"another process is writing to the store ({found})")
+                logger.warning(
+                    "%s for %d s: nothing is accepted until it ends that", self.problem, waited
+                )
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE)
+        if self.problem:
+            logger.warning("the store is free again, after %d s", now() - began)
+            self._set("")
+        return True
+
+    def insist(self) -> None:
+        """Begins at a start, when nothing else goes on yet; raises StoreLockedError after 10 s."""
+        pause, until = _FIRST_PAUSE, time.monotonic() + _START_SECONDS
+        while not self._store.begin():
+            if time.monotonic() > until:
+                raise StoreLockedError(
+                    f"another process is writing to the store ({self._store.holders()}): end"
+                    " that process, or its transaction, and start again"
+                )
+            time.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE)
+
+    def _set(self, problem: str) -> None:
+        self.problem = problem
+        self._changed()

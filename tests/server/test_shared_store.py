@@ -1,0 +1,155 @@
+"""Other processes that have the store's file open: a reader that stays, a writer with its lock."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import grpc
+import pytest
+
+from durable_proto.v1 import control_pb2, control_pb2_grpc
+from durable_server.app import STORE, ControlPlane
+from durable_server.config import Config
+
+from ..store.holding import READING, WRITING, held
+from .hand import HandWorker
+from .test_retention import finish_one
+
+if TYPE_CHECKING:
+    from typing import TypeAlias
+
+    Control: TypeAlias = control_pb2_grpc.DurableControlAsyncStub
+
+
+@pytest.fixture
+def config(config: Config) -> Config:
+    """Workers that say nothing are not given up here."""
+    return replace(config, times=config.times._replace(timeout=60.0))
+
+
+async def bounds(plane: ControlPlane) -> tuple[int, int]:
+    log = plane.processor._log
+    found: tuple[int, int] = await log._slots.bounds(create=False)  # type: ignore[attr-defined]  # to look
+    return found
+
+
+async def logged(caplog: pytest.LogCaptureFixture, text: str) -> str:
+    """Waits for a line of the log."""
+    async with asyncio.timeout(20):
+        while True:
+            for message in caplog.messages:
+                if text in message:
+                    return message
+            await asyncio.sleep(0.02)
+
+
+async def test_the_log_keeps_what_a_reader_keeps_from_the_file(
+    config: Config, caplog: pytest.LogCaptureFixture
+) -> None:
+    small = replace(config, limits=config.limits._replace(trim_bytes=100_000))
+    async with ControlPlane(small) as plane:
+        store = config.data_dir / STORE
+        async with (
+            grpc.aio.insecure_channel(plane.address) as channel,
+            HandWorker(channel) as worker,
+        ):
+            control = control_pb2_grpc.DurableControlStub(channel)
+            await finish_one(control, worker)
+            with held(store, READING) as reader:
+                before, _ = await bounds(plane)
+                for _ in range(6):
+                    await finish_one(control, worker, 60_000)
+                line = await logged(caplog, "reads an older state of the store")
+                assert f"{reader.pid}: " in line
+                assert (await bounds(plane))[0] == before
+                assert plane.processor.trimmer.kept_bytes > 6 * 60_000
+            await finish_one(control, worker, 60_000)
+            await finish_one(control, worker, 60_000)
+            async with asyncio.timeout(20):
+                while (await bounds(plane))[0] == before:  # noqa: ASYNC110  # a trim tells nobody
+                    await asyncio.sleep(0.02)
+            assert plane.processor.trimmer.kept_bytes < 6 * 60_000
+
+
+async def test_nothing_is_lost_when_the_power_goes_while_a_reader_is_there(
+    config: Config, tmp_path: Path
+) -> None:
+    small = replace(config, limits=config.limits._replace(trim_bytes=100_000))
+    lost = replace(small, data_dir=tmp_path / "after-power-loss")
+    async with ControlPlane(small) as plane:
+        with held(config.data_dir / STORE, READING):
+            async with (
+                grpc.aio.insecure_channel(plane.address) as channel,
+                HandWorker(channel) as worker,
+            ):
+                control = control_pb2_grpc.DurableControlStub(channel)
+                ids = [await finish_one(control, worker, 60_000) for _ in range(6)]
+            # What is in the write-ahead log is not synced: the file is all that is sure.
+            sure = (config.data_dir / STORE).read_bytes()
+    shutil.copytree(config.data_dir, lost.data_dir)
+    for path in lost.data_dir.glob(f"{STORE}*"):
+        path.unlink()
+    (lost.data_dir / STORE).write_bytes(sure)
+    async with (
+        ControlPlane(lost) as plane,
+        grpc.aio.insecure_channel(plane.address) as channel,
+    ):
+        control = control_pb2_grpc.DurableControlStub(channel)
+        for invocation_id in ids:
+            found = await control.GetResult(
+                control_pb2.GetResultRequest(invocation_id=invocation_id)
+            )
+            assert found.outcome.value.data == b'"done"'
+
+
+async def test_a_writers_lock_is_waited_for_and_the_rest_goes_on(
+    config: Config, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with (
+        ControlPlane(config) as plane,
+        grpc.aio.insecure_channel(plane.address) as channel,
+        HandWorker(channel) as worker,
+    ):
+        control = control_pb2_grpc.DurableControlStub(channel)
+        await finish_one(control, worker)
+        with held(config.data_dir / STORE, WRITING) as writer:
+            waiting = asyncio.create_task(finish_one(control, worker))
+            assert f"{writer.pid}: " in await logged(caplog, "is writing to the store")
+            # Others are answered meanwhile, and the worker's session lives on.
+            stats = await control.GetStats(control_pb2.GetStatsRequest())
+            assert stats.total_count == 1
+            assert not waiting.done()
+        await waiting
+        await logged(caplog, "the store is free again")
+        assert (await control.GetStats(control_pb2.GetStatsRequest())).total_count == 2
+
+
+async def test_it_can_be_stopped_while_a_writer_has_the_lock_and_goes_on_later(
+    config: Config, caplog: pytest.LogCaptureFixture
+) -> None:
+    request = control_pb2.InvokeRequest(handler="three", idempotency_key="kept")
+    async with ControlPlane(config) as plane, grpc.aio.insecure_channel(plane.address) as channel:
+        async with HandWorker(channel):
+            pass
+        control = control_pb2_grpc.DurableControlStub(channel)
+        with held(config.data_dir / STORE, WRITING):
+            asked = asyncio.ensure_future(control.Invoke(request))
+            await logged(caplog, "is writing to the store")
+            await plane.processor.stop()
+            with pytest.raises(grpc.aio.AioRpcError) as caught:
+                await asked
+            assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
+    async with (
+        ControlPlane(config) as plane,
+        grpc.aio.insecure_channel(plane.address) as channel,
+        HandWorker(channel) as worker,
+    ):
+        control = control_pb2_grpc.DurableControlStub(channel)
+        again = await control.Invoke(request)
+        start = await worker.hear("start")
+        assert start.invocation_id == again.invocation_id
+        assert (await control.GetStats(control_pb2.GetStatsRequest())).total_count == 1
