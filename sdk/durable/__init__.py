@@ -49,6 +49,7 @@ from ._overviews import Handler, InvocationPage, ServerInfo, Stats, WorkerInfo
 from ._requests import Filters
 from ._result import Result
 from ._statistics import WorkerStatistics
+from ._steering import Resolution
 from ._views import Invocation, Request
 from ._webhooks import Webhook
 from ._worker import Worker, run_worker
@@ -83,6 +84,7 @@ __all__ = [
     "ObjectHandler",
     "PreconditionError",
     "Request",
+    "Resolution",
     "Result",
     "RetryPolicy",
     "RetryableError",

@@ -194,7 +194,8 @@ class Filters(TypedDict, total=False):
     service: str
     """This service label."""
     failure_text: str
-    """This text within the failure's message, of 3 characters or more."""
+    """This text within the failure's type and message (`ValueError: no stock`), of 3 characters or
+    more."""
     create_time_min: datetime
     """Created at or after this time; without a time zone it is UTC."""
     create_time_max: datetime

@@ -146,8 +146,11 @@ def _is_loopback(target: str, text: str) -> bool:
         if "://" in name or name.startswith("xds:"):
             return False
     host, separator, port = name.rpartition(":")
-    if not separator or not port.isdigit() or not host:
+    number = port.isascii() and port.isdigit()
+    if not separator or not number or not host:
         raise ValueError(f"address {text!r} is not of the form 'host:port'")
+    if len(port) > 5 or int(port) > 65535:
+        raise ValueError(f"address {text[:80]!r} has a port beyond 65535")
     host = host.strip("[]")
     return host in _LOOPBACK_HOSTS or host.startswith("127.")
 

@@ -26,7 +26,13 @@ _CHILDREN: Final = 100
 
 @click.command()
 @click.argument("invocation_id", metavar="ID")
-@click.option("--depth", default=2, show_default=True, help="How deep to follow children.")
+@click.option(
+    "--depth",
+    default=2,
+    show_default=True,
+    type=click.IntRange(0),
+    help="How deep to follow children.",
+)
 @client_command
 def describe(session: Session, invocation_id: str, depth: int) -> None:
     """Show all of an invocation, steps as a tree.
@@ -76,7 +82,8 @@ def _children(
 
     children: dict[str, durable.Invocation] = {}
     level = [found]
-    for _ in range(depth):
+    while level and depth > 0:
+        depth -= 1
         targets = [
             entry.target_invocation_id
             for parent in level

@@ -17,7 +17,7 @@ from .errors import UNFINISHED, CommandError
 from .journal import ending_text
 from .session import Session, client_command
 from .times import duration_option, time_option
-from .values import parse_pairs, parse_value
+from .values import INT32_MAX, INT32_MIN, parse_pairs, parse_value
 
 if TYPE_CHECKING:
     import durable
@@ -43,7 +43,7 @@ _PATIENCE_SECONDS: Final = 3.0
 @click.option("--partition-key", default="", help="Share a partition with others of this key.")
 @click.option("--service", default="", help="A label.")
 @click.option(
-    "--priority", type=click.IntRange(-(2**31), 2**31 - 1), default=0, help="Higher goes first."
+    "--priority", type=click.IntRange(INT32_MIN, INT32_MAX), default=0, help="Higher goes first."
 )
 @client_command
 def invoke(

@@ -19,6 +19,7 @@ _LAST: Final = 1000
 """Frames that are shown without --from."""
 _VALUE: Final = 100
 """Characters of a value."""
+_POSITION_MAX: Final = 2**63 - 1
 
 
 @click.command()
@@ -41,11 +42,18 @@ _VALUE: Final = 100
     "--from",
     "first",
     default=0,
-    type=click.IntRange(0),
+    type=click.IntRange(0, _POSITION_MAX),
     metavar="N",
     help=f"From this position.  [default: the last {_LAST:,}; all with --invocation]",
 )
-@click.option("--to", "last", default=0, type=click.IntRange(0), metavar="N", help="To this one.")
+@click.option(
+    "--to",
+    "last",
+    default=0,
+    type=click.IntRange(0, _POSITION_MAX),
+    metavar="N",
+    help="To this one.",
+)
 @click.option("--invocation", default="", metavar="ID", help="Only what concerns this invocation.")
 @click.option("--follow", is_flag=True, help="Go on with what comes; needs a running server.")
 @click.option("--json", "as_json", is_flag=True, help="Write JSON, one batch a line, uncut.")

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import click
 
-from . import errors, logs, telemetry
+from . import errors, logs, output, streams, telemetry
 
 _COMMANDS: Final = {
     "server": "durable_server.cli:server",
@@ -45,7 +45,15 @@ _RUNNERS: Final = ("server", "dev", "worker")
 
 
 class _Group(click.Group):
-    """Imports a command when it is asked for."""
+    """Imports a command when it is asked for, and lets a reader leave early."""
+
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        with streams.leaving():  # help and version are written here
+            return super().make_context(*args, **kwargs)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        with streams.leaving():
+            return super().invoke(ctx)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(_COMMANDS)
@@ -90,22 +98,31 @@ def main() -> None:
     """Runs the command line."""
     # gRPC's own lines name its source files, and what matters of them comes as an error anyway.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+    streams.prepare()
+    sys.exit(_run(sys.argv[1:]))
+
+
+def _run(arguments: list[str]) -> int:
+    """Runs a command; returns its exit code."""
     try:
-        cli.main(prog_name="durable", standalone_mode=False)
-    except click.exceptions.Exit as done:
-        sys.exit(done.exit_code)
-    except click.UsageError as error:
+        streams.check_arguments(arguments)
+        cli.main(arguments, prog_name="durable", standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as error:
         error.show()
-        sys.exit(errors.USAGE)
+        return errors.USAGE
+    except click.UsageError as error:
+        output.note(errors.usage_line(error))
+        return errors.USAGE
     except (KeyboardInterrupt, click.exceptions.Abort):
-        sys.exit(errors.INTERRUPTED)
-    except BrokenPipeError:
-        # Whoever read has enough, as `head` has; Python would try to write the rest at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(errors.FAILED)
+        return errors.INTERRUPTED
+    except streams.ReaderLeftError:
+        streams.discard()
     except Exception as error:
         # Known from the arguments, because what failed may be their parsing.
-        if "--debug" in sys.argv:
+        if "--debug" in arguments:
             raise
-        click.echo(f"durable: {errors.one_line(error)}", err=True)
-        sys.exit(errors.exit_code(error))
+        output.note(f"durable: {errors.one_line(error)}")
+        if isinstance(error, OSError) and error.errno in streams.FULL:
+            streams.discard()
+        return errors.exit_code(error)
+    return 0

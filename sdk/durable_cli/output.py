@@ -6,6 +6,7 @@ are commands to it: `clean` shows them as what they are.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 import sys
@@ -40,13 +41,20 @@ def on_terminal() -> bool:
 
 def write_json(data: Any) -> None:
     """Writes one document."""
-    write_text(json.dumps(data, indent=2, ensure_ascii=False))
+    write_text(json.dumps(data, indent=2, ensure_ascii=_ascii()))
 
 
 def write_json_line(data: Any) -> None:
     """Writes one document of many, each on a line."""
-    click.echo(json.dumps(data, ensure_ascii=False, separators=(",", ":")))
-    sys.stdout.flush()
+    click.echo(json.dumps(data, ensure_ascii=_ascii(), separators=(",", ":")))
+
+
+def _ascii() -> bool:
+    """Says whether JSON must be in ASCII, because stdout does not have all characters.
+
+    The escapes that a stream writes in their place are none of JSON's.
+    """
+    return not (sys.stdout.encoding or "").lower().replace("-", "").startswith("utf")
 
 
 def write_text(text: str) -> None:
@@ -55,8 +63,9 @@ def write_text(text: str) -> None:
 
 
 def note(text: str) -> None:
-    """Tells a person something that is not the answer."""
-    click.echo(text, err=True)
+    """Tells a person something that is not the answer; where nobody can be told, it is dropped."""
+    with contextlib.suppress(OSError):
+        click.echo(text, err=True)
 
 
 def clean(text: str) -> str:
@@ -73,7 +82,7 @@ def clean_lines(text: str) -> list[str]:
 
 def value_text(value: Any) -> str:
     """Returns a value as compact JSON."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
+    return json.dumps(value, ensure_ascii=_ascii(), separators=(",", ":"), default=str)
 
 
 def shorten(text: str, width: int) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 import click
 
 from .app import STORE, ControlPlane
-from .config import Config
+from .config import Config, ConfigError
 from .dev import DevWorker
 from .store.sqlite import explained
 
@@ -51,7 +51,12 @@ def run_dev(
 def _config(settings: Mapping[str, Any], *, http_optional: bool = False) -> Config:
     # Taken out, so that neither the embedded NATS server nor a worker's code inherits it.
     key = os.environ.pop("DURABLE_WEBHOOK_KEY", "")
-    return Config(**settings, http_optional=http_optional, webhook_key=key)
+    config = Config(**settings, http_optional=http_optional, webhook_key=key)
+    try:
+        config.check()
+    except ConfigError as error:
+        raise click.UsageError(str(error)) from error
+    return config
 
 
 def _has_http() -> bool:

@@ -86,7 +86,7 @@ def awakeable_resolved(
         awakeable = Awakeable(record.awakeable_id, owner, (), now_ms)
     elif awakeable.resolved_ms:
         same = awakeable.outcome == record.outcome
-        return Resolved(awakeable) if same else Conflict(awakeable)
+        return Resolved(awakeable, repeated=True) if same else Conflict(awakeable)
     waiting, awakeable.positions = awakeable.positions, ()
     awakeable.resolved_ms = now_ms
     awakeable.outcome = record.outcome

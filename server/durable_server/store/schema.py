@@ -9,7 +9,7 @@ Indexes are paid for by every write, so each one names the question that it answ
 
 from __future__ import annotations
 
-VERSION = 3
+VERSION = 4
 """Written to `PRAGMA user_version`; a store of a version that is not in MIGRATIONS is refused."""
 
 _INDEXES = """
@@ -27,7 +27,7 @@ CREATE INDEX invocations_by_service ON invocations (service, state) WHERE servic
 CREATE INDEX invocations_by_parent ON invocations (parent, state) WHERE parent <> '';
 -- Query by failure, of what goes on and has failed before. What has ended is in `failure_texts`.
 -- With the text, which is compared one by one: there are few, and they change often.
-CREATE INDEX invocations_in_trouble ON invocations (number, fault_message)
+CREATE INDEX invocations_in_trouble ON invocations (number, fault_type, fault_message)
     WHERE fault_message IS NOT NULL AND completed_ms = 0;
 """
 
@@ -39,9 +39,14 @@ DROP INDEX invocations_by_handler;
 DROP INDEX invocations_by_key;
 DROP INDEX invocations_by_parent;
 {_INDEXES}
-"""
+""",
+    3: """
+DROP INDEX invocations_in_trouble;
+CREATE INDEX invocations_in_trouble ON invocations (number, fault_type, fault_message)
+    WHERE fault_message IS NOT NULL AND completed_ms = 0;
+""",
 }
-"""What makes a store of VERSION out of an older one, in place; nothing is lost by it."""
+"""What makes a store of the next version out of one of an older, in place; nothing is lost by it."""
 
 SCHEMA = f"""
 CREATE TABLE position (

@@ -31,7 +31,7 @@ from ..core.partition import Changes
 from ..core.records import DEADLINE, WAKE
 from ..log.interface import Position
 from . import pages, rows
-from .failures import FailureIndexError, Failures
+from .failures import FailureIndexError, Failures, failure_text
 from .interface import Filter, Listed, Order, Place, Recovered
 from .rows import ALL, AWAKEABLE, ENTRY, LISTED, LISTED_SIZE
 from .schema import MIGRATIONS, SCHEMA, VERSION
@@ -84,8 +84,8 @@ class SqliteStore:
             self._db.executescript(f"BEGIN; {SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;")
         elif version in MIGRATIONS:
             logger.info("%s: making store version %d out of %d", path, VERSION, version)
-            migration = MIGRATIONS[version]
-            self._db.executescript(f"BEGIN; {migration} PRAGMA user_version = {VERSION}; COMMIT;")
+            steps = " ".join(MIGRATIONS[it] for it in range(version, VERSION))
+            self._db.executescript(f"BEGIN; {steps} PRAGMA user_version = {VERSION}; COMMIT;")
         elif version != VERSION:
             self._db.close()
             raise StoreVersionError(
@@ -200,7 +200,7 @@ class SqliteStore:
             if found.completed_ms and found.fault:
                 failed.append(found)
         if failed and self._failures is not None:
-            self._failures.add([(it.number, it.fault.message) for it in failed if it.fault])
+            self._failures.add([(it.number, failure_text(it.fault)) for it in failed if it.fault])
         return moved
 
     def _commit_rare(self, changes: Changes, moved: Counter[tuple[str, State]]) -> None:
