@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from . import output
+from .failing import failing_data, failing_lines
 from .get import summary
 from .journal import entry_text
 from .listing import took
@@ -44,6 +45,7 @@ def describe(session: Session, invocation_id: str, depth: int) -> None:
         children = _children(client, found, depth)
     if session.json:
         data = found.to_dict()
+        data["failing_steps"] = failing_data(found)
         data["children"] = [child.to_dict() for child in children.values()]
         output.write_json(data)
         return
@@ -51,6 +53,10 @@ def describe(session: Session, invocation_id: str, depth: int) -> None:
     if found.journal:
         _title("journal")
         for line in _tree(found, children):
+            click.echo(line)
+    if found.message.failing_steps:
+        _title("tried again")
+        for line in failing_lines(found):
             click.echo(line)
     if found.awakeables:
         _title("awakeables")

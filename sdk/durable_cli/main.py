@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import click
 
-from . import errors, logs, output, streams, telemetry
+from . import errors, logs, output, serving, streams, telemetry
 
 _COMMANDS: Final = {
     "server": "durable_server.cli:server",
@@ -42,6 +42,8 @@ _COMMANDS: Final = {
 }
 _RUNNERS: Final = ("server", "dev", "worker")
 """Commands that run for long, and log."""
+_DRAIN: Final = {"worker": "30s", "dev": "5s"}
+"""Commands that serve workflows, with how long they let steps go on when they stop."""
 
 
 class _Group(click.Group):
@@ -65,6 +67,9 @@ class _Group(click.Group):
         module, _, name = place.partition(":")
         command: click.Command = getattr(import_module(module), name)
         if cmd_name in _RUNNERS and logs.FORMAT not in command.params:
+            drain_timeout = _DRAIN.get(cmd_name)
+            if drain_timeout is not None:
+                command.params += serving.serving_options(drain_timeout)
             command.params.append(logs.FORMAT)
             command.callback = _traced(command.callback, f"durable-{cmd_name}")
         return command

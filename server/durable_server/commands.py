@@ -9,6 +9,7 @@ import os
 import signal
 import sqlite3
 from collections.abc import Coroutine, Mapping, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,10 @@ def run_dev(
     ready_file: Path | None,
     no_http: bool,
     http_given: bool,
+    max_concurrent: int,
+    drain_timeout: timedelta,
+    suspend_after: timedelta | None,
+    build_id: str,
     **settings: Any,
 ) -> None:
     """Runs a control plane and a worker child until a signal, or until one cannot go on.
@@ -44,8 +49,23 @@ def run_dev(
         click.echo("durable: no HTTP: it needs pip install 'durable-grpc[http]'", err=True)
         settings["http"] = ""
     config = _config(settings, http_optional=not http_given)
-    worker = DevWorker(modules, services, config.data_dir / "worker.pid", reload=not no_reload)
+    options = ["--max-concurrent", str(max_concurrent), "--build-id", build_id]
+    options += ["--drain-timeout", _duration(drain_timeout)]
+    options += ["--suspend-after", "never" if suspend_after is None else _duration(suspend_after)]
+    for service in services:
+        options += ["--service", service]
+    worker = DevWorker(
+        modules,
+        options,
+        config.data_dir / "worker.pid",
+        reload=not no_reload,
+        drain_seconds=drain_timeout.total_seconds(),
+    )
     _run(_serve(config, ready_file, worker))
+
+
+def _duration(length: timedelta) -> str:
+    return f"{length.total_seconds():f}s"
 
 
 def _config(settings: Mapping[str, Any], *, http_optional: bool = False) -> Config:
