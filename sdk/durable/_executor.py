@@ -14,6 +14,8 @@ Rules.
 - What has no ack, an attempt's last words, is kept for a while and said again after a reconnect,
   see `_finals`; so are all entries that were not acknowledged.
 - When an attempt is over its steps are cancelled. A thread cannot be; its result is ignored.
+- In a drain no step begins any more. An attempt that wants one is given back once those that run for it
+  have ended, and goes on elsewhere.
 - While a step runs, an attempt is neither suspended nor paused, even if nobody wants the step's
   result any more: it goes on, and what it makes is journaled.
 - What the caller is not told is logged, see `_warnings`.
@@ -193,14 +195,16 @@ class Desk:
             self._drop(slot)
             return
         tasks = attempt.tasks
-        if tasks:
+        if tasks and not self.draining:
             for task in tasks:
                 self._start_step(slot, task)
             tasks.clear()
         self._disarm(slot)
         if slot.steps:
             return
-        if attempt.frozen and attempt.settled:
+        if tasks:
+            self._hand_over(slot)
+        elif attempt.frozen and attempt.settled:
             self._pause(slot)
         elif attempt.waiting:
             self._arm(slot)
@@ -296,6 +300,16 @@ class Desk:
         slot.let_go(outcome)
         if not self._slots:
             self._empty.set()
+
+    def _hand_over(self, slot: Slot) -> None:
+        """Gives an attempt whose next step is not to begin here to another worker.
+
+        What it has recorded may still be on its way, and is said again with this after a reconnect.
+        """
+        unacknowledged = slot.attempt.unacknowledged()
+        self._drop(slot, "released")
+        self._release(slot.invocation_id, slot.number)
+        self._last_words.keep(self._loop.time(), [*unacknowledged, self.outbound[-1]])
 
     def _release(self, invocation_id: str, number: int) -> None:
         self.counters.released += 1
@@ -399,7 +413,10 @@ class Desk:
     # The end
 
     def drain(self) -> None:
-        """Takes no more work, and lets go of what only waits as soon as it can."""
+        """Begins nothing more: what only waits is suspended, what wants a step is given back.
+
+        Steps that run may end; those that still wait for a thread do not begin.
+        """
         self.draining = True
         message = worker_pb2.WorkerMessage()
         message.draining.SetInParent()
@@ -407,6 +424,14 @@ class Desk:
         for slot in list(self._slots.values()):
             if slot.waiting:
                 self._suspend(slot)
+                continue
+            begun = len(slot.steps)
+            for index, step in list(slot.steps.items()):
+                # A future of a thread can be cancelled only before it begins.
+                if isinstance(step, Future) and step.cancel():
+                    slot.over(index)
+            if begun and not slot.steps:
+                self._hand_over(slot)
         self.wake()
 
     async def empty(self) -> None:

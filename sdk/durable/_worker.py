@@ -5,10 +5,10 @@ on the desk (`_executor`) and survives the session. This room is the life around
 the session, and when it ends for another reason than ours connect again, with backoff and jitter,
 as the same worker; and on a wish to stop, drain.
 
-Draining. `stop` (or SIGTERM, SIGINT) says Draining, so that no new work comes; attempts that only
-wait are suspended, the others may end within `drain_timeout`. What is left then is given back, the
-stream is half-closed, and the control plane hands the work to others at once. A second signal skips
-the waiting. Heartbeats go on throughout.
+Draining. `stop` (or SIGTERM, SIGINT) says Draining, so that no new work comes, and no further step
+begins; attempts that only wait are suspended, steps that run may end within `drain_timeout`. Then their
+attempts are given back, the stream is half-closed, and the control plane hands the work to others at
+once. A second signal skips the waiting. Heartbeats go on throughout.
 
 Errors. A lost connection is never fatal: the worker comes back when the control plane does. A hello
 that is refused as wrong (INVALID_ARGUMENT and the like) is: it would be refused again.
@@ -83,7 +83,8 @@ class Worker:
     runs. `suspend_after` is how many seconds an attempt may only wait before it is given back until
     what it waits for happens: 0 for at once, None for as long as there is room; when every slot is
     taken, those that have waited longest are given back at once. `drain_timeout` is how many seconds
-    attempts may take to end when the worker stops. `tls` and `insecure` as for Client.
+    steps that run may take to end when the worker stops; no further one begins then, and their
+    invocations go on elsewhere. `tls` and `insecure` as for Client.
 
     Raises ValueError for a bad address, for no workflows, and for two of the same name.
     """
