@@ -12,6 +12,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from typing import Final
 
@@ -27,6 +28,8 @@ STATE: Final = 5
 UNFINISHED: Final = 6
 INTERRUPTED: Final = 130
 
+_LONG_WORD: Final = re.compile(r"\S{200,}")
+"""What somebody has typed, or a program for them, and nobody can read in an error."""
 _HTTP_PACKAGES: Final = ("starlette", "uvicorn", "prometheus_client")
 SERVER_PACKAGES: Final = ("nats", "msgspec", "grpc_health", "grpc_reflection", "watchfiles")
 
@@ -62,7 +65,8 @@ def usage_line(error: click.UsageError) -> str:
     hint = ""
     if error.ctx is not None and error.ctx.command.get_help_option(error.ctx) is not None:
         hint = f" ('{error.ctx.command_path} {error.ctx.help_option_names[-1]}' shows what is possible)"
-    return f"Error: {' '.join(error.format_message().split())}{hint}"
+    text = " ".join(error.format_message().split())
+    return f"Error: {_LONG_WORD.sub(lambda it: it[0][:60] + '…', text)}{hint}"
 
 
 def one_line(error: BaseException) -> str:

@@ -118,7 +118,7 @@ def _write_id(session: Session, invocation_id: str) -> None:
     if session.json:
         output.write_json({"invocation_id": invocation_id})
     else:
-        click.echo(invocation_id)
+        output.echo(invocation_id)
 
 
 def _write_result(session: Session, result: durable.Result[Any], why: str) -> None:
@@ -154,4 +154,4 @@ def _write_value(value: Any) -> None:
     elif output.on_terminal() and isinstance(value, dict | list):
         output.write_json(value)
     else:
-        click.echo(output.value_text(value))
+        output.echo(output.value_text(value))

@@ -139,8 +139,8 @@ class _Shown:
             head.append(f"epoch {seen.position.epoch} batch {seen.position.number}")
         head += [time] if time else []
         head.append(f"{seen.size:,} bytes")
-        click.echo(click.style("  ".join(head), bold=True))
+        output.echo(click.style("  ".join(head), bold=True))
         if seen.trouble:
-            click.echo(f"  {click.style(output.clean(seen.trouble), fg='red')}")
+            output.echo(f"  {click.style(output.clean(seen.trouble), fg='red')}")
         for record in records:
-            click.echo(f"  {output.clean(self._telling.line(record, _VALUE))}")
+            output.echo(f"  {output.clean(self._telling.line(record, _VALUE))}")

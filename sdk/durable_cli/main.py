@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 from importlib import import_module
 from typing import Any, Final
@@ -104,14 +104,14 @@ def main() -> None:
     # gRPC's own lines name its source files, and what matters of them comes as an error anyway.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     streams.prepare()
-    sys.exit(_run(sys.argv[1:]))
+    sys.exit(run(sys.argv[1:]))
 
 
-def _run(arguments: list[str]) -> int:
-    """Runs a command; returns its exit code."""
+def run(arguments: Sequence[str]) -> int:
+    """Runs a command, and tells of what is wrong on stderr; returns its exit code."""
     try:
         streams.check_arguments(arguments)
-        cli.main(arguments, prog_name="durable", standalone_mode=False)
+        cli.main(list(arguments), prog_name="durable", standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         return errors.USAGE

@@ -39,6 +39,12 @@ def on_terminal() -> bool:
     return sys.stdout.isatty()
 
 
+def echo(text: str = "", err: bool = False) -> None:
+    """Writes a line; what a stream's encoding does not have is escaped (see `streams`)."""
+    # Named here, because click opens a stream of ASCII anew, as UTF-8.
+    click.echo(text, file=sys.stderr if err else sys.stdout)
+
+
 def write_json(data: Any) -> None:
     """Writes one document."""
     write_text(json.dumps(data, indent=2, ensure_ascii=_ascii()))
@@ -46,7 +52,7 @@ def write_json(data: Any) -> None:
 
 def write_json_line(data: Any) -> None:
     """Writes one document of many, each on a line."""
-    click.echo(json.dumps(data, ensure_ascii=_ascii(), separators=(",", ":")))
+    echo(json.dumps(data, ensure_ascii=_ascii(), separators=(",", ":")))
 
 
 def _ascii() -> bool:
@@ -59,13 +65,13 @@ def _ascii() -> bool:
 
 def write_text(text: str) -> None:
     """Writes a text that came from outside: as it is in a pipe, harmless on a terminal."""
-    click.echo("\n".join(clean_lines(text)) if on_terminal() else text)
+    echo("\n".join(clean_lines(text)) if on_terminal() else text)
 
 
 def note(text: str) -> None:
     """Tells a person something that is not the answer; where nobody can be told, it is dropped."""
     with contextlib.suppress(OSError):
-        click.echo(text, err=True)
+        echo(text, err=True)
 
 
 def clean(text: str) -> str:
@@ -126,9 +132,9 @@ def table(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         padded.append(shorten(cells[-1], last))
         return "  ".join(coloured(cell) if colour else cell for cell in padded).rstrip()
 
-    click.echo(click.style(line(headers, False), bold=True))
+    echo(click.style(line(headers, False), bold=True))
     for row in cleaned:
-        click.echo(line(row, True))
+        echo(line(row, True))
 
 
 def fields(pairs: Iterable[tuple[str, str]]) -> None:
@@ -136,4 +142,4 @@ def fields(pairs: Iterable[tuple[str, str]]) -> None:
     shown = [(name, value) for name, value in pairs if value]
     size = max((len(name) for name, _ in shown), default=0)
     for name, value in shown:
-        click.echo(f"{faint(name.ljust(size))}  {value}")
+        echo(f"{faint(name.ljust(size))}  {value}")

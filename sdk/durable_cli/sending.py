@@ -114,4 +114,4 @@ def webhook(
     if session.json:
         output.write_json({"url": made.url, "expire_time": times.absolute(made.expire_time)})
     else:
-        click.echo(made.url)
+        output.echo(made.url)

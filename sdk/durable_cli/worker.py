@@ -75,7 +75,7 @@ def worker(
     with ExitStack() as stack:
         if metrics:
             served = stack.enter_context(serving(made, max_concurrent, metrics, insecure=insecure))
-            click.echo(f"durable: metrics on http://{served}/metrics")
+            output.echo(f"durable: metrics on http://{served}/metrics")
         run_worker(made)
 
 

@@ -11,23 +11,18 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import Cli, run
+from durable_cli import main
+
+from .conftest import Cli
 
 COMMANDS = (
     ("list",),
     ("get", "0" * 32),
-    ("stats",),
     ("handlers", "--json"),
-    ("workers",),
-    ("describe", "0" * 32),
     ("invoke", "greet"),
-    ("state", "get", "cart", "k"),
     ("doctor", "--data-dir", "/nonexistent"),
-    ("completion", "bash"),
     ("--help",),
-    ("--version",),
     ("worker", "--help"),
-    ("server", "--help"),
 )
 ASCII = {"PYTHONIOENCODING": "ascii"}
 
@@ -135,12 +130,21 @@ def test_json_is_read_as_utf_8_whatever_the_locale(cli: Cli, tmp_path: Path) -> 
         ("list", "--\udcff"),
     ],
 )
-def test_arguments_that_are_no_unicode(arguments: tuple[str, ...]) -> None:
-    done = run(*arguments, address="127.0.0.1:1")
-    assert (done.code, done.out) == (2, "")
-    assert done.err.startswith("Error: argument ")
-    assert "is not UTF-8" in done.err
-    assert done.err.count("\n") == 1
+def test_arguments_that_are_no_unicode(
+    arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main.run(arguments) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.startswith("Error: argument ")
+    assert "is not UTF-8" in said.err
+    assert said.err.count("\n") == 1
+
+
+def test_bytes_of_the_shell_that_are_no_unicode(cli: Cli) -> None:
+    code, output = shell(cli, "$(printf 'caf\\351')", "get")
+    assert (code, output.count("\n")) == (2, 1)
+    assert "argument 2 is not UTF-8: 'caf\\udce9'" in output
 
 
 HUGE = "9" * 30
@@ -164,7 +168,7 @@ NUMBERS = (
     *(("log", "--to", it) for it in (HUGE, "-1", "nan")),
     *(("worker", "m", "--max-concurrent", it) for it in ("0", "-1", HUGE, "nan", "100001")),
     *(("worker", "m", "--drain-timeout", it) for it in (HUGE, "nan", "-1")),
-    *(("worker", "m", "--suspend-after", it) for it in (HUGE, "nan", "-1", "never")),
+    *(("worker", "m", "--suspend-after", it) for it in (HUGE, "nan", "-1", "none")),
     *(("dev", "m", "--drain-timeout", it) for it in (HUGE, "nan")),
     *(("dev", "m", "--max-concurrent", it) for it in ("0", HUGE)),
     *(("server", "--replicas", it) for it in ("2", HUGE, "-1", "nan")),
@@ -177,12 +181,17 @@ NUMBERS = (
 
 
 @pytest.mark.parametrize("arguments", NUMBERS, ids=lambda it: " ".join(it)[:60])
-def test_numbers_that_cannot_be(arguments: tuple[str, ...]) -> None:
-    done = run(*arguments, address="127.0.0.1:1")
-    assert (done.code, done.out) == (2, ""), done
-    assert done.err.startswith("Error: ")
-    assert done.err.count("\n") == 1
-    assert len(done.err) < 1000
+def test_numbers_that_cannot_be(
+    arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    if arguments[0] in ("server", "sql", "log"):
+        arguments = (*arguments, "--data-dir", str(tmp_path))
+    code = main.run(arguments)
+    said = capsys.readouterr()
+    assert (code, said.out) == (2, ""), said
+    assert said.err.startswith("Error: ")
+    assert said.err.count("\n") == 1
+    assert len(said.err) < 1000
 
 
 def test_a_limit_beyond_all_there_is_is_no_limit(cli: Cli) -> None:
