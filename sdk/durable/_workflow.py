@@ -13,7 +13,7 @@ import hashlib
 import inspect
 import re
 import typing
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
@@ -25,7 +25,14 @@ from ._errors import CodecError
 from ._serde import decode, encode
 
 if TYPE_CHECKING:
+    from types import UnionType
+    from typing import TypeAlias, _SpecialForm
+
     from ._context import Context
+
+    TypeExpression: TypeAlias = UnionType | _SpecialForm
+    """What is no class, as in `type=str | None`: type checkers cannot tell the value's type from it,
+    so that it is Any, until they know TypeForm (PEP 747)."""
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -94,6 +101,9 @@ class RetryPolicy:
 class WorkflowRef(Generic[P, R]):
     """The name and the types of a workflow, without its code: enough to invoke it."""
 
+    needs_key = False
+    """Whether it is known to be an object's handler, which is invoked with a key."""
+
     def __init__(self, name: str, result: Any = Any) -> None:
         if not NAME.fullmatch(name):
             raise ValueError(f"{name!r} is not a handler name: it must match {NAME.pattern}")
@@ -111,6 +121,10 @@ class WorkflowRef(Generic[P, R]):
         if len(args) > 1:
             raise TypeError(f"{self.name}: give several arguments by name")
         return encode(args[0]) if args else None
+
+    def encode_value(self, value: Any) -> payload_pb2.Payload | None:
+        """Returns the payload of an input that is given as one value; see `Context.send_delayed`."""
+        return None if value is None else encode(value)
 
     def decode_output(self, payload: payload_pb2.Payload) -> Any:
         """Returns the result that a payload holds."""
@@ -202,6 +216,18 @@ class Workflow(WorkflowRef[P, R]):
             return encode(next(iter(given.values())))
         return encode(given)
 
+    def encode_value(self, value: Any) -> payload_pb2.Payload | None:
+        """Returns the payload of an input that is given as one value; see `Context.send_delayed`.
+
+        Raises TypeError for one that does not fit the parameters.
+        """
+        parameters = self._parameters
+        if value is None and (len(parameters) != 1 or parameters[0].default is not _EMPTY):
+            return self.encode_input((), {})
+        if len(parameters) > 1 and isinstance(value, Mapping):
+            return self.encode_input((), dict(value))
+        return self.encode_input((value,), {})
+
     def decode_input(self, payload: payload_pb2.Payload | None) -> tuple[tuple[Any, ...], Any]:
         """Returns the arguments; raises CodecError for a payload that does not fit."""
         parameters = self._parameters
@@ -266,6 +292,8 @@ class _TypedRef(WorkflowRef[P, R]):
 
     def __init__(self, workflow: Workflow[P, R]) -> None:
         super().__init__(workflow.name)
+        self.needs_key = workflow.needs_key
+        self.encode_value = workflow.encode_value  # type: ignore[method-assign]  # same signature
         self.encode_input = workflow.encode_input  # type: ignore[method-assign]  # same signature
         self.decode_output = workflow.decode_output  # type: ignore[method-assign]  # same signature
 
@@ -330,10 +358,21 @@ def workflow(
     return make if function is None else make(function)
 
 
+def check_key(workflow: WorkflowRef[..., Any], key: str) -> None:
+    """Raises TypeError for an object's handler that would be invoked without a key."""
+    if workflow.needs_key and not key:
+        raise TypeError(
+            f"{workflow.name} is a handler of an object and needs the object's key: write"
+            " .options(key=...) before the call"
+        )
+
+
 @overload
 def ref(name: str) -> WorkflowRef[..., Any]: ...
 @overload
 def ref(name: str, result: type[R]) -> WorkflowRef[..., R]: ...
+@overload
+def ref(name: str, result: TypeExpression) -> WorkflowRef[..., Any]: ...
 def ref(name: str, result: Any = Any) -> WorkflowRef[..., Any]:
     """Names a workflow whose code is elsewhere; `result` is the type of its value."""
     return WorkflowRef(name, result)

@@ -55,8 +55,9 @@ def worker(
     # All that is needed is imported before the modules: they may hide what has the same name.
     from durable import Worker, load_workflows, run_worker
 
+    measured = None
     if metrics:
-        from .worker_metrics import serving  # it has a need of its own, prometheus-client
+        from .worker_metrics import serving as measured  # needs prometheus-client
     with _patience(modules):
         workflows = load_workflows(modules)
     try:
@@ -73,8 +74,8 @@ def worker(
     except ValueError as error:
         raise address_error(error) from error
     with ExitStack() as stack:
-        if metrics:
-            served = stack.enter_context(serving(made, max_concurrent, metrics, insecure=insecure))
+        if measured is not None:
+            served = stack.enter_context(measured(made, max_concurrent, metrics, insecure=insecure))
             output.echo(f"durable: metrics on http://{served}/metrics")
         run_worker(made)
 
