@@ -54,27 +54,30 @@ _NO_CONTEXT = ("str", "int", "float", "bool", str, int, float, bool)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryPolicy:
-    """How failed attempts of a handler are repeated, with exponential backoff and jitter."""
+    """How failed attempts of a handler are repeated, with exponential backoff and jitter.
+
+    - `initial_interval`: the delay before the second attempt.
+    - `multiplier`: by what the delay grows, 1 or more.
+    - `max_interval`: the longest delay.
+    - `max_attempts`: how many attempts in a row may fail without progress in the journal; None for no
+      limit.
+    - `jitter`: the share of the delay that chance decides, 0 to 1.
+    - `pause`: when they are used up, pause the invocation for a person instead of failing it.
+    - `max_duration`: how long after the first failure in a row the attempts are used up too; None for
+      no limit. What counts is when the failing attempt ends, for a step when it begins.
+    - `retry_on`: if given, only these errors are retried; any other one is final.
+    - `give_up_on`: these errors are final, as if they were TerminalErrors.
+    """
 
     initial_interval: timedelta = timedelta(milliseconds=200)
-    """The delay before the second attempt."""
     multiplier: float = 2.0
-    """By what the delay grows, 1 or more."""
     max_interval: timedelta = timedelta(seconds=60)
-    """The longest delay."""
     max_attempts: int | None = 50
-    """How many attempts in a row may fail without progress in the journal; None for no limit."""
     jitter: float = 0.2
-    """The share of the delay that chance decides, 0 to 1."""
     pause: bool = False
-    """When they are used up, pause the invocation for a person instead of failing it."""
     max_duration: timedelta | None = None
-    """How long after the first failure in a row the attempts are used up too; None for no limit. What
-    counts is when the failing attempt ends, for a step when it begins."""
     retry_on: tuple[type[BaseException], ...] = ()
-    """If given, only these errors are retried; any other one is final."""
     give_up_on: tuple[type[BaseException], ...] = ()
-    """These errors are final, as if they were TerminalErrors."""
 
     def gives_up(self, error: BaseException) -> bool:
         """Says whether an error is final at once, whatever is left of the attempts."""

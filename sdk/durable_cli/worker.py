@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
+from importlib import import_module
 from typing import Final
 
 import click
@@ -55,9 +56,8 @@ def worker(
     # All that is needed is imported before the modules: they may hide what has the same name.
     from durable import Worker, load_workflows, run_worker
 
-    measured = None
-    if metrics:
-        from .worker_metrics import serving as measured  # needs prometheus-client
+    # Has a need of its own, prometheus-client.
+    measured = import_module("durable_cli.worker_metrics").serving if metrics else None
     with _patience(modules):
         workflows = load_workflows(modules)
     try:
