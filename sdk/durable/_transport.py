@@ -232,7 +232,12 @@ def translate(error: grpc.RpcError, address: str = "") -> RpcError:
     if not reason:
         if code is grpc.StatusCode.UNAVAILABLE:
             where = address or "the address"
-            if any(word in message for word in _NOBODY):
+            if "http1.x server" in message:
+                message = f"what answers at {where} speaks HTTP/1, and no gRPC"
+                hint = (
+                    "give the address of gRPC, by default port 50051; that of --http is another one"
+                )
+            elif any(word in message for word in _NOBODY):
                 # The last part is the system's word; before it stands how gRPC came to it.
                 why = message.rpartition(": ")[2].rstrip("]")
                 message = f"no control plane answers at {where}: {why}"

@@ -183,4 +183,4 @@ def test_the_port_of_http_is_not_that_of_grpc(cli: Cli, tmp_path: Path) -> None:
         done = cli("list", "--address", http)
         assert done.code == 4, done
         assert done.err.count("\n") == 1
-        assert "gRPC" in done.err or "no control plane answers" in done.err
+        assert f"what answers at {http} speaks HTTP/1, and no gRPC (give the address" in done.err
