@@ -365,7 +365,7 @@ def check_key(workflow: WorkflowRef[..., Any], key: str) -> None:
     """Raises TypeError for an object's handler that would be invoked without a key."""
     if workflow.needs_key and not key:
         raise TypeError(
-            f"{workflow.name} is a handler of an object and needs the object's key: write"
+            f"{workflow.name} is a keyed handler; say which key it is for: write"
             " .options(key=...) before the call"
         )
 

@@ -77,9 +77,7 @@ def test_a_failed_invocation_has_what_callers_act_on() -> None:
 
 
 def test_a_call_without_a_key_is_refused_before_it_is_made() -> None:
-    words = (
-        r"shelf\.put is a handler of an object and needs the object's key: write \.options\(key="
-    )
+    words = r"shelf\.put is a keyed handler; say which key it is for: write \.options\(key="
     with durable.Client("127.0.0.1:1") as client:
         for call in (client.invoke, client.invoke_async, client.options(key="").invoke):
             unchecked: Any = call
@@ -110,7 +108,7 @@ async def test_a_program_that_leaves_the_key_out_is_told_so() -> None:
         await client.serve_handlers()
         *told, last = await client.invoke(careless)
         assert len(told) == 3
-        assert all("shelf.put is a handler of an object" in it for it in told)
+        assert all("shelf.put is a keyed handler" in it for it in told)
         assert last == "k: tea"
 
 
