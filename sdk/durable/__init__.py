@@ -12,10 +12,10 @@
 This module is a table of contents: every public name, from the private module that owns it.
 """
 
-from ._async_client import AsyncClient
+from ._async_client import AsyncClient, KeyedAsyncClient
 from ._calls import ServiceCallError
-from ._client import Client
-from ._context import Context, current_context
+from ._client import Client, KeyedClient
+from ._context import Context, KeyedContext, current_context
 from ._entries import AwakeableInfo, FailingStep, JournalEntry
 from ._errors import (
     AlreadyExistsError,
@@ -45,7 +45,7 @@ from ._errors import (
 from ._futures import Awakeable, DurableFuture
 from ._hosting import ServeOptions
 from ._loading import LoadError, load_workflows
-from ._objects import ObjectHandler, handler, shared
+from ._objects import ObjectHandler, ObjectRef, handler, shared
 from ._objects import object_ as object
 from ._overviews import Handler, InvocationPage, ServerInfo, Stats, WorkerInfo
 from ._requests import Filters
@@ -53,6 +53,7 @@ from ._result import Result
 from ._retrying import RetryPolicy
 from ._saga import Saga, saga
 from ._statistics import WorkerStatistics
+from ._steering import Resolution
 from ._views import Invocation, Request
 from ._webhooks import Webhook
 from ._worker import Worker, run_worker
@@ -83,13 +84,18 @@ __all__ = [
     "InvocationPage",
     "InvocationPausedError",
     "JournalEntry",
+    "KeyedAsyncClient",
+    "KeyedClient",
+    "KeyedContext",
     "LimitError",
     "LoadError",
     "NonDurableAwaitError",
     "NotFoundError",
     "ObjectHandler",
+    "ObjectRef",
     "PreconditionError",
     "Request",
+    "Resolution",
     "Result",
     "RetryPolicy",
     "RetryableError",

@@ -6,6 +6,7 @@ of the context with which an operation is asked for differently, as `options` of
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from copy import copy
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -19,11 +20,14 @@ from ._mistakes import refuse_target
 from ._primitives import Target
 from ._retrying import RetryPolicy
 from ._serde import decode, encode
-from ._workflow import Workflow, WorkflowRef
+from ._workflow import Workflow, WorkflowRef, check_key
 
 if TYPE_CHECKING:
+    from ._context import KeyedContext
     from ._replay import Attempt
+    from ._workflow import TypeExpression
 
+A = TypeVar("A")
 P = ParamSpec("P")
 R = TypeVar("R")
 T = TypeVar("T")
@@ -52,6 +56,27 @@ class Abilities:
     _attempt: Attempt
     _options: OperationOptions
 
+    @overload
+    def options(
+        self,
+        *,
+        key: str,
+        idempotency_key: str = "",
+        partition_key: str = "",
+        delay: float | timedelta | None = None,
+        retry: RetryPolicy | None = None,
+        timeout: float | None = None,
+    ) -> KeyedContext: ...
+    @overload
+    def options(
+        self,
+        *,
+        idempotency_key: str = "",
+        partition_key: str = "",
+        delay: float | timedelta | None = None,
+        retry: RetryPolicy | None = None,
+        timeout: float | None = None,
+    ) -> Self: ...
     def options(
         self,
         *,
@@ -61,7 +86,7 @@ class Abilities:
         delay: float | timedelta | None = None,
         retry: RetryPolicy | None = None,
         timeout: float | timedelta | None = None,
-    ) -> Self:
+    ) -> Any:
         """Returns a view of this context whose operations have these options.
 
         For `invoke` and `send`: `key` is the object key, `idempotency_key` names the work so that a
@@ -94,10 +119,13 @@ class Abilities:
     def get(self, name: str, type: type[T]) -> DurableFuture[T | None]: ...
     @overload
     def get(self, name: str, type: type[T], default: T) -> DurableFuture[T]: ...
+    @overload
+    def get(self, name: str, type: TypeExpression, default: Any = None) -> DurableFuture[Any]: ...
     def get(self, name: str, type: Any = Any, default: Any = None) -> DurableFuture[Any]:
         """Reads a value of the state: the object key's, or this workflow's own.
 
-        Gives `default` when there is none. `type` says what to make of it.
+        Gives `default` when there is none. `type` says what to make of it: a class, or any other
+        type such as `list[str]` or `str | None` (the value of a union is Any to type checkers).
         """
         return self._attempt.get_state(name, type, default)
 
@@ -127,6 +155,8 @@ class Abilities:
     def awakeable(self, id: str | None = None) -> Awakeable[Any]: ...
     @overload
     def awakeable(self, id: str | None = None, *, type: type[T]) -> Awakeable[T]: ...
+    @overload
+    def awakeable(self, id: str | None = None, *, type: TypeExpression) -> Awakeable[Any]: ...
     def awakeable(self, id: str | None = None, *, type: Any = Any) -> Awakeable[Any]:
         """Makes a promise that something outside resolves; await it, and hand out its `id`.
 
@@ -144,6 +174,8 @@ class Abilities:
     def promise(self, name: str) -> Awakeable[Any]: ...
     @overload
     def promise(self, name: str, *, type: type[T]) -> Awakeable[T]: ...
+    @overload
+    def promise(self, name: str, *, type: TypeExpression) -> Awakeable[Any]: ...
     def promise(self, name: str, *, type: Any = Any) -> Awakeable[Any]:
         """Makes an awakeable of this invocation by name: its id is `<invocation id>.<name>`.
 
@@ -155,6 +187,8 @@ class Abilities:
     def signal(self, name: str) -> DurableFuture[Any]: ...
     @overload
     def signal(self, name: str, *, type: type[T]) -> DurableFuture[T]: ...
+    @overload
+    def signal(self, name: str, *, type: TypeExpression) -> DurableFuture[Any]: ...
     def signal(self, name: str, *, type: Any = Any) -> DurableFuture[Any]:
         """Waits for the next signal of a name; what came before waits in its order.
 
@@ -216,9 +250,29 @@ class Abilities:
         """Starts an invocation that nobody waits for; await it only to learn its id."""
         return self._attempt.send(self._target(workflow, args, kwargs))
 
+    @overload
     def send_delayed(
         self,
-        handler: Workflow[..., Any] | WorkflowRef[..., Any] | str,
+        handler: WorkflowRef[[A], Any],
+        args: A,
+        delay: float | timedelta,
+        partition_key: str = "",
+    ) -> DurableFuture[str]: ...
+    @overload
+    def send_delayed(
+        self,
+        handler: WorkflowRef[..., Any],
+        args: Mapping[str, Any] | None,
+        delay: float | timedelta,
+        partition_key: str = "",
+    ) -> DurableFuture[str]: ...
+    @overload
+    def send_delayed(
+        self, handler: str, args: Any, delay: float | timedelta, partition_key: str = ""
+    ) -> DurableFuture[str]: ...
+    def send_delayed(
+        self,
+        handler: WorkflowRef[..., Any] | str,
         args: Any,
         delay: float | timedelta,
         partition_key: str = "",
@@ -226,13 +280,18 @@ class Abilities:
         """Starts an invocation later, after `delay` seconds or a timedelta.
 
         `args` is its input: the one argument, for several a dict by name, None for no argument.
+        `ctx.options(delay=...).send(handler, ...)` is the same with arguments as in a call. Raises
+        TypeError for arguments that the handler does not take.
         """
         if not isinstance(handler, str | WorkflowRef):
             refuse_target(handler)
         options = self._options
+        if isinstance(handler, str):
+            handler = WorkflowRef[Any, Any](handler)
+        check_key(handler, options.key)
         target = Target(
-            handler if isinstance(handler, str) else handler.name,
-            None if args is None else encode(args),
+            handler.name,
+            handler.encode_value(args),
             decode,
             options.key,
             options.idempotency_key,
@@ -264,6 +323,7 @@ class Abilities:
             workflow = WorkflowRef[Any, Any](workflow)
         elif not isinstance(workflow, WorkflowRef):
             refuse_target(workflow)
+        check_key(workflow, options.key)
         return Target(
             workflow.name,
             workflow.encode_input(args, kwargs),

@@ -33,7 +33,7 @@ from ._local import ADDRESS as LOCAL_ADDRESS
 from ._local import Local
 from ._loop import refuse_client
 from ._operations import Operation, Send
-from ._options import DEFAULT_TIMEOUT_SECONDS, UNSET, Unset
+from ._options import DEFAULT_TIMEOUT_SECONDS, UNSET, Unset, ViewOptions
 from ._overviews import Handler, InvocationPage, ServerInfo, Stats, WorkerInfo
 from ._requests import Filters
 from ._result import Result
@@ -44,6 +44,8 @@ from ._workflow import Workflow, WorkflowRef
 
 if TYPE_CHECKING:
     from durable_proto.v1.control_pb2_grpc import DurableControlAsyncStub
+
+    from ._objects import ObjectHandler, ObjectRef
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -151,6 +153,14 @@ class AsyncClient(AsyncSteeringClient):
         """
         self._connection.stub()  # binds the client to this loop
         await self._hosting.serve(options)
+
+    if TYPE_CHECKING:
+        # At run time it is `ClientBase.options`, which takes the mark for "not given" too.
+        @overload  # type: ignore[override]  # nobody outside has that mark
+        def options(self, *, key: str, **others: Unpack[ViewOptions]) -> KeyedAsyncClient: ...
+        @overload
+        def options(self, **others: Unpack[ViewOptions]) -> Self: ...
+        def options(self, **options: Any) -> Any: ...
 
     async def _run(self, operation: Operation[T]) -> T:
         """Runs an operation: the one place where this client does anything."""
@@ -327,3 +337,45 @@ class AsyncClient(AsyncSteeringClient):
         trace: TracebackType | None,
     ) -> None:
         await self.close()
+
+
+if TYPE_CHECKING:
+
+    class KeyedAsyncClient(AsyncClient):
+        """What `options(key=...)` is to type checkers: it invokes handlers of objects too."""
+
+        @overload
+        async def invoke(
+            self,
+            workflow: ObjectHandler[P, R] | ObjectRef[P, R],
+            /,
+            *args: P.args,
+            **kwargs: P.kwargs,
+        ) -> R: ...
+        @overload
+        async def invoke(
+            self, workflow: Workflow[P, R] | WorkflowRef[P, R], /, *args: P.args, **kwargs: P.kwargs
+        ) -> R: ...
+        @overload
+        async def invoke(self, workflow: str, arg: Any = ..., /) -> Result[Any]: ...
+        async def invoke(self, workflow: Any, /, *args: Any, **kwargs: Any) -> Any: ...
+
+        @overload
+        async def invoke_async(
+            self,
+            workflow: ObjectHandler[P, R] | ObjectRef[P, R],
+            /,
+            *args: P.args,
+            **kwargs: P.kwargs,
+        ) -> str: ...
+        @overload
+        async def invoke_async(
+            self, workflow: Workflow[P, R] | WorkflowRef[P, R], /, *args: P.args, **kwargs: P.kwargs
+        ) -> str: ...
+        @overload
+        async def invoke_async(self, workflow: str, arg: Any = ..., /) -> str: ...
+        async def invoke_async(self, workflow: Any, /, *args: Any, **kwargs: Any) -> Any: ...
+
+else:
+    # At run time a view is a view, whatever its options are.
+    KeyedAsyncClient = AsyncClient

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from . import _steering
 from ._operations import Operation
 from ._options import UNSET, ClientBase
-from ._steering import PAUSE_SECONDS
+from ._steering import PAUSE_SECONDS, Resolution
 from ._webhooks import Webhook, webhook_request
 
 T = TypeVar("T")
@@ -42,7 +42,8 @@ class AsyncSteeringClient(ClientBase):
     async def resume(self, invocation_id: str, *, reason: str = "", identity: str = "") -> str:
         """Lets a paused invocation go on from its journal; returns its status after that.
 
-        Raises NotFoundError, PreconditionError when it is not paused.
+        One that waits for its next attempt, "backing_off", begins it now; its failures still count.
+        Raises NotFoundError, PreconditionError when it is neither.
         """
         timeout = self._options.timeout
         return await self._run(_steering.resume(invocation_id, reason, identity, timeout))
@@ -92,12 +93,13 @@ class AsyncSteeringClient(ClientBase):
         """
         await self._run(_steering.signal(invocation_id, name, value, self._options.timeout))
 
-    async def resolve_awakeable(self, awakeable_id: str, value: Any = None) -> None:
+    async def resolve_awakeable(self, awakeable_id: str, value: Any = None) -> Resolution:
         """Resolves an awakeable with a value, also before the handler asks for it.
 
+        The first outcome counts; the same one again changes nothing, and the Resolution says so.
         Raises NotFoundError, AlreadyExistsError when it has another outcome already.
         """
-        await self._run(_steering.resolve(awakeable_id, value, self._options.timeout))
+        return await self._run(_steering.resolve(awakeable_id, value, self._options.timeout))
 
     async def reject_awakeable(
         self,
@@ -106,13 +108,14 @@ class AsyncSteeringClient(ClientBase):
         *,
         code: int = 0,
         metadata: Mapping[str, str] | None = None,
-    ) -> None:
+    ) -> Resolution:
         """Rejects an awakeable: who awaits it gets a terminal error with this message.
 
-        Raises NotFoundError, AlreadyExistsError when it has another outcome already.
+        The first outcome counts, as for `resolve_awakeable`. Raises NotFoundError,
+        AlreadyExistsError when it has another outcome already.
         """
         timeout = self._options.timeout
-        await self._run(_steering.reject(awakeable_id, message, code, metadata, timeout))
+        return await self._run(_steering.reject(awakeable_id, message, code, metadata, timeout))
 
     async def create_webhook(
         self,
@@ -132,10 +135,10 @@ class AsyncSteeringClient(ClientBase):
         request = webhook_request(awakeable_id, expires_in, scheme, secret)
         return await self._run(_steering.create_webhook(request, self._options.timeout))
 
-    async def resolve_promise(self, invocation_id: str, name: str, value: Any = None) -> None:
+    async def resolve_promise(self, invocation_id: str, name: str, value: Any = None) -> Resolution:
         """Resolves a named promise of an invocation; else like `resolve_awakeable`."""
         awakeable_id = _steering.promise_id(invocation_id, name)
-        await self._run(_steering.resolve(awakeable_id, value, self._options.timeout))
+        return await self._run(_steering.resolve(awakeable_id, value, self._options.timeout))
 
     async def reject_promise(
         self,
@@ -145,11 +148,11 @@ class AsyncSteeringClient(ClientBase):
         *,
         code: int = 0,
         metadata: Mapping[str, str] | None = None,
-    ) -> None:
+    ) -> Resolution:
         """Rejects a named promise of an invocation; else like `reject_awakeable`."""
         awakeable_id = _steering.promise_id(invocation_id, name)
         timeout = self._options.timeout
-        await self._run(_steering.reject(awakeable_id, message, code, metadata, timeout))
+        return await self._run(_steering.reject(awakeable_id, message, code, metadata, timeout))
 
     async def get_state(
         self, *, object: str = "", key: str = "", invocation_id: str = ""

@@ -19,7 +19,7 @@ import time
 from collections.abc import Coroutine, Iterator
 from datetime import timedelta
 from types import TracebackType
-from typing import Any, Final, ParamSpec, Self, TypeVar, Unpack, overload
+from typing import TYPE_CHECKING, Any, Final, ParamSpec, Self, TypeVar, Unpack, overload
 
 import grpc
 
@@ -31,7 +31,7 @@ from ._client_steering import SteeringClient
 from ._hosting import Dial, Hosting, LoopThread, ServeOptions
 from ._loop import refuse_client
 from ._operations import Operation, Send
-from ._options import DEFAULT_TIMEOUT_SECONDS, UNSET, Unset
+from ._options import DEFAULT_TIMEOUT_SECONDS, UNSET, Unset, ViewOptions
 from ._overviews import Handler, InvocationPage, ServerInfo, Stats, WorkerInfo
 from ._requests import Filters
 from ._result import Result
@@ -39,6 +39,9 @@ from ._transport import Address, open_async_channel, open_channel, parse_address
 from ._views import Invocation
 from ._watching import Watching
 from ._workflow import Workflow, WorkflowRef
+
+if TYPE_CHECKING:
+    from ._objects import ObjectHandler, ObjectRef
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -153,6 +156,14 @@ class Client(SteeringClient):
             self._host.run(self._host.local.serve_handlers(**options))
         else:
             self._host.run(self._host.hosting.serve(options))
+
+    if TYPE_CHECKING:
+        # At run time it is `ClientBase.options`, which takes the mark for "not given" too.
+        @overload  # type: ignore[override]  # nobody outside has that mark
+        def options(self, *, key: str, **others: Unpack[ViewOptions]) -> KeyedClient: ...
+        @overload
+        def options(self, **others: Unpack[ViewOptions]) -> Self: ...
+        def options(self, **options: Any) -> Any: ...
 
     def _run(self, operation: Operation[T]) -> T:
         """Runs an operation: the one place where this client does anything."""
@@ -346,3 +357,45 @@ class Client(SteeringClient):
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+if TYPE_CHECKING:
+
+    class KeyedClient(Client):
+        """What `options(key=...)` is to type checkers: it invokes handlers of objects too."""
+
+        @overload
+        def invoke(
+            self,
+            workflow: ObjectHandler[P, R] | ObjectRef[P, R],
+            /,
+            *args: P.args,
+            **kwargs: P.kwargs,
+        ) -> R: ...
+        @overload
+        def invoke(
+            self, workflow: Workflow[P, R] | WorkflowRef[P, R], /, *args: P.args, **kwargs: P.kwargs
+        ) -> R: ...
+        @overload
+        def invoke(self, workflow: str, arg: Any = ..., /) -> Result[Any]: ...
+        def invoke(self, workflow: Any, /, *args: Any, **kwargs: Any) -> Any: ...
+
+        @overload
+        def invoke_async(
+            self,
+            workflow: ObjectHandler[P, R] | ObjectRef[P, R],
+            /,
+            *args: P.args,
+            **kwargs: P.kwargs,
+        ) -> str: ...
+        @overload
+        def invoke_async(
+            self, workflow: Workflow[P, R] | WorkflowRef[P, R], /, *args: P.args, **kwargs: P.kwargs
+        ) -> str: ...
+        @overload
+        def invoke_async(self, workflow: str, arg: Any = ..., /) -> str: ...
+        def invoke_async(self, workflow: Any, /, *args: Any, **kwargs: Any) -> Any: ...
+
+else:
+    # At run time a view is a view, whatever its options are.
+    KeyedClient = Client

@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     import grpc.aio
     from google.protobuf.message import Message
 
+    from ._objects import ObjectHandler, ObjectRef
     from ._replay import Attempt
+    from ._workflow import Workflow, WorkflowRef
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -211,6 +213,70 @@ class Context(Abilities):
         more than once, and a service that remembers the key makes its effect exactly-once.
         """
         return call_by_name(self._attempt, service, method, request, response_type, timeout)
+
+
+if TYPE_CHECKING:
+
+    class KeyedContext(Context):
+        """What `ctx.options(key=...)` is to type checkers: it invokes handlers of objects too."""
+
+        @overload
+        def invoke(
+            self,
+            workflow: ObjectHandler[P, T] | ObjectRef[P, T],
+            /,
+            *args: P.args,
+            **kwargs: P.kwargs,
+        ) -> DurableFuture[T]: ...
+        @overload
+        def invoke(
+            self, workflow: Workflow[P, T] | WorkflowRef[P, T], /, *args: P.args, **kwargs: P.kwargs
+        ) -> DurableFuture[T]: ...
+        @overload
+        def invoke(self, workflow: str, arg: Any = ..., /) -> DurableFuture[Any]: ...
+        def invoke(self, workflow: Any, /, *args: Any, **kwargs: Any) -> Any: ...
+
+        @overload
+        def send(
+            self,
+            workflow: ObjectHandler[P, T] | ObjectRef[P, T],
+            /,
+            *args: P.args,
+            **kwargs: P.kwargs,
+        ) -> DurableFuture[str]: ...
+        @overload
+        def send(
+            self, workflow: Workflow[P, T] | WorkflowRef[P, T], /, *args: P.args, **kwargs: P.kwargs
+        ) -> DurableFuture[str]: ...
+        @overload
+        def send(self, workflow: str, arg: Any = ..., /) -> DurableFuture[str]: ...
+        def send(self, workflow: Any, /, *args: Any, **kwargs: Any) -> Any: ...
+
+        @overload
+        def send_delayed(
+            self,
+            handler: ObjectHandler[[S], Any] | ObjectRef[[S], Any] | WorkflowRef[[S], Any],
+            args: S,
+            delay: float | timedelta,
+            partition_key: str = "",
+        ) -> DurableFuture[str]: ...
+        @overload
+        def send_delayed(
+            self,
+            handler: WorkflowRef[..., Any],
+            args: Mapping[str, Any] | None,
+            delay: float | timedelta,
+            partition_key: str = "",
+        ) -> DurableFuture[str]: ...
+        @overload
+        def send_delayed(
+            self, handler: str, args: Any, delay: float | timedelta, partition_key: str = ""
+        ) -> DurableFuture[str]: ...
+        def send_delayed(self, *args: Any, **kwargs: Any) -> Any: ...
+
+else:
+    # At run time a view is a view, whatever its options are.
+    KeyedContext = Context
 
 
 class ReplayLogger(logging.LoggerAdapter[logging.Logger]):

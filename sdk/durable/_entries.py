@@ -58,13 +58,13 @@ class JournalEntry:
 
     @property
     def outcome(self) -> payload_pb2.Outcome | None:
-        """How it ended: a value or a failure; None while it has not."""
+        """How it ended: a value or a failure; None while it has not, and for a change of the state."""
         return self.message.outcome if self.message.HasField("outcome") else None
 
     @property
     def completed(self) -> bool:
-        """Whether it has ended."""
-        return self.message.HasField("outcome")
+        """Whether it has ended; a change of the state has when it is recorded, without an outcome."""
+        return self.message.HasField("complete_time") or self.message.HasField("outcome")
 
     @property
     def create_time(self) -> datetime | None:
@@ -126,7 +126,8 @@ class JournalEntry:
         }
 
     def __repr__(self) -> str:
-        state = "open" if not self.completed else str(self.message.outcome.WhichOneof("result"))
+        ended = self.message.outcome.WhichOneof("result") or "done"
+        state = ended if self.completed else "open"
         return f"<JournalEntry {self.step_number} {self.step_type} {state}>"
 
 

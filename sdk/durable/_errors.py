@@ -146,12 +146,21 @@ class ServerNotInstalledError(DurableError):
 
 
 class InvocationFailedError(DurableError):
-    """The work of an invocation has failed. `failure` is a `durable.v1.Failure`."""
+    """The work of an invocation has failed.
+
+    `message`, `code` and `metadata` are those of the TerminalError that ended it, where it was one;
+    `type` is the kind of the failure as its language names it; `failure` is all of it, a
+    `durable.v1.Failure`.
+    """
 
     def __init__(self, failure: payload_pb2.Failure, invocation_id: str) -> None:
         super().__init__(f"invocation {invocation_id} failed: {failure.type}: {failure.message}")
         self.failure = failure
         self.invocation_id = invocation_id
+        self.type = failure.type
+        self.message = failure.message
+        self.code = failure.code
+        self.metadata: dict[str, str] = dict(failure.metadata)
 
 
 class InvocationCancelledError(DurableError):

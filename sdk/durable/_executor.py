@@ -567,7 +567,10 @@ class Desk:
     # The end
 
     def drain(self) -> None:
-        """Takes no more work, and lets go of what only waits as soon as it can."""
+        """Begins nothing more: what only waits is suspended, what wants a step is given back.
+
+        Steps that run may end; those that still wait for a thread do not begin.
+        """
         self.draining = True
         message = worker_pb2.WorkerMessage()
         message.draining.SetInParent()

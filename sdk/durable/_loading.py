@@ -36,9 +36,10 @@ def load_workflows(modules: Iterable[str]) -> list[Workflow[..., Any]]:
     for name in modules:
         workflows = _workflows_of(name)
         if not workflows:
+            hidden = "" if _is_path(name) else _mistaken(Path(), name.partition(".")[0])
             raise LoadError(
                 f"no workflows in {name!r}: decorate an async function there with"
-                " @durable.workflow, or name the module that has them"
+                f" @durable.workflow, or name the module that has them{hidden}"
             )
         for workflow in workflows:
             try:
@@ -72,14 +73,14 @@ def _is_path(name: str) -> bool:
 
 
 def _import_module(name: str) -> Any:
-    # `python -m` and console scripts differ in whether the current folder is importable.
-    if os.getcwd() not in sys.path and "" not in sys.path:
+    # `python -m` and console scripts differ in where the current folder is in the search.
+    if sys.path[0] not in ("", os.getcwd()):
         sys.path.insert(0, os.getcwd())
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
         if error.name is None or not (name == error.name or name.startswith(error.name + ".")):
-            raise _broken(name, error) from error
+            raise _broken(name, error, Path()) from error
         path = name.replace(".", "/") + ".py"
         hint = (
             f"did you mean the file {path!r}?"
@@ -89,8 +90,8 @@ def _import_module(name: str) -> Any:
             )
         )
         raise LoadError(f"no module {name!r}: {hint}") from None
-    except Exception as error:  # whatever the user's module raises is this one line
-        raise _broken(name, error) from error
+    except (Exception, SystemExit) as error:  # whatever the user's module raises is this one line
+        raise _broken(name, error, Path()) from error
 
 
 def _import_file(name: str) -> Any:
@@ -111,8 +112,8 @@ def _import_file(name: str) -> Any:
         if len(parts) > 1 or folder != path.parent:
             return importlib.import_module(".".join(parts))
         return _execute(path)
-    except Exception as error:  # whatever the user's module raises is this one line
-        raise _broken(name, error) from error
+    except (Exception, SystemExit) as error:  # whatever the user's module raises is this one line
+        raise _broken(name, error, folder) from error
 
 
 def _execute(path: Path) -> Any:
@@ -136,8 +137,40 @@ def _execute(path: Path) -> Any:
     return module
 
 
-def _broken(name: str, error: BaseException) -> LoadError:
+def _broken(name: str, error: BaseException, folder: Path) -> LoadError:
+    """Returns the error of a module that cannot be imported; `folder` is where the search begins."""
+    if isinstance(error, SystemExit):
+        return LoadError(
+            f"importing {name!r} ended with sys.exit({error.code!r}): what runs it as a program must"
+            " stand below `if __name__ == '__main__':`"
+        )
     again = f"python {name}" if _is_path(name) else f"python -c 'import {name}'"
+    # What lacks something may be another module than the one that was meant.
+    lacking = error.name if isinstance(error, ImportError) else getattr(error, "obj", None)
+    lacking = getattr(lacking, "__name__", lacking)
+    hint = _mistaken(folder, lacking.partition(".")[0]) if isinstance(lacking, str) else ""
+    text = " ".join(str(error).split())
     return LoadError(
-        f"importing {name!r} failed with {type(error).__name__}: {error} (`{again}` shows where)"
+        f"importing {name!r} failed with {type(error).__name__}: {text} (`{again}` shows where){hint}"
     )
+
+
+def _mistaken(folder: Path, name: str) -> str:
+    """Says when a file of a folder has the name of another module that is imported; "" if not.
+
+    One of the two is not what its importers meant.
+    """
+    files = (folder / f"{name}.py", folder / name / "__init__.py")
+    here = next((it for it in files if it.is_file()), None)
+    module = sys.modules.get(name)
+    if here is None or module is None:
+        return ""
+    used = getattr(module, "__file__", None)
+    if used is None or Path(used).resolve() != here.resolve():
+        return (
+            f"; {str(here)!r} is hidden by the module {name!r} of {used or 'Python'}: rename it, or"
+            " serve it by its path"
+        )
+    if name in sys.stdlib_module_names:
+        return f"; {str(here)!r} hides Python's own module {name!r}: rename it"
+    return ""

@@ -26,7 +26,7 @@ from durable_proto.v1 import invocation_pb2
 
 from ._declarations import check_async, check_method
 from ._retrying import RetryPolicy
-from ._workflow import NAME, Workflow
+from ._workflow import NAME, Workflow, WorkflowRef
 
 if TYPE_CHECKING:
     from ._context import Context
@@ -36,8 +36,22 @@ R = TypeVar("R")
 C = TypeVar("C", bound=type)
 
 
-class ObjectHandler(Workflow[P, R]):
+class ObjectKey:
+    """The parameter that a call of an object's handler lacks without `options(key=...)`.
+
+    It has no value: it makes type checkers refuse such a call. A view that has a key takes the
+    handler without it.
+    """
+
+
+class ObjectRef(WorkflowRef[Concatenate[ObjectKey, P], R]):
+    """The name and the types of an object's handler, without its code."""
+
+
+class ObjectHandler(Workflow[Concatenate[ObjectKey, P], R]):
     """A handler of a virtual object; see the module's head."""
+
+    needs_key = True
 
     def __init__(
         self,
@@ -64,6 +78,21 @@ class ObjectHandler(Workflow[P, R]):
         function.__signature__ = inspect.Signature(parameters[1:])  # type: ignore[attr-defined]  # inspect reads it
         plain: Any = function
         super().__init__(plain, **options)
+
+    # As methods are called, so without the parameter that stands for the key.
+    def __call__(  # type: ignore[override]
+        self, ctx: Context, *args: P.args, **kwargs: P.kwargs
+    ) -> Awaitable[R]:
+        """Runs the function itself, on a fresh instance."""
+        function: Any = self.function
+        ran: Awaitable[R] = function(ctx, *args, **kwargs)
+        return ran
+
+    def ref(self) -> ObjectRef[P, R]:
+        """Returns a reference that knows the name and the types and not the code."""
+        made: Any = super().ref()
+        reference: ObjectRef[P, R] = made
+        return reference
 
     def bind(self, name: str, owner: type) -> ObjectHandler[P, R]:
         """Returns this handler as that of an object, which a class of its own may inherit too."""

@@ -14,7 +14,7 @@ from copy import copy
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cache
-from typing import Any, Final, Self
+from typing import Any, Final, TypedDict
 
 from ._durations import span, wait_seconds
 from ._tracing import Tracing, find_tracing
@@ -59,6 +59,19 @@ class InvokeOptions:
     tracing: Tracing | None = None
 
 
+class ViewOptions(TypedDict, total=False):
+    """What a view of a client may change, beside the object key; see `Client.options`."""
+
+    partition_key: str
+    service: str
+    idempotency_key: str
+    headers: Mapping[str, str] | None
+    timeout: float | None
+    delay: float | timedelta | None
+    start_time: datetime | None
+    priority: int
+
+
 class ClientBase:
     """What both clients have and what is no I/O: the options and the views that change them."""
 
@@ -82,7 +95,7 @@ class ClientBase:
         delay: float | timedelta | Unset | None = UNSET,
         start_time: datetime | Unset | None = UNSET,
         priority: int | Unset = UNSET,
-    ) -> Self:
+    ) -> Any:
         """Returns a view of this client with other options; what is not given stays as it is.
 
         `partition_key` chooses the partition, `service` is a label, `key` the object key,

@@ -25,7 +25,7 @@ from ._serde import decode, encode
 from ._tracing import Tracing
 from ._transport import backoff_seconds
 from ._views import FINAL_STATES, Invocation, state_number, state_word
-from ._workflow import Workflow, WorkflowRef
+from ._workflow import Workflow, WorkflowRef, check_key
 
 
 def _invoke_request(
@@ -109,11 +109,13 @@ def _named(
     workflow: Workflow[..., Any] | WorkflowRef[..., Any] | str,
     args: tuple[Any, ...],
     kwargs: dict[str, Any],
+    key: str,
 ) -> tuple[str, payload_pb2.Payload | None, Decoder]:
     """Returns a handler's name, the payload of these arguments and what decodes its value."""
     if not isinstance(workflow, str):
         if not isinstance(workflow, WorkflowRef):
             refuse_target(workflow)
+        check_key(workflow, key)
         return workflow.name, workflow.encode_input(args, kwargs), workflow.decode_output
     if kwargs:
         unknown = ", ".join(sorted(kwargs))
@@ -136,7 +138,7 @@ def invoke(
     options: InvokeOptions,
 ) -> Operation[Any]:
     """Starts an invocation and waits for its value (by name: for its Result)."""
-    name, payload, decoder = _named(workflow, args, kwargs)
+    name, payload, decoder = _named(workflow, args, kwargs, options.key)
     by_name = isinstance(workflow, str)
     deadline = deadline_after(options.timeout)
     request = _invoke_request(name, payload, options)
@@ -159,7 +161,7 @@ def start(
     options: InvokeOptions,
 ) -> Operation[str]:
     """Starts an invocation and returns its id as soon as it is in the log."""
-    name, payload, _ = _named(workflow, args, kwargs)
+    name, payload, _ = _named(workflow, args, kwargs, options.key)
     request = _invoke_request(name, payload, options)
     deadline = deadline_after(options.timeout)
     answer = yield from _invoke(request, deadline, options.tracing, waits=False)
@@ -199,7 +201,8 @@ class Filters(TypedDict, total=False):
     service: str
     """This service label."""
     failure_text: str
-    """This text within the failure's message, of 3 characters or more."""
+    """This text within the failure's type and message (`ValueError: no stock`), of 3 characters or
+    more."""
     create_time_min: datetime
     """Created at or after this time; without a time zone it is UTC."""
     create_time_max: datetime

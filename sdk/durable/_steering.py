@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from durable_proto.v1 import control_pb2, payload_pb2
 
@@ -25,6 +25,15 @@ from ._webhooks import Webhook, webhook_of
 
 PAUSE_SECONDS: Final = 5.0
 """How long a pause waits for steps in flight: most are shorter, and a person waits no longer."""
+
+
+class Resolution(NamedTuple):
+    """What became of a request to resolve or reject an awakeable."""
+
+    invocation_id: str
+    """The invocation that the awakeable belongs to; "" while none has asked for it."""
+    repeated: bool
+    """Whether it had this same outcome before, so that nothing has changed."""
 
 
 def pause(
@@ -43,7 +52,7 @@ def pause(
 
 
 def resume(invocation_id: str, reason: str, identity: str, timeout: float | None) -> Operation[str]:
-    """Lets a paused invocation go on; returns the status after that."""
+    """Lets a paused invocation go on, or one that backs off begin now; returns its status."""
     request = control_pb2.ResumeRequest(
         invocation_id=invocation_id,
         request_id=new_request_id(),
@@ -113,9 +122,9 @@ def promise_id(invocation_id: str, name: str) -> str:
     return f"{invocation_id}.{name}"
 
 
-def resolve(awakeable_id: str, value: Any, timeout: float | None) -> Operation[None]:
+def resolve(awakeable_id: str, value: Any, timeout: float | None) -> Operation[Resolution]:
     """Resolves an awakeable with a value."""
-    yield from _settle(awakeable_id, payload_pb2.Outcome(value=encode(value)), timeout)
+    return _settle(awakeable_id, payload_pb2.Outcome(value=encode(value)), timeout)
 
 
 def reject(
@@ -124,21 +133,22 @@ def reject(
     code: int,
     metadata: Mapping[str, str] | None,
     timeout: float | None,
-) -> Operation[None]:
+) -> Operation[Resolution]:
     """Rejects an awakeable with a terminal failure."""
     failure = payload_pb2.Failure(
         type="durable.Rejected", message=message, code=code, metadata=metadata, terminal=True
     )
-    yield from _settle(awakeable_id, payload_pb2.Outcome(failure=failure), timeout)
+    return _settle(awakeable_id, payload_pb2.Outcome(failure=failure), timeout)
 
 
 def _settle(
     awakeable_id: str, outcome: payload_pb2.Outcome, timeout: float | None
-) -> Operation[None]:
+) -> Operation[Resolution]:
     request = control_pb2.ResolveAwakeableRequest(
         awakeable_id=awakeable_id, outcome=outcome, request_id=new_request_id()
     )
-    yield from call("ResolveAwakeable", request, deadline_after(timeout), waits=False)
+    answer = yield from call("ResolveAwakeable", request, deadline_after(timeout), waits=False)
+    return Resolution(answer.invocation_id, answer.repeated)
 
 
 def create_webhook(

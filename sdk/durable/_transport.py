@@ -146,8 +146,11 @@ def _is_loopback(target: str, text: str) -> bool:
         if "://" in name or name.startswith("xds:"):
             return False
     host, separator, port = name.rpartition(":")
-    if not separator or not port.isdigit() or not host:
+    number = port.isascii() and port.isdigit()
+    if not separator or not number or not host:
         raise ValueError(f"address {text!r} is not of the form 'host:port'")
+    if len(port) > 5 or int(port) > 65535:
+        raise ValueError(f"address {text[:80]!r} has a port beyond 65535")
     host = host.strip("[]")
     return host in _LOOPBACK_HOSTS or host.startswith("127.")
 
@@ -229,7 +232,12 @@ def translate(error: grpc.RpcError, address: str = "") -> RpcError:
     if not reason:
         if code is grpc.StatusCode.UNAVAILABLE:
             where = address or "the address"
-            if any(word in message for word in _NOBODY):
+            if "http1.x server" in message:
+                message = f"what answers at {where} speaks HTTP/1, and no gRPC"
+                hint = (
+                    "give the address of gRPC, by default port 50051; that of --http is another one"
+                )
+            elif any(word in message for word in _NOBODY):
                 # The last part is the system's word; before it stands how gRPC came to it.
                 why = message.rpartition(": ")[2].rstrip("]")
                 message = f"no control plane answers at {where}: {why}"

@@ -13,7 +13,7 @@ import hashlib
 import inspect
 import re
 from asyncio.events import _get_running_loop
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, overload
@@ -43,7 +43,14 @@ from ._serde import decode_as, encode, encode_as, load_object, read_as
 from ._shapes import ANYTHING, Field, Record, Shape
 
 if TYPE_CHECKING:
+    from types import UnionType
+    from typing import TypeAlias, _SpecialForm
+
     from ._context import Context
+
+    TypeExpression: TypeAlias = UnionType | _SpecialForm
+    """What is no class, as in `type=str | None`: type checkers cannot tell the value's type from it,
+    so that it is Any, until they know TypeForm (PEP 747)."""
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -58,6 +65,9 @@ _NO_CONTEXT = ("str", "int", "float", "bool", str, int, float, bool)
 
 class WorkflowRef(Generic[P, R]):
     """The name and the types of a workflow, without its code: enough to invoke it."""
+
+    needs_key = False
+    """Whether it is known to be an object's handler, which is invoked with a key."""
 
     def __init__(self, name: str, result: Any = Any) -> None:
         if not NAME.fullmatch(name):
@@ -76,6 +86,10 @@ class WorkflowRef(Generic[P, R]):
         if len(args) > 1:
             raise TypeError(f"{self.name}: give several arguments by name")
         return encode(args[0]) if args else None
+
+    def encode_value(self, value: Any) -> payload_pb2.Payload | None:
+        """Returns the payload of an input that is given as one value; see `Context.send_delayed`."""
+        return None if value is None else encode(value)
 
     def decode_output(self, payload: payload_pb2.Payload) -> Any:
         """Returns the result that a payload holds."""
@@ -221,6 +235,18 @@ class Workflow(WorkflowRef[P, R]):
                 raise CodecError(f"{name}: {problem}")
         return encode(given)
 
+    def encode_value(self, value: Any) -> payload_pb2.Payload | None:
+        """Returns the payload of an input that is given as one value; see `Context.send_delayed`.
+
+        Raises TypeError for one that does not fit the parameters.
+        """
+        parameters = self._parameters
+        if value is None and (len(parameters) != 1 or parameters[0].default is not _EMPTY):
+            return self.encode_input((), {})
+        if len(parameters) > 1 and isinstance(value, Mapping):
+            return self.encode_input((), dict(value))
+        return self.encode_input((value,), {})
+
     def decode_input(self, payload: payload_pb2.Payload | None) -> tuple[tuple[Any, ...], Any]:
         """Returns the arguments; raises CodecError for a payload that does not fit."""
         parameters = self._parameters
@@ -295,6 +321,8 @@ class _TypedRef(WorkflowRef[P, R]):
 
     def __init__(self, workflow: Workflow[P, R]) -> None:
         super().__init__(workflow.name)
+        self.needs_key = workflow.needs_key
+        self.encode_value = workflow.encode_value  # type: ignore[method-assign]  # same signature
         self.encode_input = workflow.encode_input  # type: ignore[method-assign]  # same signature
         self.decode_output = workflow.decode_output  # type: ignore[method-assign]  # same signature
 
@@ -348,10 +376,21 @@ def workflow(
     return make if function is None else make(function)
 
 
+def check_key(workflow: WorkflowRef[..., Any], key: str) -> None:
+    """Raises TypeError for an object's handler that would be invoked without a key."""
+    if workflow.needs_key and not key:
+        raise TypeError(
+            f"{workflow.name} is a keyed handler; say which key it is for: write"
+            " .options(key=...) before the call"
+        )
+
+
 @overload
 def ref(name: str) -> WorkflowRef[..., Any]: ...
 @overload
 def ref(name: str, result: type[R]) -> WorkflowRef[..., R]: ...
+@overload
+def ref(name: str, result: TypeExpression) -> WorkflowRef[..., Any]: ...
 def ref(name: str, result: Any = Any) -> WorkflowRef[..., Any]:
     """Names a workflow whose code is elsewhere; `result` is the type of its value.
 

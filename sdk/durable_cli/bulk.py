@@ -164,7 +164,7 @@ def _write_done(session: Session, operation: str, done: list[_Done], left: int) 
     else:
         for it in done:
             if it.error is None:
-                click.echo(f"{it.invocation_id}  {output.coloured(it.result)}")
+                output.echo(f"{it.invocation_id}  {output.coloured(it.result)}")
         if not done:
             output.note("no invocation matches")
     if len(done) == 1 and refused and not left:

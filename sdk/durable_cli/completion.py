@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+from . import output
+
 
 @click.command(
     epilog='bash: eval "$(durable completion bash)" in ~/.bashrc; zsh: the same in ~/.zshrc; '
@@ -18,4 +20,4 @@ def completion(context: click.Context, shell: str) -> None:
     kind = get_completion_class(shell)
     assert kind is not None
     root = context.find_root().command
-    click.echo(kind(root, {}, "durable", "_DURABLE_COMPLETE").source())
+    output.echo(kind(root, {}, "durable", "_DURABLE_COMPLETE").source())

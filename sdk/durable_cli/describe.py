@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from . import output
+from .failing import failing_data, failing_lines
 from .get import summary
 from .journal import entry_text
 from .listing import took
@@ -26,7 +27,13 @@ _CHILDREN: Final = 100
 
 @click.command()
 @click.argument("invocation_id", metavar="ID")
-@click.option("--depth", default=2, show_default=True, help="How deep to follow children.")
+@click.option(
+    "--depth",
+    default=2,
+    show_default=True,
+    type=click.IntRange(0),
+    help="How deep to follow children.",
+)
 @client_command
 def describe(session: Session, invocation_id: str, depth: int) -> None:
     """Show all of an invocation, steps as a tree.
@@ -38,6 +45,7 @@ def describe(session: Session, invocation_id: str, depth: int) -> None:
         children = _children(client, found, depth)
     if session.json:
         data = found.to_dict()
+        data["failing_steps"] = failing_data(found)
         data["children"] = [child.to_dict() for child in children.values()]
         output.write_json(data)
         return
@@ -45,27 +53,31 @@ def describe(session: Session, invocation_id: str, depth: int) -> None:
     if found.journal:
         _title("journal")
         for line in _tree(found, children):
-            click.echo(line)
+            output.echo(line)
+    if found.message.failing_steps:
+        _title("tried again")
+        for line in failing_lines(found):
+            output.echo(line)
     if found.awakeables:
         _title("awakeables")
         for it in found.awakeables:
             end = "resolved" if it.resolved else output.coloured("pending")
             when = output.moment(it.resolve_time or it.create_time)
-            click.echo(f"{output.clean(it.awakeable_id)}  {end}  {output.faint(when)}")
+            output.echo(f"{output.clean(it.awakeable_id)}  {end}  {output.faint(when)}")
     state: dict[str, Any] = found.to_dict()["workflow_state"]
     if state:
         _title("state")
         for name, value in state.items():
             text = output.clean(output.value_text(value))
-            click.echo(output.shorten(f"{output.clean(name)}  {text}", output.width()))
+            output.echo(output.shorten(f"{output.clean(name)}  {text}", output.width()))
     if found.failure is not None:
         _title("failure")
         _write_failure(found.failure)
 
 
 def _title(text: str) -> None:
-    click.echo()
-    click.echo(click.style(text, bold=True))
+    output.echo()
+    output.echo(click.style(text, bold=True))
 
 
 def _children(
@@ -76,7 +88,8 @@ def _children(
 
     children: dict[str, durable.Invocation] = {}
     level = [found]
-    for _ in range(depth):
+    while level and depth > 0:
+        depth -= 1
         targets = [
             entry.target_invocation_id
             for parent in level
@@ -111,12 +124,12 @@ def _tree(
 
 
 def _write_failure(failure: payload_pb2.Failure, because: str = "") -> None:
-    click.echo(f"{because}{click.style(failure.type, fg='red')}: {output.clean(failure.message)}")
+    output.echo(f"{because}{click.style(failure.type, fg='red')}: {output.clean(failure.message)}")
     for name, value in sorted(failure.metadata.items()):
-        click.echo(f"  {output.clean(name)}={output.clean(value)}")
+        output.echo(f"  {output.clean(name)}={output.clean(value)}")
     if failure.code:
-        click.echo(f"  code {failure.code}")
+        output.echo(f"  code {failure.code}")
     for line in output.clean_lines(failure.stack_trace):
-        click.echo(f"  {line}")
+        output.echo(f"  {line}")
     if failure.HasField("cause"):
         _write_failure(failure.cause, "caused by ")

@@ -48,9 +48,9 @@ def doctor(session: Session, data_dir: Path) -> None:
         checks.append(check)
         if not session.json:
             verdict = output.coloured(check.verdict.ljust(4))
-            click.echo(f"{verdict}  {check.name.ljust(12)}  {output.clean(check.found)}")
+            output.echo(f"{verdict}  {check.name.ljust(12)}  {output.clean(check.found)}")
             if check.advice:
-                click.echo(f"{' ' * 20}{output.clean(check.advice)}")
+                output.echo(f"{' ' * 20}{output.clean(check.advice)}")
     if session.json:
         output.write_json([check._asdict() for check in checks])
     failed = [check.name for check in checks if check.verdict == FAIL]

@@ -12,10 +12,13 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from typing import Final
 
 import click
+
+from .streams import FULL
 
 FAILED: Final = 1
 USAGE: Final = 2
@@ -25,6 +28,8 @@ STATE: Final = 5
 UNFINISHED: Final = 6
 INTERRUPTED: Final = 130
 
+_LONG_WORD: Final = re.compile(r"\S{200,}")
+"""What somebody has typed, or a program for them, and nobody can read in an error."""
 _HTTP_PACKAGES: Final = ("starlette", "uvicorn", "prometheus_client")
 SERVER_PACKAGES: Final = ("nats", "msgspec", "grpc_health", "grpc_reflection", "watchfiles")
 
@@ -55,10 +60,23 @@ def exit_code(error: BaseException) -> int:
     return next((code for kinds, code in codes if isinstance(error, kinds)), FAILED)
 
 
+def usage_line(error: click.UsageError) -> str:
+    """Returns what to tell a person who has typed a command wrong, and where to look."""
+    hint = ""
+    if error.ctx is not None and error.ctx.command.get_help_option(error.ctx) is not None:
+        hint = f" ('{error.ctx.command_path} {error.ctx.help_option_names[-1]}' shows what is possible)"
+    text = " ".join(error.format_message().split())
+    return f"Error: {_LONG_WORD.sub(lambda it: it[0][:60] + '…', text)}{hint}"
+
+
 def one_line(error: BaseException) -> str:
     """Returns what to tell a person about an error: what happened, and what to do."""
     if isinstance(error, click.ClickException):
         text = error.format_message()
+    elif isinstance(error, OSError) and error.errno in FULL:
+        text = (
+            f"cannot write{' ' + repr(error.filename) if error.filename else ''}: {error.strerror}"
+        )
     else:
         text = str(error) or type(error).__name__
     missing = error.name or "" if isinstance(error, ModuleNotFoundError) else ""

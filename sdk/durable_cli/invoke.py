@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from . import output
+from . import output, waits
 from .errors import UNFINISHED, CommandError
 from .journal import ending_text
 from .session import Session, client_command
 from .times import duration_option, time_option
-from .values import parse_pairs, parse_value
+from .values import INT32_MAX, INT32_MIN, parse_pairs, parse_value
 
 if TYPE_CHECKING:
     import durable
@@ -43,7 +43,7 @@ _PATIENCE_SECONDS: Final = 3.0
 @click.option("--partition-key", default="", help="Share a partition with others of this key.")
 @click.option("--service", default="", help="A label.")
 @click.option(
-    "--priority", type=click.IntRange(-(2**31), 2**31 - 1), default=0, help="Higher goes first."
+    "--priority", type=click.IntRange(INT32_MIN, INT32_MAX), default=0, help="Higher goes first."
 )
 @client_command
 def invoke(
@@ -81,43 +81,51 @@ def invoke(
         seconds = None if timeout is None else timeout.total_seconds()
         logging.getLogger("durable.client").setLevel(logging.NOTSET)
         if seconds is None:
-            _tell_why_not(client, invocation_id, handler)
+            _tell_why_not(client, invocation_id)
         result = client.get_result(invocation_id, timeout=seconds)
-    _write_result(session, result)
+        why = "" if result.finished else _reason(client, invocation_id)
+    _write_result(session, result, why)
 
 
-def _tell_why_not(client: durable.Client, invocation_id: str, handler: str) -> None:
+def _tell_why_not(client: durable.Client, invocation_id: str) -> None:
     """Waits a while, and says so if there is a reason why the end may never come."""
     import durable
 
     try:
         result = client.get_result(invocation_id, timeout=_PATIENCE_SECONDS)
-        if result.status == "backing_off" and result.failure is not None:
-            problem = (
-                f"it fails and is tried again: {result.failure.type}: {result.failure.message}"
-            )
-        elif result.status == "pending" and not _served(client, handler):
-            problem = f"no worker serves {handler}; start one: durable worker MODULE"
-        else:
+        if result.finished:
             return
+        found = client.get(invocation_id)
+        if not waits.is_stuck(client, found):
+            return
+        problem = waits.reason(client, found)
     except (durable.RpcError, durable.WaitTimeoutError):
         return  # the wait itself tells what is wrong
-    output.note(f"{invocation_id} waits; {output.clean(problem)}")
+    output.note(f"{invocation_id} goes on waiting: {output.clean(problem)}")
 
 
-def _served(client: durable.Client, handler: str) -> bool:
-    return any(it.worker_count for it in client.list_handlers() if it.name == handler)
+def _reason(client: durable.Client, invocation_id: str) -> str:
+    """Returns why it has not ended; empty when the control plane cannot be asked."""
+    import durable
+
+    try:
+        return output.clean(waits.reason(client, client.get(invocation_id)))
+    except durable.RpcError:
+        return ""
 
 
 def _write_id(session: Session, invocation_id: str) -> None:
     if session.json:
         output.write_json({"invocation_id": invocation_id})
     else:
-        click.echo(invocation_id)
+        output.echo(invocation_id)
 
 
-def _write_result(session: Session, result: durable.Result[Any]) -> None:
-    """Writes how it ended; raises CommandError when that is not with a value."""
+def _write_result(session: Session, result: durable.Result[Any], why: str) -> None:
+    """Writes how it ended; raises CommandError when that is not with a value.
+
+    `why` says what it waits for, if it has not ended.
+    """
     if session.json:
         output.write_json(result.to_dict())
     if result.status == "completed":
@@ -126,10 +134,17 @@ def _write_result(session: Session, result: durable.Result[Any]) -> None:
         return
     invocation_id = result.invocation_id
     look = f"`durable describe {invocation_id}` shows more"
-    if result.finished or result.status == "paused":
+    if result.finished:
         raise CommandError(f"{ending_text(invocation_id, result.status, result.failure)}; {look}")
+    because = f": {why}" if why else ""
+    if result.status == "paused":
+        raise CommandError(
+            f"invocation {invocation_id} is paused{because}; `durable resume {invocation_id}` lets it"
+            f" go on, {look}"
+        )
     raise CommandError(
-        f"invocation {invocation_id} is still {result.status} and goes on; {look}", UNFINISHED
+        f"invocation {invocation_id} is still {result.status} and goes on{because}; {look}",
+        UNFINISHED,
     )
 
 
@@ -139,4 +154,4 @@ def _write_value(value: Any) -> None:
     elif output.on_terminal() and isinstance(value, dict | list):
         output.write_json(value)
     else:
-        click.echo(output.value_text(value))
+        output.echo(output.value_text(value))

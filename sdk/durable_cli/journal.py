@@ -27,10 +27,18 @@ def entry_text(entry: durable.JournalEntry, began: datetime | None) -> str:
         took = entry.complete_time - entry.create_time
         if took >= _WORTH_TELLING:
             words.append(output.faint(f"took {length_text(took)}"))
+    failed = entry.message.failed_try_count
+    if failed:
+        words.append(output.faint(f"after {tries(failed)} that failed"))
     words.append(_end(entry))
     if entry.target_invocation_id:
         words.append(output.faint(entry.target_invocation_id))
     return "  ".join(word for word in words if word)
+
+
+def tries(count: int) -> str:
+    """Returns a number of tries in words."""
+    return f"{count} {'try' if count == 1 else 'tries'}"
 
 
 def ending_text(invocation_id: str, status: str, failure: payload_pb2.Failure | None) -> str:
@@ -41,12 +49,16 @@ def ending_text(invocation_id: str, status: str, failure: payload_pb2.Failure | 
 
 
 def _end(entry: durable.JournalEntry) -> str:
-    outcome = entry.outcome
-    if outcome is None:
+    if not entry.completed:
         due = ""
         if entry.due_time is not None:
             due = f", due {relative(entry.due_time, datetime.now(UTC))}"
         return output.coloured("pending") + due
+    outcome = entry.outcome
+    if outcome is None:
+        # A change of the state: what it was set to, or nothing for one that was removed.
+        given = output.clean(output.value_text(entry.to_dict()["argument"]))
+        return output.shorten(given, 60) if entry.kind == "SET_STATE" else ""
     if outcome.HasField("failure"):
         failure = outcome.failure
         text = output.clean(f"{failure.type}: {failure.message}")

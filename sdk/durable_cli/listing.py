@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
@@ -45,9 +46,10 @@ def list_(
     filters = filters_of(options)
     filters["order_by"] = _SORTS[sort] + ("" if oldest_first else " desc")
     filters["page_size"] = _PAGE if everything else min(limit + 1, _PAGE)
+    # One more than is shown tells whether there are more.
+    count = None if everything else min(limit + 1, sys.maxsize)
     with session.client() as client:
-        # One more than is shown tells whether there are more.
-        found = list(islice(client.query_all(**filters), None if everything else limit + 1))
+        found = list(islice(client.query_all(**filters), count))
     shown = found if everything else found[:limit]
     if session.json:
         output.write_json([it.to_dict(brief=True) for it in shown])

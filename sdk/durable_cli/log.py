@@ -19,6 +19,7 @@ _LAST: Final = 1000
 """Frames that are shown without --from."""
 _VALUE: Final = 100
 """Characters of a value."""
+_POSITION_MAX: Final = 2**63 - 1
 
 
 @click.command()
@@ -41,11 +42,18 @@ _VALUE: Final = 100
     "--from",
     "first",
     default=0,
-    type=click.IntRange(0),
+    type=click.IntRange(0, _POSITION_MAX),
     metavar="N",
     help=f"From this position.  [default: the last {_LAST:,}; all with --invocation]",
 )
-@click.option("--to", "last", default=0, type=click.IntRange(0), metavar="N", help="To this one.")
+@click.option(
+    "--to",
+    "last",
+    default=0,
+    type=click.IntRange(0, _POSITION_MAX),
+    metavar="N",
+    help="To this one.",
+)
 @click.option("--invocation", default="", metavar="ID", help="Only what concerns this invocation.")
 @click.option("--follow", is_flag=True, help="Go on with what comes; needs a running server.")
 @click.option("--json", "as_json", is_flag=True, help="Write JSON, one batch a line, uncut.")
@@ -131,8 +139,8 @@ class _Shown:
             head.append(f"epoch {seen.position.epoch} batch {seen.position.number}")
         head += [time] if time else []
         head.append(f"{seen.size:,} bytes")
-        click.echo(click.style("  ".join(head), bold=True))
+        output.echo(click.style("  ".join(head), bold=True))
         if seen.trouble:
-            click.echo(f"  {click.style(output.clean(seen.trouble), fg='red')}")
+            output.echo(f"  {click.style(output.clean(seen.trouble), fg='red')}")
         for record in records:
-            click.echo(f"  {output.clean(self._telling.line(record, _VALUE))}")
+            output.echo(f"  {output.clean(self._telling.line(record, _VALUE))}")

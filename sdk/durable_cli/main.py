@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 from importlib import import_module
 from typing import Any, Final
 
 import click
 
-from . import errors, logs, outputs, telemetry
+from . import errors, logs, output, outputs, serving, streams, telemetry
 
 _COMMANDS: Final = {
     "server": "durable_server.cli:server",
@@ -42,10 +42,20 @@ _COMMANDS: Final = {
 }
 _RUNNERS: Final = ("server", "dev", "worker")
 """Commands that run for long, and log."""
+_DRAIN: Final = {"worker": "30s", "dev": "5s"}
+"""Commands that serve workflows, with how long they let steps go on when they stop."""
 
 
 class _Group(click.Group):
-    """Imports a command when it is asked for."""
+    """Imports a command when it is asked for, and lets a reader leave early."""
+
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        with streams.leaving():  # help and version are written here
+            return super().make_context(*args, **kwargs)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        with streams.leaving():
+            return super().invoke(ctx)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(_COMMANDS)
@@ -57,6 +67,9 @@ class _Group(click.Group):
         module, _, name = place.partition(":")
         command: click.Command = getattr(import_module(module), name)
         if cmd_name in _RUNNERS and logs.FORMAT not in command.params:
+            drain_timeout = _DRAIN.get(cmd_name)
+            if drain_timeout is not None:
+                command.params += serving.serving_options(drain_timeout)
             command.params.append(logs.FORMAT)
             command.callback = _traced(command.callback, f"durable-{cmd_name}")
         return command
@@ -90,25 +103,33 @@ def cli(context: click.Context, verbose: int) -> None:
 
 def main() -> None:
     """Runs the command line."""
-    outputs.fill_gaps()
+    streams.prepare()
     # gRPC's own lines name its source files, and what matters of them comes as an error anyway.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Runs a command, and tells of what is wrong on stderr; returns its exit code."""
     try:
-        cli.main(prog_name="durable", standalone_mode=False)
-    except click.exceptions.Exit as done:
-        sys.exit(done.exit_code)
-    except click.UsageError as error:
+        streams.check_arguments(arguments)
+        cli.main(list(arguments), prog_name="durable", standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as error:
         error.show()
-        sys.exit(errors.USAGE)
+        return errors.USAGE
+    except click.UsageError as error:
+        output.note(errors.usage_line(error))
+        return errors.USAGE
     except (KeyboardInterrupt, click.exceptions.Abort):
-        sys.exit(errors.INTERRUPTED)
-    except BrokenPipeError:
-        # Whoever read has enough, as `head` has; Python would try to write the rest at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(errors.FAILED)
+        return errors.INTERRUPTED
+    except streams.ReaderLeftError:
+        streams.discard()
     except Exception as error:
         # Known from the arguments, because what failed may be their parsing.
-        if "--debug" in sys.argv:
+        if "--debug" in arguments:
             raise
-        click.echo(f"durable: {errors.one_line(error)}", err=True)
-        sys.exit(errors.exit_code(error))
+        output.note(f"durable: {errors.one_line(error)}")
+        if isinstance(error, OSError) and error.errno in streams.FULL:
+            streams.discard()
+        return errors.exit_code(error)
+    return 0

@@ -6,6 +6,7 @@ are commands to it: `clean` shows them as what they are.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 import sys
@@ -38,25 +39,39 @@ def on_terminal() -> bool:
     return sys.stdout.isatty()
 
 
+def echo(text: str = "", err: bool = False) -> None:
+    """Writes a line; what a stream's encoding does not have is escaped (see `streams`)."""
+    # Named here, because click opens a stream of ASCII anew, as UTF-8.
+    click.echo(text, file=sys.stderr if err else sys.stdout)
+
+
 def write_json(data: Any) -> None:
     """Writes one document."""
-    write_text(json.dumps(data, indent=2, ensure_ascii=False))
+    write_text(json.dumps(data, indent=2, ensure_ascii=_ascii()))
 
 
 def write_json_line(data: Any) -> None:
     """Writes one document of many, each on a line."""
-    click.echo(json.dumps(data, ensure_ascii=False, separators=(",", ":")))
-    sys.stdout.flush()
+    echo(json.dumps(data, ensure_ascii=_ascii(), separators=(",", ":")))
+
+
+def _ascii() -> bool:
+    """Says whether JSON must be in ASCII, because stdout does not have all characters.
+
+    The escapes that a stream writes in their place are none of JSON's.
+    """
+    return not (sys.stdout.encoding or "").lower().replace("-", "").startswith("utf")
 
 
 def write_text(text: str) -> None:
     """Writes a text that came from outside: as it is in a pipe, harmless on a terminal."""
-    click.echo("\n".join(clean_lines(text)) if on_terminal() else text)
+    echo("\n".join(clean_lines(text)) if on_terminal() else text)
 
 
 def note(text: str) -> None:
-    """Tells a person something that is not the answer."""
-    click.echo(text, err=True)
+    """Tells a person something that is not the answer; where nobody can be told, it is dropped."""
+    with contextlib.suppress(OSError):
+        echo(text, err=True)
 
 
 def clean(text: str) -> str:
@@ -73,7 +88,7 @@ def clean_lines(text: str) -> list[str]:
 
 def value_text(value: Any) -> str:
     """Returns a value as compact JSON."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
+    return json.dumps(value, ensure_ascii=_ascii(), separators=(",", ":"), default=str)
 
 
 def shorten(text: str, width: int) -> str:
@@ -117,9 +132,9 @@ def table(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         padded.append(shorten(cells[-1], last))
         return "  ".join(coloured(cell) if colour else cell for cell in padded).rstrip()
 
-    click.echo(click.style(line(headers, False), bold=True))
+    echo(click.style(line(headers, False), bold=True))
     for row in cleaned:
-        click.echo(line(row, True))
+        echo(line(row, True))
 
 
 def fields(pairs: Iterable[tuple[str, str]]) -> None:
@@ -127,4 +142,4 @@ def fields(pairs: Iterable[tuple[str, str]]) -> None:
     shown = [(name, value) for name, value in pairs if value]
     size = max((len(name) for name, _ in shown), default=0)
     for name, value in shown:
-        click.echo(f"{faint(name.ljust(size))}  {value}")
+        echo(f"{faint(name.ljust(size))}  {value}")

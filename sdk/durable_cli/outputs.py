@@ -8,24 +8,11 @@ printed is lost, and the work goes on. When it can be written again, it is.
 from __future__ import annotations
 
 import io
-import os
 import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
-
-
-def fill_gaps() -> None:
-    """Opens the null device where stdin, stdout or stderr is closed.
-
-    Else the next file or socket that is opened gets the number, and what a library prints goes there.
-    """
-    for number in (0, 1, 2):
-        try:
-            os.fstat(number)
-        except OSError:
-            os.open(os.devnull, os.O_RDWR)  # it takes the lowest number that is free
 
 
 def forgive() -> None:

@@ -43,7 +43,9 @@ _FILTERS: Final = (
     click.option("--handler", help="Of this handler."),
     click.option("--key", help="Of this object key."),
     click.option("--service", help="With this service label."),
-    click.option("--failure", metavar="TEXT", help="With this text in the failure's message."),
+    click.option(
+        "--failure", metavar="TEXT", help="With this text in the failure's type or message."
+    ),
     click.option(
         "--since",
         callback=past_option,

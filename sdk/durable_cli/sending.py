@@ -3,18 +3,35 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from . import output, times
 from .session import Session, client_command
-from .values import parse_value
+from .values import INT32_MAX, INT32_MIN, parse_value
+
+if TYPE_CHECKING:
+    import durable
 
 
 def _written(session: Session, **told: Any) -> None:
     if session.json:
         output.write_json(told)
+
+
+def _settled(session: Session, result: str, done: durable.Resolution, **told: Any) -> None:
+    """Says what has happened: on stderr, since it is no answer to a question; in JSON all of it."""
+    text = f"{output.clean(told['awakeable_id'])} is {result}"
+    if done.repeated:
+        text = f"{output.clean(told['awakeable_id'])} had been {result} with the same before"
+    if done.invocation_id:
+        text += f", for invocation {done.invocation_id}"
+    elif not done.repeated:
+        text += "; no invocation has asked for it yet, and it is kept for a day"
+    output.note(text)
+    rest = {"repeated": done.repeated, "invocation_id": done.invocation_id}
+    _written(session, **told, result=result, **rest)
 
 
 def _value(text: str | None) -> Any:
@@ -28,18 +45,24 @@ def _value(text: str | None) -> Any:
 def resolve(session: Session, awakeable_id: str, value: str | None) -> None:
     """Resolve an awakeable with VALUE.
 
-    VALUE is JSON, - or @FILE; null without it. A named promise is the awakeable ID.NAME.
+    VALUE is JSON, - or @FILE; null without it. A named promise is the awakeable ID.NAME. The first
+    outcome counts: another one is refused, and the first is shown.
     """
     content = _value(value)
     with session.client() as client:
-        client.resolve_awakeable(awakeable_id, content)
-    _written(session, awakeable_id=awakeable_id, value=content)
+        done = client.resolve_awakeable(awakeable_id, content)
+    _settled(session, "resolved", done, awakeable_id=awakeable_id, value=content)
 
 
 @click.command()
 @click.argument("awakeable_id", metavar="AWAKEABLE")
 @click.argument("message")
-@click.option("--code", default=0, help="A number for whoever awaits it.")
+@click.option(
+    "--code",
+    default=0,
+    type=click.IntRange(INT32_MIN, INT32_MAX),
+    help="A number for whoever awaits it.",
+)
 @client_command
 def reject(session: Session, awakeable_id: str, message: str, code: int) -> None:
     """Reject an awakeable with an error.
@@ -47,8 +70,8 @@ def reject(session: Session, awakeable_id: str, message: str, code: int) -> None
     Whoever awaits it gets a terminal error with MESSAGE.
     """
     with session.client() as client:
-        client.reject_awakeable(awakeable_id, message, code=code)
-    _written(session, awakeable_id=awakeable_id, message=message, code=code)
+        done = client.reject_awakeable(awakeable_id, message, code=code)
+    _settled(session, "rejected", done, awakeable_id=awakeable_id, message=message, code=code)
 
 
 @click.command()
@@ -64,6 +87,7 @@ def signal(session: Session, invocation_id: str, name: str, value: str | None) -
     content = _value(value)
     with session.client() as client:
         client.signal(invocation_id, name, content)
+    output.note(f"{output.clean(name)} is delivered to {invocation_id}")
     _written(session, invocation_id=invocation_id, name=name, value=content)
 
 
@@ -90,4 +114,4 @@ def webhook(
     if session.json:
         output.write_json({"url": made.url, "expire_time": times.absolute(made.expire_time)})
     else:
-        click.echo(made.url)
+        output.echo(made.url)

@@ -18,6 +18,9 @@ from . import output
 from .errors import USAGE, CommandError
 from .times import duration_option
 
+_ROWS_MAX = 2**31 - 2
+"""More than this SQLite's interface cannot count, and nobody can read."""
+
 
 @click.command()
 @click.argument("statement", metavar="SELECT")
@@ -48,7 +51,9 @@ def sql(statement: str, data_dir: Path, limit: int, timeout: timedelta, as_json:
     # By name: this package does without the control plane.
     engine = import_module("durable_server.sql")
     try:
-        answer = engine.query(data_dir / "partition-0.db", statement, limit, timeout)
+        answer = engine.query(
+            data_dir / "partition-0.db", statement, min(limit, _ROWS_MAX), timeout
+        )
     except engine.SqlError as error:
         raise CommandError(str(error), USAGE) from error
     if as_json:

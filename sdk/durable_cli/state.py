@@ -33,7 +33,7 @@ def get(session: Session, where: tuple[str, ...], name: str | None) -> None:
         if name not in found:
             known = ", ".join(map(output.clean, found)) or "none"
             raise CommandError(f"there is no {name!r} in this state; names: {known}", NOT_FOUND)
-        click.echo(output.value_text(found[name]))
+        output.echo(output.value_text(found[name]))
     elif session.json:
         output.write_json(found)
     elif found:

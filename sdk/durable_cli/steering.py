@@ -11,7 +11,7 @@ from . import bulk
 from .selection import FINISHED, UNFINISHED
 from .session import CALL_SECONDS, Session
 from .times import duration_option
-from .values import parse_value
+from .values import INT32_MAX, parse_value
 
 if TYPE_CHECKING:
     import durable
@@ -45,12 +45,15 @@ def pause(session: Session, reason: str, wait: timedelta, **options: Any) -> Non
 @bulk.bulk_command
 @_REASON
 def resume(session: Session, reason: str, **options: Any) -> None:
-    """Let paused invocations go on, by ID or by filters."""
+    """Let paused invocations go on, by ID or by filters.
+
+    Those that wait for their next attempt begin it now.
+    """
 
     def change(client: durable.Client, invocation_id: str) -> str:
         return client.resume(invocation_id, reason=reason)
 
-    bulk.run(session, "resume", ["paused"], change, options)
+    bulk.run(session, "resume", ["paused", "backing_off"], change, options)
 
 
 @click.command()
@@ -70,7 +73,11 @@ def cancel(session: Session, reason: str, force: bool, **options: Any) -> None:
 @bulk.bulk_command
 @_REASON
 @click.option(
-    "--from-index", default=0, show_default=True, help="Take over the steps before this one."
+    "--from-index",
+    default=0,
+    show_default=True,
+    type=click.IntRange(0, INT32_MAX),
+    help="Take over the steps before this one.",
 )
 @click.option("--input", "value", metavar="JSON", help="Another input: JSON, - or @FILE.")
 def restart(

@@ -10,16 +10,30 @@ import click
 
 _UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 _PART: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|[smhdw])")
+_LONGEST: Final = timedelta(days=36525)
+"""The control plane's longest delay, too: a hundred years."""
 
 
 def parse_duration(text: str) -> timedelta | None:
-    """Reads `90`, `1.5s`, `2h30m`, `1d`; None when it is no duration."""
+    """Reads `90`, `1.5s`, `2h30m`, `1d`; None when it is no duration.
+
+    Raises OverflowError for one of more than a hundred years.
+    """
     if re.fullmatch(r"\d+(\.\d+)?", text):
-        return timedelta(seconds=float(text))
-    parts = _PART.findall(text)
-    if not parts or "".join(number + unit for number, unit in parts) != text:
-        return None
-    return timedelta(seconds=sum(float(number) * _UNITS[unit] for number, unit in parts))
+        seconds = float(text)
+    else:
+        parts = _PART.findall(text)
+        if not parts or "".join(number + unit for number, unit in parts) != text:
+            return None
+        seconds = sum(float(number) * _UNITS[unit] for number, unit in parts)
+    if seconds > _LONGEST.total_seconds():
+        raise OverflowError(f"{shortened(text)} is more than {_LONGEST.days} days, a hundred years")
+    return timedelta(seconds=seconds)
+
+
+def shortened(text: str) -> str:
+    """Returns what was typed, quoted, at a length that an error can show."""
+    return repr(text if len(text) <= 40 else text[:37] + "...")
 
 
 def duration_option(
@@ -28,10 +42,13 @@ def duration_option(
     """Reads an option's length of time; a click callback."""
     if value is None:
         return None
-    found = parse_duration(value)
+    try:
+        found = parse_duration(value)
+    except OverflowError as error:
+        raise click.BadParameter(str(error), context, parameter) from None
     if found is None:
         raise click.BadParameter(
-            f"{value!r} is no duration; write 90s, 5m, 1h30m or 2d", context, parameter
+            f"{shortened(value)} is no duration; write 90s, 5m, 1h30m or 2d", context, parameter
         )
     return found
 
@@ -43,10 +60,11 @@ def time_option(
     if value is None:
         return None
     try:
-        return datetime.fromisoformat(value).astimezone()
-    except ValueError:
+        # In UTC here already: at the ends of the calendar another zone's time does not exist.
+        return datetime.fromisoformat(value).astimezone(UTC)
+    except (ValueError, OverflowError):
         raise click.BadParameter(
-            f"{value!r} is no time; write 2026-01-31T08:00", context, parameter
+            f"{shortened(value)} is no time; write 2026-01-31T08:00", context, parameter
         ) from None
 
 
@@ -54,7 +72,10 @@ def past_option(
     context: click.Context, parameter: click.Parameter, value: str | None
 ) -> datetime | None:
     """Reads an option's time, where a duration means so long ago; a click callback."""
-    length = None if value is None else parse_duration(value)
+    try:
+        length = None if value is None else parse_duration(value)
+    except OverflowError as error:
+        raise click.BadParameter(str(error), context, parameter) from None
     if length is not None:
         return datetime.now(UTC) - length
     try:

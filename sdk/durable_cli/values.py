@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
+
+from .times import shortened
+
+INT32_MIN: Final = -(2**31)
+INT32_MAX: Final = 2**31 - 1
+"""What a number in a request may be."""
 
 
 def parse_value(text: str, what: str = "the value") -> Any:
@@ -17,18 +24,27 @@ def parse_value(text: str, what: str = "the value") -> Any:
     A word that is no JSON is an error and not a string: `tru` for `true` would else go unnoticed.
     """
     source = what
-    if text == "-":
-        text, source = sys.stdin.read(), f"{what} on stdin"
-    elif text.startswith("@"):
-        path = Path(text[1:])
-        try:
-            text, source = path.read_text(), f"{what} in {path}"
-        except (OSError, UnicodeDecodeError) as error:
-            raise click.UsageError(f"{what} cannot be read: {error}") from error
     try:
-        return json.loads(text, parse_constant=_refuse)
+        # JSON is UTF-8, whatever the locale is; some editors put a mark before it.
+        if text == "-":
+            source = f"{what} on stdin"
+            text = sys.stdin.buffer.read().decode("utf-8-sig")
+        elif text.startswith("@"):
+            path = Path(text[1:])
+            source = f"{what} in {path}"
+            text = path.read_bytes().decode("utf-8-sig")
+    except (OSError, ValueError) as error:
+        raise click.UsageError(f"{source} cannot be read: {error}") from error
+    try:
+        value = json.loads(text, parse_constant=_refuse, parse_float=_finite)
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise click.UsageError(f"{source} has half of a surrogate pair, which is no text") from None
+    except RecursionError:
+        raise click.UsageError(f"{source} is nested too deeply") from None
     except ValueError as error:
         raise click.UsageError(f"{source} is no JSON: {error}{_advice(text)}") from error
+    return value
 
 
 def _advice(text: str) -> str:
@@ -41,6 +57,13 @@ def _advice(text: str) -> str:
 
 def _refuse(name: str) -> Any:
     raise ValueError(f"{name} is not in JSON")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{shortened(text)} is too large for a number")
+    return number
 
 
 def parse_pairs(pairs: Iterable[str], option: str) -> dict[str, str]:

@@ -46,7 +46,7 @@ def _write_change(found: durable.Invocation, last: str) -> str:
     """Writes what is new; returns the head line, so that it is written only when it is another."""
     for entry in found.journal:
         time = entry.complete_time or entry.create_time
-        click.echo(f"{_clock(time)}  {entry_text(entry, None)}")
+        output.echo(f"{_clock(time)}  {entry_text(entry, None)}")
     head = found.status
     if found.attempt > 1:
         head += f"  attempt {found.attempt}"
@@ -56,7 +56,7 @@ def _write_change(found: durable.Invocation, last: str) -> str:
         head += f"  {output.clean(found.pause_reason)}"
     if head != last:
         status, space, rest = head.partition(" ")
-        click.echo(f"{_clock(found.update_time)}  {output.coloured(status)}{space}{rest}")
+        output.echo(f"{_clock(found.update_time)}  {output.coloured(status)}{space}{rest}")
     sys.stdout.flush()
     return head
 

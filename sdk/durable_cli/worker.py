@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from contextlib import ExitStack
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from datetime import timedelta
+from importlib import import_module
+from typing import Final
 
 import click
 
+from . import output
 from .session import address_error
 from .values import parse_pairs
 
 DEFAULT_ADDRESS = "127.0.0.1:50051"
+_PATIENCE_SECONDS: Final = 2.0
+"""How long an import may take before a person wants to know what the command is at."""
 
 
 @click.command()
@@ -20,14 +27,6 @@ DEFAULT_ADDRESS = "127.0.0.1:50051"
     "--address",
     default=lambda: os.environ.get("DURABLE_ADDRESS", DEFAULT_ADDRESS),
     help=f"The control plane.  [default: DURABLE_ADDRESS, or {DEFAULT_ADDRESS}]",
-)
-@click.option("--max-concurrent", default=1000, show_default=True, help="Invocations at a time.")
-@click.option(
-    "--max-threads",
-    default=64,
-    show_default=True,
-    type=click.IntRange(1, 10_000),
-    help="Sync steps at a time.",
 )
 @click.option(
     "--service",
@@ -41,20 +40,27 @@ DEFAULT_ADDRESS = "127.0.0.1:50051"
 def worker(
     modules: Sequence[str],
     address: str,
-    max_concurrent: int,
-    max_threads: int,
     services: Sequence[str],
     metrics: str,
     insecure: bool,
+    max_concurrent: int,
+    max_threads: int,
+    drain_timeout: timedelta,
+    suspend_after: timedelta | None,
+    build_id: str,
 ) -> None:
     """Run a worker that serves the workflows in MODULE... (a module's name or a .py file)."""
     for text in services:
         if not text.partition("=")[2]:
             raise click.UsageError(f"--service {text!r} is not NAME=HOST:PORT")
     addresses = parse_pairs(services, "--service")
+    # All that is needed is imported before the modules: they may hide what has the same name.
     from durable import Worker, load_workflows, run_worker
 
-    workflows = load_workflows(modules)
+    # Has a need of its own, prometheus-client.
+    measured = import_module("durable_cli.worker_metrics").serving if metrics else None
+    with _patience(modules):
+        workflows = load_workflows(modules)
     try:
         made = Worker(
             address,
@@ -62,15 +68,28 @@ def worker(
             services=addresses or None,
             max_concurrent=max_concurrent,
             max_threads=max_threads,
+            drain_timeout=drain_timeout,
+            suspend_after=suspend_after,
+            build_id=build_id,
             insecure=insecure,
         )
     except ValueError as error:
         raise address_error(error) from error
     with ExitStack() as stack:
-        if metrics:
-            # Not at the top: it has a need of its own, prometheus-client.
-            from .worker_metrics import serving
-
-            served = stack.enter_context(serving(made, max_concurrent, metrics, insecure=insecure))
-            click.echo(f"durable: metrics on http://{served}/metrics")
+        if measured is not None:
+            served = stack.enter_context(measured(made, max_concurrent, metrics, insecure=insecure))
+            output.echo(f"durable: metrics on http://{served}/metrics")
         run_worker(made)
+
+
+@contextmanager
+def _patience(modules: Sequence[str]) -> Iterator[None]:
+    """Says what it is at, when that takes long: an import may load a model, or wait for a network."""
+    text = f"durable: importing {', '.join(modules)} takes a while; nothing is served yet"
+    timer = threading.Timer(_PATIENCE_SECONDS, output.note, [text])
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()

@@ -90,7 +90,7 @@ def serving(worker: Worker, slots: int, address: str, *, insecure: bool) -> Iter
     """
     host, separator, port = address.rpartition(":")
     host = host.strip("[]")
-    if not separator or not host or not port.isdecimal() or int(port) > 65535:
+    if not separator or not host or not _is_port(port):
         raise click.UsageError(f"--metrics {address!r} is not HOST:PORT, as in 127.0.0.1:9100")
     loopback = _is_loopback(host)
     if not (loopback or insecure):
@@ -152,6 +152,10 @@ def serving(worker: Worker, slots: int, address: str, *, insecure: bool) -> Iter
     finally:
         server.shutdown()
         server.server_close()
+
+
+def _is_port(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) <= 5 and int(text) <= 65535
 
 
 def _is_loopback(host: str) -> bool:

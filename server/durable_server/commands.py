@@ -9,13 +9,14 @@ import os
 import signal
 import sqlite3
 from collections.abc import Coroutine, Mapping, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import click
 
 from .app import STORE, ControlPlane
-from .config import Config
+from .config import Config, ConfigError
 from .dev import DevWorker
 from .store.sqlite import explained
 
@@ -28,11 +29,15 @@ def run_server(ready_file: Path | None, **settings: Any) -> None:
 def run_dev(
     modules: Sequence[str],
     services: Sequence[str],
-    max_threads: int,
     no_reload: bool,
     ready_file: Path | None,
     no_http: bool,
     http_given: bool,
+    max_concurrent: int,
+    max_threads: int,
+    drain_timeout: timedelta,
+    suspend_after: timedelta | None,
+    build_id: str,
     **settings: Any,
 ) -> None:
     """Runs a control plane and a worker child until a signal, or until one cannot go on.
@@ -45,20 +50,35 @@ def run_dev(
         click.echo("durable: no HTTP: it needs pip install 'durable-grpc[http]'", err=True)
         settings["http"] = ""
     config = _config(settings, http_optional=not http_given)
+    options = ["--max-concurrent", str(max_concurrent), "--build-id", build_id]
+    options += ["--max-threads", str(max_threads)]
+    options += ["--drain-timeout", _duration(drain_timeout)]
+    options += ["--suspend-after", "never" if suspend_after is None else _duration(suspend_after)]
+    for service in services:
+        options += ["--service", service]
     worker = DevWorker(
         modules,
-        services,
+        options,
         config.data_dir / "worker.pid",
-        max_threads=max_threads,
         reload=not no_reload,
+        drain_seconds=drain_timeout.total_seconds(),
     )
     _run(_serve(config, ready_file, worker))
+
+
+def _duration(length: timedelta) -> str:
+    return f"{length.total_seconds():f}s"
 
 
 def _config(settings: Mapping[str, Any], *, http_optional: bool = False) -> Config:
     # Taken out, so that neither the embedded NATS server nor a worker's code inherits it.
     key = os.environ.pop("DURABLE_WEBHOOK_KEY", "")
-    return Config(**settings, http_optional=http_optional, webhook_key=key)
+    config = Config(**settings, http_optional=http_optional, webhook_key=key)
+    try:
+        config.check()
+    except ConfigError as error:
+        raise click.UsageError(str(error)) from error
+    return config
 
 
 def _has_http() -> bool:

@@ -88,13 +88,17 @@ class Config:
 
     def _check_address(self, option: str, address: str, example: str) -> None:
         host, separator, port = address.rpartition(":")
-        if not separator or not host or not port.isdecimal() or int(port) > 65535:
+        if not separator or not host or not _is_port(port):
             raise ConfigError(f"{option} {address!r} is not HOST:PORT, as in {example}")
         if not (self.insecure or _is_loopback(host.strip("[]"))):
             raise ConfigError(
                 f"{option} {address} can be reached from other machines and has no TLS; "
                 "put a TLS proxy before a loopback address, or add --insecure if the network is yours"
             )
+
+
+def _is_port(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) <= 5 and int(text) <= 65535
 
 
 def _is_loopback(host: str) -> bool:

@@ -8,10 +8,10 @@ that blocks or crashes takes down the worker and not the control plane. It is st
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 import os
 import sys
 from collections.abc import Sequence
+from importlib.machinery import PathFinder
 from pathlib import Path
 
 import click
@@ -20,7 +20,7 @@ from .nats import launch
 from .processor.workers import Workers
 
 _STOP_SECONDS = 10.0
-"""How long the child may drain before it is killed."""
+"""How long the child may take to end after its drain before it is killed."""
 
 
 class WorkerFailedError(Exception):
@@ -33,17 +33,17 @@ class DevWorker:
     def __init__(
         self,
         modules: Sequence[str],
-        services: Sequence[str],
+        options: Sequence[str],
         pid_file: Path,
         *,
-        max_threads: int,
         reload: bool,
+        drain_seconds: float,
     ) -> None:
         self._pid_file = pid_file
         self._modules = list(modules)
-        self._services = list(services)
-        self._max_threads = max_threads
+        self._options = list(options)
         self._reload = reload
+        self._stop_seconds = drain_seconds + _STOP_SECONDS
 
     async def registered(self, workers: Workers) -> None:
         """Returns when a worker is connected."""
@@ -68,7 +68,7 @@ class DevWorker:
                         return_when=asyncio.FIRST_COMPLETED,
                     )
                 finally:
-                    await _stop(child)
+                    await self._stop(child)
                 if change is None:
                     if child.returncode:
                         raise WorkerFailedError(f"the worker ended with code {child.returncode}")
@@ -89,11 +89,19 @@ class DevWorker:
         mode = "exec" if sys.platform == "linux" else "watch"
         command = [sys.executable, "-I", "-S", launch.__file__, mode, str(os.getpid())]
         command += [str(self._pid_file)]
-        command += [sys.executable, "-m", "durable_cli", "worker", *self._modules]
-        command += ["--address", address, "--max-threads", str(self._max_threads)]
-        for service in self._services:
-            command += ["--service", service]
+        command += [sys.executable, "-m", "durable_cli", "worker"]
+        command += ["--address", address, *self._options, "--", *self._modules]
         return await asyncio.create_subprocess_exec(*command, stdin=asyncio.subprocess.PIPE)
+
+    async def _stop(self, child: asyncio.subprocess.Process) -> None:
+        if child.returncode is not None:
+            return
+        child.terminate()
+        try:
+            await asyncio.wait_for(child.wait(), self._stop_seconds)
+        except TimeoutError:
+            child.kill()
+            await child.wait()
 
     def _changes(self) -> _Changes:
         return _Changes({_folder(module) for module in self._modules})
@@ -118,20 +126,20 @@ class _Changes:
 def _folder(module: str) -> Path:
     """Returns the folder whose changes concern a module."""
     path = Path(module)
-    if path.suffix == ".py":
+    if path.suffix == ".py" or os.sep in module:
+        if not path.is_file():
+            raise click.UsageError(f"no file {module!r}: check the path")
         return path.resolve().parent
-    found = importlib.util.find_spec(module)
-    if found is None or not found.origin:
-        raise click.UsageError(f"no module {module!r}: give an importable name or a .py file")
-    return Path(found.origin).resolve().parent
-
-
-async def _stop(child: asyncio.subprocess.Process) -> None:
-    if child.returncode is not None:
-        return
-    child.terminate()
-    try:
-        await asyncio.wait_for(child.wait(), _STOP_SECONDS)
-    except TimeoutError:
-        child.kill()
-        await child.wait()
+    # Not `find_spec` of the whole name, which imports the packages before it into this process.
+    places = [os.getcwd(), *sys.path]
+    found = None
+    inside: list[str] = []
+    for part in module.split("."):
+        found = PathFinder.find_spec(part, places) if part else None
+        inside = places = list((found and found.submodule_search_locations) or ())
+    if found is None or not (found.origin or inside):
+        raise click.UsageError(
+            f"no module {module!r}: give an importable name or a path to a .py file, and start in the"
+            " folder that has it"
+        )
+    return Path(inside[0]).resolve() if inside else Path(found.origin or "").resolve().parent

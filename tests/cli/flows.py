@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
+from pathlib import Path
 
 import durable
 
@@ -43,6 +45,22 @@ async def broken(ctx: durable.Context, message: str = "no stock") -> None:
         raise durable.TerminalError(message, code=409, metadata={"item": "tea"})
 
     await ctx.run("reserve", step)
+
+
+HOUR = timedelta(hours=1)
+
+
+@durable.workflow(retry=durable.RetryPolicy(initial_interval=HOUR, max_interval=HOUR))
+async def unsteady(ctx: durable.Context, path: str) -> str:
+    """Works once a file is there; until then it is tried again every hour."""
+
+    def read() -> str:
+        if not Path(path).exists():
+            raise ConnectionError("the bank is closed")
+        return Path(path).read_text()
+
+    ctx.set("tried", True)
+    return await ctx.run("read", read)
 
 
 @durable.workflow

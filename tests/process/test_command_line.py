@@ -22,11 +22,14 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         (["worker", "tests.process.flows", "--address", "nowhere"], 2, "host:port"),
         (["worker", "tests.process.flows", "--address", "10.0.0.1:1"], 2, "plain text"),
         (["worker", "tests.process.flows", "--service", "Hello"], 2, "NAME=HOST:PORT"),
-        (["server", "--listen", "50051"], 1, "HOST:PORT"),
-        (["server", "--listen", "127.0.0.1:0", "--http", "8080"], 1, "--http '8080' is not"),
-        (["server", "--listen", "127.0.0.1:0", "--http", "0.0.0.0:0"], 1, "--insecure"),
+        (["server", "--listen", "50051"], 2, "HOST:PORT"),
+        (["server", "--listen", "127.0.0.1:0", "--http", "8080"], 2, "--http '8080' is not"),
+        (["server", "--listen", "127.0.0.1:0", "--http", "0.0.0.0:0"], 2, "--insecure"),
         (["serve"], 2, "No such command"),
         (["dev", "no_such_module", "--listen", "127.0.0.1:0", "--no-http"], 2, "no_such_module"),
+        (["dev", "tests.nothing", "--listen", "127.0.0.1:0", "--no-http"], 2, "'tests.nothing'"),
+        (["dev", "missing.py", "--listen", "127.0.0.1:0", "--no-http"], 2, "no file 'missing.py'"),
+        (["dev", "", "--listen", "127.0.0.1:0", "--no-http"], 2, "no module ''"),
     ],
 )
 def test_an_error_is_one_line_with_a_hint(
@@ -37,7 +40,8 @@ def test_an_error_is_one_line_with_a_hint(
     ended = run(*arguments)
     assert ended.returncode == code, ended.stderr
     assert "Traceback" not in ended.stderr
-    (line,) = [it for it in ended.stderr.splitlines() if words.lower() in it.lower()]
+    (line,) = ended.stderr.splitlines()
+    assert words.lower() in line.lower()
     assert line.startswith("durable: " if code == 1 else "Error: ")
 
 

@@ -20,6 +20,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SNIPPETS = """
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Literal, Optional
 
 import durable
 from examples.services.hello_v1 import hello_pb2
@@ -44,7 +45,107 @@ async def bare(ctx: durable.Context) -> list[Order]:
 async def nothing(ctx: durable.Context, order: Order) -> None: ...
 
 
+@durable.workflow
+async def named(ctx: durable.Context, name: str = "x") -> str:
+    return name
+
+
+@durable.object("cart")
+class Cart:
+    @durable.handler
+    async def add(self, ctx: durable.Context, item: str) -> list[str]:
+        return [item]
+
+    @durable.shared
+    async def items(self, ctx: durable.Context) -> list[str]:
+        return []
+
+
+def objects(client: durable.Client) -> None:
+    cart = client.options(key="ann", timeout=5)
+    reveal_type(cart.invoke(Cart.add, "tea"))  # R: list[str]
+    reveal_type(cart.invoke(Cart.items))  # R: list[str]
+    reveal_type(cart.invoke(Cart.add.ref(), "tea"))  # R: list[str]
+    reveal_type(cart.invoke_async(Cart.add, item="tea"))  # R: str
+    reveal_type(cart.invoke(hello, "x"))  # R: str
+    reveal_type(cart.options(timeout=1).invoke(Cart.items))  # R: list[str]
+    reveal_type(client.get_result("id", Cart.add).value())  # R: list[str]
+    view: durable.KeyedClient = cart
+    view.invoke("cart.add", "tea")
+    cart.invoke(Cart.add)  # E
+    cart.invoke(Cart.add, 1)  # E
+    cart.invoke(hello, 1)  # E
+    client.invoke(Cart.add, "tea")  # E
+    client.invoke(Cart.items)  # E
+    client.invoke(Cart.add.ref(), "tea")  # E
+    client.invoke_async(Cart.add, "tea")  # E
+    client.options(timeout=5).invoke(Cart.add, "tea")  # E
+
+
+async def async_objects(client: durable.AsyncClient) -> None:
+    cart: durable.KeyedAsyncClient = client.options(key="ann")
+    reveal_type(await cart.invoke(Cart.add, "tea"))  # R: list[str]
+    reveal_type(await cart.invoke_async(Cart.items))  # R: str
+    await cart.invoke(Cart.add, 1)  # E
+    await client.invoke(Cart.add, "tea")  # E
+    await client.invoke_async(Cart.items)  # E
+
+
+async def in_a_workflow(ctx: durable.Context) -> None:
+    cart: durable.KeyedContext = ctx.options(key="ann")
+    reveal_type(await cart.invoke(Cart.add, "tea"))  # R: list[str]
+    reveal_type(await cart.send(Cart.add, "tea"))  # R: str
+    await cart.send_delayed(Cart.add, "tea", 5)
+    await cart.send_delayed(Cart.items, None, 5)
+    await cart.invoke(Cart.add, 1)  # E
+    await cart.send_delayed(Cart.add, 1, 5)  # E
+    await ctx.invoke(Cart.add, "tea")  # E
+    await ctx.send(Cart.items)  # E
+    await ctx.send_delayed(Cart.add, "tea", 5)  # E
+    await Cart.add(ctx, "tea")
+    await Cart.add(ctx, 1)  # E
+
+    await ctx.send_delayed(named, "x", timedelta(hours=1))
+    await ctx.send_delayed(named, None, 5)
+    await ctx.send_delayed(nothing, Order("x"), 5)
+    await ctx.send_delayed(bare, None, 5)
+    await ctx.send_delayed(hello, {"name": "x", "times": 2}, 5)
+    await ctx.send_delayed("named", [1, 2], 5)
+    await ctx.send_delayed(named.ref(), "x", 5)
+    await ctx.send_delayed(named, 1, 5)  # E
+    await ctx.send_delayed(hello, 1, 5)  # E
+    await ctx.send_delayed(nothing, "x", 5)  # E
+    await ctx.send_delayed(bare, 1, 5)  # E
+    await ctx.send_delayed(named, "x")  # E
+
+
+async def unions(ctx: durable.Context) -> None:
+    one: str | None = await ctx.promise("a", type=str | None)
+    two: Order | None = await ctx.awakeable(type=Order | None)
+    three: int | str = await ctx.signal("s", type=int | str)
+    four: list[str] | None = await ctx.get("g", list[str] | None)
+    five: int | None = await ctx.get("g", int | None, None)
+    six: str | None = await ctx.promise("a", type=Optional[str])
+    seven: str = await ctx.signal("s", type=Literal["yes", "no"])
+    eight: Order | None = await ctx.invoke(durable.ref("h", Order | None), "x")
+    print(one, two, three, four, five, six, seven, eight)
+    reveal_type(await ctx.promise("a", type=list[str]))  # R: list[str]
+    reveal_type(await ctx.signal("a", type=Order))  # R: Order
+    reveal_type(await ctx.get("g", str))  # R: str | None
+    reveal_type(await ctx.get("g", str, ""))  # R: str
+    await ctx.promise("a", type=5)  # E
+    await ctx.signal("a", type="str")  # E
+
+
+def failures(error: durable.InvocationFailedError) -> None:
+    reveal_type(error.code)  # R: int
+    reveal_type(error.metadata)  # R: dict[str, str]
+    reveal_type(error.type)  # R: str
+    reveal_type(error.message)  # R: str
+
+
 def sync_client(client: durable.Client) -> None:
+    reveal_type(client.resolve_awakeable("a", 1).repeated)  # R: bool
     reveal_type(client.invoke(hello, "x"))  # R: str
     reveal_type(client.invoke(hello, name="x", times=2))  # R: str
     reveal_type(client.invoke(bare))  # R: list[Order]

@@ -71,7 +71,11 @@ class World:
         it.state = self._random.choice(sorted(FINAL))
         it.completed_ms = it.updated_ms = self.now_ms
         if it.state is not State.COMPLETED:
-            it.fault = Fault("Error", self._random.choice(MESSAGES), b"")
+            it.fault = self.fault()
+
+    def fault(self) -> Fault:
+        pick = self._random.choice
+        return Fault(pick(("shop.SoldOutError", "ValueError")), pick(MESSAGES), b"")
 
     def change(self, count: int) -> None:
         """Moves, fails, ends and removes some of those that are there."""
@@ -91,8 +95,7 @@ class World:
                     self.end(it)
                 else:
                     it.state = self._random.choice(LIVE)
-                    message = self._random.choice(MESSAGES)
-                    it.fault = Fault("Error", message, b"") if number % 2 else None
+                    it.fault = self.fault() if number % 2 else None
             self.commit(changes)
 
     def commit(self, changes: Changes) -> None:
@@ -108,7 +111,7 @@ class World:
             return it.completed_ms if order.sort is Sort.COMPLETED else it.updated_ms
 
         def holds(it: Invocation) -> bool:
-            message = "" if it.fault is None else it.fault.message
+            text = "" if it.fault is None else f"{it.fault.type}: {it.fault.message}"
             return (
                 (not where.states or it.state in where.states)
                 and where.handler in ("", it.handler)
@@ -117,7 +120,7 @@ class World:
                 and where.parent in ("", it.parent)
                 and where.created_min_ms <= it.created_ms
                 and (not where.created_max_ms or it.created_ms < where.created_max_ms)
-                and where.failure_text in message
+                and where.failure_text in text
                 and (order.sort is not Sort.COMPLETED or it.completed_ms > 0)
             )
 
@@ -152,7 +155,10 @@ def filters(now_ms: int) -> Iterator[Filter]:
         "states": ((), (State.FAILED,), (State.PAUSED, State.COMPLETED), (State.RUNNING,)),
         "handler": ("", "b", "none"),
         "key": ("", "k"),
-        "failure_text": ("", "stock", "b", "before\0", 'p "7" is', "wörld's", "missing"),
+        "failure_text": (
+            *("", "stock", "b", "before\0", "SoldOut", "Error: stock"),
+            *('p "7" is', "wörld's", "missing"),
+        ),
     }
     for values in itertools.product(*choices.values()):
         yield Filter(**dict(zip(choices, values, strict=True)))
@@ -269,6 +275,30 @@ def _make_version_2(old: sqlite3.Connection) -> None:
         "CREATE INDEX invocations_by_key ON invocations (key) WHERE key <> '';"
         "CREATE INDEX invocations_by_parent ON invocations (parent) WHERE parent <> '';"
     )
+
+
+def test_a_store_of_version_3_finds_the_type_of_a_failure_too(tmp_path: Path) -> None:
+    world = World(tmp_path / "store.db")
+    world.create(COUNT)
+    world.change(COUNT)
+    world.store.close()
+    old = sqlite3.connect(tmp_path / "store.db")
+    old.executescript(
+        "PRAGMA user_version = 3; DROP INDEX invocations_in_trouble; DROP TABLE failure_texts;"
+        "CREATE INDEX invocations_in_trouble ON invocations (number, fault_message)"
+        " WHERE fault_message IS NOT NULL AND completed_ms = 0;"
+        "CREATE VIRTUAL TABLE failure_texts USING fts5("
+        " message, content='', detail='none', tokenize='trigram case_sensitive 1');"
+        "INSERT INTO failure_texts (rowid, message) SELECT number, fault_message FROM invocations"
+        " WHERE completed_ms > 0 AND fault_message IS NOT NULL;"
+    )
+    old.close()
+    world.store = SqliteStore(tmp_path / "store.db")
+    world.change(40)
+    for text in ("SoldOut", "Error: stock", "stock"):
+        where = Filter(failure_text=text)
+        assert list(listed(world.store, where, Order(), 50)) == world.expected(where, Order())
+    world.store.close()
 
 
 def test_an_index_of_texts_that_cannot_be_written_is_an_error(

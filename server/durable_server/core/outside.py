@@ -154,7 +154,7 @@ def awakeable_resolved(
         return Resolved(awakeable)  # asked again, because the answer was lost
     elif awakeable.resolved_ms:
         same = awakeable.outcome == record.outcome
-        return Resolved(awakeable) if same else Conflict(awakeable)
+        return Resolved(awakeable, repeated=True) if same else Conflict(awakeable)
     waiting, awakeable.positions = awakeable.positions, ()
     awakeable.resolved_ms = now_ms
     awakeable.outcome = record.outcome

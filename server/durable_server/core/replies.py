@@ -52,6 +52,8 @@ class Resolved(NamedTuple):
     """The awakeable has its outcome."""
 
     awakeable: Awakeable
+    repeated: bool = False
+    """It had this same one before."""
 
 
 class Conflict(NamedTuple):

@@ -75,13 +75,22 @@ def attempt_paused(
 
 
 def resumed(partition: Partition, record: Resumed, now_ms: int, effects: Effects) -> Reply:
-    """Lets a paused invocation go on; takes a pause back that has not happened yet."""
+    """Lets a paused invocation go on, or begins an attempt that backs off, now.
+
+    Takes a pause back that has not happened yet.
+    """
     invocation = partition.find(record.invocation_id)
     if invocation is None:
         return Missing()
     repeated = answered(invocation, record.request_id)
     if repeated is not None:
         return repeated
+    if invocation.state is State.BACKING_OFF:
+        # Only earlier: the failures so far still count.
+        invocation.wake_ms = 0
+        move(partition, invocation, Event.DUE, now_ms, effects)
+        make_ready(partition, invocation, effects)
+        return done(partition, invocation, record.request_id)
     if not invocation.pause_ms or invocation.state in FINAL:
         return Refused(invocation)
     forget_pause(invocation)

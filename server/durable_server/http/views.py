@@ -162,7 +162,7 @@ def _step(entry: invocation_pb2.JournalEntry) -> Step:
     return Step(
         step_number=entry.index,
         step_type=step_type(entry),
-        completed=entry.HasField("outcome"),
+        completed=entry.HasField("complete_time"),
         invocation_id=entry.target_invocation_id,
         argument=value(entry.argument) if entry.HasField("argument") else UNSET,
         created_at=_time(entry.create_time),

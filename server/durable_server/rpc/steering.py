@@ -32,6 +32,7 @@ from ..core.replies import (
     Resolved,
 )
 from ..core.steering import restart_id
+from ..plain import failure_text, value_text
 from ..processor.loop import Processor
 from . import convert
 from .asking import Asking
@@ -44,6 +45,8 @@ from .refusal import (
     limit_reached,
 )
 
+_SHOWN = 200
+"""Characters of an outcome in an error."""
 _UNFINISHED = "scheduled, pending, running, suspended, backing_off, paused"
 
 
@@ -88,11 +91,11 @@ class Steering:
             end()
 
     async def resume(self, request: control_pb2.ResumeRequest) -> control_pb2.ResumeResponse:
-        """Lets a paused invocation go on."""
+        """Lets a paused invocation go on, or begins an attempt that backs off, now."""
         reason, identity = self._words(request)
         found = self._asking.find(request.invocation_id)
         record = Resumed(found.id, reason, identity, self._request_id(request))
-        state = await self._change(record, found.id, "resume", "paused")
+        state = await self._change(record, found.id, "resume", "paused, backing_off")
         return control_pb2.ResumeResponse(state=convert.state_number(state))
 
     async def cancel(self, request: control_pb2.CancelRequest) -> control_pb2.CancelResponse:
@@ -166,7 +169,9 @@ class Steering:
         record = AwakeableResolved(awakeable_id, outcome, limits.early_awakeables, request_id)
         reply = await self._asking.propose(record)
         if isinstance(reply, Resolved):
-            return control_pb2.ResolveAwakeableResponse(invocation_id=reply.awakeable.invocation_id)
+            return control_pb2.ResolveAwakeableResponse(
+                invocation_id=reply.awakeable.invocation_id, repeated=reply.repeated
+            )
         if isinstance(reply, Conflict):
             raise _already_resolved(reply)
         if isinstance(reply, Full):
@@ -230,11 +235,14 @@ def _refuse(found: Misfit | None) -> None:
 
 def _already_resolved(reply: Conflict) -> Refusal:
     it = reply.awakeable
-    first = convert.awakeable(it).outcome.WhichOneof("result")
+    outcome = convert.awakeable(it).outcome
+    first = outcome.WhichOneof("result")
+    shown = failure_text(it.outcome) or value_text(it.outcome) or "null"
+    shown = shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}…"
     return Refusal(
         grpc.StatusCode.ALREADY_EXISTS,
         errors_pb2.ERROR_REASON_AWAKEABLE_ALREADY_RESOLVED,
-        f"the awakeable {it.id!r} has another outcome, a {first}; the first one counts",
+        f"the awakeable {it.id!r} has another outcome, a {first}: {shown}; the first one counts",
         awakeable_id=it.id,
         first=first,
         resolve_time=convert.timestamp(it.resolved_ms).ToJsonString(),

@@ -1,12 +1,15 @@
 """The text index of failures: which of the invocations that have ended with a failure hold a text.
 
+What is looked through is a failure as people read it: its type, `: `, and its message.
+
 It is SQLite's FTS5 over trigrams, without the texts themselves (`content=''`) and without positions
 (`detail=none`): small, written once for a failure and never for a success. It answers a bit too much,
-so whoever asks compares the message itself too. A text of less than three characters it cannot find.
+so whoever asks compares the text itself too. A text of less than three characters it cannot find.
 
-A SQLite without FTS5 goes without it: the answers are the same, found by reading the messages. The
-index is filled when it is missing, so an older store gets it when it is opened. A file that has it
-cannot be written without FTS5, since it would then miss what is added: that is refused.
+A SQLite without FTS5 goes without it: the answers are the same, found by reading the failures. The
+index is filled when it is missing or of an older form, so an older store gets it when it is opened.
+A file that has it cannot be written without FTS5, since it would then miss what is added: that is
+refused.
 """
 
 from __future__ import annotations
@@ -16,19 +19,22 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from ..core.model import Fault
+
 logger = logging.getLogger("durable.store")
 
 _TABLE: Final = """
 CREATE VIRTUAL TABLE failure_texts USING fts5(
-    message, content='', detail='none', tokenize='trigram case_sensitive 1'
+    failure, content='', detail='none', tokenize='trigram case_sensitive 1'
 )
 """
+TEXT: Final = "fault_type || ': ' || fault_message"
+"""The SQL expression for what is looked through; see `failure_text`."""
 _ENDED: Final = (
-    "SELECT number, fault_message FROM invocations "
-    "WHERE completed_ms > 0 AND fault_message IS NOT NULL"
+    f"SELECT number, {TEXT} FROM invocations WHERE completed_ms > 0 AND fault_message IS NOT NULL"
 )
 _TERMS_MAX: Final = 12
-"""Trigrams of one question; the message itself is compared too."""
+"""Trigrams of one question; the text itself is compared too."""
 
 
 class FailureIndexError(Exception):
@@ -50,17 +56,21 @@ class Failures:
         there = db.execute("SELECT 1 FROM sqlite_master WHERE name = 'failure_texts'").fetchone()
         try:
             if there:
-                db.execute("SELECT 1 FROM failure_texts LIMIT 0")
-                return cls(db)
+                columns = [it[1] for it in db.execute("PRAGMA table_info(failure_texts)")]
+                if columns == ["failure"]:
+                    return cls(db)
             db.execute("BEGIN")
+            if there:
+                db.execute("DROP TABLE failure_texts")
             db.execute(_TABLE)
         except sqlite3.OperationalError as error:
+            if db.in_transaction:
+                db.execute("ROLLBACK")
             if there:
                 raise FailureIndexError(
                     f"the store has an index of failures, which SQLite {sqlite3.sqlite_version} of "
                     f"this Python cannot write ({error}): use a Python whose SQLite has FTS5"
                 ) from error
-            db.execute("ROLLBACK")
             logger.warning(
                 "SQLite %s has no FTS5 with trigrams (%s): queries by the text of a failure read "
                 "all failures",
@@ -73,21 +83,21 @@ class Failures:
         return index
 
     def add(self, failed: Iterable[tuple[int, str]]) -> None:
-        """Adds messages by invocation number."""
+        """Adds texts by invocation number."""
         self._db.executemany(
-            "INSERT INTO failure_texts (rowid, message) VALUES (?, ?)",
-            ((number, _indexed(message)) for number, message in failed),
+            "INSERT INTO failure_texts (rowid, failure) VALUES (?, ?)",
+            ((number, _indexed(text)) for number, text in failed),
         )
 
     def remove(self, numbers: Sequence[int]) -> None:
         """Removes what is there of these invocations, whose rows must still be there."""
         for number in numbers:
             # An index without the texts must be told what it has of one.
-            for _, message in self._db.execute(f"{_ENDED} AND number = ?", (number,)).fetchall():
+            for _, text in self._db.execute(f"{_ENDED} AND number = ?", (number,)).fetchall():
                 self._db.execute(
-                    "INSERT INTO failure_texts (failure_texts, rowid, message) "
+                    "INSERT INTO failure_texts (failure_texts, rowid, failure) "
                     "VALUES ('delete', ?, ?)",
-                    (number, _indexed(message)),
+                    (number, _indexed(text)),
                 )
 
     @staticmethod
@@ -100,6 +110,11 @@ class Failures:
         return " AND ".join('"' + term.replace('"', '""') + '"' for term in dict.fromkeys(terms))
 
 
-def _indexed(message: str) -> str:
-    """Returns a message for the tokenizer, to which a NUL would be the end."""
-    return message.replace("\0", " ")
+def failure_text(fault: Fault) -> str:
+    """Returns what is looked through of a failure; the same as TEXT."""
+    return f"{fault.type}: {fault.message}"
+
+
+def _indexed(text: str) -> str:
+    """Returns a text for the tokenizer, to which a NUL would be the end."""
+    return text.replace("\0", " ")

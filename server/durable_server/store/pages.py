@@ -32,7 +32,7 @@ from typing import Any, Final, NamedTuple
 
 from ..core.model import State
 from ..core.states import FINAL
-from .failures import Failures
+from .failures import TEXT, Failures
 from .interface import Filter, Order, Place, Sort
 
 PROBE: Final = 2000
@@ -171,7 +171,7 @@ def _terms(where: Filter) -> dict[str, _Term]:
         if wanted := getattr(where, name):
             terms[name] = _Term(f"{name} = ?", (wanted,))
     if where.failure_text:
-        terms["failure"] = _Term("instr(fault_message, ?) > 0", (where.failure_text,))
+        terms["failure"] = _Term(f"instr({TEXT}, ?) > 0", (where.failure_text,))
     return terms
 
 
@@ -237,8 +237,7 @@ def _rarer(failures: Failures | None, where: Filter) -> Iterator[tuple[str, list
                 _Stream(
                     "invocations INDEXED BY invocations_in_trouble",
                     _Term(
-                        "fault_message IS NOT NULL AND completed_ms = 0 "
-                        "AND instr(fault_message, ?) > 0",
+                        f"fault_message IS NOT NULL AND completed_ms = 0 AND instr({TEXT}, ?) > 0",
                         (where.failure_text,),
                     ),
                     counted=False,

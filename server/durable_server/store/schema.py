@@ -27,7 +27,7 @@ CREATE INDEX invocations_by_service ON invocations (service, state) WHERE servic
 CREATE INDEX invocations_by_parent ON invocations (parent, state) WHERE parent <> '';
 -- Query by failure, of what goes on and has failed before. What has ended is in `failure_texts`.
 -- With the text, which is compared one by one: there are few, and they change often.
-CREATE INDEX invocations_in_trouble ON invocations (number, fault_message)
+CREATE INDEX invocations_in_trouble ON invocations (number, fault_type, fault_message)
     WHERE fault_message IS NOT NULL AND completed_ms = 0;
 """
 
@@ -46,6 +46,9 @@ ALTER TABLE journal ADD COLUMN failed_tries INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE journal ADD COLUMN schema TEXT NOT NULL DEFAULT '';
 ALTER TABLE awakeables ADD COLUMN schema TEXT NOT NULL DEFAULT '';
 ALTER TABLE awakeables ADD COLUMN requests BLOB;
+DROP INDEX invocations_in_trouble;
+CREATE INDEX invocations_in_trouble ON invocations (number, fault_type, fault_message)
+    WHERE fault_message IS NOT NULL AND completed_ms = 0;
 """,
 }
 """What makes a store of each older version one of the next, in place; nothing is lost by it."""

@@ -36,7 +36,7 @@ from ..core.partition import Changes
 from ..core.records import DEADLINE, WAKE
 from ..log.interface import Position
 from . import pages, rows
-from .failures import FailureIndexError, Failures
+from .failures import FailureIndexError, Failures, failure_text
 from .holders import holders, named
 from .interface import Filter, Listed, Order, Place, Recovered
 from .rows import ALL, AWAKEABLE, ENTRY, LISTED, LISTED_SIZE
@@ -238,7 +238,7 @@ class SqliteStore:
             if found.completed_ms and found.fault:
                 failed.append(found)
         if failed and self._failures is not None:
-            self._failures.add([(it.number, it.fault.message) for it in failed if it.fault])
+            self._failures.add([(it.number, failure_text(it.fault)) for it in failed if it.fault])
         return moved
 
     def _commit_rare(self, changes: Changes, moved: Counter[tuple[str, State]]) -> None:

@@ -648,7 +648,7 @@ type QueryRequest struct {
 	CreateTimeMin *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=create_time_min,json=createTimeMin,proto3" json:"create_time_min,omitempty"`
 	// Created before this time.
 	CreateTimeMax *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=create_time_max,json=createTimeMax,proto3" json:"create_time_max,omitempty"`
-	// This text within the failure's message, of 3 characters or more; empty for all.
+	// This text within the failure's type, `: ` and its message, of 3 characters or more; empty for all.
 	FailureText string `protobuf:"bytes,6,opt,name=failure_text,json=failureText,proto3" json:"failure_text,omitempty"`
 	// How many to return at most: 0 for 50; more than the limit `page_size` is that limit; fewer when
 	// their outcomes are large: only an absent `next_page_token` says that it is the last; negative is
@@ -2083,7 +2083,9 @@ func (x *ResolveAwakeableRequest) GetRequestId() string {
 type ResolveAwakeableResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The invocation that owns the awakeable; empty when none has asked for it yet.
-	InvocationId  string `protobuf:"bytes,1,opt,name=invocation_id,json=invocationId,proto3" json:"invocation_id,omitempty"`
+	InvocationId string `protobuf:"bytes,1,opt,name=invocation_id,json=invocationId,proto3" json:"invocation_id,omitempty"`
+	// Whether it had this same outcome before, and nothing has changed.
+	Repeated      bool `protobuf:"varint,2,opt,name=repeated,proto3" json:"repeated,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2123,6 +2125,13 @@ func (x *ResolveAwakeableResponse) GetInvocationId() string {
 		return x.InvocationId
 	}
 	return ""
+}
+
+func (x *ResolveAwakeableResponse) GetRepeated() bool {
+	if x != nil {
+		return x.Repeated
+	}
+	return false
 }
 
 // Asks for a URL that resolves an awakeable.
@@ -2797,9 +2806,10 @@ const file_durable_v1_control_proto_rawDesc = "" +
 	"\fawakeable_id\x18\x01 \x01(\tB\x04\xe2A\x01\x02R\vawakeableId\x123\n" +
 	"\aoutcome\x18\x02 \x01(\v2\x13.durable.v1.OutcomeB\x04\xe2A\x01\x02R\aoutcome\x12\x1d\n" +
 	"\n" +
-	"request_id\x18\x03 \x01(\tR\trequestId\"?\n" +
+	"request_id\x18\x03 \x01(\tR\trequestId\"[\n" +
 	"\x18ResolveAwakeableResponse\x12#\n" +
-	"\rinvocation_id\x18\x01 \x01(\tR\finvocationId\"\xef\x01\n" +
+	"\rinvocation_id\x18\x01 \x01(\tR\finvocationId\x12\x1a\n" +
+	"\brepeated\x18\x02 \x01(\bR\brepeated\"\xef\x01\n" +
 	"\x14CreateWebhookRequest\x12'\n" +
 	"\fawakeable_id\x18\x01 \x01(\tB\x04\xe2A\x01\x02R\vawakeableId\x128\n" +
 	"\n" +

@@ -98,8 +98,9 @@ type DurableControlClient interface {
 	// keeps its place; one that has the turn keeps it. Errors: INVOCATION_NOT_FOUND, INVALID_STATE.
 	Pause(ctx context.Context, in *PauseRequest, opts ...grpc.CallOption) (*PauseResponse, error)
 	// Lets a paused invocation go on from its journal, with the same id; its retry policy begins anew.
-	// A pause that was asked for and has not taken effect is taken back. Errors:
-	// INVOCATION_NOT_FOUND, INVALID_STATE when it is not paused.
+	// A pause that was asked for and has not taken effect is taken back. One that waits for its next
+	// attempt (BACKING_OFF) begins it now; failed attempts still count. Errors: INVOCATION_NOT_FOUND,
+	// INVALID_STATE when it is neither.
 	Resume(ctx context.Context, in *ResumeRequest, opts ...grpc.CallOption) (*ResumeResponse, error)
 	// Asks an invocation to end. The handler sees it as an exception at its next await and may run
 	// compensations, which are durable like everything else; then the state is CANCELLED. A handler
@@ -396,8 +397,9 @@ type DurableControlServer interface {
 	// keeps its place; one that has the turn keeps it. Errors: INVOCATION_NOT_FOUND, INVALID_STATE.
 	Pause(context.Context, *PauseRequest) (*PauseResponse, error)
 	// Lets a paused invocation go on from its journal, with the same id; its retry policy begins anew.
-	// A pause that was asked for and has not taken effect is taken back. Errors:
-	// INVOCATION_NOT_FOUND, INVALID_STATE when it is not paused.
+	// A pause that was asked for and has not taken effect is taken back. One that waits for its next
+	// attempt (BACKING_OFF) begins it now; failed attempts still count. Errors: INVOCATION_NOT_FOUND,
+	// INVALID_STATE when it is neither.
 	Resume(context.Context, *ResumeRequest) (*ResumeResponse, error)
 	// Asks an invocation to end. The handler sees it as an exception at its next await and may run
 	// compensations, which are durable like everything else; then the state is CANCELLED. A handler

@@ -335,8 +335,9 @@ type JournalEntry struct {
 	Argument *Payload `protobuf:"bytes,4,opt,name=argument,proto3" json:"argument,omitempty"`
 	// How it ended; absent while it has not.
 	Outcome *Outcome `protobuf:"bytes,5,opt,name=outcome,proto3" json:"outcome,omitempty"`
-	// The position among the completions of this invocation, from 1; 0 while not completed. Replay
-	// delivers completions in this order.
+	// The position among the completions of this invocation, from 1; 0 while not completed, and for an
+	// entry of the state, which is completed when it is recorded. Replay delivers completions in this
+	// order. Whether an entry has completed is told by `complete_time`.
 	CompletionNumber int64 `protobuf:"varint,6,opt,name=completion_number,json=completionNumber,proto3" json:"completion_number,omitempty"`
 	// When the entry was committed to the log. A step or a call is committed once, when it ends: for it
 	// this is when its work began, in the attempt that ended it, as the worker has measured; the same as

@@ -342,10 +342,12 @@ class ResolveAwakeableRequest(_message.Message):
     def __init__(self, awakeable_id: _Optional[str] = ..., outcome: _Optional[_Union[_payload_pb2.Outcome, _Mapping]] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class ResolveAwakeableResponse(_message.Message):
-    __slots__ = ("invocation_id",)
+    __slots__ = ("invocation_id", "repeated")
     INVOCATION_ID_FIELD_NUMBER: _ClassVar[int]
+    REPEATED_FIELD_NUMBER: _ClassVar[int]
     invocation_id: str
-    def __init__(self, invocation_id: _Optional[str] = ...) -> None: ...
+    repeated: bool
+    def __init__(self, invocation_id: _Optional[str] = ..., repeated: bool = ...) -> None: ...
 
 class CreateWebhookRequest(_message.Message):
     __slots__ = ("awakeable_id", "expires_in", "expire_time", "scheme", "secret_name")

@@ -220,8 +220,9 @@ class DurableControlServicer(object):
 
     def Resume(self, request, context):
         """Lets a paused invocation go on from its journal, with the same id; its retry policy begins anew.
-        A pause that was asked for and has not taken effect is taken back. Errors:
-        INVOCATION_NOT_FOUND, INVALID_STATE when it is not paused.
+        A pause that was asked for and has not taken effect is taken back. One that waits for its next
+        attempt (BACKING_OFF) begins it now; failed attempts still count. Errors: INVOCATION_NOT_FOUND,
+        INVALID_STATE when it is neither.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

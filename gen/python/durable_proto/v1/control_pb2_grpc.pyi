@@ -89,8 +89,9 @@ class DurableControlStub:
     """
     Resume: _grpc.UnaryUnaryMultiCallable[_control_pb2.ResumeRequest, _control_pb2.ResumeResponse]
     """Lets a paused invocation go on from its journal, with the same id; its retry policy begins anew.
-    A pause that was asked for and has not taken effect is taken back. Errors:
-    INVOCATION_NOT_FOUND, INVALID_STATE when it is not paused.
+    A pause that was asked for and has not taken effect is taken back. One that waits for its next
+    attempt (BACKING_OFF) begins it now; failed attempts still count. Errors: INVOCATION_NOT_FOUND,
+    INVALID_STATE when it is neither.
     """
     Cancel: _grpc.UnaryUnaryMultiCallable[_control_pb2.CancelRequest, _control_pb2.CancelResponse]
     """Asks an invocation to end. The handler sees it as an exception at its next await and may run
@@ -191,8 +192,9 @@ class DurableControlAsyncStub(DurableControlStub):
     """
     Resume: _aio.UnaryUnaryMultiCallable[_control_pb2.ResumeRequest, _control_pb2.ResumeResponse]  # type: ignore[assignment]
     """Lets a paused invocation go on from its journal, with the same id; its retry policy begins anew.
-    A pause that was asked for and has not taken effect is taken back. Errors:
-    INVOCATION_NOT_FOUND, INVALID_STATE when it is not paused.
+    A pause that was asked for and has not taken effect is taken back. One that waits for its next
+    attempt (BACKING_OFF) begins it now; failed attempts still count. Errors: INVOCATION_NOT_FOUND,
+    INVALID_STATE when it is neither.
     """
     Cancel: _aio.UnaryUnaryMultiCallable[_control_pb2.CancelRequest, _control_pb2.CancelResponse]  # type: ignore[assignment]
     """Asks an invocation to end. The handler sees it as an exception at its next await and may run
@@ -350,8 +352,9 @@ class DurableControlServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_control_pb2.ResumeResponse, _abc.Awaitable[_control_pb2.ResumeResponse]]:
         """Lets a paused invocation go on from its journal, with the same id; its retry policy begins anew.
-        A pause that was asked for and has not taken effect is taken back. Errors:
-        INVOCATION_NOT_FOUND, INVALID_STATE when it is not paused.
+        A pause that was asked for and has not taken effect is taken back. One that waits for its next
+        attempt (BACKING_OFF) begins it now; failed attempts still count. Errors: INVOCATION_NOT_FOUND,
+        INVALID_STATE when it is neither.
         """
 
     @_abc_1.abstractmethod

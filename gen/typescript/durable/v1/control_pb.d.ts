@@ -408,7 +408,7 @@ export declare type QueryRequest = Message<"durable.v1.QueryRequest"> & {
   createTimeMax?: Timestamp | undefined;
 
   /**
-   * This text within the failure's message, of 3 characters or more; empty for all.
+   * This text within the failure's type, `: ` and its message, of 3 characters or more; empty for all.
    *
    * @generated from field: string failure_text = 6;
    */
@@ -1144,6 +1144,13 @@ export declare type ResolveAwakeableResponse = Message<"durable.v1.ResolveAwakea
    * @generated from field: string invocation_id = 1;
    */
   invocationId: string;
+
+  /**
+   * Whether it had this same outcome before, and nothing has changed.
+   *
+   * @generated from field: bool repeated = 2;
+   */
+  repeated: boolean;
 };
 
 /**
@@ -1545,8 +1552,9 @@ export declare const DurableControl: GenService<{
   },
   /**
    * Lets a paused invocation go on from its journal, with the same id; its retry policy begins anew.
-   * A pause that was asked for and has not taken effect is taken back. Errors:
-   * INVOCATION_NOT_FOUND, INVALID_STATE when it is not paused.
+   * A pause that was asked for and has not taken effect is taken back. One that waits for its next
+   * attempt (BACKING_OFF) begins it now; failed attempts still count. Errors: INVOCATION_NOT_FOUND,
+   * INVALID_STATE when it is neither.
    *
    * @generated from rpc durable.v1.DurableControl.Resume
    */

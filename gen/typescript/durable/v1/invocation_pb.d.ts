@@ -59,8 +59,9 @@ export declare type JournalEntry = Message<"durable.v1.JournalEntry"> & {
   outcome?: Outcome | undefined;
 
   /**
-   * The position among the completions of this invocation, from 1; 0 while not completed. Replay
-   * delivers completions in this order.
+   * The position among the completions of this invocation, from 1; 0 while not completed, and for an
+   * entry of the state, which is completed when it is recorded. Replay delivers completions in this
+   * order. Whether an entry has completed is told by `complete_time`.
    *
    * @generated from field: int64 completion_number = 6;
    */

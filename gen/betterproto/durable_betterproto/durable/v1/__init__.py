@@ -2049,8 +2049,9 @@ class JournalEntry(betterproto2.Message):
 
     completion_number: "int" = betterproto2.field(6, betterproto2.TYPE_INT64)
     """
-    The position among the completions of this invocation, from 1; 0 while not completed. Replay
-    delivers completions in this order.
+    The position among the completions of this invocation, from 1; 0 while not completed, and for an
+    entry of the state, which is completed when it is recorded. Replay delivers completions in this
+    order. Whether an entry has completed is told by `complete_time`.
     """
 
     create_time: "datetime.datetime | None" = betterproto2.field(
@@ -2449,7 +2450,7 @@ class QueryRequest(betterproto2.Message):
 
     failure_text: "str" = betterproto2.field(6, betterproto2.TYPE_STRING)
     """
-    This text within the failure's message, of 3 characters or more; empty for all.
+    This text within the failure's type, `: ` and its message, of 3 characters or more; empty for all.
     """
 
     page_size: "int" = betterproto2.field(7, betterproto2.TYPE_INT32)
@@ -2565,6 +2566,11 @@ class ResolveAwakeableResponse(betterproto2.Message):
     invocation_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
     """
     The invocation that owns the awakeable; empty when none has asked for it yet.
+    """
+
+    repeated: "bool" = betterproto2.field(2, betterproto2.TYPE_BOOL)
+    """
+    Whether it had this same outcome before, and nothing has changed.
     """
 
 

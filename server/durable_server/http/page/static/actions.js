@@ -17,7 +17,7 @@ export function fitting(it) {
   const final = isFinal(word);
   return {
     pause: !final && word !== "paused" && !it.pause,
-    resume: !final && Boolean(it.pause),
+    resume: !final && (Boolean(it.pause) || word === "backing_off"),
     cancel: !final,
     restart: final || word === "paused",
     purge: final,
@@ -43,7 +43,7 @@ export function pause(it) {
   );
 }
 
-/** Lets it go on. */
+/** Lets it go on, or begins its next attempt now. */
 export function resume(it) {
   return atOnce(() => api.resume(it.invocationId), () => "Resumed.");
 }

@@ -346,93 +346,93 @@ public final class ControlProto extends com.google.protobuf.GeneratedFile {
       "ion_id\030\001 \001(\tB\004\342A\001\002\"\017\n\rPurgeResponse\"u\n\027R" +
       "esolveAwakeableRequest\022\032\n\014awakeable_id\030\001" +
       " \001(\tB\004\342A\001\002\022*\n\007outcome\030\002 \001(\0132\023.durable.v1" +
-      ".OutcomeB\004\342A\001\002\022\022\n\nrequest_id\030\003 \001(\t\"1\n\030Re" +
+      ".OutcomeB\004\342A\001\002\022\022\n\nrequest_id\030\003 \001(\t\"C\n\030Re" +
       "solveAwakeableResponse\022\025\n\rinvocation_id\030" +
-      "\001 \001(\t\"\267\001\n\024CreateWebhookRequest\022\032\n\014awakea" +
-      "ble_id\030\001 \001(\tB\004\342A\001\002\022-\n\nexpires_in\030\002 \001(\0132\031" +
-      ".google.protobuf.Duration\022/\n\013expire_time" +
-      "\030\003 \001(\0132\032.google.protobuf.Timestamp\022\016\n\006sc" +
-      "heme\030\004 \001(\t\022\023\n\013secret_name\030\005 \001(\t\"U\n\025Creat" +
-      "eWebhookResponse\022\013\n\003url\030\001 \001(\t\022/\n\013expire_" +
-      "time\030\002 \001(\0132\032.google.protobuf.Timestamp\"E" +
-      "\n\017GetStateRequest\022\016\n\006object\030\001 \001(\t\022\013\n\003key" +
-      "\030\002 \001(\t\022\025\n\rinvocation_id\030\003 \001(\t\"\215\001\n\020GetSta" +
-      "teResponse\0226\n\005state\030\001 \003(\0132\'.durable.v1.G" +
-      "etStateResponse.StateEntry\032A\n\nStateEntry" +
-      "\022\013\n\003key\030\001 \001(\t\022\"\n\005value\030\002 \001(\0132\023.durable.v" +
-      "1.Payload:\0028\001\"\336\001\n\017SetStateRequest\022\024\n\006obj" +
-      "ect\030\001 \001(\tB\004\342A\001\002\022\021\n\003key\030\002 \001(\tB\004\342A\001\002\0225\n\005st" +
-      "ate\030\003 \003(\0132&.durable.v1.SetStateRequest.S" +
-      "tateEntry\022\025\n\rcleared_names\030\004 \003(\t\022\021\n\tclea" +
-      "r_all\030\005 \001(\010\032A\n\nStateEntry\022\013\n\003key\030\001 \001(\t\022\"" +
-      "\n\005value\030\002 \001(\0132\023.durable.v1.Payload:\0028\001\"\022" +
-      "\n\020SetStateResponse\"\026\n\024GetServerInfoReque" +
-      "st\"\321\002\n\025GetServerInfoResponse\022\017\n\007version\030" +
-      "\001 \001(\t\022\034\n\024protocol_version_min\030\002 \001(\005\022\034\n\024p" +
-      "rotocol_version_max\030\003 \001(\005\022=\n\006limits\030\004 \003(" +
-      "\0132-.durable.v1.GetServerInfoResponse.Lim" +
-      "itsEntry\022\r\n\005epoch\030\005 \001(\003\022.\n\nstart_time\030\006 " +
-      "\001(\0132\032.google.protobuf.Timestamp\022\024\n\014appen" +
-      "d_count\030\007 \001(\003\022(\n\004time\030\010 \001(\0132\032.google.pro" +
-      "tobuf.Timestamp\032-\n\013LimitsEntry\022\013\n\003key\030\001 " +
-      "\001(\t\022\r\n\005value\030\002 \001(\003:\0028\0012\220\021\n\016DurableContro" +
-      "l\022i\n\006Invoke\022\031.durable.v1.InvokeRequest\032\032" +
-      ".durable.v1.InvokeResponse\"(\202\323\344\223\002\"\"\035/v1/" +
-      "handlers/{handler}:invoke:\001*\022x\n\tGetResul" +
-      "t\022\034.durable.v1.GetResultRequest\032\035.durabl" +
-      "e.v1.GetResultResponse\".\202\323\344\223\002(\022&/v1/invo" +
-      "cations/{invocation_id}/result\022}\n\rGetInv" +
-      "ocation\022 .durable.v1.GetInvocationReques" +
-      "t\032!.durable.v1.GetInvocationResponse\"\'\202\323" +
-      "\344\223\002!\022\037/v1/invocations/{invocation_id}\022\\\n" +
-      "\017WatchInvocation\022\".durable.v1.WatchInvoc" +
-      "ationRequest\032#.durable.v1.WatchInvocatio" +
-      "nResponse0\001\022U\n\005Query\022\030.durable.v1.QueryR" +
-      "equest\032\031.durable.v1.QueryResponse\"\027\202\323\344\223\002" +
-      "\021\022\017/v1/invocations\022X\n\010GetStats\022\033.durable" +
-      ".v1.GetStatsRequest\032\034.durable.v1.GetStat" +
-      "sResponse\"\021\202\323\344\223\002\013\022\t/v1/stats\022g\n\014ListHand" +
-      "lers\022\037.durable.v1.ListHandlersRequest\032 ." +
-      "durable.v1.ListHandlersResponse\"\024\202\323\344\223\002\016\022" +
-      "\014/v1/handlers\022c\n\013ListWorkers\022\036.durable.v" +
-      "1.ListWorkersRequest\032\037.durable.v1.ListWo" +
-      "rkersResponse\"\023\202\323\344\223\002\r\022\013/v1/workers\022n\n\005Pa" +
-      "use\022\030.durable.v1.PauseRequest\032\031.durable." +
-      "v1.PauseResponse\"0\202\323\344\223\002*\"%/v1/invocation" +
-      "s/{invocation_id}:pause:\001*\022r\n\006Resume\022\031.d" +
-      "urable.v1.ResumeRequest\032\032.durable.v1.Res" +
-      "umeResponse\"1\202\323\344\223\002+\"&/v1/invocations/{in" +
-      "vocation_id}:resume:\001*\022r\n\006Cancel\022\031.durab" +
-      "le.v1.CancelRequest\032\032.durable.v1.CancelR" +
-      "esponse\"1\202\323\344\223\002+\"&/v1/invocations/{invoca" +
-      "tion_id}:cancel:\001*\022v\n\007Restart\022\032.durable." +
-      "v1.RestartRequest\032\033.durable.v1.RestartRe" +
-      "sponse\"2\202\323\344\223\002,\"\'/v1/invocations/{invocat" +
-      "ion_id}:restart:\001*\022r\n\006Signal\022\031.durable.v" +
-      "1.SignalRequest\032\032.durable.v1.SignalRespo" +
-      "nse\"1\202\323\344\223\002+\"&/v1/invocations/{invocation" +
-      "_id}:signal:\001*\022e\n\005Purge\022\030.durable.v1.Pur" +
-      "geRequest\032\031.durable.v1.PurgeResponse\"\'\202\323" +
-      "\344\223\002!*\037/v1/invocations/{invocation_id}\022\217\001" +
-      "\n\020ResolveAwakeable\022#.durable.v1.ResolveA" +
-      "wakeableRequest\032$.durable.v1.ResolveAwak" +
-      "eableResponse\"0\202\323\344\223\002*\"%/v1/awakeables/{a" +
-      "wakeable_id}:resolve:\001*\022\206\001\n\rCreateWebhoo" +
-      "k\022 .durable.v1.CreateWebhookRequest\032!.du" +
-      "rable.v1.CreateWebhookResponse\"0\202\323\344\223\002*\"%" +
-      "/v1/awakeables/{awakeable_id}:webhook:\001*" +
-      "\022\230\001\n\010GetState\022\033.durable.v1.GetStateReque" +
-      "st\032\034.durable.v1.GetStateResponse\"Q\202\323\344\223\002K" +
-      "\022 /v1/objects/{object}/{key}/stateZ\'\022%/v" +
-      "1/invocations/{invocation_id}/state\022r\n\010S" +
-      "etState\022\033.durable.v1.SetStateRequest\032\034.d" +
-      "urable.v1.SetStateResponse\"+\202\323\344\223\002%\" /v1/" +
-      "objects/{object}/{key}/state:\001*\022h\n\rGetSe" +
-      "rverInfo\022 .durable.v1.GetServerInfoReque" +
-      "st\032!.durable.v1.GetServerInfoResponse\"\022\202" +
-      "\323\344\223\002\014\022\n/v1/serverBI\n\016dev.durable.v1B\014Con" +
-      "trolProtoP\001Z\'durable.dev/gen/go/durable/" +
-      "v1;durablev1b\006proto3"
+      "\001 \001(\t\022\020\n\010repeated\030\002 \001(\010\"\267\001\n\024CreateWebhoo" +
+      "kRequest\022\032\n\014awakeable_id\030\001 \001(\tB\004\342A\001\002\022-\n\n" +
+      "expires_in\030\002 \001(\0132\031.google.protobuf.Durat" +
+      "ion\022/\n\013expire_time\030\003 \001(\0132\032.google.protob" +
+      "uf.Timestamp\022\016\n\006scheme\030\004 \001(\t\022\023\n\013secret_n" +
+      "ame\030\005 \001(\t\"U\n\025CreateWebhookResponse\022\013\n\003ur" +
+      "l\030\001 \001(\t\022/\n\013expire_time\030\002 \001(\0132\032.google.pr" +
+      "otobuf.Timestamp\"E\n\017GetStateRequest\022\016\n\006o" +
+      "bject\030\001 \001(\t\022\013\n\003key\030\002 \001(\t\022\025\n\rinvocation_i" +
+      "d\030\003 \001(\t\"\215\001\n\020GetStateResponse\0226\n\005state\030\001 " +
+      "\003(\0132\'.durable.v1.GetStateResponse.StateE" +
+      "ntry\032A\n\nStateEntry\022\013\n\003key\030\001 \001(\t\022\"\n\005value" +
+      "\030\002 \001(\0132\023.durable.v1.Payload:\0028\001\"\336\001\n\017SetS" +
+      "tateRequest\022\024\n\006object\030\001 \001(\tB\004\342A\001\002\022\021\n\003key" +
+      "\030\002 \001(\tB\004\342A\001\002\0225\n\005state\030\003 \003(\0132&.durable.v1" +
+      ".SetStateRequest.StateEntry\022\025\n\rcleared_n" +
+      "ames\030\004 \003(\t\022\021\n\tclear_all\030\005 \001(\010\032A\n\nStateEn" +
+      "try\022\013\n\003key\030\001 \001(\t\022\"\n\005value\030\002 \001(\0132\023.durabl" +
+      "e.v1.Payload:\0028\001\"\022\n\020SetStateResponse\"\026\n\024" +
+      "GetServerInfoRequest\"\321\002\n\025GetServerInfoRe" +
+      "sponse\022\017\n\007version\030\001 \001(\t\022\034\n\024protocol_vers" +
+      "ion_min\030\002 \001(\005\022\034\n\024protocol_version_max\030\003 " +
+      "\001(\005\022=\n\006limits\030\004 \003(\0132-.durable.v1.GetServ" +
+      "erInfoResponse.LimitsEntry\022\r\n\005epoch\030\005 \001(" +
+      "\003\022.\n\nstart_time\030\006 \001(\0132\032.google.protobuf." +
+      "Timestamp\022\024\n\014append_count\030\007 \001(\003\022(\n\004time\030" +
+      "\010 \001(\0132\032.google.protobuf.Timestamp\032-\n\013Lim" +
+      "itsEntry\022\013\n\003key\030\001 \001(\t\022\r\n\005value\030\002 \001(\003:\0028\001" +
+      "2\220\021\n\016DurableControl\022i\n\006Invoke\022\031.durable." +
+      "v1.InvokeRequest\032\032.durable.v1.InvokeResp" +
+      "onse\"(\202\323\344\223\002\"\"\035/v1/handlers/{handler}:inv" +
+      "oke:\001*\022x\n\tGetResult\022\034.durable.v1.GetResu" +
+      "ltRequest\032\035.durable.v1.GetResultResponse" +
+      "\".\202\323\344\223\002(\022&/v1/invocations/{invocation_id" +
+      "}/result\022}\n\rGetInvocation\022 .durable.v1.G" +
+      "etInvocationRequest\032!.durable.v1.GetInvo" +
+      "cationResponse\"\'\202\323\344\223\002!\022\037/v1/invocations/" +
+      "{invocation_id}\022\\\n\017WatchInvocation\022\".dur" +
+      "able.v1.WatchInvocationRequest\032#.durable" +
+      ".v1.WatchInvocationResponse0\001\022U\n\005Query\022\030" +
+      ".durable.v1.QueryRequest\032\031.durable.v1.Qu" +
+      "eryResponse\"\027\202\323\344\223\002\021\022\017/v1/invocations\022X\n\010" +
+      "GetStats\022\033.durable.v1.GetStatsRequest\032\034." +
+      "durable.v1.GetStatsResponse\"\021\202\323\344\223\002\013\022\t/v1" +
+      "/stats\022g\n\014ListHandlers\022\037.durable.v1.List" +
+      "HandlersRequest\032 .durable.v1.ListHandler" +
+      "sResponse\"\024\202\323\344\223\002\016\022\014/v1/handlers\022c\n\013ListW" +
+      "orkers\022\036.durable.v1.ListWorkersRequest\032\037" +
+      ".durable.v1.ListWorkersResponse\"\023\202\323\344\223\002\r\022" +
+      "\013/v1/workers\022n\n\005Pause\022\030.durable.v1.Pause" +
+      "Request\032\031.durable.v1.PauseResponse\"0\202\323\344\223" +
+      "\002*\"%/v1/invocations/{invocation_id}:paus" +
+      "e:\001*\022r\n\006Resume\022\031.durable.v1.ResumeReques" +
+      "t\032\032.durable.v1.ResumeResponse\"1\202\323\344\223\002+\"&/" +
+      "v1/invocations/{invocation_id}:resume:\001*" +
+      "\022r\n\006Cancel\022\031.durable.v1.CancelRequest\032\032." +
+      "durable.v1.CancelResponse\"1\202\323\344\223\002+\"&/v1/i" +
+      "nvocations/{invocation_id}:cancel:\001*\022v\n\007" +
+      "Restart\022\032.durable.v1.RestartRequest\032\033.du" +
+      "rable.v1.RestartResponse\"2\202\323\344\223\002,\"\'/v1/in" +
+      "vocations/{invocation_id}:restart:\001*\022r\n\006" +
+      "Signal\022\031.durable.v1.SignalRequest\032\032.dura" +
+      "ble.v1.SignalResponse\"1\202\323\344\223\002+\"&/v1/invoc" +
+      "ations/{invocation_id}:signal:\001*\022e\n\005Purg" +
+      "e\022\030.durable.v1.PurgeRequest\032\031.durable.v1" +
+      ".PurgeResponse\"\'\202\323\344\223\002!*\037/v1/invocations/" +
+      "{invocation_id}\022\217\001\n\020ResolveAwakeable\022#.d" +
+      "urable.v1.ResolveAwakeableRequest\032$.dura" +
+      "ble.v1.ResolveAwakeableResponse\"0\202\323\344\223\002*\"" +
+      "%/v1/awakeables/{awakeable_id}:resolve:\001" +
+      "*\022\206\001\n\rCreateWebhook\022 .durable.v1.CreateW" +
+      "ebhookRequest\032!.durable.v1.CreateWebhook" +
+      "Response\"0\202\323\344\223\002*\"%/v1/awakeables/{awakea" +
+      "ble_id}:webhook:\001*\022\230\001\n\010GetState\022\033.durabl" +
+      "e.v1.GetStateRequest\032\034.durable.v1.GetSta" +
+      "teResponse\"Q\202\323\344\223\002K\022 /v1/objects/{object}" +
+      "/{key}/stateZ\'\022%/v1/invocations/{invocat" +
+      "ion_id}/state\022r\n\010SetState\022\033.durable.v1.S" +
+      "etStateRequest\032\034.durable.v1.SetStateResp" +
+      "onse\"+\202\323\344\223\002%\" /v1/objects/{object}/{key}" +
+      "/state:\001*\022h\n\rGetServerInfo\022 .durable.v1." +
+      "GetServerInfoRequest\032!.durable.v1.GetSer" +
+      "verInfoResponse\"\022\202\323\344\223\002\014\022\n/v1/serverBI\n\016d" +
+      "ev.durable.v1B\014ControlProtoP\001Z\'durable.d" +
+      "ev/gen/go/durable/v1;durablev1b\006proto3"
     };
     descriptor = com.google.protobuf.Descriptors.FileDescriptor
       .internalBuildGeneratedFileFrom(descriptorData,
@@ -641,7 +641,7 @@ public final class ControlProto extends com.google.protobuf.GeneratedFile {
     internal_static_durable_v1_ResolveAwakeableResponse_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_durable_v1_ResolveAwakeableResponse_descriptor,
-        new java.lang.String[] { "InvocationId", });
+        new java.lang.String[] { "InvocationId", "Repeated", });
     internal_static_durable_v1_CreateWebhookRequest_descriptor =
       getDescriptor().getMessageType(32);
     internal_static_durable_v1_CreateWebhookRequest_fieldAccessorTable = new

@@ -780,8 +780,9 @@ public final class DurableControlGrpc {
     /**
      * <pre>
      * Lets a paused invocation go on from its journal, with the same id; its retry policy begins anew.
-     * A pause that was asked for and has not taken effect is taken back. Errors:
-     * INVOCATION_NOT_FOUND, INVALID_STATE when it is not paused.
+     * A pause that was asked for and has not taken effect is taken back. One that waits for its next
+     * attempt (BACKING_OFF) begins it now; failed attempts still count. Errors: INVOCATION_NOT_FOUND,
+     * INVALID_STATE when it is neither.
      * </pre>
      */
     default void resume(dev.durable.v1.ResumeRequest request,
@@ -1055,8 +1056,9 @@ public final class DurableControlGrpc {
     /**
      * <pre>
      * Lets a paused invocation go on from its journal, with the same id; its retry policy begins anew.
-     * A pause that was asked for and has not taken effect is taken back. Errors:
-     * INVOCATION_NOT_FOUND, INVALID_STATE when it is not paused.
+     * A pause that was asked for and has not taken effect is taken back. One that waits for its next
+     * attempt (BACKING_OFF) begins it now; failed attempts still count. Errors: INVOCATION_NOT_FOUND,
+     * INVALID_STATE when it is neither.
      * </pre>
      */
     public void resume(dev.durable.v1.ResumeRequest request,
@@ -1319,8 +1321,9 @@ public final class DurableControlGrpc {
     /**
      * <pre>
      * Lets a paused invocation go on from its journal, with the same id; its retry policy begins anew.
-     * A pause that was asked for and has not taken effect is taken back. Errors:
-     * INVOCATION_NOT_FOUND, INVALID_STATE when it is not paused.
+     * A pause that was asked for and has not taken effect is taken back. One that waits for its next
+     * attempt (BACKING_OFF) begins it now; failed attempts still count. Errors: INVOCATION_NOT_FOUND,
+     * INVALID_STATE when it is neither.
      * </pre>
      */
     public dev.durable.v1.ResumeResponse resume(dev.durable.v1.ResumeRequest request) throws io.grpc.StatusException {
@@ -1572,8 +1575,9 @@ public final class DurableControlGrpc {
     /**
      * <pre>
      * Lets a paused invocation go on from its journal, with the same id; its retry policy begins anew.
-     * A pause that was asked for and has not taken effect is taken back. Errors:
-     * INVOCATION_NOT_FOUND, INVALID_STATE when it is not paused.
+     * A pause that was asked for and has not taken effect is taken back. One that waits for its next
+     * attempt (BACKING_OFF) begins it now; failed attempts still count. Errors: INVOCATION_NOT_FOUND,
+     * INVALID_STATE when it is neither.
      * </pre>
      */
     public dev.durable.v1.ResumeResponse resume(dev.durable.v1.ResumeRequest request) {
@@ -1817,8 +1821,9 @@ public final class DurableControlGrpc {
     /**
      * <pre>
      * Lets a paused invocation go on from its journal, with the same id; its retry policy begins anew.
-     * A pause that was asked for and has not taken effect is taken back. Errors:
-     * INVOCATION_NOT_FOUND, INVALID_STATE when it is not paused.
+     * A pause that was asked for and has not taken effect is taken back. One that waits for its next
+     * attempt (BACKING_OFF) begins it now; failed attempts still count. Errors: INVOCATION_NOT_FOUND,
+     * INVALID_STATE when it is neither.
      * </pre>
      */
     public com.google.common.util.concurrent.ListenableFuture<dev.durable.v1.ResumeResponse> resume(

@@ -225,8 +225,9 @@ private static final long serialVersionUID = 0L;
   private long completionNumber_ = 0L;
   /**
    * <pre>
-   * The position among the completions of this invocation, from 1; 0 while not completed. Replay
-   * delivers completions in this order.
+   * The position among the completions of this invocation, from 1; 0 while not completed, and for an
+   * entry of the state, which is completed when it is recorded. Replay delivers completions in this
+   * order. Whether an entry has completed is told by `complete_time`.
    * </pre>
    *
    * <code>int64 completion_number = 6;</code>
@@ -1607,8 +1608,9 @@ private static final long serialVersionUID = 0L;
     private long completionNumber_ ;
     /**
      * <pre>
-     * The position among the completions of this invocation, from 1; 0 while not completed. Replay
-     * delivers completions in this order.
+     * The position among the completions of this invocation, from 1; 0 while not completed, and for an
+     * entry of the state, which is completed when it is recorded. Replay delivers completions in this
+     * order. Whether an entry has completed is told by `complete_time`.
      * </pre>
      *
      * <code>int64 completion_number = 6;</code>
@@ -1620,8 +1622,9 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The position among the completions of this invocation, from 1; 0 while not completed. Replay
-     * delivers completions in this order.
+     * The position among the completions of this invocation, from 1; 0 while not completed, and for an
+     * entry of the state, which is completed when it is recorded. Replay delivers completions in this
+     * order. Whether an entry has completed is told by `complete_time`.
      * </pre>
      *
      * <code>int64 completion_number = 6;</code>
@@ -1637,8 +1640,9 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The position among the completions of this invocation, from 1; 0 while not completed. Replay
-     * delivers completions in this order.
+     * The position among the completions of this invocation, from 1; 0 while not completed, and for an
+     * entry of the state, which is completed when it is recorded. Replay delivers completions in this
+     * order. Whether an entry has completed is told by `complete_time`.
      * </pre>
      *
      * <code>int64 completion_number = 6;</code>

@@ -120,8 +120,9 @@ public interface JournalEntryOrBuilder extends
 
   /**
    * <pre>
-   * The position among the completions of this invocation, from 1; 0 while not completed. Replay
-   * delivers completions in this order.
+   * The position among the completions of this invocation, from 1; 0 while not completed, and for an
+   * entry of the state, which is completed when it is recorded. Replay delivers completions in this
+   * order. Whether an entry has completed is told by `complete_time`.
    * </pre>
    *
    * <code>int64 completion_number = 6;</code>

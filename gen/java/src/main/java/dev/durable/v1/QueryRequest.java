@@ -310,7 +310,7 @@ private static final long serialVersionUID = 0L;
   private volatile java.lang.Object failureText_ = "";
   /**
    * <pre>
-   * This text within the failure's message, of 3 characters or more; empty for all.
+   * This text within the failure's type, `: ` and its message, of 3 characters or more; empty for all.
    * </pre>
    *
    * <code>string failure_text = 6;</code>
@@ -331,7 +331,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * This text within the failure's message, of 3 characters or more; empty for all.
+   * This text within the failure's type, `: ` and its message, of 3 characters or more; empty for all.
    * </pre>
    *
    * <code>string failure_text = 6;</code>
@@ -1896,7 +1896,7 @@ private static final long serialVersionUID = 0L;
     private java.lang.Object failureText_ = "";
     /**
      * <pre>
-     * This text within the failure's message, of 3 characters or more; empty for all.
+     * This text within the failure's type, `: ` and its message, of 3 characters or more; empty for all.
      * </pre>
      *
      * <code>string failure_text = 6;</code>
@@ -1916,7 +1916,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * This text within the failure's message, of 3 characters or more; empty for all.
+     * This text within the failure's type, `: ` and its message, of 3 characters or more; empty for all.
      * </pre>
      *
      * <code>string failure_text = 6;</code>
@@ -1937,7 +1937,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * This text within the failure's message, of 3 characters or more; empty for all.
+     * This text within the failure's type, `: ` and its message, of 3 characters or more; empty for all.
      * </pre>
      *
      * <code>string failure_text = 6;</code>
@@ -1954,7 +1954,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * This text within the failure's message, of 3 characters or more; empty for all.
+     * This text within the failure's type, `: ` and its message, of 3 characters or more; empty for all.
      * </pre>
      *
      * <code>string failure_text = 6;</code>
@@ -1968,7 +1968,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * This text within the failure's message, of 3 characters or more; empty for all.
+     * This text within the failure's type, `: ` and its message, of 3 characters or more; empty for all.
      * </pre>
      *
      * <code>string failure_text = 6;</code>

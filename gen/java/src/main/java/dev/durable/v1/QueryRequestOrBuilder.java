@@ -155,7 +155,7 @@ public interface QueryRequestOrBuilder extends
 
   /**
    * <pre>
-   * This text within the failure's message, of 3 characters or more; empty for all.
+   * This text within the failure's type, `: ` and its message, of 3 characters or more; empty for all.
    * </pre>
    *
    * <code>string failure_text = 6;</code>
@@ -164,7 +164,7 @@ public interface QueryRequestOrBuilder extends
   java.lang.String getFailureText();
   /**
    * <pre>
-   * This text within the failure's message, of 3 characters or more; empty for all.
+   * This text within the failure's type, `: ` and its message, of 3 characters or more; empty for all.
    * </pre>
    *
    * <code>string failure_text = 6;</code>

@@ -95,6 +95,21 @@ private static final long serialVersionUID = 0L;
     }
   }
 
+  public static final int REPEATED_FIELD_NUMBER = 2;
+  private boolean repeated_ = false;
+  /**
+   * <pre>
+   * Whether it had this same outcome before, and nothing has changed.
+   * </pre>
+   *
+   * <code>bool repeated = 2;</code>
+   * @return The repeated.
+   */
+  @java.lang.Override
+  public boolean getRepeated() {
+    return repeated_;
+  }
+
   private byte memoizedIsInitialized = -1;
   @java.lang.Override
   public final boolean isInitialized() {
@@ -112,6 +127,9 @@ private static final long serialVersionUID = 0L;
     if (!com.google.protobuf.GeneratedMessage.isStringEmpty(invocationId_)) {
       com.google.protobuf.GeneratedMessage.writeString(output, 1, invocationId_);
     }
+    if (repeated_ != false) {
+      output.writeBool(2, repeated_);
+    }
     getUnknownFields().writeTo(output);
   }
 
@@ -123,6 +141,10 @@ private static final long serialVersionUID = 0L;
     size = 0;
     if (!com.google.protobuf.GeneratedMessage.isStringEmpty(invocationId_)) {
       size += com.google.protobuf.GeneratedMessage.computeStringSize(1, invocationId_);
+    }
+    if (repeated_ != false) {
+      size += com.google.protobuf.CodedOutputStream
+        .computeBoolSize(2, repeated_);
     }
     size += getUnknownFields().getSerializedSize();
     memoizedSize = size;
@@ -141,6 +163,8 @@ private static final long serialVersionUID = 0L;
 
     if (!getInvocationId()
         .equals(other.getInvocationId())) return false;
+    if (getRepeated()
+        != other.getRepeated()) return false;
     if (!getUnknownFields().equals(other.getUnknownFields())) return false;
     return true;
   }
@@ -154,6 +178,9 @@ private static final long serialVersionUID = 0L;
     hash = (19 * hash) + getDescriptor().hashCode();
     hash = (37 * hash) + INVOCATION_ID_FIELD_NUMBER;
     hash = (53 * hash) + getInvocationId().hashCode();
+    hash = (37 * hash) + REPEATED_FIELD_NUMBER;
+    hash = (53 * hash) + com.google.protobuf.Internal.hashBoolean(
+        getRepeated());
     hash = (29 * hash) + getUnknownFields().hashCode();
     memoizedHashCode = hash;
     return hash;
@@ -290,6 +317,7 @@ private static final long serialVersionUID = 0L;
       super.clear();
       bitField0_ = 0;
       invocationId_ = "";
+      repeated_ = false;
       return this;
     }
 
@@ -326,6 +354,9 @@ private static final long serialVersionUID = 0L;
       if (((from_bitField0_ & 0x00000001) != 0)) {
         result.invocationId_ = invocationId_;
       }
+      if (((from_bitField0_ & 0x00000002) != 0)) {
+        result.repeated_ = repeated_;
+      }
     }
 
     @java.lang.Override
@@ -344,6 +375,9 @@ private static final long serialVersionUID = 0L;
         invocationId_ = other.invocationId_;
         bitField0_ |= 0x00000001;
         onChanged();
+      }
+      if (other.getRepeated() != false) {
+        setRepeated(other.getRepeated());
       }
       this.mergeUnknownFields(other.getUnknownFields());
       onChanged();
@@ -376,6 +410,11 @@ private static final long serialVersionUID = 0L;
               bitField0_ |= 0x00000001;
               break;
             } // case 10
+            case 16: {
+              repeated_ = input.readBool();
+              bitField0_ |= 0x00000002;
+              break;
+            } // case 16
             default: {
               if (!super.parseUnknownField(input, extensionRegistry, tag)) {
                 done = true; // was an endgroup tag
@@ -481,6 +520,50 @@ private static final long serialVersionUID = 0L;
       checkByteStringIsUtf8(value);
       invocationId_ = value;
       bitField0_ |= 0x00000001;
+      onChanged();
+      return this;
+    }
+
+    private boolean repeated_ ;
+    /**
+     * <pre>
+     * Whether it had this same outcome before, and nothing has changed.
+     * </pre>
+     *
+     * <code>bool repeated = 2;</code>
+     * @return The repeated.
+     */
+    @java.lang.Override
+    public boolean getRepeated() {
+      return repeated_;
+    }
+    /**
+     * <pre>
+     * Whether it had this same outcome before, and nothing has changed.
+     * </pre>
+     *
+     * <code>bool repeated = 2;</code>
+     * @param value The repeated to set.
+     * @return This builder for chaining.
+     */
+    public Builder setRepeated(boolean value) {
+
+      repeated_ = value;
+      bitField0_ |= 0x00000002;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * Whether it had this same outcome before, and nothing has changed.
+     * </pre>
+     *
+     * <code>bool repeated = 2;</code>
+     * @return This builder for chaining.
+     */
+    public Builder clearRepeated() {
+      bitField0_ = (bitField0_ & ~0x00000002);
+      repeated_ = false;
       onChanged();
       return this;
     }

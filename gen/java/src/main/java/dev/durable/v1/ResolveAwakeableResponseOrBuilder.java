@@ -29,4 +29,14 @@ public interface ResolveAwakeableResponseOrBuilder extends
    */
   com.google.protobuf.ByteString
       getInvocationIdBytes();
+
+  /**
+   * <pre>
+   * Whether it had this same outcome before, and nothing has changed.
+   * </pre>
+   *
+   * <code>bool repeated = 2;</code>
+   * @return The repeated.
+   */
+  boolean getRepeated();
 }
