@@ -92,6 +92,11 @@ def _to_failure(error: BaseException, terminal: bool, depth: int) -> payload_pb2
         # Cancelled would say that it is we who were.
         if isinstance(kind, str) and kind and kind != "durable.Cancelled":
             failure.type = _cut(kind, _TYPE_BYTES)
+        own = getattr(error, "failure", None)
+        if cause is None and depth > 1 and isinstance(own, payload_pb2.Failure):
+            # With the place in the step, which the program's own stack trace does not have.
+            failure.cause.CopyFrom(own)
+            failure.cause.ClearField("cause")
     if cause is not None and depth > 1:
         failure.cause.CopyFrom(to_failure(cause, depth=depth - 1))
     return failure

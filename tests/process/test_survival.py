@@ -159,7 +159,8 @@ async def test_a_failing_handler_is_retried_and_then_fails(tmp_path: Path) -> No
                     found = await client.get(caught.value.invocation_id)
     assert caught.value.failure.type == "ValueError"
     assert "this step always fails" in caught.value.failure.message
-    assert "in step" in caught.value.failure.stack_trace
+    assert "in failing" in caught.value.failure.stack_trace
+    assert "in step" in caught.value.failure.cause.stack_trace
     assert (found.status, found.attempt) == ("failed", 2)
 
 
