@@ -156,14 +156,14 @@ def book() -> str:
 @durable.workflow(retry=ONCE)
 async def in_line(ctx: Context) -> str:
     """Its one step has far less time than it waits for a thread."""
-    return await ctx.options(timeout=0.05).run("book", book)
+    return await ctx.options(timeout=0.4).run("book", book)
 
 
 @durable.workflow
 async def cannot_wait(ctx: Context) -> str:
     """Gives up a step that has not begun, and undoes it."""
     try:
-        async with asyncio.timeout(0.05):
+        async with asyncio.timeout(0.5):
             return await ctx.run("book", book)
     except TimeoutError:
         return await ctx.run("undo", effect, "undone")
