@@ -100,6 +100,7 @@ class ControlPlane:
                 webhooks,
                 Exposition(processor).render,
                 public_url=config.public_url.rstrip("/"),
+                allowed_hosts=config.allowed_hosts,
                 payload_bytes=config.limits.payload_bytes,
                 insecure=config.insecure,
             )

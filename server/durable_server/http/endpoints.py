@@ -223,6 +223,7 @@ _ONCE = parameters.text(
     "Idempotency-Key",
     "Names this piece of work: a second request with the same key has the first one's answer.",
     place="header",
+    filled=True,
 )
 _STEERED = {200: Body("Where it stands after it.", shapes.Steered)}
 _SETTLED = {200: Body("The outcome is in the log.", shapes.Settled)}

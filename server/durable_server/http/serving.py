@@ -11,16 +11,17 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 
 import uvicorn
 
 from ..webhooks.desk import Webhooks
 from .control import Control, reachable
-from .origins import is_loopback
+from .origins import Origins, is_loopback
 from .reading import Backing, Render
 from .shim import Shim
+from .wire import Wire
 
 _CUT_SECONDS = 1.0
 
@@ -55,11 +56,13 @@ class HttpServer:
         render: Render,
         *,
         public_url: str,
+        allowed_hosts: Sequence[str],
         payload_bytes: int,
         insecure: bool,
     ) -> None:
         self._address = address
         self._public_url = public_url
+        self._allowed_hosts = allowed_hosts
         self._webhooks = webhooks
         self._render = render
         self._payload_bytes = payload_bytes
@@ -75,10 +78,16 @@ class HttpServer:
         bound = _bind(host.strip("[]"), int(port), listen)
         self._control = Control(self._address)
         backing = Backing(self._control, self._webhooks, self._render, self._payload_bytes)
-        shim = Shim(backing, any_host=self._insecure or not is_loopback(host))
+        allowed = Origins(
+            public_url=self._public_url,
+            allowed_hosts=self._allowed_hosts,
+            any_host=self._insecure or not is_loopback(host),
+        )
+        shim = Shim(backing, allowed)
         self._server = _Guest(
             uvicorn.Config(
                 shim,
+                http=Wire,
                 lifespan="off",
                 ws="none",
                 log_config=None,
