@@ -22,6 +22,7 @@ from ._errors import (
     ChildCancelledError,
     ChildFailedError,
     CodecError,
+    CompensationFailedError,
     DeterminismError,
     DurableError,
     InvalidArgumentError,
@@ -48,11 +49,13 @@ from ._objects import object_ as object
 from ._overviews import Handler, InvocationPage, ServerInfo, Stats, WorkerInfo
 from ._requests import Filters
 from ._result import Result
+from ._retrying import RetryPolicy
+from ._saga import Saga, saga
 from ._statistics import WorkerStatistics
 from ._views import Invocation, Request
 from ._webhooks import Webhook
 from ._worker import Worker, run_worker
-from ._workflow import RetryPolicy, Workflow, WorkflowRef, ref, workflow
+from ._workflow import Workflow, WorkflowRef, ref, workflow
 
 __all__ = [
     "AlreadyExistsError",
@@ -63,6 +66,7 @@ __all__ = [
     "ChildFailedError",
     "Client",
     "CodecError",
+    "CompensationFailedError",
     "Context",
     "DeterminismError",
     "DurableError",
@@ -87,6 +91,7 @@ __all__ = [
     "RetryPolicy",
     "RetryableError",
     "RpcError",
+    "Saga",
     "ServeOptions",
     "ServerInfo",
     "ServerNotInstalledError",
@@ -108,6 +113,7 @@ __all__ = [
     "object",
     "ref",
     "run_worker",
+    "saga",
     "shared",
     "workflow",
 ]

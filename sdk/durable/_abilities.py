@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar, overload
 
 from durable_proto.v1 import payload_pb2
 
-from ._durations import span
+from ._durations import limit, span
 from ._futures import Awakeable, DurableFuture
 from ._primitives import Target
+from ._retrying import RetryPolicy
 from ._serde import decode, encode
-from ._workflow import RetryPolicy, Workflow, WorkflowRef
+from ._workflow import Workflow, WorkflowRef
 
 if TYPE_CHECKING:
     from ._replay import Attempt
@@ -58,23 +59,26 @@ class Abilities:
         partition_key: str = "",
         delay: float | timedelta | None = None,
         retry: RetryPolicy | None = None,
-        timeout: float | None = None,
+        timeout: float | timedelta | None = None,
     ) -> Self:
         """Returns a view of this context whose operations have these options.
 
         For `invoke` and `send`: `key` is the object key, `idempotency_key` names the work so that a
         second start finds the first, `partition_key` chooses the partition, `delay` (seconds or a
         timedelta) starts it later. For `run`: `retry` is the step's own policy instead of the
-        handler's, `timeout` is in seconds. A sync step that takes longer is given up; its thread
-        goes on, because nothing can stop it.
+        handler's, `timeout` (seconds or a timedelta, more than 0) bounds each of its tries. A sync
+        step that takes longer is given up; its thread goes on, because nothing can stop it. Raises
+        TypeError for an option of a wrong type, ValueError for a span of time out of range.
         """
+        if retry is not None and not isinstance(retry, RetryPolicy):
+            raise TypeError(f"retry is a durable.RetryPolicy, not {retry!r}")
         given = {
             "key": key,
             "idempotency_key": idempotency_key,
             "partition_key": partition_key,
-            "delay": None if delay is None else span(delay),
+            "delay": None if delay is None else span(delay, "delay"),
             "retry": retry,
-            "timeout": timeout,
+            "timeout": None if timeout is None else limit(timeout, "timeout").total_seconds(),
         }
         view = copy(self)
         view._options = replace(self._options, **{k: v for k, v in given.items() if v})  # type: ignore[arg-type]  # each is its field's type
@@ -208,7 +212,7 @@ class Abilities:
             options.key,
             options.idempotency_key,
             partition_key or options.partition_key,
-            span(delay),
+            span(delay, "delay"),
         )
         return self._attempt.send(target)
 

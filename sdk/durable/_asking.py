@@ -10,29 +10,26 @@ from __future__ import annotations
 from asyncio.events import _get_running_loop
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 from functools import cached_property
 from random import Random
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, NoReturn, TypeVar
 
 from durable_proto.v1 import payload_pb2, worker_pb2
 
+from ._durations import CENTURY_SECONDS
 from ._errors import AttemptEnded, DeterminismError, NonDurableAwaitError, TerminalError
 from ._failures import describe_location
 from ._futures import DurableFuture
 from ._journal import CALL, RUN, SLEEP, Journal, described, difference, seconds_of
 from ._loop import Timer, WorkflowLoop
+from ._retrying import RetryPolicy
 from ._serde import encode
-from ._workflow import RetryPolicy, Workflow
+from ._workflow import Workflow
 
 T = TypeVar("T")
 
 TEXT_BYTES_MAX = 256
 """The protocol's limit for a name, a key or an id: the control plane's `id_bytes`."""
-
-
-CENTURY_SECONDS = 3_155_760_000
-"""The longest delay; a longer one is as good as this."""
 
 
 def _as_they_are(service: str, method: str, headers: Mapping[str, str]) -> Mapping[str, str]:
@@ -94,16 +91,6 @@ def check_text(what: str, text: str) -> None:
         raise ValueError(f"{what} has a NUL character; leave it out of {text!r}")
 
 
-def check_delay(what: str, delay: timedelta) -> None:
-    """Raises ValueError for a delay that the control plane would refuse."""
-    seconds = delay.total_seconds()
-    if seconds > CENTURY_SECONDS:
-        raise ValueError(
-            f"{what} is {seconds:.0f} seconds, and the limit is {CENTURY_SECONDS}, a hundred years;"
-            " start it when it is wanted"
-        )
-
-
 def _microseconds(seconds: float) -> int:
     """Returns a delay as the protocol has it: a millisecond at least, and what is endless a century."""
     if seconds != seconds:
@@ -122,7 +109,7 @@ class Open(NamedTuple):
     convert: Callable[[payload_pb2.Outcome], Any] | None = None
     """Makes the result of an outcome that is no failure, where it is not just a value."""
     retry: RetryPolicy | None = None
-    """The step's own policy."""
+    """The step's own policy; None for the handler's."""
 
 
 class Operations:
@@ -158,7 +145,10 @@ class Operations:
         self._executing: set[int] = set()
         self._unwanted: set[int] = set()
         self._unacknowledged: dict[int, worker_pb2.WorkerMessage] = {}
-        self._mismatch: DeterminismError | None = None
+        self._held: BaseException | None = None
+        """Why a person must look, once that is known and while the program is still inside."""
+        self._undone: list[BaseException] = []
+        """The errors for which a saga has undone what it had done."""
         self._cancelled = ""
         self._result: payload_pb2.Payload | None = None
         self._state: dict[str, payload_pb2.Payload | None] = dict(start.state)
@@ -227,6 +217,16 @@ class Operations:
         """The journal's time."""
         return self._seconds
 
+    def hold(self, error: BaseException) -> NoReturn:
+        """Holds the invocation from within the program, which does not go on."""
+        self._held = error
+        self._loop.stopped = self._loop.closing = True
+        raise AttemptEnded
+
+    def undone(self, error: BaseException) -> None:
+        """Notes that what was done before an error is undone: the program has failed for good."""
+        self._undone.append(error)
+
     def unhandled(self, message: str, error: BaseException | None) -> None:
         """Hears of an error that no part of the program awaits."""
         raise NotImplementedError
@@ -249,9 +249,7 @@ class Operations:
         entry = self._journal.recorded.get(index)
         if entry is not None and (entry.kind != kind or entry.name != name):
             got = f"{described(kind, name)} at {describe_location()}"
-            self._mismatch = self._difference(index, described(entry.kind, entry.name), got)
-            loop.stopped = loop.closing = True
-            raise AttemptEnded
+            self.hold(self._difference(index, described(entry.kind, entry.name), got))
         if self.replaying and self._is_past():
             self.replaying = False
         return index

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
 from urllib.parse import quote
@@ -29,6 +30,7 @@ from google.protobuf.message import Message
 
 from durable_proto.v1 import control_pb2
 
+from ._durations import limit
 from ._errors import NonDurableAwaitError, TerminalError
 from ._futures import DurableFuture
 from ._webhooks import CREATE_PATH, Webhook, webhook_of
@@ -97,13 +99,18 @@ class DurableChannel:
     unary_stream = stream_unary = stream_stream = _refuse
 
 
+def is_stub_method(function: object) -> bool:
+    """Says whether a function is a method of a durable stub, which makes a journal entry."""
+    return isinstance(function, partial) and function.func is _call
+
+
 def call_by_name(
     attempt: Attempt,
     service: str,
     method: str,
     request: Message,
     response_type: type[M],
-    timeout: float | None,
+    timeout: float | timedelta | None,
 ) -> DurableFuture[M]:
     """Makes a durable call of a method that is given by name."""
     full = service
@@ -124,7 +131,7 @@ def _call(
     response_type: type[M],
     request: Message,
     *,
-    timeout: float | None = None,
+    timeout: float | timedelta | None = None,
     metadata: Sequence[tuple[str, str | bytes]] | None = None,
     **unused: Any,
 ) -> DurableFuture[M]:
@@ -133,9 +140,10 @@ def _call(
         raise TypeError(f"a durable call cannot have {', '.join(given)}")
 
     data = request.SerializeToString()
+    seconds = None if timeout is None else limit(timeout, "timeout").total_seconds()
 
     async def body(key: str) -> M:
-        return await _unary(attempt, key, path, data, response_type, timeout, metadata)
+        return await _unary(attempt, key, path, data, response_type, seconds, metadata)
 
     return attempt.call(_name(path), body, response_type)
 

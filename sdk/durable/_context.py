@@ -138,9 +138,10 @@ class Context(Abilities):
         """Runs a step: a function with effects outside, once its result is journaled never again.
 
         An async function runs on the worker's event loop, another one in a thread. It may run more
-        than once (a crash between its end and the commit), its result counts once. An exception ends
-        the attempt, which is repeated by the handler's retry policy; TerminalError is journaled and
-        raised here as StepFailedError. The value is what the payload says: a tuple without a type
+        than once (a crash between its end and the commit), its result counts once. A step that raises
+        is tried again by its own retry policy (`ctx.options(retry=...)`) or the handler's; when its
+        tries are used up, and at once for a TerminalError, the failure is journaled and raised here as
+        StepFailedError. The value is what the payload says: a tuple without a type
         hint comes back as a list, live and in replay alike.
         """
         hint, blocking = _described(function)
@@ -154,7 +155,7 @@ class Context(Abilities):
         More than a hundred years, `math.inf` too, is endless, as with asyncio.sleep. Raises
         ValueError for nan, TypeError for what is no span of time.
         """
-        return self._attempt.sleep(in_seconds(delay))
+        return self._attempt.sleep(in_seconds(delay, "a delay"))
 
     def stub(self, stub_class: Callable[[grpc.aio.Channel], S]) -> S:
         """Returns your generated gRPC stub on a durable channel: its unary calls are journaled.
@@ -171,12 +172,13 @@ class Context(Abilities):
         request: Message,
         response_type: type[M],
         *,
-        timeout: float | None = None,
+        timeout: float | timedelta | None = None,
     ) -> DurableFuture[M]:
         """Calls a gRPC method by name and journals the response.
 
         `service` is the full name (`hello.v1.HelloService`) or the short one, which is looked up in
-        the file that declares the request. `timeout` is in seconds, 60 by default. Every call
+        the file that declares the request. `timeout` is in seconds or a timedelta, 60 s by default.
+        Every call
         carries the metadata `durable-idempotency-key: <invocation_id>/<step>`: the call may be made
         more than once, and a service that remembers the key makes its effect exactly-once.
         """

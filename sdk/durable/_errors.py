@@ -3,13 +3,15 @@
     Exception
     ├── DurableError                    base of all below
     │   ├── TerminalError               raised by user code: the work failed for good, no retry
-    │   │   └── StepFailedError         a step's or call's journaled failure, as the program sees it
-    │   │       └── ChildFailedError    another invocation's failure
-    │   │           └── ChildCancelledError
+    │   │   ├── StepFailedError         a step's or call's journaled failure, as the program sees it
+    │   │   │   └── ChildFailedError    another invocation's failure
+    │   │   │       └── ChildCancelledError
+    │   │   └── CompensationFailedError what a saga has done could not all be undone
     │   ├── RetryableError              raised by user code: try again, after a delay of its choice
     │   ├── DeterminismError            the journal does not fit the program: deploy code that fits
     │   ├── NonDurableAwaitError        the program awaits what cannot be replayed: use ctx.run
     │   ├── CodecError                  a value cannot be encoded, or a payload not decoded
+    │   │   └── UnencodableValueError   the value of a step; the invocation is held
     │   ├── InvocationFailedError       the work of an invocation failed; `failure` says how
     │   ├── InvocationCancelledError    the invocation was cancelled
     │   ├── InvocationPausedError       the invocation is held; it goes on after a resume
@@ -30,12 +32,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from operator import index
+from typing import Any
 
 import grpc
 
 from durable_proto.v1 import payload_pb2
+
+from ._durations import span
+
+_CODE_MAX = 2**31 - 1
 
 
 class DurableError(Exception):
@@ -45,17 +53,20 @@ class DurableError(Exception):
 class TerminalError(DurableError):
     """The work has failed for good: raise it in a handler or a step to prevent any retry.
 
-    `code` is a number that callers may act on (HTTP surfaces use 400-599 as the status); `metadata`
-    holds facts that they may act on.
+    `code` is a whole number of 32 bits that callers may act on (HTTP surfaces use 400-599 as the
+    status), 0 for none; `metadata` holds facts that they may act on. A message that is no str is made
+    one, as with Python's own exceptions. Raises TypeError for another code and for metadata that is no
+    mapping of str to str, ValueError for a code of more than 32 bits.
     """
 
     def __init__(
         self, message: str = "", *, code: int = 0, metadata: Mapping[str, str] | None = None
     ) -> None:
-        super().__init__(message)
-        self.message = message
-        self.code = code
-        self.metadata: dict[str, str] = dict(metadata or {})
+        text = "" if message is None else text_of(message)
+        super().__init__(text)
+        self.message = text
+        self.code = _code(code)
+        self.metadata: dict[str, str] = _metadata(metadata)
 
 
 class StepFailedError(TerminalError):
@@ -65,7 +76,7 @@ class StepFailedError(TerminalError):
     """
 
     def __init__(self, step: str, failure: payload_pb2.Failure) -> None:
-        super().__init__(failure.message, code=failure.code, metadata=failure.metadata)
+        super().__init__(failure.message, code=failure.code, metadata=dict(failure.metadata))
         self.step = step
         self.type = failure.type
         self.failure = failure
@@ -82,12 +93,36 @@ class ChildCancelledError(ChildFailedError):
     """An invocation that this one waited for was cancelled."""
 
 
-class RetryableError(DurableError):
-    """The attempt has failed and is to be repeated after `retry_after` (None: the policy's delay)."""
+class CompensationFailedError(TerminalError):
+    """A saga was left by an error, and not all that it had done could be undone; see `durable.saga`.
 
-    def __init__(self, message: str = "", *, retry_after: timedelta | None = None) -> None:
+    `error` is what the saga was left by, also the `__cause__`; `failures` are those of the
+    compensations, in the order in which they were run. Code and metadata are those of `error`.
+    """
+
+    def __init__(self, error: BaseException, failures: Sequence[Exception], count: int) -> None:
+        parts = "; ".join(f"{type(it).__name__}: {text_of(it)}" for it in failures)
+        super().__init__(
+            f"{len(failures)} of {count} compensations failed ({parts}), which were run because of"
+            f" {type(error).__name__}: {text_of(error)}"
+        )
+        if isinstance(error, TerminalError):
+            self.code, self.metadata = error.code, error.metadata
+        self.error = error
+        self.failures = tuple(failures)
+
+
+class RetryableError(DurableError):
+    """What raises it has failed and is to be tried again, whatever `retry_on` of a policy says.
+
+    `retry_after` is the delay in seconds or as a timedelta, 0 for at once; None for the policy's. The
+    policy still says when the tries are used up. Raises TypeError for what is no span of time,
+    ValueError for a negative or endless one.
+    """
+
+    def __init__(self, message: str = "", *, retry_after: float | timedelta | None = None) -> None:
         super().__init__(message)
-        self.retry_after = retry_after
+        self.retry_after = None if retry_after is None else span(retry_after, "retry_after")
 
 
 class DeterminismError(DurableError):
@@ -100,6 +135,10 @@ class NonDurableAwaitError(DurableError):
 
 class CodecError(DurableError):
     """A value cannot be encoded, or a payload cannot be decoded; the message says where."""
+
+
+class UnencodableValueError(CodecError):
+    """A step has returned a value that cannot be encoded."""
 
 
 class ServerNotInstalledError(DurableError):
@@ -196,3 +235,34 @@ class UnavailableError(RpcError):
 
 class AttemptEnded(BaseException):
     """The attempt is over; what still runs of the program is unwound with this."""
+
+
+def text_of(value: object) -> str:
+    """Returns the text of an error or a value; one that cannot say it must not hide the error."""
+    try:
+        return str(value)
+    except Exception as broken:  # noqa: BLE001  # whatever a user's __str__ raises
+        return f"<its text cannot be made: {type(broken).__name__}>"
+
+
+def _code(code: Any) -> int:
+    if isinstance(code, bool) or not hasattr(code, "__index__"):
+        raise TypeError(f"code is a whole number, 0 for none, not {code!r}; facts go into metadata")
+    number = index(code)
+    if not -_CODE_MAX - 1 <= number <= _CODE_MAX:
+        raise ValueError(f"code is {number}, and must fit 32 bits; larger ones go into metadata")
+    return number
+
+
+def _metadata(metadata: Any) -> dict[str, str]:
+    if metadata is None:
+        return {}
+    if not isinstance(metadata, Mapping):
+        raise TypeError(f"metadata is a mapping of str to str, not {type(metadata).__name__}")
+    facts = dict(metadata)
+    for name, value in facts.items():
+        if not (isinstance(name, str) and isinstance(value, str)):
+            raise TypeError(
+                f"metadata is a mapping of str to str, and has {name!r}: {value!r}; make it a str"
+            )
+    return facts

@@ -2,15 +2,20 @@
 
 The stack trace holds the user's frames only: those of the engine and of asyncio say nothing about
 the program. Limits are those of payload.proto; what is cut says so.
+
+Whatever a user's exception is (a field of an odd type, a constructor that does not call its base's, a
+`__str__` that raises), something is made of it: an error of ours here would hide the user's.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 import traceback
-from datetime import timedelta
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from durable_proto.v1 import payload_pb2
 
@@ -18,16 +23,18 @@ from ._errors import (
     DeterminismError,
     DurableError,
     NonDurableAwaitError,
-    RetryableError,
     StepFailedError,
     TerminalError,
+    text_of,
 )
+from ._retrying import terminal_part
 
+_TYPE_BYTES = 256
 _MESSAGE_BYTES = 8 * 1024
 _TRACE_BYTES = 32 * 1024
 _CAUSES = 8
 _SUMMARY_CHARS = 500
-_OURS = (str(Path(__file__).parent), str(Path(asyncio.__file__).parent))
+_OURS = (str(Path(__file__).parent) + os.sep, str(Path(asyncio.__file__).parent) + os.sep)
 
 
 def internal_failure(error: Exception) -> payload_pb2.Failure:
@@ -39,18 +46,26 @@ def internal_failure(error: Exception) -> payload_pb2.Failure:
     )
 
 
-def text_of(error: BaseException) -> str:
-    """Returns what an error says; that of an error which cannot say it must not hide the error."""
-    try:
-        return str(error)
-    except Exception as broken:  # noqa: BLE001  # whatever a user's __str__ raises
-        return f"<its text cannot be made: {type(broken).__name__}>"
-
-
 def to_failure(
     error: BaseException, *, terminal: bool = False, depth: int = _CAUSES
 ) -> payload_pb2.Failure:
     """Returns what of an exception is kept."""
+    try:
+        return _to_failure(error, terminal, depth)
+    except Exception as broken:  # noqa: BLE001  # whatever a user's class does
+        kind = type(error)
+        return payload_pb2.Failure(
+            type=_cut(f"{kind.__module__}.{kind.__qualname__}", _TYPE_BYTES),
+            message=_cut(
+                f"{text_of(error)} (what else it says cannot be read: {type(broken).__name__}:"
+                f" {text_of(broken)})",
+                _MESSAGE_BYTES,
+            ),
+            terminal=terminal,
+        )
+
+
+def _to_failure(error: BaseException, terminal: bool, depth: int) -> payload_pb2.Failure:
     if isinstance(error, RuntimeError) and "attached to a different loop" in text_of(error):
         outside = NonDurableAwaitError(
             "a workflow awaited something of another event loop, which a replay could not repeat; "
@@ -59,7 +74,7 @@ def to_failure(
         outside.__traceback__ = error.__traceback__
         error = outside
     failure = payload_pb2.Failure(
-        type=_type(error),
+        type=_cut(_type(error), _TYPE_BYTES),
         message=_cut(text_of(error), _MESSAGE_BYTES),
         stack_trace=_trace(error),
         terminal=terminal,
@@ -67,43 +82,33 @@ def to_failure(
     cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
     if isinstance(error, BaseExceptionGroup):
         # What a TaskGroup says of itself is no news: the part that counts is told as the cause.
-        cause = _terminal_part(error) or error.exceptions[0]
+        cause = terminal_part(error) or error.exceptions[0]
         parts = "; ".join(f"{_type(it)}: {text_of(it)}" for it in error.exceptions)
         failure.message = _cut(f"{error.message}: {parts}", _MESSAGE_BYTES)
-    noted = _terminal_part(error)
+    noted = terminal_part(error)
     if noted is not None:
-        failure.code = noted.code
-        for name, value in list(noted.metadata.items())[:16]:
-            failure.metadata[_cut(str(name), 256)] = _cut(str(value), 256)
+        _note_facts(noted, failure)
     if isinstance(error, StepFailedError):
         # The step's own failure is what a person looks for.
         failure.message = _cut(text_of(error), _MESSAGE_BYTES)
-        if error.type != "durable.Cancelled":  # which would say that it is we who were cancelled
-            failure.type = error.type
+        kind = getattr(error, "type", "")
+        # Cancelled would say that it is we who were.
+        if isinstance(kind, str) and kind and kind != "durable.Cancelled":
+            failure.type = _cut(kind, _TYPE_BYTES)
     if cause is not None and depth > 1:
         failure.cause.CopyFrom(to_failure(cause, depth=depth - 1))
     return failure
 
 
-def is_terminal(error: BaseException) -> bool:
-    """Says whether no retry may follow: a TerminalError, alone or in a group."""
-    return _terminal_part(error) is not None
-
-
-def _terminal_part(error: BaseException) -> TerminalError | None:
-    if isinstance(error, TerminalError):
-        return error
-    if isinstance(error, BaseExceptionGroup):
-        for part in error.exceptions:
-            found = _terminal_part(part)
-            if found is not None:
-                return found
-    return None
-
-
-def retry_delay(error: BaseException) -> timedelta | None:
-    """Returns the delay that an error asks for; None for the policy's."""
-    return error.retry_after if isinstance(error, RetryableError) else None
+def _note_facts(error: TerminalError, failure: payload_pb2.Failure) -> None:
+    """Notes the code and the metadata as far as they are what they must be."""
+    code: Any = getattr(error, "code", 0)
+    if isinstance(code, int) and -(2**31) <= code < 2**31:
+        failure.code = int(code)
+    metadata: Any = getattr(error, "metadata", None)
+    if isinstance(metadata, Mapping):
+        for name, value in list(metadata.items())[:16]:
+            failure.metadata[_cut(text_of(name), 256)] = _cut(text_of(value), 256)
 
 
 def summary(failure: payload_pb2.Failure) -> str:
@@ -124,6 +129,11 @@ def describe_location() -> str:
             break
         frame = frame.f_back
     return "an unknown place"
+
+
+def is_users(file: str) -> bool:
+    """Says whether a file is neither ours nor asyncio's."""
+    return not file.startswith(_OURS)
 
 
 def _type(error: BaseException) -> str:

@@ -24,7 +24,8 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, overload
 
 from durable_proto.v1 import invocation_pb2
 
-from ._workflow import NAME, RetryPolicy, Workflow
+from ._retrying import RetryPolicy
+from ._workflow import NAME, Workflow
 
 if TYPE_CHECKING:
     from ._context import Context
@@ -110,9 +111,9 @@ def handler(
     *,
     name: str | None = None,
     retry: RetryPolicy | None = None,
-    retention: timedelta | None = None,
+    retention: float | timedelta | None = None,
     version: str | None = None,
-    timeout: timedelta | None = None,
+    timeout: float | timedelta | None = None,
     max_concurrent: int = 0,
 ) -> Callable[[Callable[Concatenate[Any, Context, P], Awaitable[R]]], ObjectHandler[P, R]]: ...
 def handler(method: Any = None, /, **options: Any) -> Any:
@@ -129,9 +130,9 @@ def shared(
     *,
     name: str | None = None,
     retry: RetryPolicy | None = None,
-    retention: timedelta | None = None,
+    retention: float | timedelta | None = None,
     version: str | None = None,
-    timeout: timedelta | None = None,
+    timeout: float | timedelta | None = None,
     max_concurrent: int = 0,
 ) -> Callable[[Callable[Concatenate[Any, Context, P], Awaitable[R]]], ObjectHandler[P, R]]: ...
 def shared(method: Any = None, /, **options: Any) -> Any:

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 from durable_proto.v1 import invocation_pb2, payload_pb2, worker_pb2
 
-from ._asking import Open, Operations, check_delay, check_text
+from ._asking import Open, Operations, check_text
 from ._calls import create_webhook
 from ._errors import CodecError, TerminalError
 from ._futures import Awakeable, DurableFuture
@@ -200,8 +200,6 @@ class Primitives(Operations):
         check_text("a key", target.key)
         check_text("an idempotency key", target.idempotency_key)
         check_text("a partition key", target.partition_key)
-        if target.delay is not None:
-            check_delay("a delay", target.delay)
         future, entry = self._serve(kind, target.handler, None, convert)
         if entry is not None:
             entry.target = target.key

@@ -28,12 +28,14 @@ Three rules for what nobody waits for:
 
 from __future__ import annotations
 
+from asyncio import CancelledError
 from contextvars import Context as Variables
-from typing import Any
+from datetime import timedelta
+from typing import Any, Final
 
 from durable_proto.v1 import payload_pb2, worker_pb2
 
-from ._asking import too_large
+from ._asking import Open, too_large
 from ._context import Context, _current
 from ._errors import (
     AttemptEnded,
@@ -42,14 +44,15 @@ from ._errors import (
     CodecError,
     NonDurableAwaitError,
     StepFailedError,
-    TerminalError,
 )
-from ._failures import is_terminal, retry_delay, to_failure
+from ._failures import is_users, to_failure
 from ._journal import ATTACH, CALL, INVOKE, RUN, SLEEP, described, seconds_of
 from ._primitives import Primitives
-from ._retrying import step_delay, used_up
+from ._retrying import RetryPolicy, Verdict, leaves, retry_delay
 from ._serde import decode, encode
-from ._workflow import RetryPolicy
+
+DEFAULT_POLICY: Final = RetryPolicy()
+"""The policy of a handler that declares none."""
 
 
 class Attempt(Primitives):
@@ -128,22 +131,8 @@ class Attempt(Primitives):
         if self.done:
             return
         operation = self._open[index]
-        if error is not None and not isinstance(error, TerminalError | CodecError):
-            if index in self._unwanted:
-                self._unwanted.discard(index)
-                del self._open[index]
-                self._look_for_deadlock()
-                return
-            policy = operation.retry or self.workflow.retry
-            if policy is None or not policy.gives_up(error):
-                failures = self.start.step_failures.get(index, 0) + 1
-                failing = self.start.step_failing[index].ToTimedelta()
-                if operation.retry is None or not used_up(operation.retry, failures, failing):
-                    self._fail(error, index, operation.retry, failures)
-                    return
-                if operation.retry.pause:
-                    self._hold(error)
-                    return
+        if error is not None and not self._is_final(index, operation, error):
+            return
         self._unwanted.discard(index)
         message = self._message()
         entry = message.entry
@@ -203,13 +192,40 @@ class Attempt(Primitives):
 
     # Parts
 
+    def _is_final(self, index: int, operation: Open, error: BaseException) -> bool:
+        """Says whether a step's failure is journaled; if not, sees to what happens instead."""
+        policy = operation.retry or self.workflow.retry or DEFAULT_POLICY
+        verdict = policy.verdict(error, of_step=True)
+        if verdict is Verdict.FINAL:
+            return True
+        if index in self._unwanted:
+            self._unwanted.discard(index)
+            del self._open[index]
+            self._look_for_deadlock()
+            return False
+        if verdict is Verdict.HOLD:
+            self._hold(error)
+            return False
+        failures = self.start.step_failures.get(index, 0) + 1
+        failing = self.start.step_failing[index].ToTimedelta()
+        if not policy.used_up(failures, failing):
+            delay = retry_delay(error)
+            if delay is None:
+                delay = policy.delay(failures, f"{self.invocation_id}/{index}")
+            self._fail_step(index, operation, error, delay)
+            return False
+        if policy.on_exhausted == "pause":
+            self._hold(error)
+            return False
+        return True
+
     def _run(self) -> None:
         """Lets the program go as far as it can, and sees whether it has ended."""
         self._loop.run_ready()
         if self.done:
             return
-        if self._mismatch is not None:
-            self._hold(self._mismatch)
+        if self._held is not None:
+            self._hold(self._held)
         elif self._main.done():
             self._conclude()
 
@@ -242,7 +258,7 @@ class Attempt(Primitives):
 
     def _look_for_deadlock(self) -> None:
         if not (self.done or self.frozen or self._open or self._journal.has_more):
-            self._fail(
+            self._hold(
                 NonDurableAwaitError(
                     "the workflow waits, and nothing durable is open that could wake it: it awaits"
                     " something that only code outside of it, or nothing, would set; wrap what it"
@@ -255,8 +271,8 @@ class Attempt(Primitives):
         if operation is None:
             entry = self._journal.recorded.get(index)
             expected = "an operation" if entry is None else described(entry.kind, entry.name)
-            self._mismatch = self._difference(index, expected, self._asked_for())
-            self._hold(self._mismatch)
+            self._held = self._difference(index, expected, self._asked_for())
+            self._hold(self._held)
             return False
         if operation.timer is not None:
             self._loop.ring(operation.timer)
@@ -311,29 +327,26 @@ class Attempt(Primitives):
         main = self._main
         if main.cancelled():
             if self._cancelled:
-                failure = payload_pb2.Failure(
-                    type="durable.Cancelled", message=self._cancelled, terminal=True
-                )
-                self._finish_failure(failure)
+                self._finish_cancelled()
             else:
-                self._fail(RuntimeError("the handler was cancelled by its own code"))
+                self._hold(RuntimeError("the handler was cancelled by its own code"))
             return
         error = main.exception()
         if error is None:
             try:
                 result = encode(main.result())
             except CodecError as problem:
-                self._finish_failure(_invalid("durable.InvalidOutput", problem))
+                self._hold(problem, "durable.InvalidOutput")
                 return
             limit = self.environment.payload_bytes_max
             if len(result.data) > limit:
                 large = too_large("the result", len(result.data), limit)
-                self._finish_failure(_invalid("durable.PayloadTooLarge", large))
+                self._hold(large, "durable.PayloadTooLarge")
                 return
             self._result = result
             self._finish()
-        elif is_terminal(error):
-            self._finish_failure(to_failure(error, terminal=True))
+        elif self._cancelled and all(isinstance(it, CancelledError) for it in leaves(error)):
+            self._finish_cancelled()
         else:
             self._fail(error)
 
@@ -361,35 +374,67 @@ class Attempt(Primitives):
         self.outbox.append(message)
         self._end()
 
-    def _fail(
-        self,
-        error: BaseException,
-        index: int = -1,
-        policy: RetryPolicy | None = None,
-        failures: int = 0,
-    ) -> None:
-        """Ends the attempt with a failure; for a step with a policy of its own, by that one."""
-        own = self.workflow.retry
-        if policy is None and own is not None and own.gives_up(error):
+    def _finish_cancelled(self) -> None:
+        failure = payload_pb2.Failure(
+            type="durable.Cancelled", message=self._cancelled, terminal=True
+        )
+        self._finish_failure(failure)
+
+    def _fail(self, error: BaseException) -> None:
+        """Ends the attempt with a failure of the program itself, by the handler's policy."""
+        policy = self.workflow.retry or DEFAULT_POLICY
+        verdict = policy.verdict(error, of_step=False)
+        undone = any(it is known for it in (error, *leaves(error)) for known in self._undone)
+        if verdict is Verdict.FINAL or undone:
             self._finish_failure(to_failure(error, terminal=True))
+            return
+        if verdict is Verdict.HOLD:
+            self._hold(error)
             return
         message = self._message()
         message.attempt_failed.failure.CopyFrom(to_failure(error))
         delay = retry_delay(error)
-        if policy is not None:
-            message.attempt_failed.index = index
-            if delay is None:
-                delay = step_delay(policy, failures, f"{self.invocation_id}/{index}")
         if delay is not None:
             message.attempt_failed.retry_delay.FromTimedelta(delay)
         self.outbox.append(message)
         self._end()
 
-    def _hold(self, error: BaseException) -> None:
+    def _fail_step(
+        self, index: int, operation: Open, error: BaseException, delay: timedelta
+    ) -> None:
+        """Ends the attempt with a step's failure: the step is tried again after a delay."""
         message = self._message()
-        message.held.failure.CopyFrom(to_failure(error))
+        failed = message.attempt_failed
+        failed.failure.CopyFrom(to_failure(error))
+        failed.index = index
+        failed.kind = operation.kind  # type: ignore[assignment]  # the enum's number
+        failed.name = operation.name
+        failed.retry_delay.FromTimedelta(delay)
         self.outbox.append(message)
         self._end()
+
+    def _hold(self, error: BaseException, kind: str = "") -> None:
+        """Ends the attempt: the invocation does not go on before a person has looked."""
+        message = self._message()
+        failure = message.held.failure
+        failure.CopyFrom(to_failure(error))
+        if kind:
+            failure.type = kind
+        if not failure.stack_trace:
+            failure.stack_trace = self._place()
+        self.outbox.append(message)
+        self._end()
+
+    def _place(self) -> str:
+        """Returns where in the user's code the handler waits, as in a stack trace."""
+        place, awaited = "", None if self._main is None else self._main.get_coro()
+        while awaited is not None:
+            frame = getattr(awaited, "cr_frame", None)
+            if frame is not None and is_users(frame.f_code.co_filename):
+                code = frame.f_code
+                place += f'  File "{code.co_filename}", line {frame.f_lineno}, in {code.co_name}\n'
+            awaited = getattr(awaited, "cr_await", None)
+        return place
 
     def _end(self) -> None:
         if self.done:

@@ -22,6 +22,7 @@ from typing import Any, Final, NamedTuple, ParamSpec, TypeVar
 from durable_proto.v1 import payload_pb2
 
 from ._asking import StepTask
+from ._errors import UnencodableValueError, text_of
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -43,7 +44,7 @@ def run_blocking(task: StepTask) -> Ended:
         if isawaitable(value):
             # `lambda: fetch(url)`: nobody can tell before the call that it is not blocking.
             return Ended(None, None, value)
-        return Ended(task.encode(value), None)
+        return Ended(_encoded(task, value), None)
     except BaseException as error:  # noqa: BLE001  # the engine decides what a failure means
         return Ended(None, error)
 
@@ -57,9 +58,19 @@ async def run_async(task: StepTask) -> Ended:
                 value = await value
             else:
                 value = await _within(task, value)
-        return Ended(task.encode(value), None)
+        return Ended(_encoded(task, value), None)
     except BaseException as error:  # noqa: BLE001  # the engine decides what a failure means
         return Ended(None, error)
+
+
+def _encoded(task: StepTask, value: Any) -> payload_pb2.Payload:
+    try:
+        return task.encode(value)
+    except Exception as error:
+        raise UnencodableValueError(
+            f"the value of step {task.name!r}, a {type(value).__qualname__}, cannot be encoded:"
+            f" {text_of(error)}; its effect has happened, and it runs again after a resume"
+        ) from error
 
 
 async def _within(task: StepTask, value: Awaitable[T]) -> T:

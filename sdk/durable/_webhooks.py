@@ -8,7 +8,7 @@ from typing import Final
 
 from durable_proto.v1 import control_pb2
 
-from ._durations import span
+from ._durations import limit
 
 CONTROL_SERVICE: Final = control_pb2.DESCRIPTOR.services_by_name["DurableControl"].full_name
 """The control plane as a service that workflows can call: a worker knows where it is."""
@@ -33,7 +33,7 @@ def webhook_request(
         awakeable_id=awakeable_id, scheme=scheme, secret_name=secret
     )
     if expires_in is not None:
-        request.expires_in.FromTimedelta(span(expires_in))
+        request.expires_in.FromTimedelta(limit(expires_in, "expires_in"))
     return request
 
 

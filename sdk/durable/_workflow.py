@@ -14,14 +14,15 @@ import inspect
 import re
 import typing
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, overload
 
 from durable_proto.v1 import invocation_pb2, payload_pb2
 
+from ._durations import limit, span
 from ._errors import CodecError
+from ._retrying import RetryPolicy
 from ._serde import decode, encode
 
 if TYPE_CHECKING:
@@ -43,52 +44,6 @@ _SCHEMA_TYPES = {
 }
 _NO_CONTEXT = ("str", "int", "float", "bool", str, int, float, bool)
 """Annotations of a first parameter that show that the context was forgotten."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RetryPolicy:
-    """How failed attempts of a handler are repeated, with exponential backoff and jitter."""
-
-    initial_interval: timedelta = timedelta(milliseconds=200)
-    """The delay before the second attempt."""
-    multiplier: float = 2.0
-    """By what the delay grows, 1 or more."""
-    max_interval: timedelta = timedelta(seconds=60)
-    """The longest delay."""
-    max_attempts: int | None = 50
-    """How many attempts in a row may fail without progress in the journal; None for no limit."""
-    jitter: float = 0.2
-    """The share of the delay that chance decides, 0 to 1."""
-    pause: bool = False
-    """When they are used up, pause the invocation for a person instead of failing it."""
-    max_duration: timedelta | None = None
-    """How long after the first failure in a row the attempts are used up too; None for no limit. What
-    counts is when the failing attempt ends, for a step when it begins."""
-    retry_on: tuple[type[BaseException], ...] = ()
-    """If given, only these errors are retried; any other one is final."""
-    give_up_on: tuple[type[BaseException], ...] = ()
-    """These errors are final, as if they were TerminalErrors."""
-
-    def gives_up(self, error: BaseException) -> bool:
-        """Says whether an error is final at once, whatever is left of the attempts."""
-        if isinstance(error, self.give_up_on):
-            return True
-        return bool(self.retry_on) and not isinstance(error, self.retry_on)
-
-    def message(self) -> invocation_pb2.RetryPolicy:
-        """Returns the policy as the protocol has it."""
-        kinds = invocation_pb2.RetryPolicy
-        policy = invocation_pb2.RetryPolicy(
-            multiplier=self.multiplier,
-            max_attempts=-1 if self.max_attempts is None else self.max_attempts,
-            jitter=self.jitter or -1,
-            on_exhausted=kinds.EXHAUSTION_PAUSE if self.pause else kinds.EXHAUSTION_FAIL,
-        )
-        policy.initial_interval.FromTimedelta(self.initial_interval)
-        policy.max_interval.FromTimedelta(self.max_interval)
-        if self.max_duration is not None:
-            policy.max_duration.FromTimedelta(self.max_duration)
-        return policy
 
 
 class WorkflowRef(Generic[P, R]):
@@ -131,9 +86,9 @@ class Workflow(WorkflowRef[P, R]):
         *,
         name: str | None = None,
         retry: RetryPolicy | None = None,
-        retention: timedelta | None = None,
+        retention: float | timedelta | None = None,
         version: str | None = None,
-        timeout: timedelta | None = None,
+        timeout: float | timedelta | None = None,
         max_concurrent: int = 0,
     ) -> None:
         if not inspect.iscoroutinefunction(function):
@@ -141,9 +96,11 @@ class Workflow(WorkflowRef[P, R]):
             raise TypeError(f"{name} must be an `async def` function")
         super().__init__(name or function.__name__)
         self.function = function
+        if retry is not None and not isinstance(retry, RetryPolicy):
+            raise TypeError(f"retry is a durable.RetryPolicy, not {retry!r}")
         self.retry = retry
-        self.retention = retention
-        self.timeout = timeout
+        self.retention = None if retention is None else span(retention, "retention")
+        self.timeout = None if timeout is None else limit(timeout, "timeout")
         self.max_concurrent = max_concurrent
         self._version = version
         parameters = list(inspect.signature(function).parameters.values())
@@ -290,9 +247,9 @@ def workflow(
     *,
     name: str | None = None,
     retry: RetryPolicy | None = None,
-    retention: timedelta | None = None,
+    retention: float | timedelta | None = None,
     version: str | None = None,
-    timeout: timedelta | None = None,
+    timeout: float | timedelta | None = None,
     max_concurrent: int = 0,
 ) -> Callable[[Callable[Concatenate[Context, P], Awaitable[R]]], Workflow[P, R]]: ...
 def workflow(
@@ -301,19 +258,21 @@ def workflow(
     *,
     name: str | None = None,
     retry: RetryPolicy | None = None,
-    retention: timedelta | None = None,
+    retention: float | timedelta | None = None,
     version: str | None = None,
-    timeout: timedelta | None = None,
+    timeout: float | timedelta | None = None,
     max_concurrent: int = 0,
 ) -> Any:
     """Makes an async function durable.
 
-    `name` is what it is registered as (default: the function's name), `retry` its policy for failed
-    attempts, `retention` how long a finished invocation is kept (default 24 h), `version` a word for
-    the code's version (default: a hash of the source). After `timeout` from its start an invocation
-    is asked to end, as by a cancellation, and has failed. At most `max_concurrent` of its
-    invocations run at a time, over all workers; 0 for no limit. Raises TypeError for a function that
-    is not async or has no context, ValueError for a name that is not allowed.
+    `name` is what it is registered as (default: the function's name), `retry` its policy for failures
+    of its steps and its own, `retention` how long a finished invocation is kept (default 24 h),
+    `version` a word for the code's version (default: a hash of the source). After `timeout` from
+    its start an invocation is asked to end, as by a cancellation, and has failed. Both are in seconds
+    or timedeltas; a retention of 0 keeps nothing, a timeout is more than 0, None is no limit. At most
+    `max_concurrent` of its invocations run at a time, over all workers; 0 for no limit. Raises
+    TypeError for a function that is not async or has no context and for an option of a wrong type,
+    ValueError for a name that is not allowed and for a span of time out of range.
     """
 
     def make(it: Callable[Concatenate[Context, P], Awaitable[R]]) -> Workflow[P, R]:

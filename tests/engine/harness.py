@@ -191,6 +191,8 @@ class World:
         self.failures: list[payload_pb2.Failure] = []
         """What the failed attempts failed with."""
         self.retry_delays: list[float | None] = []
+        self.step_failures: dict[int, int] = {}
+        """How often each step that is not in the journal has failed."""
         self._rng = None if seed is None else random.Random(seed)
         self._suspend = suspend
         self._cancel_after = cancel_after
@@ -283,6 +285,7 @@ class World:
     def _start(self) -> None:
         self.attempt_number += 1
         start = start_message(self.workflow, self.args, self.history)
+        start.step_failures.update(self.step_failures)
         self.attempt = Attempt(
             self.workflow, INVOCATION_ID, self.attempt_number, start, self._environment
         )
@@ -347,6 +350,10 @@ class World:
             self.failures.append(failed.failure)
             delay = failed.retry_delay.ToTimedelta().total_seconds()
             self.retry_delays.append(delay if failed.HasField("retry_delay") else None)
+            if failed.HasField("index"):
+                assert failed.HasField("retry_delay"), "a step's failure comes with its delay"
+                assert failed.kind in (RUN, CALL)
+                self.step_failures[failed.index] = self.step_failures.get(failed.index, 0) + 1
             if self.attempt_number >= self._attempts:
                 self.end = End("failed", None, failed.failure)
             else:
@@ -354,6 +361,7 @@ class World:
 
     def _record(self, entry: worker_pb2.EntryRecorded) -> None:
         assert entry.index not in {it[0] for it in self.commands}, f"{entry.index} recorded twice"
+        self.step_failures.pop(entry.index, None)
         ack = worker_pb2.Ack(index=entry.index)
         number = 0
         if entry.kind in (RUN, CALL):

@@ -523,7 +523,7 @@ def test_a_malformed_step_is_said_at_once() -> None:
         (nameless, "the step's name"),
         (long_name, "at most 256 bytes"),
     ):
-        failure = last_message(attempt_of(program)).attempt_failed.failure
+        failure = last_message(attempt_of(program)).held.failure
         assert text in failure.message
 
 

@@ -223,12 +223,35 @@ def test_counts_and_texts_outlive_the_process(tmp_path: Path) -> None:
     assert list(listed(world.store, where, Order(), 50)) == world.expected(where, Order())
 
 
-def test_a_store_of_version_2_is_made_new_in_place(tmp_path: Path) -> None:
+FROM_4_TO_3 = "ALTER TABLE journal DROP COLUMN failed_tries; PRAGMA user_version = 3;"
+
+
+@pytest.mark.parametrize("version", [2, 3])
+def test_an_older_store_is_made_new_in_place(tmp_path: Path, version: int) -> None:
     world = World(tmp_path / "store.db")
     world.create(COUNT)
     world.change(COUNT)
     world.store.close()
     old = sqlite3.connect(tmp_path / "store.db")
+    old.executescript(FROM_4_TO_3)
+    if version == 2:
+        _from_3_to_2(old)
+    old.close()
+    world.store = SqliteStore(tmp_path / "store.db")
+    for where in (Filter(key="k"), Filter(failure_text="stock"), Filter(handler="b")):
+        for order in ORDERS:
+            assert list(listed(world.store, where, order, 50)) == world.expected(where, order)
+    world.store.close()
+    new = sqlite3.connect(tmp_path / "store.db")
+    assert new.execute("PRAGMA user_version").fetchone() == (VERSION,)
+    assert new.execute("SELECT coalesce(sum(failed_tries), 0) FROM journal").fetchone() == (0,)
+    new.execute("PRAGMA user_version = 99")
+    new.close()
+    with pytest.raises(StoreVersionError, match="version 99"):
+        SqliteStore(tmp_path / "store.db")
+
+
+def _from_3_to_2(old: sqlite3.Connection) -> None:
     for name in ("by_state", "by_end", "by_update", "by_key", "by_service", "by_parent"):
         old.execute(f"DROP INDEX invocations_{name}")
     old.executescript(
@@ -239,18 +262,6 @@ def test_a_store_of_version_2_is_made_new_in_place(tmp_path: Path) -> None:
         "CREATE INDEX invocations_by_key ON invocations (key) WHERE key <> '';"
         "CREATE INDEX invocations_by_parent ON invocations (parent) WHERE parent <> '';"
     )
-    old.close()
-    world.store = SqliteStore(tmp_path / "store.db")
-    for where in (Filter(key="k"), Filter(failure_text="stock"), Filter(handler="b")):
-        for order in ORDERS:
-            assert list(listed(world.store, where, order, 50)) == world.expected(where, order)
-    world.store.close()
-    new = sqlite3.connect(tmp_path / "store.db")
-    assert new.execute("PRAGMA user_version").fetchone() == (VERSION,)
-    new.execute("PRAGMA user_version = 99")
-    new.close()
-    with pytest.raises(StoreVersionError, match="version 99"):
-        SqliteStore(tmp_path / "store.db")
 
 
 def test_an_index_of_texts_that_cannot_be_written_is_an_error(

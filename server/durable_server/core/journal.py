@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 from . import ids
 from .effects import Acknowledge, SetTimer
+from .failing import tries_that_failed
 from .lifecycle import ask_to_end, create
 from .limits import LIMIT_REACHED
 from .model import UNNUMBERED, EntryKind, EntryRow, Invocation, OpenEntry
@@ -52,6 +53,9 @@ def entry_recorded(
         completion = UNNUMBERED
     else:
         completion = 0
+    failed_tries = 0
+    if invocation.step_failures and kind in OWN_WORK:
+        failed_tries = tries_that_failed(invocation, position)
     invocation.recorded[position] = completion
     _progress(partition, invocation, position)
     due_ms = now_ms + record.delay_ms if kind == EntryKind.SLEEP else 0
@@ -67,6 +71,7 @@ def entry_recorded(
         due_ms,
         _target(partition, invocation, record),
         record.attempt,
+        failed_tries,
     )
     partition.changes.entries.append((invocation.number, row))
     invocation.journal_bytes += row.size

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from . import retry
 from .effects import Dispatch, Free, RequestCancel, SetTimer
-from .model import EntryKind, HandlerKind, Invocation, State, StepFailures
+from .failing import count_step_failure
+from .model import EntryKind, HandlerKind, Invocation, State
 from .moves import (
     Effects,
     back_off,
@@ -47,6 +48,8 @@ CANCELLED = "durable.Cancelled"
 """The failure of a handler that ended because it was cancelled."""
 TIMED_OUT = "durable.TimedOut"
 """The failure of an invocation that did not end in its time."""
+_REASON_CHARS = 500
+"""How much of a failure a pause's reason repeats; all of it is the invocation's last failure."""
 
 
 def invoked(partition: Partition, record: Invoked, now_ms: int, effects: Effects) -> Reply:
@@ -148,7 +151,7 @@ def finished(partition: Partition, record: Finished, now_ms: int, effects: Effec
 def attempt_failed(
     partition: Partition, record: AttemptFailed, now_ms: int, effects: Effects
 ) -> Reply:
-    """Lets a failed attempt be repeated, by the policy of its step or of its handler."""
+    """Lets a failed attempt be repeated, if it was a step's when its worker wants it."""
     invocation = owned(partition, record.invocation_id, record.attempt)
     if invocation is None:
         return None
@@ -156,10 +159,7 @@ def attempt_failed(
     invocation.fault = record.fault
     delay = record.retry_ms
     if record.position >= 0:
-        counts = {it.position: it for it in invocation.step_failures}
-        last = counts.get(record.position) or StepFailures(record.position, 0, now_ms)
-        counts[record.position] = last._replace(times=last.times + 1)
-        invocation.step_failures = tuple(counts.values())
+        count_step_failure(invocation, record, now_ms)
         delay = max(delay, 1)
     else:
         policy = handler_of(partition, invocation).retry
@@ -168,7 +168,8 @@ def attempt_failed(
             invocation.failing_ms = now_ms
         if retry.exhausted(policy, invocation.failures, now_ms - invocation.failing_ms):
             if policy.pause_when_exhausted:
-                reason = "the retry policy's attempts are used up"
+                why = f"{record.fault.type}: {record.fault.message}"[:_REASON_CHARS]
+                reason = f"the retry policy's attempts are used up; the last failure was {why}"
                 hold(partition, invocation, reason, now_ms, effects)
             else:
                 outcome = terminal_outcome(record.fault)

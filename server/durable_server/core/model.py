@@ -66,7 +66,8 @@ class RetryPolicy(NamedTuple):
     """All attempts, the first included; -1 for no limit."""
     jitter: float = 0.2
     """The share of a delay that chance decides, 0 to 1."""
-    pause_when_exhausted: bool = False
+    pause_when_exhausted: bool = True
+    """Whether an invocation whose attempts are used up is held for a person, or else fails."""
     max_duration_ms: int = 0
     """How long after the first failure in a row no attempt may begin; 0 for no limit."""
 
@@ -117,6 +118,8 @@ class EntryRow(NamedTuple):
     due_ms: int
     target: str
     attempt: int
+    failed_tries: int = 0
+    """For a step or a call, how many of its tries had failed before the one that is recorded."""
 
     @property
     def size(self) -> int:
@@ -151,11 +154,19 @@ class Awakeable:
 
 
 class StepFailures(NamedTuple):
-    """How often a step has failed, and since when it does."""
+    """The failures of a step that is not in the journal; fields are added at the end."""
 
     position: int
     times: int
     since_ms: int = 0
+    """When the first of them was."""
+    kind: int = 0
+    """What the entry will be: RUN or CALL; 0 where only the numbers are kept."""
+    name: str = ""
+    last_ms: int = 0
+    """When the last of them was."""
+    fault: Fault | None = None
+    """The last of them, cut short: type and message."""
 
 
 @dataclass(slots=True)
@@ -226,7 +237,7 @@ class Invocation:
     failing_ms: int = 0
     """When the first of the failures in a row was."""
     step_failures: tuple[StepFailures, ...] = ()
-    """The failures of steps with a policy of their own that are not in the journal."""
+    """The failures of steps that are not in the journal; the one that failed last comes last."""
     requests: tuple[tuple[str, int], ...] = ()
     """The last steering requests that were answered: request id, state after it."""
 

@@ -99,7 +99,11 @@ class AttemptFailed(NamedTuple):
     retry_ms: int = -1
     """The worker's own wish for the delay; -1 for the policy's."""
     position: int = -1
-    """The step that failed, if it has a policy of its own; else -1."""
+    """The step that failed; -1 for a failure of the program itself."""
+    kind: int = 0
+    """What that step is: RUN or CALL."""
+    name: str = ""
+    """That step's name."""
 
 
 class AttemptHeld(NamedTuple):

@@ -36,10 +36,11 @@ def names_outcome(names: list[str]) -> bytes:
     return _field(1, _field(2, json.dumps(names).encode()))
 
 
-def failure(kind: str, message: str) -> Fault:
-    """Returns a terminal failure of the system's own making."""
+def failure(kind: str, message: str, *, terminal: bool = True) -> Fault:
+    """Returns a failure of the system's own making, or one that is told in short."""
     cut = message.encode()[:_TEXT_BYTES]
-    return Fault(kind, message, _field(1, kind.encode()) + _field(2, cut) + _TERMINAL)
+    data = _field(1, kind.encode()) + _field(2, cut)
+    return Fault(kind, message, data + _TERMINAL if terminal else data)
 
 
 def failure_outcome(kind: str, message: str) -> bytes:

@@ -121,6 +121,7 @@ class ControlService(control_pb2_grpc.DurableControlServicer):
             store = self._processor.store
             for row in self._asking.journal(found):
                 convert.entry(row, message.journal.add())
+            convert.failing_steps(found, message)
             message.awakeables.extend(convert.awakeable(it) for it in store.awakeables(found.id))
             for name, value in store.state(found.state_owner).items():
                 message.workflow_state[name].MergeFromString(value)

@@ -23,6 +23,7 @@ from ..core.model import (
     RetryPolicy,
     State,
 )
+from ..core.states import FINAL
 from .refusal import invalid, payload_too_large
 
 HANDLER_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,127}")
@@ -202,7 +203,7 @@ def retry_policy(policy: invocation_pb2.RetryPolicy) -> RetryPolicy:
         max_ms=longest or _DEFAULT_RETRY.max_ms,
         max_attempts=attempts,
         jitter=max(0.0, jitter),
-        pause_when_exhausted=policy.on_exhausted == invocation_pb2.RetryPolicy.EXHAUSTION_PAUSE,
+        pause_when_exhausted=policy.on_exhausted != invocation_pb2.RetryPolicy.EXHAUSTION_FAIL,
         max_duration_ms=from_duration(f"{name}.max_duration", policy.max_duration),
     )
 
@@ -245,6 +246,7 @@ def entry(row: EntryRow, into: invocation_pb2.JournalEntry) -> None:
     into.completion_number = max(row.completion, 0)
     into.attempt = row.attempt
     into.target_invocation_id = row.target
+    into.failed_try_count = row.failed_tries
     if row.argument is not None:
         into.argument.MergeFromString(row.argument)
     if row.outcome is not None:
@@ -255,6 +257,25 @@ def entry(row: EntryRow, into: invocation_pb2.JournalEntry) -> None:
         into.complete_time.CopyFrom(timestamp(row.completed_ms))
     if row.due_ms:
         into.due_time.CopyFrom(timestamp(row.due_ms))
+
+
+def failing_steps(it: Invocation, into: invocation_pb2.Invocation) -> None:
+    """Writes the steps that have failed and are tried again into a message, in program order."""
+    if it.state in FINAL:
+        return
+    for step in sorted(it.step_failures):
+        message = into.failing_steps.add(
+            index=step.position,
+            kind=cast("invocation_pb2.EntryKind", step.kind),
+            name=step.name,
+            failed_try_count=step.times,
+        )
+        if step.since_ms:
+            message.first_failure_time.CopyFrom(timestamp(step.since_ms))
+        if step.last_ms:
+            message.last_failure_time.CopyFrom(timestamp(step.last_ms))
+        if step.fault is not None:
+            message.last_failure.MergeFromString(step.fault.data)
 
 
 def cancel_requested(it: Invocation, into: worker_pb2.CancelRequested) -> None:

@@ -42,6 +42,7 @@ class Following:
         form = convert.invocation(found)
         fresh: deque[int] = deque()
         if self._journal:
+            convert.failing_steps(found, form)
             now = self._store.completions(found.number)
             fresh.extend(it for it, completion in now.items() if self._told.get(it) != completion)
         while True:

@@ -202,6 +202,9 @@ class Inbound:
 
     def _attempt_failed(self, message: worker_pb2.WorkerMessage) -> None:
         failed = message.attempt_failed
+        if problem := self._step_problem(failed):
+            self._hold(message, "durable.ProtocolError", problem)
+            return
         retry_ms = -1
         if failed.HasField("retry_delay"):
             retry_ms = max(0, min(failed.retry_delay.ToMilliseconds(), SPAN_SECONDS * 1000))
@@ -213,8 +216,19 @@ class Inbound:
             self._processor.chance(),
             retry_ms,
             failed.index if failed.HasField("index") else -1,
+            int(failed.kind),
+            failed.name,
         )
         self._processor.submit(record)
+
+    def _step_problem(self, failed: worker_pb2.AttemptFailed) -> str:
+        """Says what is wrong with the step that an attempt failed at; empty when nothing is."""
+        if failed.kind and int(failed.kind) not in OWN_WORK:
+            return f"{failed.kind} is no kind of a step: it must be RUN or CALL"
+        size, limit = convert.text_bytes(failed.name), self._processor.limits.id_bytes
+        if size > limit:
+            return f"name: {size} bytes are more than the limit id_bytes ({limit})"
+        return ""
 
     def _held(self, message: worker_pb2.WorkerMessage) -> None:
         fault = convert.fault(message.held.failure)

@@ -87,11 +87,11 @@ class Stream:
         for name, value in state.items():
             start.state[name].MergeFromString(value)
             size += len(name) + len(value) + 16
-        for position, times, since_ms in invocation.step_failures:
-            start.step_failures[position] = times
-            if since_ms:  # an older store does not know
-                failing_ms = max(0, invocation.updated_ms - since_ms)
-                start.step_failing[position].FromMilliseconds(failing_ms)
+        for step in invocation.step_failures:
+            start.step_failures[step.position] = step.times
+            if step.since_ms:  # an older store does not know
+                failing_ms = max(0, invocation.updated_ms - step.since_ms)
+                start.step_failing[step.position].FromMilliseconds(failing_ms)
         if invocation.cancel_number:
             convert.cancel_requested(invocation, start.cancel_requested)
         self._added(size)

@@ -37,9 +37,9 @@ UPDATE = (
 )
 ENTRY = (
     "position, kind, name, argument, outcome, completion, created_ms, completed_ms, due_ms, "
-    "target, attempt"
+    "target, attempt, failed_tries"
 )
-INSERT_ENTRY = f"INSERT INTO journal (number, {ENTRY}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)"
+INSERT_ENTRY = f"INSERT INTO journal (number, {ENTRY}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)"
 AWAKEABLE = "id, invocation, positions, created_ms, resolved_ms, outcome"
 
 

@@ -9,7 +9,7 @@ Indexes are paid for by every write, so each one names the question that it answ
 
 from __future__ import annotations
 
-VERSION = 3
+VERSION = 4
 """Written to `PRAGMA user_version`; a store of a version that is not in MIGRATIONS is refused."""
 
 _INDEXES = """
@@ -31,6 +31,10 @@ CREATE INDEX invocations_in_trouble ON invocations (number, fault_message)
     WHERE fault_message IS NOT NULL AND completed_ms = 0;
 """
 
+_FROM_3 = """
+ALTER TABLE journal ADD COLUMN failed_tries INTEGER NOT NULL DEFAULT 0;
+"""
+
 MIGRATIONS = {
     2: f"""
 ALTER TABLE position ADD COLUMN time_ms INTEGER NOT NULL DEFAULT 0;
@@ -39,7 +43,9 @@ DROP INDEX invocations_by_handler;
 DROP INDEX invocations_by_key;
 DROP INDEX invocations_by_parent;
 {_INDEXES}
-"""
+{_FROM_3}
+""",
+    3: _FROM_3,
 }
 """What makes a store of VERSION out of an older one, in place; nothing is lost by it."""
 
@@ -113,6 +119,8 @@ CREATE TABLE journal (
     due_ms INTEGER NOT NULL,
     target TEXT NOT NULL,
     attempt INTEGER NOT NULL,
+    -- For a step or a call, how many of its tries had failed before.
+    failed_tries INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (number, position)
 ) WITHOUT ROWID;
 -- Timers that are still open.

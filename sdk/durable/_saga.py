@@ -1,0 +1,181 @@
+"""Sagas: what was done is undone, in reverse, when the rest cannot be done.
+
+A saga is a list of compensations that the program fills while it goes on, and that runs when its block
+is left by an error. Rules:
+
+- Compensations are ordinary durable operations, so they are retried, journaled and replayed. They run
+  one after the other, the last one first, in a task of their own: a cancellation or a timeout that
+  comes meanwhile does not stop them, and is raised when they are through.
+- An attempt that merely ends (it is suspended, say) leaves the block too, and undoes nothing.
+- A programming error holds the invocation where it leaves the block, before anything is undone: the
+  code that is put right goes on from there. Undone, nothing would be left to go on with.
+- Once something was undone the program has failed: an error that goes on from the saga out of the
+  handler ends the invocation, whatever the retry policy says.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Callable
+from functools import partial
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, ParamSpec, Self
+
+from ._abilities import Abilities
+from ._calls import is_stub_method
+from ._errors import AttemptEnded, CodecError, CompensationFailedError
+from ._retrying import is_programming_error, leaves, terminal_part
+
+if TYPE_CHECKING:
+    from ._context import Context
+
+P = ParamSpec("P")
+
+_NAME_CHARS = 60
+
+
+class Saga:
+    """The compensations of what a block has done; `durable.saga` makes one."""
+
+    def __init__(self, ctx: Context) -> None:
+        if not isinstance(ctx, Abilities):
+            raise TypeError(f"durable.saga takes the workflow's context, not {ctx!r}")
+        self._ctx = ctx
+        self._compensations: list[Callable[[], Any]] = []
+
+    def undo(self, function: Callable[P, object], /, *args: P.args, **kwargs: P.kwargs) -> None:
+        """Registers what undoes something, with its arguments as they are now.
+
+        `function` is one of three things:
+
+        - Any function, async or not: it becomes a step, `undo <its name>`, as with `ctx.run`.
+        - A durable operation, such as `ctx.run`, `ctx.invoke` or a method of a durable stub.
+        - Workflow code: an async function that has the context as its first argument.
+
+        Register it before the step that it undoes: a step that fails may have had its effect all the
+        same. So undoing must do no harm where there is nothing to undo, or was undone already. Raises
+        TypeError for what cannot be called: give the function and its arguments, do not call it.
+        """
+        if not callable(function):
+            raise TypeError(
+                f"saga.undo takes a function and its arguments, not {function!r}; write"
+                " saga.undo(release, seat), and not saga.undo(release(seat))"
+            )
+        called = partial(function, *args, **kwargs)
+        if _is_durable(function, args):
+            self._compensations.append(called)
+        else:
+            step = partial(self._ctx.run, f"undo {_name(function)}", function, *args, **kwargs)
+            self._compensations.append(step)
+
+    def commit(self) -> None:
+        """Forgets what was registered: it stays done, whatever comes after."""
+        self._compensations.clear()
+
+    async def compensate(self) -> None:
+        """Undoes now what was registered, for a program that ends without an error.
+
+        Raises the failure of a compensation, if it was one, when all others have run; an
+        ExceptionGroup of several.
+        """
+        failures, cancelled = await self._undo()
+        if cancelled is not None:
+            raise cancelled
+        if len(failures) == 1:
+            raise failures[0]
+        if failures:
+            raise ExceptionGroup("compensations have failed", failures)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Undoes what was registered if the block is left by an error, which then goes on.
+
+        Raises CompensationFailedError when something could not be undone, and the cancellation that
+        came meanwhile, if one did.
+        """
+        if error is None or isinstance(error, AttemptEnded | GeneratorExit):
+            return
+        count = len(self._compensations)
+        if not count:
+            return
+        attempt = self._ctx._attempt
+        if terminal_part(error) is None and any(_is_mistake(it) for it in leaves(error)):
+            attempt.hold(error)
+        attempt.undone(error)
+        failures, cancelled = await self._undo()
+        if failures:
+            raise CompensationFailedError(error, failures, count) from error
+        if cancelled is not None and not isinstance(error, asyncio.CancelledError):
+            raise cancelled
+
+    async def _undo(self) -> tuple[list[Exception], asyncio.CancelledError | None]:
+        """Runs all compensations; returns their failures, and a cancellation that came meanwhile."""
+        cancelled: asyncio.CancelledError | None = None
+        undoing = asyncio.ensure_future(self._run())
+        while not undoing.done():
+            try:
+                await asyncio.shield(undoing)
+            except asyncio.CancelledError as error:
+                if undoing.cancelled():
+                    raise
+                cancelled = error
+        return undoing.result(), cancelled
+
+    async def _run(self) -> list[Exception]:
+        failures: list[Exception] = []
+        attempt = self._ctx._attempt
+        while self._compensations:
+            compensation = self._compensations.pop()
+            try:
+                result = compensation()
+                if inspect.isawaitable(result):
+                    await result
+            except Exception as error:  # noqa: BLE001  # the others must run all the same
+                if terminal_part(error) is None and any(_is_mistake(it) for it in leaves(error)):
+                    attempt.hold(error)
+                failures.append(error)
+        return failures
+
+
+def saga(ctx: Context) -> Saga:
+    """Makes a saga: `async with durable.saga(ctx) as saga:`.
+
+    What is registered with `saga.undo(function, *args)` runs in reverse order when the block is left by
+    an error: an exception, a timeout, a cancellation. The error then goes on. Compensations are steps
+    with the handler's retry policy; `durable.saga(ctx.options(retry=...))` gives them another. One that
+    fails for good does not keep the others from running; then CompensationFailedError is raised, which
+    has both errors.
+    """
+    return Saga(ctx)
+
+
+def _is_mistake(error: BaseException) -> bool:
+    """Says whether an error holds the invocation; a value that does not fit may be the data's fault."""
+    return is_programming_error(error) and not isinstance(error, CodecError)
+
+
+def _is_durable(function: object, args: tuple[object, ...]) -> bool:
+    """Says whether a call is code of the workflow, and not of a step."""
+    if is_stub_method(function):
+        return True
+    if isinstance(function, partial):
+        return _is_durable(function.func, (*function.args, *args))
+    if isinstance(getattr(function, "__self__", None), Abilities):
+        return True
+    return bool(args) and isinstance(args[0], Abilities)
+
+
+def _name(function: Any) -> str:
+    """Returns what a person calls a function."""
+    while isinstance(function, partial):
+        function = function.func
+    name = getattr(function, "__name__", None) or type(function).__name__
+    return str(name)[:_NAME_CHARS]
