@@ -92,16 +92,20 @@ class ControlPlane:
         self.address = await server.start(config.listen)
         if webhooks is not None:
             # Not at the top: they have needs of their own, the extra `http`.
+            from .http.control import Control
+            from .http.reading import Backing
             from .http.serving import HttpAddressError, HttpServer
             from .metrics.exposition import Exposition
 
             http = HttpServer(
-                self.address,
-                webhooks,
-                Exposition(processor).render,
+                Backing(
+                    Control.at(self.address),
+                    webhooks,
+                    Exposition(processor).render,
+                    config.limits.payload_bytes,
+                ),
                 public_url=config.public_url.rstrip("/"),
                 allowed_hosts=config.allowed_hosts,
-                payload_bytes=config.limits.payload_bytes,
                 insecure=config.insecure,
             )
             try:

@@ -14,7 +14,7 @@ def test_examples_of_the_guide_run(tmp_path: Path) -> None:
     examples = re.findall(
         r"```python\n(.*?)```", (ROOT / "docs/testing.md").read_text(), flags=re.S
     )
-    assert len(examples) == 3
+    assert len(examples) == 4
     for number, example in enumerate(examples):
         (tmp_path / f"test_example_{number}.py").write_text(example)
     done = subprocess.run(
@@ -26,4 +26,4 @@ def test_examples_of_the_guide_run(tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stdout
-    assert "5 passed" in done.stdout
+    assert "6 passed" in done.stdout

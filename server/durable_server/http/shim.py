@@ -1,7 +1,7 @@
 """The ASGI application: check the origin, route, answer; whatever is raised becomes JSON.
 
 `ROUTES` is the one table of what is served: `/api` and `/health`, webhooks, `/metrics`, the watch, what
-the protos say, and the document that is made of all of these. The page's files come last.
+the protos say, and the document that is made of all of these. The page's files come last (`ALL`).
 
 Webhooks are open to every origin and host name, because their senders come through a proxy or tunnel
 with the public name. That gives a web page nothing: what it could do there it may do only with a
@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -55,16 +56,20 @@ ROUTES = (
         answers={200: Body("OpenAPI 3.1.", dict[str, Any])},
     ),
 )
+ALL = (*ROUTES, *files.ROUTES)
+"""What a control plane serves."""
+WEBHOOKS = (webhooks.ROUTE,)
+"""What one inside a program serves."""
 _DOCUMENT = msgspec.json.encode(openapi.document(ROUTES))
 
 
 class Shim:
     """The HTTP surface over one gRPC client."""
 
-    def __init__(self, backing: Backing, allowed: Origins) -> None:
+    def __init__(self, backing: Backing, allowed: Origins, routes: Iterable[Route]) -> None:
         self._backing = backing
         self._origins = allowed
-        self._router = Router((*ROUTES, *files.ROUTES))
+        self._router = Router(routes)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one request."""

@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -47,7 +46,7 @@ async def deliver(call: Call) -> Response:
     claim = call.backing.webhooks.keyring.read(call.variables["token"])
     if claim is None:
         raise refused(404, "NOT_FOUND", "WEBHOOK_NOT_FOUND", "there is no such webhook")
-    now = time.time()
+    now = call.backing.webhooks.now()
     if now >= claim.expires_s:
         raise refused(410, "FAILED_PRECONDITION", "WEBHOOK_EXPIRED", "the webhook has expired")
     body = await reading.body(request, call.backing.payload_bytes)
