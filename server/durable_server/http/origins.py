@@ -40,14 +40,14 @@ class Origins:
         # Proxies pass the name on with its port and without.
         self._hosts = {*allowed, _normal(without_port(public.netloc))} - {""}
 
-    def check(self, request: Request, host: str) -> None:
+    def check(self, request: Request, host: str, path: str) -> None:
         """Raises HttpError for a request that a web page of somebody else may have sent.
 
-        `host` is the authority that the request is for.
+        `host` is the authority that the request is for, `path` its path.
         """
         origin = request.headers.get("origin")
         foreign = request.headers.get("sec-fetch-site") in ("cross-site", "same-site")
-        if (foreign and not _is_link(request)) or not (
+        if (foreign and not _is_link(request, path)) or not (
             origin is None or self._is_own(origin.lower(), host.lower())
         ):
             raise refused(
@@ -138,11 +138,11 @@ def _with_port(origin: str) -> str:
     return origin if without_port(host) != host else f"{origin}:{_PORTS.get(scheme, '')}"
 
 
-def _is_link(request: Request) -> bool:
+def _is_link(request: Request, path: str) -> bool:
     """Whether somebody follows a link to our page, which then asks for all else itself."""
     return (
         request.method == "GET"
-        and request.url.path == "/"
+        and path == "/"
         and request.headers.get("sec-fetch-mode") == "navigate"
         and request.headers.get("sec-fetch-dest") == "document"
     )

@@ -87,7 +87,7 @@ class Shim:
             _check_form(request)
             host, path = target(request)
             if not path.startswith(PATH):
-                self._origins.check(request, host)
+                self._origins.check(request, host, path)
             if request.method == "OPTIONS":
                 allowed = self._router.methods if path == "*" else self._router.allowed(path)
                 return Response(status_code=204, headers={"allow": allowed})
