@@ -1,7 +1,5 @@
 """A saga: what was done is undone, in reverse, when a later step fails for good."""
 
-from collections.abc import Awaitable, Callable
-
 import durable
 from examples.services.ticket_v1.ticket_pb2 import ReleaseRequest, ReserveRequest
 from examples.services.ticket_v1.ticket_pb2_grpc import TicketServiceStub
@@ -11,22 +9,13 @@ from examples.services.ticket_v1.ticket_pb2_grpc import TicketServiceStub
 async def book_seats(ctx: durable.Context, user: str, tickets: list[str]) -> str:
     """Reserves all the tickets, or none."""
     service = ctx.stub(TicketServiceStub)
-    undo: list[Callable[[], Awaitable[object]]] = []
-
-    async def reserve(ticket: str) -> None:
-        # First what undoes it: a call that fails may have had its effect.
-        undo.append(lambda: service.Release(ReleaseRequest(ticket_id=ticket, user_id=user)))
-        response = await service.Reserve(ReserveRequest(ticket_id=ticket, user_id=user))
-        if not response.success:
-            raise durable.TerminalError(f"{ticket} is sold")
-
-    try:
+    async with durable.saga(ctx) as saga:
         for ticket in tickets:
-            await reserve(ticket)
-    except durable.TerminalError:
-        for compensate in reversed(undo):
-            await compensate()
-        raise
+            # First what undoes it: a call that fails may have had its effect.
+            saga.undo(service.Release, ReleaseRequest(ticket_id=ticket, user_id=user))
+            response = await service.Reserve(ReserveRequest(ticket_id=ticket, user_id=user))
+            if not response.success:
+                raise durable.TerminalError(f"{ticket} is sold")
     return f"{user} has {', '.join(tickets)}"
 
 

@@ -16,7 +16,7 @@ from ._async_client import AsyncClient
 from ._calls import ServiceCallError
 from ._client import Client
 from ._context import Context, current_context
-from ._entries import AwakeableInfo, JournalEntry
+from ._entries import AwakeableInfo, FailingStep, JournalEntry
 from ._errors import (
     AlreadyExistsError,
     ChildCancelledError,
@@ -71,6 +71,7 @@ __all__ = [
     "DeterminismError",
     "DurableError",
     "DurableFuture",
+    "FailingStep",
     "Filters",
     "Handler",
     "InvalidArgumentError",

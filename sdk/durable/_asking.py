@@ -22,7 +22,7 @@ from ._failures import describe_location
 from ._futures import DurableFuture
 from ._journal import CALL, RUN, SLEEP, Journal, described, difference, seconds_of
 from ._loop import Timer, WorkflowLoop
-from ._retrying import RetryPolicy
+from ._retrying import DEFAULT_POLICY, RetryPolicy
 from ._serde import encode
 from ._workflow import Workflow
 
@@ -124,6 +124,8 @@ class Operations:
         environment: Environment,
     ) -> None:
         self.workflow = workflow
+        self.policy = workflow.retry or DEFAULT_POLICY
+        """The policy for the program, and for steps without one of their own."""
         self.invocation_id = invocation_id
         self.number = attempt
         self.start = start
@@ -147,6 +149,8 @@ class Operations:
         self._unacknowledged: dict[int, worker_pb2.WorkerMessage] = {}
         self._held: BaseException | None = None
         """Why a person must look, once that is known and while the program is still inside."""
+        self._failed: BaseException | None = None
+        """What the attempt ends with, once that is known and while the program is still inside."""
         self._undone: list[BaseException] = []
         """The errors for which a saga has undone what it had done."""
         self._cancelled = ""
@@ -220,6 +224,12 @@ class Operations:
     def hold(self, error: BaseException) -> NoReturn:
         """Holds the invocation from within the program, which does not go on."""
         self._held = error
+        self._loop.stopped = self._loop.closing = True
+        raise AttemptEnded
+
+    def fail(self, error: BaseException) -> NoReturn:
+        """Ends the attempt with an error from within the program, which is not asked any more."""
+        self._failed = error
         self._loop.stopped = self._loop.closing = True
         raise AttemptEnded
 

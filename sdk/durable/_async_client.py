@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from datetime import timedelta
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, ParamSpec, Self, TypeVar, Unpack, overload
 
@@ -88,9 +89,10 @@ class AsyncClient(AsyncSteeringClient):
     """Starts, watches and steers invocations from asyncio code.
 
     Arguments: `address` is `host:port`, `grpcs://host:port` for TLS, or None for the environment's
-    `DURABLE_ADDRESS`, else `127.0.0.1:50051`. `timeout` bounds each call, in seconds; None for no
-    bound. `tls` is True for the system's roots, or credentials. `insecure` permits plain text to
-    another machine. The connection is made at the first call. Raises ValueError for a bad address.
+    `DURABLE_ADDRESS`, else `127.0.0.1:50051`. `timeout` bounds each call, in seconds or as a
+    timedelta; None for no bound. `tls` is True for the system's roots, or credentials. `insecure`
+    permits plain text to another machine. The connection is made at the first call. Raises ValueError
+    for a bad address.
 
     Every method raises RpcError (or one of its subclasses) when the control plane refuses or cannot
     be reached within the timeout. Belongs to the event loop of its first call.
@@ -100,14 +102,14 @@ class AsyncClient(AsyncSteeringClient):
         self,
         address: str | None = None,
         *,
-        timeout: float | None = DEFAULT_TIMEOUT_SECONDS,
+        timeout: float | timedelta | None = DEFAULT_TIMEOUT_SECONDS,
         tls: bool | grpc.ChannelCredentials | None = None,
         insecure: bool = False,
     ) -> None:
         parsed = parse_address(address, tls=tls, insecure=insecure)
         self._connect(Dial(parsed, lambda: open_async_channel(parsed)), None, timeout)
 
-    def _connect(self, dial: Dial, local: Local | None, timeout: float | None) -> None:
+    def _connect(self, dial: Dial, local: Local | None, timeout: float | timedelta | None) -> None:
         self._connection = _Connection(dial)
         self._hosting = Hosting(dial)
         self._local = local
@@ -115,7 +117,10 @@ class AsyncClient(AsyncSteeringClient):
 
     @classmethod
     def local(
-        cls, *, timeout: float | None = None, webhook_secrets: Mapping[str, str] | None = None
+        cls,
+        *,
+        timeout: float | timedelta | None = None,
+        webhook_secrets: Mapping[str, str] | None = None,
     ) -> Self:
         """Returns a client with a control plane of its own, in this process and in memory.
 
@@ -129,7 +134,7 @@ class AsyncClient(AsyncSteeringClient):
         return cls._of(Local(webhook_secrets=webhook_secrets), timeout)
 
     @classmethod
-    def _of(cls, local: Local, timeout: float | None) -> Self:
+    def _of(cls, local: Local, timeout: float | timedelta | None) -> Self:
         """Returns the client of a local control plane."""
         client = cls.__new__(cls)
         client._connect(Dial(LOCAL_ADDRESS, local.open), local, timeout)
@@ -208,7 +213,7 @@ class AsyncClient(AsyncSteeringClient):
         invocation_id: str,
         workflow: Workflow[P, R] | WorkflowRef[P, R],
         *,
-        timeout: float | Unset | None = ...,  # noqa: ASYNC109  # the server waits
+        timeout: float | timedelta | Unset | None = ...,  # noqa: ASYNC109  # the server waits
     ) -> Result[R]: ...
 
     @overload
@@ -217,7 +222,7 @@ class AsyncClient(AsyncSteeringClient):
         invocation_id: str,
         workflow: None = ...,
         *,
-        timeout: float | Unset | None = ...,  # noqa: ASYNC109  # the server waits
+        timeout: float | timedelta | Unset | None = ...,  # noqa: ASYNC109  # the server waits
     ) -> Result[Any]: ...
 
     async def get_result(
@@ -225,13 +230,13 @@ class AsyncClient(AsyncSteeringClient):
         invocation_id: str,
         workflow: Workflow[Any, Any] | WorkflowRef[Any, Any] | None = None,
         *,
-        timeout: float | Unset | None = UNSET,  # noqa: ASYNC109  # the server waits
+        timeout: float | timedelta | Unset | None = UNSET,  # noqa: ASYNC109  # the server waits
     ) -> Result[Any]:
         """Waits until an invocation has ended or is paused, or the timeout is over.
 
-        `timeout` is in seconds, 0 to look without waiting, None for no bound; without it the
-        client's. With `workflow` the value is decoded as its return type. The Result says where it
-        stands; only its `value()` raises. Raises NotFoundError for an unknown id.
+        `timeout` is in seconds or a timedelta, 0 to look without waiting, None for no bound; without
+        it the client's. With `workflow` the value is decoded as its return type. The Result says where
+        it stands; only its `value()` raises. Raises NotFoundError for an unknown id.
         """
         return await self._run(
             _requests.get_result(invocation_id, workflow, self._seconds(timeout))

@@ -28,7 +28,7 @@ class AsyncSteeringClient(ClientBase):
         *,
         reason: str = "",
         identity: str = "",
-        timeout: float = PAUSE_SECONDS,  # noqa: ASYNC109  # the server waits
+        timeout: float | timedelta = PAUSE_SECONDS,  # noqa: ASYNC109  # the server waits
     ) -> str:
         """Holds an invocation at its next journal boundary; returns its status after that.
 

@@ -17,6 +17,7 @@ import contextlib
 import threading
 import time
 from collections.abc import Coroutine, Iterator, Mapping
+from datetime import timedelta
 from types import TracebackType
 from typing import Any, Final, ParamSpec, Self, TypeVar, Unpack, overload
 
@@ -89,9 +90,10 @@ class Client(SteeringClient):
     """Starts, watches and steers invocations; blocks the calling thread while it waits.
 
     Arguments: `address` is `host:port`, `grpcs://host:port` for TLS, or None for the environment's
-    `DURABLE_ADDRESS`, else `127.0.0.1:50051`. `timeout` bounds each call, in seconds; None for no
-    bound. `tls` is True for the system's roots, or credentials. `insecure` permits plain text to
-    another machine. The connection is made at the first call. Raises ValueError for a bad address.
+    `DURABLE_ADDRESS`, else `127.0.0.1:50051`. `timeout` bounds each call, in seconds or as a
+    timedelta; None for no bound. `tls` is True for the system's roots, or credentials. `insecure`
+    permits plain text to another machine. The connection is made at the first call. Raises ValueError
+    for a bad address.
 
     Every method raises RpcError (or one of its subclasses) when the control plane refuses or cannot
     be reached within the timeout. Thread-safe.
@@ -101,7 +103,7 @@ class Client(SteeringClient):
         self,
         address: str | None = None,
         *,
-        timeout: float | None = DEFAULT_TIMEOUT_SECONDS,
+        timeout: float | timedelta | None = DEFAULT_TIMEOUT_SECONDS,
         tls: bool | grpc.ChannelCredentials | None = None,
         insecure: bool = False,
     ) -> None:
@@ -113,7 +115,10 @@ class Client(SteeringClient):
 
     @classmethod
     def local(
-        cls, *, timeout: float | None = None, webhook_secrets: Mapping[str, str] | None = None
+        cls,
+        *,
+        timeout: float | timedelta | None = None,
+        webhook_secrets: Mapping[str, str] | None = None,
     ) -> Self:
         """Returns a client with a control plane of its own, in this process and in memory.
 
@@ -128,7 +133,7 @@ class Client(SteeringClient):
         return cls._of(local, timeout)
 
     @classmethod
-    def _of(cls, local: AsyncClient, timeout: float | None) -> Self:
+    def _of(cls, local: AsyncClient, timeout: float | timedelta | None) -> Self:
         """Returns the sync face of a local client."""
         client = cls.__new__(cls)
         client._connection = None
@@ -216,12 +221,16 @@ class Client(SteeringClient):
         invocation_id: str,
         workflow: Workflow[P, R] | WorkflowRef[P, R],
         *,
-        timeout: float | Unset | None = ...,
+        timeout: float | timedelta | Unset | None = ...,
     ) -> Result[R]: ...
 
     @overload
     def get_result(
-        self, invocation_id: str, workflow: None = ..., *, timeout: float | Unset | None = ...
+        self,
+        invocation_id: str,
+        workflow: None = ...,
+        *,
+        timeout: float | timedelta | Unset | None = ...,
     ) -> Result[Any]: ...
 
     def get_result(
@@ -229,13 +238,13 @@ class Client(SteeringClient):
         invocation_id: str,
         workflow: Workflow[Any, Any] | WorkflowRef[Any, Any] | None = None,
         *,
-        timeout: float | Unset | None = UNSET,
+        timeout: float | timedelta | Unset | None = UNSET,
     ) -> Result[Any]:
         """Waits until an invocation has ended or is paused, or the timeout is over.
 
-        `timeout` is in seconds, 0 to look without waiting, None for no bound; without it the
-        client's. With `workflow` the value is decoded as its return type. The Result says where it
-        stands; only its `value()` raises. Raises NotFoundError for an unknown id.
+        `timeout` is in seconds or a timedelta, 0 to look without waiting, None for no bound; without
+        it the client's. With `workflow` the value is decoded as its return type. The Result says where
+        it stands; only its `value()` raises. Raises NotFoundError for an unknown id.
         """
         return self._run(_requests.get_result(invocation_id, workflow, self._seconds(timeout)))
 

@@ -28,7 +28,7 @@ class SteeringClient(ClientBase):
         *,
         reason: str = "",
         identity: str = "",
-        timeout: float = PAUSE_SECONDS,
+        timeout: float | timedelta = PAUSE_SECONDS,
     ) -> str:
         """Holds an invocation at its next journal boundary; returns its status after that.
 

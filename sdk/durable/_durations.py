@@ -52,6 +52,14 @@ def limit(it: float | timedelta, what: str) -> timedelta:
     return max(given, timedelta.resolution)
 
 
+def wait_seconds(it: float | timedelta | None, what: str) -> float | None:
+    """Returns in seconds how long a caller waits: 0 or more, None for no bound.
+
+    Raises TypeError for what is no span of time, ValueError for what `span` refuses.
+    """
+    return None if it is None else span(it, f"{what} (None is no bound)").total_seconds()
+
+
 def _shown(it: object) -> str:
     text = repr(it)
     return text if len(text) <= 100 else f"{text[:100]}..."

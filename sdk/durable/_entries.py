@@ -12,7 +12,7 @@ from google.protobuf import json_format
 
 from durable_proto.v1 import invocation_pb2, payload_pb2
 
-from ._plain import moment, outcome_data, payload_data, time_text
+from ._plain import failure_data, moment, outcome_data, payload_data, time_text
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message
@@ -92,6 +92,11 @@ class JournalEntry:
         """The attempt that recorded it, from 1."""
         return self.message.attempt
 
+    @property
+    def failed_try_count(self) -> int:
+        """For a step or a call, how many of its tries had failed before the one that is recorded."""
+        return self.message.failed_try_count
+
     def response(self, message_type: type[M]) -> M:
         """Decodes its value as a protobuf message.
 
@@ -117,11 +122,75 @@ class JournalEntry:
             "due_time": time_text(self.due_time),
             "target_invocation_id": message.target_invocation_id,
             "attempt": message.attempt,
+            "failed_try_count": message.failed_try_count,
         }
 
     def __repr__(self) -> str:
         state = "open" if not self.completed else str(self.message.outcome.WhichOneof("result"))
         return f"<JournalEntry {self.step_number} {self.step_type} {state}>"
+
+
+class FailingStep:
+    """A step or a call that is not in the journal yet, because its tries have failed so far."""
+
+    __slots__ = ("message",)
+
+    def __init__(self, message: invocation_pb2.FailingStep) -> None:
+        self.message: Final = message
+        """The message that this shows."""
+
+    @property
+    def step_number(self) -> int:
+        """The position in program order, from 0."""
+        return self.message.index
+
+    @property
+    def kind(self) -> str:
+        """What it will be: "RUN" or "CALL"; "" where many fail and only the count of it is kept."""
+        return _KINDS.get(self.message.kind, "") if self.message.kind else ""
+
+    @property
+    def name(self) -> str:
+        """The step's name; for a call `Service.Method`."""
+        return self.message.name
+
+    @property
+    def failed_try_count(self) -> int:
+        """How many tries have failed."""
+        return self.message.failed_try_count
+
+    @property
+    def first_failure_time(self) -> datetime | None:
+        """When the first of them ended."""
+        return moment(self.message, "first_failure_time")
+
+    @property
+    def last_failure_time(self) -> datetime | None:
+        """When the last of them ended."""
+        return moment(self.message, "last_failure_time")
+
+    @property
+    def last_failure(self) -> payload_pb2.Failure | None:
+        """How the last of them ended, in short: without a stack trace, which the invocation's has."""
+        return self.message.last_failure if self.message.HasField("last_failure") else None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns it as plain data."""
+        failure = self.last_failure
+        return {
+            "step_number": self.step_number,
+            "kind": self.kind,
+            "name": self.name,
+            "failed_try_count": self.failed_try_count,
+            "first_failure_time": time_text(self.first_failure_time),
+            "last_failure_time": time_text(self.last_failure_time),
+            "last_failure": None if failure is None else failure_data(failure),
+        }
+
+    def __repr__(self) -> str:
+        return (
+            f"<FailingStep {self.step_number} {self.name!r} failed {self.failed_try_count} times>"
+        )
 
 
 def parse_message(payload: payload_pb2.Payload, message_type: type[M]) -> M:

@@ -27,7 +27,7 @@ from ._errors import (
     TerminalError,
     text_of,
 )
-from ._retrying import terminal_part
+from ._retrying import awaits_another_loop, terminal_part
 
 _TYPE_BYTES = 256
 _MESSAGE_BYTES = 8 * 1024
@@ -66,7 +66,7 @@ def to_failure(
 
 
 def _to_failure(error: BaseException, terminal: bool, depth: int) -> payload_pb2.Failure:
-    if isinstance(error, RuntimeError) and "attached to a different loop" in text_of(error):
+    if awaits_another_loop(error):
         outside = NonDurableAwaitError(
             "a workflow awaited something of another event loop, which a replay could not repeat; "
             "wrap it in ctx.run, whose result is journaled"

@@ -17,6 +17,7 @@ import concurrent.futures
 import logging
 import threading
 from collections.abc import Callable, Coroutine, Mapping
+from datetime import timedelta
 from typing import Any, Final, NamedTuple, TypedDict, TypeVar
 
 import grpc.aio
@@ -39,8 +40,8 @@ class ServeOptions(TypedDict, total=False):
     """How many attempts it holds at a time."""
     max_threads: int
     """How many sync steps run at a time."""
-    suspend_after: float | None
-    """After how many seconds of only waiting an attempt is given back; None for never."""
+    suspend_after: float | timedelta | None
+    """How long, in seconds or as a timedelta, an attempt may only wait; None for no bound."""
 
 
 class Dial(NamedTuple):

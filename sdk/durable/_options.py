@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from functools import cache
 from typing import Any, Final, Self
 
-from ._durations import span
+from ._durations import span, wait_seconds
 from ._tracing import Tracing, find_tracing
 
 DEFAULT_TIMEOUT_SECONDS: Final = 60.0
@@ -66,8 +66,8 @@ class ClientBase:
     _owner: bool
     """Whether this one opened the connection, and so closes it."""
 
-    def __init__(self, timeout: float | None) -> None:
-        self._options = InvokeOptions(timeout, tracing=find_tracing())
+    def __init__(self, timeout: float | timedelta | None) -> None:
+        self._options = InvokeOptions(wait_seconds(timeout, "timeout"), tracing=find_tracing())
         self._owner = True
 
     def options(
@@ -78,7 +78,7 @@ class ClientBase:
         key: str | Unset = UNSET,
         idempotency_key: str | Unset = UNSET,
         headers: Mapping[str, str] | Unset | None = UNSET,
-        timeout: float | Unset | None = UNSET,
+        timeout: float | timedelta | Unset | None = UNSET,
         delay: float | timedelta | Unset | None = UNSET,
         start_time: datetime | Unset | None = UNSET,
         priority: int | Unset = UNSET,
@@ -87,12 +87,12 @@ class ClientBase:
 
         `partition_key` chooses the partition, `service` is a label, `key` the object key,
         `idempotency_key` makes a second start of the same work answer with the first, `headers`
-        travel to the handler, `timeout` bounds calls (seconds; None for no bound), `delay` (seconds
-        or a timedelta) starts the work that much later, `start_time` not before a time (UTC without
-        a time zone). Where work of one handler waits for workers, a higher `priority` goes first
-        (any number that fits 32 bits, 0 if none is given); children have their parent's. The view
-        shares the connection and need not be closed. Raises ValueError for `delay` with
-        `start_time`, TypeError for a delay that is no span of time.
+        travel to the handler, `timeout` bounds calls (seconds or a timedelta; 0 for one try without
+        waiting, None for no bound), `delay` (likewise) starts the work that much later, `start_time`
+        not before a time (UTC without a time zone). Where work of one handler waits for workers, a
+        higher `priority` goes first (any number that fits 32 bits, 0 if none is given); children have
+        their parent's. The view shares the connection and need not be closed. Raises ValueError for
+        `delay` with `start_time` and for a span of time out of range, TypeError for what is none.
         """
         changes: dict[str, Any] = {
             "partition_key": partition_key,
@@ -109,15 +109,19 @@ class ClientBase:
         if given.get("delay") is not None and given.get("start_time") is not None:
             raise ValueError("delay and start_time both say when to start; give one of them")
         if given.get("delay") is not None:
-            given["delay"] = span(given["delay"])
+            given["delay"] = span(given["delay"], "delay")
             given["start_time"] = None
         elif given.get("start_time") is not None:
             given["delay"] = None
+        if "timeout" in given:
+            given["timeout"] = wait_seconds(given["timeout"], "timeout")
         view = copy(self)
         view._options = replace(self._options, **given)
         view._owner = False
         return view
 
-    def _seconds(self, timeout: float | Unset | None) -> float | None:
+    def _seconds(self, timeout: float | timedelta | Unset | None) -> float | None:
         """Returns the bound of one call: its own, or else the client's."""
-        return self._options.timeout if isinstance(timeout, Unset) else timeout
+        if isinstance(timeout, Unset):
+            return self._options.timeout
+        return wait_seconds(timeout, "timeout")

@@ -31,7 +31,7 @@ from __future__ import annotations
 from asyncio import CancelledError
 from contextvars import Context as Variables
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any
 
 from durable_proto.v1 import payload_pb2, worker_pb2
 
@@ -48,11 +48,8 @@ from ._errors import (
 from ._failures import is_users, to_failure
 from ._journal import ATTACH, CALL, INVOKE, RUN, SLEEP, described, seconds_of
 from ._primitives import Primitives
-from ._retrying import RetryPolicy, Verdict, leaves, retry_delay
+from ._retrying import Verdict, leaves, retry_delay
 from ._serde import decode, encode
-
-DEFAULT_POLICY: Final = RetryPolicy()
-"""The policy of a handler that declares none."""
 
 
 class Attempt(Primitives):
@@ -194,7 +191,7 @@ class Attempt(Primitives):
 
     def _is_final(self, index: int, operation: Open, error: BaseException) -> bool:
         """Says whether a step's failure is journaled; if not, sees to what happens instead."""
-        policy = operation.retry or self.workflow.retry or DEFAULT_POLICY
+        policy = operation.retry or self.policy
         verdict = policy.verdict(error, of_step=True)
         if verdict is Verdict.FINAL:
             return True
@@ -226,6 +223,8 @@ class Attempt(Primitives):
             return
         if self._held is not None:
             self._hold(self._held)
+        elif self._failed is not None:
+            self._fail(self._failed)
         elif self._main.done():
             self._conclude()
 
@@ -382,8 +381,7 @@ class Attempt(Primitives):
 
     def _fail(self, error: BaseException) -> None:
         """Ends the attempt with a failure of the program itself, by the handler's policy."""
-        policy = self.workflow.retry or DEFAULT_POLICY
-        verdict = policy.verdict(error, of_step=False)
+        verdict = self.policy.verdict(error, of_step=False)
         undone = any(it is known for it in (error, *leaves(error)) for known in self._undone)
         if verdict is Verdict.FINAL or undone:
             self._finish_failure(to_failure(error, terminal=True))

@@ -71,10 +71,18 @@ def _ended(answer: Answer) -> bool:
     return answer.state in FINAL_STATES or answer.state == INVOCATION_STATE_PAUSED
 
 
+def _complete(answer: Answer) -> bool:
+    """Says whether nothing is to be waited for; of one that is held, Invoke does not say why."""
+    return answer.state in FINAL_STATES or (
+        answer.state == INVOCATION_STATE_PAUSED
+        and isinstance(answer, control_pb2.GetResultResponse)
+    )
+
+
 def _wait(answer: Answer, deadline: float | None, journal: bool) -> Operation[Answer]:
     """Asks on until the invocation has ended or is paused, or the time is up."""
     early = 0
-    while not _ended(answer):
+    while not _complete(answer):
         now = time.monotonic()
         if deadline is not None and now >= deadline:
             break

@@ -8,14 +8,15 @@ What an error means is decided here alone, for steps and for programs, from thes
 order. An exception group is asked for its parts, at every depth:
 
 1. Is any part a TerminalError, or named by `give_up_on`? Then it is final.
-2. Is any part a programming error that the policy does not name in `retry_on`? Then the code must
-   change: the invocation is held.
+2. Is any part a programming error, and does `retry_on` not name its class or one of that kind? Then
+   the code must change: the invocation is held. `Exception` in `retry_on` names no such class.
 3. Is `retry_on` given, and does it leave out any part that is no RetryableError? Then it is final.
 4. Else it is tried again, after the longest `retry_after` of its parts, or the policy's delay.
 """
 
 from __future__ import annotations
 
+import asyncio
 import math
 import os
 import random
@@ -37,12 +38,14 @@ from ._errors import (
     RetryableError,
     TerminalError,
     UnencodableValueError,
+    text_of,
 )
 
 _EXPONENT_MAX = 63
 _ATTEMPTS_MAX = 2**31 - 1
 _MULTIPLIER_MAX = 1000
 _SDK: Final = str(Path(__file__).parent) + os.sep
+_ASYNCIO: Final = str(Path(asyncio.__file__).parent) + os.sep
 _STEP_CALLERS: Final = frozenset({f"{_SDK}_steps.py", f"{_SDK}_context.py"})
 """Where the body of a step is called."""
 
@@ -167,14 +170,15 @@ class RetryPolicy:
         if any(isinstance(it, (TerminalError, *self.give_up_on)) for it in (error, *parts)):
             return Verdict.FINAL
         named = self.retry_on
-        if isinstance(error, named):
-            return Verdict.RETRY
         is_mistake = is_wrong_call if of_step else is_programming_error
-        if any(is_mistake(it) and not isinstance(it, named) for it in parts):
-            return Verdict.HOLD
-        if named and not all(isinstance(it, (RetryableError, *named)) for it in parts):
-            return Verdict.FINAL
-        return Verdict.RETRY
+        if any(is_mistake(it) for it in parts):
+            chosen = tuple(it for it in named if issubclass(it, (*PROGRAMMING_ERRORS, ValueError)))
+            if any(is_mistake(it) and not isinstance(it, chosen) for it in parts):
+                return Verdict.HOLD
+        wanted: tuple[type[BaseException], ...] = (RetryableError, *named)
+        if not named or isinstance(error, named) or all(isinstance(it, wanted) for it in parts):
+            return Verdict.RETRY
+        return Verdict.FINAL
 
     def used_up(self, failures: int, failing: timedelta) -> bool:
         """Says whether no try may follow the `failures`-th failure, `failing` after the first."""
@@ -233,11 +237,17 @@ def terminal_part(error: BaseException) -> TerminalError | None:
 def is_programming_error(error: BaseException) -> bool:
     """Says whether an error shows that the code is wrong, see PROGRAMMING_ERRORS.
 
-    So does a ValueError of the SDK's own, for a call of it that no other time would make right.
+    So does a ValueError of the SDK's own or of asyncio's, for a call of them that no other time would
+    make right.
     """
-    if isinstance(error, PROGRAMMING_ERRORS):
+    if isinstance(error, PROGRAMMING_ERRORS) or awaits_another_loop(error):
         return True
-    return isinstance(error, ValueError) and _raised_in(error).startswith(_SDK)
+    return isinstance(error, ValueError) and _raised_in(error).startswith((_SDK, _ASYNCIO))
+
+
+def awaits_another_loop(error: BaseException) -> bool:
+    """Says whether an error is asyncio's for a future of another loop."""
+    return isinstance(error, RuntimeError) and "attached to a different loop" in text_of(error)
 
 
 def is_wrong_call(error: BaseException) -> bool:
@@ -301,8 +311,13 @@ def _attempts(value: Any) -> int:
 
 def _classes(name: str, given: Any) -> tuple[type[BaseException], ...]:
     several = isinstance(given, Iterable) and not isinstance(given, str | type)
-    found = tuple(given) if several else (given,)
-    for it in found:
+    found: list[type[BaseException]] = []
+    for it in given if several else [given]:
         if not (isinstance(it, type) and issubclass(it, BaseException)):
             raise TypeError(f"{name} takes classes of exceptions, not {it!r}")
-    return found
+        found.append(it)
+    return tuple(found)
+
+
+DEFAULT_POLICY: Final = RetryPolicy()
+"""The policy of a handler that declares none."""

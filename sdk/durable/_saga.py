@@ -9,6 +9,7 @@ is left by an error. Rules:
 - An attempt that merely ends (it is suspended, say) leaves the block too, and undoes nothing.
 - A programming error holds the invocation where it leaves the block, before anything is undone: the
   code that is put right goes on from there. Undone, nothing would be left to go on with.
+- A RetryableError ends the attempt where it leaves the block: another attempt is what it asks for.
 - Once something was undone the program has failed: an error that goes on from the saga out of the
   handler ends the invocation, whatever the retry policy says.
 """
@@ -24,10 +25,11 @@ from typing import TYPE_CHECKING, Any, ParamSpec, Self
 
 from ._abilities import Abilities
 from ._calls import is_stub_method
-from ._errors import AttemptEnded, CodecError, CompensationFailedError
-from ._retrying import is_programming_error, leaves, terminal_part
+from ._errors import AttemptEnded, CodecError, CompensationFailedError, RetryableError
+from ._retrying import Verdict, leaves
 
 if TYPE_CHECKING:
+    from ._asking import Operations
     from ._context import Context
 
 P = ParamSpec("P")
@@ -107,8 +109,7 @@ class Saga:
         if not count:
             return
         attempt = self._ctx._attempt
-        if terminal_part(error) is None and any(_is_mistake(it) for it in leaves(error)):
-            attempt.hold(error)
+        _end_for_retry(attempt, error)
         attempt.undone(error)
         failures, cancelled = await self._undo()
         if failures:
@@ -139,8 +140,7 @@ class Saga:
                 if inspect.isawaitable(result):
                     await result
             except Exception as error:  # noqa: BLE001  # the others must run all the same
-                if terminal_part(error) is None and any(_is_mistake(it) for it in leaves(error)):
-                    attempt.hold(error)
+                _end_for_retry(attempt, error)
                 failures.append(error)
         return failures
 
@@ -157,9 +157,15 @@ def saga(ctx: Context) -> Saga:
     return Saga(ctx)
 
 
-def _is_mistake(error: BaseException) -> bool:
-    """Says whether an error holds the invocation; a value that does not fit may be the data's fault."""
-    return is_programming_error(error) and not isinstance(error, CodecError)
+def _end_for_retry(attempt: Operations, error: BaseException) -> None:
+    """Ends the attempt if the program is to go on from where it is: put right, or a little later."""
+    verdict = attempt.policy.verdict(error, of_step=False)
+    parts = list(leaves(error))
+    # A value that does not fit may be the fault of whoever gave it: CodecError is no mistake here.
+    if verdict is Verdict.HOLD and not all(isinstance(it, CodecError) for it in parts):
+        attempt.hold(error)
+    if verdict is Verdict.RETRY and any(isinstance(it, RetryableError) for it in parts):
+        attempt.fail(error)
 
 
 def _is_durable(function: object, args: tuple[object, ...]) -> bool:

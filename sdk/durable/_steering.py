@@ -11,10 +11,12 @@ Rules.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import timedelta
 from typing import Any, Final
 
 from durable_proto.v1 import control_pb2, payload_pb2
 
+from ._durations import span
 from ._operations import WAIT_SECONDS_MAX, Operation, call, deadline_after, new_request_id
 from ._options import Unset, default_identity
 from ._serde import decode, encode
@@ -26,7 +28,7 @@ PAUSE_SECONDS: Final = 5.0
 
 
 def pause(
-    invocation_id: str, reason: str, identity: str, wait: float, timeout: float | None
+    invocation_id: str, reason: str, identity: str, wait: float | timedelta, timeout: float | None
 ) -> Operation[str]:
     """Holds an invocation and waits until it is held; returns the status after that."""
     request = control_pb2.PauseRequest(
@@ -35,7 +37,7 @@ def pause(
         reason=reason,
         identity=identity or default_identity(),
     )
-    longest = min(max(wait, 0.0), WAIT_SECONDS_MAX)
+    longest = min(span(wait, "timeout").total_seconds(), WAIT_SECONDS_MAX)
     answer = yield from call("Pause", request, deadline_after(timeout), waits=True, longest=longest)
     return state_word(answer.state)
 

@@ -68,7 +68,7 @@ def _encoded(task: StepTask, value: Any) -> payload_pb2.Payload:
         return task.encode(value)
     except Exception as error:
         raise UnencodableValueError(
-            f"the value of step {task.name!r}, a {type(value).__qualname__}, cannot be encoded:"
+            f"the value of step {task.name!r}, of type {type(value).__qualname__}, cannot be encoded:"
             f" {text_of(error)}; its effect has happened, and it runs again after a resume"
         ) from error
 

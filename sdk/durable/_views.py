@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias, cast
 
 from durable_proto.v1 import invocation_pb2, payload_pb2
 
-from ._entries import AwakeableInfo, JournalEntry
+from ._entries import AwakeableInfo, FailingStep, JournalEntry
 from ._plain import failure_data, moment, outcome_data, payload_data, time_text
 from ._serde import decode
 
@@ -187,6 +187,11 @@ class Invocation:
         return [JournalEntry(entry) for entry in self.message.journal]
 
     @property
+    def failing_steps(self) -> list[FailingStep]:
+        """The steps that have failed so far and are tried again, in program order; empty in lists."""
+        return [FailingStep(it) for it in self.message.failing_steps]
+
+    @property
     def journal_length(self) -> int:
         """How many entries the journal has, also in lists."""
         return self.message.journal_length
@@ -253,6 +258,7 @@ class Invocation:
             given = message.HasField("input")
             data["input"] = payload_data(message.input) if given else None
             data["journal"] = [it.to_dict() for it in self.journal]
+            data["failing_steps"] = [it.to_dict() for it in self.failing_steps]
             data["awakeables"] = [it.to_dict() for it in self.awakeables]
             data["workflow_state"] = {
                 name: payload_data(value) for name, value in sorted(message.workflow_state.items())

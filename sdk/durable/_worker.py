@@ -25,6 +25,7 @@ import socket
 import threading
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import timedelta
 from typing import Any, Final
 
 import grpc
@@ -32,6 +33,7 @@ import grpc
 from durable_proto.v1 import worker_pb2
 
 from ._asking import Environment
+from ._durations import span, wait_seconds
 from ._executor import Desk
 from ._objects import handlers_of
 from ._services import Services
@@ -80,10 +82,10 @@ class Worker:
     gRPC services of durable calls are, by name; the environment's `DURABLE_SERVICES` adds to it.
     `max_concurrent` bounds the attempts it holds, `max_threads` the sync steps that run at a time.
     `identity` is its name for people (host and process id by default), `build_id` the build that it
-    runs. `suspend_after` is how many seconds an attempt may only wait before it is given back until
-    what it waits for happens: 0 for at once, None for as long as there is room; when every slot is
-    taken, those that have waited longest are given back at once. `drain_timeout` is how many seconds
-    attempts may take to end when the worker stops. `tls` and `insecure` as for Client.
+    runs. `suspend_after` is how long (seconds or a timedelta) an attempt may only wait before it is
+    given back until what it waits for happens: 0 for at once, None for as long as there is room; when
+    every slot is taken, those that have waited longest are given back at once. `drain_timeout` is how
+    long attempts may take to end when the worker stops. `tls` and `insecure` as for Client.
 
     Raises ValueError for a bad address, for no workflows, and for two of the same name.
     """
@@ -98,8 +100,8 @@ class Worker:
         max_threads: int = MAX_THREADS_DEFAULT,
         identity: str | None = None,
         build_id: str = "",
-        suspend_after: float | None = SUSPEND_SECONDS_DEFAULT,
-        drain_timeout: float = DRAIN_SECONDS_DEFAULT,
+        suspend_after: float | timedelta | None = SUSPEND_SECONDS_DEFAULT,
+        drain_timeout: float | timedelta = DRAIN_SECONDS_DEFAULT,
         tls: bool | grpc.ChannelCredentials | None = None,
         insecure: bool = False,
     ) -> None:
@@ -112,8 +114,8 @@ class Worker:
             raise ValueError(f"max_threads must be at least 1, not {max_threads}")
         self._max_concurrent: Final = max_concurrent
         self._max_threads: Final = max_threads
-        self._suspend_after: Final = suspend_after
-        self._drain_timeout: Final = drain_timeout
+        self._suspend_after: Final = wait_seconds(suspend_after, "suspend_after")
+        self._drain_timeout: Final = span(drain_timeout, "drain_timeout").total_seconds()
         self._build_id: Final = build_id
         self.worker_id: Final = uuid.uuid4().hex
         """The id under which the control plane knows this worker; new for each Worker."""

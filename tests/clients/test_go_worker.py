@@ -145,6 +145,18 @@ def test_a_failed_attempt_is_replayed(shop: Shop) -> None:
     assert shop.lines() == ["charged for tea", "mailed a receipt for tea"]
 
 
+def test_a_step_whose_tries_are_used_up_is_seen_by_the_handler(shop: Shop) -> None:
+    with shop.worker():
+        invocation_id = shop.order(busy=9)
+        shop.ship(invocation_id)
+        found = shop.result(invocation_id)
+    assert found.state == State.INVOCATION_STATE_FAILED
+    assert "the mail server is busy" in found.outcome.failure.message
+    mail = found.journal[PROMISE + 1]
+    assert (mail.name, mail.failed_try_count) == ("mail", 4)
+    assert "the mail server is busy" in mail.outcome.failure.message
+
+
 def test_what_only_waits_is_suspended_and_woken_up(shop: Shop) -> None:
     with shop.worker() as worker:
         invocation_id = shop.order()

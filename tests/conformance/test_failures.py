@@ -135,9 +135,12 @@ async def test_attempts_until_it_succeeds(system: System) -> None:
     assert await system.client.invoke(succeeds_at, 4) == 4
     assert calls == ["step"] + ["attempt"] * 4
     calls.clear()
-    with pytest.raises(durable.InvocationFailedError, match="attempt 4"):
+    with pytest.raises(durable.InvocationPausedError, match="attempt 4") as caught:
         await system.client.invoke(succeeds_at, 9)
     assert calls == ["step"] + ["attempt"] * 4
+    held = await system.client.get(caught.value.invocation_id)
+    assert "attempts are used up; the last failure was RuntimeError: attempt 4" in held.pause_reason
+    assert await system.client.cancel(held.invocation_id, force=True) == "cancelled"
 
 
 async def test_progress_gives_new_attempts(system: System) -> None:

@@ -142,7 +142,7 @@ async def test_a_value_over_the_limit_names_it(system: System, door: str) -> Non
 
 async def test_an_input_and_a_result_over_the_limit_name_it(system: System) -> None:
     assert len(await system.client.invoke(gives, LIMIT)) == LIMIT - 2
-    with pytest.raises(durable.InvocationFailedError, match="payload_bytes"):
+    with pytest.raises(durable.InvocationPausedError, match="payload_bytes"):
         await system.client.invoke(gives, LIMIT + 1)
     with pytest.raises(durable.InvalidArgumentError, match="payload_bytes") as refused:
         await system.client.invoke(echo, "x" * LIMIT)
@@ -156,8 +156,11 @@ async def test_a_large_value_can_be_handled(system: System) -> None:
 
 
 @pytest.mark.parametrize("door", ["step", "state", "child", "surrogate"])
-async def test_what_has_no_form_fails_and_says_so(system: System, door: str) -> None:
-    with pytest.raises(durable.InvocationFailedError, match=r"is no JSON: ") as caught:
+async def test_what_has_no_form_is_held_and_says_so(system: System, door: str) -> None:
+    with pytest.raises(durable.InvocationPausedError, match=r"is no JSON: ") as caught:
         await system.client.invoke(what_has_no_form, door)
-    assert caught.value.failure.type == "durable.CodecError"
-    assert "test_values.py" in caught.value.failure.stack_trace
+    failure = caught.value.failure
+    assert failure is not None
+    kind = "UnencodableValueError" if door == "step" else "CodecError"
+    assert failure.type == f"durable.{kind}"
+    assert "test_values.py" in failure.stack_trace

@@ -42,7 +42,9 @@ async def journey(ctx: durable.Context, name: str) -> str:
     return shouted
 
 
-@durable.workflow(retry=durable.RetryPolicy(max_attempts=2, initial_interval=timedelta(0)))
+@durable.workflow(
+    retry=durable.RetryPolicy(max_attempts=2, initial_interval=0, on_exhausted="fail")
+)
 async def doomed(ctx: durable.Context) -> None:
     raise ValueError("always")
 

@@ -97,7 +97,7 @@ def test_delay_and_start_time_take_each_others_place() -> None:
     assert client.options(delay=1.5)._options.delay == timedelta(seconds=1.5)
     with pytest.raises(TypeError, match="seconds or a timedelta, not '5m'"):
         client.options(delay="5m")  # type: ignore[arg-type]  # what is wrong with it
-    with pytest.raises(ValueError, match="nan seconds"):
+    with pytest.raises(ValueError, match="delay is nan"):
         client.options(delay=float("nan"))
     client.close()
 

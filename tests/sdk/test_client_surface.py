@@ -226,7 +226,7 @@ async def test_an_invocation_shows_all_that_is_known(control: Watched, client: F
     assert data["journal"][0]["value"] == {"message": "hi"}
     assert data["workflow_state"] == {"cart": [1]}
     assert set(data) - set(found.to_dict(brief=True)) == {
-        *("input", "headers", "journal", "awakeables", "workflow_state"),
+        *("input", "headers", "journal", "failing_steps", "awakeables", "workflow_state"),
     }
 
 

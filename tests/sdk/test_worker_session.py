@@ -427,9 +427,8 @@ async def test_a_value_that_no_frame_can_hold_ends_its_invocation(
     async with running(peer[1], huge, three_steps) as worker:
         session = await peer[0].accept()
         await session.send(start(ID, "huge"))
-        finished = await session.next("finished")
-        assert finished.finished.outcome.failure.type == "durable.PayloadTooLarge"
-        assert finished.finished.outcome.failure.terminal
+        held = await session.next("held")
+        assert held.held.failure.type == "durable.PayloadTooLarge"
         await session.send(start(OTHER, "three_steps", '"x"'))
         await _run_three_steps(session, OTHER)
         assert worker.statistics().attempts_running == 0

@@ -5,6 +5,8 @@ A `program` is stages of entries that are open side by side, as the invocation's
 all values. Each execution of a step makes a new value, so a step that was repeated after its commit,
 or a value that got lost, shows in the result. The other kinds of entries:
 
+    try         a step that fails often, and for good when its TRIES are used up; for each that has, the
+                program ends with one more step, which undoes it
     sleep       a timer
     wait        an awakeable, which a client resolves at some time before or after
     child       a program of two steps, awaited
@@ -18,9 +20,10 @@ that was lost, doubled or not alone on its key shows in the numbers.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from durable_proto.v1 import invocation_pb2, worker_pb2
+from durable_proto.v1 import invocation_pb2, payload_pb2, worker_pb2
 
 if TYPE_CHECKING:
     from .worker import SimWorker
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
 _PREFIX = "ENTRY_KIND_"
 _KINDS = {
     "run": invocation_pb2.ENTRY_KIND_RUN,
+    "try": invocation_pb2.ENTRY_KIND_RUN,
     "sleep": invocation_pb2.ENTRY_KIND_SLEEP,
     "wait": invocation_pb2.ENTRY_KIND_AWAKEABLE,
     "child": invocation_pb2.ENTRY_KIND_INVOKE,
@@ -38,6 +42,20 @@ _KINDS = {
 }
 _RUN = invocation_pb2.ENTRY_KIND_RUN
 _CHILD = [["run", "run"]]
+TRIES = 2
+FAILED = {"failed": "SimulatedError"}
+"""What a program makes of a step that has failed for good."""
+
+
+def undoing(stages: list[list[str]], values: Mapping[int, Any]) -> list[str]:
+    """Returns the steps that undo what has failed, of a program whose other steps have ended."""
+    kinds = [kind for stage in stages for kind in stage]
+    return ["run" for it, kind in enumerate(kinds) if kind == "try" and values[it] == FAILED]
+
+
+def value_of(outcome: payload_pb2.Outcome) -> Any:
+    """Returns what a program makes of an outcome."""
+    return FAILED if outcome.HasField("failure") else json.loads(outcome.value.data)
 
 
 def key_of(invocation_id: str, index: int) -> str:
@@ -58,6 +76,9 @@ class Program:
         self.stages: list[list[str]] = [["get"], ["set"]]
         if not self.bumps:
             self.stages = json.loads(start.input.data)
+        self.undoes = False
+        """Whether the steps that undo what has failed are among the stages."""
+        self.step_failures = dict(start.step_failures)
         self.values: dict[int, Any] = {}
         self.recorded = {entry.index for entry in start.journal}
         self.unacknowledged: dict[int, worker_pb2.WorkerMessage] = {}
@@ -70,8 +91,7 @@ class Program:
         self._check_state(start)
         for entry in start.journal:
             if entry.completion_number:
-                value = json.loads(entry.outcome.value.data)
-                self.early[entry.completion_number] = (entry.index, value)
+                self.early[entry.completion_number] = (entry.index, value_of(entry.outcome))
             elif entry.kind == _KINDS["get"]:
                 self.values[entry.index] = json.loads(entry.outcome.value.data)
             elif entry.kind == _KINDS["set"]:
@@ -119,6 +139,11 @@ class Program:
 
     def open_stage(self) -> None:
         """Asks for what the present stage has and nobody has asked for."""
+        if self.stage == len(self.stages) and not self.undoes and not self.bumps:
+            self.undoes = True
+            undo = undoing(self.stages, self.values)
+            if undo:
+                self.stages.append(undo)
         if self.stage == len(self.stages):
             self._finish()
             return
@@ -128,7 +153,7 @@ class Program:
             if index in self.values or index in known or index in self.unacknowledged:
                 continue
             kind = self.stages[self.stage][index - first]
-            if kind == "run":
+            if kind in ("run", "try"):
                 if index not in self.executing:
                     self.executing.add(index)
                     self.worker.execute(self, self._entry(kind, index))
@@ -186,7 +211,7 @@ class Program:
         """An entry is in the log."""
         message = self.unacknowledged.pop(ack.index, None)
         if message is not None and ack.completion_number:
-            value = json.loads(message.entry.outcome.value.data)
+            value = value_of(message.entry.outcome)
             self.worker.world.committed(self.id, ack.index, value)
             self.complete(ack.index, ack.completion_number, value)
 

@@ -15,10 +15,14 @@ import grpc
 
 from durable_proto.v1 import invocation_pb2, worker_pb2
 
-from .program import Program
+from .program import TRIES, Program
 
 if TYPE_CHECKING:
     from .world import World
+
+
+TRY_FAILURE_RATE = 0.6
+"""How likely one try of a `try` fails."""
 
 
 class Aborted(Exception):
@@ -71,16 +75,35 @@ class SimWorker:
             await asyncio.sleep(self.rng.random() * 0.2)
             if not self.alive or self.programs.get(program.id) is not program:
                 return
-            program.executing.discard(message.entry.index)
+            index = message.entry.index
+            program.executing.discard(index)
+            tried = message.entry.name.startswith("try")
+            if tried and self.rng.random() < TRY_FAILURE_RATE:
+                failures = program.step_failures.get(index, 0) + 1
+                if failures >= TRIES:
+                    self.world.executed(program.id, index)
+                    message.entry.outcome.failure.type = "SimulatedError"
+                    program.unacknowledged[index] = message
+                    self.send(message)
+                    return
+                failed = worker_pb2.WorkerMessage(invocation_id=program.id, attempt=program.attempt)
+                failed.attempt_failed.failure.type = "SimulatedError"
+                failed.attempt_failed.index = index
+                failed.attempt_failed.kind = message.entry.kind
+                failed.attempt_failed.name = message.entry.name
+                failed.attempt_failed.retry_delay.FromMilliseconds(self.rng.randint(0, 500))
+                del self.programs[program.id]
+                self.send(failed)
+                return
             if self.rng.random() < self.world.failure_rate:
                 failed = worker_pb2.WorkerMessage(invocation_id=program.id, attempt=program.attempt)
                 failed.attempt_failed.failure.type = "SimulatedError"
                 del self.programs[program.id]
                 self.send(failed)
                 return
-            value = self.world.executed(program.id, message.entry.index)
+            value = self.world.executed(program.id, index)
             message.entry.outcome.value.data = json.dumps(value).encode()
-            program.unacknowledged[message.entry.index] = message
+            program.unacknowledged[index] = message
             self.send(message)
 
         task = asyncio.get_running_loop().create_task(body())

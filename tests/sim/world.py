@@ -51,11 +51,11 @@ from durable_server.rpc.stream import SessionTimes
 from durable_server.rpc.worker import WorkerService
 from durable_server.store.sqlite import SqliteStore
 
-from .program import key_of
+from .program import FAILED, TRIES, key_of, undoing
 from .worker import SimWorker
 
 _POLICY = RetryPolicy(100, 2.0, 1000, -1)
-_KINDS = ["run", "run", "run", "sleep", "wait", "child", "bump", "send", "set"]
+_KINDS = ["run", "run", "try", "try", "sleep", "wait", "child", "bump", "send", "set"]
 TIMES = SessionTimes(heartbeat=1.0, timeout=4.0, grace=1.0)
 
 
@@ -90,6 +90,8 @@ class World:
         self.sends: dict[str, set[str]] = {}
         """The invocations that were sent, by object key."""
         self.executions = 0
+        self.undone = 0
+        """How many steps have failed for good and were undone."""
         self.leaders = 0
         self.store: SqliteStore | None = None
         self.snapshots: list[bytes] = []
@@ -116,12 +118,16 @@ class World:
         assert found.state is State.COMPLETED, found
         assert found.outcome is not None
         values = json.loads(payload_pb2.Outcome.FromString(found.outcome).value.data)
-        kinds = [kind for stage in program for kind in stage]
+        undone = undoing(program, dict(enumerate(values)))
+        self.undone += len(undone)
+        kinds = [kind for stage in [*program, undone] for kind in stage]
         assert len(values) == len(kinds)
         for index, (kind, value) in enumerate(zip(kinds, values, strict=True)):
             if kind in ("sleep", "set"):
                 assert value is None
-            elif kind == "run":
+            elif kind in ("run", "try"):
+                if kind == "try":
+                    self._check_tries(found, index, value)
                 known = self.values.get((found.id, index), value)
                 assert known == value, f"step {index} of {found.id}: {value}, acknowledged {known}"
             elif kind == "wait":
@@ -132,6 +138,16 @@ class World:
                 self.bumps.setdefault(key_of(found.id, index), []).append(value)
             else:
                 self.sends.setdefault(key_of(found.id, index), set()).add(value)
+
+    def _check_tries(self, found: Invocation, index: int, value: Any) -> None:
+        """A step fails for good only when its tries are used up, and the journal has their number."""
+        assert self.store is not None
+        row = self.store.entry(found.number, index)
+        assert row is not None
+        if value == FAILED:
+            assert row.failed_tries == TRIES - 1
+        else:
+            assert 0 <= row.failed_tries < TRIES
 
     def check_counters(self) -> None:
         """Every turn on a key was taken once, alone, and left its mark."""

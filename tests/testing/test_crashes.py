@@ -240,7 +240,7 @@ async def test_a_workflow_that_waits_for_ever_says_for_what() -> None:
         await crash_everywhere(flows.named)
 
 
-@durable.workflow(retry=durable.RetryPolicy(max_attempts=1, pause=True))
+@durable.workflow(retry=durable.RetryPolicy(max_attempts=1, on_exhausted="pause"))
 async def stops(ctx: durable.Context) -> None:
     raise ValueError("no more")
 

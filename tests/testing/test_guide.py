@@ -1,4 +1,4 @@
-"""The examples of docs/testing.md are tests that pass."""
+"""The examples of docs/testing.md and docs/failures.md are tests that pass."""
 
 from __future__ import annotations
 
@@ -7,14 +7,19 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.repo.tree import ROOT
 
 
-def test_examples_of_the_guide_run(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("document", "count", "tests"), [("testing.md", 4, 6), ("failures.md", 2, 2)]
+)
+def test_examples_of_the_guide_run(tmp_path: Path, document: str, count: int, tests: int) -> None:
     examples = re.findall(
-        r"```python\n(.*?)```", (ROOT / "docs/testing.md").read_text(), flags=re.S
+        r"```python\n(.*?)```", (ROOT / "docs" / document).read_text(), flags=re.S
     )
-    assert len(examples) == 4
+    assert len(examples) == count
     for number, example in enumerate(examples):
         (tmp_path / f"test_example_{number}.py").write_text(example)
     done = subprocess.run(
@@ -26,4 +31,4 @@ def test_examples_of_the_guide_run(tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stdout
-    assert "6 passed" in done.stdout
+    assert f"{tests} passed" in done.stdout

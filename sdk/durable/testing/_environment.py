@@ -58,7 +58,7 @@ class AsyncEnvironment:
         start: datetime | None = None,
         skip_time: bool = True,
         suspend: Suspend = "never",
-        timeout: float | None = DEFAULT_TIMEOUT_SECONDS,
+        timeout: float | timedelta | None = DEFAULT_TIMEOUT_SECONDS,
         webhook_secrets: Mapping[str, str] | None = None,
     ) -> None:
         if suspend not in ("never", "always"):
@@ -126,7 +126,7 @@ class Environment:
         start: datetime | None = None,
         skip_time: bool = True,
         suspend: Suspend = "never",
-        timeout: float | None = DEFAULT_TIMEOUT_SECONDS,
+        timeout: float | timedelta | None = DEFAULT_TIMEOUT_SECONDS,
         webhook_secrets: Mapping[str, str] | None = None,
     ) -> None:
         self._async: Final = AsyncEnvironment(

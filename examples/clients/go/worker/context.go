@@ -101,7 +101,8 @@ func (c *Context) Now() time.Time { return c.now }
 func (c *Context) Rand() *rand.Rand { return c.random }
 
 // Run runs a step and journals its outcome: a step whose outcome is in the journal does not run again.
-// An error that is not terminal ends the attempt, and the handler's retry policy decides what follows.
+// An error that is not terminal ends the attempt, and the step is tried again by the handler's retry
+// policy; when its tries are used up the error is journaled, and the handler sees it as a TerminalError.
 func Run[T any](c *Context, name string, step func(context.Context) (T, error)) (value T, err error) {
 	index, known := c.ask(durable.EntryKind_ENTRY_KIND_RUN, name)
 	if !known {
@@ -113,8 +114,11 @@ func Run[T any](c *Context, name string, step func(context.Context) (T, error)) 
 		elapsed := time.Since(begun)
 		outcome, err := c.worker.outcome(result, err)
 		if err != nil {
-			c.finish(failed(err))
-			runtime.Goexit()
+			if failures := c.start.StepFailures[index] + 1; failures < maxTries {
+				c.finish(stepFailed(err, index, name, failures))
+				runtime.Goexit()
+			}
+			outcome = usedUp(err)
 		}
 		c.record(&durable.EntryRecorded{
 			Index: index, Kind: durable.EntryKind_ENTRY_KIND_RUN, Name: name, Outcome: outcome,

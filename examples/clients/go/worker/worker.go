@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log"
+	mathrand "math/rand/v2"
 	"os"
 	"strings"
 	"sync"
@@ -15,6 +16,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/backoff"
 	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/protobuf/types/known/durationpb"
 
 	durable "durable.dev/gen/go/durable/v1"
 )
@@ -24,6 +26,10 @@ const (
 	maxFailureText = 8 << 10
 	cutMark        = " [cut]"
 	maxServerFrame = 64 << 20
+
+	maxTries     = 5 // Of a step, the first included.
+	firstDelay   = 100 * time.Millisecond
+	longestDelay = 10 * time.Second
 )
 
 // Worker runs the invocations of its handlers. One lock guards all that sessions and handlers share.
@@ -74,7 +80,7 @@ func NewWorker(address string) (*Worker, error) {
 // Handle registers a handler; before Serve. Input and output are JSON.
 func Handle[I, O any](w *Worker, name string, handler func(*Context, I) (O, error)) {
 	w.hello.Handlers = append(w.hello.Handlers, &durable.HandlerSpec{
-		Name: name, Kind: durable.HandlerKind_HANDLER_KIND_WORKFLOW,
+		Name: name, Kind: durable.HandlerKind_HANDLER_KIND_WORKFLOW, RetryPolicy: retryPolicy(),
 	})
 	w.handlers[name] = func(c *Context) *durable.WorkerMessage {
 		var input I
@@ -197,11 +203,40 @@ func finished(outcome *durable.Outcome) *durable.WorkerMessage {
 	}}
 }
 
+// failed says that the program itself has failed; the control plane applies the retry policy.
 func failed(err error) *durable.WorkerMessage {
-	failure := &durable.Failure{Type: fmt.Sprintf("%T", err), Message: cut(err.Error())}
 	return &durable.WorkerMessage{Message: &durable.WorkerMessage_AttemptFailed{
-		AttemptFailed: &durable.AttemptFailed{Failure: failure},
+		AttemptFailed: &durable.AttemptFailed{Failure: failureOf(err)},
 	}}
+}
+
+// stepFailed says that a step has failed and is to be tried again after a delay.
+func stepFailed(err error, index int32, name string, failures int32) *durable.WorkerMessage {
+	message := failed(err)
+	step := message.GetAttemptFailed()
+	step.Index, step.Kind, step.Name = &index, durable.EntryKind_ENTRY_KIND_RUN, name
+	delay := min(firstDelay<<min(failures-1, 10), longestDelay)
+	step.RetryDelay = durationpb.New(delay - mathrand.N(delay/5))
+	return message
+}
+
+// usedUp is the outcome of a step that is not tried again: the handler sees it.
+func usedUp(err error) *durable.Outcome {
+	failure := failureOf(err)
+	failure.Terminal = true
+	return &durable.Outcome{Result: &durable.Outcome_Failure{Failure: failure}}
+}
+
+func failureOf(err error) *durable.Failure {
+	return &durable.Failure{Type: fmt.Sprintf("%T", err), Message: cut(err.Error())}
+}
+
+// retryPolicy is that of every handler: the worker applies it to steps, the control plane to handlers.
+func retryPolicy() *durable.RetryPolicy {
+	return &durable.RetryPolicy{
+		InitialInterval: durationpb.New(firstDelay), MaxInterval: durationpb.New(longestDelay),
+		Multiplier: 2, Jitter: 0.2, MaxAttempts: maxTries,
+	}
 }
 
 func cut(text string) string {

@@ -1,0 +1,265 @@
+"""Sagas: whatever ends the block early, what was done is undone, once and in reverse."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+import durable
+from durable import Context
+from tests.behaviour.conftest import System
+from tests.behaviour.flows import calls, effect
+
+QUICKLY = durable.RetryPolicy(initial_interval=0.001, max_attempts=2)
+
+
+def undo(name: str) -> None:
+    """A sync compensation."""
+    calls.append(f"undo {name}")
+    calls.grown.set()
+
+
+async def undo_with_trouble(name: str) -> None:
+    """Fails at its first try."""
+    calls.append(f"try {name}")
+    if calls.count(f"try {name}") == 1:
+        raise ConnectionError("not yet")
+    calls.append(f"undo {name}")
+    calls.grown.set()
+
+
+def undo_never(name: str) -> None:
+    """A compensation that fails for good."""
+    raise durable.TerminalError(f"{name} cannot be undone")
+
+
+async def give_back(ctx: Context, name: str) -> None:
+    """A compensation that is workflow code: it has waits and steps of its own."""
+    await ctx.sleep(0.01)
+    await ctx.run("give back", undo, name)
+
+
+def fails(name: str) -> None:
+    """A step that never works."""
+    raise ConnectionError(f"{name} is down")
+
+
+def declined() -> None:
+    """A step that fails for good."""
+    raise durable.TerminalError("declined", code=402)
+
+
+@durable.workflow(retry=QUICKLY)
+async def books(ctx: Context, how: str) -> str:
+    """Does three things in a loop, and then something that ends it early."""
+    async with durable.saga(ctx) as saga:
+        for name in ("a", "b", "c"):
+            saga.undo(undo, name)
+            await ctx.run(f"do {name}", effect, name)
+        await _ends(ctx, saga, how)
+    return "booked"
+
+
+async def _ends(ctx: Context, saga: durable.Saga, how: str) -> None:
+    match how:
+        case "step":
+            await ctx.run("charge", declined)
+        case "tries":
+            await ctx.run("charge", fails, "charge")
+        case "program":
+            raise durable.TerminalError("declined", code=402)
+        case "plain":
+            raise RuntimeError("declined")
+        case "timeout":
+            async with asyncio.timeout(0.02):
+                await ctx.signal("never")
+        case "group":
+            async with asyncio.TaskGroup() as group:
+                group.create_task(_as_task(ctx.run("charge", declined)))
+                group.create_task(_as_task(ctx.sleep(1000)))
+        case "cancel":
+            await ctx.run("waits", effect, "waits")
+            await ctx.sleep(1000)
+        case "commit":
+            saga.commit()
+            raise durable.TerminalError("declined")
+        case "compensate":
+            await saga.compensate()
+        case "trouble":
+            saga.undo(undo_with_trouble, "d")
+            raise durable.TerminalError("declined")
+        case "never":
+            saga.undo(undo_never, "d")
+            raise durable.TerminalError("declined", code=402)
+        case "operations":
+            saga.undo(ctx.run, "by run", undo, "d")
+            saga.undo(give_back, ctx, "e")
+            saga.undo(ctx.invoke, undoes, "f")
+            raise durable.TerminalError("declined")
+        case "mistake":
+            if not FIXED:
+                raise TypeError("a mistake")
+        case "later":
+            if ctx.attempt == 1:
+                raise durable.RetryableError("later", retry_after=0)
+
+
+async def _as_task(future: durable.DurableFuture[Any]) -> Any:
+    return await future
+
+
+FIXED: list[str] = []
+
+
+@durable.workflow
+async def undoes(ctx: Context, name: str) -> None:
+    """A compensation that is an invocation of its own."""
+    await ctx.run("undo", undo, name)
+
+
+@durable.workflow
+async def slow_to_undo(ctx: Context) -> str:
+    """Is cancelled while it undoes."""
+    try:
+        async with durable.saga(ctx) as saga:
+            saga.undo(undo, "first")
+            saga.undo(give_back, ctx, "second")
+            saga.undo(ctx.signal, "go on")
+            raise durable.TerminalError("declined")
+    except durable.TerminalError:
+        return "declined"
+
+
+@durable.workflow
+async def outlives(ctx: Context) -> str:
+    """A time limit around the saga is up while it undoes."""
+    try:
+        async with asyncio.timeout(0.01):
+            async with durable.saga(ctx) as saga:
+                saga.undo(undo, "first")
+                saga.undo(ctx.sleep, 0.1)
+                await ctx.sleep(1000)
+    except TimeoutError:
+        return "too late"
+    return "in time"
+
+
+WORKFLOWS = [books, undoes, slow_to_undo, outlives]
+DONE = ["a", "b", "c"]
+UNDONE = ["undo c", "undo b", "undo a"]
+
+
+@pytest.mark.parametrize(
+    ("how", "message", "code"),
+    [
+        ("step", "charge: durable.TerminalError: declined", 402),
+        ("tries", "charge: ConnectionError: charge is down", 0),
+        ("program", "declined", 402),
+        ("plain", "declined", 0),
+        ("timeout", "", 0),
+        ("group", "unhandled errors in a TaskGroup", 402),
+    ],
+)
+async def test_what_was_done_is_undone_in_reverse(
+    system: System, how: str, message: str, code: int
+) -> None:
+    with pytest.raises(durable.InvocationFailedError) as caught:
+        await system.client.invoke(books, how)
+    assert calls == [*DONE, *UNDONE]
+    failure = caught.value.failure
+    assert message in failure.message
+    assert failure.code == code
+    names = [it.name for it in (await system.client.get(caught.value.invocation_id)).journal]
+    assert names[-3:] == ["undo undo"] * 3
+
+
+async def test_nothing_is_undone_when_all_went_well(system: System) -> None:
+    assert await system.client.invoke(books, "well") == "booked"
+    assert calls == DONE
+
+
+async def test_a_cancelled_saga_is_undone_to_the_end(system: System) -> None:
+    invocation_id = await system.client.invoke_async(books, "cancel")
+    await system.journaled(invocation_id, 5)
+    await system.client.cancel(invocation_id)
+    await system.until(invocation_id, "cancelled")
+    assert calls == [*DONE, "waits", *UNDONE]
+
+
+async def test_what_is_committed_stays(system: System) -> None:
+    with pytest.raises(durable.InvocationFailedError, match="declined"):
+        await system.client.invoke(books, "commit")
+    assert calls == DONE
+
+
+async def test_a_program_can_compensate_and_go_on(system: System) -> None:
+    assert await system.client.invoke(books, "compensate") == "booked"
+    assert calls == [*DONE, *UNDONE]
+
+
+async def test_compensations_are_tried_again(system: System) -> None:
+    with pytest.raises(durable.InvocationFailedError, match="declined"):
+        await system.client.invoke(books, "trouble")
+    assert calls == [*DONE, "try d", "try d", "undo d", *UNDONE]
+
+
+async def test_a_compensation_that_fails_does_not_keep_the_others(system: System) -> None:
+    with pytest.raises(durable.InvocationFailedError) as caught:
+        await system.client.invoke(books, "never")
+    assert calls == [*DONE, *UNDONE]
+    failure = caught.value.failure
+    assert failure.type == "durable.CompensationFailedError"
+    assert "1 of 4 compensations failed" in failure.message
+    assert "d cannot be undone" in failure.message
+    assert failure.message.endswith("because of TerminalError: declined")
+    assert (failure.code, failure.cause.message) == (402, "declined")
+
+
+async def test_operations_and_workflow_code_can_undo(system: System) -> None:
+    with pytest.raises(durable.InvocationFailedError, match="declined"):
+        await system.client.invoke(books, "operations")
+    assert calls == [*DONE, "undo f", "undo e", "undo d", *UNDONE]
+
+
+async def test_a_mistake_is_held_with_nothing_undone(system: System) -> None:
+    FIXED.clear()
+    with pytest.raises(durable.InvocationPausedError, match="TypeError: a mistake") as caught:
+        await system.client.invoke(books, "mistake")
+    assert calls == DONE
+    FIXED.append("mended")
+    await system.client.resume(caught.value.invocation_id)
+    result = await system.client.get_result(caught.value.invocation_id, books)
+    assert result.value() == "booked"
+    assert calls == DONE
+
+
+async def test_an_attempt_that_is_to_be_repeated_undoes_nothing(system: System) -> None:
+    assert await system.client.invoke(books, "later") == "booked"
+    assert calls == DONE
+
+
+async def test_a_cancellation_that_comes_meanwhile_waits_and_counts(system: System) -> None:
+    invocation_id = await system.client.invoke_async(slow_to_undo)
+    await system.journaled(invocation_id, 1)
+    await system.client.cancel(invocation_id)
+    await system.client.signal(invocation_id, "go on")
+    await system.until(invocation_id, "cancelled")
+    assert calls == ["undo second", "undo first"]
+
+
+async def test_a_timeout_around_it_waits_and_counts(system: System) -> None:
+    assert await system.client.invoke(outlives) == "too late"
+    assert calls == ["undo first"]
+
+
+async def test_what_cannot_undo_is_said_at_once() -> None:
+    context: Any = object()
+    with pytest.raises(TypeError, match="takes the workflow's context"):
+        durable.saga(context)
+    ctx = object.__new__(Context)
+    saga = durable.saga(ctx)
+    called: Any = undo("x")
+    with pytest.raises(TypeError, match="and not saga"):
+        saga.undo(called)
