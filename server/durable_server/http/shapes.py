@@ -26,7 +26,7 @@ Final: TypeAlias = Literal[
 ]  # fmt: skip
 """Why a failure is final. `tries_failed`: several tries of a step have failed, and its retry policy
 permits no more or does not retry the last error. `not_retried`: a terminal error of a class of its own,
-or one that the policy does not retry."""
+an error that the policy does not retry, or, of a program, one in the last attempt that it permits."""
 Time: TypeAlias = int | UnsetType
 
 
