@@ -83,7 +83,7 @@ class Plan(NamedTuple):
     services: Mapping[str, str] | None
     start_ms: int
     drive: Drive | None
-    webhook_secrets: Mapping[str, str] | None
+    webhook_secrets: Mapping[str, str] | None = None
 
 
 class Outcome(NamedTuple):
