@@ -66,9 +66,10 @@ class Abilities:
         For `invoke` and `send`: `key` is the object key, `idempotency_key` names the work so that a
         second start finds the first, `partition_key` chooses the partition, `delay` (seconds or a
         timedelta) starts it later. For `run`: `retry` is the step's own policy instead of the
-        handler's, `timeout` (seconds or a timedelta, more than 0) bounds each of its tries. A sync
-        step that takes longer is given up; its thread goes on, because nothing can stop it. Raises
-        TypeError for an option of a wrong type, ValueError for a span of time out of range.
+        handler's, `timeout` (seconds or a timedelta, more than 0) bounds each of its tries, from when
+        the step's body begins. An async step that takes longer is cancelled; a sync one is given up,
+        and its thread goes on, because nothing can stop it. Raises TypeError for an option of a
+        wrong type, ValueError for a span of time out of range.
         """
         if retry is not None and not isinstance(retry, RetryPolicy):
             raise TypeError(f"retry is a durable.RetryPolicy, not {retry!r}")
@@ -130,6 +131,11 @@ class Abilities:
 
         Without an id one is made that nobody else has. An id of your own belongs to the invocation
         that asks for it first. A rejection is raised as StepFailedError.
+
+        A value that is not of the `type` is refused where it is given: the control plane knows the
+        type as a JSON Schema. One that came before the program asked, or that only the program can
+        tell to be wrong, is raised as CodecError; catch it and ask for the same id again, and the
+        next value counts. A type that cannot be read raises TypeError here.
         """
         return self._attempt.awakeable(id, type)
 
@@ -138,7 +144,10 @@ class Abilities:
     @overload
     def promise(self, name: str, *, type: type[T]) -> Awakeable[T]: ...
     def promise(self, name: str, *, type: Any = Any) -> Awakeable[Any]:
-        """Makes an awakeable of this invocation by name: its id is `<invocation id>.<name>`."""
+        """Makes an awakeable of this invocation by name: its id is `<invocation id>.<name>`.
+
+        For `type`, and for values that are not of it, see `awakeable`.
+        """
         return self._attempt.awakeable(f"{self._attempt.invocation_id}.{name}", type)
 
     @overload
@@ -146,11 +155,19 @@ class Abilities:
     @overload
     def signal(self, name: str, *, type: type[T]) -> DurableFuture[T]: ...
     def signal(self, name: str, *, type: Any = Any) -> DurableFuture[Any]:
-        """Waits for the next signal of a name; what came before waits in its order."""
+        """Waits for the next signal of a name; what came before waits in its order.
+
+        While it waits, a value that is not of the `type` is refused where it is sent. One that was
+        sent before is raised as CodecError; the next `signal` of that name takes the next one.
+        """
         return self._attempt.signal(name, type)
 
     def resolve_awakeable(self, awakeable_id: str, value: Any = None) -> DurableFuture[None]:
-        """Resolves an awakeable; raises StepFailedError if it has another outcome already."""
+        """Resolves an awakeable.
+
+        Raises StepFailedError if it has another outcome already, and with the type
+        `durable.InvalidValue` if the value is not of the type that is waited for.
+        """
         return self._attempt.resolve(awakeable_id, payload_pb2.Outcome(value=encode(value)))
 
     def reject_awakeable(
@@ -163,7 +180,11 @@ class Abilities:
         return self._attempt.resolve(awakeable_id, payload_pb2.Outcome(failure=failure))
 
     def send_signal(self, invocation_id: str, name: str, value: Any = None) -> DurableFuture[None]:
-        """Sends a signal to another invocation."""
+        """Sends a signal to another invocation.
+
+        Raises StepFailedError with the type `durable.InvalidValue` if the value is not of the type
+        that is waited for there.
+        """
         return self._attempt.resolve(name, payload_pb2.Outcome(value=encode(value)), invocation_id)
 
     # Other invocations
@@ -178,7 +199,8 @@ class Abilities:
         """Starts a child invocation; await it for its result.
 
         Raises ChildFailedError when it has failed, ChildCancelledError when it was cancelled; both
-        are TerminalErrors. Cancelling the future cancels the child. A child that nobody awaits when
+        are TerminalErrors. Cancelling the future cancels the child, unless an idempotency key has
+        found one that somebody else has started. A child that nobody awaits when
         the handler ends goes on by itself.
         """
         return self._attempt.invoke(self._target(workflow, args, kwargs))

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from asyncio.events import _get_running_loop
 from collections.abc import Callable, Mapping
+from contextvars import Context as Variables
+from contextvars import copy_context
 from dataclasses import dataclass
 from functools import cached_property
 from random import Random
@@ -20,10 +22,13 @@ from ._durations import CENTURY_SECONDS
 from ._errors import AttemptEnded, DeterminismError, NonDurableAwaitError, TerminalError
 from ._failures import describe_location
 from ._futures import DurableFuture
+from ._hints import HintError, Unresolved, resolve
 from ._journal import CALL, RUN, SLEEP, Journal, described, difference, seconds_of
 from ._loop import Timer, WorkflowLoop
+from ._readers import known_shape, shape_of
 from ._retrying import DEFAULT_POLICY, RetryPolicy
 from ._serde import encode
+from ._shapes import Shape
 from ._workflow import Workflow
 
 T = TypeVar("T")
@@ -60,8 +65,10 @@ class StepTask:
     """True for a sync function, which belongs in a thread."""
     idempotency_key: str
     encode: Callable[[Any], payload_pb2.Payload]
+    variables: Variables
+    """What it runs in: a copy of the context variables of the code that asked for it, its own."""
     timeout: float | None = None
-    """How long it may take, in seconds."""
+    """How long its body may take, in seconds."""
 
 
 def too_large(what: str, size: int, limit: int) -> TerminalError:
@@ -105,7 +112,8 @@ class Open(NamedTuple):
     name: str
     future: DurableFuture[Any] | None
     timer: Timer | None
-    hint: Any
+    shape: Shape | None
+    """How its value is read; None when it has none."""
     convert: Callable[[payload_pb2.Outcome], Any] | None = None
     """Makes the result of an outcome that is no failure, where it is not just a value."""
     retry: RetryPolicy | None = None
@@ -145,7 +153,8 @@ class Operations:
         self._journal = Journal(start)
         self._deferred: list[StepTask] = []
         self._executing: set[int] = set()
-        self._unwanted: set[int] = set()
+        self.unwanted: set[int] = set()
+        """Steps that the shell was given to start, and whose results nobody wants any more."""
         self._unacknowledged: dict[int, worker_pb2.WorkerMessage] = {}
         self._held: BaseException | None = None
         """Why a person must look, once that is known and while the program is still inside."""
@@ -158,6 +167,8 @@ class Operations:
         self._state: dict[str, payload_pb2.Payload | None] = dict(start.state)
         """The state as far as it is known here, by name; None for what was removed."""
         self._state_complete = start.state_complete
+        self._unreadable: set[str] = set()
+        """Awakeables whose outcome was no value of their type: asked for again, they are renewed."""
 
     def run(
         self,
@@ -169,10 +180,9 @@ class Operations:
         timeout: float | None = None,
     ) -> DurableFuture[Any]:
         """Asks for a step."""
-        if not isinstance(name, str):
-            raise TypeError(f"the first argument of ctx.run is the step's name, not {name!r}")
+        shape = self.shape(hint, f"ctx.run({name!r}), whose function has an annotated result")
         index = self._ask(RUN, name)
-        return self._step(index, RUN, name, body, blocking, hint, retry, timeout)
+        return self._step(index, RUN, name, body, blocking, shape, retry, timeout)
 
     def call(
         self, name: str, body: Callable[[str], Any], response_type: type[T]
@@ -180,7 +190,24 @@ class Operations:
         """Asks for a call of a service."""
         index = self._ask(CALL, name)
         key = f"{self.invocation_id}/{index}"
-        return self._step(index, CALL, name, lambda: body(key), False, response_type)
+        shape = shape_of(response_type)
+        return self._step(index, CALL, name, lambda: body(key), False, shape)
+
+    def shape(self, hint: Any, what: str) -> Shape:
+        """Returns how values of a type are read that the program names.
+
+        Raises HintError, which says where (`what`), for a type that cannot be read.
+        """
+        known = known_shape(hint)
+        if known is not None:
+            return known
+        scope = self.workflow.scope
+        try:
+            if isinstance(hint, Unresolved):
+                hint = resolve(hint.annotation, hint.scope.within(scope.inner))
+            return shape_of(hint, scope)
+        except HintError as error:
+            raise type(error)(f"{what}: {error}") from None
 
     def sleep(self, seconds: float) -> DurableFuture[None]:
         """Asks for a durable timer."""
@@ -210,7 +237,7 @@ class Operations:
                     del self._open[index]
                     return
         if started:
-            self._unwanted.add(index)
+            self.unwanted.add(index)
 
     @cached_property
     def random(self) -> Random:
@@ -280,15 +307,16 @@ class Operations:
         name: str,
         body: Callable[[], Any],
         blocking: bool,
-        hint: Any,
+        shape: Shape,
         retry: RetryPolicy | None = None,
         timeout: float | None = None,
     ) -> DurableFuture[Any]:
         future: DurableFuture[Any] = DurableFuture(self, self._loop, index, name)
-        self._open[index] = Open(kind, name, future, None, hint, None, retry)
+        self._open[index] = Open(kind, name, future, None, shape, None, retry)
         if index not in self._journal.recorded:
             key = f"{self.invocation_id}/{index}"
-            task = StepTask(index, kind, name, body, blocking, key, encode, timeout)
+            variables = copy_context()
+            task = StepTask(index, kind, name, body, blocking, key, encode, variables, timeout)
             if self.replaying:
                 self._deferred.append(task)
             else:

@@ -6,18 +6,16 @@ own: it turns a call into an operation of the attempt.
 
 from __future__ import annotations
 
-import inspect
 import logging
 import random
-import typing
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta
-from types import CodeType
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
 
 from ._abilities import NO_OPTIONS, Abilities
+from ._callables import described
 from ._calls import DurableChannel, call_by_name
 from ._durations import in_seconds
 from ._futures import DurableFuture
@@ -33,12 +31,26 @@ T = TypeVar("T")
 S = TypeVar("S")
 M = TypeVar("M", bound="Message")
 
-_current: ContextVar[Context] = ContextVar("durable_context")
+_current: ContextVar[Context | None] = ContextVar("durable_context", default=None)
 
 
 def current_context() -> Context:
-    """Returns the context of the workflow that runs; raises LookupError outside of one."""
-    return _current.get()
+    """Returns the context of the workflow that runs; raises LookupError outside of one.
+
+    A step is outside: it has the other context variables of its workflow, and not this one.
+    """
+    context = _current.get()
+    if context is None:
+        raise LookupError(
+            "no workflow runs here; give a step what it needs, such as ctx.invocation_id, as an"
+            " argument"
+        )
+    return context
+
+
+def leave_workflow() -> None:
+    """Makes the code that runs from here on no part of its workflow: a step begins."""
+    _current.set(None)
 
 
 class Context(Abilities):
@@ -137,14 +149,18 @@ class Context(Abilities):
     ) -> DurableFuture[Any]:
         """Runs a step: a function with effects outside, once its result is journaled never again.
 
-        An async function runs on the worker's event loop, another one in a thread. It may run more
-        than once (a crash between its end and the commit), its result counts once. A step that raises
-        is tried again by its own retry policy (`ctx.options(retry=...)`) or the handler's; when its
-        tries are used up, and at once for a TerminalError, the failure is journaled and raised here as
-        StepFailedError. The value is what the payload says: a tuple without a type
-        hint comes back as a list, live and in replay alike.
+        An async function runs on the worker's event loop, another one in a thread; in both it has a
+        copy of the workflow's context variables. It may run more than once (a crash between its end
+        and the commit), its result counts once. A step that raises is tried again by its own retry
+        policy (`ctx.options(retry=...)`) or the handler's; when its tries are used up, and at once for
+        a TerminalError, the failure is journaled and raised here as StepFailedError. The value is what
+        the payload says: a tuple without a type hint comes back as a list, live and in replay alike.
+        Raises TypeError at once for what cannot be a step: no function, a generator, a result whose
+        hint names what cannot be found.
         """
-        hint, blocking = _described(function)
+        if not isinstance(name, str):
+            raise TypeError(f"the first argument of ctx.run is the step's name, not {name!r}")
+        hint, blocking = described(function)
         options = self._options
         body = (lambda: function(*args, **kwargs)) if args or kwargs else function
         return self._attempt.run(name, body, hint, blocking, options.retry, options.timeout)
@@ -206,35 +222,3 @@ class ReplayLogger(logging.LoggerAdapter[logging.Logger]):
             "handler": attempt.start.handler,
         }
         return f"[{attempt.invocation_id[:8]}] {msg}", {**kwargs, "extra": extra}
-
-
-_descriptions: dict[CodeType, tuple[Any, bool]] = {}
-
-
-def _described(function: Callable[..., Any]) -> tuple[Any, bool]:
-    """Returns the type hint of a function's result, and whether it would block an event loop.
-
-    By code object: closures made anew for each call share it, and there are as many as source code
-    has functions.
-    """
-    code: CodeType | None = getattr(function, "__code__", None)
-    if code is None:
-        return _describe(function)
-    known = _descriptions.get(code)
-    if known is None:
-        known = _descriptions[code] = _describe(function)
-    return known
-
-
-def _describe(function: Callable[..., Any]) -> tuple[Any, bool]:
-    plain = inspect.unwrap(function)
-    while not hasattr(plain, "__annotations__") and hasattr(plain, "func"):
-        plain = plain.func
-    if isinstance(plain, type):
-        return plain, True
-    try:
-        hint = typing.get_type_hints(plain, include_extras=True).get("return", Any)
-    except (NameError, TypeError):
-        hint = Any
-    called = plain if hasattr(plain, "__code__") else type(plain).__call__
-    return hint, not inspect.iscoroutinefunction(called)

@@ -240,6 +240,11 @@ class AwakeableInfo:
         return self.message.outcome if self.message.HasField("outcome") else None
 
     @property
+    def schema(self) -> str:
+        """JSON Schema of the value that its program reads; "" when it takes any value."""
+        return self.message.schema
+
+    @property
     def create_time(self) -> datetime | None:
         """When it was asked for, or resolved before that."""
         return moment(self.message, "create_time")
@@ -258,6 +263,7 @@ class AwakeableInfo:
             **outcome_data(self.outcome),
             "create_time": time_text(self.create_time),
             "resolve_time": time_text(self.resolve_time),
+            "schema": self.schema,
         }
 
     def __repr__(self) -> str:

@@ -13,7 +13,13 @@ Rules.
   reconnect and is dropped.
 - What has no ack, an attempt's last words, is kept for a while and said again after a reconnect,
   see `_finals`; so are all entries that were not acknowledged.
-- When an attempt is over its steps are cancelled. A thread cannot be; its result is ignored.
+- When an attempt is over its steps are given up: an async one is cancelled, a sync one that has not
+  begun never begins. A thread cannot be stopped; its result is ignored.
+- A step's time counts from when its body begins. How long it may wait for a thread is another limit:
+  at that one it has not begun, so it has not failed, and the attempt is given back (`_waiting`).
+- An attempt that is leaving begins no step any more. What of it runs comes to its end and is
+  journaled; then the attempt is given back, and goes on elsewhere. That is so when the worker
+  drains, when a pause is asked for, and when a step has waited for a thread too long.
 - While a step runs, an attempt is neither suspended nor paused, even if nobody wants the step's
   result any more: it goes on, and what it makes is journaled.
 - What the caller is not told is logged, see `_warnings`.
@@ -24,9 +30,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Mapping
-from concurrent.futures import Future
-from dataclasses import replace
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Any, Final
 
 from durable_proto.v1 import worker_pb2
@@ -37,14 +42,18 @@ from ._failures import internal_failure
 from ._finals import LastWords
 from ._replay import Attempt
 from ._resting import Resting
-from ._slots import Slot
+from ._slots import Slot, Step
 from ._statistics import Counters
-from ._steps import Ended, StepThreads, run_async, run_blocking, too_slow
+from ._steps import Ended, discard, run_async, too_slow
+from ._threads import Job, Stage, StepThreads
 from ._tracing import Tracing
+from ._waiting import ThreadWatch
 from ._workflow import Workflow
 
 SUSPEND_AGAIN_SECONDS: Final = 30.0
 """How long a Suspend may stay without effect before it is sent again."""
+CANCEL_SECONDS_MAX: Final = 5.0
+"""How long an async step may take to end once it is cancelled, to tidy up; then it is given up."""
 
 
 class Desk:
@@ -59,6 +68,8 @@ class Desk:
         suspend_after: float | None,
         size: int,
         threads: int,
+        stuck_threads: int,
+        thread_wait: float,
     ) -> None:
         self.outbound: list[worker_pb2.WorkerMessage] = []
         """What to send, in order. The session takes it."""
@@ -73,9 +84,18 @@ class Desk:
         self._slots: Final[dict[str, Slot]] = {}
         self._resting: Final = Resting(size)
         self._last_words: Final = LastWords()
-        self._tasks: Final[set[asyncio.Task[Ended]]] = set()
-        self._threads: Final = StepThreads(threads)
+        self._tasks: Final[dict[asyncio.Task[Ended], tuple[Slot, Step]]] = {}
+        """Every async step that has not ended, also those that were given up."""
         self._loop: Final = asyncio.get_running_loop()
+        self._threads: Final = StepThreads(
+            threads,
+            stuck_threads,
+            begun=partial(self._from_thread, self._job_begun),
+            over=partial(self._from_thread, self._job_over),
+        )
+        self._watch: Final = ThreadWatch(
+            self._loop, self._threads, thread_wait, self._waited_too_long
+        )
         self._empty: asyncio.Event = asyncio.Event()
         self._empty.set()
 
@@ -86,7 +106,18 @@ class Desk:
     def step_count(self) -> int:
         """How many steps run now."""
         # Of a list: another thread may ask.
-        return sum(len(slot.steps) for slot in list(self._slots.values()))
+        steps = sum(len(slot.steps) for slot in list(self._slots.values()))
+        return max(0, steps - self._threads.waiting)
+
+    @property
+    def steps_waiting(self) -> int:
+        """How many sync steps wait for a thread now."""
+        return self._threads.waiting
+
+    @property
+    def threads_stuck(self) -> int:
+        """How many threads run a step that was given up."""
+        return self._threads.stuck
 
     @property
     def quiet(self) -> bool:
@@ -182,6 +213,8 @@ class Desk:
     def _take(self, slot: Slot) -> None:
         """Takes what an attempt wants after an input."""
         attempt = slot.attempt
+        if attempt.unwanted:
+            self._withdraw_unwanted(slot)
         outbox = attempt.outbox
         if outbox:
             if attempt.done:
@@ -194,13 +227,20 @@ class Desk:
             return
         tasks = attempt.tasks
         if tasks:
-            for task in tasks:
-                self._start_step(slot, task)
+            if self.draining:
+                slot.leaving = True
+            if not slot.leaving:
+                for task in tasks:
+                    self._start_step(slot, task)
             tasks.clear()
         self._disarm(slot)
+        if attempt.frozen and slot.steps:
+            self._withdraw(slot)
         if slot.steps:
             return
-        if attempt.frozen and attempt.settled:
+        if slot.leaving:
+            self._leave(slot)
+        elif attempt.frozen and attempt.settled:
             self._pause(slot)
         elif attempt.waiting:
             self._arm(slot)
@@ -215,61 +255,76 @@ class Desk:
         self._drop(slot, "paused")
         self.wake()
 
+    # Steps
+
     def _start_step(self, slot: Slot, task: StepTask) -> None:
-        index = task.index
-        loop = self._loop
-        context = slot.begin(task)
+        step = slot.begin(task)
         if task.blocking:
-            if context is None:
-                future = self._threads.submit(run_blocking, task)
-            else:
-                future = self._threads.submit(context.run, run_blocking, task)
-            slot.steps[index] = future
-
-            def over(ended: Future[Ended]) -> None:
-                # The loop may be closed when a thread ends late.
-                with contextlib.suppress(RuntimeError):
-                    loop.call_soon_threadsafe(self._step_over, slot, task, ended)
-
-            future.add_done_callback(over)
-            if task.timeout is not None:
-                slot.deadlines[index] = loop.call_later(
-                    task.timeout, self._too_slow, slot, task, future
-                )
+            handler = slot.attempt.start.handler
+            job = step.run = Job(task, slot.invocation_id, slot.number, handler)
+            if not self._threads.submit(job):
+                self._watch.begin()
         else:
-            running = loop.create_task(run_async(task), context=context)
-            slot.steps[index] = running
-            self._tasks.add(running)
+            self._run_here(slot, step, task.body)
 
-            def ended(step: asyncio.Task[Ended]) -> None:
-                self._tasks.discard(step)
-                self._step_over(slot, task, step)
+    def _run_here(self, slot: Slot, step: Step, body: Callable[[], Any]) -> None:
+        """Runs an async step, or the awaitable that a sync one has returned, on the loop."""
+        run = self._loop.create_task(run_async(step, body), context=step.task.variables)
+        step.run = run
+        self._tasks[run] = (slot, step)
+        run.add_done_callback(partial(self._task_over, slot, step))
+        if step.task.timeout is not None and step.deadline is None:
+            self._set_deadline(slot, step, step.task.timeout - step.seconds)
 
-            running.add_done_callback(ended)
+    def _from_thread(self, tell: Callable[[Job], None], job: Job) -> None:
+        # The loop may be closed when a thread ends late.
+        with contextlib.suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(tell, job)
 
-    def _too_slow(self, slot: Slot, task: StepTask, step: Future[Ended]) -> None:
-        """Gives up a sync step whose time is up; its thread goes on, and nobody hears of it."""
-        if slot.steps.get(task.index) is step:
-            late: Future[Ended] = Future()
-            late.set_result(Ended(None, too_slow(task)))
-            slot.steps[task.index] = late
-            self._step_over(slot, task, late)
+    def _step_of(self, job: Job) -> tuple[Slot, Step] | None:
+        """Returns the step that a job runs, if anybody still wants it."""
+        slot = self._slots.get(job.invocation_id)
+        step = None if slot is None else slot.steps.get(job.index)
+        return None if slot is None or step is None or step.run is not job else (slot, step)
 
-    def _step_over(
-        self, slot: Slot, task: StepTask, step: asyncio.Task[Ended] | Future[Ended]
-    ) -> None:
-        index = task.index
-        if slot.steps.get(index) is not step:
+    def _job_begun(self, job: Job) -> None:
+        found = self._step_of(job)
+        if found is not None and found[1].deadline is None:
+            slot, step = found
+            timeout = step.task.timeout
+            assert timeout is not None
+            step.began = job.began
+            self._set_deadline(slot, step, timeout - step.seconds)
+
+    def _job_over(self, job: Job) -> None:
+        ended = job.outcome
+        assert ended is not None
+        found = self._step_of(job)
+        if found is None:
+            discard(ended)
             return
-        slot.over(index)
-        attempt = slot.attempt
-        if attempt.done or step.cancelled():
-            return
-        ended = step.result()
+        slot, step = found
+        step.began = job.began
         rest = ended.rest
         if rest is not None:
-            self._start_step(slot, replace(task, body=lambda: rest, blocking=False))
+            self._run_here(slot, step, partial(_same, rest))
+        else:
+            self._step_over(slot, step, ended, job.ended - job.began)
+
+    def _task_over(self, slot: Slot, step: Step, run: asyncio.Task[Ended]) -> None:
+        self._tasks.pop(run, None)
+        cancelled = asyncio.CancelledError("the step's task was cancelled from outside")
+        ended = Ended(None, cancelled) if run.cancelled() else run.result()
+        if slot.steps.get(step.task.index) is not step:
+            _warnings.ended_late(slot, step, ended.error)
             return
+        if step.timed_out and isinstance(ended.error, asyncio.CancelledError):
+            ended = Ended(None, too_slow(step.task))
+        self._step_over(slot, step, ended, step.seconds)
+
+    def _step_over(self, slot: Slot, step: Step, ended: Ended, elapsed: float) -> None:
+        """Hands the end of a step to its attempt; `elapsed` is how long its body took."""
+        index = step.task.index
         value, error = ended.value, ended.error
         self.counters.steps_run += 1
         limit = self._environment.payload_bytes_max
@@ -279,9 +334,95 @@ class Desk:
             value = None
         if error is not None:
             self.counters.steps_failed += 1
-        elapsed = slot.end(index, error)
+        slot.end(step, error)
         self.counters.step_seconds += elapsed
-        self._input(slot, attempt.on_step, index, value, error, elapsed)
+        self._input(slot, slot.attempt.on_step, index, value, error, elapsed)
+
+    def _set_deadline(self, slot: Slot, step: Step, seconds: float) -> None:
+        step.deadline = self._loop.call_later(max(0.0, seconds), self._too_slow, slot, step)
+
+    def _too_slow(self, slot: Slot, step: Step) -> None:
+        """Gives up a step whose time is up."""
+        if slot.steps.get(step.task.index) is not step:
+            return
+        step.deadline = None
+        run, timeout = step.run, step.task.timeout
+        assert run is not None
+        assert timeout is not None
+        if isinstance(run, Job):
+            # When it has just ended, that is on its way here, and counts.
+            if self._threads.give_up(run) is Stage.RUNNING:
+                _warnings.goes_on(slot, step, self._threads.stuck)
+                self._step_over(slot, step, Ended(None, too_slow(step.task)), step.seconds)
+        elif not step.timed_out:
+            left = timeout - step.seconds
+            if left > 0.001:  # it has begun later than it was asked for
+                self._set_deadline(slot, step, left)
+                return
+            step.timed_out = True
+            run.cancel()
+            self._set_deadline(slot, step, CANCEL_SECONDS_MAX)
+        elif not run.done():
+            _warnings.not_cancelled(slot, step, CANCEL_SECONDS_MAX)
+            self._step_over(slot, step, Ended(None, too_slow(step.task)), step.seconds)
+
+    def _stop(self, slot: Slot, step: Step) -> None:
+        """Gives up a step whose attempt is over."""
+        if step.deadline is not None:
+            step.deadline.cancel()
+        run = step.run
+        if isinstance(run, Job):
+            step.began = run.began
+            if self._threads.give_up(run) is Stage.RUNNING:
+                _warnings.abandoned(slot, step)
+        elif run is not None:
+            run.cancel()
+
+    # Steps that do not begin
+
+    def _withdraw_unwanted(self, slot: Slot) -> None:
+        """Takes back what the program has given up before it began."""
+        for index in tuple(slot.attempt.unwanted):
+            step = slot.steps.get(index)
+            if step is not None and isinstance(step.run, Job) and self._threads.withdraw(step.run):
+                slot.forget(step)
+                slot.attempt.on_withdrawn(index)
+
+    def _withdraw(self, slot: Slot) -> None:
+        """Takes back what has not begun, if anything: then the attempt cannot go on here."""
+        for step in list(slot.steps.values()):
+            if isinstance(step.run, Job) and self._threads.withdraw(step.run):
+                slot.forget(step)
+                slot.leaving = True
+
+    def _leave(self, slot: Slot) -> None:
+        """Gives an attempt back that begins no step any more, once none of it runs."""
+        if slot.steps:
+            return
+        if not slot.attempt.frozen:
+            self._hand_over(slot)
+        elif slot.attempt.acknowledged:
+            self._pause(slot)
+
+    def _hand_over(self, slot: Slot) -> None:
+        """Gives an attempt to another worker.
+
+        What it has recorded may still be on its way, and is said again with this after a reconnect.
+        """
+        unacknowledged = slot.attempt.unacknowledged()
+        self._drop(slot, "released")
+        self._release(slot.invocation_id, slot.number)
+        self._last_words.keep(self._loop.time(), [*unacknowledged, self.outbound[-1]])
+
+    def _waited_too_long(self, jobs: list[Job]) -> None:
+        """Gives back the attempts of jobs that have waited for a thread as long as they may."""
+        for job in jobs:
+            found = self._step_of(job)
+            if found is not None:
+                slot = found[0]
+                self._withdraw(slot)
+                if slot.leaving:
+                    self._leave(slot)
 
     def _drop(self, slot: Slot, outcome: str = "abandoned") -> None:
         """Forgets an attempt and stops what runs for it.
@@ -293,6 +434,8 @@ class Desk:
         self._disarm(slot)
         if not slot.attempt.done:
             slot.attempt.abandon()
+        for step in slot.steps.values():
+            self._stop(slot, step)
         slot.let_go(outcome)
         if not self._slots:
             self._empty.set()
@@ -405,7 +548,10 @@ class Desk:
         message.draining.SetInParent()
         self.outbound.append(message)
         for slot in list(self._slots.values()):
-            if slot.waiting:
+            self._withdraw(slot)
+            if slot.leaving:
+                self._leave(slot)
+            elif slot.waiting:
                 self._suspend(slot)
         self.wake()
 
@@ -428,10 +574,22 @@ class Desk:
     async def close(self) -> None:
         """Stops everything that runs; says nothing."""
         self.drop_all()
-        if self._tasks:
-            await asyncio.wait(self._tasks)
+        self._watch.close()
         self._threads.close()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=CANCEL_SECONDS_MAX)
+        for task, (slot, step) in self._tasks.items():
+            if task.done():
+                continue
+            _warnings.does_not_end(slot, step)
+            # Whoever ends the event loop would wait for it, and it does not end.
+            asyncio._unregister_task(task)
+            task._log_destroy_pending = False  # type: ignore[attr-defined]  # asyncio's own flag
 
 
 def _nothing() -> None:
     pass
+
+
+def _same(rest: Awaitable[Any]) -> Awaitable[Any]:
+    return rest

@@ -40,6 +40,11 @@ class ServeOptions(TypedDict, total=False):
     """How many attempts it holds at a time."""
     max_threads: int
     """How many sync steps run at a time."""
+    max_stuck_threads: int
+    """How many threads with a step that was given up do not count as one of those."""
+    thread_wait: float | timedelta | None
+    """How long, in seconds or as a timedelta, an attempt waits for a thread before it is given back;
+    None for no bound."""
     suspend_after: float | timedelta | None
     """How long, in seconds or as a timedelta, an attempt may only wait; None for no bound."""
 

@@ -40,6 +40,10 @@ def load_workflows(modules: Iterable[str]) -> list[Workflow[..., Any]]:
                 " @durable.workflow, or name the module that has them"
             )
         for workflow in workflows:
+            try:
+                workflow.check()
+            except TypeError as error:
+                raise LoadError(f"a workflow in {name!r} cannot be served: {error}") from error
             other, where = found.setdefault(workflow.name, (workflow, name))
             if other is not workflow:
                 raise LoadError(

@@ -69,6 +69,7 @@ class ObjectHandler(Workflow[P, R]):
         bound: ObjectHandler[P, R] = ObjectHandler(self._method, self.kind, **self._given)
         bound.name = f"{name}.{bound.name}"
         bound._owner = owner
+        bound.defined_as(self)
         return bound
 
 

@@ -34,7 +34,9 @@ from ._journal import (
     SIGNAL,
     STATE_KEYS,
 )
-from ._serde import decode, encode
+from ._schemas import accepted_schema
+from ._serde import decode, decode_as, encode
+from ._shapes import Shape
 from ._webhooks import Webhook, webhook_request
 
 _SHARED = invocation_pb2.HANDLER_KIND_OBJECT_SHARED
@@ -60,8 +62,10 @@ class Primitives(Operations):
     def get_state(self, name: str, hint: Any, default: Any) -> DurableFuture[Any]:
         """Asks for a value of the state."""
 
+        shape = self.shape(hint, f"ctx.get({name!r})")
+
         def convert(outcome: payload_pb2.Outcome) -> Any:
-            return decode(outcome.value, hint) if outcome.HasField("value") else default
+            return decode_as(outcome.value, shape) if outcome.HasField("value") else default
 
         index = self._ask(GET_STATE, name)
         outcome: payload_pb2.Outcome | None = None
@@ -149,11 +153,16 @@ class Primitives(Operations):
         name = f"{self.invocation_id}-{self._next}" if awakeable_id is None else awakeable_id
         if not name:
             raise ValueError("an awakeable's id must not be empty")
+        shape = self.shape(hint, f"the awakeable {name!r}")
         index = self._ask(AWAKEABLE, name)
+        renewed = name in self._unreadable
+        self._unreadable.discard(name)
         future: Awakeable[Any] = Awakeable(self, self._loop, index, name)
-        self._open[index] = Open(AWAKEABLE, name, future, None, hint)
+        self._open[index] = Open(AWAKEABLE, name, future, None, shape)
         if index not in self._journal.recorded:
-            self._send(index, AWAKEABLE, name)
+            entry = self._send(index, AWAKEABLE, name)
+            entry.schema = accepted_schema(shape)
+            entry.renew = renewed
         return future
 
     def webhook(
@@ -166,7 +175,11 @@ class Primitives(Operations):
         """Asks for the next signal of a name."""
         if not name:
             raise ValueError("a signal's name must not be empty")
-        return self._serve(SIGNAL, name, hint)[0]
+        shape = self.shape(hint, f"the signal {name!r}")
+        future, entry = self._serve(SIGNAL, name, shape)
+        if entry is not None:
+            entry.schema = accepted_schema(shape)
+        return future
 
     def resolve(
         self, name: str, outcome: payload_pb2.Outcome, invocation_id: str = ""
@@ -230,23 +243,25 @@ class Primitives(Operations):
         return future
 
     def given_up(self, index: int) -> None:
-        """As the base's; a child whose result nobody wants any more is cancelled."""
+        """As the base's; a child is cancelled then, and a wait for a signal takes none any more."""
         super().given_up(index)
         operation = self._open.get(index)
-        if operation is not None and operation.kind == INVOKE and not self._loop.closing:
+        if operation is None or self._loop.closing:
+            return
+        if operation.kind in (INVOKE, SIGNAL):
             self.cancel(f"#{index}")
 
     def _serve(
         self,
         kind: int,
         name: str,
-        hint: Any,
+        shape: Shape | None,
         convert: Callable[[payload_pb2.Outcome], Any] | None = None,
     ) -> tuple[DurableFuture[Any], worker_pb2.EntryRecorded | None]:
         """Asks for an operation of the control plane; returns the entry to fill if it is new."""
         index = self._ask(kind, name)
         future: DurableFuture[Any] = DurableFuture(self, self._loop, index, name)
-        self._open[index] = Open(kind, name, future, None, hint, convert)
+        self._open[index] = Open(kind, name, future, None, shape, convert)
         if index in self._journal.recorded:
             return future, None
         return future, self._send(index, kind, name)

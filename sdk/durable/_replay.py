@@ -46,10 +46,10 @@ from ._errors import (
     StepFailedError,
 )
 from ._failures import is_users, to_failure
-from ._journal import ATTACH, CALL, INVOKE, RUN, SLEEP, described, seconds_of
+from ._journal import ATTACH, AWAKEABLE, CALL, INVOKE, RUN, SLEEP, described, seconds_of
 from ._primitives import Primitives
 from ._retrying import Verdict, leaves, retry_delay
-from ._serde import decode, encode
+from ._serde import decode_as, encode
 
 
 class Attempt(Primitives):
@@ -130,7 +130,7 @@ class Attempt(Primitives):
         operation = self._open[index]
         if error is not None and not self._is_final(index, operation, error):
             return
-        self._unwanted.discard(index)
+        self.unwanted.discard(index)
         message = self._message()
         entry = message.entry
         entry.index = index
@@ -145,6 +145,13 @@ class Attempt(Primitives):
         self._unacknowledged[index] = message
         self.outbox.append(message)
 
+    def on_withdrawn(self, index: int) -> None:
+        """A step that nobody wants any more had not begun, and now never does."""
+        self._executing.discard(index)
+        self.unwanted.discard(index)
+        self._open.pop(index, None)
+        self._look_for_deadlock()
+
     def abandon(self) -> None:
         """Stops, and says nothing more."""
         self._end()
@@ -152,6 +159,11 @@ class Attempt(Primitives):
     def unacknowledged(self) -> list[worker_pb2.WorkerMessage]:
         """Returns the entries that were sent and of which it is not known that the log has them."""
         return list(self._unacknowledged.values())
+
+    @property
+    def acknowledged(self) -> bool:
+        """True when all that was sent is in the log."""
+        return not self._unacknowledged
 
     @property
     def settled(self) -> bool:
@@ -163,7 +175,7 @@ class Attempt(Primitives):
         """True when only operations of the server's are open: the attempt may be suspended."""
         if not self.settled or self.frozen:
             return False
-        return len(self._open) > len(self._unwanted)
+        return len(self._open) > len(self.unwanted)
 
     def unawaited_timers(self) -> list[int]:
         """Returns the indexes of sleeps that nobody has ever waited for: an `await` is missing."""
@@ -195,8 +207,8 @@ class Attempt(Primitives):
         verdict = policy.verdict(error, of_step=True)
         if verdict is Verdict.FINAL:
             return True
-        if index in self._unwanted:
-            self._unwanted.discard(index)
+        if index in self.unwanted:
+            self.unwanted.discard(index)
             del self._open[index]
             self._look_for_deadlock()
             return False
@@ -256,14 +268,27 @@ class Attempt(Primitives):
             self._run()
 
     def _look_for_deadlock(self) -> None:
-        if not (self.done or self.frozen or self._open or self._journal.has_more):
-            self._hold(
-                NonDurableAwaitError(
-                    "the workflow waits, and nothing durable is open that could wake it: it awaits"
-                    " something that only code outside of it, or nothing, would set; wrap what it"
-                    " waits for in ctx.run, or use ctx.sleep"
-                )
+        if self.done or self.frozen or self._journal.has_more or self._wanted():
+            return
+        self._hold(
+            NonDurableAwaitError(
+                "the workflow waits, and nothing durable is open that could wake it: it awaits"
+                " something that only code outside of it, or nothing, would set; wrap what it"
+                " waits for in ctx.run, or use ctx.sleep"
             )
+        )
+
+    def _wanted(self) -> bool:
+        """Says whether anything is open whose end can wake the program, or a step still runs."""
+        if self._executing or self.unwanted:
+            return True
+        for operation in self._open.values():
+            future, timer = operation.future, operation.timer
+            if future is not None and not future.cancelled():
+                return True
+            if timer is not None and not timer.is_cancelled:
+                return True
+        return False
 
     def _hand_over(self, index: int, outcome: payload_pb2.Outcome) -> bool:
         operation = self._open.pop(index, None)
@@ -287,8 +312,11 @@ class Attempt(Primitives):
             if operation.convert is not None:
                 value = operation.convert(outcome)
             else:
-                value = None if operation.kind == SLEEP else decode(outcome.value, operation.hint)
+                shape = operation.shape
+                value = None if shape is None else decode_as(outcome.value, shape)
         except CodecError as error:
+            if operation.kind == AWAKEABLE:
+                self._unreadable.add(operation.name)
             future.set_exception(error)
         else:
             future.set_result(value)

@@ -4,31 +4,49 @@ from __future__ import annotations
 
 import asyncio
 import time
-from concurrent.futures import Future
-from contextvars import Context
-from typing import Any, NamedTuple
+from typing import Any
 
 from ._asking import StepTask
 from ._replay import Attempt
 from ._steps import Ended
+from ._threads import Job
 from ._tracing import AttemptTrace, StepTrace
 
 
-class _Begun(NamedTuple):
-    """When a step has begun, and its part of the trace."""
+class Step:
+    """One step that an attempt has asked for, and that has neither ended nor been given up."""
 
-    seconds: float
-    trace: StepTrace | None
+    __slots__ = ("began", "deadline", "run", "task", "timed_out", "trace")
+
+    def __init__(self, task: StepTask, trace: StepTrace | None) -> None:
+        self.task = task
+        self.trace = trace
+        self.run: Job | asyncio.Task[Ended] | None = None
+        """What runs it now; the awaitable that a sync step returns goes on as a task."""
+        self.began = 0.0
+        """When its body began, by time.monotonic(); 0 while it has not."""
+        self.deadline: asyncio.TimerHandle | None = None
+        """What gives it up when its time is up."""
+        self.timed_out = False
+        """Whether it was cancelled because its time is up."""
+
+    def begin(self) -> None:
+        """Notes that the body begins now, unless it has begun already."""
+        self.began = self.began or time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        """How long the body has run."""
+        return time.monotonic() - self.began if self.began else 0.0
 
 
 class Slot:
     """What the desk knows of one attempt."""
 
     __slots__ = (
-        "_begun",
         "attempt",
-        "deadlines",
         "invocation_id",
+        "leaving",
         "number",
         "steps",
         "suspend_number",
@@ -43,13 +61,12 @@ class Slot:
         self.number = number
         self.attempt = attempt
         self.trace = trace
-        self.steps: dict[int, asyncio.Task[Ended] | Future[Ended]] = {}
-        self.deadlines: dict[int, asyncio.TimerHandle] = {}
-        """What gives up the sync steps of which each has a timeout."""
+        self.steps: dict[int, Step] = {}
+        self.leaving = False
+        """Whether no step begins any more: the attempt is given back when none runs."""
         self.timer: asyncio.TimerHandle | None = None
         self.suspend_number = -1
         """The completion number of the last Suspend that this session was sent."""
-        self._begun: dict[int, _Begun] = {}
 
     def names(self) -> dict[str, Any]:
         """Returns what a log record about the attempt should have."""
@@ -64,39 +81,33 @@ class Slot:
         """Whether the attempt may be suspended, and no step runs for it, wanted or not."""
         return not self.steps and self.attempt.waiting
 
-    def over(self, index: int) -> None:
-        """Notes that what ran for a step does not any more."""
-        del self.steps[index]
-        deadline = self.deadlines.pop(index, None)
-        if deadline is not None:
-            deadline.cancel()
+    def begin(self, task: StepTask) -> Step:
+        """Notes that a step is asked for."""
+        trace = None if self.trace is None else self.trace.step(task)
+        step = self.steps[task.index] = Step(task, trace)
+        return step
 
-    def begin(self, task: StepTask) -> Context | None:
-        """Notes that a step begins, or goes on elsewhere; returns what to run it in, if need be."""
-        begun = self._begun.get(task.index)
-        if begun is None:
-            trace = None if self.trace is None else self.trace.step(task)
-            begun = self._begun[task.index] = _Begun(time.perf_counter(), trace)
-        return None if begun.trace is None else begun.trace.context
+    def end(self, step: Step, error: BaseException | None) -> None:
+        """Notes that a step has ended."""
+        self._remove(step)
+        if step.trace is not None:
+            step.trace.end(error)
 
-    def end(self, index: int, error: BaseException | None) -> float:
-        """Notes that a step has ended; returns how long it took, in seconds."""
-        begun = self._begun.pop(index)
-        if begun.trace is not None:
-            begun.trace.end(error)
-        return time.perf_counter() - begun.seconds
+    def forget(self, step: Step) -> None:
+        """Notes that a step was taken back before it began: no trace tells of it."""
+        self._remove(step)
 
     def let_go(self, outcome: str) -> None:
-        """Stops what runs; `outcome` is for the trace, if the attempt has not said how it ended."""
-        for step in list(self.steps.values()):
-            step.cancel()
-        self.steps.clear()
-        for deadline in self.deadlines.values():
-            deadline.cancel()
-        self.deadlines.clear()
+        """Ends the trace; `outcome` is for it, if the attempt has not said how it ended."""
         if self.trace is not None:
-            for begun in self._begun.values():
-                if begun.trace is not None:
-                    begun.trace.abandon()
+            for step in self.steps.values():
+                if step.trace is not None and step.began:
+                    step.trace.abandon()
             self.trace.let_go(outcome)
-        self._begun.clear()
+        self.steps.clear()
+
+    def _remove(self, step: Step) -> None:
+        del self.steps[step.task.index]
+        if step.deadline is not None:
+            step.deadline.cancel()
+            step.deadline = None

@@ -17,7 +17,6 @@ Names and attributes are those of the OpenTelemetry semantic conventions, `rpc.*
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, Final
 
 import grpc
@@ -60,11 +59,9 @@ class CallSpan:
 class StepSpan:
     """See StepTrace."""
 
-    def __init__(self, span: Span, parent: Context, *, calls: bool) -> None:
+    def __init__(self, span: Span, *, calls: bool) -> None:
         self._span: Final = span
         self._calls: Final = calls
-        self.context: Final = copy_context()
-        self.context.run(otel_context.attach, trace.set_span_in_context(span, parent))
 
     def end(self, error: BaseException | None) -> None:
         """See StepTrace."""
@@ -102,7 +99,8 @@ class AttemptSpan:
             SpanKind.CLIENT if calls else SpanKind.INTERNAL,
             {**self._attributes, "durable.entry": task.index},
         )
-        return StepSpan(span, self._context, calls=calls)
+        task.variables.run(_make_current, span)
+        return StepSpan(span, calls=calls)
 
     def end(self, final: worker_pb2.WorkerMessage) -> None:
         """See AttemptTrace."""
@@ -184,6 +182,11 @@ class Spans:
             trace_id, trace_id & _SPAN_ID_MAX or 1, is_remote=True, trace_flags=TraceFlags(flags)
         )
         return trace.set_span_in_context(trace.NonRecordingSpan(parent), Context())
+
+
+def _make_current(span: Span) -> None:
+    """Makes a span the current one, beside what the program has there: baggage stays."""
+    otel_context.attach(trace.set_span_in_context(span))
 
 
 def _fail(span: Span, error: BaseException) -> None:

@@ -60,6 +60,10 @@ class WorkerStatistics:
     """Attempts that it holds now."""
     steps_running: int
     """Steps that it executes now."""
+    steps_waiting: int
+    """Sync steps that wait for a thread now: none of them has begun."""
+    threads_stuck: int
+    """Threads that run a step which was given up."""
     attempts_started: int
     """Attempts that it was given."""
     attempts_finished: int
@@ -81,7 +85,7 @@ class WorkerStatistics:
     steps_failed: int
     """Steps that ended with an error."""
     step_seconds: float
-    """How long the steps that ended took, all together."""
+    """How long the steps that ended took, all together, without their waiting for a thread."""
     sessions: int
     """Sessions that were welcomed; all but the first are reconnects."""
     frames_sent: int

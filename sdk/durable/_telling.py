@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import traceback
 from collections.abc import Callable, Mapping
-from contextvars import Context
 from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar
 
 from ._tracing import AttemptTrace, CallTrace, StepTrace, Tracing
@@ -84,7 +83,6 @@ class _Attempt:
 class _Step:
     def __init__(self, told: StepTrace | None) -> None:
         self._told: Final = told
-        self.context: Final[Context | None] = None if told is None else told.context
 
     def end(self, error: BaseException | None) -> None:
         if self._told is not None:

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from contextvars import Context
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
@@ -36,11 +35,6 @@ class CallTrace(Protocol):
 class StepTrace(Protocol):
     """A step that runs."""
 
-    @property
-    def context(self) -> Context | None:
-        """What the step runs in: its span is the current one there. None: in anything."""
-        ...
-
     def end(self, error: BaseException | None) -> None:
         """It has ended."""
         ...
@@ -54,7 +48,7 @@ class AttemptTrace(Protocol):
     """An attempt that a worker holds."""
 
     def step(self, task: StepTask) -> StepTrace:
-        """A step begins."""
+        """A step begins; its span becomes the current one in the step's context variables."""
         ...
 
     def end(self, final: worker_pb2.WorkerMessage) -> None:

@@ -7,13 +7,14 @@ as other commands want it.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from typing import Final
 
 from durable_proto.v1 import payload_pb2, worker_pb2
 
 from ._failures import summary
-from ._slots import Slot
+from ._slots import Slot, Step
 
 HELD_UP_SECONDS: Final = 1.0
 """Code between two awaits that takes longer than this is worth a warning: all others wait for it."""
@@ -70,3 +71,60 @@ def taken_away(slot: Slot, reason: str) -> None:
 def broken(slot: Slot, error: Exception) -> None:
     """Tells of a defect of the engine, with its traceback."""
     _logger.error("%s: the engine failed", slot.invocation_id, exc_info=error, extra=slot.names())
+
+
+def goes_on(slot: Slot, step: Step, stuck: int) -> None:
+    """Tells of a sync step whose time is up, and whose thread nothing can stop."""
+    _logger.warning(
+        "step %r of %s [%s] has not ended within %g s and is given up; its thread goes on until it"
+        " returns, as %d threads do now",
+        *(step.task.name, slot.attempt.start.handler, slot.invocation_id, step.task.timeout, stuck),
+        extra=slot.names(),
+    )
+
+
+def not_cancelled(slot: Slot, step: Step, seconds: float) -> None:
+    """Tells of an async step that does not end although it was cancelled."""
+    _logger.warning(
+        "step %r of %s [%s] has not ended within %g s, nor within %g s after it was cancelled, and is"
+        " given up; it goes on: let CancelledError pass",
+        *(
+            step.task.name,
+            slot.attempt.start.handler,
+            slot.invocation_id,
+            step.task.timeout,
+            seconds,
+        ),
+        extra=slot.names(),
+    )
+
+
+def abandoned(slot: Slot, step: Step) -> None:
+    """Tells of a sync step that runs although its attempt is over."""
+    _logger.info(
+        "the attempt of step %r of %s [%s] is over; its thread goes on until it returns",
+        *(step.task.name, slot.attempt.start.handler, slot.invocation_id),
+        extra=slot.names(),
+    )
+
+
+def ended_late(slot: Slot, step: Step, error: BaseException | None) -> None:
+    """Tells of the end of an async step that nobody wanted any more."""
+    # That it was cancelled and ended by it is as it should be.
+    level = logging.DEBUG if isinstance(error, asyncio.CancelledError) else logging.INFO
+    _logger.log(
+        level,
+        "step %r of %s [%s], which was given up, has ended; nobody gets its result",
+        *(step.task.name, slot.attempt.start.handler, slot.invocation_id),
+        extra=slot.names(),
+    )
+
+
+def does_not_end(slot: Slot, step: Step) -> None:
+    """Tells of an async step that goes on while the worker ends."""
+    _logger.warning(
+        "step %r of %s [%s] was cancelled, has not ended, and goes on while the worker ends; let"
+        " CancelledError pass",
+        *(step.task.name, slot.attempt.start.handler, slot.invocation_id),
+        extra=slot.names(),
+    )

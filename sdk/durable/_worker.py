@@ -6,9 +6,10 @@ the session, and when it ends for another reason than ours connect again, with b
 as the same worker; and on a wish to stop, drain.
 
 Draining. `stop` (or SIGTERM, SIGINT) says Draining, so that no new work comes; attempts that only
-wait are suspended, the others may end within `drain_timeout`. What is left then is given back, the
-stream is half-closed, and the control plane hands the work to others at once. A second signal skips
-the waiting. Heartbeats go on throughout.
+wait are suspended. Steps that run may end within `drain_timeout`, and no other step begins: an attempt
+that needs one is given back when those of it that run are in the log. What is left at the end is
+given back too, the stream is half-closed, and the control plane hands the work to others at once. A
+second signal skips the waiting. Heartbeats go on throughout.
 
 Errors. A lost connection is never fatal: the worker comes back when the control plane does. A hello
 that is refused as wrong (INVALID_ARGUMENT and the like) is: it would be refused again.
@@ -19,6 +20,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 import os
 import signal
 import socket
@@ -33,7 +35,7 @@ import grpc
 from durable_proto.v1 import worker_pb2
 
 from ._asking import Environment
-from ._durations import span, wait_seconds
+from ._durations import limit, span, wait_seconds
 from ._executor import Desk
 from ._objects import handlers_of
 from ._services import Services
@@ -49,6 +51,12 @@ MAX_CONCURRENT_DEFAULT: Final = 1_000
 """Attempts at a time. They cost memory and little else; steps that block are bounded by threads."""
 MAX_THREADS_DEFAULT: Final = 64
 """Sync steps at a time: they mostly wait for the network, so more than cores."""
+MAX_THREADS: Final = 10_000
+"""More than a process can have on most systems."""
+MAX_STUCK_THREADS_DEFAULT: Final = 64
+"""Threads with a step that was given up which are replaced: each keeps memory, often a connection."""
+THREAD_WAIT_SECONDS_DEFAULT: Final = 300.0
+"""How long a step waits for a thread: another worker may have some, and a replay costs little."""
 SUSPEND_SECONDS_DEFAULT: Final = 5.0
 DRAIN_SECONDS_DEFAULT: Final = 30.0
 FAREWELL_SECONDS_MAX: Final = 5.0
@@ -81,13 +89,18 @@ class Worker:
     Arguments: `address` as for Client. `workflows` are what it serves. `services` says where the
     gRPC services of durable calls are, by name; the environment's `DURABLE_SERVICES` adds to it.
     `max_concurrent` bounds the attempts it holds, `max_threads` the sync steps that run at a time.
+    A sync step that was given up keeps its thread until it returns; up to `max_stuck_threads` of
+    those do not count (0: `max_threads` is strict). A step that has waited for a thread for
+    `thread_wait` (seconds or a timedelta; None: for ever) has not begun, and its attempt is given back.
     `identity` is its name for people (host and process id by default), `build_id` the build that it
     runs. `suspend_after` is how long (seconds or a timedelta) an attempt may only wait before it is
     given back until what it waits for happens: 0 for at once, None for as long as there is room; when
     every slot is taken, those that have waited longest are given back at once. `drain_timeout` is how
-    long attempts may take to end when the worker stops. `tls` and `insecure` as for Client.
+    long steps that run may take to end when the worker stops; no other step begins then. `tls` and
+    `insecure` as for Client.
 
-    Raises ValueError for a bad address, for no workflows, and for two of the same name.
+    Raises ValueError for a bad address, for no workflows, for two of the same name, and for a limit
+    out of its range.
     """
 
     def __init__(
@@ -98,6 +111,8 @@ class Worker:
         services: Mapping[str, str] | None = None,
         max_concurrent: int = MAX_CONCURRENT_DEFAULT,
         max_threads: int = MAX_THREADS_DEFAULT,
+        max_stuck_threads: int = MAX_STUCK_THREADS_DEFAULT,
+        thread_wait: float | timedelta | None = THREAD_WAIT_SECONDS_DEFAULT,
         identity: str | None = None,
         build_id: str = "",
         suspend_after: float | timedelta | None = SUSPEND_SECONDS_DEFAULT,
@@ -110,10 +125,18 @@ class Worker:
         self._services: Final = Services(services)
         if not 1 <= max_concurrent <= 100_000:
             raise ValueError(f"max_concurrent must be from 1 to 100000, not {max_concurrent}")
-        if max_threads < 1:
-            raise ValueError(f"max_threads must be at least 1, not {max_threads}")
+        if not 1 <= max_threads <= MAX_THREADS:
+            raise ValueError(f"max_threads must be from 1 to {MAX_THREADS}, not {max_threads}")
+        if not 0 <= max_stuck_threads <= MAX_THREADS:
+            raise ValueError(
+                f"max_stuck_threads must be from 0 to {MAX_THREADS}, not {max_stuck_threads}"
+            )
         self._max_concurrent: Final = max_concurrent
         self._max_threads: Final = max_threads
+        self._max_stuck_threads: Final = max_stuck_threads
+        self._thread_wait: Final = (
+            math.inf if thread_wait is None else limit(thread_wait, "thread_wait").total_seconds()
+        )
         self._suspend_after: Final = wait_seconds(suspend_after, "suspend_after")
         self._drain_timeout: Final = span(drain_timeout, "drain_timeout").total_seconds()
         self._build_id: Final = build_id
@@ -161,6 +184,8 @@ class Worker:
             suspend_after=self._suspend_after,
             size=self._max_concurrent,
             threads=self._max_threads,
+            stuck_threads=self._max_stuck_threads,
+            thread_wait=self._thread_wait,
         )
         with self._signals() if signals else contextlib.nullcontext():
             try:
@@ -205,6 +230,8 @@ class Worker:
             draining=self._stopping,
             attempts_running=len(desk) if desk is not None else 0,
             steps_running=desk.step_count if desk is not None else 0,
+            steps_waiting=desk.steps_waiting if desk is not None else 0,
+            threads_stuck=desk.threads_stuck if desk is not None else 0,
             attempts_started=counters.started,
             attempts_finished=counters.finished,
             attempts_failed=counters.attempts_failed,
@@ -357,7 +384,11 @@ class Worker:
 
 
 def workflows_by_name(given: Iterable[Workflow[..., Any] | type]) -> dict[str, Workflow[..., Any]]:
-    """Returns all handlers by name; raises TypeError, and ValueError for none or two of a name."""
+    """Returns all handlers by name.
+
+    Raises TypeError for what is no handler and for one with a type that cannot be read, ValueError
+    for none and for two of a name.
+    """
     workflows: list[Workflow[..., Any]] = []
     for it in given:
         if isinstance(it, Workflow):
@@ -371,6 +402,7 @@ def workflows_by_name(given: Iterable[Workflow[..., Any] | type]) -> dict[str, W
             )
     found: dict[str, Workflow[..., Any]] = {}
     for workflow in workflows:
+        workflow.check()
         if found.setdefault(workflow.name, workflow) is not workflow:
             raise ValueError(
                 f"two workflows are named {workflow.name!r}; choose another name with"

@@ -12,7 +12,6 @@ from __future__ import annotations
 import hashlib
 import inspect
 import re
-import typing
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from functools import cached_property
@@ -22,8 +21,22 @@ from durable_proto.v1 import invocation_pb2, payload_pb2
 
 from ._durations import limit, span
 from ._errors import CodecError
+from ._hints import (
+    HintError,
+    Scope,
+    Surroundings,
+    Unresolved,
+    UnresolvedError,
+    function_scope,
+    resolve_hint,
+    signature_of,
+    unwrapped,
+)
+from ._readers import shape_of
 from ._retrying import RetryPolicy
-from ._serde import decode, encode
+from ._schemas import described_schema
+from ._serde import decode, decode_as, encode, load_object, read_as
+from ._shapes import ANYTHING, Field, Record, Shape
 
 if TYPE_CHECKING:
     from ._context import Context
@@ -35,13 +48,6 @@ NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,127}")
 """What a handler may be called."""
 
 _EMPTY = inspect.Parameter.empty
-_SCHEMA_TYPES = {
-    str: "string",
-    int: "integer",
-    float: "number",
-    bool: "boolean",
-    type(None): "null",
-}
 _NO_CONTEXT = ("str", "int", "float", "bool", str, int, float, bool)
 """Annotations of a first parameter that show that the context was forgotten."""
 
@@ -103,7 +109,7 @@ class Workflow(WorkflowRef[P, R]):
         self.timeout = None if timeout is None else limit(timeout, "timeout")
         self.max_concurrent = max_concurrent
         self._version = version
-        parameters = list(inspect.signature(function).parameters.values())
+        parameters = list(signature_of(function).parameters.values())
         if not parameters:
             raise TypeError(f"{self.name}: the first parameter must be the context")
         first = parameters[0]
@@ -118,6 +124,10 @@ class Workflow(WorkflowRef[P, R]):
         self.__doc__ = function.__doc__
         self.__module__ = function.__module__
         self.__wrapped__ = function
+        self._shapes: dict[str, Shape] = {}
+        self._surroundings = Surroundings(function)
+        self._complete = False
+        self._look(final=False)
 
     def __call__(self, ctx: Context, *args: P.args, **kwargs: P.kwargs) -> Awaitable[R]:
         """Runs the function itself."""
@@ -138,13 +148,56 @@ class Workflow(WorkflowRef[P, R]):
             source = self.function.__code__.co_code
         return hashlib.blake2b(source, digest_size=6).hexdigest()
 
-    @cached_property
-    def _hints(self) -> dict[str, Any]:
-        # Looked at when first needed: by then all that annotations name is defined.
-        try:
-            return typing.get_type_hints(self.function, include_extras=True)
-        except (NameError, TypeError):
-            return {}
+    def check(self) -> None:
+        """Raises TypeError for a parameter or a result whose type cannot be resolved or read.
+
+        The decorator raises it too for a type that cannot be read. What is not defined yet then may
+        be defined before the workflow is served; so names are looked for again here.
+        """
+        if not self._complete:
+            self._look(final=True)
+
+    @property
+    def scope(self) -> Scope:
+        """Where the names of types are looked for: the function's, and those around it."""
+        return function_scope(unwrapped(self.function), self._surroundings.scope())
+
+    def defined_as(self, other: Workflow[..., Any]) -> None:
+        """Takes over where another one of the same function was defined."""
+        self._shapes = dict(other._shapes)
+        self._surroundings = other._surroundings
+        self._complete = other._complete
+
+    def _look(self, *, final: bool) -> None:
+        """Finds out the types of what travels; `final` if everything must be defined now."""
+        scope = self.scope
+        complete = True
+        for name in (*(it.name for it in self._parameters), "return"):
+            if name in self._shapes:
+                continue
+            what = "the result" if name == "return" else f"the parameter {name!r}"
+            hint = resolve_hint(self.function, name, scope)
+            try:
+                if isinstance(hint, Unresolved):
+                    raise UnresolvedError(f"the type {hint}")
+                self._shapes[name] = shape_of(hint, scope)
+            except UnresolvedError as error:
+                complete = False
+                if final:
+                    raise UnresolvedError(
+                        f"{self.name}: {what}: {error}; it must be there at run time: import it"
+                        " outside of `if TYPE_CHECKING`, and define it where the function is"
+                    ) from None
+            except HintError as error:
+                raise HintError(f"{self.name}: {what}: {error}") from None
+        if complete or final:
+            self._surroundings.settle()
+            self._complete = True
+
+    def _shape(self, name: str) -> Shape:
+        if not self._complete:
+            self._look(final=True)
+        return self._shapes.get(name, ANYTHING)
 
     def encode_input(
         self, args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -170,9 +223,9 @@ class Workflow(WorkflowRef[P, R]):
                 if only.default is _EMPTY:
                     raise CodecError(f"{self.name} needs an input: {only.name}")
                 return (), {}
-            value = decode(payload, self._hints.get(only.name, Any))
+            value = decode_as(payload, self._shape(only.name))
             return ((), {only.name: value}) if only.kind is only.KEYWORD_ONLY else ((value,), {})
-        data = {} if payload is None else decode(payload, dict)
+        data = {} if payload is None else load_object(payload, f"the arguments of {self.name}")
         unknown = sorted(data.keys() - {it.name for it in parameters})
         if unknown:
             raise CodecError(f"{self.name} has no parameter {', '.join(unknown)}")
@@ -180,18 +233,14 @@ class Workflow(WorkflowRef[P, R]):
         if missing:
             raise CodecError(f"{self.name} needs {', '.join(missing)}")
         return (), {
-            it.name: self._read(it.name, data[it.name]) for it in parameters if it.name in data
+            it.name: read_as(data[it.name], self._shape(it.name), it.name)
+            for it in parameters
+            if it.name in data
         }
-
-    def _read(self, name: str, data: Any) -> Any:
-        from ._serde import reader
-
-        read = reader(self._hints.get(name, Any))
-        return data if read is None else read(data, name)
 
     def decode_output(self, payload: payload_pb2.Payload) -> Any:
         """Returns the result that a payload holds."""
-        return decode(payload, self._hints.get("return", Any))
+        return decode_as(payload, self._shape("return"))
 
     def spec(self) -> invocation_pb2.HandlerSpec:
         """Returns what a worker declares about the workflow."""
@@ -202,7 +251,7 @@ class Workflow(WorkflowRef[P, R]):
             version=self.version,
             description=inspect.cleandoc(self.__doc__ or "")[:4000],
             input_schema=self._input_schema(),
-            output_schema=_schema(self._hints.get("return", Any)),
+            output_schema=described_schema(self._shape("return")),
         )
         if self.retry is not None:
             spec.retry_policy.CopyFrom(self.retry.message())
@@ -213,9 +262,16 @@ class Workflow(WorkflowRef[P, R]):
         return spec
 
     def _input_schema(self) -> str:
-        if len(self._parameters) != 1:
+        parameters = self._parameters
+        if len(parameters) == 1:
+            return described_schema(self._shape(parameters[0].name))
+        if not parameters:
             return ""
-        return _schema(self._hints.get(self._parameters[0].name, Any))
+        arguments = Record(dict, f"arguments of {self.name}")
+        arguments.fill(
+            Field(it.name, self._shape(it.name), required=it.default is _EMPTY) for it in parameters
+        )
+        return described_schema(arguments)
 
 
 class _TypedRef(WorkflowRef[P, R]):
@@ -225,19 +281,6 @@ class _TypedRef(WorkflowRef[P, R]):
         super().__init__(workflow.name)
         self.encode_input = workflow.encode_input  # type: ignore[method-assign]  # same signature
         self.decode_output = workflow.decode_output  # type: ignore[method-assign]  # same signature
-
-
-def _schema(hint: Any) -> str:
-    """Returns the JSON Schema of a type where it is simple or the type knows it; else nothing."""
-    import json
-
-    if isinstance(hint, type):
-        if hint in _SCHEMA_TYPES:
-            return json.dumps({"type": _SCHEMA_TYPES[hint]})
-        make = getattr(hint, "model_json_schema", None)
-        if make is not None:
-            return json.dumps(make())
-    return ""
 
 
 @overload

@@ -23,6 +23,13 @@ DEFAULT_ADDRESS = "127.0.0.1:50051"
 )
 @click.option("--max-concurrent", default=1000, show_default=True, help="Invocations at a time.")
 @click.option(
+    "--max-threads",
+    default=64,
+    show_default=True,
+    type=click.IntRange(1, 10_000),
+    help="Sync steps at a time.",
+)
+@click.option(
     "--service",
     "services",
     multiple=True,
@@ -35,6 +42,7 @@ def worker(
     modules: Sequence[str],
     address: str,
     max_concurrent: int,
+    max_threads: int,
     services: Sequence[str],
     metrics: str,
     insecure: bool,
@@ -53,6 +61,7 @@ def worker(
             workflows=workflows,
             services=addresses or None,
             max_concurrent=max_concurrent,
+            max_threads=max_threads,
             insecure=insecure,
         )
     except ValueError as error:

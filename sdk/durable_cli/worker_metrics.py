@@ -53,6 +53,8 @@ class _Series(Collector):
             ("slots", "Attempts that it holds at most.", self._slots),
             ("slots_used", "Attempts that it holds.", now.attempts_running),
             ("steps_running", "Steps that run.", now.steps_running),
+            ("steps_waiting", "Sync steps that wait for a thread.", now.steps_waiting),
+            ("threads_stuck", "Threads with a step that was given up.", now.threads_stuck),
         ):
             yield GaugeMetricFamily(f"durable_worker_{name}", text, value=value)
         yield CounterMetricFamily(

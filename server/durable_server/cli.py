@@ -123,6 +123,13 @@ def server(**settings: Any) -> None:
     metavar="NAME=HOST:PORT",
     help="Where a gRPC service is that workflows call; may be repeated.",
 )
+@click.option(
+    "--max-threads",
+    default=64,
+    show_default=True,
+    type=click.IntRange(1, 10_000),
+    help="Sync steps of the worker at a time.",
+)
 @click.option("--no-reload", is_flag=True, help="Do not restart the worker when code changes.")
 @click.pass_context
 def dev(context: click.Context, /, **settings: Any) -> None:

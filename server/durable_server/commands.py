@@ -28,6 +28,7 @@ def run_server(ready_file: Path | None, **settings: Any) -> None:
 def run_dev(
     modules: Sequence[str],
     services: Sequence[str],
+    max_threads: int,
     no_reload: bool,
     ready_file: Path | None,
     no_http: bool,
@@ -44,7 +45,13 @@ def run_dev(
         click.echo("durable: no HTTP: it needs pip install 'durable-grpc[http]'", err=True)
         settings["http"] = ""
     config = _config(settings, http_optional=not http_given)
-    worker = DevWorker(modules, services, config.data_dir / "worker.pid", reload=not no_reload)
+    worker = DevWorker(
+        modules,
+        services,
+        config.data_dir / "worker.pid",
+        max_threads=max_threads,
+        reload=not no_reload,
+    )
     _run(_serve(config, ready_file, worker))
 
 

@@ -31,11 +31,18 @@ class DevWorker:
     """A `durable worker` child process for some modules."""
 
     def __init__(
-        self, modules: Sequence[str], services: Sequence[str], pid_file: Path, *, reload: bool
+        self,
+        modules: Sequence[str],
+        services: Sequence[str],
+        pid_file: Path,
+        *,
+        max_threads: int,
+        reload: bool,
     ) -> None:
         self._pid_file = pid_file
         self._modules = list(modules)
         self._services = list(services)
+        self._max_threads = max_threads
         self._reload = reload
 
     async def registered(self, workers: Workers) -> None:
@@ -83,7 +90,7 @@ class DevWorker:
         command = [sys.executable, "-I", "-S", launch.__file__, mode, str(os.getpid())]
         command += [str(self._pid_file)]
         command += [sys.executable, "-m", "durable_cli", "worker", *self._modules]
-        command += ["--address", address]
+        command += ["--address", address, "--max-threads", str(self._max_threads)]
         for service in self._services:
             command += ["--service", service]
         return await asyncio.create_subprocess_exec(*command, stdin=asyncio.subprocess.PIPE)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,8 @@ class System:
 
     workflows: Sequence[durable.Workflow[..., Any] | type] = flows.WORKFLOWS
     """What its worker serves."""
+    options: Mapping[str, Any] = {}
+    """What its worker is made with beside that."""
 
     def __init__(self, folder: Path, suspend_after: float | None) -> None:
         self._config = Config(
@@ -55,7 +57,10 @@ class System:
     async def employ(self) -> None:
         """Starts a worker."""
         worker = durable.Worker(
-            self.address, workflows=self.workflows, suspend_after=self._suspend_after
+            self.address,
+            workflows=self.workflows,
+            suspend_after=self._suspend_after,
+            **self.options,
         )
         await self._run(worker)
 
@@ -110,7 +115,10 @@ class LocalSystem(System):
 
     async def employ(self) -> None:
         dial = self.client._connection.dial
-        await self._run(HostedWorker(dial, list(self.workflows), suspend_after=self._suspend_after))
+        worker = HostedWorker(
+            dial, list(self.workflows), suspend_after=self._suspend_after, **self.options
+        )
+        await self._run(worker)
 
     async def restart(self) -> None:
         local = self.client._local

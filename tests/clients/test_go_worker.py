@@ -189,6 +189,25 @@ def test_pause_and_resume(shop: Shop) -> None:
     assert shop.lines() == ["charged for tea", "mailed a receipt for tea"]
 
 
+def test_signals_meet_waits_that_are_given_up(shop: Shop) -> None:
+    """Every few milliseconds a wait ends by its timeout, and the worker dies twice meanwhile."""
+    request = control_pb2.InvokeRequest(handler="collect", input=payload_pb2.Payload(data=b"60"))
+    invocation_id = ""
+    for first in (0, 20, 40):
+        with shop.worker() as worker:
+            invocation_id = invocation_id or shop.control.Invoke(request).invocation_id
+            for number in range(first, first + 20):
+                sent = control_pb2.SignalRequest(invocation_id=invocation_id, name="number")
+                sent.outcome.value.data = b"%d" % number
+                shop.control.Signal(sent)
+            worker.kill()
+    with shop.worker():
+        found = shop.result(invocation_id)
+    assert json.loads(found.outcome.value.data) == list(range(60))
+    given_up = [it for it in found.journal if it.kind == invocation_pb2.ENTRY_KIND_CANCEL]
+    assert given_up, "no wait has ended by its timeout"
+
+
 def test_a_rejection_is_terminal(shop: Shop) -> None:
     with shop.worker():
         invocation_id = shop.order()

@@ -318,7 +318,7 @@ class World:
         attempt.tasks.clear()
         if attempt.waiting:
             # A step that was given up does not keep an attempt from being suspended.
-            assert all(it.index in attempt._unwanted for it in self._tasks)
+            assert all(it.index in attempt.unwanted for it in self._tasks)
             assert not any(it.WhichOneof("message") == "entry" for it in self._sent)
 
     def _deliver(self, number: int) -> None:
@@ -453,7 +453,7 @@ def ended(finished: worker_pb2.Finished) -> End:
 def execute(task: StepTask) -> tuple[payload_pb2.Payload | None, BaseException | None]:
     """Executes a step that needs no event loop."""
     try:
-        value = task.body()
+        value = task.variables.run(task.body)
         assert inspect.isawaitable(value) is not task.blocking
         if not task.blocking:
             try:

@@ -327,8 +327,8 @@ def test_wrong_arguments_are_a_type_error_at_the_caller(
     [
         (b'{"a": 1}', "b"),
         (b'{"a": 1, "b": {"name": ""}, "x": 2}', "x"),
-        (b"[]", "dict"),
-        (b"1", "dict"),
+        (b"[]", "an object by name"),
+        (b"1", "an object by name"),
     ],
 )
 def test_wrong_input_is_refused_by_name(data: bytes, text: str) -> None:

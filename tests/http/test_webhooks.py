@@ -6,9 +6,10 @@ import asyncio
 import base64
 import hashlib
 import hmac
+import json
 import time
 from collections.abc import AsyncIterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -47,10 +48,35 @@ async def anything(ctx: durable.Context) -> str:
     return (await given).decode()
 
 
+@dataclass
+class Payment:
+    amount: int
+
+    def __post_init__(self) -> None:
+        if self.amount < 0:
+            raise ValueError("negative")
+
+
+@durable.workflow
+async def typed_payment(ctx: durable.Context) -> list[Any]:
+    """Hands out a URL for a payment, and waits until it can read one."""
+    paid = ctx.promise("paid", type=Payment)
+    ctx.set("url", (await paid.webhook()).url)
+    problems: list[str] = []
+    while True:
+        try:
+            return [problems, (await paid).amount]
+        except durable.CodecError as error:
+            problems.append(str(error))
+            paid = ctx.promise("paid", type=Payment)
+
+
 @pytest.fixture
 async def client(plane: ControlPlane) -> AsyncIterator[durable.AsyncClient]:
     """A client, and a worker that replays the journal at each await."""
-    worker = durable.Worker(plane.address, workflows=[payment, anything], suspend_after=0)
+    worker = durable.Worker(
+        plane.address, workflows=[payment, anything, typed_payment], suspend_after=0
+    )
     running = asyncio.create_task(worker.run())
     await worker.ready()
     async with durable.AsyncClient(plane.address, timeout=30) as one:
@@ -107,6 +133,43 @@ async def test_a_workflow_hands_out_a_url_and_the_first_post_counts(
     await client.purge(invocation_id)
     gone = await deliver(web, path)
     assert (gone.code, gone.body["message"]) == (410, "what waited for this webhook has ended")
+
+
+async def test_a_body_that_does_not_fit_is_refused_and_the_url_stays_good(
+    client: durable.AsyncClient, web: Web
+) -> None:
+    invocation_id = await client.invoke_async(typed_payment)
+    path = await handed_out(client, invocation_id)
+    for body, field in [
+        (b'{"amount": "12"}', "outcome.value.amount"),
+        (b"{}", "outcome.value"),
+        (b"5", "outcome.value"),
+    ]:
+        refused = await deliver(web, path, body)
+        assert refused.code == 400
+        (detail,) = refused.body["details"]
+        assert detail["reason"] == "INVALID_FIELD"
+        assert detail["metadata"]["field"] == field
+        assert detail["metadata"]["problem"] in refused.body["message"]
+    shown = (await web.get(f"/v1/invocations/{invocation_id}?include_journal=true")).body
+    (awakeable,) = shown["invocation"]["awakeables"]
+    assert "outcome" not in awakeable
+    assert json.loads(awakeable["schema"])["$defs"]["Payment"]["required"] == ["amount"]
+    name = awakeable["awakeableId"]
+    refused = await web.post(f"/api/awakeables/{name}/resolve", {"result": {"amount": []}})
+    assert refused.code == 400
+    refused = await web.post(
+        f"/v1/awakeables/{name}:resolve", {"outcome": {"value": {"data": "InRleHQi"}}}
+    )
+    assert refused.code == 400
+    # What only the program can refuse is taken, and replaced by the next body.
+    assert (await deliver(web, path, b'{"amount": -1}')).code == 200
+    async for it in client.watch(invocation_id):
+        if any(entry.step_number == 3 for entry in it.journal):
+            break
+    assert (await deliver(web, path, b'{"amount": 12}')).code == 200
+    problems, amount = (await client.get_result(invocation_id)).value()
+    assert (problems, amount) == (["value: no Payment: negative"], 12)
 
 
 @pytest.mark.parametrize(

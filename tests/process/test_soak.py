@@ -95,7 +95,7 @@ async def test_nothing_is_lost_and_nothing_is_done_twice(
         await plant.ready.wait()
         async with durable.AsyncClient(plant.address, timeout=None) as client:
             async with asyncio.timeout(60):
-                while len(await client.list_handlers()) < 3:  # noqa: ASYNC110 - as below
+                while len(await client.list_handlers()) < 4:  # noqa: ASYNC110 - as below
                     await asyncio.sleep(0.1)
             loop = asyncio.get_running_loop()
             end = loop.time() + seconds

@@ -8,6 +8,7 @@ agree; a node that was lost, or done twice, shows.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 from collections import Counter
 from typing import Any, TypeAlias
@@ -39,6 +40,17 @@ class Soak:
 
 
 @durable.workflow(retry=durable.RetryPolicy(max_attempts=None))
+async def mailbox(ctx: durable.Context, count: int) -> list[int]:
+    """Takes so many signals, with waits that it gives up after a moment."""
+    letters: list[int] = []
+    while len(letters) < count:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(ctx.random.choice((0.001, 0.01, 0.2))):
+                letters.append(await ctx.signal("letter", type=int))
+    return letters
+
+
+@durable.workflow(retry=durable.RetryPolicy(max_attempts=None))
 async def tree(ctx: durable.Context, work: Tree) -> int:
     """Runs a tree; returns the sum of all numbers in it."""
 
@@ -62,6 +74,12 @@ async def tree(ctx: durable.Context, work: Tree) -> int:
             ctx.set("n", await ctx.get("n", int, 0) + argument)
         elif kind == "promise":
             return int(await ctx.awakeable(argument))
+        elif kind == "mail":
+            to = await ctx.send(mailbox, argument)
+            for number in range(argument):
+                await ctx.send_signal(to, "letter", number)
+            if await ctx.attach(to, mailbox) != list(range(argument)):
+                raise durable.TerminalError(f"mail is lost, doubled or out of order: {to}")
         return 0
 
     nodes = [node(kind, argument) for kind, argument in work["nodes"]]
@@ -79,7 +97,7 @@ def grow(rng: random.Random, name: str, depth: int = 0) -> Tree:
     """Makes a random tree; names of its promises begin with `name`."""
     nodes: list[list[Any]] = []
     for number in range(rng.randint(1, 5)):
-        kinds = ["step", "sleep", "add", "send", "later", "state", "promise"]
+        kinds = ["step", "sleep", "add", "send", "later", "state", "promise", "mail"]
         kind = rng.choice(kinds + ["tree"] * 2 * (depth < 2))
         argument: Any = rng.randint(1, 9)
         if kind == "sleep":

@@ -15,6 +15,7 @@ import grpc
 
 from durable_proto.v1 import invocation_pb2, worker_pb2
 
+from .listener import Listener, read
 from .program import TRIES, Program
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ class SimWorker:
         self.world = world
         self.name = name
         self.rng = world.rng
-        self.programs: dict[str, Program] = {}
+        self.programs: dict[str, Program | Listener] = {}
         self.outbox: list[worker_pb2.WorkerMessage] = []
         self.filled = asyncio.Event()
         self.tasks: set[asyncio.Task[None]] = set()
@@ -125,6 +126,7 @@ class SimWorker:
         first.worker_id = self.name
         first.slot_count = 8
         first.handlers.add(name="program", version="1")
+        first.handlers.add(name="listener", version="1")
         first.handlers.add(name="counter.bump", kind=invocation_pb2.HANDLER_KIND_OBJECT_EXCLUSIVE)
         for program in self.programs.values():
             first.resumed.add(invocation_id=program.id, attempt=program.attempt)
@@ -160,7 +162,8 @@ class SimWorker:
     def _handle(self, message: worker_pb2.ServerMessage) -> None:
         kind = message.WhichOneof("message")
         if kind == "start":
-            self.programs[message.invocation_id] = Program(self, message)
+            runs = Listener if message.start.handler == "listener" else Program
+            self.programs[message.invocation_id] = runs(self, message)
             return
         program = self.programs.get(message.invocation_id)
         if program is None or program.attempt != message.attempt:
@@ -169,7 +172,7 @@ class SimWorker:
             program.acknowledged(message.ack)
         elif kind == "completion":
             completion = message.completion
-            value = json.loads(completion.outcome.value.data)
+            value = read(completion.outcome)
             program.complete(completion.index, completion.completion_number, value)
         elif kind == "pause_requested":
             program.frozen = True
@@ -178,7 +181,7 @@ class SimWorker:
             return
         self._let_go(program)
 
-    def _let_go(self, program: Program) -> None:
+    def _let_go(self, program: Program | Listener) -> None:
         """Holds what is to be held, and sometimes suspends what only waits."""
         if not program.idle:
             return

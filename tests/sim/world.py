@@ -32,6 +32,7 @@ from durable_server.core.records import (
     PauseAsked,
     Record,
     Resumed,
+    Signalled,
 )
 from durable_server.core.replies import (
     Attached,
@@ -139,8 +140,38 @@ class World:
             else:
                 self.sends.setdefault(key_of(found.id, index), set()).add(value)
 
+    async def signaller(self, number: int) -> None:
+        """Sends numbered signals to a listener, one after the other, and looks at what it got."""
+        await asyncio.sleep(self.rng.random() * 5)
+        count = self.rng.randint(1, 5)
+        data = payload_pb2.Payload(data=b"%d" % count).SerializeToString()
+        invocation_id = ids.from_name("request", "listener", "", str(number))
+        record = Invoked(invocation_id, "listener", data)
+        async with asyncio.TaskGroup() as group:
+            ended = group.create_task(self.ended(record))
+            group.create_task(self.send_signals(invocation_id, count))
+            if self.rng.random() < 0.3:
+                group.create_task(self.pause(invocation_id))
+        found = ended.result()
+        assert found.state is State.COMPLETED, found
+        assert found.outcome is not None
+        received = json.loads(payload_pb2.Outcome.FromString(found.outcome).value.data)
+        assert received == list(range(count)), (found.id, received)
+
+    async def send_signals(self, invocation_id: str, count: int) -> None:
+        """Sends each signal until it is accepted, before the next."""
+        for number in range(count):
+            await asyncio.sleep(self.rng.expovariate(1.0) * self.rng.choice((0, 1)))
+            outcome = payload_pb2.Outcome(value=payload_pb2.Payload(data=b"%d" % number))
+            signal = Signalled(invocation_id, "n", outcome.SerializeToString(), f"s{number}")
+            reply = None
+            while not isinstance(reply, Done):
+                reply = await self.ask(signal)
+                assert isinstance(reply, Done | Missing | None), reply
+                await asyncio.sleep(self.rng.random() * 0.1)
+
     def _check_tries(self, found: Invocation, index: int, value: Any) -> None:
-        """A step fails for good only when its tries are used up, and the journal has their number."""
+        """A step fails for good only when its tries are used up; the journal has how many."""
         assert self.store is not None
         row = self.store.entry(found.number, index)
         assert row is not None
@@ -194,6 +225,7 @@ class World:
             await processor.propose(HandlerRegistered(Handler("program", retry=_POLICY)))
             bump = Handler("counter.bump", HandlerKind.OBJECT_EXCLUSIVE, _POLICY)
             await processor.propose(HandlerRegistered(bump))
+            await processor.propose(HandlerRegistered(Handler("listener", retry=_POLICY)))
 
     async def reign(self) -> None:
         """Lets leaders die, or be replaced while they live on, again and again."""
@@ -310,7 +342,10 @@ class World:
         await self.lead()
         staff = [asyncio.create_task(self.employ(f"w{number}")) for number in range(workers)]
         staff.append(asyncio.create_task(self.reign()))
-        crowd = asyncio.gather(*(self.client(number) for number in range(clients)))
+        crowd = asyncio.gather(
+            *(self.client(number) for number in range(clients)),
+            *(self.signaller(number) for number in range(clients // 2)),
+        )
         try:
             async with asyncio.timeout(10_000):
                 await asyncio.wait({crowd, *staff}, return_when=asyncio.FIRST_COMPLETED)

@@ -223,11 +223,18 @@ def test_counts_and_texts_outlive_the_process(tmp_path: Path) -> None:
     assert list(listed(world.store, where, Order(), 50)) == world.expected(where, Order())
 
 
-FROM_4_TO_3 = "ALTER TABLE journal DROP COLUMN failed_tries; PRAGMA user_version = 3;"
+FROM_4_TO_3 = """
+ALTER TABLE journal DROP COLUMN signal;
+ALTER TABLE journal DROP COLUMN failed_tries;
+ALTER TABLE journal DROP COLUMN schema;
+ALTER TABLE awakeables DROP COLUMN schema;
+ALTER TABLE awakeables DROP COLUMN requests;
+PRAGMA user_version = 3;
+"""
 
 
 @pytest.mark.parametrize("version", [2, 3])
-def test_an_older_store_is_made_new_in_place(tmp_path: Path, version: int) -> None:
+def test_a_store_of_an_older_version_is_made_new_in_place(tmp_path: Path, version: int) -> None:
     world = World(tmp_path / "store.db")
     world.create(COUNT)
     world.change(COUNT)
@@ -235,7 +242,7 @@ def test_an_older_store_is_made_new_in_place(tmp_path: Path, version: int) -> No
     old = sqlite3.connect(tmp_path / "store.db")
     old.executescript(FROM_4_TO_3)
     if version == 2:
-        _from_3_to_2(old)
+        _make_version_2(old)
     old.close()
     world.store = SqliteStore(tmp_path / "store.db")
     for where in (Filter(key="k"), Filter(failure_text="stock"), Filter(handler="b")):
@@ -251,7 +258,7 @@ def test_an_older_store_is_made_new_in_place(tmp_path: Path, version: int) -> No
         SqliteStore(tmp_path / "store.db")
 
 
-def _from_3_to_2(old: sqlite3.Connection) -> None:
+def _make_version_2(old: sqlite3.Connection) -> None:
     for name in ("by_state", "by_end", "by_update", "by_key", "by_service", "by_parent"):
         old.execute(f"DROP INDEX invocations_{name}")
     old.executescript(

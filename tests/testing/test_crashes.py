@@ -6,6 +6,8 @@ import asyncio
 import itertools
 import uuid
 from collections import Counter
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -71,6 +73,47 @@ async def many(ctx: durable.Context) -> list[Any]:
     return found
 
 
+@dataclass
+class Positive:
+    """No schema says what it refuses."""
+
+    number: int
+
+    def __post_init__(self) -> None:
+        if self.number < 0:
+            raise ValueError("negative")
+
+
+@durable.workflow
+async def asks_until_it_can_read(ctx: durable.Context) -> list[Any]:
+    """Gets an awakeable's outcome and a signal that it cannot read, and waits for the next ones."""
+    problems: list[str] = []
+
+    async def readable(ask: Callable[[], Awaitable[Positive]]) -> int:
+        while True:
+            try:
+                return (await ask()).number
+            except durable.CodecError as error:
+                problems.append(str(error))
+                await ctx.run("note", flows.effect, str(error))
+
+    promised = await readable(lambda: ctx.promise("p", type=Positive))
+    again = await readable(lambda: ctx.promise("p", type=Positive))
+    sent = await readable(lambda: ctx.signal("s", type=Positive))
+    return [promised, again, sent, len(problems)]
+
+
+async def answer_badly_first(client: durable.AsyncClient, wait: Wait) -> None:
+    """Gives what cannot be read twice, and then what can."""
+    found = await client.get(wait.invocation_id)
+    asked = [it for it in found.journal if it.kind == wait.kind.upper()]
+    number = -1 if len(asked) < 3 else 7
+    if wait.kind == "awakeable":
+        await client.resolve_awakeable(wait.name, {"number": number})
+    else:
+        await client.signal(wait.invocation_id, wait.name, {"number": number})
+
+
 @durable.workflow
 async def long_ago(ctx: durable.Context) -> str:
     """Has ended, and is removed, long before what it has started begins."""
@@ -106,6 +149,7 @@ FLOWS: list[Any] = [
     (race, (), {"drive": answer}, "answer"),
     (many, (), {}, ["one", 49, 5, "409 not possible"]),
     (long_ago, (), {}, "asked"),
+    (asks_until_it_can_read, (), {"drive": answer_badly_first}, [7, 7, 7, 4]),
     (clients.greet, (clients.Greet("you"),), {}, clients.Greeting("Hello, you!", 3)),
     (clients.order, (clients.Order("tea"),), {"drive": answer}, clients.Ordered("tea", "Ada")),
 ]

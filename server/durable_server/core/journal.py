@@ -17,7 +17,14 @@ from .lifecycle import ask_to_end, create
 from .limits import LIMIT_REACHED
 from .model import UNNUMBERED, EntryKind, EntryRow, Invocation, OpenEntry
 from .moves import Effects, complete_entry, owned
-from .outside import await_awakeable, await_signal, awakeable_resolved, signalled
+from .outside import (
+    GIVEN_UP_OUTCOME,
+    await_awakeable,
+    await_signal,
+    awakeable_resolved,
+    give_up_signal,
+    signalled,
+)
 from .partition import Partition
 from .records import AwakeableResolved, EntryRecorded, Invoked, Signalled
 from .replies import Conflict, Full, Missing, Refused, Reply
@@ -31,6 +38,8 @@ WRITES = frozenset({EntryKind.SET_STATE, EntryKind.CLEAR_STATE})
 STARTS = frozenset({EntryKind.INVOKE, EntryKind.SEND})
 """Kinds that start an invocation."""
 _READS = frozenset({EntryKind.GET_STATE, EntryKind.STATE_KEYS})
+INVALID_VALUE = "durable.InvalidValue"
+"""The type of the failure of a RESOLVE entry whose value does not fit what is waited for."""
 
 
 def entry_recorded(
@@ -71,7 +80,8 @@ def entry_recorded(
         due_ms,
         _target(partition, invocation, record),
         record.attempt,
-        failed_tries,
+        failed_tries=failed_tries,
+        schema=record.schema if kind == EntryKind.SIGNAL else "",
     )
     partition.changes.entries.append((invocation.number, row))
     invocation.journal_bytes += row.size
@@ -125,15 +135,21 @@ def _target(partition: Partition, invocation: Invocation, record: EntryRecorded)
         place = f"{invocation.id}/{record.position}"
         return ids.from_name("child", record.name, record.target, place, routing)
     if record.kind == EntryKind.CANCEL and record.target.startswith("#"):
-        wanted = record.target[1:]
-        for position, entry in invocation.opened.items():
-            if str(position) == wanted:
-                return entry.target  # a child that is awaited: known without reading the journal
-        for row in partition.journal(invocation.number):
-            if str(row.position) == wanted:
-                return row.target
-        return ""
+        meant = _meant(record)
+        opened = invocation.opened.get(meant)
+        if opened is not None:
+            return opened.target  # a child that is awaited: known without reading the journal
+        row = partition.entry(invocation.number, meant)
+        return "" if row is None else row.target
     return record.target
+
+
+def _meant(record: EntryRecorded) -> int:
+    """Returns the index of the entry that a CANCEL names by `#INDEX`; -1 for none."""
+    index = record.target.removeprefix("#")
+    # The digits of an index are ASCII, and few: int() takes more than that.
+    known = index != record.target and index.isascii() and index.isdigit() and len(index) < 10
+    return int(index) if known else -1
 
 
 def _set_state(
@@ -187,7 +203,7 @@ def _awakeable(
     now_ms: int,
     effects: Effects,
 ) -> None:
-    await_awakeable(partition, invocation, row.position, record.name, now_ms, effects)
+    await_awakeable(partition, invocation, record, now_ms, effects)
 
 
 def _signal(
@@ -283,6 +299,10 @@ def _resolve(
     effects: Effects,
 ) -> None:
     """Resolves an awakeable, or with a target delivers a signal."""
+    if record.refused:
+        outcome = failure_outcome(INVALID_VALUE, record.refused)
+        complete_entry(partition, invocation, row.position, outcome, now_ms, effects)
+        return
     given = record.outcome or NULL_OUTCOME
     if record.argument is not None:
         given = value_outcome(record.argument)
@@ -310,17 +330,35 @@ def _resolve(
 def _cancel(
     partition: Partition,
     invocation: Invocation,
-    _record: EntryRecorded,
+    record: EntryRecorded,
     row: EntryRow,
     now_ms: int,
     effects: Effects,
 ) -> None:
-    target = partition.find(row.target)
+    """Asks for the end of an invocation, or ends the wait of a SIGNAL entry of this journal."""
+    meant = _meant(record)
+    if meant >= 0:
+        give_up_signal(partition, invocation, meant, now_ms, effects)
+    target = partition.find(row.target) if row.target else None
+    if target is not None and meant >= 0 and not _is_own(invocation, target, meant):
+        if meant in invocation.opened:
+            complete_entry(partition, invocation, meant, GIVEN_UP_OUTCOME, now_ms, effects)
+        target = None
     if target is not None and target.state not in FINAL:
         reason = f"cancelled by invocation {invocation.id}"
         ask_to_end(partition, target, reason, invocation.handler, now_ms, effects)
     # Before the completion: an invocation that cancels itself sees that first.
     complete_entry(partition, invocation, row.position, NULL_OUTCOME, now_ms, effects)
+
+
+def _is_own(invocation: Invocation, child: Invocation, position: int) -> bool:
+    """Says whether what an entry has started ends when the program does not want it any more.
+
+    Not if an idempotency key has found what somebody else started, or what another entry waits for.
+    """
+    return child.parent == invocation.id and not any(
+        it.target == child.id for other, it in invocation.opened.items() if other != position
+    )
 
 
 def _not_found(invocation_id: str) -> bytes:

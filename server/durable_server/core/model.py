@@ -118,8 +118,13 @@ class EntryRow(NamedTuple):
     due_ms: int
     target: str
     attempt: int
+    signal: int = 0
+    """The number of the signal that ended it, for a SIGNAL entry; 0 for none, and for one that was
+    given back."""
     failed_tries: int = 0
     """For a step or a call, how many of its tries had failed before the one that is recorded."""
+    schema: str = ""
+    """For a SIGNAL, the JSON Schema of the value that the program reads; empty for any."""
 
     @property
     def size(self) -> int:
@@ -151,6 +156,10 @@ class Awakeable:
     created_ms: int
     resolved_ms: int = 0
     outcome: bytes | None = None
+    schema: str = ""
+    """The JSON Schema of the value that the invocation reads; empty for any."""
+    requests: tuple[str, ...] = ()
+    """The ids of the last requests that gave it an outcome, also one that was forgotten since."""
 
 
 class StepFailures(NamedTuple):
@@ -209,6 +218,8 @@ class Invocation:
     """Entries of other invocations that wait for this one's end: invocation id, index."""
     signals: tuple[tuple[int, str, bytes], ...] = ()
     """Signals that nothing has taken yet, oldest first: number, name, serialized Outcome."""
+    signal_count: int = 0
+    """How many signals have come: the number of the last one."""
     turn: int = 0
     """Its place among those that want the same object key; 0 when it wants none."""
     started_ms: int = 0

@@ -128,14 +128,20 @@ def complete_entry(
     outcome: bytes,
     now_ms: int,
     effects: Effects,
+    signal: int = 0,
 ) -> None:
-    """Ends an open entry; wakes the invocation or tells the worker that runs it."""
+    """Ends an open entry; wakes the invocation or tells the worker that runs it.
+
+    `signal` is the number of the signal that ends it, if one does.
+    """
     invocation.completions += 1
     completion = invocation.completions
     invocation.recorded[position] = completion
     invocation.opened.pop(position, None)
     invocation.journal_bytes += len(outcome)
-    partition.changes.completions.append((outcome, completion, now_ms, invocation.number, position))
+    partition.changes.completions.append(
+        (outcome, completion, now_ms, signal, invocation.number, position)
+    )
     if invocation.state is State.SUSPENDED:
         move(partition, invocation, Event.WAKE, now_ms, effects)
         make_ready(partition, invocation, effects)

@@ -5,7 +5,14 @@ by somebody who knows its id and nothing else. An id that begins with an invocat
 that invocation from the start; an id of the user's own choice belongs to the invocation that asks for
 it first, and until then its outcome is kept for a day, so many at most.
 
+An outcome that the program cannot read is forgotten when it asks to renew the awakeable; then the next
+one counts.
+
 An id whose invocation has ended may be asked for anew, by a restart for example; it then waits again.
+
+Signals are numbered for each invocation as they come, and taken in that order. One that ended the wait
+of a program which had given that wait up keeps its number when it is given back, so it is taken before
+all that came after it.
 """
 
 from __future__ import annotations
@@ -14,13 +21,21 @@ from . import ids
 from .model import Awakeable, EntryKind, Invocation, OpenEntry
 from .moves import Effects, complete_entry, complete_if_open
 from .partition import Partition
-from .records import AwakeableExpired, AwakeableResolved, Signalled, StateEdited
+from .records import (
+    AwakeableExpired,
+    AwakeableResolved,
+    EntryRecorded,
+    Signalled,
+    StateEdited,
+)
 from .replies import Busy, Conflict, Edited, Full, Missing, Refused, Reply, Resolved
-from .requests import answered, done
+from .requests import REMEMBERED, answered, done
 from .states import FINAL
 from .wire import failure_outcome
 
 TAKEN = "durable.AwakeableTaken"
+GIVEN_UP_OUTCOME = failure_outcome("durable.GivenUp", "the program does not wait for it any more")
+"""The outcome of an entry whose wait the program has given up."""
 
 
 def signalled(partition: Partition, record: Signalled, now_ms: int, effects: Effects) -> Reply:
@@ -33,20 +48,46 @@ def signalled(partition: Partition, record: Signalled, now_ms: int, effects: Eff
         return repeated
     if invocation.state in FINAL:
         return Refused(invocation)
+    number = invocation.signal_count + 1
+    signal = (number, record.name, record.outcome)
+    if not _take_signal(partition, invocation, signal, now_ms, effects):
+        if len(invocation.signals) >= record.limit:
+            return Full()
+        _keep_signal(partition, invocation, signal)
+    invocation.signal_count = number
+    return done(partition, invocation, record.request_id)
+
+
+def _take_signal(
+    partition: Partition,
+    invocation: Invocation,
+    signal: tuple[int, str, bytes],
+    now_ms: int,
+    effects: Effects,
+) -> bool:
+    """Ends the first entry that waits for a signal of this name; says whether there is one."""
+    number, name, outcome = signal
     waiting = [
         position
         for position, entry in invocation.opened.items()
-        if entry.kind == EntryKind.SIGNAL and entry.name == record.name
+        if entry.kind == EntryKind.SIGNAL and entry.name == name
     ]
     if waiting:
-        complete_entry(partition, invocation, min(waiting), record.outcome, now_ms, effects)
-    elif len(invocation.signals) >= record.limit:
-        return Full()
+        complete_entry(partition, invocation, min(waiting), outcome, now_ms, effects, number)
+    return bool(waiting)
+
+
+def _keep_signal(
+    partition: Partition, invocation: Invocation, signal: tuple[int, str, bytes]
+) -> None:
+    """Keeps a signal until an entry asks for it."""
+    invocation.signals = tuple(sorted((*invocation.signals, signal)))
+    taken = (invocation.number, signal[0])
+    changes = partition.changes
+    if taken in changes.taken:  # in this very batch: it is where it was
+        changes.taken.remove(taken)
     else:
-        number = invocation.signals[-1][0] + 1 if invocation.signals else 1
-        invocation.signals = (*invocation.signals, (number, record.name, record.outcome))
-        partition.changes.signals.append((invocation.number, number, record.name, record.outcome))
-    return done(partition, invocation, record.request_id)
+        changes.signals.append((invocation.number, *signal))
 
 
 def await_signal(
@@ -63,9 +104,34 @@ def await_signal(
         if known == name:
             invocation.signals = tuple(it for it in invocation.signals if it is not signal)
             partition.changes.taken.append((invocation.number, number))
-            complete_entry(partition, invocation, position, outcome, now_ms, effects)
+            complete_entry(partition, invocation, position, outcome, now_ms, effects, number)
             return
     invocation.opened[position] = OpenEntry(EntryKind.SIGNAL, name, "")
+
+
+def give_up_signal(
+    partition: Partition, invocation: Invocation, position: int, now_ms: int, effects: Effects
+) -> None:
+    """Ends the wait of a SIGNAL entry that the program has given up: no signal is lost by it.
+
+    One that has ended the entry before this was known is given back: to the next entry that waits
+    for one of its name, or to those that are kept. Giving up twice is giving up once.
+    """
+    opened = invocation.opened.get(position)
+    if opened is not None:
+        if opened.kind != EntryKind.SIGNAL:
+            return
+        complete_entry(partition, invocation, position, GIVEN_UP_OUTCOME, now_ms, effects)
+        return
+    row = partition.entry(invocation.number, position)
+    if row is None or not row.signal or row.outcome is None:
+        return
+    partition.changes.completions.append(
+        (row.outcome, row.completion, row.completed_ms, 0, invocation.number, position)
+    )
+    signal = (row.signal, row.name, row.outcome)
+    if not _take_signal(partition, invocation, signal, now_ms, effects):
+        _keep_signal(partition, invocation, signal)
 
 
 def awakeable_resolved(
@@ -84,12 +150,16 @@ def awakeable_resolved(
         else:
             partition.early_awakeables += 1
         awakeable = Awakeable(record.awakeable_id, owner, (), now_ms)
+    elif record.request_id and record.request_id in awakeable.requests:
+        return Resolved(awakeable)  # asked again, because the answer was lost
     elif awakeable.resolved_ms:
         same = awakeable.outcome == record.outcome
         return Resolved(awakeable) if same else Conflict(awakeable)
     waiting, awakeable.positions = awakeable.positions, ()
     awakeable.resolved_ms = now_ms
     awakeable.outcome = record.outcome
+    if record.request_id:
+        awakeable.requests = (*awakeable.requests, record.request_id)[-REMEMBERED:]
     partition.changes.awakeables[awakeable.id] = awakeable
     for position in waiting:
         complete_if_open(
@@ -101,12 +171,12 @@ def awakeable_resolved(
 def await_awakeable(
     partition: Partition,
     invocation: Invocation,
-    position: int,
-    awakeable_id: str,
+    record: EntryRecorded,
     now_ms: int,
     effects: Effects,
 ) -> None:
-    """An entry asks for an awakeable's outcome."""
+    """An entry asks for an awakeable's outcome, or to renew it for another one."""
+    position, awakeable_id = record.position, record.name
     awakeable = partition.awakeable(awakeable_id)
     if awakeable is not None and awakeable.invocation_id not in ("", invocation.id):
         other = partition.find(awakeable.invocation_id)
@@ -122,6 +192,11 @@ def await_awakeable(
         awakeable.invocation_id = invocation.id
         partition.early_awakeables -= 1
     partition.changes.awakeables[awakeable_id] = awakeable
+    if record.renew:
+        awakeable.outcome, awakeable.resolved_ms = None, 0
+    # Two that wait for it, and read it differently, take what either can.
+    alike = not awakeable.positions or awakeable.schema == record.schema
+    awakeable.schema = record.schema if alike else ""
     if awakeable.outcome is not None:
         complete_entry(partition, invocation, position, awakeable.outcome, now_ms, effects)
     else:

@@ -38,6 +38,10 @@ class Source(Protocol):
         """Returns an invocation's journal in program order."""
         ...
 
+    def entry(self, number: int, index: int) -> EntryRow | None:
+        """Returns one entry of an invocation's journal."""
+        ...
+
     def state(self, owner: str) -> dict[str, bytes]:
         """Returns a whole state by name."""
         ...
@@ -69,8 +73,9 @@ class Changes:
     """The state before the batch of each old invocation whose state has moved, by number."""
     entries: list[tuple[int, EntryRow]] = field(default_factory=list)
     """New journal entries: invocation number, entry."""
-    completions: list[tuple[bytes, int, int, int, int]] = field(default_factory=list)
-    """Entries that ended: outcome, completion number, time, invocation number, entry index."""
+    completions: list[tuple[bytes, int, int, int, int, int]] = field(default_factory=list)
+    """Entries that ended: outcome, completion number, time, the number of the signal that ended it
+    or 0, invocation number, entry index."""
     handlers: list[tuple[Handler, int]] = field(default_factory=list)
     """Handlers to write, with the time."""
     awakeables: dict[str, Awakeable | None] = field(default_factory=dict)
@@ -110,6 +115,9 @@ class _Nothing:
 
     def journal(self, number: int) -> list[EntryRow]:
         return []
+
+    def entry(self, number: int, index: int) -> EntryRow | None:
+        return None
 
     def state(self, owner: str) -> dict[str, bytes]:
         return {}
@@ -165,12 +173,25 @@ class Partition:
         """Returns an invocation's journal in program order."""
         rows = {row.position: row for row in self.source.journal(number)}
         rows |= {row.position: row for owner, row in self.changes.entries if owner == number}
-        for outcome, completion, now_ms, owner, position in self.changes.completions:
+        for outcome, completion, now_ms, signal, owner, position in self.changes.completions:
             if owner == number:
                 rows[position] = rows[position]._replace(
-                    outcome=outcome, completion=completion, completed_ms=now_ms
+                    outcome=outcome, completion=completion, completed_ms=now_ms, signal=signal
                 )
         return [rows[position] for position in sorted(rows)]
+
+    def entry(self, number: int, index: int) -> EntryRow | None:
+        """Returns one entry of an invocation's journal; None when there is none."""
+        found = self.source.entry(number, index)
+        for owner, row in self.changes.entries:
+            if owner == number and row.position == index:
+                found = row
+        for outcome, completion, now_ms, signal, owner, position in self.changes.completions:
+            if found is not None and owner == number and position == index:
+                found = found._replace(
+                    outcome=outcome, completion=completion, completed_ms=now_ms, signal=signal
+                )
+        return found
 
     def state(self, owner: str) -> Mapping[str, bytes]:
         """Returns a state by name."""

@@ -77,6 +77,12 @@ class EntryRecorded(NamedTuple):
     partition_key: str = ""
     elapsed_ms: int = 0
     """How long the worker's own work took, as the worker says; 0 when it does not."""
+    schema: str = ""
+    """AWAKEABLE, SIGNAL: the JSON Schema of the value that the program reads; empty for any."""
+    renew: bool = False
+    """AWAKEABLE: forget the outcome that the id has, and wait for another."""
+    refused: str = ""
+    """RESOLVE: why the value does not fit what is waited for; nothing is resolved then."""
 
 
 class Finished(NamedTuple):
@@ -197,6 +203,7 @@ class AwakeableResolved(NamedTuple):
     outcome: bytes
     limit: int = 10_000
     """How many may wait for somebody to ask for them."""
+    request_id: str = ""
 
 
 class AwakeableExpired(NamedTuple):

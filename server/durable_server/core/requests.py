@@ -10,8 +10,8 @@ from .model import Invocation, State
 from .partition import Partition
 from .replies import Done
 
-_REMEMBERED = 16
-"""How many requests an invocation remembers."""
+REMEMBERED = 16
+"""How many requests an invocation, or an awakeable, remembers."""
 
 
 def answered(invocation: Invocation, request_id: str) -> Done | None:
@@ -27,6 +27,6 @@ def done(partition: Partition, invocation: Invocation, request_id: str) -> Done:
     """Returns the answer to a request that has had its effect, and remembers it."""
     if request_id:
         kept = (*invocation.requests, (request_id, int(invocation.state)))
-        invocation.requests = kept[-_REMEMBERED:]
+        invocation.requests = kept[-REMEMBERED:]
         partition.changes.touch(invocation)
     return Done(invocation, invocation.state)

@@ -136,7 +136,7 @@ def _cancel_at_once(
     end_unasked(partition, invocation, now_ms, effects)
     for child_id in awaited:
         child = partition.find(child_id)
-        if child is not None and child.state not in FINAL:
+        if child is not None and child.parent == invocation.id and child.state not in FINAL:
             _cancel_at_once(partition, child, record, now_ms, effects)
 
 
@@ -197,6 +197,7 @@ def _copy_journal(
             elif row.kind == EntryKind.CLEAR_STATE:
                 partition.clear_state(invocation.id)
     invocation.completions = len(ordered)
+    invocation.signal_count = max((it.signal for it in rows), default=0)
 
 
 def _renamed(row: EntryRow, old_id: str, new_id: str) -> str:

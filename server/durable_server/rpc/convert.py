@@ -288,7 +288,10 @@ def cancel_requested(it: Invocation, into: worker_pb2.CancelRequested) -> None:
 def awakeable(it: Awakeable) -> invocation_pb2.Awakeable:
     """Returns an awakeable as a message."""
     message = invocation_pb2.Awakeable(
-        awakeable_id=it.id, invocation_id=it.invocation_id, create_time=timestamp(it.created_ms)
+        awakeable_id=it.id,
+        invocation_id=it.invocation_id,
+        create_time=timestamp(it.created_ms),
+        schema=it.schema,
     )
     if it.outcome is not None:
         message.outcome.MergeFromString(it.outcome)

@@ -28,6 +28,7 @@ from ..core.records import (
 from ..processor.loop import Processor
 from ..processor.workers import Worker
 from . import convert
+from .declared import SCHEMA_BYTES_MAX, Declared
 from .refusal import protocol_violation
 
 _SLACK_BYTES = 1024
@@ -49,6 +50,7 @@ class Inbound:
         self._processor = processor
         self._worker = worker
         self._abandon = abandon
+        self._declared = Declared(processor)
 
     def receive(self, frame: worker_pb2.SessionRequest) -> None:
         """Handles a frame in order; raises Refusal for what ends the session."""
@@ -121,8 +123,21 @@ class Inbound:
             entry.idempotency_key,
             entry.partition_key,
             max(0, min(entry.elapsed.ToMilliseconds(), SPAN_SECONDS * 1000)),
+            entry.schema,
+            entry.renew,
+            self._unfit(entry) if kind == EntryKind.RESOLVE else "",
         )
         self._processor.submit(record)
+
+    def _unfit(self, entry: worker_pb2.EntryRecorded) -> str:
+        """Says why the value of a RESOLVE entry does not fit what waits for it; empty if it does."""
+        if not entry.HasField("argument"):
+            return ""
+        if entry.target:
+            found = self._declared.signal(entry.target, entry.name, entry.argument)
+        else:
+            found = self._declared.awakeable(entry.name, entry.argument)
+        return "" if found is None else f"value{found.place}: {found.problem}"
 
     def _problem(self, message: worker_pb2.WorkerMessage) -> str:
         """Says what is wrong with an entry; an empty string when nothing is."""
@@ -142,6 +157,9 @@ class Inbound:
             if size > limits.id_bytes:
                 return f"{word}: {size} bytes are more than the limit id_bytes ({limits.id_bytes})"
             return f"{word}: {text!r} holds a NUL character"
+        size = convert.text_bytes(entry.schema)
+        if size > SCHEMA_BYTES_MAX:
+            return f"schema: {size} bytes are more than {SCHEMA_BYTES_MAX}; leave it out"
         if problem := convert.too_long(entry.delay.ToMilliseconds()):
             return f"delay: {problem}"
         if kind in OWN_WORK and entry.outcome.WhichOneof("result") is None:

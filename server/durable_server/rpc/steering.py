@@ -35,6 +35,7 @@ from ..core.steering import restart_id
 from ..processor.loop import Processor
 from . import convert
 from .asking import Asking
+from .declared import Declared, Misfit
 from .refusal import (
     Refusal,
     invalid,
@@ -52,6 +53,7 @@ class Steering:
     def __init__(self, processor: Processor, asking: Asking) -> None:
         self._processor = processor
         self._asking = asking
+        self._declared = Declared(processor)
 
     async def pause(self, request: control_pb2.PauseRequest) -> control_pb2.PauseResponse:
         """Holds an invocation, and waits for steps in flight if that is asked for."""
@@ -136,6 +138,8 @@ class Steering:
         convert.check_text("name", request.name, limits.id_bytes, "id_bytes")
         found = self._asking.find(request.invocation_id)
         outcome = convert.outcome_bytes("outcome", request.outcome, limits.payload_bytes)
+        if request.outcome.HasField("value"):
+            _refuse(self._declared.signal(found.id, request.name, request.outcome.value))
         record = Signalled(
             found.id, request.name, outcome, self._request_id(request), limits.signals
         )
@@ -155,9 +159,11 @@ class Steering:
         if not awakeable_id:
             raise invalid("awakeable_id", "is empty")
         convert.check_text("awakeable_id", awakeable_id, limits.id_bytes, "id_bytes")
-        self._request_id(request)
+        request_id = self._request_id(request)
         outcome = convert.outcome_bytes("outcome", request.outcome, limits.payload_bytes)
-        record = AwakeableResolved(awakeable_id, outcome, limits.early_awakeables)
+        if request.outcome.HasField("value"):
+            _refuse(self._declared.awakeable(awakeable_id, request.outcome.value))
+        record = AwakeableResolved(awakeable_id, outcome, limits.early_awakeables, request_id)
         reply = await self._asking.propose(record)
         if isinstance(reply, Resolved):
             return control_pb2.ResolveAwakeableResponse(invocation_id=reply.awakeable.invocation_id)
@@ -214,6 +220,12 @@ def _refusal(reply: Reply, invocation_id: str, operation: str, allowed: str) -> 
         return invalid_state(it.id, convert.word(it.state), operation, allowed)
     assert isinstance(reply, Missing)
     return invocation_not_found(invocation_id)
+
+
+def _refuse(found: Misfit | None) -> None:
+    """Raises for a value that is not what the program has said that it reads."""
+    if found is not None:
+        raise invalid(f"outcome.value{found.place}", found.problem, schema_path=found.rule)
 
 
 def _already_resolved(reply: Conflict) -> Refusal:

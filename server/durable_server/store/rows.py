@@ -37,10 +37,10 @@ UPDATE = (
 )
 ENTRY = (
     "position, kind, name, argument, outcome, completion, created_ms, completed_ms, due_ms, "
-    "target, attempt, failed_tries"
+    "target, attempt, signal, failed_tries, schema"
 )
-INSERT_ENTRY = f"INSERT INTO journal (number, {ENTRY}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)"
-AWAKEABLE = "id, invocation, positions, created_ms, resolved_ms, outcome"
+INSERT_ENTRY = f"INSERT INTO journal (number, {ENTRY}) VALUES (?{',?' * (ENTRY.count(',') + 1)})"
+AWAKEABLE = "id, invocation, positions, created_ms, resolved_ms, outcome, schema, requests"
 
 
 class _Rest(NamedTuple):
@@ -61,6 +61,7 @@ encode = msgspec.msgpack.Encoder().encode
 _decode_headers = msgspec.msgpack.Decoder(tuple[tuple[str, str], ...]).decode
 decode_handler = msgspec.msgpack.Decoder(Handler).decode
 _decode_rest = msgspec.msgpack.Decoder(_Rest).decode
+_decode_requests = msgspec.msgpack.Decoder(tuple[str, ...]).decode
 _decode_positions = msgspec.msgpack.Decoder(tuple[int, ...]).decode
 
 
@@ -178,10 +179,15 @@ def invocation(row: Sequence[Any]) -> Invocation:
 def awakeable_row(it: Awakeable) -> tuple[Any, ...]:
     """Returns the values of AWAKEABLE."""
     positions = encode(it.positions) if it.positions else None
-    return (it.id, it.invocation_id, positions, it.created_ms, it.resolved_ms, it.outcome)
+    return (
+        *(it.id, it.invocation_id, positions, it.created_ms, it.resolved_ms, it.outcome),
+        it.schema,
+        encode(it.requests) if it.requests else None,
+    )
 
 
 def awakeable(row: Sequence[Any]) -> Awakeable:
     """Returns the awakeable of a row of AWAKEABLE."""
     positions = _decode_positions(row[2]) if row[2] else ()
-    return Awakeable(row[0], row[1], positions, row[3], row[4], row[5])
+    requests = _decode_requests(row[7]) if row[7] else ()
+    return Awakeable(row[0], row[1], positions, row[3], row[4], row[5], row[6], requests)

@@ -31,10 +31,6 @@ CREATE INDEX invocations_in_trouble ON invocations (number, fault_message)
     WHERE fault_message IS NOT NULL AND completed_ms = 0;
 """
 
-_FROM_3 = """
-ALTER TABLE journal ADD COLUMN failed_tries INTEGER NOT NULL DEFAULT 0;
-"""
-
 MIGRATIONS = {
     2: f"""
 ALTER TABLE position ADD COLUMN time_ms INTEGER NOT NULL DEFAULT 0;
@@ -43,11 +39,16 @@ DROP INDEX invocations_by_handler;
 DROP INDEX invocations_by_key;
 DROP INDEX invocations_by_parent;
 {_INDEXES}
-{_FROM_3}
 """,
-    3: _FROM_3,
+    3: """
+ALTER TABLE journal ADD COLUMN signal INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE journal ADD COLUMN failed_tries INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE journal ADD COLUMN schema TEXT NOT NULL DEFAULT '';
+ALTER TABLE awakeables ADD COLUMN schema TEXT NOT NULL DEFAULT '';
+ALTER TABLE awakeables ADD COLUMN requests BLOB;
+""",
 }
-"""What makes a store of VERSION out of an older one, in place; nothing is lost by it."""
+"""What makes a store of each older version one of the next, in place; nothing is lost by it."""
 
 SCHEMA = f"""
 CREATE TABLE position (
@@ -119,8 +120,12 @@ CREATE TABLE journal (
     due_ms INTEGER NOT NULL,
     target TEXT NOT NULL,
     attempt INTEGER NOT NULL,
+    -- The signal that ended a SIGNAL entry, by its number; 0 for one that was given back.
+    signal INTEGER NOT NULL DEFAULT 0,
     -- For a step or a call, how many of its tries had failed before.
     failed_tries INTEGER NOT NULL DEFAULT 0,
+    -- Of a SIGNAL: the JSON Schema of what the program reads.
+    schema TEXT NOT NULL DEFAULT '',
     PRIMARY KEY (number, position)
 ) WITHOUT ROWID;
 -- Timers that are still open.
@@ -133,7 +138,9 @@ CREATE TABLE awakeables (
     positions BLOB,
     created_ms INTEGER NOT NULL,
     resolved_ms INTEGER NOT NULL,
-    outcome BLOB
+    outcome BLOB,
+    schema TEXT NOT NULL DEFAULT '',
+    requests BLOB
 ) WITHOUT ROWID;
 CREATE INDEX awakeables_by_invocation ON awakeables (invocation) WHERE invocation <> '';
 -- Outcomes that nobody has asked for, by age.

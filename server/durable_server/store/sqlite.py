@@ -84,8 +84,8 @@ class SqliteStore:
             self._db.executescript(f"BEGIN; {SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;")
         elif version in MIGRATIONS:
             logger.info("%s: making store version %d out of %d", path, VERSION, version)
-            migration = MIGRATIONS[version]
-            self._db.executescript(f"BEGIN; {migration} PRAGMA user_version = {VERSION}; COMMIT;")
+            steps = "".join(MIGRATIONS[it] for it in range(version, VERSION))
+            self._db.executescript(f"BEGIN; {steps} PRAGMA user_version = {VERSION}; COMMIT;")
         elif version != VERSION:
             self._db.close()
             raise StoreVersionError(
@@ -164,7 +164,7 @@ class SqliteStore:
                 )
             if changes.completions:
                 db.executemany(
-                    "UPDATE journal SET outcome = ?, completion = ?, completed_ms = ? "
+                    "UPDATE journal SET outcome = ?, completion = ?, completed_ms = ?, signal = ? "
                     "WHERE number = ? AND position = ?",
                     changes.completions,
                 )
@@ -212,7 +212,7 @@ class SqliteStore:
                     db.execute("DELETE FROM awakeables WHERE id = ?", (awakeable_id,))
                 else:
                     db.execute(
-                        f"INSERT OR REPLACE INTO awakeables ({AWAKEABLE}) VALUES (?,?,?,?,?,?)",
+                        f"INSERT OR REPLACE INTO awakeables ({AWAKEABLE}) VALUES (?,?,?,?,?,?,?,?)",
                         rows.awakeable_row(awakeable),
                     )
         if changes.waiters:
@@ -410,8 +410,8 @@ class SqliteStore:
     def _load_parts(self, invocation: Invocation) -> None:
         """Reads what other tables hold of an invocation that is to go on."""
         last = invocation.cancel_number
-        for position, completion, kind, name, target, size in self._db.execute(
-            "SELECT position, completion, kind, name, target, "
+        for position, completion, kind, name, target, signal, size in self._db.execute(
+            "SELECT position, completion, kind, name, target, signal, "
             "coalesce(length(argument), 0) + coalesce(length(outcome), 0) "
             "FROM journal WHERE number = ?",
             (invocation.number,),
@@ -419,6 +419,7 @@ class SqliteStore:
             invocation.recorded[position] = completion
             invocation.journal_bytes += size
             last = max(last, completion)
+            invocation.signal_count = max(invocation.signal_count, signal)
             if not completion and kind in _WAITING_KINDS:
                 invocation.opened[position] = OpenEntry(kind, name, target)
         invocation.completions = last
@@ -431,3 +432,5 @@ class SqliteStore:
             (invocation.number,),
         )
         invocation.signals = tuple(found.fetchall())
+        if invocation.signals:
+            invocation.signal_count = max(invocation.signal_count, invocation.signals[-1][0])

@@ -22,6 +22,9 @@ const suspendAfter = time.Second
 // ErrCancelled is what the operation returns at which a handler learns of its cancellation.
 var ErrCancelled = errors.New("the invocation is cancelled")
 
+// ErrTimeout is what Signal returns when its time is up.
+var ErrTimeout = errors.New("nothing came in time")
+
 // TerminalError is a failure that no retry would change. A step that returns it has it journaled; a
 // handler that returns it has failed. Promises that were rejected return it.
 type TerminalError struct{ Type, Message string }
@@ -30,7 +33,7 @@ func (e *TerminalError) Error() string { return e.Type + ": " + e.Message }
 
 // Context is one attempt at an invocation, as its handler sees it.
 //
-// Run, Sleep and Promise are the durable operations. Each has its number in the order in which the
+// Run, Sleep, Promise and Signal are the durable operations. Each has its number in the order in which the
 // handler asks, and blocks until its outcome is delivered. Outcomes are delivered in the order of
 // their completion numbers; those of the journal that an attempt starts with are only ones that
 // arrived early. So replay and live execution are the same code.
@@ -144,17 +147,68 @@ func Promise[T any](c *Context, name string) (value T, err error) {
 	return value, err
 }
 
+// Signal waits for the next signal of a name, for a time at most; 0 is for ever. When the time is up it
+// returns ErrTimeout. A wait that ends without its signal, by time or by a cancellation, is given up:
+// what comes later, or came too late to be seen, is for the next one.
+func Signal[T any](c *Context, name string, within time.Duration) (value T, err error) {
+	signal, err := c.begin(&durable.EntryRecorded{
+		Kind: durable.EntryKind_ENTRY_KIND_SIGNAL, Name: name,
+	})
+	if err != nil {
+		return value, err // Not recorded: there is nothing to give up.
+	}
+	timer := int32(-1)
+	if within > 0 {
+		timer, err = c.begin(&durable.EntryRecorded{
+			Kind: durable.EntryKind_ENTRY_KIND_SLEEP, Delay: durationpb.New(within),
+		})
+	}
+	for err == nil && c.outcomes[signal] == nil {
+		if c.outcomes[timer] != nil {
+			err = ErrTimeout
+		} else {
+			err = c.deliver(c.next())
+		}
+	}
+	if err != nil {
+		c.giveUp(signal)
+		return value, err
+	}
+	err = c.await(signal, &value)
+	return value, err
+}
+
+// giveUp ends the wait for a signal.
+func (c *Context) giveUp(signal int32) {
+	target := fmt.Sprintf("#%d", signal)
+	index, known := c.ask(durable.EntryKind_ENTRY_KIND_CANCEL, target)
+	if !known {
+		c.record(&durable.EntryRecorded{
+			Index: index, Kind: durable.EntryKind_ENTRY_KIND_CANCEL, Name: target, Target: target,
+		})
+	}
+}
+
 // wait records an operation that the control plane ends, and awaits it.
 func (c *Context) wait(entry *durable.EntryRecorded, into any) error {
+	index, err := c.begin(entry)
+	if err != nil {
+		return err
+	}
+	return c.await(index, into)
+}
+
+// begin records an operation that the control plane ends.
+func (c *Context) begin(entry *durable.EntryRecorded) (index int32, err error) {
 	index, known := c.ask(entry.Kind, entry.Name)
 	if !known {
 		if err := c.catchUp(); err != nil {
-			return err
+			return index, err
 		}
 		entry.Index = index
 		c.record(entry)
 	}
-	return c.await(index, into)
+	return index, nil
 }
 
 // ask numbers an operation, and tells whether the journal has it. If it has something else there, the

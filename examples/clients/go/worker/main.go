@@ -73,6 +73,22 @@ func checkout(c *Context, order Order) (Receipt, error) {
 	return Receipt{Charge: charge, Parcel: shipment.Parcel}, nil
 }
 
+// collect takes so many numbered signals, and looks at the clock every few milliseconds meanwhile.
+func collect(c *Context, count int) ([]int, error) {
+	numbers := []int{}
+	for len(numbers) < count {
+		number, err := Signal[int](c, "number", 3*time.Millisecond)
+		switch {
+		case errors.Is(err, ErrTimeout):
+		case err != nil:
+			return nil, err
+		default:
+			numbers = append(numbers, number)
+		}
+	}
+	return numbers, nil
+}
+
 func main() {
 	address := "127.0.0.1:50051"
 	if len(os.Args) > 1 {
@@ -83,6 +99,7 @@ func main() {
 		log.Fatal(err)
 	}
 	Handle(worker, "checkout", checkout)
+	Handle(worker, "collect", collect)
 
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)

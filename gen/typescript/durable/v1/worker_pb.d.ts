@@ -56,8 +56,9 @@
 //      `durable.InvocationNotFound`, `durable.InvalidState` or `durable.LimitReached`.
 //      ATTACH and CANCEL have the target as their `name` too.
 //    - CANCEL: cancels the invocation `target`; `#INDEX` names the one that INVOKE or SEND entry of
-//      this journal started. Completes at once with null, whatever became of it. Where the entry
-//      `#INDEX` is a SIGNAL, its wait is given up: an open one completes with the failure
+//      this journal started, unless it was found by its idempotency key and somebody else has
+//      started it, or another entry of this journal waits for it. Completes at once with null, whatever
+//      became of it. Where the entry `#INDEX` is a SIGNAL, its wait is given up: an open one completes with the failure
 //      `durable.GivenUp` and takes no signal any more; one that a signal has completed meanwhile gives
 //      it back, to its old place before all that came later, for the next SIGNAL of that name.
 //

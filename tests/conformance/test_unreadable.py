@@ -1,0 +1,316 @@
+"""Values that are not what the program reads: refused where they are given, or caught there."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+
+import durable
+from durable import Context
+from tests.behaviour.conftest import LocalSystem, System
+from tests.behaviour.flows import calls, effect
+
+RETRY = durable.RetryPolicy(max_attempts=1)
+
+
+@dataclass
+class Amount:
+    """Says for itself which values are right: no schema can."""
+
+    cents: int
+
+    def __post_init__(self) -> None:
+        if self.cents < 0:
+            raise ValueError("negative")
+        if self.cents == 13:
+            raise KeyError("unlucky")
+
+
+@dataclass
+class Item:
+    sku: str
+    price: Amount
+
+
+@dataclass
+class Order:
+    items: list[Item]
+    note: str | None = None
+
+
+@dataclass
+class Cat:
+    name: str
+
+
+@dataclass
+class Dog:
+    name: str
+    breed: str = "?"
+
+
+@durable.workflow(retry=RETRY)
+async def takes(ctx: Context, order: Order) -> int:
+    return sum(it.price.cents for it in order.items)
+
+
+@durable.workflow(retry=RETRY)
+async def pets(ctx: Context, first: Cat | Dog, second: Dog | Cat) -> list[str]:
+    third: Cat | Dog = await ctx.run("third", make_pet, "rex")
+    return [repr(first), repr(second), repr(third)]
+
+
+def make_pet(name: str) -> Dog | Cat:
+    return Dog(name, "pug")
+
+
+@durable.workflow(retry=RETRY)
+async def waits(ctx: Context, what: Literal["awakeable", "promise"]) -> list[Any]:
+    """Waits for a value until it can read one."""
+    problems: list[str] = []
+    while True:
+        name = f"{ctx.invocation_id}-own"
+        asked = (
+            ctx.awakeable(name, type=Order) if what == "awakeable" else ctx.promise("p", type=Order)
+        )
+        await ctx.run("asked", effect, "asked")
+        try:
+            order = await asked
+            return [problems, order.items[0].price.cents]
+        except durable.CodecError as error:
+            problems.append(str(error))
+
+
+@durable.workflow(retry=RETRY)
+async def listens(ctx: Context) -> list[Any]:
+    """Takes signals until it can read one."""
+    problems: list[str] = []
+    await ctx.run("asked", effect, "asked")
+    while True:
+        try:
+            return [problems, (await ctx.signal("s", type=Amount)).cents]
+        except durable.CodecError as error:
+            problems.append(str(error))
+
+
+@durable.workflow
+async def gives_anything(ctx: Context, value: Any) -> Any:
+    return value
+
+
+@durable.workflow(name="gives_anything")
+async def gives_amount(ctx: Context, value: Any) -> Amount:
+    raise AssertionError("this one is only named")
+
+
+@durable.workflow(retry=RETRY)
+async def reads(ctx: Context, door: str, value: Any) -> str:
+    """Reads a value through one door, and says how that failed."""
+
+    def step() -> Amount:
+        return value  # type: ignore[no-any-return]  # wrong on purpose
+
+    try:
+        if door == "step":
+            await ctx.run("step", step)
+        elif door == "child":
+            await ctx.invoke(gives_amount, value)
+        elif door == "state":
+            ctx.set("amount", value)
+            await ctx.get("amount", Amount)
+        else:
+            promise = ctx.promise("p", type=Amount)
+            await ctx.resolve_awakeable(promise.id, value)
+            await promise
+    except durable.CodecError as error:
+        return await ctx.run("caught", effect, str(error))
+    return "read"
+
+
+class Broken:
+    @property
+    def model_dump(self) -> Any:
+        raise LookupError("no form")
+
+
+@durable.workflow(retry=RETRY)
+async def writes(ctx: Context, door: str) -> str:
+    """Gives what has no form at one door, and says how that failed."""
+    value: Any = Broken()
+    try:
+        if door == "state":
+            ctx.set("value", value)
+        elif door == "child":
+            await ctx.invoke(gives_anything, value)
+        elif door == "awakeable":
+            await ctx.resolve_awakeable("a", value)
+        else:
+            await ctx.send_signal(ctx.invocation_id, "s", value)
+    except durable.CodecError as error:
+        return await ctx.run("caught", effect, str(error))
+    return "written"
+
+
+@durable.workflow(retry=RETRY)
+async def resolves(ctx: Context, awakeable_id: str, value: Any) -> str:
+    try:
+        await ctx.resolve_awakeable(awakeable_id, value)
+    except durable.StepFailedError as error:
+        return f"{error.type}: {error.message}"
+    return "resolved"
+
+
+@durable.workflow(retry=RETRY)
+async def signals(ctx: Context, invocation_id: str, value: Any) -> str:
+    try:
+        await ctx.send_signal(invocation_id, "s", value)
+    except durable.StepFailedError as error:
+        return f"{error.type}: {error.message}"
+    return "sent"
+
+
+WORKFLOWS = [
+    *(takes, pets, waits, listens, gives_anything, reads, writes, resolves, signals),
+]
+
+
+@pytest.fixture(
+    params=[(System, 5.0), (System, 0.0), (LocalSystem, 0.0)],
+    ids=["live", "always suspended", "local, always suspended"],
+)
+async def system(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[System]:
+    calls.clear()
+    kind, suspend_after = request.param
+    made: System = kind(tmp_path, suspend_after)
+    made.workflows = WORKFLOWS
+    await made.open()
+    try:
+        yield made
+    finally:
+        await made.close()
+
+
+def order(cents: Any) -> dict[str, Any]:
+    return {"items": [{"sku": "a", "price": {"cents": cents}}]}
+
+
+async def asked(system: System, invocation_id: str, kind: str, count: int = 1) -> None:
+    """Returns when the log has so many entries of a kind."""
+    seen: set[int] = set()
+    async for it in system.client.watch(invocation_id):
+        seen |= {entry.step_number for entry in it.journal if entry.kind == kind}
+        if len(seen) == count:
+            return
+
+
+async def test_an_input_that_cannot_be_read_fails_at_once(system: System) -> None:
+    assert await system.client.invoke(takes, order(5)) == 5  # type: ignore[arg-type]  # as from curl
+    for value, words in [
+        (order(-1), "value.items[0].price: no Amount: negative"),
+        (order(13), "value.items[0].price: no Amount: KeyError: 'unlucky'"),
+        (order("x"), "value.items[0].price.cents: expected int, got str"),
+        ({}, "value: Order needs the field items"),
+    ]:
+        result = await system.client.invoke("takes", value)
+        assert result.failure is not None
+        assert result.failure.type == "durable.InvalidInput"
+        assert words in result.failure.message
+
+
+async def test_unions_keep_what_they_are_given(system: System) -> None:
+    pug, tom = Dog("rex", "pug"), Cat("tom")
+    expected = [repr(pug), repr(tom), repr(pug)]
+    assert await system.client.invoke(pets, pug, tom) == expected
+    assert await system.client.invoke(pets, tom, pug) == [repr(tom), repr(pug), repr(pug)]
+
+
+@pytest.mark.parametrize("what", ["awakeable", "promise"])
+async def test_an_outcome_that_does_not_fit_is_refused(system: System, what: Any) -> None:
+    client = system.client
+    found = await client.invoke_async(waits, what)
+    await asked(system, found, "AWAKEABLE")
+    name = f"{found}-own" if what == "awakeable" else f"{found}.p"
+    for value, field in [
+        (order("12"), "outcome.value.items[0].price.cents"),
+        ({"items": 5}, "outcome.value.items"),
+        ("text", "outcome.value"),
+    ]:
+        with pytest.raises(durable.InvalidArgumentError) as refused:
+            await client.resolve_awakeable(name, value)
+        assert refused.value.reason == "INVALID_FIELD"
+        assert refused.value.metadata["field"] == field
+        assert refused.value.metadata["problem"]
+    told = await client.invoke(resolves, name, order("12"))
+    assert told.startswith("durable.InvalidValue: value.items[0].price.cents: '12' is not of type")
+    shown = (await client.get(found)).awakeables[0]
+    assert '"cents":{"type":"integer"}' in shown.schema
+    await client.resolve_awakeable(name, Order([Item("a", Amount(7))]))
+    assert (await client.get_result(found)).value() == [[], 7]
+
+
+@pytest.mark.parametrize("what", ["awakeable", "promise"])
+async def test_an_outcome_that_only_the_program_can_refuse_is_replaced(
+    system: System, what: Any
+) -> None:
+    client = system.client
+    found = await client.invoke_async(waits, what)
+    name = f"{found}-own" if what == "awakeable" else f"{found}.p"
+    for count, wrong in enumerate([-1, -2], start=1):
+        await asked(system, found, "AWAKEABLE", count)
+        await client.resolve_awakeable(name, order(wrong))
+    await asked(system, found, "AWAKEABLE", 3)
+    await client.resolve_awakeable(name, order(8))
+    problems, cents = (await client.get_result(found)).value()
+    assert cents == 8
+    assert problems == ["value.items[0].price: no Amount: negative"] * 2
+    with pytest.raises(durable.RpcError):
+        await client.resolve_awakeable(name, order(9))
+
+
+async def test_signals_that_do_not_fit_are_refused_or_skipped(system: System) -> None:
+    client = system.client
+    found = await client.invoke_async(listens)
+    await asked(system, found, "SIGNAL")
+    with pytest.raises(durable.InvalidArgumentError) as refused:
+        await client.signal(found, "s", {"cents": "x"})
+    assert refused.value.metadata["field"] == "outcome.value.cents"
+    told = await client.invoke(signals, found, {"cents": "x"})
+    assert told.startswith("durable.InvalidValue: value.cents:")
+    for cents in (-1, 13, 5):
+        await client.signal(found, "s", {"cents": cents})
+    problems, cents = (await client.get_result(found)).value()
+    assert cents == 5
+    assert problems == ["value: no Amount: negative", "value: no Amount: KeyError: 'unlucky'"]
+
+
+@pytest.mark.parametrize("door", ["step", "child", "state", "awakeable"])
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        ({"cents": -1}, "value: no Amount: negative"),
+        ({"cents": 13}, "value: no Amount: KeyError: 'unlucky'"),
+        ({"cents": 1.5}, "value.cents: expected int, got float"),
+        ([], "value: expected an object for Amount, got list"),
+    ],
+)
+async def test_what_cannot_be_read_can_be_caught(
+    system: System, door: str, value: Any, words: str
+) -> None:
+    assert await system.client.invoke(reads, door, value) == words
+    assert calls == [words]
+
+
+@pytest.mark.parametrize("door", ["state", "child", "awakeable", "signal"])
+async def test_what_cannot_be_written_can_be_caught(system: System, door: str) -> None:
+    text = await system.client.invoke(writes, door)
+    assert text == "a value of type Broken is no JSON: LookupError: no form"
+    assert calls == [text]
+
+
+async def test_a_client_cannot_read_a_result_either(system: System) -> None:
+    with pytest.raises(durable.CodecError, match="value: no Amount: negative"):
+        await system.client.invoke(gives_amount, {"cents": -1})

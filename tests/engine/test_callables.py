@@ -1,0 +1,434 @@
+"""What can be a step: whether it runs in a thread, and what type its result is read as."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import inspect
+import time
+import types
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from unittest.mock import AsyncMock, MagicMock, Mock, create_autospec
+
+import pytest
+
+from durable._callables import described
+
+if TYPE_CHECKING:
+    from nowhere import Unknown
+
+T = TypeVar("T")
+
+
+@dataclass
+class Order:
+    id: str
+
+
+@dataclass
+class Other:
+    id: str
+
+
+def sync_order(order_id: str) -> Order:
+    return Order(order_id)
+
+
+async def async_order(order_id: str) -> Order:
+    return Order(order_id)
+
+
+def wraps_plainly(function: Callable[..., T]) -> Callable[..., T]:
+    @functools.wraps(function)
+    def wrapper(*args: Any, **kwargs: Any) -> T:
+        return function(*args, **kwargs)
+
+    return wrapper
+
+
+def syncify(function: Callable[..., Coroutine[Any, Any, T]]) -> Callable[..., T]:
+    @functools.wraps(function)
+    def wrapper(*args: Any) -> T:
+        return asyncio.run(function(*args))
+
+    return wrapper
+
+
+def asyncify(function: Callable[..., T]) -> Callable[..., Awaitable[T]]:
+    @functools.wraps(function)
+    async def wrapper(*args: Any) -> T:
+        return await asyncio.to_thread(function, *args)
+
+    return wrapper
+
+
+class Service:
+    def sync(self, order_id: str) -> Order:
+        return Order(order_id)
+
+    async def coroutine(self, order_id: str) -> Order:
+        return Order(order_id)
+
+    @classmethod
+    async def of_class(cls) -> Order:
+        return Order("class")
+
+    @staticmethod
+    def of_nothing() -> Order:
+        return Order("static")
+
+    part = functools.partialmethod(sync, "part")
+    async_part = functools.partialmethod(coroutine, "part")
+
+    @functools.singledispatchmethod
+    def dispatched(self, it: object) -> Order:
+        return Order(str(it))
+
+
+class Callee:
+    field: int
+
+    def __call__(self) -> Order:
+        return Order("called")
+
+
+class AsyncCallee:
+    async def __call__(self) -> Order:
+        return Order("called")
+
+
+class ClassDecorator:
+    """A decorator as a class: what it has of the function was copied."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        functools.update_wrapper(self, function)
+        self._function = function
+
+    def __call__(self, *args: Any) -> Any:
+        return asyncio.run(self._function(*args))
+
+
+class AnswersAll:
+    """A proxy that has an answer to every name."""
+
+    def __getattr__(self, name: str) -> Any:
+        return AnswersAll()
+
+    def __call__(self) -> str:
+        return "ok"
+
+
+class Raises:
+    def __getattr__(self, name: str) -> Any:
+        raise RuntimeError(name)
+
+    def __call__(self) -> str:
+        return "ok"
+
+
+class Proxy:
+    """Passes for what it stands for, as proxies of wrapt do."""
+
+    def __init__(self, target: Any, call: Callable[..., Any]) -> None:
+        self._target, self._call = target, call
+
+    @property
+    def __class__(self) -> Any:
+        return type(self._target)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._target, name)
+
+    def __call__(self, *args: Any) -> Any:
+        return self._call(*args)
+
+
+class Singleton(type):
+    async def __call__(cls) -> Order:  # type: ignore[override]
+        return Order("one")
+
+
+class MadeLater(metaclass=Singleton):
+    pass
+
+
+class Ready:
+    def __await__(self) -> Iterator[Any]:
+        yield
+
+
+class Box(Generic[T]):
+    def __init__(self, value: T) -> None:
+        self.value = value
+
+
+@functools.lru_cache
+def cached(order_id: str) -> Order:
+    return Order(order_id)
+
+
+@functools.singledispatch
+def dispatched(it: object) -> Order:
+    return Order(str(it))
+
+
+@types.coroutine
+def old_coroutine() -> Iterator[Any]:
+    yield
+
+
+def promises() -> Awaitable[Order]:
+    return async_order("promised")
+
+
+def promises_coroutine() -> Coroutine[Any, Any, Order]:
+    return async_order("promised")
+
+
+def promises_future() -> asyncio.Future[Order]:
+    return asyncio.ensure_future(async_order("promised"))
+
+
+def promises_barely() -> Awaitable:  # type: ignore[type-arg]  # as people write it
+    return async_order("promised")
+
+
+def nothing() -> None:
+    pass
+
+
+def half_known(unknown: Unknown) -> Order:
+    return Order(str(unknown))
+
+
+def looping() -> Order:
+    return Order("loop")
+
+
+looping.__wrapped__ = looping  # type: ignore[attr-defined]
+
+deep: Any = sync_order
+for _ in range(50):
+    deep = functools.partial(deep)
+
+
+class Subpartial(functools.partial[T]):
+    """Is not flattened when it is made."""
+
+
+nested: Any = async_order
+for _ in range(50):
+    nested = Subpartial(nested)
+
+THREAD, LOOP = True, False
+service = Service()
+
+
+CASES: list[tuple[Any, Any, bool]] = [
+    (sync_order, Order, THREAD),
+    (async_order, Order, LOOP),
+    (lambda: async_order("a"), Any, THREAD),
+    (nothing, types.NoneType, THREAD),
+    (half_known, Order, THREAD),
+    # What is called decides, not what it wraps.
+    (wraps_plainly(sync_order), Order, THREAD),
+    (wraps_plainly(async_order), Order, THREAD),
+    (syncify(async_order), Order, THREAD),
+    (syncify(promises), Order, THREAD),  # type: ignore[arg-type]
+    (asyncify(sync_order), Order, LOOP),
+    (asyncify(syncify(async_order)), Order, LOOP),
+    (syncify(asyncify(sync_order)), Order, THREAD),  # type: ignore[arg-type]
+    (ClassDecorator(async_order), Order, THREAD),
+    (contextlib.contextmanager(lambda: iter(())), Any, THREAD),
+    # Methods, partials
+    (service.sync, Order, THREAD),
+    (service.coroutine, Order, LOOP),
+    (service.of_class, Order, LOOP),
+    (Service.of_nothing, Order, THREAD),
+    (vars(Service)["of_nothing"], Order, THREAD),
+    (service.part, Order, THREAD),
+    (service.async_part, Order, LOOP),
+    (functools.partial(async_order, "a"), Order, LOOP),
+    (functools.partial(service.sync, "a"), Order, THREAD),
+    (functools.partial(asyncio.to_thread, sync_order), Any, LOOP),
+    (functools.partial(functools.partial(Callee())), Order, THREAD),
+    (functools.partial(AsyncCallee()), Order, LOOP),
+    (deep, Order, THREAD),
+    (nested, Order, LOOP),
+    # Objects that can be called
+    (Callee(), Order, THREAD),
+    (AsyncCallee(), Order, LOOP),
+    (cached, Order, THREAD),
+    (functools.lru_cache(async_order), Order, THREAD),
+    (dispatched, Order, THREAD),
+    (looping, Order, THREAD),
+    # Classes
+    (Order, Order, THREAD),
+    (int, int, THREAD),
+    (Ready, Any, THREAD),
+    (list[int], list[int], THREAD),
+    (Box[int], Box[int], THREAD),
+    (MadeLater, Order, LOOP),
+    # Builtins
+    (time.time, Any, THREAD),
+    (len, Any, THREAD),
+    ("a".upper, Any, THREAD),
+    (str.upper, Any, THREAD),
+    # Declared to return what is to be awaited
+    (promises, Order, LOOP),
+    (promises_coroutine, Order, LOOP),
+    (promises_future, Order, LOOP),
+    (promises_barely, Any, LOOP),
+    (old_coroutine, Iterator[Any], LOOP),
+    # What answers to every name
+    (Mock(return_value="ok"), Any, THREAD),
+    (MagicMock(), Any, THREAD),
+    (AsyncMock(), Any, THREAD),
+    (Mock(spec=async_order), Any, THREAD),
+    (Mock(wraps=sync_order), Any, THREAD),
+    (AnswersAll(), str, THREAD),
+    (Raises(), str, THREAD),
+    (functools.partial(AnswersAll()), str, THREAD),
+    (Proxy(async_order, sync_order), Order, THREAD),
+    (Proxy(functools.partial(async_order), sync_order), Any, THREAD),
+]
+
+
+@pytest.mark.parametrize("number", range(len(CASES)))  # pytest itself stumbles over some of them
+def test_what_is_seen_of_a_function(number: int) -> None:
+    function, hint, blocking = CASES[number]
+    for _ in range(2):  # the second time it may be known
+        assert described(function) == (hint, blocking)
+
+
+def test_a_function_with_a_specification_is_what_it_stands_for() -> None:
+    assert described(create_autospec(sync_order)).blocking
+
+
+@pytest.mark.skipif(not hasattr(inspect, "markcoroutinefunction"), reason="from Python 3.12 on")
+def test_a_function_that_is_marked_is_async_and_its_sync_wrapper_is_not() -> None:
+    @inspect.markcoroutinefunction
+    def marked(order_id: str) -> Order:
+        raise NotImplementedError
+
+    assert described(marked) == (Order, False)
+    assert described(syncify(marked)) == (Order, True)  # type: ignore[arg-type]
+
+
+def test_closures_of_one_factory_have_types_of_their_own() -> None:
+    def made(kind: type[T]) -> Callable[[], T]:
+        def make() -> kind:  # type: ignore[valid-type]  # named by the enclosing function
+            return kind()
+
+        return make
+
+    def by_object(kind: Any) -> Callable[[], Any]:
+        def make() -> Any:
+            return kind
+
+        make.__annotations__["return"] = list[kind]
+        return make
+
+    assert [described(made(it)).hint for it in (Order, Other, Order)] == [Order, Other, Order]
+    assert [described(by_object(it)).hint for it in (Order, Other)] == [list[Order], list[Other]]
+
+
+def test_decorated_functions_share_code_and_nothing_else() -> None:
+    async def other() -> Other:
+        return Other("a")
+
+    def plain() -> int:
+        return 1
+
+    for decorate in (wraps_plainly, syncify, asyncify):
+        hints = [described(decorate(it)).hint for it in (sync_order, other, plain)]  # type: ignore[operator]
+        assert hints == [Order, Other, int]
+
+
+def test_equal_code_of_two_modules_is_not_the_same() -> None:
+    text = "from __future__ import annotations\ndef make() -> Made: return Made()\n"
+    made = []
+    for kind in (Order, Other):
+        variables: dict[str, Any] = {"Made": kind}
+        exec(compile(text, "same.py", "exec"), variables)
+        made.append(variables["make"])
+    assert made[0].__code__ == made[1].__code__
+    assert [described(it).hint for it in made] == [Order, Other]
+
+
+def test_a_local_class_that_the_function_uses_is_found() -> None:
+    @dataclass
+    class Local:
+        id: str
+
+    def make() -> list[Local]:
+        return [Local("a")]
+
+    assert described(make).hint == list[Local]
+
+
+def test_a_decorator_says_which_type_it_makes_of_the_result() -> None:
+    def listed(function: Callable[..., T]) -> Callable[..., list[T]]:
+        @functools.wraps(function)
+        def wrapper(*args: Any) -> list[T]:
+            return [function(*args)]
+
+        wrapper.__annotations__ = {"return": list[Order]}
+        return wrapper
+
+    assert described(listed(sync_order)).hint == list[Order]
+    assert described(sync_order).hint is Order
+
+
+def test_a_name_that_cannot_be_found_is_said_with_the_way_out() -> None:
+    def unknown() -> Unknown:
+        raise NotImplementedError
+
+    for function in (unknown, functools.partial(unknown), wraps_plainly(unknown)):
+        with pytest.raises(
+            TypeError, match=r"unknown returns Unknown, and 'Unknown'.*TYPE_CHECKING"
+        ):
+            described(function)
+    assert described(lambda: unknown()) == (Any, True)
+
+
+async def _numbers() -> AsyncIterator[int]:
+    yield 1
+
+
+def _items() -> Iterator[int]:
+    yield 1
+
+
+class Generates:
+    def __call__(self) -> Iterator[int]:
+        yield 1
+
+
+@pytest.mark.parametrize(
+    "function", [_numbers, _items, functools.partial(_items), Generates()], ids=str
+)
+def test_a_generator_is_refused(function: Any) -> None:
+    with pytest.raises(TypeError, match="generator function, and a step has one value"):
+        described(function)
+
+
+@pytest.mark.parametrize("value", [5, "name", None, Order("a"), vars(Service)["of_class"]], ids=str)
+def test_what_is_no_function_is_refused(value: Any) -> None:
+    with pytest.raises(TypeError, match="a step needs a function, not a"):
+        described(value)
+
+
+def test_a_coroutine_is_refused_with_what_to_write() -> None:
+    with pytest.raises(TypeError, match=r"write ctx\.run\(name, async_order, \.\.\.\)"):
+        described(async_order("a"))  # type: ignore[arg-type]
+
+
+def test_a_partial_without_end_is_refused() -> None:
+    loop: Any = functools.partial(sync_order)
+    loop.__setstate__((loop, (), {}, {}))
+    with pytest.raises(TypeError, match="layers of partial"):
+        described(loop)

@@ -1,0 +1,118 @@
+"""The simulated program that gives up its waits for signals: none may be lost, doubled or overtaken.
+
+A `listener` takes as many signals of one name as its input says, and returns them. In each round it
+waits for one beside something that may end first: a timer, or a second wait for the same name. The
+loser of a round is given up, as an SDK does it for `asyncio.timeout` and for races.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from typing import TYPE_CHECKING, Any
+
+from durable_proto.v1 import invocation_pb2, worker_pb2
+
+if TYPE_CHECKING:
+    from .worker import SimWorker
+
+_SIGNAL = invocation_pb2.ENTRY_KIND_SIGNAL
+_SLEEP = invocation_pb2.ENTRY_KIND_SLEEP
+_CANCEL = invocation_pb2.ENTRY_KIND_CANCEL
+
+
+class Listener:
+    """One attempt of one invocation on a worker."""
+
+    def __init__(self, worker: SimWorker, message: worker_pb2.ServerMessage) -> None:
+        self.worker = worker
+        self.id = message.invocation_id
+        self.attempt = message.attempt
+        self.count: int = json.loads(message.start.input.data)
+        self.received: list[int] = []
+        self.executing: set[int] = set()
+        self.unacknowledged: dict[int, worker_pb2.WorkerMessage] = {}
+        self.finished: worker_pb2.WorkerMessage | None = None
+        self.frozen = False
+        self.seen = 0
+        self.early: dict[int, tuple[int, Any]] = {}
+        self.journal = {entry.index: entry.kind for entry in message.start.journal}
+        for entry in message.start.journal:
+            if entry.completion_number:
+                self.early[entry.completion_number] = (entry.index, read(entry.outcome))
+        self._asked = 0
+        self._rounds = 0
+        self._waits: list[int] = []
+        self._timer = -1
+        self._begin_round()
+        self.deliver()
+
+    def _ask(self, kind: invocation_pb2.EntryKind, name: str = "") -> int:
+        index = self._asked
+        self._asked += 1
+        if index in self.journal:
+            assert self.journal[index] == kind, "the program is not the journal's"
+            return index
+        message = worker_pb2.WorkerMessage(invocation_id=self.id, attempt=self.attempt)
+        entry = message.entry
+        entry.index, entry.kind, entry.name = index, kind, name
+        if kind == _SLEEP:
+            entry.delay.FromMilliseconds(self.worker.rng.randint(1, 2000))
+        elif kind == _CANCEL:
+            entry.target = name
+        self.unacknowledged[index] = message
+        self.worker.send(message)
+        return index
+
+    def _begin_round(self) -> None:
+        chance = random.Random(f"{self.id}/{self._rounds}")
+        self._rounds += 1
+        self._waits = [self._ask(_SIGNAL, "n")]
+        self._timer = -1
+        if chance.random() < 0.3:
+            self._waits.append(self._ask(_SIGNAL, "n"))
+        if len(self._waits) == 1 or chance.random() < 0.5:
+            self._timer = self._ask(_SLEEP)
+
+    def deliver(self) -> None:
+        """Delivers completions in their order."""
+        while self.seen + 1 in self.early and not self.frozen and self.finished is None:
+            index, value = self.early.pop(self.seen + 1)
+            self.seen += 1
+            if index in self._waits:
+                self.received.append(value)
+                self._waits.remove(index)
+            elif index != self._timer:
+                continue  # of an earlier round
+            for loser in self._waits:
+                self._ask(_CANCEL, f"#{loser}")
+            if len(self.received) == self.count:
+                self._finish()
+            else:
+                self._begin_round()
+
+    def _finish(self) -> None:
+        message = worker_pb2.WorkerMessage(invocation_id=self.id, attempt=self.attempt)
+        message.finished.outcome.value.data = json.dumps(self.received).encode()
+        self.finished = message
+        self.worker.send(message)
+
+    def acknowledged(self, ack: worker_pb2.Ack) -> None:
+        """An entry is in the log."""
+        self.unacknowledged.pop(ack.index, None)
+
+    def complete(self, index: int, number: int, value: Any) -> None:
+        """An entry has ended."""
+        if number > self.seen:
+            self.early[number] = (index, value)
+        self.deliver()
+
+    @property
+    def idle(self) -> bool:
+        """Whether it only waits for the control plane."""
+        return not (self.unacknowledged or self.finished)
+
+
+def read(outcome: Any) -> Any:
+    """Returns the value of an outcome; None for a failure."""
+    return json.loads(outcome.value.data) if outcome.HasField("value") else None
