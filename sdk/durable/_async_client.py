@@ -16,7 +16,7 @@ how a call is retried, in `_operations`.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from datetime import timedelta
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, ParamSpec, Self, TypeVar, Unpack, overload
@@ -120,15 +120,22 @@ class AsyncClient(AsyncSteeringClient):
         super().__init__(timeout)
 
     @classmethod
-    def local(cls, *, timeout: float | timedelta | None = None) -> Self:
+    def local(
+        cls,
+        *,
+        timeout: float | timedelta | None = None,
+        webhook_secrets: Mapping[str, str] | None = None,
+    ) -> Self:
         """Returns a client with a control plane of its own, in this process and in memory.
 
         Nothing else needs to run: `register` workflows, `serve_handlers`, and call. It is the same
         client, worker and control plane without NATS and sockets; all is gone when it is closed.
-        Without a `timeout` calls wait for ever, as one does at a breakpoint. Raises
-        ServerNotInstalledError when the control plane is not installed.
+        Without a `timeout` calls wait for ever, as one does at a breakpoint. The first webhook's URL
+        opens a port of loopback; `webhook_secrets` holds the secrets, by name, that senders of webhooks
+        sign with. Raises ServerNotInstalledError when the control plane is not installed, ValueError
+        for a secret that is empty.
         """
-        return cls._of(Local(), timeout)
+        return cls._of(Local(webhook_secrets=webhook_secrets), timeout)
 
     @classmethod
     def _of(cls, local: Local, timeout: float | timedelta | None) -> Self:

@@ -85,8 +85,14 @@ class Local:
     The arguments are those of the plane.
     """
 
-    def __init__(self, *, start_ms: int | None = None, one_by_one: bool = False) -> None:
-        """Raises ServerNotInstalledError."""
+    def __init__(
+        self,
+        *,
+        start_ms: int | None = None,
+        one_by_one: bool = False,
+        webhook_secrets: Mapping[str, str] | None = None,
+    ) -> None:
+        """Raises ServerNotInstalledError, and ValueError for a webhook secret that is none."""
         try:
             module = importlib.import_module(SERVER_MODULE)
         except ModuleNotFoundError as error:
@@ -94,7 +100,9 @@ class Local:
                 f"local mode runs the control plane in this process, and {error.name!r} is not"
                 " installed: pip install 'durable-grpc[server]'"
             ) from error
-        self.plane: Final[Plane] = module.LocalPlane(start_ms=start_ms, one_by_one=one_by_one)
+        self.plane: Final[Plane] = module.LocalPlane(
+            start_ms=start_ms, one_by_one=one_by_one, webhook_secrets=webhook_secrets
+        )
         self.calls = 0
         """How many unary calls are being worked on."""
         self.streams: set[LocalStream] = set()

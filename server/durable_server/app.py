@@ -96,16 +96,21 @@ class ControlPlane:
         self.address = await server.start(config.listen)
         if webhooks is not None:
             # Not at the top: they have needs of their own, the extra `http`.
+            from .http.control import Control
+            from .http.reading import Backing
             from .http.serving import HttpAddressError, HttpServer
             from .metrics.exposition import Exposition
 
             http = HttpServer(
-                self.address,
-                webhooks,
-                Exposition(processor).render,
-                lambda: processor.trouble,
+                Backing(
+                    Control.at(self.address),
+                    webhooks,
+                    Exposition(processor).render,
+                    lambda: processor.trouble,
+                    config.limits.payload_bytes,
+                ),
                 public_url=config.public_url.rstrip("/"),
-                payload_bytes=limits.payload_bytes,
+                allowed_hosts=config.allowed_hosts,
                 insecure=config.insecure,
             )
             try:

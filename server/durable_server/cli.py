@@ -62,7 +62,16 @@ _SERVER_OPTIONS = _options(
         "--public-url",
         default="",
         metavar="URL",
-        help="What is before /webhooks/ for the outside world; the HTTP address without it.",
+        envvar="DURABLE_PUBLIC_URL",
+        help="HTTP's address for the outside world, behind a proxy.  [env: DURABLE_PUBLIC_URL]",
+    ),
+    click.option(
+        "--allowed-host",
+        "allowed_hosts",
+        multiple=True,
+        metavar="NAME",
+        envvar="DURABLE_ALLOWED_HOSTS",
+        help="Serve HTTP under this name too; may be repeated.  [env: DURABLE_ALLOWED_HOSTS]",
     ),
     click.option(
         "--webhook-key-file",

@@ -140,7 +140,8 @@ async def _serve_until_asked(
 def _announce(plane: ControlPlane, ready_file: Path | None) -> None:
     click.echo(f"durable: ready on {plane.address}")
     if plane.http_address:
-        click.echo(f"durable: HTTP on http://{plane.http_address}")
+        public = f", {plane.config.public_url} outside" if plane.config.public_url else ""
+        click.echo(f"durable: HTTP on http://{plane.http_address}{public}")
     elif plane.config.http:
         click.echo(
             f"durable: no HTTP: {plane.config.http} is taken by another process; "

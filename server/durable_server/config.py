@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -13,6 +14,7 @@ from .rpc.stream import SessionTimes
 DEFAULT_LISTEN = "127.0.0.1:50051"
 DEFAULT_HTTP = "127.0.0.1:8080"
 DEFAULT_DATA_DIR = Path(".durable")
+_HOST = re.compile(r"([A-Za-z0-9_](?:[A-Za-z0-9_.-]*)|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 
 
 class ConfigError(Exception):
@@ -37,8 +39,11 @@ class Config:
     http_optional: bool = False
     """Go on without HTTP when its address is taken."""
     public_url: str = ""
-    """What the outside world has before `/webhooks/...`, as in https://pay.example.com; empty for
-    the HTTP address itself."""
+    """The HTTP address as the outside world has it, as in https://pay.example.com: what stands before
+    `/webhooks/...`, and the origin that browsers have for the page. Empty for the address itself."""
+    allowed_hosts: tuple[str, ...] = ()
+    """Host names that HTTP is served under, as NAME or NAME:PORT, beside loopback names and that of
+    the public URL. Empty for these only, and for any name with `insecure`."""
     webhook_key_file: Path | None = None
     """Keys that sign webhooks, for replicas and for new keys; see `webhooks.files`."""
     webhook_key: str = field(default="", repr=False)
@@ -61,6 +66,13 @@ class Config:
             self._check_address("--http", self.http, DEFAULT_HTTP)
         if self.public_url:
             self._check_public_url()
+        for host in self.allowed_hosts:
+            if _HOST.fullmatch(host) is None:
+                raise ConfigError(
+                    f"--allowed-host {host!r} is not NAME or NAME:PORT, as in durable.example.com"
+                )
+        if self.allowed_hosts and not self.http:
+            raise ConfigError("--allowed-host is for what HTTP serves; add --http HOST:PORT")
         if self.webhook_key and self.webhook_key_file:
             raise ConfigError("--webhook-key-file and DURABLE_WEBHOOK_KEY are both set; keep one")
         if self.replicas not in (1, 3, 5):
@@ -75,7 +87,7 @@ class Config:
         parts = urlsplit(self.public_url)
         if (
             parts.scheme not in ("http", "https")
-            or not parts.netloc
+            or _HOST.fullmatch(parts.netloc) is None
             or parts.query
             or parts.fragment
         ):

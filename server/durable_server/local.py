@@ -5,8 +5,11 @@
                                        clock: the wall's, or a virtual one
 
 The same parts as in `app`, but for the log and what is around the servicers: nothing listens, nothing
-is written, and all is gone with the object. The SDK finds this module by its name, because it must not
-depend on the control plane; what it uses is `LocalPlane` and nothing more.
+is written, and all is gone with the object. The SDK finds this module by its name, because it must
+not depend on the control plane; what it uses is `LocalPlane` and nothing more.
+
+Webhooks. The first URL opens a port of loopback, where webhooks are served as elsewhere and nothing
+else is. Their clock is this one.
 
 Times. A session here cannot break, but a debugger can hold the whole event loop for an hour: silence
 is therefore no sign of death, and a worker that has gone will not come back.
@@ -21,9 +24,14 @@ the answer is a fact that somebody keeps anyway: the loop's rest, the streams' f
 
 from __future__ import annotations
 
+import asyncio
 import os
+import secrets
 from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
+
+import grpc
+import grpc.aio
 
 from durable_proto.v1 import control_pb2, worker_pb2
 
@@ -37,6 +45,12 @@ from .rpc.control import ControlService
 from .rpc.stream import SessionTimes
 from .rpc.worker import WorkerService
 from .store.sqlite import SqliteStore
+from .webhooks.desk import NotServedError, Webhooks
+from .webhooks.files import SecretTexts
+from .webhooks.tokens import Keyring
+
+if TYPE_CHECKING:
+    from .http.serving import HttpServer
 
 TIMES = SessionTimes(heartbeat=5.0, timeout=24 * 3600.0, grace=0.02)
 
@@ -70,9 +84,17 @@ class LocalPlane:
 
     With `start_ms` it has a virtual clock, which begins then and stands still until `move`. With
     `one_by_one` each record is a frame of its own, so that `on_append` comes between any two.
+    `webhook_secrets` is what the senders of webhooks sign with, by name.
     """
 
-    def __init__(self, *, start_ms: int | None = None, one_by_one: bool = False) -> None:
+    def __init__(
+        self,
+        *,
+        start_ms: int | None = None,
+        one_by_one: bool = False,
+        webhook_secrets: Mapping[str, str] | None = None,
+    ) -> None:
+        """Raises ValueError for a secret that is none."""
         self.services: Mapping[str, Any] = {}
         """The servicers by the full names of their services, once started."""
         self.on_append: Callable[[Facts], bool] | None = None
@@ -86,6 +108,13 @@ class LocalPlane:
         self._store: SqliteStore | None = None
         self._processor: Processor | None = None
         self._workers: WorkerService | None = None
+        self._webhooks = Webhooks(
+            Keyring([secrets.token_bytes(32)]),
+            SecretTexts(webhook_secrets or {}),
+            now=lambda: self.now_ms / 1000,
+            serve=self._serve_http,
+        )
+        self._http: asyncio.Task[HttpServer] | None = None
 
     async def start(self) -> None:
         """Starts it; an error stops what was started."""
@@ -104,7 +133,10 @@ class LocalPlane:
         self._processor = processor
         await processor.start(f"local:{os.getpid()}")
         self._workers = WorkerService(processor, TIMES)
-        self.services = {_CONTROL: ControlService(processor, None), _WORKER: self._workers}
+        self.services = {
+            _CONTROL: ControlService(processor, self._webhooks),
+            _WORKER: self._workers,
+        }
 
     async def halt(self) -> None:
         """Lets nothing move any more; whoever waits for something gets an error."""
@@ -126,9 +158,41 @@ class LocalPlane:
     async def stop(self) -> None:
         """Stops it. By then no session may be open; one that ends after `halt` is no lost worker."""
         await self.halt()
+        if self._http is not None:
+            serving, self._http = self._http, None
+            await asyncio.wait({serving})
+            if serving.exception() is None:
+                await serving.result().stop(0.0)
         if self._store is not None:
             self._store.close()
             self._store = None
+
+    async def _serve_http(self) -> None:
+        """Serves webhooks from the first URL on; the port stays the same over restarts."""
+        if self._http is None:
+            self._http = asyncio.get_running_loop().create_task(self._open_http())
+        # Whoever is cancelled here must not take it from the others.
+        await asyncio.shield(self._http)
+
+    async def _open_http(self) -> HttpServer:
+        try:
+            # Not at the top: they have needs of their own, the extra `http`.
+            from .http.control import Control
+            from .http.reading import Backing
+            from .http.serving import HttpServer
+            from .http.shim import WEBHOOKS
+        except ModuleNotFoundError as error:
+            raise NotServedError(
+                f"a webhook needs HTTP, and {error.name!r} is not installed:"
+                " pip install 'durable-grpc[http]'"
+            ) from error
+        control = Control(_Direct(self))
+        backing = Backing(
+            control, self._webhooks, _no_metrics, _no_trouble, self._limits.payload_bytes
+        )
+        http = HttpServer(backing, routes=WEBHOOKS)
+        await http.start("127.0.0.1:0")
+        return http
 
     def _appended(self, body: bytes) -> None:
         if self.on_append is not None:
@@ -166,6 +230,50 @@ class LocalPlane:
         """Moves the virtual clock, see `VirtualClock.move`."""
         assert self._virtual is not None, "this control plane has no virtual clock"
         return self._virtual.move(to_ms)
+
+
+class _Direct:
+    """DurableControl of a plane as a stub: its unary calls are plain calls."""
+
+    def __init__(self, plane: LocalPlane) -> None:
+        self._plane = plane
+
+    def __getattr__(self, method: str) -> Callable[..., Any]:
+        async def call(request: Any, *, timeout: float) -> Any:  # noqa: ASYNC109  # gRPC's word
+            service = self._plane.services.get(_CONTROL)
+            if service is None:
+                raise _error(grpc.StatusCode.UNAVAILABLE, "the control plane is stopped")
+            async with asyncio.timeout(timeout):
+                return await getattr(service, method)(request, _Context())
+
+        return call
+
+
+class _Context:
+    """What the servicer sees of such a call."""
+
+    async def abort(
+        self,
+        code: grpc.StatusCode,
+        details: str = "",
+        trailing_metadata: tuple[tuple[str, str | bytes], ...] = (),
+    ) -> NoReturn:
+        raise _error(code, details, trailing_metadata)
+
+
+def _error(
+    code: grpc.StatusCode, details: str, trailers: tuple[tuple[str, str | bytes], ...] = ()
+) -> grpc.aio.AioRpcError:
+    metadata = grpc.aio.Metadata
+    return grpc.aio.AioRpcError(code, metadata(), metadata(*trailers), details=details)
+
+
+def _no_metrics(accept: str) -> tuple[bytes, str]:
+    return b"", "text/plain"
+
+
+def _no_trouble() -> str:
+    return ""
 
 
 def _nothing() -> None:

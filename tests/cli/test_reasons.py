@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import click
 import pytest
 
 import durable
@@ -110,7 +111,7 @@ def test_describe_shows_steps_that_fail() -> None:
     step.last_failure_time.FromJsonString("2030-01-01T00:00:30Z")
     step.last_failure.type = "ConnectionError"
     step.last_failure.message = "the bank is closed"
-    head, failure = failing.failing_lines(durable.Invocation(found))
+    head, failure = map(click.unstyle, failing.failing_lines(durable.Invocation(found)))
     assert head.startswith("  3 RUN:charge  4 tries failed  first 2030-01-01T00:00:00.000Z  last ")
     assert "next 2030-01-01T00:01:00.000Z" in head
     assert failure.strip() == "ConnectionError: the bank is closed"

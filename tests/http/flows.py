@@ -33,6 +33,24 @@ async def expense_approval(ctx: durable.Context, awakeable_id: str) -> Any:
     return await approval
 
 
+@durable.workflow(retry=durable.RetryPolicy(initial_interval=0.02, multiplier=1000, jitter=0))
+async def charges(ctx: durable.Context, how: str) -> None:
+    """Makes a step that fails as it is told."""
+
+    def charge() -> None:
+        if how == "terminal":
+            raise durable.TerminalError("no card")
+        raise ConnectionError("the bank is closed")
+
+    policy = None
+    if how == "used up":
+        policy = durable.RetryPolicy(initial_interval=0.01, max_attempts=3)
+    elif how == "given up on":
+        policy = durable.RetryPolicy(give_up_on=ConnectionError)
+    await ctx.run("check", lambda: True)
+    await (ctx.options(retry=policy) if policy else ctx).run("charge", charge)
+
+
 @durable.object("counter")
 class Counter:
     """One number by key."""

@@ -336,6 +336,9 @@ async def test_an_expiry_is_a_span_or_a_time(web: Web) -> None:
     assert (made.code, made.body["expireTime"]) == (200, stamp)
     both = await web.post(path, {"expireTime": stamp, "expiresIn": "5s"})
     assert (both.code, "expire_time" in both.body["message"]) == (400, True)
+    for nothing in ("0s", "-1.5s"):
+        never = await web.post(path, {"expiresIn": nothing})
+        assert (never.code, "expires_in" in never.body["message"]) == (400, True)
     past = await web.post(path, {"expireTime": "2020-01-01T00:00:00Z"})
     assert (past.code, "expired already" in past.body["message"]) == (400, True)
     day = await web.post(path)

@@ -148,21 +148,6 @@ def test_watching_from_a_thread() -> None:
     left.close()
 
 
-@durable.workflow
-async def hooked(ctx: durable.Context) -> str:
-    return (await ctx.awakeable().webhook()).url
-
-
-async def test_webhooks_need_http_and_say_so() -> None:
-    async with durable.AsyncClient.local(timeout=5) as client:
-        client.register(hooked)
-        await client.serve_handlers()
-        with pytest.raises(durable.PreconditionError, match="local mode has no webhooks"):
-            await client.create_webhook("a")
-        with pytest.raises(durable.InvocationFailedError, match="local mode has no webhooks"):
-            await client.invoke(hooked)
-
-
 async def test_errors_are_those_of_the_wire() -> None:
     async with durable.AsyncClient.local(timeout=5) as client:
         with pytest.raises(durable.NotFoundError, match="no worker has ever registered") as caught:

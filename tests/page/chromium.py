@@ -13,6 +13,7 @@ ARGUMENTS = (
     "--no-sandbox",  # root in a container has none
     "--disable-dev-shm-usage",  # and a small /dev/shm
     "--disable-gpu",
+    "--host-resolver-rules=MAP durable.example.com 127.0.0.1",  # for what is behind a proxy
 )
 
 

@@ -76,6 +76,66 @@ async def hostile(ctx: durable.Context, text: str) -> None:
     await ctx.awakeable(text)
 
 
+class Bank:
+    """Something outside, which is closed until it is opened."""
+
+    def __init__(self) -> None:
+        self.is_open = False
+
+    def pay(self) -> str:
+        if not self.is_open:
+            raise ConnectionError("the bank is closed")
+        return "paid"
+
+
+BANK = Bank()
+SLOWING = durable.RetryPolicy(initial_interval=0.02, multiplier=1000, max_interval=3600, jitter=0)
+"""Two tries at once, a third after 20 seconds."""
+
+
+@durable.workflow(retry=SLOWING)
+async def payment(ctx: durable.Context) -> str:
+    """Pays when the bank is open."""
+    await ctx.run("check", lambda: True)
+    return await ctx.run("charge", BANK.pay)
+
+
+@durable.workflow
+async def impatient(ctx: durable.Context) -> str:
+    """Tries three times to pay."""
+    policy = durable.RetryPolicy(initial_interval=0.01, max_attempts=3)
+    return await ctx.options(retry=policy).run("charge", BANK.pay)
+
+
+@durable.workflow
+async def fails(ctx: durable.Context, how: str) -> None:
+    """Fails for good in one of several ways."""
+    picky = durable.RetryPolicy(give_up_on=ConnectionError)
+    if how == "given up on":
+        await ctx.options(retry=picky).run("charge", BANK.pay)
+    if how == "terminal step":
+        await ctx.run("refuse", refuse)
+    if how == "rejected":
+        await ctx.awakeable("approval")
+    if how == "terminal":
+        refuse()
+
+
+def refuse() -> None:
+    raise durable.TerminalError("not like this")
+
+
+@durable.workflow(retry=durable.RetryPolicy(max_attempts=1, on_exhausted="fail"))
+async def tries_once(ctx: durable.Context) -> None:
+    """Fails without a step, with a policy that permits one attempt."""
+    raise ConnectionError("the bank is closed")
+
+
+@durable.workflow(timeout=0.2)
+async def in_time(ctx: durable.Context) -> None:
+    await ctx.sleep(3600)
+
+
 @durable.object("box")
 class Box:
     @durable.handler
@@ -85,4 +145,5 @@ class Box:
 
 WORKFLOWS: list[Any] = [
     *(greet, expense, trip, crossing, parent, sleeper, refuses, long, hostile, Box),
+    *(payment, impatient, fails, tries_once, in_time),
 ]

@@ -13,7 +13,7 @@ from tests.repo.tree import ROOT
 
 
 @pytest.mark.parametrize(
-    ("document", "count", "tests"), [("testing.md", 3, 5), ("failures.md", 2, 2)]
+    ("document", "count", "tests"), [("testing.md", 4, 6), ("failures.md", 2, 2)]
 )
 def test_examples_of_the_guide_run(tmp_path: Path, document: str, count: int, tests: int) -> None:
     examples = re.findall(

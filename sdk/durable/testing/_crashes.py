@@ -47,6 +47,7 @@ async def crash_everywhere(
     start: datetime | None = None,
     drive: Drive | None = None,
     before: Callable[[], object] | None = None,
+    webhook_secrets: Mapping[str, str] | None = None,
 ) -> Report:
     """Runs a workflow again and again, with a crash at another boundary each time.
 
@@ -56,6 +57,7 @@ async def crash_everywhere(
     outside: it is called as soon as an invocation waits for something, once for each (see Wait), and
     may resolve an awakeable, send a signal, cancel, or do nothing; time passes only when it has
     returned. `before` is called before each run, to put back what steps have changed in the test.
+    `webhook_secrets` holds the secrets, by name, that senders of webhooks sign with.
 
     Steps really run, in each run anew, and one that was under way in a crash runs twice. What they
     return may vary; what the workflow does and how it ends may not.
@@ -67,7 +69,7 @@ async def crash_everywhere(
     served = list(others)
     if workflow.name not in (workflows_by_name(served) if served else ()):
         served.append(workflow)
-    plan = Plan(workflow, args, key, served, services, milliseconds(start), drive)
+    plan = Plan(workflow, args, key, served, services, milliseconds(start), drive, webhook_secrets)
     count = 0
 
     async def run(*, suspend: bool = False, crash: CrashAt | None = None) -> Outcome:

@@ -43,9 +43,11 @@ class AsyncEnvironment:
     nothing else can happen and somebody waits for an invocation's end, so that a workflow that
     sleeps for a month ends at once; without it only `advance` moves it. `suspend="always"` drops an
     attempt at each await, so that every one is a replay. `timeout` bounds each call of the client,
-    in real seconds; None for no bound.
+    in real seconds; None for no bound. `webhook_secrets` holds the secrets, by name, that senders of
+    webhooks with a scheme sign with; the URLs are real ones of loopback, and expire by the clock.
 
-    Raises ValueError for a `start` without a time zone, ServerNotInstalledError when the control
+    Raises ValueError for a `start` without a time zone and for a secret that is empty,
+    ServerNotInstalledError when the control
     plane is not installed.
     """
 
@@ -57,10 +59,11 @@ class AsyncEnvironment:
         skip_time: bool = True,
         suspend: Suspend = "never",
         timeout: float | timedelta | None = DEFAULT_TIMEOUT_SECONDS,
+        webhook_secrets: Mapping[str, str] | None = None,
     ) -> None:
         if suspend not in ("never", "always"):
             raise ValueError(f"suspend must be 'never' or 'always', and is {suspend!r}")
-        local = Local(start_ms=milliseconds(start))
+        local = Local(start_ms=milliseconds(start), webhook_secrets=webhook_secrets)
         self.client: Final = AsyncClient._of(local, timeout)
         """Starts and steers invocations; see AsyncClient."""
         self._services: Final = services
@@ -124,9 +127,15 @@ class Environment:
         skip_time: bool = True,
         suspend: Suspend = "never",
         timeout: float | timedelta | None = DEFAULT_TIMEOUT_SECONDS,
+        webhook_secrets: Mapping[str, str] | None = None,
     ) -> None:
         self._async: Final = AsyncEnvironment(
-            services=services, start=start, skip_time=skip_time, suspend=suspend, timeout=timeout
+            services=services,
+            start=start,
+            skip_time=skip_time,
+            suspend=suspend,
+            timeout=timeout,
+            webhook_secrets=webhook_secrets,
         )
         self.client: Final = Client._of(self._async.client, timeout)
         """Starts and steers invocations; see Client."""

@@ -83,6 +83,7 @@ class Plan(NamedTuple):
     services: Mapping[str, str] | None
     start_ms: int
     drive: Drive | None
+    webhook_secrets: Mapping[str, str] | None = None
 
 
 class Outcome(NamedTuple):
@@ -121,7 +122,9 @@ class Run:
         self._plan: Final = plan
         self._suspend_after: Final = 0.0 if suspend else None
         self._crash: Final = crash
-        self._local: Final = Local(start_ms=plan.start_ms, one_by_one=True)
+        self._local: Final = Local(
+            start_ms=plan.start_ms, one_by_one=True, webhook_secrets=plan.webhook_secrets
+        )
         self._client: Final = AsyncClient._of(self._local, None)
         self._time: Final = VirtualTime(self._local, lambda: self._worker.quiet, skip=False)
         self._worker: _MortalWorker

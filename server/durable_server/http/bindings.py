@@ -21,7 +21,7 @@ from starlette.responses import Response
 
 from durable_proto.v1 import control_pb2
 
-from . import parameters, schemas
+from . import parameters, reading, schemas
 from .errors import invalid, json_response
 from .parameters import Parameter
 from .reading import Call
@@ -29,6 +29,12 @@ from .routing import VARIABLE, Body, Route
 
 _VERBS = ("get", "put", "post", "delete", "patch")
 _PROBLEM_CHARS = 400
+_LOST_PLUS = re.compile(r"(\S+T\S+) (\d\d:\d\d)\Z")
+"""A time with a plus sign that a query turns into a space."""
+_EXAMPLES = {
+    "google.protobuf.Timestamp": "time; write 2026-01-31T12:00:00Z, or with %2B02:00 for Z",
+    "google.protobuf.Duration": "span of time; write 30s or 0.5s",
+}
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]*={0,2}")
 _INTEGERS = {FieldDescriptor.TYPE_INT32: 31, FieldDescriptor.TYPE_INT64: 63}
 
@@ -66,6 +72,8 @@ def _route(
 
     async def answer(call: Call) -> Response:
         if has_body:
+            if field := _key_field(kind):
+                _check_key(call, field)
             data = await call.json()
             _check(kind, data, variables)
         else:
@@ -129,13 +137,29 @@ def _reader(field: FieldDescriptor) -> Any:
         return word
     if says.message_type is not None and says.message_type.full_name in schemas.TEXTS:
         kind: Any = message_factory.GetMessageClass(says.message_type)
+        example = _EXAMPLES[says.message_type.full_name]
 
         def text(given: str) -> str:
-            kind().FromJsonString(given)
+            given = _LOST_PLUS.sub(r"\1+\2", given, count=1)
+            try:
+                kind().FromJsonString(given)
+            except ValueError:
+                raise ValueError(f"{given[:60]!r} is no {example}") from None
             return given
 
         return text
     raise ValueError(f"a query cannot say the field {says.full_name}")
+
+
+def _key_field(kind: Descriptor) -> str:
+    """Returns the field that makes a repeated request one request; empty without one."""
+    names = kind.fields_by_name
+    return next((it for it in ("idempotency_key", "request_id") if it in names), "")
+
+
+def _check_key(call: Call, field: str) -> None:
+    if reading.headers(call.request, "idempotency-key"):
+        raise invalid("Idempotency-Key", f"is a header of /api; here the body has `{field}`")
 
 
 def _check(kind: Descriptor, data: Any, variables: list[str]) -> None:
@@ -146,16 +170,22 @@ def _check(kind: Descriptor, data: Any, variables: list[str]) -> None:
         field: Any = kind.fields_by_name[variable]
         if variable in data or field.camelcase_name in data:
             raise invalid(variable, "the path says it already")
-    _check_bytes(kind, data, "")
+    _check_fields(kind, data, "")
 
 
-def _check_bytes(kind: Any, data: Any, above: str) -> None:
+def _check_fields(kind: Any, data: Any, above: str) -> None:
+    """Refuses a field in two spellings, of which one would win, and text that is not base64."""
     if not isinstance(data, dict):
         return
+    spellings: dict[str, str] = {}
     for name, value in data.items():
         field: Any = kind.fields_by_camelcase_name.get(name) or kind.fields_by_name.get(name)
         path = f"{above}{name}"
-        if field is None or value is None:
+        if field is None:
+            continue
+        if (other := spellings.setdefault(field.name, name)) != name:
+            raise invalid(path, f"is the field {above}{other} in another spelling; keep one")
+        if value is None:
             continue
         if field.type == FieldDescriptor.TYPE_BYTES:
             if isinstance(value, str) and not _BASE64.fullmatch(value):
@@ -166,10 +196,10 @@ def _check_bytes(kind: Any, data: Any, above: str) -> None:
             inner = field.message_type.fields_by_name["value"].message_type
             if inner is not None and isinstance(value, dict):
                 for key, it in value.items():
-                    _check_bytes(inner, it, f"{path}.{key}.")
+                    _check_fields(inner, it, f"{path}.{key}.")
         else:
             for it in value if isinstance(value, list) else [value]:
-                _check_bytes(field.message_type, it, f"{path}.")
+                _check_fields(field.message_type, it, f"{path}.")
 
 
 def _place(text: str) -> str:

@@ -32,13 +32,20 @@ _OPTIONS = (
 
 
 class Control:
-    """DurableControl, asked over gRPC."""
+    """DurableControl, asked through a stub."""
 
-    def __init__(self, address: str) -> None:
-        self._channel = grpc.aio.insecure_channel(reachable(address), options=_OPTIONS)
-        self._stub: Any = control_pb2_grpc.DurableControlStub(self._channel)
+    def __init__(self, stub: Any, channel: grpc.aio.Channel | None = None) -> None:
+        """`channel` is what the stub uses, to be closed at the end."""
+        self._stub = stub
+        self._channel = channel
         self._leaving = asyncio.Event()
         self._unwatching = asyncio.Event()
+
+    @classmethod
+    def at(cls, address: str) -> Control:
+        """Returns the control plane at a gRPC address."""
+        channel = grpc.aio.insecure_channel(reachable(address), options=_OPTIONS)
+        return cls(control_pb2_grpc.DurableControlStub(channel), channel)
 
     def end_watches(self) -> None:
         """Ends the streams, which have no end of their own."""
@@ -55,7 +62,8 @@ class Control:
 
     async def close(self) -> None:
         """Closes the channel."""
-        await self._channel.close()
+        if self._channel is not None:
+            await self._channel.close()
 
     async def call(self, method: str, request: Message) -> Any:
         """Makes a unary call and returns its response; raises HttpError."""

@@ -232,6 +232,7 @@ _ONCE = parameters.text(
     "Idempotency-Key",
     "Names this piece of work: a second request with the same key has the first one's answer.",
     place="header",
+    filled=True,
 )
 _READINESS = {
     200: Body("It can.", shapes.Health),

@@ -5,7 +5,8 @@
 `code` is the HTTP status, `status` the gRPC code's name, and `details` always has a
 google.rpc.ErrorInfo. Its domain is `durable.v1` where the reason is one of errors.proto, whoever
 found it. What only HTTP knows has the domain `durable.http`: `ROUTE_NOT_FOUND`, `METHOD_NOT_ALLOWED`,
-`ORIGIN_REFUSED`, `HOST_REFUSED`, `CLIENT_CLOSED`, for webhooks `WEBHOOK_NOT_FOUND`, `WEBHOOK_EXPIRED`,
+`ORIGIN_REFUSED`, `HOST_REFUSED`, `CLIENT_CLOSED`, `UNSUPPORTED_MEDIA`, `BODY_INCOMPLETE`,
+`REQUEST_MALFORMED`, for webhooks `WEBHOOK_NOT_FOUND`, `WEBHOOK_EXPIRED`,
 `WEBHOOK_OVER`, `SENDER_REFUSED`, `SENDER_UNCHECKED`, and a gRPC code's name for a call that broke on
 the way to the control plane.
 
@@ -117,6 +118,33 @@ def too_large(size: int, limit: int) -> HttpError:
         f"body: larger than {limit} bytes; store the value elsewhere and pass a reference",
         domain=DOMAIN, headers={"connection": "close"},
         field="body", size_bytes=size, limit_bytes=limit,
+    )  # fmt: skip
+
+
+def unsupported(header: str, problem: str) -> HttpError:
+    """The body is in a form that is not read here; `header` is the one that says so."""
+    return refused(
+        415, "INVALID_ARGUMENT", "UNSUPPORTED_MEDIA", f"{header}: {problem}",
+        headers={"accept-encoding": "identity"}, field=header, problem=problem,
+    )  # fmt: skip
+
+
+def incomplete(size: int, length: str, seconds: float) -> HttpError:
+    """The rest of a body has not come; `length` is what its Content-Length says, if it has one."""
+    of = f" of {length}" if length else ""
+    return refused(
+        408, "DEADLINE_EXCEEDED", "BODY_INCOMPLETE",
+        f"body: {size}{of} bytes have come, and nothing more for {seconds:g} seconds",
+        headers={"connection": "close"}, field="body", size_bytes=size,
+    )  # fmt: skip
+
+
+def malformed(code: int, problem: str) -> HttpError:
+    """It is no request of HTTP/1.1, so that nothing of it is looked at; the connection ends."""
+    return refused(
+        code, "INVALID_ARGUMENT" if code < 500 else "UNIMPLEMENTED", "REQUEST_MALFORMED",
+        f"this is no request of HTTP/1.1 without TLS: {problem}",
+        headers={"connection": "close"}, problem=problem,
     )  # fmt: skip
 
 

@@ -30,8 +30,10 @@ _REFUSALS = {
     400: "Malformed, or not allowed in the state that things are in.",
     403: "A web page of another origin, or a host that is not served.",
     404: "There is no such thing.",
+    408: "The rest of the body has not come in time.",
     409: "Something else with this key, or another outcome, was there first.",
     413: "The body, or a value in it, is over its limit.",
+    415: "The body is compressed, not UTF-8, or of a media type that is not JSON.",
     429: "A limit of the control plane is reached; retry with backoff.",
     500: "A defect of the control plane.",
     501: "This version does not offer it.",
@@ -39,7 +41,7 @@ _REFUSALS = {
     504: "The control plane did not answer in time; retry.",
 }
 _WITH_VARIABLES = (404,)
-_WITH_EFFECT = (409, 413)
+_WITH_EFFECT = (408, 409, 413, 415)
 
 
 def document(routes: Iterable[Route]) -> dict[str, Any]:

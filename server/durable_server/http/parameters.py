@@ -31,13 +31,17 @@ class Parameter:
     place: Literal["query", "header"] = "query"
     other_name: str = ""
     """Another spelling that is taken too."""
+    filled: bool = False
+    """It may be left out, and may not be empty."""
 
     def value(self, texts: Sequence[str]) -> Any:
         """Returns the value of what was given; raises HttpError."""
         if not texts:
             return [] if self.many else self.default
         if len(texts) > 1 and not self.many:
-            raise invalid(self.name, f"given {len(texts)} times")
+            raise invalid(self.name, f"given {len(texts)} times; send it once")
+        if self.filled and not texts[0].strip():
+            raise invalid(self.name, "is empty; send a value, or leave it out")
         try:
             values = [self.read(text) for text in texts]
         except ValueError as error:
@@ -48,19 +52,23 @@ class Parameter:
 def values(
     parameters: Sequence[Parameter],
     query: Sequence[tuple[str, str]],
-    header: Callable[[str], str | None],
+    header: Callable[[str], Sequence[str]],
 ) -> dict[str, Any]:
     """Reads all parameters; an unknown one is an error and not silently without effect."""
     names = {it.name: it for it in parameters if it.place == "query"}
     names |= {it.other_name: it for it in names.values() if it.other_name}
     given: dict[str, list[str]] = {}
+    spellings: dict[str, str] = {}
     for name, text in query:
         if name not in names:
             raise _unknown(name, parameters)
-        given.setdefault(names[name].name, []).append(text)
+        one = names[name].name
+        if spellings.setdefault(one, name) != name:
+            raise invalid(one, f"given twice, as {spellings[one]} and as {name}; keep one")
+        given.setdefault(one, []).append(text)
     for it in parameters:
-        if it.place == "header" and (said := header(it.name)) is not None:
-            given[it.name] = [said]
+        if it.place == "header":
+            given[it.name] = list(header(it.name))
     return {it.name: it.value(given.get(it.name, ())) for it in parameters}
 
 
@@ -70,11 +78,21 @@ def _unknown(name: str, parameters: Sequence[Parameter]) -> HttpError:
     return invalid(name[:100], f"no query parameter {name[:100]!r} here; {there}")
 
 
-def text(name: str, description: str, *, place: Literal["query", "header"] = "query") -> Parameter:
-    """Returns a parameter that is any text, and empty when it is not given."""
+def text(
+    name: str,
+    description: str,
+    *,
+    place: Literal["query", "header"] = "query",
+    filled: bool = False,
+) -> Parameter:
+    """Returns a parameter that is any text, and empty when it is not given.
+
+    With `filled` one that is given may not be empty.
+    """
+    schema = {"type": "string", "minLength": 1} if filled else {"type": "string"}
     return Parameter(
-        name=name, description=description, schema={"type": "string"}, read=str, default="",
-        place=place,
+        name=name, description=description, schema=schema, read=str, default="",
+        place=place, filled=filled,
     )  # fmt: skip
 
 

@@ -20,7 +20,7 @@ from starlette.responses import Response
 
 from .errors import invalid, refused
 from .parameters import Parameter
-from .reading import Call
+from .reading import Call, check_percent
 
 Handler: TypeAlias = Callable[[Call], Awaitable[Response]]
 Shape: TypeAlias = Any
@@ -76,6 +76,8 @@ class Router:
                 raise ValueError(f"two routes for {route.method} {route.template}")
             methods[route.method] = route
         self._shapes = list(shapes.values())
+        self.methods = _allowed(dict.fromkeys(it for _, all_ in self._shapes for it in all_))
+        """The methods that there are."""
 
     def find(self, method: str, raw_path: str) -> tuple[Route, dict[str, str]]:
         """Returns the route and the path's variables; raises HttpError when there is none."""
@@ -122,6 +124,7 @@ def _pattern(shape: str) -> re.Pattern[str]:
 
 
 def _decoded(name: str, part: str) -> str:
+    check_percent(name, part)
     try:
         return unquote(part, errors="strict")
     except UnicodeDecodeError:

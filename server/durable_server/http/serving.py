@@ -11,16 +11,17 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable, Generator
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
 
 import uvicorn
 
-from ..webhooks.desk import Webhooks
-from .control import Control, reachable
-from .origins import is_loopback
-from .reading import Backing, Render
-from .shim import Shim
+from .control import reachable
+from .origins import Origins, is_loopback
+from .reading import Backing
+from .routing import Route
+from .shim import ALL, Shim
+from .wire import Wire
 
 _CUT_SECONDS = 1.0
 
@@ -46,25 +47,21 @@ class _Guest(uvicorn.Server):
 
 
 class HttpServer:
-    """The HTTP surface of the control plane at one gRPC address."""
+    """The HTTP surface of one control plane."""
 
     def __init__(
         self,
-        address: str,
-        webhooks: Webhooks,
-        render: Render,
-        trouble: Callable[[], str],
+        backing: Backing,
         *,
-        public_url: str,
-        payload_bytes: int,
-        insecure: bool,
+        routes: Iterable[Route] = ALL,
+        public_url: str = "",
+        allowed_hosts: Sequence[str] = (),
+        insecure: bool = False,
     ) -> None:
-        self._address = address
+        self._backing = backing
+        self._routes = routes
         self._public_url = public_url
-        self._webhooks = webhooks
-        self._render = render
-        self._trouble = trouble
-        self._payload_bytes = payload_bytes
+        self._allowed_hosts = allowed_hosts
         self._insecure = insecure
 
     async def start(self, listen: str) -> str:
@@ -74,15 +71,21 @@ class HttpServer:
         does not exist.
         """
         host, _, port = listen.rpartition(":")
-        bound = _bind(host.strip("[]"), int(port), listen)
-        self._control = Control(self._address)
-        backing = Backing(
-            self._control, self._webhooks, self._render, self._trouble, self._payload_bytes
+        try:
+            bound = _bind(host.strip("[]"), int(port), listen)
+        except HttpAddressError:
+            await self._backing.control.close()
+            raise
+        allowed = Origins(
+            public_url=self._public_url,
+            allowed_hosts=self._allowed_hosts,
+            any_host=self._insecure or not is_loopback(host),
         )
-        shim = Shim(backing, any_host=self._insecure or not is_loopback(host))
+        shim = Shim(self._backing, allowed, self._routes)
         self._server = _Guest(
             uvicorn.Config(
                 shim,
+                http=Wire,
                 lifespan="off",
                 ws="none",
                 log_config=None,
@@ -98,19 +101,19 @@ class HttpServer:
         if self._task.done():
             await self._task
         served = f"{host}:{bound.getsockname()[1]}"
-        self._webhooks.base_url = self._public_url or f"http://{reachable(served)}"
+        self._backing.webhooks.base_url = self._public_url or f"http://{reachable(served)}"
         return served
 
     async def stop(self, grace: float) -> None:
         """Stops: `grace` seconds for what is under way, then waits end."""
         self._server.should_exit = True
-        self._control.end_watches()
+        self._backing.control.end_watches()
         await asyncio.wait({self._task}, timeout=grace)
-        self._control.leave()
+        self._backing.control.leave()
         await asyncio.wait({self._task}, timeout=_CUT_SECONDS)
         self._server.force_exit = True
         await asyncio.wait({self._task}, timeout=_CUT_SECONDS)
-        await self._control.close()
+        await self._backing.control.close()
 
 
 def _bind(host: str, port: int, listen: str) -> socket.socket:

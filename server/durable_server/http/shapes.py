@@ -20,6 +20,13 @@ State: TypeAlias = Literal[
     "paused", "completed", "failed", "cancelled",
 ]  # fmt: skip
 """Where it stands exactly."""
+Final: TypeAlias = Literal[
+    "cancelled", "timed_out", "invalid_input", "terminal_error", "rejected", "given_up",
+    "other_invocation", "refused", "tries_failed", "not_retried",
+]  # fmt: skip
+"""Why a failure is final. `tries_failed`: several tries of a step have failed, and its retry policy
+permits no more or does not retry the last error. `not_retried`: a terminal error of a class of its own,
+an error that the policy does not retry, or, of a program, one in the last attempt that it permits."""
 Time: TypeAlias = int | UnsetType
 
 
@@ -74,6 +81,7 @@ class Ending(_Shown, kw_only=True):
     error_type: str | UnsetType = UNSET
     error_code: int | UnsetType = UNSET
     error_metadata: dict[str, str] | UnsetType = UNSET
+    error_final: Final | UnsetType = UNSET
 
 
 class Invoked(Ending, kw_only=True):
@@ -144,6 +152,22 @@ class Step(Ending, kw_only=True):
     completed_at: Time = UNSET
     duration_ms: int | UnsetType = UNSET
     due_at: Time = UNSET
+    failed_try_count: int = 0
+
+
+class FailingStep(_Shown, kw_only=True):
+    """A step that is not in the journal: its tries have failed so far, the last one with `error`.
+
+    When the next one begins is `wakes_at` of the invocation.
+    """
+
+    step_number: int
+    step_type: str
+    failed_try_count: int
+    first_failure_at: Time = UNSET
+    last_failure_at: Time = UNSET
+    error: str | UnsetType = UNSET
+    error_type: str | UnsetType = UNSET
 
 
 class Awakeable(Ending, kw_only=True):
@@ -166,6 +190,7 @@ class WorkflowDetail(Workflow, kw_only=True):
     journal: list[Step]
     workflow_state: dict[str, str]
     awakeables: dict[str, Awakeable]
+    failing_steps: list[FailingStep] = []
     input: Any = UNSET
 
 

@@ -48,6 +48,9 @@ def parse(data: bytes) -> Any:
         column = error.start - data.rfind(b"\n", 0, error.start)
         where = f"at line {line}, column {column}"
         raise JsonError(f"{_NO_JSON}: not UTF-8 {where}", is_json=False) from None
+    if text.startswith("\ufeff"):
+        problem = f"{_NO_JSON}: leave out the byte order mark at line 1, column 1"
+        raise JsonError(problem, is_json=False)
     try:
         found = json.loads(
             text,

@@ -16,9 +16,10 @@ from msgspec import UNSET, UnsetType
 
 from durable_proto.v1 import control_pb2, invocation_pb2, payload_pb2
 
-from . import strict
+from . import finality, strict
 from .shapes import (
     Awakeable,
+    FailingStep,
     State,
     Statistics,
     Status,
@@ -82,7 +83,7 @@ def outcome(it: payload_pb2.Outcome) -> dict[str, Any]:
     }
 
 
-def step_type(entry: invocation_pb2.JournalEntry) -> str:
+def step_type(entry: invocation_pb2.JournalEntry | invocation_pb2.FailingStep) -> str:
     """Returns what a step is, as in `HelloService.SayHello`, `AWAKEABLE:approval-1`, `RUN:charge`."""
     if entry.kind == invocation_pb2.ENTRY_KIND_CALL:
         return entry.name
@@ -108,6 +109,8 @@ def detail(it: invocation_pb2.Invocation) -> WorkflowDetail:
         journal=[_step(entry) for entry in it.journal],
         workflow_state={name: _text(it.workflow_state[name]) for name in it.workflow_state},
         awakeables={one.awakeable_id: _awakeable(one) for one in it.awakeables},
+        failing_steps=[_failing(one) for one in it.failing_steps],
+        error_final=finality.of_invocation(it.outcome.failure, it.journal),
     )
 
 
@@ -169,7 +172,23 @@ def _step(entry: invocation_pb2.JournalEntry) -> Step:
         completed_at=_time(entry.complete_time),
         duration_ms=_length(entry),
         due_at=_time(entry.due_time),
+        failed_try_count=entry.failed_try_count,
+        error_final=finality.of_step(entry),
         **outcome(entry.outcome),
+    )
+
+
+def _failing(step: invocation_pb2.FailingStep) -> FailingStep:
+    failure = step.last_failure
+    has_failed = step.HasField("last_failure")
+    return FailingStep(
+        step_number=step.index,
+        step_type=step_type(step),
+        failed_try_count=step.failed_try_count,
+        first_failure_at=_time(step.first_failure_time),
+        last_failure_at=_time(step.last_failure_time),
+        error=failure.message or failure.type if has_failed else UNSET,
+        error_type=failure.type if has_failed else UNSET,
     )
 
 

@@ -4,7 +4,8 @@
     200 {"status": "ignored"}    the sender only tried the address
     400  it says that it is JSON and is not         401  the signature is not the sender's
     404  there is no such webhook                   410  it has expired, or its invocation is over
-    413  it is larger than `payload_bytes`          429, 503  deliver it again later
+    413  it is larger than `payload_bytes`          415  it is compressed, or JSON that is not UTF-8
+    429, 503  deliver it again later
 
 The value is the body's bytes as they came: JSON stays as it was written, also where `curl -d` has
 called it a form; anything else is a payload of its content type, and nothing at all is null. The
@@ -17,7 +18,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -46,7 +46,7 @@ async def deliver(call: Call) -> Response:
     claim = call.backing.webhooks.keyring.read(call.variables["token"])
     if claim is None:
         raise refused(404, "NOT_FOUND", "WEBHOOK_NOT_FOUND", "there is no such webhook")
-    now = time.time()
+    now = call.backing.webhooks.now()
     if now >= claim.expires_s:
         raise refused(410, "FAILED_PRECONDITION", "WEBHOOK_EXPIRED", "the webhook has expired")
     body = await reading.body(request, call.backing.payload_bytes)
@@ -109,11 +109,12 @@ def _payload(request: Request, body: bytes) -> payload_pb2.Payload:
     """Returns a body as a value; raises HttpError for what only says that it is JSON."""
     if not body:
         return payload_pb2.Payload(data=b"null")
-    kind = request.headers.get("content-type", "") or _BYTES
+    kind = reading.content_type(request) or _BYTES
     if len(kind) > _CONTENT_TYPE_CHARACTERS:
         raise invalid("Content-Type", f"longer than {_CONTENT_TYPE_CHARACTERS} characters")
-    media = kind.partition(";")[0].strip().lower()
+    media = reading.media_type(kind)
     if media == "application/json" or media.endswith("+json"):
+        reading.check_charset(kind)
         reading.parse("body", body)
         return payload_pb2.Payload(data=body)
     if media == _FORM and _is_json(body):

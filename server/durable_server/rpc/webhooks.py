@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import time
 
 import grpc
 
 from durable_proto.v1 import control_pb2, errors_pb2
 
 from ..processor.loop import Processor
-from ..webhooks.desk import Webhooks
+from ..webhooks.desk import NotServedError, Webhooks
 from ..webhooks.files import SecretError
 from ..webhooks.schemes import SCHEMES
 from ..webhooks.tokens import Claim
@@ -34,28 +33,30 @@ class Urls:
         """Returns a URL that resolves an awakeable."""
         webhooks, limits = self._webhooks, self._processor.limits
         if webhooks is None or webhooks.off:
-            raise Refusal(
-                grpc.StatusCode.FAILED_PRECONDITION,
-                errors_pb2.ERROR_REASON_HTTP_NOT_SERVED,
+            raise _not_served(
                 "this control plane serves no HTTP, so nothing would answer at a webhook: start it"
-                " with --http HOST:PORT; local mode has no webhooks",
-                operation="CreateWebhook",
+                " with --http HOST:PORT"
             )
-        if not webhooks.base_url:
-            raise unavailable("starting", "the control plane does not serve HTTP yet")
         if not request.awakeable_id:
             raise invalid("awakeable_id", "is empty")
         convert.check_text("awakeable_id", request.awakeable_id, limits.id_bytes, "id_bytes")
-        expires_s = self._expires_s(request)
+        expires_s = self._expires_s(request, webhooks)
         await self._check_scheme(request, webhooks)
+        if not webhooks.base_url and webhooks.serve is not None:
+            try:
+                await webhooks.serve()
+            except NotServedError as error:
+                raise _not_served(str(error)) from error
+        if not webhooks.base_url:
+            raise unavailable("starting", "the control plane does not serve HTTP yet")
         claim = Claim(request.awakeable_id, expires_s, request.scheme, request.secret_name)
         return control_pb2.CreateWebhookResponse(
             url=webhooks.url(claim), expire_time=convert.timestamp(expires_s * 1000)
         )
 
-    def _expires_s(self, request: control_pb2.CreateWebhookRequest) -> int:
+    def _expires_s(self, request: control_pb2.CreateWebhookRequest, webhooks: Webhooks) -> int:
         # Not the log's time, which may be ahead: deliveries look at this clock too.
-        now_ms = time.time_ns() // 1_000_000
+        now_ms = int(webhooks.now() * 1000)
         field, ms = "expires_in", DEFAULT_SECONDS * 1000
         if request.HasField("expires_in"):
             if request.HasField("expire_time"):
@@ -95,3 +96,12 @@ class Urls:
             await asyncio.to_thread(webhooks.secrets.read, name)
         except SecretError as error:
             raise invalid("secret_name", str(error)) from error
+
+
+def _not_served(problem: str) -> Refusal:
+    return Refusal(
+        grpc.StatusCode.FAILED_PRECONDITION,
+        errors_pb2.ERROR_REASON_HTTP_NOT_SERVED,
+        problem,
+        operation="CreateWebhook",
+    )

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from .files import SecretFiles, own_keys, parse_keys, read_keys
+from .files import SecretFiles, Secrets, own_keys, parse_keys, read_keys
 from .tokens import Claim, Keyring
 
 PATH = "/webhooks/"
 """Where deliveries go; the token follows."""
+
+
+class NotServedError(Exception):
+    """HTTP cannot be served, so that nothing would answer at a URL; the message says the way out."""
 
 
 @dataclass(slots=True)
@@ -17,7 +23,12 @@ class Webhooks:
     """Makes URLs, and has what is needed to answer at them."""
 
     keyring: Keyring
-    secrets: SecretFiles
+    secrets: Secrets
+    now: Callable[[], float] = time.time
+    """The clock that URLs expire by, in seconds since 1970."""
+    serve: Callable[[], Awaitable[None]] | None = None
+    """Begins to serve HTTP where that waits for the first URL; sets `base_url`, or raises
+    NotServedError. None where HTTP is served from the start."""
     base_url: str = ""
     """What stands before PATH for the outside world; empty until HTTP is served."""
     off: bool = False

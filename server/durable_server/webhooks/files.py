@@ -14,8 +14,9 @@ from __future__ import annotations
 import os
 import re
 import secrets
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 KEY_CHARACTERS: Final = 32
 """The least that a key may have: 128 bits as hexadecimal text."""
@@ -81,8 +82,36 @@ def _sync(folder: Path) -> None:
         os.close(opened)
 
 
-class SecretFiles:
+class Secrets(Protocol):
     """The senders' secrets, by name."""
+
+    def read(self, name: str) -> list[bytes]:
+        """Returns the secrets that are good under a name, at least one; raises SecretError."""
+        ...
+
+
+class SecretTexts:
+    """Secrets that are given as they are, for a control plane without files."""
+
+    def __init__(self, texts: Mapping[str, str]) -> None:
+        """Raises ValueError for what is no secret."""
+        for name, text in texts.items():
+            if _NAME.fullmatch(name) is None or not text.strip():
+                problem = (
+                    "is empty" if text.strip() == "" else f"has a name that is not {_NAME.pattern}"
+                )
+                raise ValueError(f"the webhook secret {name!r} {problem}")
+        self._texts: Final = dict(texts)
+
+    def read(self, name: str) -> list[bytes]:
+        """Returns the secrets that are good under a name, at least one; raises SecretError."""
+        if name not in self._texts:
+            raise SecretError(f"there is no secret {name!r}: give it in webhook_secrets")
+        return [line.strip().encode() for line in self._texts[name].splitlines() if line.strip()]
+
+
+class SecretFiles:
+    """The secrets in the files of a folder."""
 
     def __init__(self, folder: Path | None) -> None:
         self._folder: Final = folder

@@ -17,7 +17,8 @@ export function fitting(it) {
   const final = isFinal(word);
   return {
     pause: !final && word !== "paused" && !it.pause,
-    resume: !final && (Boolean(it.pause) || word === "backing_off"),
+    resume: !final && Boolean(it.pause),
+    retry: word === "backing_off" && !it.pause,
     cancel: !final,
     restart: final || word === "paused",
     purge: final,
@@ -46,6 +47,11 @@ export function pause(it) {
 /** Lets it go on, or begins its next attempt now. */
 export function resume(it) {
   return atOnce(() => api.resume(it.invocationId), () => "Resumed.");
+}
+
+/** Begins the next try now, instead of when its delay is over. */
+export function retry(it) {
+  return atOnce(() => api.resume(it.invocationId), () => "The next try begins now.");
 }
 
 /** Ends it. */

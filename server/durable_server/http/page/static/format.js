@@ -94,7 +94,8 @@ export function rate(value) {
   return value < 10 ? value.toFixed(1) : count(Math.round(value));
 }
 
-/** `1 step`, `2 steps`. */
+/** `1 step`, `2 steps`, `2 tries`. */
 export function plural(number, word) {
-  return `${count(number)} ${word}${number === 1 ? "" : "s"}`;
+  const many = word.endsWith("y") ? `${word.slice(0, -1)}ies` : `${word}s`;
+  return `${count(number)} ${number === 1 ? word : many}`;
 }

@@ -6,8 +6,9 @@ import * as actions from "./actions.js";
 import * as api from "./api.js";
 import { fill, h, text } from "./dom.js";
 import { ago, count, isFinal, millis, moment, span, stateWord } from "./format.js";
+import { whyEnded } from "./failures.js";
 import { showState } from "./invocations.js";
-import { isAsking } from "./journal.js";
+import { inOrder, isAsking } from "./journal.js";
 import { stream } from "./live.js";
 import { address, invocationAddress, toList } from "./router.js";
 import { Timeline, answers } from "./timeline.js";
@@ -20,6 +21,7 @@ const RIGHT = new Set(["output", "facts"]);
 const BUTTONS = [
   ["pause", "Pause", ""],
   ["resume", "Resume", "primary"],
+  ["retry", "Retry now", "primary"],
   ["restart", "Restart…", ""],
   ["cancel", "Cancel…", "danger"],
   ["purge", "Remove…", "danger"],
@@ -54,7 +56,7 @@ export class Invocation {
 
   keys = {
     p: () => this.#act("pause"),
-    r: () => this.#act("resume"),
+    r: () => this.#act("resume", "retry"),
     c: () => this.#act("cancel"),
     j: () => this.#step(1),
     k: () => this.#step(-1),
@@ -91,12 +93,16 @@ export class Invocation {
 
   #draw() {
     if (this.closed) return;
-    const entries = [...this.journal.values()].sort((a, b) => (a.index ?? 0) - (b.index ?? 0));
+    const entries = this.#entries();
     if (!this.head) this.#build();
     this.#head();
     this.#asking(entries);
     this.timeline.update(this.it, entries);
-    this.#cards();
+    this.#cards(entries);
+  }
+
+  #entries() {
+    return [...this.journal.values()].sort(inOrder);
   }
 
   #build() {
@@ -139,7 +145,7 @@ export class Invocation {
       `created ${ago(millis(it.createTime))}`,
       Number.isNaN(started) ? "not started" : `${isFinal(word) ? "took" : "so far"} ${span(end - started)}`,
       `attempt ${it.attempt ?? 0}`,
-      it.wakeTime && !isFinal(word) && `goes on ${ago(millis(it.wakeTime))}`,
+      it.wakeTime && !isFinal(word) && `${word === "backing_off" ? "next try" : "goes on"} ${ago(millis(it.wakeTime))}`,
       it.deadline && !isFinal(word) && `time is up ${ago(millis(it.deadline))}`,
       it.expireTime && `is removed ${ago(millis(it.expireTime))}`,
     ];
@@ -153,12 +159,13 @@ export class Invocation {
     const { it } = this;
     const word = stateWord(it.state);
     const asking = isFinal(word) ? [] : entries.filter(isAsking);
-    const form = JSON.stringify([word, it.pause, it.cancel, it.lastFailure, it.attempt, asking.map((one) => one.name)]);
+    const why = whyEnded(it, entries);
+    const form = JSON.stringify([word, it.pause, it.cancel, it.lastFailure, it.attempt, why, asking.map((one) => one.name)]);
     if (this.form === form) return;
     this.form = form;
     const boxes = [];
     const failure = it.outcome?.failure;
-    if (failure) boxes.push(callout("bad", word === "cancelled" ? "Cancelled" : "Failed", failureView(failure)));
+    if (failure) boxes.push(callout("bad", word === "cancelled" ? "Cancelled" : "Failed", failureView(failure, why)));
     else if (it.lastFailure && word !== "completed") boxes.push(callout("warm", `Attempt ${it.attempt ?? 0} failed`, failureView(it.lastFailure)));
     if (it.pause) boxes.push(callout("warm", word === "paused" ? "Paused" : "A pause is asked for", who(it.pause, it.pause.pauseTime)));
     if (it.cancel && word !== "cancelled") boxes.push(callout("warm", "Asked to end", who(it.cancel, it.cancel.cancelTime)));
@@ -170,14 +177,15 @@ export class Invocation {
   }
 
   // Cards are made anew when what they show has changed, and not at each drawing.
-  #cards() {
+  #cards(entries) {
     const { it } = this;
     const word = stateWord(it.state);
+    const why = whyEnded(it, entries);
     this.#card("input", "Input", it.input ?? null, () => payloadView(it.input));
-    this.#card("output", it.outcome?.failure ? "Error" : "Output", [it.outcome, isFinal(word)], () => (it.outcome ? outcomeView(it.outcome) : h("p", { class: "faint" }, "It has not ended.")));
+    this.#card("output", it.outcome?.failure ? "Error" : "Output", [it.outcome, isFinal(word), why], () => (it.outcome ? outcomeView(it.outcome, why) : h("p", { class: "faint" }, "It has not ended.")));
     this.#card("state", it.key ? "State of the key" : "State", this.state, () => this.#state());
     this.#card("children", "Children", this.children, () => this.#children());
-    this.#card("facts", "Facts", { ...it, outcome: 0, input: 0 }, () => this.#facts());
+    this.#card("facts", "Facts", { ...it, outcome: 0, input: 0, failingSteps: 0 }, () => this.#facts());
   }
 
   #card(name, title, seen, made) {
@@ -248,12 +256,14 @@ export class Invocation {
       if (this.closed) return;
       this.state = state.status === "fulfilled" ? (state.value.state ?? {}) : api.said(state.reason);
       if (children.status === "fulfilled") this.children = children.value;
-      this.#cards();
+      this.#cards(this.#entries());
     }, this.state === undefined ? 0 : REDRAW_MS);
   }
 
-  #act(name) {
-    if (this.it && actions.fitting(this.it)[name]) actions[name](this.it);
+  // Does the first of some actions that fits.
+  #act(...names) {
+    const name = this.it && names.find((one) => actions.fitting(this.it)[one]);
+    if (name) actions[name](this.it);
   }
 
   #step(by) {

@@ -66,7 +66,7 @@ export class Invocations {
     k: () => this.#step(-1),
     Escape: () => (this.place.query.size ? go("#/") : document.activeElement?.blur()),
     p: () => this.#act("pause"),
-    r: () => this.#act("resume"),
+    r: () => this.#act("resume", "retry"),
     c: () => this.#act("cancel"),
   };
 
@@ -129,10 +129,12 @@ export class Invocations {
     links[to]?.focus();
   }
 
-  async #act(name) {
+  // Does the first of some actions that fits.
+  async #act(...names) {
     const id = document.activeElement?.closest("tr")?.dataset.key;
     const it = this.shown.get(id);
-    if (!it || !actions.fitting(it)[name]) return;
+    const name = it && names.find((one) => actions.fitting(it)[one]);
+    if (!name) return;
     await actions[name](it);
     this.poll.now();
     this.rows.querySelector(`[data-key="${CSS.escape(id)}"] a.open`)?.focus();

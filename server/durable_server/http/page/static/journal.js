@@ -27,6 +27,11 @@ export function kindOf(entry) {
   return { name, word, group };
 }
 
+/** Sorts entries, and steps that are none yet, in program order. */
+export function inOrder(one, other) {
+  return (one.index ?? 0) - (other.index ?? 0);
+}
+
 /** Whether an entry is still waited for. */
 function isOpen(entry) {
   return !entry.completeTime && kindOf(entry).name !== "SEND" && kindOf(entry).group !== "state";

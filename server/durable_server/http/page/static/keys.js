@@ -9,7 +9,7 @@ const HELP = [
   ["j  k", "Down, up: invocations, or steps of one"],
   ["Enter", "Open the invocation, or the step"],
   ["Esc", "Clear the filters; back to the list; close a question"],
-  ["p  r  c", "Pause, resume, cancel the invocation"],
+  ["p  r  c", "Pause, resume or retry now, cancel the invocation"],
   ["g", "Dark, light, or as the system says"],
   ["?", "This help"],
 ];

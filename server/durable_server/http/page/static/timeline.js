@@ -1,13 +1,14 @@
-// An invocation as bars on an axis of time: itself, then its journal in program order, then what it does
-// now. Rows open to what was asked for and what came of it. A long journal is shown in parts, so that
-// the document stays small.
+// An invocation as bars on an axis of time: itself, then its journal in program order, with the steps
+// that have failed so far and are tried again in their places, then what it does now. Rows open to what
+// was asked for and what came of it. A long journal is shown in parts, so that the document stays small.
 
 import * as actions from "./actions.js";
 import { fill, follow, h, text } from "./dom.js";
 import { ago, count, isFinal, millis, moment, plural, span, stateText, stateWord } from "./format.js";
-import { isAsking, kindOf, placed } from "./journal.js";
+import { whyStep } from "./failures.js";
+import { inOrder, isAsking, kindOf, placed } from "./journal.js";
 import { invocationAddress } from "./router.js";
-import { outcomeView, payloadView, failureText } from "./value.js";
+import { failureText, failureView, outcomeView, payloadView } from "./value.js";
 
 const ROWS = 200;
 const TICKS = 6;
@@ -52,11 +53,14 @@ export class Timeline {
     const now = Date.now();
     const end = isFinal(word) ? millis(invocation.completeTime) : now;
     const begin = millis(invocation.createTime);
-    const last = Math.ceil(entries.length / ROWS) - 1;
+    const failing = (invocation.failingSteps ?? []).map((step) => ({ index: step.index, step }));
+    const steps = [...entries.map((entry) => ({ index: entry.index, entry })), ...failing].sort(inOrder);
+    this.length = steps.length;
+    const last = Math.ceil(steps.length / ROWS) - 1;
     if (!this.chosenPart) this.part = Math.max(0, last);
     this.part = Math.min(this.part, Math.max(0, last));
-    const shown = entries.slice(this.part * ROWS, (this.part + 1) * ROWS);
-    const due = [invocation.wakeTime, ...shown.map((it) => (it.completeTime ? "" : it.dueTime))].map(millis).filter((it) => it > now);
+    const shown = steps.slice(this.part * ROWS, (this.part + 1) * ROWS);
+    const due = [invocation.wakeTime, ...shown.map(({ entry }) => (entry && !entry.completeTime ? entry.dueTime : ""))].map(millis).filter((it) => it > now);
     // Room for what is due, as long as that leaves what has happened readable.
     const room = isFinal(word) ? end : Math.max(end, ...due.filter((it) => it - begin < 3 * (now - begin)));
     const whole = Math.max(room - begin, 1);
@@ -64,11 +68,12 @@ export class Timeline {
     this.#axis(whole);
     const rows = [
       { key: "self", self: true },
-      ...shown.map((entry) => ({ key: `step-${entry.index ?? 0}`, entry, ...placed(entry) })),
+      ...shown.map(({ entry, step }) => (entry ? { key: `step-${entry.index ?? 0}`, entry, ...placed(entry) } : { key: `failing-${step.index ?? 0}`, step })),
       ...(isFinal(word) ? [] : [{ key: "now", present: true }]),
     ];
     follow(this.rows, rows, (it) => it.key, (it) => this.#made(it), (element, it) => this.#updated(element, it, scale, word));
-    text(this.sum, `${plural(entries.length, "step")} · ${span(end - begin)}`);
+    const tried = failing.length ? ` · ${count(failing.length)} failing` : "";
+    text(this.sum, `${plural(entries.length, "step")}${tried} · ${span(end - begin)}`);
     this.#parts(last);
   }
 
@@ -98,7 +103,7 @@ export class Timeline {
       this.parts,
       h("button", { type: "button", disabled: this.part === 0, on: { click: turn(-1) } }, "← Earlier steps"),
       h("button", { type: "button", disabled: this.part === last, on: { click: turn(1) } }, "Later steps →"),
-      h("span", { class: "faint" }, `Steps ${count(this.part * ROWS)} to ${count(Math.min((this.part + 1) * ROWS, this.entries.length) - 1)} of ${count(this.entries.length)}`),
+      h("span", { class: "faint" }, `Steps ${count(this.part * ROWS)} to ${count(Math.min((this.part + 1) * ROWS, this.length) - 1)} of ${count(this.length)}`),
     );
   }
 
@@ -108,7 +113,7 @@ export class Timeline {
     const took = h("span", { class: "took" });
     if (it.self) track.prepend(h("i", { class: "bar waiting" }));
     if (it.self || it.present) return h("li", { class: it.self ? "step self" : "step present" }, name, track, took);
-    const { entry } = it;
+    const entry = it.entry ?? it.step;
     const kind = kindOf(entry);
     const toggle = h(
       "button",
@@ -121,7 +126,7 @@ export class Timeline {
     if (entry.targetInvocationId) {
       name.append(h("a", { class: "child", href: invocationAddress(entry.targetInvocationId), title: `Open ${entry.targetInvocationId}` }, "open →"));
     }
-    const row = h("li", { class: "step" }, name, track, took);
+    const row = h("li", { class: it.step ? "step failing" : "step" }, name, track, took);
     const flip = () => {
       if (!this.opened.delete(entry.index ?? 0)) this.opened.add(entry.index ?? 0);
       this.draw();
@@ -134,6 +139,7 @@ export class Timeline {
   #updated(row, it, scale, word) {
     if (it.self) this.#self(row, scale, word);
     else if (it.present) this.#present(row, scale, word);
+    else if (it.step) this.#failing(row, it.step, scale, word);
     else this.#step(row, it, scale);
   }
 
@@ -157,7 +163,7 @@ export class Timeline {
     const wake = millis(invocation.wakeTime);
     const open = this.entries.filter((it) => !it.completeTime && kindOf(it).group !== "state").length;
     const says = {
-      backing_off: `attempt ${(invocation.attempt ?? 0) + 1} ${ago(wake)}: ${failureText(invocation.lastFailure)}`,
+      backing_off: `${this.#next()} ${ago(wake)}: ${failureText(invocation.lastFailure)}`,
       scheduled: `starts ${ago(wake)}`,
       pending: "ready, and waits for a worker with a free slot or for its turn on the key",
       running: `attempt ${invocation.attempt ?? 0} is at a worker`,
@@ -168,6 +174,38 @@ export class Timeline {
     bar.className = `bar present ${word}`;
     lay(bar, scale, millis(invocation.updateTime), wake > scale.now ? wake : scale.now);
     text(row.querySelector(".took"), Number.isNaN(wake) ? span(scale.now - millis(invocation.updateTime)) : "");
+  }
+
+  // What begins when the delay is over: the step that failed last is tried again, or the program is run
+  // again from its journal.
+  #next() {
+    const step = this.#failedLast();
+    return step ? `try ${(step.failedTryCount ?? 0) + 1} of number ${step.index ?? 0}` : `attempt ${(this.invocation.attempt ?? 0) + 1}`;
+  }
+
+  #failedLast() {
+    const { failingSteps = [], updateTime } = this.invocation;
+    // A failure of the program itself is later than those of its steps.
+    return failingSteps.find((it) => it.lastFailureTime && millis(it.lastFailureTime) >= millis(updateTime));
+  }
+
+  // A step that is not in the journal: its tries have failed so far.
+  #failing(row, step, scale, word) {
+    const index = step.index ?? 0;
+    const wake = millis(this.invocation.wakeTime);
+    const first = millis(step.firstFailureTime);
+    const until = word === "backing_off" && wake > scale.now ? wake : scale.now;
+    const bar = row.querySelector(".bar");
+    bar.className = "bar failing";
+    lay(bar, scale, Number.isNaN(first) ? scale.now : first, until);
+    const tries = `${plural(step.failedTryCount ?? 0, "try")} failed`;
+    bar.title = `${tries}\n${moment(first)} – now`;
+    badge(row, tries, "The step is not in the journal: it is tried again");
+    text(row.querySelector(".took"), waits(word, wake));
+    const isOpened = this.opened.has(index);
+    row.querySelector(".toggle").setAttribute("aria-expanded", String(isOpened));
+    const form = `${step.failedTryCount} ${this.invocation.wakeTime ?? ""} ${word}`;
+    shown(row, isOpened, form, () => tried(step, word, wake));
   }
 
   #step(row, it, scale) {
@@ -191,27 +229,19 @@ export class Timeline {
     this.#detail(row, it, isOpened);
   }
 
-  // The attempt that recorded a step, where it is another one than that of the step before.
+  // What one must know of a step beside its bar: tries that failed before it, and the attempt that
+  // recorded it, where it is another one than that of the step before.
   #badge(row, entry) {
     const attempt = entry.attempt ?? 1;
     const before = this.entries[this.entries.indexOf(entry) - 1]?.attempt ?? 1;
-    const again = attempt > before;
-    const old = row.querySelector(".badge");
-    if (again && !old) row.querySelector(".toggle").append(h("span", { class: "badge", title: BADGE }, `attempt ${attempt}`));
-    else if (!again) old?.remove();
+    const failed = entry.failedTryCount ? `${plural(entry.failedTryCount, "try")} failed before` : "";
+    badge(row, [failed, attempt > before && `attempt ${attempt}`].filter(Boolean).join(" · "), attempt > before ? BADGE : "");
   }
 
   #detail(row, it, isOpened) {
     const { entry } = it;
-    const old = row.querySelector(".detail");
     const form = `${entry.completionNumber ?? 0} ${entry.completeTime ?? ""} ${stateWord(this.invocation.state)}`;
-    if (!isOpened) old?.remove();
-    else if (old?.dataset.form !== form) {
-      const detail = this.#inside(it);
-      detail.dataset.form = form;
-      if (old) old.replaceWith(detail);
-      else row.append(detail);
-    }
+    shown(row, isOpened, form, () => this.#inside(it));
   }
 
   #inside({ entry, from, to }) {
@@ -220,6 +250,7 @@ export class Timeline {
       ["ended", moment(to)],
       ["due", entry.dueTime && moment(millis(entry.dueTime))],
       ["attempt", String(entry.attempt ?? 1)],
+      ["failed before", entry.failedTryCount && plural(entry.failedTryCount, "try")],
       ["completion", entry.completionNumber && `number ${entry.completionNumber}`],
     ].filter(([, value]) => value);
     const buttons = [];
@@ -230,9 +261,9 @@ export class Timeline {
     return h(
       "div",
       { class: "detail" },
-      h("dl", { class: "facts" }, facts.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value)))),
+      factList(facts),
       entry.argument && [h("h3", {}, "Asked with"), payloadView(entry.argument)],
-      entry.outcome && [h("h3", {}, entry.outcome.failure ? "Failed" : "Result"), outcomeView(entry.outcome)],
+      entry.outcome && [h("h3", {}, entry.outcome.failure ? "Failed" : "Result"), outcomeView(entry.outcome, whyStep(entry))],
       buttons.length > 0 && h("div", { class: "buttons" }, buttons),
     );
   }
@@ -244,6 +275,52 @@ export function answers(awakeable) {
     h("button", { type: "button", class: "small primary", on: { click: () => actions.resolve(awakeable) } }, "Resolve…"),
     h("button", { type: "button", class: "small", on: { click: () => actions.reject(awakeable) } }, "Reject…"),
   ];
+}
+
+// When the next try of a step begins.
+function waits(word, wake) {
+  if (word === "backing_off") return `next ${ago(wake)}`;
+  return word === "running" ? "tried now" : stateText(word);
+}
+
+// What is inside the row of a step that is tried again.
+function tried(step, word, wake) {
+  const first = millis(step.firstFailureTime);
+  const last = millis(step.lastFailureTime);
+  const facts = [
+    ["failed", plural(step.failedTryCount ?? 0, "try")],
+    ["first failure", moment(first)],
+    ["last failure", moment(last)],
+    ["next try", word === "backing_off" && moment(wake)],
+  ].filter(([, value]) => value);
+  return h("div", { class: "detail" }, factList(facts), step.lastFailure && [h("h3", {}, "Failed last with"), failureView(step.lastFailure)]);
+}
+
+function factList(facts) {
+  return h("dl", { class: "facts" }, facts.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))));
+}
+
+// Shows what is inside a row, made anew when its form has changed.
+function shown(row, isOpened, form, made) {
+  const old = row.querySelector(".detail");
+  if (!isOpened) old?.remove();
+  else if (old?.dataset.form !== form) {
+    const detail = made();
+    detail.dataset.form = form;
+    if (old) old.replaceWith(detail);
+    else row.append(detail);
+  }
+}
+
+function badge(row, words, title) {
+  let it = row.querySelector(".badge");
+  if (!words) return it?.remove();
+  if (!it) {
+    it = h("span", { class: "badge" });
+    row.querySelector(".toggle").append(it);
+  }
+  text(it, words);
+  it.title = title;
 }
 
 function lay(bar, scale, from, to) {

@@ -73,11 +73,11 @@ export function copyButton(words, label = "Copy") {
   return button;
 }
 
-/** A failure with its causes. */
-export function failureView(it) {
+/** A failure with its causes; `why` says why nothing more is tried, where that is known. */
+export function failureView(it, why = "") {
   const facts = [];
   if (it.code) facts.push(`code ${it.code}`);
-  if (it.terminal) facts.push("no retry");
+  if (why) facts.push(why);
   for (const [name, value] of Object.entries(it.metadata ?? {})) facts.push(`${name}: ${value}`);
   return h(
     "div",
@@ -89,9 +89,9 @@ export function failureView(it) {
   );
 }
 
-/** An outcome: a value or a failure. */
-export function outcomeView(it) {
-  return it.failure ? failureView(it.failure) : payloadView(it.value);
+/** An outcome: a value, or a failure and why it is final. */
+export function outcomeView(it, why = "") {
+  return it.failure ? failureView(it.failure, why) : payloadView(it.value);
 }
 
 /** A failure in one line. */
