@@ -182,12 +182,17 @@ NUMBERS = (
 
 @pytest.mark.parametrize("arguments", NUMBERS, ids=lambda it: " ".join(it)[:60])
 def test_numbers_that_cannot_be(
-    arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str], tmp_path: Path
+    arguments: tuple[str, ...],
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
 ) -> None:
     if arguments[0] in ("server", "sql", "log"):
         arguments = (*arguments, "--data-dir", str(tmp_path))
+    for stream in ("stdout", "stderr"):  # commands that serve put others in their place
+        monkeypatch.setattr(sys, stream, getattr(sys, stream))
     code = main.run(arguments)
-    said = capsys.readouterr()
+    said = capfd.readouterr()
     assert (code, said.out) == (2, ""), said
     assert said.err.startswith("Error: ")
     assert said.err.count("\n") == 1
