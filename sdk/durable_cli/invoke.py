@@ -93,7 +93,7 @@ def _tell_why_not(client: durable.Client, invocation_id: str) -> None:
 
     try:
         result = client.get_result(invocation_id, timeout=_PATIENCE_SECONDS)
-        if result.finished:
+        if result.finished or result.status == "paused":
             return
         found = client.get(invocation_id)
         if not waits.is_stuck(client, found):

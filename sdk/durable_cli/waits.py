@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     import durable
     from durable_proto.v1 import invocation_pb2, payload_pb2
 
+_SYSTEM: Final = "durable"
+"""Who has paused what the control plane holds by itself; the failure says why."""
 _SHOWN: Final = 3
 """Open entries that are named; of more it is said how many there are."""
 _MESSAGE: Final = 300
@@ -31,6 +33,8 @@ def reason(client: durable.Client, found: durable.Invocation) -> str:
             f" {_when(found.wake_time)}, with `durable resume {found.invocation_id}` now"
         )
     if status == "paused":
+        if found.pause is not None and found.pause.identity == _SYSTEM and found.failure:
+            return f"it is held{_because(found.failure)}"
         return f"it is paused{held_by(found)}{_because(found.failure)}"
     waits = [_entry(it) for it in found.journal if not it.completed]
     if status == "suspended" or waits:

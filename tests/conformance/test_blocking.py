@@ -216,9 +216,10 @@ async def test_local_mode_reports_it_too(tmp_path: Any) -> None:
 async def test_a_client_in_workflow_code_is_refused_at_once(system: System, how: str) -> None:
     address["plane"] = system.address
     async_client[:] = [system.client]
-    with pytest.raises(durable.InvocationFailedError) as caught:
+    with pytest.raises(durable.InvocationPausedError) as caught:
         await system.client.invoke(uses_a_client, how)
-    failure = caught.value.failure
+    failure = (await system.client.get(caught.value.invocation_id)).failure
+    assert failure is not None
     assert failure.type == "durable.NonDurableAwaitError"
     assert "use ctx.invoke" in failure.message
     assert await system.client.invoke(quiet) == 1

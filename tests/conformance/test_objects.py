@@ -165,7 +165,7 @@ async def test_each_key_has_an_order_of_its_own(system: System) -> None:
 @pytest.mark.parametrize(
     ("key", "status", "problem"),
     [
-        ("", "backing_off", "list.append is a keyed handler; say which key it is for"),
+        ("", "paused", "list.append is a keyed handler; say which key it is for"),
         ("к" * 129, "paused", "a key has 258 bytes, and the limit is at most 256 bytes"),
         ("a\0b", "paused", "a key has a NUL character; leave it out of 'a\\x00b'"),
     ],

@@ -16,6 +16,9 @@ from tests.process.processes import control_plane
 
 from .proxies import KINDS, NAME, Proxy, find, free_port, proxy
 
+STATS = "/api/workflows/stats"
+"""What is asked for where the host matters; health is answered under any."""
+
 
 class Site(NamedTuple):
     """A control plane behind a proxy."""
@@ -94,7 +97,9 @@ async def test_what_anybody_may_claim_is_not_believed(site: Site) -> None:
         ("-H", f"X-Forwarded-Host: {NAME}"),
         ("-H", f"Forwarded: host={NAME};proto=https"),
     ):
-        code, body = await curl(f"http://{site.http}/health", "-H", "Host: evil.example", *claim)
+        code, body = await curl(
+            f"http://{site.http}/api/workflows/stats", "-H", "Host: evil.example", *claim
+        )
         assert (code, body["details"][0]["reason"]) == (403, "HOST_REFUSED")
         act = (f"http://{site.http}/api/awakeables/a/resolve", "-d", '{"result": 1}')
         code, body = await curl(*act, "-H", "Origin: https://evil.example", *claim)
@@ -116,7 +121,7 @@ async def test_without_being_told_it_is_refused_with_what_to_tell(
         origin = ("-H", f"Origin: {site.proxy.url}")
         act = ("/api/awakeables/a/resolve", "-d", '{"result": 1}')
         if kind == "caddy":  # passes the name on
-            code, body = await site.ask("/health")
+            code, body = await site.ask(STATS)
             assert (code, body["details"][0]["reason"]) == (403, "HOST_REFUSED")
             assert "--allowed-host" in body["message"]
         else:
@@ -133,7 +138,9 @@ async def test_an_allowed_host_is_served_and_is_its_own_origin(tmp_path: Path) -
         assert (await site.ask(*act, "-H", f"Origin: {site.proxy.url}"))[0] == 200
         assert (await site.ask(*act, "-H", f"Origin: https://{NAME}"))[0] == 403
         for host, code in (("inner:99", 200), ("inner", 403), ("inner:98", 403), ("x", 403)):
-            assert (await curl(f"http://{site.http}/health", "-H", f"Host: {host}"))[0] == code
+            assert (await curl(f"http://{site.http}/api/workflows/stats", "-H", f"Host: {host}"))[
+                0
+            ] == code
 
 
 @pytest.mark.parametrize(
@@ -169,5 +176,5 @@ def test_names_come_from_the_environment_too(tmp_path: Path) -> None:
             ("two.example:8443", 200),
             ("two.example", 403),
         ):
-            answer = asyncio.run(curl(f"http://{http}/health", "-H", f"Host: {host}"))
+            answer = asyncio.run(curl(f"http://{http}{STATS}", "-H", f"Host: {host}"))
             assert answer[0] == code, host

@@ -8,6 +8,7 @@ import json
 import socket
 import subprocess
 import urllib.request
+from datetime import timedelta
 from pathlib import Path
 
 import grpc
@@ -326,7 +327,8 @@ def test_dev_without_the_extra_says_so_and_goes_on(
     monkeypatch.setattr(commands, "_run", lambda main: None)
     commands.run_dev(
         modules=["flow"], services=[], no_reload=True, ready_file=None, no_http=False,
-        http_given=False, http="127.0.0.1:8080", data_dir=tmp_path,
+        http_given=False, http="127.0.0.1:8080", data_dir=tmp_path, max_concurrent=1,
+        max_threads=1, drain_timeout=timedelta(), suspend_after=None, build_id="",
     )  # fmt: skip
     assert [it.http for it in served] == [""]
     (line,) = capsys.readouterr().err.splitlines()

@@ -201,7 +201,7 @@ async def test_a_time_with_a_plus_is_that_time(address: str, channel: grpc.aio.C
         ("GET ftp://localhost/health HTTP/1.1", [], b"", 400, "is no http://HOST[:PORT]/PATH"),
         ("GET http:///health HTTP/1.1", [], b"", 400, "is no http://HOST[:PORT]/PATH"),
         ("GET http://me@localhost/health HTTP/1.1", [], b"", 400, "is no http://HOST"),
-        ("GET http://evil.example/health HTTP/1.1", [], b"", 403, "'evil.example' is not served"),
+        ("GET http://evil.example/page HTTP/1.1", [], b"", 403, "'evil.example' is not served"),
         ("GET http://evil.example HTTP/1.1", [], b"", 403, "'evil.example' is not served"),
         ("CONNECT localhost:80 HTTP/1.1", [], b"", 404, "nothing is served at localhost:80"),
         ("TRACE /health HTTP/1.1", [], b"", 405, "use GET, HEAD, OPTIONS"),

@@ -30,10 +30,13 @@ async def trip(ctx: durable.Context) -> list[str]:
     return [await ctx.run(name, str, name) for name in ("flight", "hotel", "car")]
 
 
+short_is_over = asyncio.Event()
+"""Of the steps of `crossing`; they may share what their workflow cannot."""
+
+
 @durable.workflow
 async def crossing(ctx: durable.Context) -> None:
     """A short step beside a long one, then one alone."""
-    short_is_over = asyncio.Event()
 
     async def long() -> None:
         await short_is_over.wait()
@@ -42,6 +45,8 @@ async def crossing(ctx: durable.Context) -> None:
     async def short() -> None:
         await asyncio.sleep(0.05)
         short_is_over.set()
+
+    short_is_over.clear()
 
     await asyncio.gather(ctx.run("long", long), ctx.run("short", short))
     await ctx.run("last", asyncio.sleep, 0.1)

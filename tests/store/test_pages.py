@@ -284,7 +284,7 @@ def test_a_store_of_version_3_finds_the_type_of_a_failure_too(tmp_path: Path) ->
     world.store.close()
     old = sqlite3.connect(tmp_path / "store.db")
     old.executescript(
-        "PRAGMA user_version = 3; DROP INDEX invocations_in_trouble; DROP TABLE failure_texts;"
+        f"{FROM_4_TO_3} DROP INDEX invocations_in_trouble; DROP TABLE failure_texts;"
         "CREATE INDEX invocations_in_trouble ON invocations (number, fault_message)"
         " WHERE fault_message IS NOT NULL AND completed_ms = 0;"
         "CREATE VIRTUAL TABLE failure_texts USING fts5("

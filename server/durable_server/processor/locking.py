@@ -1,4 +1,6 @@
-"""Waits while another process is writing to the store, without holding up anything else.
+"""Waits while the store cannot be written, without holding up anything else.
+
+Another process is writing to it, or its disk is full.
 
 A person's `BEGIN IMMEDIATE` in a shell, or a tool that cleans up the file, keeps the store's one lock
 for writers. The batch is in the log by then and is applied when the lock is free, so waiting costs
@@ -12,7 +14,7 @@ import logging
 import time
 from collections.abc import Callable
 
-from ..store.interface import Store
+from ..store.interface import Store, StoreFullError
 
 logger = logging.getLogger("durable.processor")
 
@@ -21,6 +23,8 @@ _LONGEST_PAUSE = 0.05
 _NEWS_SECONDS = (1.0, 30.0)
 """How long until the first line about it, and from one to the next."""
 _START_SECONDS = 10.0
+_ROOM_PAUSE = 0.5
+"""How often it is seen whether a full disk has room again."""
 
 
 class StoreLockedError(Exception):
@@ -28,7 +32,7 @@ class StoreLockedError(Exception):
 
 
 class StoreLock:
-    """Begins the store's transactions."""
+    """Begins the store's transactions, and repeats those that a full disk has ended."""
 
     def __init__(self, store: Store, changed: Callable[[], None]) -> None:
         self.problem = ""
@@ -58,6 +62,23 @@ class StoreLock:
             logger.warning("the store is free again, after %d s", now() - began)
             self._set("")
         return True
+
+    async def wait_for_room(self, write: Callable[[], None], given_up: Callable[[], bool]) -> bool:
+        """Writes when the disk has room again; False when it was given up before."""
+        self._set("the disk of the store is full: free some")
+        logger.error("%s; nothing is accepted until then", self.problem)
+        while not given_up():
+            await asyncio.sleep(_ROOM_PAUSE)
+            if not self._store.begin():
+                continue
+            try:
+                write()
+            except StoreFullError:
+                continue
+            logger.warning("there is room for the store again")
+            self._set("")
+            return True
+        return False
 
     def insist(self) -> None:
         """Begins at a start, when nothing else goes on yet; raises StoreLockedError after 10 s."""

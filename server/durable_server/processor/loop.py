@@ -26,6 +26,7 @@ import random
 import time
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 from ..core.effects import Effect
@@ -46,7 +47,7 @@ from ..core.states import COLD, FINAL, RESTING
 from ..log.batch import Batch, decode, encode, encode_record, join
 from ..log.interface import Log, Position
 from ..metrics.tally import Tally
-from ..store.interface import Recovered, Store
+from ..store.interface import Recovered, Store, StoreFullError
 from .assigning import Assigner
 from .carrying import Carrier
 from .clock import Clock, LogTime
@@ -298,13 +299,12 @@ class Processor:
                     position = await self._log.append(body)
                     seconds = time.perf_counter() - began
                     self.tally.appended(len(records), len(body), seconds)
-                    if not (self.store.begin() or await self._lock.wait(self.ended.done)):
+                    if not await self._commit(position, time_ms, records, inputs):
                         # It is in the log, and the next leader applies it.
                         for item in inputs:
                             if item.reply is not None:
                                 refuse(item.reply)
                         return
-                    self._commit(position, time_ms, records, inputs)
                     await self._gather_more()
                     self.trimmer.committed(position, len(body))
         except Exception as error:  # noqa: BLE001
@@ -375,14 +375,26 @@ class Processor:
         self._assigner.assign(proposed, records, min(limits.batch_records, room))
         return (records, inputs) if records else None
 
-    def _commit(
+    async def _commit(
         self, position: Position, time_ms: int, records: list[Record], inputs: list[_Input]
-    ) -> None:
+    ) -> bool:
+        """Applies a batch, stores it and carries its effects out; False when it was not stored.
+
+        It waits only while the store cannot be written, before the batch is applied or before its
+        first effect.
+        """
+        if not (self.store.begin() or await self._lock.wait(self.ended.done)):
+            return False
         effects: list[Effect] = []
         partition = self.partition
         replies = [apply(partition, record, time_ms, effects) for record in records]
         changes = partition.take_changes()
-        self.store.commit(position, time_ms, changes)
+        commit = partial(self.store.commit, position, time_ms, changes)
+        try:
+            commit()
+        except StoreFullError:
+            if not await self._lock.wait_for_room(commit, self.ended.done):
+                return False
         self.tally.journaled(changes.entries)
         # Inputs come first in a batch, so that their replies do too.
         for item, reply in zip(inputs, replies, strict=False):
@@ -392,6 +404,7 @@ class Processor:
         self._evict(changes)
         if changes.awakeables:
             self._retention.schedule(time_ms + EARLY_MS)
+        return True
 
     def _evict(self, changes: Changes) -> None:
         """Drops what is cold: what changed, and what was only looked at."""

@@ -80,6 +80,10 @@ class Filter(NamedTuple):
     parent: str = ""
 
 
+class StoreFullError(Exception):
+    """The disk has no room for a commit: nothing of it is stored, and it may be tried again."""
+
+
 class Store(Source, Protocol):
     """One partition's store. All calls but `holders` are short and made from one thread."""
 
@@ -99,6 +103,7 @@ class Store(Source, Protocol):
         """Writes a batch's changes, its position and its time, in one transaction.
 
         One that was not begun before is begun here, and fails while another process is writing.
+        Raises StoreFullError when the disk is full.
         """
         ...
 

@@ -38,7 +38,7 @@ from ..log.interface import Position
 from . import pages, rows
 from .failures import FailureIndexError, Failures, failure_text
 from .holders import holders, named
-from .interface import Filter, Listed, Order, Place, Recovered
+from .interface import Filter, Listed, Order, Place, Recovered, StoreFullError
 from .rows import ALL, AWAKEABLE, ENTRY, LISTED, LISTED_SIZE
 from .schema import MIGRATIONS, SCHEMA, VERSION
 
@@ -214,9 +214,12 @@ class SqliteStore:
                 (*position, time_ms),
             )
             db.execute("COMMIT")
-        except BaseException:
+        except BaseException as error:
             if db.in_transaction:  # on a full disk SQLite has ended it itself
                 db.execute("ROLLBACK")
+            full = isinstance(error, sqlite3.Error) and error.sqlite_errorcode & 0xFF
+            if full == sqlite3.SQLITE_FULL:
+                raise StoreFullError(f"the disk of the store is full: {error}") from error
             raise
         self._sequence = position.sequence
         self._counts.update(moved)
