@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from . import output
-from .failing import failing_data, failing_lines
+from .failing import failing_lines
 from .get import summary
 from .journal import entry_text
 from .listing import took
@@ -45,7 +45,6 @@ def describe(session: Session, invocation_id: str, depth: int) -> None:
         children = _children(client, found, depth)
     if session.json:
         data = found.to_dict()
-        data["failing_steps"] = failing_data(found)
         data["children"] = [child.to_dict() for child in children.values()]
         output.write_json(data)
         return
@@ -54,7 +53,7 @@ def describe(session: Session, invocation_id: str, depth: int) -> None:
         _title("journal")
         for line in _tree(found, children):
             output.echo(line)
-    if found.message.failing_steps:
+    if found.failing_steps:
         _title("tried again")
         for line in failing_lines(found):
             output.echo(line)

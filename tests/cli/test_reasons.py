@@ -115,7 +115,7 @@ def test_describe_shows_steps_that_fail() -> None:
     assert head.startswith("  3 RUN:charge  4 tries failed  first 2030-01-01T00:00:00.000Z  last ")
     assert "next 2030-01-01T00:01:00.000Z" in head
     assert failure.strip() == "ConnectionError: the bank is closed"
-    (data,) = failing.failing_data(durable.Invocation(found))
+    (data,) = durable.Invocation(found).to_dict()["failing_steps"]
     assert (data["step_number"], data["kind"], data["failed_try_count"]) == (3, "RUN", 4)
     assert data["last_failure"]["message"] == "the bank is closed"
     entry = invocation_pb2.JournalEntry(kind=invocation_pb2.ENTRY_KIND_RUN, failed_try_count=1)
