@@ -18,10 +18,8 @@ import types
 import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, TypeVar
 
-_HERE = str(Path(__file__).parent)
 _WRAPPERS_MAX = 100
 """How many wrappers are looked under; an object that answers to every name seems to have no end."""
 

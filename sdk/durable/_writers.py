@@ -22,8 +22,6 @@ from typing import Any
 from google.protobuf import json_format
 from google.protobuf.message import Message
 
-_PLAIN_KEYS = frozenset({str, int, float})
-
 
 def dump(value: Any) -> str:
     """Returns a value as JSON text; raises whatever its own code raises, TypeError for no form."""
