@@ -28,6 +28,7 @@ from typing import (
     TypedDict,
     TypeVar,
 )
+from unittest.mock import MagicMock, Mock
 
 import attrs
 import jsonschema
@@ -684,6 +685,12 @@ def test_an_object_of_a_subclass_is_not_cut_down(value: Any, hint: Any, place: s
 def test_what_comes_back_loses_nothing(value: Any, hint: Any) -> None:
     assert encode_as(value, shape_of(hint)) == encode(value)
     assert encode_as(Siamese("x"), shape_of(Cat | Siamese)) == encode(Siamese("x"))
+
+
+@pytest.mark.parametrize("value", [Mock(), MagicMock(), Mock().anything], ids=repr)
+def test_an_object_that_has_every_name_is_no_value(value: Any) -> None:
+    with pytest.raises(CodecError, match="give a dataclass"):
+        encode(value)
 
 
 def test_two_keys_with_one_text_are_refused() -> None:
