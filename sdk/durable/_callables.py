@@ -27,7 +27,7 @@ from functools import partial
 from types import CodeType, FunctionType, MethodType, NoneType
 from typing import Any, Final, NamedTuple, cast
 
-from ._hints import Unresolved, function_scope, resolve
+from ._hints import NO_SCOPE, Unresolved, bound_variables, function_scope, resolve, substitute
 
 _LAYERS_MAX: Final = 100
 """Partials and methods around a function: more than anybody writes, and an end for what has none."""
@@ -85,9 +85,13 @@ def described(function: Callable[..., Any]) -> Description:
 
 def _describe(function: Any) -> Description:
     called = function
+    owner: Any = _MISSING
     for _ in range(_LAYERS_MAX):
         kind = type(called)
-        if kind is MethodType or kind is staticmethod:
+        if kind is MethodType:
+            owner = called.__self__
+            called = called.__func__
+        elif kind is staticmethod:
             called = called.__func__
         elif _is_partial(kind):
             called = called.func
@@ -98,7 +102,11 @@ def _describe(function: Any) -> Description:
             f"a step's function has more than {_LAYERS_MAX} layers of partial around it"
         )
     if kind is FunctionType:
-        return _of_function(called)
+        found = _of_function(called)
+        # A class is what it is everywhere; `Self` and a class's type variables are the owner's.
+        if owner is _MISSING or isinstance(found.hint, type | Unresolved):
+            return found
+        return Description(_owned(found.hint, called, owner), found.blocking)
     call = next((vars(it)["__call__"] for it in kind.__mro__ if "__call__" in vars(it)), None)
     described_call = _of_function(call) if type(call) is FunctionType else Description(Any, True)
     if issubclass(kind, type):  # calling a class makes one of it, unless its own class is async
@@ -112,6 +120,20 @@ def _describe(function: Any) -> Description:
     if annotation is _MISSING:
         return described_call
     return Description(_resolved(called, annotation).awaited, described_call.blocking)
+
+
+def _owned(hint: Any, function: FunctionType, owner: Any) -> Any:
+    """Returns what a hint stands for in a method of an object, or in a class method of a class."""
+    cls = owner if isinstance(owner, type) else type(owner)
+    # `Repository[Order]()` is an object that knows its arguments.
+    generic = (getattr(owner, "__dict__", None) or {}).get("__orig_class__")
+    variables = {typing.Self: cls}
+    for base in cls.__mro__:
+        defined = vars(base).get(function.__name__)
+        if getattr(defined, "__func__", defined) is function:
+            variables |= bound_variables(cls, typing.get_args(generic)).get(base, {})
+            break
+    return substitute(hint, variables, NO_SCOPE)
 
 
 def _is_partial(kind: Any) -> bool:

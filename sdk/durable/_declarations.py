@@ -5,15 +5,47 @@ Pure checks of a function; each error is a TypeError of one line that names the 
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
+import re
+import typing
 from typing import Any, Final
 
+NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,127}")
+"""What a handler may be called."""
+_COUNT_MAX: Final = 2**31 - 1
+_PLAIN: Final = (str, bytes, int, float, bool, list, dict, tuple, set, frozenset, type(None))
 _CONTEXT_NAMES: Final = ("Context", "durable.Context")
+
+
+def check_name(name: Any, of: str, pattern: re.Pattern[str] = NAME) -> None:
+    """Raises TypeError for a name that is no str, ValueError for one that is not allowed."""
+    if not isinstance(name, str):
+        raise TypeError(f"the name of {of} is a str, not {name!r}")
+    if not pattern.fullmatch(name):
+        raise ValueError(f"{name!r} is not the name of {of}: it must match {pattern.pattern}")
+
+
+def check_options(name: str, version: Any, max_concurrent: Any) -> None:
+    """Raises TypeError or ValueError for a version or a limit that cannot be one."""
+    if version is not None and not isinstance(version, str):
+        raise TypeError(f"{name}: version is a str, not {version!r}")
+    if isinstance(max_concurrent, bool) or not isinstance(max_concurrent, int):
+        raise TypeError(
+            f"{name}: max_concurrent is a whole number, 0 for no limit, not {max_concurrent!r}"
+        )
+    if not 0 <= max_concurrent <= _COUNT_MAX:
+        raise ValueError(
+            f"{name}: max_concurrent is {max_concurrent}, and must be from 0, for no limit, to"
+            f" {_COUNT_MAX}"
+        )
 
 
 def check_async(function: Any, decorator: str) -> None:
     """Raises TypeError for what is no `async def` function, by what it is instead."""
     name = getattr(function, "__qualname__", repr(function))
+    if isinstance(function, str):
+        raise TypeError(f"a name is given by its own: write @durable.{decorator}(name={name})")
     if isinstance(function, staticmethod | classmethod):
         kind = type(function).__name__
         raise TypeError(
@@ -63,6 +95,12 @@ def check_parameters(name: str, parameters: list[inspect.Parameter]) -> None:
     for parameter in parameters[1:]:
         if is_context(parameter):
             raise TypeError(f"{name}: the context {parameter.name!r} must be the first parameter")
+
+
+def is_value(hint: Any) -> bool:
+    """Says whether a type is one that values have, and so none that a context has."""
+    cls = typing.get_origin(hint) or hint
+    return cls in _PLAIN or (isinstance(cls, type) and dataclasses.is_dataclass(cls))
 
 
 def check_method(name: str, parameters: list[inspect.Parameter]) -> None:

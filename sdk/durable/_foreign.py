@@ -5,9 +5,10 @@ None of them but protobuf is imported here: who has such a type has the library.
 
 from __future__ import annotations
 
+import json
 import sys
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from google.protobuf import json_format
@@ -55,18 +56,31 @@ def shape_of(cls: Any, args: tuple[Any, ...]) -> Shape | None:
 
 
 def _model(cls: Any) -> Shape:
+    if cls is sys.modules["pydantic"].BaseModel:
+        raise HintError(
+            "BaseModel is the base of all models: nothing says of which class a value is to be made;"
+            " give the model, or a union of models"
+        )
     if not cls.__pydantic_complete__ and not cls.model_rebuild(raise_errors=False):
         raise UnresolvedError(f"a field of {cls.__name__} names a type that is not defined")
-    aliased = any(it.validation_alias is not None for it in cls.model_fields.values())
+    core = cls.__pydantic_core_schema__
+    if _masks(core):
+        raise HintError(
+            f"{cls.__name__} has a secret, which pydantic writes as '**********'; give its field a"
+            " serializer that returns get_secret_value(), with @field_serializer"
+        )
+    words = repr(core)
+    aliased = "'validation_alias'" in words
     by_name = cls.model_config.get("populate_by_name") or cls.model_config.get("validate_by_name")
     extra: dict[str, Any] = {}
-    if aliased and not by_name:
-        if tuple(map(int, sys.modules["pydantic"].VERSION.split(".")[:2])) < (2, 11):
+    if aliased:
+        if tuple(map(int, sys.modules["pydantic"].VERSION.split(".")[:2])) >= (2, 11):
+            extra = {"by_name": True, "by_alias": True}
+        elif not by_name:
             raise HintError(
                 f"{cls.__name__} has fields with aliases and would not read what it writes; set"
                 " populate_by_name in its model_config"
             )
-        extra = {"by_name": True, "by_alias": True}
     fields: dict[str, Shape] = {}
     for name, it in cls.model_fields.items():
         tag = typing.get_origin(it.annotation) is typing.Literal
@@ -80,13 +94,54 @@ def _model(cls: Any) -> Shape:
     return Foreign(
         cls,
         cls.__name__,
-        lambda data: cls.model_validate(data, **extra),
+        _strictly(cls.model_validate, cls.model_validate_json, words, extra),
         lambda value: value.model_dump(mode="json", round_trip=True),
         kinds=ALL_KINDS if root else (OBJECT,),
         fields=None if root else fields,
-        schema=None if root or extra or by_name else lambda: _model_schema(cls),
-        described=cls.model_json_schema,
+        schema=None if root or aliased or by_name else lambda: _model_schema(cls),
+        # Values are written by the fields' names; they are read by their aliases too.
+        described=lambda: cls.model_json_schema(by_alias=not aliased),
     )
+
+
+def aliases_of(cls: Any) -> Mapping[str, str]:
+    """Returns what the constructor of one of pydantic's dataclasses calls its fields."""
+    found: dict[str, str] = {}
+    for name, it in getattr(cls, "__pydantic_fields__", {}).items():
+        alias = it.validation_alias
+        if alias is None:
+            continue
+        if not isinstance(alias, str):
+            raise HintError(f"{cls.__name__}.{name}: give its alias as a text, or none")
+        found[name] = alias
+    return found
+
+
+def _masks(schema: Any) -> bool:
+    """Says whether pydantic writes asterisks for a part of a type."""
+    if isinstance(schema, list | tuple):
+        return any(_masks(it) for it in schema)
+    if not isinstance(schema, dict):
+        return False
+    if schema.get("serialization", {}).get("is_field_serializer") is not None:
+        return False  # the user's own
+    pydantic = sys.modules["pydantic"]
+    if schema.get("type") == "is-instance":
+        secrets = (pydantic.SecretStr, pydantic.SecretBytes, pydantic.Secret)
+        return isinstance(schema["cls"], type) and issubclass(schema["cls"], secrets)
+    return any(_masks(it) for it in schema.values())
+
+
+def _strictly(
+    read: Callable[..., Any], read_json: Callable[..., Any], words: str, extra: Mapping[str, Any]
+) -> Callable[[Any], Any]:
+    """Returns what reads plain data with pydantic, as the JSON that it is where that differs.
+
+    Where a type is strict, the text of a date is a date in JSON only.
+    """
+    if "'strict': True" in words:
+        return lambda data: read_json(json.dumps(data), **extra)
+    return lambda data: read(data, **extra)
 
 
 def _model_schema(cls: Any) -> Mapping[str, Any]:
@@ -144,7 +199,8 @@ def _struct(hint: Any, cls: Any) -> Shape:
     return Foreign(
         cls,
         cls.__name__,
-        lambda data: msgspec.convert(data, type=hint),
+        # The keys of an object are texts, whatever they stand for.
+        lambda data: msgspec.convert(data, type=hint, str_keys=True),
         msgspec.to_builtins,
         kinds=("array",) if config.array_like else (OBJECT,),
         fields=fields,
@@ -159,7 +215,7 @@ def _struct_schema(msgspec: Any, hint: Any) -> Mapping[str, Any]:
 
 def is_pydantic_annotation(hint: Any) -> bool:
     """Says whether an Annotated type has words for pydantic."""
-    if "pydantic" not in sys.modules:
+    if "pydantic" not in sys.modules or typing.get_origin(hint) is not typing.Annotated:
         return False
     return any(
         type(it).__module__.partition(".")[0] in ("pydantic", "annotated_types")
@@ -170,10 +226,14 @@ def is_pydantic_annotation(hint: Any) -> bool:
 def adapted(hint: Any) -> Shape:
     """Returns the shape of a type that pydantic is to read."""
     adapter = sys.modules["pydantic"].TypeAdapter(hint)
+    of = getattr(hint, "__origin__", hint)
+    name = str(getattr(of, "__name__", of))
+    if not adapter.pydantic_complete:
+        raise UnresolvedError(f"{name} names a type that is not defined")
     return Foreign(
         hint,
-        str(getattr(hint.__origin__, "__name__", hint.__origin__)),
-        lambda data: adapter.validate_python(data),
+        name,
+        _strictly(adapter.validate_python, adapter.validate_json, repr(adapter.core_schema), {}),
         lambda value: adapter.dump_python(value, mode="json"),
         kinds=ALL_KINDS,
     )

@@ -202,7 +202,7 @@ def class_hints(cls: type, args: tuple[Any, ...], scope: Scope) -> dict[str, tup
     `args` are the arguments of a generic class: what an annotation says with the class's type
     variables is resolved with them, through all bases.
     """
-    bound = _bound(cls, args)
+    bound = bound_variables(cls, args)
     hints: dict[str, tuple[Any, Scope]] = {}
     for base in reversed(cls.__mro__):
         annotations = annotations_of(base)
@@ -222,7 +222,7 @@ def class_hints(cls: type, args: tuple[Any, ...], scope: Scope) -> dict[str, tup
     return hints
 
 
-def _bound(cls: type, args: tuple[Any, ...]) -> dict[type, dict[Any, Any]]:
+def bound_variables(cls: type, args: tuple[Any, ...]) -> dict[type, dict[Any, Any]]:
     """Returns what each base of a class takes for its type variables."""
     found: dict[type, dict[Any, Any]] = {}
     pending: list[tuple[type, tuple[Any, ...]]] = [(cls, args)]

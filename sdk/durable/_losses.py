@@ -6,10 +6,10 @@ arguments. Types without classes of fields in them have nothing to look for and 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
-from ._shapes import Array, Fixed, Later, Map, Record, Shape, Union
+from ._shapes import Array, Fixed, Foreign, Later, Map, Record, Shape, Union
 
 
 def loss(value: Any, shape: Shape) -> str:
@@ -23,9 +23,14 @@ def _has_records(shape: Shape, seen: set[int]) -> bool:
     if id(shape) in seen:
         return False
     seen.add(id(shape))
-    if isinstance(shape, Record) and not shape.plain:
+    if (isinstance(shape, Record) and not shape.plain) or _is_model(shape):
         return True
     return any(_has_records(it, seen) for it in _parts(shape))
+
+
+def _is_model(shape: Shape) -> bool:
+    """Says whether a shape is a class of another library that may have subclasses with more fields."""
+    return isinstance(shape, Foreign) and not shape.native and isinstance(shape.cls, type)
 
 
 def _parts(shape: Shape) -> Iterable[Shape]:
@@ -51,12 +56,14 @@ def _loss(value: Any, shape: Shape, place: str) -> str:
         return ""
     if isinstance(shape, Record):
         return _record_loss(value, shape, place)
+    if isinstance(shape, Foreign):
+        return _subclass_loss(value, shape, place)
     if isinstance(shape, Union):
         return _union_loss(value, shape, place)
     parts: Iterable[tuple[str, Any, Shape]] = ()
     if isinstance(shape, Map) and isinstance(value, Mapping):
         parts = ((f"[{key!r}]", it, shape.value) for key, it in value.items())
-    elif isinstance(shape, Array) and isinstance(value, list | tuple | set | frozenset):
+    elif isinstance(shape, Array) and isinstance(value, Collection):
         parts = ((f"[{number}]", it, shape.item) for number, it in enumerate(value))
     elif isinstance(shape, Fixed) and isinstance(value, tuple | list):
         pairs = zip(value, shape.items, strict=False)
@@ -74,13 +81,7 @@ def _record_loss(value: Any, shape: Record, place: str) -> str:
             return ""
         given = {name: value[name] for name in shape.fields if name in value}
     elif type(value) is not shape.cls:
-        if not isinstance(value, shape.cls):
-            return ""  # a dict, for example: it is read as what is declared
-        other = type(value).__name__
-        return (
-            f"value{place}: a {other} would come back as {shape.name};"
-            f" declare {shape.name} | {other}"
-        )
+        return _subclass_loss(value, shape, place)
     else:
         given = {name: getattr(value, name, None) for name in shape.fields}
     for name, it in given.items():
@@ -90,12 +91,27 @@ def _record_loss(value: Any, shape: Record, place: str) -> str:
     return ""
 
 
+def _subclass_loss(value: Any, shape: Record | Foreign, place: str) -> str:
+    kind = type(value)
+    if kind is shape.cls or not isinstance(value, shape.cls):
+        return ""  # a dict, for example: it is read as what is declared
+    generic = getattr(kind, "__pydantic_generic_metadata__", None)
+    if generic is not None and generic["origin"] is shape.cls:
+        return ""  # `Page[Item]` for `Page`: the same fields
+    return (
+        f"value{place}: a {kind.__name__} would come back as {shape.name};"
+        f" declare {shape.name} | {kind.__name__}"
+    )
+
+
 def _union_loss(value: Any, shape: Union, place: str) -> str:
     kind = type(value)
     problem = ""
     for it in shape.members:
         if isinstance(it, Record) and it.cls is kind:
             return _record_loss(value, it, place)
+        if isinstance(it, Foreign) and it.cls is kind:
+            return ""
         found = _loss(value, it, place)
         problem = problem or found
     return problem

@@ -18,15 +18,16 @@ from __future__ import annotations
 
 import functools
 import inspect
+import re
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, overload
 
 from durable_proto.v1 import invocation_pb2
 
-from ._declarations import check_async, check_method
+from ._declarations import check_async, check_method, check_name
 from ._retrying import RetryPolicy
-from ._workflow import NAME, Workflow, WorkflowRef
+from ._workflow import Workflow, WorkflowRef
 
 if TYPE_CHECKING:
     from ._context import Context
@@ -34,6 +35,10 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 R = TypeVar("R")
 C = TypeVar("C", bound=type)
+
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,127}")
+"""What an object may be called: a point is between its name and its handlers'."""
 
 
 class ObjectKey:
@@ -116,8 +121,11 @@ def object_(name: str) -> Callable[[C], C]:
     Raises ValueError for a name that is not allowed, TypeError for a class without handlers or one
     whose constructor needs arguments.
     """
-    if not NAME.fullmatch(name) or "." in name:
-        raise ValueError(f"{name!r} is not an object's name: letters, digits, `_` and `-`")
+    if isinstance(name, type):
+        raise TypeError(
+            f"an object has a name: write @durable.object({name.__name__!r}) above the class"
+        )
+    check_name(name, "an object", _NAME)
 
     def decorate(owner: C) -> C:
         owner._durable_object = name  # type: ignore[attr-defined]  # the mark of handlers_of

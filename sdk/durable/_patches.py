@@ -11,7 +11,8 @@ What would begin an event loop within a workflow's is refused with the way out:
 And what Python keeps to itself, or does not know whose it is:
 - Nothing is made of a gather that nobody awaits. The loop is told of each, and each knows whether
   anything waits for it.
-- The warning of a coroutine that was never awaited does not name the workflow. The loop is told too.
+- The warning of a coroutine that was never awaited does not name the workflow. The loop is told too,
+  but not of what the garbage collector finds while it runs: that may be anybody's.
 
 All act only while a workflow's loop runs, and otherwise do what asyncio always did.
 """
@@ -21,6 +22,8 @@ from __future__ import annotations
 import asyncio
 import asyncio.tasks
 import functools
+import gc
+import threading
 import warnings
 from asyncio import events
 from typing import Any
@@ -94,9 +97,21 @@ def _gathering_add_done_callback(self: Any, *args: Any, **kwargs: Any) -> None:
 _warn_unawaited: Any = getattr(warnings, "_warn_unawaited_coroutine", None)
 
 
+_collecting: set[int] = set()
+"""The threads in which the garbage collector runs."""
+
+
+def _note_collection(phase: str, _: object) -> None:
+    thread = threading.get_ident()
+    if phase == "start":
+        _collecting.add(thread)
+    else:
+        _collecting.discard(thread)
+
+
 def _noted_unawaited(coroutine: Any) -> None:
     loop = events._get_running_loop()
-    if isinstance(loop, WorkflowLoop):
+    if isinstance(loop, WorkflowLoop) and threading.get_ident() not in _collecting:
         loop.never_awaited(coroutine)
     _warn_unawaited(coroutine)
 
@@ -113,6 +128,7 @@ def install() -> None:
     runner: Any = asyncio.Runner
     runner.__init__ = _refusing(runner.__init__, "asyncio.Runner")
     if _warn_unawaited is not None:
+        gc.callbacks.append(_note_collection)
         warnings.__dict__["_warn_unawaited_coroutine"] = _noted_unawaited
 
 

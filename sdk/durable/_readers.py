@@ -243,6 +243,10 @@ class _Making:
             raise UnresolvedError(
                 f"{alias.__name__!r} cannot be resolved: the name {error.name!r} is not defined"
             ) from None
+        if _foreign.is_pydantic_annotation(value):  # pydantic knows an alias that names itself
+            made = _foreign.adapted(hint)
+            later.settle(made)
+            return made
         module = sys.modules.get(alias.__module__ or "")
         scope = Scope(vars(module) if module is not None else {}, self._scope.inner)
         value = substitute(value, dict(zip(alias.__type_params__, args, strict=False)), scope)
@@ -320,7 +324,7 @@ class _Making:
             return self.shape(_BARE[cls])
         if issubclass(cls, Message):
             return ANYTHING if cls is Message else _foreign.message(cls)
-        if typing.is_typeddict(cls):
+        if issubclass(cls, dict) and hasattr(cls, "__required_keys__"):  # typing_extensions' too
             return self._typed_dict(cls, args, key)
         if issubclass(cls, tuple) and hasattr(cls, "_fields"):
             return self._named_tuple(cls, args)
@@ -358,6 +362,7 @@ class _Making:
     def _dataclass(self, cls: Any, args: tuple[Any, ...], key: _Key) -> Shape:
         record = self._record(cls, args, key)
         hints = class_hints(cls, args, self._scope)
+        aliases = _foreign.aliases_of(cls)
         fields: list[Field] = []
         for it in cls.__dataclass_fields__.values():
             kind = it._field_type
@@ -376,7 +381,7 @@ class _Making:
                     it.name,
                     shape,
                     required=it.init and not given,
-                    argument=it.name if it.init else "",
+                    argument=aliases.get(it.name, it.name) if it.init else "",
                 )
             )
         record.fill(fields)

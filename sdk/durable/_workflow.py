@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-import re
 from asyncio.events import _get_running_loop
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
@@ -20,7 +19,13 @@ from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar,
 
 from durable_proto.v1 import invocation_pb2, payload_pb2
 
-from ._declarations import check_async, check_parameters
+from ._declarations import (
+    check_async,
+    check_name,
+    check_options,
+    check_parameters,
+    is_value,
+)
 from ._durations import limit, span
 from ._errors import CodecError
 from ._hints import (
@@ -55,12 +60,7 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 R = TypeVar("R")
 
-NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,127}")
-"""What a handler may be called."""
-
 _EMPTY = inspect.Parameter.empty
-_NO_CONTEXT = ("str", "int", "float", "bool", str, int, float, bool)
-"""Annotations of a first parameter that show that the context was forgotten."""
 
 
 class WorkflowRef(Generic[P, R]):
@@ -70,8 +70,7 @@ class WorkflowRef(Generic[P, R]):
     """Whether it is known to be an object's handler, which is invoked with a key."""
 
     def __init__(self, name: str, result: Any = Any) -> None:
-        if not NAME.fullmatch(name):
-            raise ValueError(f"{name!r} is not a handler name: it must match {NAME.pattern}")
+        check_name(name, "a handler")
         self.name = name
         self._result = shape_of(result)
 
@@ -118,7 +117,8 @@ class Workflow(WorkflowRef[P, R]):
         if isinstance(function, Workflow):
             raise TypeError(f"{function.name} is a workflow already; decorate it once")
         check_async(function, "workflow")
-        super().__init__(name or function.__name__)
+        super().__init__(function.__name__ if name is None else name)
+        check_options(self.name, version, max_concurrent)
         self.function = function
         if retry is not None and not isinstance(retry, RetryPolicy):
             raise TypeError(f"retry is a durable.RetryPolicy, not {retry!r}")
@@ -130,7 +130,8 @@ class Workflow(WorkflowRef[P, R]):
         parameters = list(signature_of(function).parameters.values())
         check_parameters(self.name, parameters)
         first = parameters[0]
-        if first.annotation in _NO_CONTEXT:
+        # Under a decorator it may be made of the context.
+        if unwrapped(function) is function and is_value(resolve_hint(function, first.name)):
             raise TypeError(f"{self.name}: the first parameter must be the context, not {first}")
         self._parameters = parameters[1:]
         self._signature = inspect.Signature(self._parameters)

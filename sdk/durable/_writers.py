@@ -70,11 +70,11 @@ def _default(value: Any) -> Any:
         return base64.b64encode(value).decode()
     if isinstance(value, Message):
         return json_format.MessageToDict(value)
-    model_dump = getattr(value, "model_dump", None)
-    if model_dump is not None:
+    # Asked of the class: a mock or a proxy has every name itself.
+    if hasattr(type(value), "model_dump"):
         if hasattr(type(value), "__pydantic_core_schema__"):
-            return model_dump(mode="json", round_trip=True)
-        return model_dump(mode="json")
+            return value.model_dump(mode="json", round_trip=True)
+        return value.model_dump(mode="json")
     if hasattr(type(value), "__struct_fields__"):
         return sys.modules["msgspec"].to_builtins(value)
     if isinstance(value, Mapping):

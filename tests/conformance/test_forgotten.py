@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import inspect
 import logging
 import warnings
@@ -325,9 +326,28 @@ MISUSES = [
     as_state,
 ]
 
+
+def drops_a_coroutine(ctx: Context) -> None:
+    """Leaves a coroutine to the collector, as the frames of an error do."""
+    cycle: list[Any] = [helper(ctx)]
+    cycle.append(cycle)
+
+
+@durable.workflow(retry=ONCE)
+async def collects(ctx: Context) -> int:
+    gc.disable()
+    try:
+        await ctx.run("drop", drops_a_coroutine, ctx)
+    finally:
+        gc.enable()
+    gc.collect()
+    return 1
+
+
 WORKFLOWS = [
     child,
     failing_child,
+    collects,
     *[durable.workflow(retry=ONCE)(it) for it in [*MISTAKES, *GOOD, *MISUSES]],
 ]
 SERVED = {it.name: it for it in WORKFLOWS}
@@ -394,6 +414,14 @@ async def test_what_a_program_may_leave_alone_gives_no_warning(
         result = await system.client.get_result(invocation_id, workflow)
         assert result.status == "completed" or function is a_failure_before_the_awaits, result
         assert warned.of(invocation_id) == [], function.__name__
+
+
+async def test_what_the_collector_finds_may_be_of_others(system: System, warned: Warned) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        invocation_id = await system.client.invoke_async(collects)
+        assert (await system.client.get_result(invocation_id, collects)).value() == 1
+    assert warned.of(invocation_id) == []
 
 
 async def test_a_result_that_is_used_without_await_says_so(system: System) -> None:

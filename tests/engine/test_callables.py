@@ -10,7 +10,7 @@ import time
 import types
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 from unittest.mock import AsyncMock, MagicMock, Mock, create_autospec
 
 import pytest
@@ -382,6 +382,63 @@ def test_a_decorator_says_which_type_it_makes_of_the_result() -> None:
 
     assert described(listed(sync_order)).hint == list[Order]
     assert described(sync_order).hint is Order
+
+
+U = TypeVar("U")
+
+
+@dataclass
+class Entity:
+    id: str
+
+    @classmethod
+    def load(cls, entity_id: str) -> Self:
+        return cls(entity_id)
+
+    @classmethod
+    async def load_all(cls) -> list[Self]:
+        return [cls("1")]
+
+    def renamed(self, name: str) -> Self:
+        return type(self)(name)
+
+
+@dataclass
+class Parcel(Entity):
+    pass
+
+
+class Repository(Generic[T]):
+    def get(self, key: str) -> T | None:
+        return None
+
+
+class Sorted(Repository[U], Generic[U, T]):
+    def first(self) -> tuple[U, T]:
+        raise NotImplementedError
+
+
+class Orders(Sorted[Order, int]):
+    pass
+
+
+@pytest.mark.parametrize(
+    ("method", "hint"),
+    [
+        (Entity.load, Entity),
+        (Parcel.load, Parcel),
+        (Parcel.load_all, list[Parcel]),
+        (Parcel("1").renamed, Parcel),
+        (functools.partial(Parcel.load, "1"), Parcel),
+        (Orders().get, Order | None),
+        (Orders().first, tuple[Order, int]),
+        (Repository[Order]().get, Order | None),
+        (Repository().get, T | None),  # type: ignore[valid-type,misc]  # nothing says what
+    ],
+    ids=repr,
+)
+def test_self_and_type_variables_are_those_of_the_object(method: Any, hint: Any) -> None:
+    assert described(method).hint == hint
 
 
 def test_a_name_that_cannot_be_found_is_left_to_who_needs_the_type() -> None:

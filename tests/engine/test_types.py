@@ -28,6 +28,7 @@ from typing import (
     TypedDict,
     TypeVar,
 )
+from unittest.mock import MagicMock, Mock
 
 import attrs
 import jsonschema
@@ -239,6 +240,59 @@ class Twin(pydantic.BaseModel):
     when: datetime | None = None
 
 
+class Strict(pydantic.BaseModel):
+    model_config = pydantic.ConfigDict(strict=True)
+    when: datetime
+    id: uuid.UUID
+    pair: tuple[int, int] = (1, 2)
+
+
+class Outer(pydantic.BaseModel):
+    inner: Aliased
+
+
+class OuterByName(pydantic.BaseModel):
+    model_config = pydantic.ConfigDict(populate_by_name=True)
+    inner: Aliased = pydantic.Field(alias="within")
+
+
+@pydantic.dataclasses.dataclass
+class AliasedFields:
+    user_id: int = pydantic.Field(alias="userId", default=0)
+
+
+class Keyed(msgspec.Struct):
+    by_number: dict[int, str]
+    by_day: dict[date, int]
+
+
+class OldTyped(typing_extensions.TypedDict):
+    x: Item
+    y: typing_extensions.NotRequired[int]
+
+
+class Secret(pydantic.BaseModel):
+    password: pydantic.SecretStr
+
+
+class HoldsSecret(pydantic.BaseModel):
+    inner: list[Secret]
+
+
+class OpenSecret(Secret):
+    @pydantic.field_serializer("password", when_used="json")
+    def _open(self, value: pydantic.SecretStr) -> str:
+        return value.get_secret_value()
+
+
+class ModelKitten(ModelCat):
+    weeks: int = 0
+
+
+class StructMore(Struct):
+    y: int = 0
+
+
 @dataclass
 class SameA:
     x: int
@@ -334,6 +388,17 @@ EXACT: list[tuple[Any, Any]] = [
     (Aliased(userId=4), Aliased),
     (ModelPage[Model](items=[Model(x=1)]), ModelPage[Model]),
     (Checked(1, [Item(2)]), Checked),
+    (Strict(when=WHEN, id=ID), Strict),
+    ([WHEN], list[Annotated[datetime, pydantic.Field(strict=True)]]),
+    (Outer(inner=Aliased(userId=4)), Outer),
+    (OuterByName(inner=Aliased(userId=4)), OuterByName),
+    (AliasedFields(userId=4), AliasedFields),  # type: ignore[call-arg]  # known by its alias
+    (OpenSecret(password=pydantic.SecretStr("x")), OpenSecret),
+    ({"a": [1, None]}, pydantic.JsonValue),
+    (ModelKitten(name="a"), ModelCat | ModelKitten),
+    (ModelCat(name="a"), ModelCat | ModelKitten),
+    (Keyed({1: "a"}, {date(2026, 1, 2): 1}), Keyed),
+    ({"x": Item(1)}, OldTyped),
     ({"a": Model(x=1)}, dict[str, Model | None]),
     (5, Annotated[int, pydantic.Field(gt=0)]),
     # collections
@@ -470,6 +535,9 @@ REFUSED: list[tuple[Any, str]] = [
     (Forgets, "Forgets.x"),
     (Lost, "Lost.owner: 'Missing' cannot be resolved: the name 'Missing' is not defined"),
     (Names, "list"),
+    (Secret, "get_secret_value"),
+    (HoldsSecret, "get_secret_value"),
+    (pydantic.BaseModel, "union of models"),
     (defaultdict[str, int], "defaultdict"),
     (dict[tuple[int, int], str], "list of pairs"),
     (dict[str | None, int], "list of pairs"),
@@ -601,6 +669,9 @@ class Siamese(Cat):
         ({"a": Siamese("x")}, dict[str, Cat | None], "value['a']: a Siamese"),
         (Holder(Siamese("x"), {}), Holder, "value.pet: a Siamese"),
         ((1, Siamese("x")), tuple[int, Cat], "value[1]: a Siamese"),
+        (deque([Siamese("x")]), deque[Cat], "value[0]: a Siamese"),
+        (ModelKitten(name="x"), ModelCat, "value: a ModelKitten would come back as ModelCat"),
+        ([StructMore(1)], list[Struct | None], "value[0]: a StructMore"),
     ],
     ids=_named,
 )
@@ -614,6 +685,12 @@ def test_an_object_of_a_subclass_is_not_cut_down(value: Any, hint: Any, place: s
 def test_what_comes_back_loses_nothing(value: Any, hint: Any) -> None:
     assert encode_as(value, shape_of(hint)) == encode(value)
     assert encode_as(Siamese("x"), shape_of(Cat | Siamese)) == encode(Siamese("x"))
+
+
+@pytest.mark.parametrize("value", [Mock(), MagicMock(), Mock().anything], ids=repr)
+def test_an_object_that_has_every_name_is_no_value(value: Any) -> None:
+    with pytest.raises(CodecError, match="give a dataclass"):
+        encode(value)
 
 
 def test_two_keys_with_one_text_are_refused() -> None:

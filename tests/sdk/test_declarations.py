@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,17 @@ async def context_last(name, ctx: Context) -> None: ...  # type: ignore[no-untyp
 async def everything(ctx: Context, *names: str) -> None: ...
 
 
+@dataclass
+class Order:
+    id: str
+
+
+async def of_order(order: Order) -> None: ...
+
+
+async def of_mapping(values: dict[str, int]) -> None: ...
+
+
 class WithCall:
     async def __call__(self, ctx: Context) -> None: ...
 
@@ -101,12 +113,61 @@ class WithCall:
         (WithCall(), "must be an `async def` function"),
         (durable.workflow(fine), "^fine is a workflow already"),
         (5, "^5 must be an `async def` function"),
+        ("fine", r"^a name is given by its own: write @durable.workflow\(name='fine'\)"),
+        (of_order, "^of_order: the first parameter must be the context, not order: 'Order'"),
+        (of_mapping, "^of_mapping: the first parameter must be the context"),
     ],
 )
 def test_a_workflow_that_cannot_be(function: Any, problem: str) -> None:
     with pytest.raises(TypeError, match=problem) as caught:
         durable.workflow(function)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("options", "kind", "problem"),
+    [
+        ({"name": 5}, TypeError, "^the name of a handler is a str, not 5"),
+        ({"name": ""}, ValueError, "^'' is not the name of a handler"),
+        ({"version": 3}, TypeError, "^fine: version is a str, not 3"),
+        ({"max_concurrent": True}, TypeError, "^fine: max_concurrent is a whole number"),
+        ({"max_concurrent": 1.5}, TypeError, "^fine: max_concurrent is a whole number"),
+        ({"max_concurrent": -1}, ValueError, "^fine: max_concurrent is -1, and must be from 0"),
+        ({"max_concurrent": 2**31}, ValueError, "^fine: max_concurrent is 2147483648"),
+    ],
+)
+def test_an_option_that_cannot_be(options: Any, kind: type[Exception], problem: str) -> None:
+    with pytest.raises(kind, match=problem):
+        durable.workflow(**options)(fine)
+
+
+def test_an_object_has_a_name() -> None:
+    class Cart:
+        @durable.handler
+        async def add(self, ctx: Context) -> None: ...
+
+    wrong: Any = durable.object
+    with pytest.raises(TypeError, match=r"write @durable.object\('Cart'\) above the class"):
+        wrong(Cart)
+    with pytest.raises(TypeError, match="the name of an object is a str, not 5"):
+        wrong(5)
+    with pytest.raises(ValueError, match=r"'a\.b' is not the name of an object"):
+        durable.object("a.b")
+
+
+def test_what_a_decorator_makes_of_the_context_is_no_concern() -> None:
+    def with_order(function: Any) -> Any:
+        @functools.wraps(function)
+        async def wrapper(ctx: Context, name: str) -> None:
+            await function(Order(ctx.invocation_id), name)
+
+        return wrapper
+
+    @durable.workflow
+    @with_order
+    async def of_order_and_name(order: Order, name: str) -> None: ...
+
+    assert of_order_and_name.encode_input(("x",), {}) is not None
 
 
 @pytest.mark.parametrize(
