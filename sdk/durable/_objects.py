@@ -116,6 +116,11 @@ def object_(name: str) -> Callable[[C], C]:
     Raises ValueError for a name that is not allowed, TypeError for a class without handlers or one
     whose constructor needs arguments.
     """
+    if not isinstance(name, str):
+        raise TypeError(
+            "@durable.object needs the object's name, under which its state is kept:"
+            ' @durable.object("counter")'
+        )
     if not NAME.fullmatch(name) or "." in name:
         raise ValueError(f"{name!r} is not an object's name: letters, digits, `_` and `-`")
 
