@@ -34,6 +34,10 @@ def load_workflows(modules: Iterable[str]) -> list[Workflow[..., Any]]:
     """Returns the workflows of all modules, each once; raises LoadError."""
     found: dict[str, tuple[Workflow[..., Any], str]] = {}
     for name in modules:
+        if not _is_path(name) and not all(name.split(".")):
+            raise LoadError(
+                f"{name!r} is no module's name: give an importable name or a path to a .py file"
+            )
         workflows = _workflows_of(name)
         if not workflows:
             hidden = "" if _is_path(name) else _mistaken(Path(), name.partition(".")[0])
@@ -150,6 +154,8 @@ def _broken(name: str, error: BaseException, folder: Path) -> LoadError:
     lacking = getattr(lacking, "__name__", lacking)
     hint = _mistaken(folder, lacking.partition(".")[0]) if isinstance(lacking, str) else ""
     text = " ".join(str(error).split())
+    if "no known parent package" in text:
+        hint = "; put an __init__.py beside it, or give its name with that of its package"
     return LoadError(
         f"importing {name!r} failed with {type(error).__name__}: {text} (`{again}` shows where){hint}"
     )

@@ -121,9 +121,10 @@ def object_(name: str) -> Callable[[C], C]:
     Raises ValueError for a name that is not allowed, TypeError for a class without handlers or one
     whose constructor needs arguments.
     """
-    if isinstance(name, type):
+    if not isinstance(name, str):
         raise TypeError(
-            f"an object has a name: write @durable.object({name.__name__!r}) above the class"
+            "@durable.object needs the object's name, under which its state is kept:"
+            ' @durable.object("counter")'
         )
     check_name(name, "an object", _NAME)
 

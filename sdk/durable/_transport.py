@@ -208,8 +208,6 @@ _CLASSES: Final[dict[grpc.StatusCode, type[RpcError]]] = {
 
 # One line each, for a person, by reason; the message says what happened, the hint what to do.
 _HINTS: Final[dict[str, str]] = {
-    "HANDLER_NOT_FOUND": "start a worker that serves it, or correct the name",
-    "INVOCATION_NOT_FOUND": "check the id; a finished invocation is removed after its retention",
     "AWAKEABLE_NOT_FOUND": "check the id; awakeables end with their invocation",
     "PAYLOAD_TOO_LARGE": "store the value elsewhere and pass a reference",
     "IDEMPOTENCY_MISMATCH": "use another idempotency key for other work",

@@ -9,6 +9,7 @@ import os
 import signal
 import sqlite3
 from collections.abc import Coroutine, Mapping, Sequence
+from contextlib import AsyncExitStack
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -110,7 +111,16 @@ async def _serve_until_asked(
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     asked = asyncio.create_task(stop.wait())
-    async with ControlPlane(config) as plane:
+    async with AsyncExitStack() as stack:
+        # To start can take long: NATS may be away.
+        starting = asyncio.create_task(stack.enter_async_context(ControlPlane(config)))
+        await asyncio.wait({starting, asked}, return_when=asyncio.FIRST_COMPLETED)
+        if not starting.done():
+            starting.cancel()
+            await asyncio.wait({starting})
+            if starting.cancelled():
+                return
+        plane = starting.result()
         ends: set[asyncio.Future[Any]] = {asked, plane.ended}
         running: asyncio.Task[None] | None = None
         try:

@@ -9,6 +9,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from .core.limits import Limits
+from .nats.endpoint import parse_urls
 from .rpc.stream import SessionTimes
 
 DEFAULT_LISTEN = "127.0.0.1:50051"
@@ -75,6 +76,11 @@ class Config:
             raise ConfigError("--allowed-host is for what HTTP serves; add --http HOST:PORT")
         if self.webhook_key and self.webhook_key_file:
             raise ConfigError("--webhook-key-file and DURABLE_WEBHOOK_KEY are both set; keep one")
+        if self.nats_url:
+            try:
+                parse_urls(self.nats_url)
+            except ValueError as error:
+                raise ConfigError(str(error)) from error
         if self.replicas not in (1, 3, 5):
             raise ConfigError(f"--replicas {self.replicas} is not 1, 3 or 5")
         if self.replicas > 1 and not self.nats_url:

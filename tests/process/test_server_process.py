@@ -13,7 +13,7 @@ from google.protobuf.duration_pb2 import Duration
 from durable_proto.v1 import control_pb2, control_pb2_grpc, invocation_pb2, payload_pb2
 from tests.server.hand import HandWorker
 
-from .processes import control_plane, durable, interrupt, nats_of, until
+from .processes import control_plane, durable, interrupt, nats_of, running, until
 
 
 def _is_gone(process: psutil.Process) -> bool:
@@ -28,6 +28,22 @@ def test_it_says_where_it_serves_and_leaves_nothing_behind(tmp_path: Path) -> No
             code = child.terminate() if stop == "terminate" else interrupt(child)
             assert code == 0, child.text()
             assert _is_gone(nats)
+
+
+def test_it_can_be_stopped_while_it_waits_for_nats(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"nats://127.0.0.1:{silent.getsockname()[1]}"
+        command = durable(
+            *("server", "--listen", "127.0.0.1:0", "--nats", url),
+            *("--data-dir", str(tmp_path / "data")),
+        )
+        for stop in ("terminate", "interrupt"):
+            with running(command, tmp_path / "log") as child:
+                client, _ = silent.accept()
+                with client:
+                    code = child.terminate() if stop == "terminate" else interrupt(child)
+                assert code == 0, child.text()
+                assert child.text() == ""
 
 
 def test_nats_does_not_outlive_a_killed_control_plane(tmp_path: Path) -> None:

@@ -79,6 +79,9 @@ def test_a_file_in_a_package_keeps_its_name_and_relative_imports(tmp_path: Path)
         ("empty_flows.py", "no workflows in 'empty_flows.py': decorate"),
         ("broken_flows", "importing 'broken_flows' failed with ZeroDivisionError"),
         ("missing_import", "failed with ModuleNotFoundError: No module named 'absent_thing'"),
+        ("", "'' is no module's name: give an importable name"),
+        (".", "'.' is no module's name: give an importable name"),
+        ("parted/flows.py", "__init__.py beside it, or give its name with that of its package"),
         ("broken_flows.py", "importing 'broken_flows.py' failed with ZeroDivisionError"),
     ],
 )
@@ -86,6 +89,8 @@ def test_errors_are_one_line_with_a_hint(tmp_path: Path, module: str, problem: s
     (tmp_path / "empty_flows.py").write_text("x = 1")
     (tmp_path / "broken_flows.py").write_text("1 / 0")
     (tmp_path / "missing_import.py").write_text("import absent_thing")
+    (tmp_path / "parted").mkdir()
+    (tmp_path / "parted" / "flows.py").write_text("from . import other")
     with pytest.raises(LoadError) as caught:
         load_workflows([module])
     assert problem in str(caught.value)

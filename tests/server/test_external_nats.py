@@ -123,6 +123,14 @@ accounts {{ APP {{ {jetstream} users: [ {{ user: me, password: pw {permissions} 
             JETSTREAM
             + ACCOUNT.format(
                 jetstream="jetstream: enabled,",
+                permissions=', permissions: { publish: { deny: ["$JS.API.STREAM.CREATE.>"] } }',
+            ),
+            "STREAM.CREATE.DURABLE_P0",
+        ),
+        (
+            JETSTREAM
+            + ACCOUNT.format(
+                jetstream="jetstream: enabled,",
                 permissions=', permissions: { subscribe: ["x"] }',
             ),
             "subscribe to _INBOX.>",

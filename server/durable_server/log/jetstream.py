@@ -37,7 +37,11 @@ from durable_server.log.slots import SlotTakenError, SlotTroubleError
 from durable_server.log.tail import read_tail
 from durable_server.nats import api
 from durable_server.nats.api import ApiError, call_api
-from durable_server.nats.connection import Connection, ConnectionLostError
+from durable_server.nats.connection import (
+    Connection,
+    ConnectionLostError,
+    PermissionDeniedError,
+)
 from durable_server.nats.endpoint import EndpointSource
 
 DEFAULT_STREAM_BYTES = 16 << 30
@@ -320,6 +324,11 @@ class JetStreamSlots:
                     {**self._config, "max_bytes": size},
                     max(self._timeout, 30.0),
                 )
+            except PermissionDeniedError as error:
+                raise StreamConfigError(
+                    f"{self.name}: the stream cannot be made ({error}); allow this user to publish to"
+                    " $JS.API.>"
+                ) from error
             except (ConnectionLostError, TimeoutError, ApiError) as error:
                 number = error.number if isinstance(error, ApiError) else 0
                 if number in api.NO_ROOM and size // 2 >= SMALLEST_STREAM_BYTES:

@@ -60,7 +60,16 @@ def parse_urls(text: str) -> Endpoint:
             )
         if not parts.hostname:
             raise ValueError("a NATS URL needs a host: nats://host:4222")
-        servers.append((parts.hostname, parts.port or DEFAULT_PORT))
+        try:
+            port = DEFAULT_PORT if parts.port is None else parts.port
+        except ValueError:
+            port = 0
+        if not port:
+            given = parts.netloc.rpartition("@")[2]  # without a password
+            raise ValueError(
+                f"the port of the NATS URL for {given} must be a whole number from 1 to 65535"
+            )
+        servers.append((parts.hostname, port))
         if parts.scheme == "tls" and tls is None:
             tls = ssl.create_default_context()
         if user is None and token is None and parts.username is not None:

@@ -330,11 +330,13 @@ class ControlService(control_pb2_grpc.DurableControlServicer):
             shape = f"{len(name)} characters"
             return invalid("handler", f"must match {convert.HANDLER_NAME.pattern}", value=shape)
         close = difflib.get_close_matches(name, self._processor.partition.handlers, 10)
-        hint = f"; did you mean {', '.join(close)}?" if close else ""
+        hint = ": start one that serves it, or correct the name"
+        if close:
+            hint = f"; did you mean {', '.join(close)}?"
         return Refusal(
             grpc.StatusCode.NOT_FOUND,
             errors_pb2.ERROR_REASON_HANDLER_NOT_FOUND,
-            f"no worker has ever registered a handler {name!r}{hint or ': start one that serves it'}",
+            f"no worker has ever registered a handler {name!r}{hint}",
             handler=name,
             known=",".join(close),
         )
