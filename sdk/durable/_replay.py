@@ -43,6 +43,7 @@ from ._errors import (
     ChildFailedError,
     CodecError,
     NonDurableAwaitError,
+    RetryableError,
     StepFailedError,
 )
 from ._failures import is_users, to_failure
@@ -423,8 +424,7 @@ class Attempt(Primitives):
     def _fail(self, error: BaseException) -> None:
         """Ends the attempt with a failure of the program itself, by the handler's policy."""
         verdict = self.policy.verdict(error, of_step=False)
-        undone = any(it is known for it in (error, *leaves(error)) for known in self._undone)
-        if verdict is Verdict.FINAL or undone:
+        if verdict is Verdict.FINAL or self._is_undone(error, verdict):
             self._finish_failure(to_failure(error, terminal=True))
             return
         if verdict is Verdict.HOLD:
@@ -437,6 +437,34 @@ class Attempt(Primitives):
             message.attempt_failed.retry_delay.FromTimedelta(delay)
         self.outbox.append(message)
         self._end()
+
+    def _is_undone(self, error: BaseException, verdict: Verdict) -> bool:
+        """Says whether a saga has undone what was done before an error, or before what caused it.
+
+        Around a saga another error may come of the one that left it: the TimeoutError of a timeout,
+        what is raised `from` it, and the group of a TaskGroup whose body was cancelled.
+        """
+        if not self._undone:
+            return False
+        waiting, seen = [error, *leaves(error)], set[int]()
+        if any(it is known for it in waiting for known in self._undone):
+            return True
+        if verdict is not Verdict.RETRY or any(isinstance(it, RetryableError) for it in waiting):
+            return False
+        while waiting:
+            it = waiting.pop()
+            if any(it is known for known in self._undone):
+                return True
+            seen.add(id(it))
+            context = it.__context__ if isinstance(it.__context__, CancelledError) else None
+            causes = [
+                part
+                for cause in (it.__cause__, context)
+                if cause
+                for part in (cause, *leaves(cause))
+            ]
+            waiting.extend(cause for cause in causes if id(cause) not in seen)
+        return False
 
     def _fail_step(
         self, index: int, operation: Open, error: BaseException, delay: timedelta

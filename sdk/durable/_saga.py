@@ -11,7 +11,7 @@ is left by an error. Rules:
   code that is put right goes on from there. Undone, nothing would be left to go on with.
 - A RetryableError ends the attempt where it leaves the block: another attempt is what it asks for.
 - Once something was undone the program has failed: an error that goes on from the saga out of the
-  handler ends the invocation, whatever the retry policy says.
+  handler, or comes of it, ends the invocation, whatever the retry policy says.
 """
 
 from __future__ import annotations

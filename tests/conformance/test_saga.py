@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import Any
 
 import pytest
@@ -150,7 +151,45 @@ async def outlives(ctx: Context) -> str:
     return "in time"
 
 
-WORKFLOWS = [books, undoes, slow_to_undo, outlives]
+async def _undone(ctx: Context) -> None:
+    async with durable.saga(ctx) as saga:
+        saga.undo(undo, "first")
+        await ctx.sleep(1000)
+
+
+async def _fails_soon(ctx: Context) -> None:
+    await ctx.sleep(0.01)
+    raise RuntimeError("soon")
+
+
+@durable.workflow(retry=QUICKLY)
+async def goes_on(ctx: Context, how: str) -> None:
+    """What leaves the handler is not the error that left the saga, and comes of it."""
+    match how:
+        case "timeout":
+            async with asyncio.timeout(0.01):
+                await _undone(ctx)
+        case "wait_for":
+            await asyncio.wait_for(_undone(ctx), 0.01)
+        case "group":
+            async with asyncio.TaskGroup() as group:
+                group.create_task(_fails_soon(ctx))
+                await _undone(ctx)
+        case "from":
+            try:
+                async with durable.saga(ctx) as saga:
+                    saga.undo(undo, "first")
+                    raise RuntimeError("declined")
+            except RuntimeError as error:
+                raise ValueError("no such order") from error
+        case "another":
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(0.01):
+                    await _undone(ctx)
+            raise RuntimeError("of the rest")
+
+
+WORKFLOWS = [books, undoes, slow_to_undo, outlives, goes_on]
 DONE = ["a", "b", "c"]
 UNDONE = ["undo c", "undo b", "undo a"]
 
@@ -255,4 +294,19 @@ async def test_a_cancellation_that_comes_meanwhile_waits_and_counts(system: Syst
 
 async def test_a_timeout_around_it_waits_and_counts(system: System) -> None:
     assert await system.client.invoke(outlives) == "too late"
+    assert calls == ["undo first"]
+
+
+@pytest.mark.parametrize("how", ["timeout", "wait_for", "group", "from"])
+async def test_what_comes_of_an_error_that_was_undone_is_final_too(
+    system: System, how: str
+) -> None:
+    with pytest.raises(durable.InvocationFailedError):
+        await system.client.invoke(goes_on, how)
+    assert calls == ["undo first"]
+
+
+async def test_an_error_after_a_saga_is_no_concern_of_it(system: System) -> None:
+    with pytest.raises(durable.InvocationPausedError, match="of the rest"):
+        await system.client.invoke(goes_on, "another")
     assert calls == ["undo first"]
