@@ -148,6 +148,8 @@ class Operations:
         self.asked_at: Place | None = None
         self.forgotten = Forgotten()
         self.done = False
+        self.ending: worker_pb2.WorkerMessage | None = None
+        """What the attempt ends with when the steps that run have ended; nothing else happens in it."""
         self.frozen = False
         """True when nothing is to be delivered any more, because of a pause."""
         self.replaying = bool(start.journal)

@@ -17,7 +17,8 @@ with Held: nothing runs until a person has looked.
 
 An attempt ends with exactly one of Finished, AttemptFailed and Held, or by `abandon`. Then whatever is
 left of the program is unwound: AttemptEnded, no Exception, is raised wherever it waits, and by each
-durable operation that it still asks for.
+durable operation that it still asks for. AttemptFailed and Held wait until the steps that run have
+ended: what they have done must be in the log, or the next attempt would do it again.
 
 Three rules for what nobody waits for:
 - A step that nobody has ever waited for was wanted for its effect: a handler that returns finishes
@@ -82,7 +83,7 @@ class Attempt(Primitives):
         self._main = self._loop.main
         self._run()
         self._deliver()
-        if not self.done:
+        if not (self.done or self.ending):
             self._end_replay()
         self._look_for_deadlock()
 
@@ -105,7 +106,10 @@ class Attempt(Primitives):
 
     def on_cancel(self, cancel: worker_pb2.CancelRequested) -> None:
         """The end of the invocation is asked for."""
-        if not self.done:
+        if self.ending is not None:
+            # The next attempt is told of it; it must not wait for what runs here.
+            self.end_now()
+        elif not self.done:
             if cancel.completion_number > self._journal.delivered:
                 self.frozen = False
             self._note_cancel(cancel)
@@ -131,6 +135,7 @@ class Attempt(Primitives):
             return
         operation = self._open[index]
         if error is not None and not self._is_final(index, operation, error):
+            self._end_if_all_ended()
             return
         self.unwanted.discard(index)
         message = self._message()
@@ -146,6 +151,7 @@ class Attempt(Primitives):
         entry.elapsed.FromMicroseconds(int(elapsed * 1e6))
         self._unacknowledged[index] = message
         self.outbox.append(message)
+        self._end_if_all_ended()
 
     def on_withdrawn(self, index: int) -> None:
         """A step that nobody wants any more had not begun, and now never does."""
@@ -153,10 +159,17 @@ class Attempt(Primitives):
         self.unwanted.discard(index)
         self._open.pop(index, None)
         self._look_for_deadlock()
+        self._end_if_all_ended()
 
     def abandon(self) -> None:
         """Stops, and says nothing more."""
         self._end()
+
+    def end_now(self) -> None:
+        """Ends an attempt that waits for its steps, if it does; what they do is lost."""
+        if self.ending is not None and not self.done:
+            self.outbox.append(self.ending)
+            self._end()
 
     def unacknowledged(self) -> list[worker_pb2.WorkerMessage]:
         """Returns the entries that were sent and of which it is not known that the log has them."""
@@ -189,7 +202,7 @@ class Attempt(Primitives):
 
         One that was set as an outcome at which nobody looked does not: asyncio would log it.
         """
-        if isinstance(error, AttemptEnded) or self.done or error is None:
+        if isinstance(error, AttemptEnded) or self.done or self.ending or error is None:
             return
         if "never retrieved" not in message:
             self._fail(error)
@@ -228,7 +241,7 @@ class Attempt(Primitives):
     def _run(self) -> None:
         """Lets the program go as far as it can, and sees whether it has ended."""
         self._loop.run_ready()
-        if self.done:
+        if self.done or self.ending:
             return
         if self._held is not None:
             self._hold(self._held)
@@ -239,13 +252,15 @@ class Attempt(Primitives):
 
     def _go_on(self) -> None:
         """Delivers what it can, and sees whether anything is left to wait for."""
+        if self.ending is not None:
+            return
         self._deliver()
         self._look_for_deadlock()
 
     def _deliver(self) -> None:
         """Delivers what has arrived, in order, as far as there is no gap."""
         journal = self._journal
-        while not (self.done or self.frozen):
+        while not (self.done or self.frozen or self.ending):
             completed = journal.take()
             if completed is None:
                 return
@@ -275,7 +290,7 @@ class Attempt(Primitives):
             self.forgotten.failed_unseen(operation.future, error)
 
     def _look_for_deadlock(self) -> None:
-        if self.done or self.frozen or self._journal.has_more or self._wanted():
+        if self.done or self.frozen or self.ending or self._journal.has_more or self._wanted():
             return
         self._hold(
             NonDurableAwaitError(
@@ -435,8 +450,7 @@ class Attempt(Primitives):
         delay = retry_delay(error)
         if delay is not None:
             message.attempt_failed.retry_delay.FromTimedelta(delay)
-        self.outbox.append(message)
-        self._end()
+        self._end_later(message)
 
     def _is_undone(self, error: BaseException, verdict: Verdict) -> bool:
         """Says whether a saga has undone what was done before an error, or before what caused it.
@@ -477,8 +491,7 @@ class Attempt(Primitives):
         failed.kind = operation.kind  # type: ignore[assignment]  # the enum's number
         failed.name = operation.name
         failed.retry_delay.FromTimedelta(delay)
-        self.outbox.append(message)
-        self._end()
+        self._end_later(message)
 
     def _hold(self, error: BaseException, kind: str = "") -> None:
         """Ends the attempt: the invocation does not go on before a person has looked."""
@@ -489,8 +502,7 @@ class Attempt(Primitives):
             failure.type = kind
         if not failure.stack_trace:
             failure.stack_trace = self._place()
-        self.outbox.append(message)
-        self._end()
+        self._end_later(message)
 
     def _place(self) -> str:
         """Returns where in the user's code the handler waits, as in a stack trace."""
@@ -502,6 +514,22 @@ class Attempt(Primitives):
                 place += f'  File "{code.co_filename}", line {frame.f_lineno}, in {code.co_name}\n'
             awaited = getattr(awaited, "cr_await", None)
         return place
+
+    def _end_later(self, message: worker_pb2.WorkerMessage) -> None:
+        """Ends the attempt so that another one follows, as soon as no step runs any more."""
+        if self.done or (self.ending is not None and not message.HasField("held")):
+            return
+        self.ending = message
+        self._loop.stopped = True
+        for task in self.tasks:
+            self._executing.discard(task.index)
+        self.tasks.clear()
+        self._deferred.clear()
+        self._end_if_all_ended()
+
+    def _end_if_all_ended(self) -> None:
+        if not self._executing:
+            self.end_now()
 
     def _end(self) -> None:
         if self.done:
