@@ -112,6 +112,7 @@ class Attempt(Primitives):
         elif not self.done:
             if cancel.completion_number > self._journal.delivered:
                 self.frozen = False
+                self._begin_held_back()
             self._note_cancel(cancel)
             self._go_on()
 
@@ -138,6 +139,7 @@ class Attempt(Primitives):
             self._end_if_all_ended()
             return
         self.unwanted.discard(index)
+        self._begin_held_back()
         message = self._message()
         entry = message.entry
         entry.index = index
@@ -158,6 +160,7 @@ class Attempt(Primitives):
         self._executing.discard(index)
         self.unwanted.discard(index)
         self._open.pop(index, None)
+        self._begin_held_back()
         self._look_for_deadlock()
         self._end_if_all_ended()
 
@@ -220,6 +223,7 @@ class Attempt(Primitives):
         if index in self.unwanted:
             self.unwanted.discard(index)
             del self._open[index]
+            self._begin_held_back()
             self._look_for_deadlock()
             return False
         if verdict is Verdict.HOLD:
@@ -238,8 +242,22 @@ class Attempt(Primitives):
             return False
         return True
 
+    def _begin_held_back(self) -> None:
+        """Begins what undoes, once nothing runs any more that was given up."""
+        if self.unwanted or self.frozen or self.done or self.ending:
+            return
+        for task in self._held_back:
+            self._executing.add(task.index)
+            self.tasks.append(task)
+        self._held_back.clear()
+
     def _run(self) -> None:
         """Lets the program go as far as it can, and sees whether it has ended."""
+        self._run_on()
+        if self.ending is None:
+            self._just_given_up.clear()
+
+    def _run_on(self) -> None:
         self._loop.run_ready()
         if self.done or self.ending:
             return
@@ -525,10 +543,12 @@ class Attempt(Primitives):
             self._executing.discard(task.index)
         self.tasks.clear()
         self._deferred.clear()
+        self._held_back.clear()
         self._end_if_all_ended()
 
     def _end_if_all_ended(self) -> None:
-        if not self._executing:
+        # What a failure has made the program give up too: put right, it wants that.
+        if not (self._executing or self._just_given_up & self.unwanted):
             self.end_now()
 
     def _end(self) -> None:
@@ -537,6 +557,7 @@ class Attempt(Primitives):
         self.done = True
         self.tasks.clear()
         self._deferred.clear()
+        self._held_back.clear()
         self._unwind()
 
     def _unwind(self) -> None:

@@ -113,12 +113,15 @@ def fails_first() -> str:
     return "went well"
 
 
+async def _awaits(future: durable.DurableFuture[str]) -> str:
+    return await future
+
+
 @durable.workflow(retry=QUICKLY)
 async def fails_beside_what_runs(ctx: Context, how: str) -> list[str]:
     """Something fails while a step runs that must not run twice."""
     once = ctx.options(retry=ONCE)
     charge = once.run("charge", charges_in_vain if how == "in vain" else charges)
-
     match how:
         case "step":
             other = await asyncio.gather(charge, ctx.run("fails", fails_first))
@@ -129,8 +132,13 @@ async def fails_beside_what_runs(ctx: Context, how: str) -> list[str]:
         case _:
             await ctx.run("begun", BEGUN.wait, 20)
             FAILED.set()
-            if ctx.attempt == 1 and not calls.count("mended"):
+            if not calls.count("mended"):
                 calls.append("mended")
+                if how == "group":
+                    async with asyncio.TaskGroup() as group:
+                        group.create_task(_awaits(charge))
+                        await asyncio.sleep(0)  # so that the task begins
+                        raise TypeError("a mistake in a group")
                 raise KeyError("a try") if how == "program" else TypeError("a mistake")
             other = [await charge]
     return [str(it) for it in other]
@@ -217,12 +225,12 @@ async def test_what_worked_beside_a_failure_is_kept(system: System) -> None:
     assert sorted(calls) == ["shaky"] * 3 + ["solid"]
 
 
-@pytest.mark.parametrize("how", ["step", "in vain", "program", "mistake"])
+@pytest.mark.parametrize("how", ["step", "in vain", "program", "mistake", "group"])
 async def test_a_step_that_runs_beside_a_failure_is_not_run_again(system: System, how: str) -> None:
     BEGUN.clear()
     FAILED.clear()
     invocation_id = await system.client.invoke_async(fails_beside_what_runs, how)
-    if how == "mistake":
+    if how in ("mistake", "group"):
         await system.until(invocation_id, "paused")
         await system.client.resume(invocation_id)
     result = (await system.client.get_result(invocation_id, fails_beside_what_runs)).value()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import threading
+import time
 from typing import Any
 
 import pytest
@@ -189,7 +191,38 @@ async def goes_on(ctx: Context, how: str) -> None:
             raise RuntimeError("of the rest")
 
 
-WORKFLOWS = [books, undoes, slow_to_undo, outlives, goes_on]
+BEGUN = threading.Event()
+
+
+def reserve(name: str) -> None:
+    """Has its effect after its result was given up."""
+    calls.append("begun")
+    BEGUN.set()
+    time.sleep(0.1)
+    calls.append(name)
+
+
+@durable.workflow
+async def gives_up(ctx: Context, how: str) -> None:
+    """Undoes a step that runs, and is not waited for any more."""
+    async with durable.saga(ctx) as saga:
+        saga.undo(undo, "seat")
+        match how:
+            case "group":
+                async with asyncio.TaskGroup() as group:
+                    group.create_task(_as_task(ctx.run("reserve", reserve, "seat")))
+                    await ctx.run("begun", BEGUN.wait, 20)
+                    raise durable.TerminalError("declined")
+            case "task":
+                task = asyncio.create_task(_as_task(ctx.run("reserve", reserve, "seat")))
+                await ctx.run("begun", BEGUN.wait, 20)
+                task.cancel()
+                raise durable.TerminalError("declined")
+            case _:
+                await ctx.run("reserve", reserve, "seat")
+
+
+WORKFLOWS = [books, undoes, slow_to_undo, outlives, goes_on, gives_up]
 DONE = ["a", "b", "c"]
 UNDONE = ["undo c", "undo b", "undo a"]
 
@@ -310,3 +343,14 @@ async def test_an_error_after_a_saga_is_no_concern_of_it(system: System) -> None
     with pytest.raises(durable.InvocationPausedError, match="of the rest"):
         await system.client.invoke(goes_on, "another")
     assert calls == ["undo first"]
+
+
+@pytest.mark.parametrize("how", ["group", "task", "cancel"])
+async def test_a_step_that_runs_is_undone_when_it_has_ended(system: System, how: str) -> None:
+    BEGUN.clear()
+    invocation_id = await system.client.invoke_async(gives_up, how)
+    if how == "cancel":
+        await asyncio.to_thread(BEGUN.wait, 20)
+        await system.client.cancel(invocation_id)
+    await system.until(invocation_id, "cancelled" if how == "cancel" else "failed")
+    assert calls == ["begun", "seat", "undo seat"]
