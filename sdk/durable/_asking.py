@@ -148,6 +148,8 @@ class Operations:
         self.asked_at: Place | None = None
         self.forgotten = Forgotten()
         self.done = False
+        self.ending: worker_pb2.WorkerMessage | None = None
+        """What the attempt ends with when the steps that run have ended; nothing else happens in it."""
         self.frozen = False
         """True when nothing is to be delivered any more, because of a pause."""
         self.replaying = bool(start.journal)
@@ -163,6 +165,12 @@ class Operations:
         self._executing: set[int] = set()
         self.unwanted: set[int] = set()
         """Steps that the shell was given to start, and whose results nobody wants any more."""
+        self._just_given_up: set[int] = set()
+        """Those of them that the code which runs now has given up: the next attempt may want them."""
+        self.undoing = 0
+        """How many sagas undo now: their steps begin when those that were given up have ended."""
+        self._held_back: list[StepTask] = []
+        """Steps that wait for that."""
         self._unacknowledged: dict[int, worker_pb2.WorkerMessage] = {}
         self._held: BaseException | None = None
         """Why a person must look, once that is known and while the program is still inside."""
@@ -238,7 +246,7 @@ class Operations:
         # Not begun yet, here or in the shell: then it does not begin.
         started = index in self._executing
         self._executing.discard(index)
-        for waiting in (self.tasks, self._deferred):
+        for waiting in (self.tasks, self._deferred, self._held_back):
             for task in waiting:
                 if task.index == index:
                     waiting.remove(task)
@@ -246,6 +254,7 @@ class Operations:
                     return
         if started:
             self.unwanted.add(index)
+            self._just_given_up.add(index)
 
     @cached_property
     def random(self) -> Random:
@@ -371,6 +380,8 @@ class Operations:
             task = StepTask(index, kind, name, body, blocking, key, write, variables, timeout)
             if self.replaying:
                 self._deferred.append(task)
+            elif self.undoing and self.unwanted:
+                self._held_back.append(task)
             else:
                 self._executing.add(index)
                 self.tasks.append(task)

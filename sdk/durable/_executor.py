@@ -256,6 +256,9 @@ class Desk:
                     self._start_step(slot, task)
             tasks.clear()
         self._disarm(slot)
+        if attempt.ending is not None:
+            self._end_soon(slot)
+            return
         if attempt.frozen and slot.steps:
             self._withdraw(slot)
         if slot.steps:
@@ -409,6 +412,18 @@ class Desk:
             if step is not None and isinstance(step.run, Job) and self._threads.withdraw(step.run):
                 slot.forget(step)
                 slot.attempt.on_withdrawn(index)
+
+    def _end_soon(self, slot: Slot) -> None:
+        """Begins no step of an attempt any more, which ends when none runs."""
+        attempt = slot.attempt
+        for step in list(slot.steps.values()):
+            if isinstance(step.run, Job) and self._threads.withdraw(step.run):
+                slot.forget(step)
+                attempt.on_withdrawn(step.task.index)
+        if not slot.steps:
+            attempt.end_now()
+        if attempt.done:
+            self._take(slot)
 
     def _withdraw(self, slot: Slot) -> None:
         """Takes back what has not begun, if anything: then the attempt cannot go on here."""

@@ -17,7 +17,8 @@ with Held: nothing runs until a person has looked.
 
 An attempt ends with exactly one of Finished, AttemptFailed and Held, or by `abandon`. Then whatever is
 left of the program is unwound: AttemptEnded, no Exception, is raised wherever it waits, and by each
-durable operation that it still asks for.
+durable operation that it still asks for. AttemptFailed and Held wait until the steps that run have
+ended: what they have done must be in the log, or the next attempt would do it again.
 
 Three rules for what nobody waits for:
 - A step that nobody has ever waited for was wanted for its effect: a handler that returns finishes
@@ -43,6 +44,7 @@ from ._errors import (
     ChildFailedError,
     CodecError,
     NonDurableAwaitError,
+    RetryableError,
     StepFailedError,
 )
 from ._failures import is_users, to_failure
@@ -81,7 +83,7 @@ class Attempt(Primitives):
         self._main = self._loop.main
         self._run()
         self._deliver()
-        if not self.done:
+        if not (self.done or self.ending):
             self._end_replay()
         self._look_for_deadlock()
 
@@ -104,9 +106,13 @@ class Attempt(Primitives):
 
     def on_cancel(self, cancel: worker_pb2.CancelRequested) -> None:
         """The end of the invocation is asked for."""
-        if not self.done:
+        if self.ending is not None:
+            # The next attempt is told of it; it must not wait for what runs here.
+            self.end_now()
+        elif not self.done:
             if cancel.completion_number > self._journal.delivered:
                 self.frozen = False
+                self._begin_held_back()
             self._note_cancel(cancel)
             self._go_on()
 
@@ -130,8 +136,10 @@ class Attempt(Primitives):
             return
         operation = self._open[index]
         if error is not None and not self._is_final(index, operation, error):
+            self._end_if_all_ended()
             return
         self.unwanted.discard(index)
+        self._begin_held_back()
         message = self._message()
         entry = message.entry
         entry.index = index
@@ -145,17 +153,26 @@ class Attempt(Primitives):
         entry.elapsed.FromMicroseconds(int(elapsed * 1e6))
         self._unacknowledged[index] = message
         self.outbox.append(message)
+        self._end_if_all_ended()
 
     def on_withdrawn(self, index: int) -> None:
         """A step that nobody wants any more had not begun, and now never does."""
         self._executing.discard(index)
         self.unwanted.discard(index)
         self._open.pop(index, None)
+        self._begin_held_back()
         self._look_for_deadlock()
+        self._end_if_all_ended()
 
     def abandon(self) -> None:
         """Stops, and says nothing more."""
         self._end()
+
+    def end_now(self) -> None:
+        """Ends an attempt that waits for its steps, if it does; what they do is lost."""
+        if self.ending is not None and not self.done:
+            self.outbox.append(self.ending)
+            self._end()
 
     def unacknowledged(self) -> list[worker_pb2.WorkerMessage]:
         """Returns the entries that were sent and of which it is not known that the log has them."""
@@ -188,7 +205,7 @@ class Attempt(Primitives):
 
         One that was set as an outcome at which nobody looked does not: asyncio would log it.
         """
-        if isinstance(error, AttemptEnded) or self.done or error is None:
+        if isinstance(error, AttemptEnded) or self.done or self.ending or error is None:
             return
         if "never retrieved" not in message:
             self._fail(error)
@@ -206,6 +223,7 @@ class Attempt(Primitives):
         if index in self.unwanted:
             self.unwanted.discard(index)
             del self._open[index]
+            self._begin_held_back()
             self._look_for_deadlock()
             return False
         if verdict is Verdict.HOLD:
@@ -224,10 +242,24 @@ class Attempt(Primitives):
             return False
         return True
 
+    def _begin_held_back(self) -> None:
+        """Begins what undoes, once nothing runs any more that was given up."""
+        if self.unwanted or self.frozen or self.done or self.ending:
+            return
+        for task in self._held_back:
+            self._executing.add(task.index)
+            self.tasks.append(task)
+        self._held_back.clear()
+
     def _run(self) -> None:
         """Lets the program go as far as it can, and sees whether it has ended."""
+        self._run_on()
+        if self.ending is None:
+            self._just_given_up.clear()
+
+    def _run_on(self) -> None:
         self._loop.run_ready()
-        if self.done:
+        if self.done or self.ending:
             return
         if self._held is not None:
             self._hold(self._held)
@@ -238,13 +270,15 @@ class Attempt(Primitives):
 
     def _go_on(self) -> None:
         """Delivers what it can, and sees whether anything is left to wait for."""
+        if self.ending is not None:
+            return
         self._deliver()
         self._look_for_deadlock()
 
     def _deliver(self) -> None:
         """Delivers what has arrived, in order, as far as there is no gap."""
         journal = self._journal
-        while not (self.done or self.frozen):
+        while not (self.done or self.frozen or self.ending):
             completed = journal.take()
             if completed is None:
                 return
@@ -274,7 +308,7 @@ class Attempt(Primitives):
             self.forgotten.failed_unseen(operation.future, error)
 
     def _look_for_deadlock(self) -> None:
-        if self.done or self.frozen or self._journal.has_more or self._wanted():
+        if self.done or self.frozen or self.ending or self._journal.has_more or self._wanted():
             return
         self._hold(
             NonDurableAwaitError(
@@ -423,8 +457,7 @@ class Attempt(Primitives):
     def _fail(self, error: BaseException) -> None:
         """Ends the attempt with a failure of the program itself, by the handler's policy."""
         verdict = self.policy.verdict(error, of_step=False)
-        undone = any(it is known for it in (error, *leaves(error)) for known in self._undone)
-        if verdict is Verdict.FINAL or undone:
+        if verdict is Verdict.FINAL or self._is_undone(error, verdict):
             self._finish_failure(to_failure(error, terminal=True))
             return
         if verdict is Verdict.HOLD:
@@ -435,8 +468,35 @@ class Attempt(Primitives):
         delay = retry_delay(error)
         if delay is not None:
             message.attempt_failed.retry_delay.FromTimedelta(delay)
-        self.outbox.append(message)
-        self._end()
+        self._end_later(message)
+
+    def _is_undone(self, error: BaseException, verdict: Verdict) -> bool:
+        """Says whether a saga has undone what was done before an error, or before what caused it.
+
+        Around a saga another error may come of the one that left it: the TimeoutError of a timeout,
+        what is raised `from` it, and the group of a TaskGroup whose body was cancelled.
+        """
+        if not self._undone:
+            return False
+        waiting, seen = [error, *leaves(error)], set[int]()
+        if any(it is known for it in waiting for known in self._undone):
+            return True
+        if verdict is not Verdict.RETRY or any(isinstance(it, RetryableError) for it in waiting):
+            return False
+        while waiting:
+            it = waiting.pop()
+            if any(it is known for known in self._undone):
+                return True
+            seen.add(id(it))
+            context = it.__context__ if isinstance(it.__context__, CancelledError) else None
+            causes = [
+                part
+                for cause in (it.__cause__, context)
+                if cause
+                for part in (cause, *leaves(cause))
+            ]
+            waiting.extend(cause for cause in causes if id(cause) not in seen)
+        return False
 
     def _fail_step(
         self, index: int, operation: Open, error: BaseException, delay: timedelta
@@ -449,8 +509,7 @@ class Attempt(Primitives):
         failed.kind = operation.kind  # type: ignore[assignment]  # the enum's number
         failed.name = operation.name
         failed.retry_delay.FromTimedelta(delay)
-        self.outbox.append(message)
-        self._end()
+        self._end_later(message)
 
     def _hold(self, error: BaseException, kind: str = "") -> None:
         """Ends the attempt: the invocation does not go on before a person has looked."""
@@ -461,8 +520,7 @@ class Attempt(Primitives):
             failure.type = kind
         if not failure.stack_trace:
             failure.stack_trace = self._place()
-        self.outbox.append(message)
-        self._end()
+        self._end_later(message)
 
     def _place(self) -> str:
         """Returns where in the user's code the handler waits, as in a stack trace."""
@@ -475,12 +533,31 @@ class Attempt(Primitives):
             awaited = getattr(awaited, "cr_await", None)
         return place
 
+    def _end_later(self, message: worker_pb2.WorkerMessage) -> None:
+        """Ends the attempt so that another one follows, as soon as no step runs any more."""
+        if self.done or (self.ending is not None and not message.HasField("held")):
+            return
+        self.ending = message
+        self._loop.stopped = True
+        for task in self.tasks:
+            self._executing.discard(task.index)
+        self.tasks.clear()
+        self._deferred.clear()
+        self._held_back.clear()
+        self._end_if_all_ended()
+
+    def _end_if_all_ended(self) -> None:
+        # What a failure has made the program give up too: put right, it wants that.
+        if not (self._executing or self._just_given_up & self.unwanted):
+            self.end_now()
+
     def _end(self) -> None:
         if self.done:
             return
         self.done = True
         self.tasks.clear()
         self._deferred.clear()
+        self._held_back.clear()
         self._unwind()
 
     def _unwind(self) -> None:

@@ -6,12 +6,15 @@ is left by an error. Rules:
 - Compensations are ordinary durable operations, so they are retried, journaled and replayed. They run
   one after the other, the last one first, in a task of their own: a cancellation or a timeout that
   comes meanwhile does not stop them, and is raised when they are through.
+- Steps begin to undo when those that the program has given up (by a timeout, a cancellation, a group
+  that fails) have ended: what they undo must not come after them. A replay need not wait, because it
+  does not run again what was given up.
 - An attempt that merely ends (it is suspended, say) leaves the block too, and undoes nothing.
 - A programming error holds the invocation where it leaves the block, before anything is undone: the
   code that is put right goes on from there. Undone, nothing would be left to go on with.
 - A RetryableError ends the attempt where it leaves the block: another attempt is what it asks for.
 - Once something was undone the program has failed: an error that goes on from the saga out of the
-  handler ends the invocation, whatever the retry policy says.
+  handler, or comes of it, ends the invocation, whatever the retry policy says.
 """
 
 from __future__ import annotations
@@ -133,15 +136,19 @@ class Saga:
     async def _run(self) -> list[Exception]:
         failures: list[Exception] = []
         attempt = self._ctx._attempt
-        while self._compensations:
-            compensation = self._compensations.pop()
-            try:
-                result = compensation()
-                if inspect.isawaitable(result):
-                    await result
-            except Exception as error:  # noqa: BLE001  # the others must run all the same
-                _end_for_retry(attempt, error)
-                failures.append(error)
+        attempt.undoing += 1
+        try:
+            while self._compensations:
+                compensation = self._compensations.pop()
+                try:
+                    result = compensation()
+                    if inspect.isawaitable(result):
+                        await result
+                except Exception as error:  # noqa: BLE001  # the others must run all the same
+                    _end_for_retry(attempt, error)
+                    failures.append(error)
+        finally:
+            attempt.undoing -= 1
         return failures
 
 

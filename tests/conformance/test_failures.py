@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from datetime import timedelta
 
 import pytest
@@ -85,6 +86,64 @@ async def fails_beside_what_works(ctx: Context) -> list[str]:
     return list(await asyncio.gather(ctx.run("shaky", shaky), note()))
 
 
+BEGUN = threading.Event()
+FAILED = threading.Event()
+ONCE = durable.RetryPolicy(max_attempts=1)
+
+
+def charges() -> str:
+    """Has its effect after the step beside it, or the program, has failed."""
+    calls.append("charge")
+    BEGUN.set()
+    FAILED.wait(20)
+    time.sleep(0.05)  # so long that the failure has been dealt with
+    return "charged"
+
+
+def charges_in_vain() -> str:
+    raise ConnectionError(charges())
+
+
+def fails_first() -> str:
+    BEGUN.wait(20)
+    calls.append("fails")
+    FAILED.set()
+    if calls.count("fails") == 1:
+        raise ConnectionError("not yet")
+    return "went well"
+
+
+async def _awaits(future: durable.DurableFuture[str]) -> str:
+    return await future
+
+
+@durable.workflow(retry=QUICKLY)
+async def fails_beside_what_runs(ctx: Context, how: str) -> list[str]:
+    """Something fails while a step runs that must not run twice."""
+    once = ctx.options(retry=ONCE)
+    charge = once.run("charge", charges_in_vain if how == "in vain" else charges)
+    match how:
+        case "step":
+            other = await asyncio.gather(charge, ctx.run("fails", fails_first))
+        case "in vain":
+            other = await asyncio.gather(
+                charge, ctx.run("fails", fails_first), return_exceptions=True
+            )
+        case _:
+            await ctx.run("begun", BEGUN.wait, 20)
+            FAILED.set()
+            if not calls.count("mended"):
+                calls.append("mended")
+                if how == "group":
+                    async with asyncio.TaskGroup() as group:
+                        group.create_task(_awaits(charge))
+                        await asyncio.sleep(0)  # so that the task begins
+                        raise TypeError("a mistake in a group")
+                raise KeyError("a try") if how == "program" else TypeError("a mistake")
+            other = [await charge]
+    return [str(it) for it in other]
+
+
 DONE = asyncio.Event()
 GO = threading.Semaphore(0)
 
@@ -102,11 +161,23 @@ async def blocks(ctx: Context, name: str) -> str:
     return await ctx.run("block", block)
 
 
+@durable.workflow
+async def fails_beside_what_blocks(ctx: Context) -> None:
+    """A step fails beside one that does not end."""
+
+    async def fails_now() -> None:
+        await effect("fails")
+        raise ConnectionError("not yet")
+
+    await asyncio.gather(ctx.run("block", GO.acquire), ctx.run("fails", fails_now))
+
+
 LOOPS: list[asyncio.AbstractEventLoop] = []
 
 WORKFLOWS = [
     *(fails, fails_in_a_step, calls_one_that_fails, succeeds_at, fails_at_each_step),
-    *(fails_beside_what_works, blocks),
+    *(fails_beside_what_works, fails_beside_what_runs, blocks),
+    fails_beside_what_blocks,
 ]
 
 
@@ -152,6 +223,31 @@ async def test_what_worked_beside_a_failure_is_kept(system: System) -> None:
     DONE.clear()
     assert await system.client.invoke(fails_beside_what_works) == ["shaky", "solid"]
     assert sorted(calls) == ["shaky"] * 3 + ["solid"]
+
+
+@pytest.mark.parametrize("how", ["step", "in vain", "program", "mistake", "group"])
+async def test_a_step_that_runs_beside_a_failure_is_not_run_again(system: System, how: str) -> None:
+    BEGUN.clear()
+    FAILED.clear()
+    invocation_id = await system.client.invoke_async(fails_beside_what_runs, how)
+    if how in ("mistake", "group"):
+        await system.until(invocation_id, "paused")
+        await system.client.resume(invocation_id)
+    result = (await system.client.get_result(invocation_id, fails_beside_what_runs)).value()
+    expected = {"step": ["charged", "went well"]}
+    expected["in vain"] = ["charge: ConnectionError: charged", "went well"]
+    assert result == expected.get(how, ["charged"])
+    assert calls.count("charge") == 1
+
+
+async def test_a_cancellation_does_not_wait_for_what_runs_beside_a_failure(system: System) -> None:
+    BEGUN.clear()
+    FAILED.clear()
+    invocation_id = await system.client.invoke_async(fails_beside_what_blocks)
+    await calls.reached(1)
+    await system.client.cancel(invocation_id)
+    await system.until(invocation_id, "cancelled")
+    GO.release()
 
 
 @pytest.mark.parametrize("how", ["force", "kill", "cancel"])

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import threading
+import time
 from typing import Any
 
 import pytest
@@ -150,7 +153,76 @@ async def outlives(ctx: Context) -> str:
     return "in time"
 
 
-WORKFLOWS = [books, undoes, slow_to_undo, outlives]
+async def _undone(ctx: Context) -> None:
+    async with durable.saga(ctx) as saga:
+        saga.undo(undo, "first")
+        await ctx.sleep(1000)
+
+
+async def _fails_soon(ctx: Context) -> None:
+    await ctx.sleep(0.01)
+    raise RuntimeError("soon")
+
+
+@durable.workflow(retry=QUICKLY)
+async def goes_on(ctx: Context, how: str) -> None:
+    """What leaves the handler is not the error that left the saga, and comes of it."""
+    match how:
+        case "timeout":
+            async with asyncio.timeout(0.01):
+                await _undone(ctx)
+        case "wait_for":
+            await asyncio.wait_for(_undone(ctx), 0.01)
+        case "group":
+            async with asyncio.TaskGroup() as group:
+                group.create_task(_fails_soon(ctx))
+                await _undone(ctx)
+        case "from":
+            try:
+                async with durable.saga(ctx) as saga:
+                    saga.undo(undo, "first")
+                    raise RuntimeError("declined")
+            except RuntimeError as error:
+                raise ValueError("no such order") from error
+        case "another":
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(0.01):
+                    await _undone(ctx)
+            raise RuntimeError("of the rest")
+
+
+BEGUN = threading.Event()
+
+
+def reserve(name: str) -> None:
+    """Has its effect after its result was given up."""
+    calls.append("begun")
+    BEGUN.set()
+    time.sleep(0.1)
+    calls.append(name)
+
+
+@durable.workflow
+async def gives_up(ctx: Context, how: str) -> None:
+    """Undoes a step that runs, and is not waited for any more."""
+    async with durable.saga(ctx) as saga:
+        saga.undo(undo, "seat")
+        match how:
+            case "group":
+                async with asyncio.TaskGroup() as group:
+                    group.create_task(_as_task(ctx.run("reserve", reserve, "seat")))
+                    await ctx.run("begun", BEGUN.wait, 20)
+                    raise durable.TerminalError("declined")
+            case "task":
+                task = asyncio.create_task(_as_task(ctx.run("reserve", reserve, "seat")))
+                await ctx.run("begun", BEGUN.wait, 20)
+                task.cancel()
+                raise durable.TerminalError("declined")
+            case _:
+                await ctx.run("reserve", reserve, "seat")
+
+
+WORKFLOWS = [books, undoes, slow_to_undo, outlives, goes_on, gives_up]
 DONE = ["a", "b", "c"]
 UNDONE = ["undo c", "undo b", "undo a"]
 
@@ -256,3 +328,29 @@ async def test_a_cancellation_that_comes_meanwhile_waits_and_counts(system: Syst
 async def test_a_timeout_around_it_waits_and_counts(system: System) -> None:
     assert await system.client.invoke(outlives) == "too late"
     assert calls == ["undo first"]
+
+
+@pytest.mark.parametrize("how", ["timeout", "wait_for", "group", "from"])
+async def test_what_comes_of_an_error_that_was_undone_is_final_too(
+    system: System, how: str
+) -> None:
+    with pytest.raises(durable.InvocationFailedError):
+        await system.client.invoke(goes_on, how)
+    assert calls == ["undo first"]
+
+
+async def test_an_error_after_a_saga_is_no_concern_of_it(system: System) -> None:
+    with pytest.raises(durable.InvocationPausedError, match="of the rest"):
+        await system.client.invoke(goes_on, "another")
+    assert calls == ["undo first"]
+
+
+@pytest.mark.parametrize("how", ["group", "task", "cancel"])
+async def test_a_step_that_runs_is_undone_when_it_has_ended(system: System, how: str) -> None:
+    BEGUN.clear()
+    invocation_id = await system.client.invoke_async(gives_up, how)
+    if how == "cancel":
+        await asyncio.to_thread(BEGUN.wait, 20)
+        await system.client.cancel(invocation_id)
+    await system.until(invocation_id, "cancelled" if how == "cancel" else "failed")
+    assert calls == ["begun", "seat", "undo seat"]
