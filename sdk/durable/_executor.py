@@ -51,6 +51,9 @@ from ._tracing import Tracing
 from ._waiting import ThreadWatch
 from ._workflow import Workflow
 
+ENDING_SECONDS_MAX: Final = 10.0
+"""How long an attempt that has failed waits for its other steps, whose results the next one can use.
+One that takes longer runs again: a step that hangs must not keep the failure to itself."""
 SUSPEND_AGAIN_SECONDS: Final = 30.0
 """How long a Suspend may stay without effect before it is sent again."""
 CANCEL_SECONDS_MAX: Final = 5.0
@@ -424,6 +427,8 @@ class Desk:
             attempt.end_now()
         if attempt.done:
             self._take(slot)
+        elif slot.timer is None:
+            slot.timer = self._loop.call_later(ENDING_SECONDS_MAX, self._input, slot, attempt.end_now)
 
     def _withdraw(self, slot: Slot) -> None:
         """Takes back what has not begun, if anything: then the attempt cannot go on here."""

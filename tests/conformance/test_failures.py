@@ -250,6 +250,18 @@ async def test_a_cancellation_does_not_wait_for_what_runs_beside_a_failure(syste
     GO.release()
 
 
+async def test_a_step_that_hangs_does_not_keep_a_failure_to_itself(
+    system: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("durable._executor.ENDING_SECONDS_MAX", 0.05)
+    BEGUN.clear()
+    FAILED.clear()
+    invocation_id = await system.client.invoke_async(fails_beside_what_blocks)
+    await system.until(invocation_id, "backing_off", "paused")
+    await system.client.cancel(invocation_id, force=True)
+    GO.release()
+
+
 @pytest.mark.parametrize("how", ["force", "kill", "cancel"])
 async def test_a_thread_that_blocks_holds_up_nobody(system: System, how: str) -> None:
     """Its late result counts for nothing: not for the invocation, nor for the next attempt."""
