@@ -121,10 +121,10 @@ def object_(name: str) -> Callable[[C], C]:
     Raises ValueError for a name that is not allowed, TypeError for a class without handlers or one
     whose constructor needs arguments.
     """
-    if not isinstance(name, str):
+    if isinstance(name, type):
         raise TypeError(
-            "@durable.object needs the object's name, under which its state is kept:"
-            ' @durable.object("counter")'
+            "an object has a name, under which its state is kept: write"
+            f" @durable.object({name.__name__!r}) above the class"
         )
     check_name(name, "an object", _NAME)
 

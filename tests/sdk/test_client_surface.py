@@ -255,7 +255,7 @@ async def test_a_watch_survives_and_shows_nothing_twice(control: Watched, client
 async def test_a_watch_that_is_refused_or_left(control: Watched, client: Facade) -> None:
     refused = Refused(grpc.StatusCode.NOT_FOUND, "INVOCATION_NOT_FOUND")
     control.streams = [[refused]]
-    with pytest.raises(durable.NotFoundError, match="retention"):
+    with pytest.raises(durable.NotFoundError, match="refused"):
         await items(client, "watch", ID)
     away = Refused(grpc.StatusCode.UNAVAILABLE)
     control.streams = [[away] for _ in range(1000)]
