@@ -187,13 +187,6 @@ def test_a_handler_that_cannot_be(function: Any, problem: str) -> None:
             decorator(function)
 
 
-def test_an_object_without_its_name() -> None:
-    with pytest.raises(
-        TypeError, match=r'needs the object\'s name, .*@durable.object\("counter"\)'
-    ):
-        durable.object(type("Counter", (), {}))  # type: ignore[type-var]  # the parentheses are forgotten
-
-
 def test_a_good_decorator_below_is_no_concern() -> None:
     decorated = durable.workflow(good(fine))
     assert decorated.name == "fine"
