@@ -18,10 +18,12 @@ def check_async(function: Any, decorator: str) -> None:
         kind = type(function).__name__
         raise TypeError(
             f"{function.__func__.__qualname__}: write @{kind} above @durable.{decorator}"
-            if kind == "staticmethod"
-            else f"{function.__func__.__qualname__}: a classmethod cannot be a handler; write a method"
+            if kind == "staticmethod" and decorator == "workflow"
+            else f"{function.__func__.__qualname__}: a {kind} cannot be a handler; write a method"
             " with @durable.handler, in a class with @durable.object"
         )
+    if isinstance(function, str):
+        raise TypeError(f"a name is given by name: write @durable.{decorator}(name={function!r})")
     if inspect.isasyncgenfunction(function) or inspect.isgeneratorfunction(function):
         raise TypeError(
             f"{name} has a `yield`, and a workflow has one result: return a list, or await what is to"
@@ -52,6 +54,10 @@ def check_parameters(name: str, parameters: list[inspect.Parameter]) -> None:
             f"{name} is a method, whose {first.name!r} no invocation has: write @durable.handler above"
             " it and @durable.object above its class, or move it out of the class"
         )
+    if first.kind is first.KEYWORD_ONLY:
+        raise TypeError(
+            f"{name}: the context {first.name!r} must be the first parameter, before `*`"
+        )
     for parameter in parameters:
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
             raise TypeError(
@@ -63,6 +69,21 @@ def check_parameters(name: str, parameters: list[inspect.Parameter]) -> None:
     for parameter in parameters[1:]:
         if is_context(parameter):
             raise TypeError(f"{name}: the context {parameter.name!r} must be the first parameter")
+
+
+def check_options(name: str, version: Any, max_concurrent: Any) -> None:
+    """Raises TypeError or ValueError for options of a handler that are not what they must be."""
+    if not (version is None or isinstance(version, str)):
+        raise TypeError(
+            f"{name}: version is a str, not {version!r}; write version={str(version)!r}"
+        )
+    if isinstance(max_concurrent, bool) or not isinstance(max_concurrent, int):
+        raise TypeError(f"{name}: max_concurrent is a whole number, not {max_concurrent!r}")
+    if not 0 <= max_concurrent < 2**31:
+        raise ValueError(
+            f"{name}: max_concurrent is {max_concurrent}, and must be from 1 to {2**31 - 1}, or 0 for"
+            " no limit"
+        )
 
 
 def check_method(name: str, parameters: list[inspect.Parameter]) -> None:

@@ -116,10 +116,15 @@ def object_(name: str) -> Callable[[C], C]:
     Raises ValueError for a name that is not allowed, TypeError for a class without handlers or one
     whose constructor needs arguments.
     """
+    if not isinstance(name, str):
+        found = getattr(name, "__name__", repr(name))
+        raise TypeError(f'an object has a name: write @durable.object("{found}") above the class')
     if not NAME.fullmatch(name) or "." in name:
         raise ValueError(f"{name!r} is not an object's name: letters, digits, `_` and `-`")
 
     def decorate(owner: C) -> C:
+        if not isinstance(owner, type):
+            raise TypeError(f'@durable.object("{name}") stands above a class, not above {owner!r}')
         owner._durable_object = name  # type: ignore[attr-defined]  # the mark of handlers_of
         found = {it: value for base in reversed(owner.__mro__) for it, value in vars(base).items()}
         handlers = {it: value for it, value in found.items() if isinstance(value, ObjectHandler)}

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar,
 
 from durable_proto.v1 import invocation_pb2, payload_pb2
 
-from ._declarations import check_async, check_parameters
+from ._declarations import check_async, check_options, check_parameters
 from ._durations import limit, span
 from ._errors import CodecError
 from ._hints import (
@@ -125,6 +125,7 @@ class Workflow(WorkflowRef[P, R]):
         self.retry = retry
         self.retention = None if retention is None else span(retention, "retention")
         self.timeout = None if timeout is None else limit(timeout, "timeout")
+        check_options(self.name, version, max_concurrent)
         self.max_concurrent = max_concurrent
         self._version = version
         parameters = list(signature_of(function).parameters.values())
