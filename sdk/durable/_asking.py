@@ -15,7 +15,7 @@ from contextvars import copy_context
 from dataclasses import dataclass
 from functools import cached_property, partial
 from random import Random
-from typing import Any, NamedTuple, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, TypeVar
 
 from durable_proto.v1 import payload_pb2, worker_pb2
 
@@ -35,6 +35,9 @@ from ._retrying import DEFAULT_POLICY, RetryPolicy
 from ._serde import encode_as
 from ._shapes import Shape
 from ._workflow import Workflow
+
+if TYPE_CHECKING:
+    from ._saga import Saga
 
 T = TypeVar("T")
 
@@ -167,6 +170,10 @@ class Operations:
         """Steps that the shell was given to start, and whose results nobody wants any more."""
         self._just_given_up: set[int] = set()
         """Those of them that the code which runs now has given up: the next attempt may want them."""
+        self.idle_sagas: list[Saga] = []
+        """Sagas that were given something to undo before anything said when."""
+        self.open_sagas = 0
+        """How many sagas' blocks the program is in."""
         self.undoing = 0
         """How many sagas undo now: their steps begin when those that were given up have ended."""
         self._held_back: list[StepTask] = []
@@ -324,10 +331,10 @@ class Operations:
         """Gives the next index to an operation; checks it against the journal."""
         loop = self._loop
         if _get_running_loop() is not loop:
-            raise self._outside(
-                described(kind, name),
-                "a step cannot have durable operations of its own; ask for it before or after",
-            )
+            hint = "a step cannot have durable operations of its own; ask for it before or after"
+            if self.undoing:
+                hint += ", or give a compensation the context: saga.undo(function, ctx)"
+            raise self._outside(described(kind, name), hint)
         if loop.closing:
             loop.refuse()
             self._next += 1

@@ -50,10 +50,12 @@ def check_async(function: Any, decorator: str) -> None:
         kind = type(function).__name__
         raise TypeError(
             f"{function.__func__.__qualname__}: write @{kind} above @durable.{decorator}"
-            if kind == "staticmethod"
-            else f"{function.__func__.__qualname__}: a classmethod cannot be a handler; write a method"
+            if kind == "staticmethod" and decorator == "workflow"
+            else f"{function.__func__.__qualname__}: a {kind} cannot be a handler; write a method"
             " with @durable.handler, in a class with @durable.object"
         )
+    if isinstance(function, str):
+        raise TypeError(f"a name is given by name: write @durable.{decorator}(name={function!r})")
     if inspect.isasyncgenfunction(function) or inspect.isgeneratorfunction(function):
         raise TypeError(
             f"{name} has a `yield`, and a workflow has one result: return a list, or await what is to"
@@ -83,6 +85,10 @@ def check_parameters(name: str, parameters: list[inspect.Parameter]) -> None:
         raise TypeError(
             f"{name} is a method, whose {first.name!r} no invocation has: write @durable.handler above"
             " it and @durable.object above its class, or move it out of the class"
+        )
+    if first.kind is first.KEYWORD_ONLY:
+        raise TypeError(
+            f"{name}: the context {first.name!r} must be the first parameter, before `*`"
         )
     for parameter in parameters:
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):

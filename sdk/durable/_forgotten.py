@@ -77,6 +77,14 @@ class Forgotten:
             f"nothing awaited the coroutine {name}{where}, so nothing of it has run; {_AWAIT}"
         )
 
+    def saga_not_entered(self, place: Place | None) -> None:
+        """Notes a saga that has undone nothing, because it is no block's; None for one that is."""
+        if place is not None:
+            self._add(
+                f"nothing was undone of what was given to the saga at {line_of(place)}; write"
+                " `async with durable.saga(ctx) as saga:` around it, or await saga.compensate()"
+            )
+
     def handler_ended(
         self, loop: WorkflowLoop, unfinished: list[tuple[int, DurableFuture[Any]]], well: bool
     ) -> None:

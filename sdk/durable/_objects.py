@@ -129,6 +129,8 @@ def object_(name: str) -> Callable[[C], C]:
     check_name(name, "an object", _NAME)
 
     def decorate(owner: C) -> C:
+        if not isinstance(owner, type):
+            raise TypeError(f'@durable.object("{name}") stands above a class, not above {owner!r}')
         owner._durable_object = name  # type: ignore[attr-defined]  # the mark of handlers_of
         found = {it: value for base in reversed(owner.__mro__) for it, value in vars(base).items()}
         handlers = {it: value for it, value in found.items() if isinstance(value, ObjectHandler)}

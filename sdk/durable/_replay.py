@@ -29,7 +29,7 @@ Three rules for what nobody waits for:
 
 from __future__ import annotations
 
-from asyncio import CancelledError
+from asyncio import CancelledError, Task
 from contextvars import Context as Variables
 from datetime import timedelta
 from typing import Any
@@ -107,8 +107,9 @@ class Attempt(Primitives):
     def on_cancel(self, cancel: worker_pb2.CancelRequested) -> None:
         """The end of the invocation is asked for."""
         if self.ending is not None:
-            # The next attempt is told of it; it must not wait for what runs here.
-            self.end_now()
+            # The next attempt is told. It need not wait for what runs here, unless it may undo it.
+            if not self.open_sagas:
+                self.end_now()
         elif not self.done:
             if cancel.completion_number > self._journal.delivered:
                 self.frozen = False
@@ -399,11 +400,14 @@ class Attempt(Primitives):
             [(it.kind, it.future) for it in self._open.values() if it.future is not None],
             well=not main.cancelled() and main.exception() is None,
         )
+        if main.cancelled() or main.exception() is not None:
+            for saga in self.idle_sagas:
+                self.forgotten.saga_not_entered(saga.forgotten_at)
         if main.cancelled():
             if self._cancelled:
                 self._finish_cancelled()
             else:
-                self._hold(RuntimeError("the handler was cancelled by its own code"))
+                self._hold(_cancelled_by_itself(main))
             return
         error = main.exception()
         if error is None:
@@ -588,6 +592,20 @@ def _error(kind: int, name: str, failure: payload_pb2.Failure) -> StepFailedErro
     if failure.type == "durable.Cancelled":
         return ChildCancelledError(name, failure)
     return ChildFailedError(name, failure)
+
+
+def _cancelled_by_itself(main: Task[Any]) -> RuntimeError:
+    """Returns the error of a handler that has ended by a CancelledError, and that nobody cancels."""
+    error = RuntimeError(
+        "the handler was cancelled by its own code: it has awaited something that was cancelled, or"
+        " has cancelled or raised that itself; catch asyncio.CancelledError where it awaits what it"
+        " cancels"
+    )
+    try:
+        main.result()
+    except CancelledError as cancelled:
+        error.__traceback__ = cancelled.__traceback__
+    return error
 
 
 def _invalid(kind: str, error: Exception) -> payload_pb2.Failure:

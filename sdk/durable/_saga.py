@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import sys
 from collections.abc import Callable
 from functools import partial
 from types import TracebackType
@@ -29,6 +30,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, Self
 from ._abilities import Abilities
 from ._calls import is_stub_method
 from ._errors import AttemptEnded, CodecError, CompensationFailedError, RetryableError
+from ._places import Place, place_of
 from ._retrying import Verdict, leaves
 
 if TYPE_CHECKING:
@@ -48,6 +50,9 @@ class Saga:
             raise TypeError(f"durable.saga takes the workflow's context, not {ctx!r}")
         self._ctx = ctx
         self._compensations: list[Callable[[], Any]] = []
+        self._used = False
+        """Whether anything says when to undo: a block, or the program."""
+        self._given_at: Place | None = None
 
     def undo(self, function: Callable[P, object], /, *args: P.args, **kwargs: P.kwargs) -> None:
         """Registers what undoes something, with its arguments as they are now.
@@ -67,6 +72,9 @@ class Saga:
                 f"saga.undo takes a function and its arguments, not {function!r}; write"
                 " saga.undo(release, seat), and not saga.undo(release(seat))"
             )
+        if not (self._used or self._compensations):
+            self._given_at = place_of(sys._getframe(1))
+            self._ctx._attempt.idle_sagas.append(self)
         called = partial(function, *args, **kwargs)
         if _is_durable(function, args):
             self._compensations.append(called)
@@ -76,6 +84,7 @@ class Saga:
 
     def commit(self) -> None:
         """Forgets what was registered: it stays done, whatever comes after."""
+        self._used = True
         self._compensations.clear()
 
     async def compensate(self) -> None:
@@ -84,6 +93,7 @@ class Saga:
         Raises the failure of a compensation, if it was one, when all others have run; an
         ExceptionGroup of several.
         """
+        self._used = True
         failures, cancelled = await self._undo()
         if cancelled is not None:
             raise cancelled
@@ -92,7 +102,14 @@ class Saga:
         if failures:
             raise ExceptionGroup("compensations have failed", failures)
 
+    @property
+    def forgotten_at(self) -> Place | None:
+        """Where it was first given something to undo, if nothing ever says when; None else."""
+        return None if self._used else self._given_at
+
     async def __aenter__(self) -> Self:
+        self._used = True
+        self._ctx._attempt.open_sagas += 1
         return self
 
     async def __aexit__(
@@ -106,6 +123,7 @@ class Saga:
         Raises CompensationFailedError when something could not be undone, and the cancellation that
         came meanwhile, if one did.
         """
+        self._ctx._attempt.open_sagas -= 1
         if error is None or isinstance(error, AttemptEnded | GeneratorExit):
             return
         count = len(self._compensations)

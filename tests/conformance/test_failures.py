@@ -146,6 +146,7 @@ async def fails_beside_what_runs(ctx: Context, how: str) -> list[str]:
 
 DONE = asyncio.Event()
 GO = threading.Semaphore(0)
+STOP = threading.Event()
 
 
 @durable.workflow
@@ -169,7 +170,7 @@ async def fails_beside_what_blocks(ctx: Context) -> None:
         await effect("fails")
         raise ConnectionError("not yet")
 
-    await asyncio.gather(ctx.run("block", GO.acquire), ctx.run("fails", fails_now))
+    await asyncio.gather(ctx.run("block", STOP.wait, 60), ctx.run("fails", fails_now))
 
 
 LOOPS: list[asyncio.AbstractEventLoop] = []
@@ -243,11 +244,12 @@ async def test_a_step_that_runs_beside_a_failure_is_not_run_again(system: System
 async def test_a_cancellation_does_not_wait_for_what_runs_beside_a_failure(system: System) -> None:
     BEGUN.clear()
     FAILED.clear()
+    STOP.clear()
     invocation_id = await system.client.invoke_async(fails_beside_what_blocks)
     await calls.reached(1)
     await system.client.cancel(invocation_id)
     await system.until(invocation_id, "cancelled")
-    GO.release()
+    STOP.set()
 
 
 async def test_a_step_that_hangs_does_not_keep_a_failure_to_itself(

@@ -202,6 +202,12 @@ def reserve(name: str) -> None:
     calls.append(name)
 
 
+def fails_when_begun() -> None:
+    """Fails, and is tried again, while the step beside it runs."""
+    BEGUN.wait(20)
+    raise ConnectionError("not yet")
+
+
 @durable.workflow
 async def gives_up(ctx: Context, how: str) -> None:
     """Undoes a step that runs, and is not waited for any more."""
@@ -218,11 +224,28 @@ async def gives_up(ctx: Context, how: str) -> None:
                 await ctx.run("begun", BEGUN.wait, 20)
                 task.cancel()
                 raise durable.TerminalError("declined")
+            case "beside a failure":
+                await asyncio.gather(
+                    ctx.run("reserve", reserve, "seat"), ctx.run("fails", fails_when_begun)
+                )
             case _:
                 await ctx.run("reserve", reserve, "seat")
 
 
-WORKFLOWS = [books, undoes, slow_to_undo, outlives, goes_on, gives_up]
+@durable.workflow(retry=QUICKLY)
+async def without_a_block(ctx: Context, how: str) -> None:
+    """Gives something to a saga, and fails."""
+    saga = durable.saga(ctx)
+    saga.undo(undo, "first")
+    if how == "by hand":
+        await saga.compensate()
+    if how == "entered":
+        async with saga:
+            raise durable.TerminalError("declined")
+    raise durable.TerminalError("declined")
+
+
+WORKFLOWS = [books, undoes, slow_to_undo, outlives, goes_on, gives_up, without_a_block]
 DONE = ["a", "b", "c"]
 UNDONE = ["undo c", "undo b", "undo a"]
 
@@ -345,12 +368,29 @@ async def test_an_error_after_a_saga_is_no_concern_of_it(system: System) -> None
     assert calls == ["undo first"]
 
 
-@pytest.mark.parametrize("how", ["group", "task", "cancel"])
+@pytest.mark.parametrize("how", ["group", "task", "cancel", "beside a failure"])
 async def test_a_step_that_runs_is_undone_when_it_has_ended(system: System, how: str) -> None:
     BEGUN.clear()
     invocation_id = await system.client.invoke_async(gives_up, how)
-    if how == "cancel":
+    cancelled = how in ("cancel", "beside a failure")
+    if cancelled:
         await asyncio.to_thread(BEGUN.wait, 20)
         await system.client.cancel(invocation_id)
-    await system.until(invocation_id, "cancelled" if how == "cancel" else "failed")
+    await system.until(invocation_id, "cancelled" if cancelled else "failed")
     assert calls == ["begun", "seat", "undo seat"]
+
+
+@pytest.mark.parametrize("how", ["forgotten", "by hand", "entered"])
+async def test_a_saga_whose_block_was_forgotten_is_named(
+    system: System, how: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(durable.InvocationFailedError, match="declined"):
+        await system.client.invoke(without_a_block, how)
+    found = [it for it in caplog.messages if "nothing was undone" in it]
+    if how == "forgotten":
+        line = without_a_block.function.__code__.co_firstlineno + 4
+        assert f"saga at {__file__}:{line}; write `async with durable.saga(ctx)" in found[0]
+        assert calls == []
+    else:
+        assert not found
+        assert calls == ["undo first"]

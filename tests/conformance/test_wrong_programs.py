@@ -407,6 +407,24 @@ async def asks_in_a_step(ctx: Context) -> str:
     return await ctx.run("ask", ask)
 
 
+async def awaits_what_it_cancelled(ctx: Context) -> None:
+    task = asyncio.ensure_future(ctx.sleep(1000))
+    task.cancel()
+    await task
+
+
+async def undoes_by_a_closure(ctx: Context) -> None:
+    async def back() -> None:
+        await ctx.run("back", fetch)
+
+    async with durable.saga(ctx) as saga:
+        saga.undo(back)
+        raise durable.TerminalError("declined")
+
+
+WRONG[awaits_what_it_cancelled] = "cancelled by its own code: .*; catch asyncio.CancelledError"
+WRONG[undoes_by_a_closure] = r"give a compensation the context: saga.undo\(function, ctx\)"
+
 RIGHT: dict[Callable[..., Any], Any] = {
     steps_of_all_kinds: [1, 2, 3, 4, 5, 6, 7],
     primitives_of_its_own: [1, 4, 2, 3],
