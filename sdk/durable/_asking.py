@@ -203,7 +203,9 @@ class Operations:
         timeout: float | None = None,
     ) -> DurableFuture[Any]:
         """Asks for a step."""
-        shape = self.shape(hint, f"ctx.run({name!r}), whose function has an annotated result")
+        shape = known_shape(hint)
+        if shape is None:
+            shape = self._shape_of_step(hint, name)
         index = self._ask(RUN, name)
         return self._step(index, RUN, name, body, blocking, shape, retry, timeout)
 
@@ -215,6 +217,15 @@ class Operations:
         key = f"{self.invocation_id}/{index}"
         shape = shape_of(response_type)
         return self._step(index, CALL, name, lambda: body(key), False, shape)
+
+    def _shape_of_step(self, hint: Any, name: str) -> Shape:
+        try:
+            return self.shape(hint, f"ctx.run({name!r}), whose function has an annotated result")
+        except HintError as error:
+            raise type(error)(
+                f"{error}; where the function is not yours, write one around it that says which type"
+                " its result has, or a lambda, to get the plain data"
+            ) from None
 
     def shape(self, hint: Any, what: str) -> Shape:
         """Returns how values of a type are read that the program names.

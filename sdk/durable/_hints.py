@@ -253,6 +253,8 @@ def substitute(hint: Any, variables: Mapping[Any, Any], scope: Scope) -> Any:
     args = typing.get_args(hint)
     if not args or typing.get_origin(hint) is typing.Literal:
         return hint
+    if typing.get_origin(hint) is typing.Annotated:
+        args = args[:1]  # the rest is no types, also where it is texts
     replaced = tuple(
         it
         if it is Ellipsis

@@ -226,7 +226,10 @@ class Workflow(WorkflowRef[P, R]):
         """Returns the payload of these arguments; raises TypeError for ones that do not fit."""
         if len(args) == 1 and not kwargs and len(self._parameters) == 1:
             return encode_as(args[0], self._shape(self._parameters[0].name))
-        given = self._signature.bind(*args, **kwargs).arguments
+        try:
+            given = self._signature.bind(*args, **kwargs).arguments
+        except TypeError as error:
+            raise TypeError(f"{self.name}: {error}") from None
         if not given:
             return None
         if len(self._parameters) == 1:

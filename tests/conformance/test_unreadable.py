@@ -183,7 +183,25 @@ async def signals(ctx: Context, invocation_id: str, value: Any) -> str:
     return "sent"
 
 
+@dataclass
+class ByCard:
+    kind: Literal["card"]
+    number: str
+
+
+@dataclass
+class ByTransfer:
+    kind: Literal["transfer"]
+    iban: str
+
+
+@durable.workflow
+async def awaits_a_payment(ctx: Context) -> str:
+    return repr(await ctx.promise("paid", type=ByCard | ByTransfer | None))
+
+
 WORKFLOWS = [
+    awaits_a_payment,
     *(takes, pets, waits, finds, listens, gives_anything, reads, writes, resolves, signals),
 ]
 
@@ -236,6 +254,25 @@ async def test_unions_keep_what_they_are_given(system: System) -> None:
     expected = [repr(pug), repr(tom), repr(pug)]
     assert await system.client.invoke(pets, pug, tom) == expected
     assert await system.client.invoke(pets, tom, pug) == [repr(tom), repr(pug), repr(pug)]
+
+
+async def test_the_member_of_a_union_that_was_meant_says_what_is_missing(system: System) -> None:
+    client = system.client
+    found = await client.invoke_async(awaits_a_payment)
+    await asked(system, found, "AWAKEABLE")
+    for value, field, problem in [
+        ({"kind": "card"}, "outcome.value", "'number' is a required property"),
+        ({"kind": "card", "number": 5}, "outcome.value.number", "5 is not of type 'string'"),
+        ({"kind": "transfer"}, "outcome.value", "'iban' is a required property"),
+        ({"kind": "cash"}, "outcome.value", "is not valid under any"),
+        (5, "outcome.value", "5 is not valid under any"),
+    ]:
+        with pytest.raises(durable.InvalidArgumentError) as refused:
+            await client.resolve_promise(found, "paid", value)
+        assert refused.value.metadata["field"] == field
+        assert problem in refused.value.metadata["problem"]
+    await client.resolve_promise(found, "paid", None)
+    assert (await client.get_result(found)).value() == "None"
 
 
 @pytest.mark.parametrize("what", ["awakeable", "promise"])

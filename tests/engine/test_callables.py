@@ -10,7 +10,7 @@ import time
 import types
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Generic, Self, TypeVar
 from unittest.mock import AsyncMock, MagicMock, Mock, create_autospec
 
 import pytest
@@ -399,6 +399,9 @@ class Entity:
     async def load_all(cls) -> list[Self]:
         return [cls("1")]
 
+    def described(self) -> Annotated[Self, "the same one"]:
+        return self
+
     def renamed(self, name: str) -> Self:
         return type(self)(name)
 
@@ -429,6 +432,7 @@ class Orders(Sorted[Order, int]):
         (Parcel.load, Parcel),
         (Parcel.load_all, list[Parcel]),
         (Parcel("1").renamed, Parcel),
+        (Parcel("1").described, Annotated[Parcel, "the same one"]),
         (functools.partial(Parcel.load, "1"), Parcel),
         (Orders().get, Order | None),
         (Orders().first, tuple[Order, int]),

@@ -240,6 +240,13 @@ class Twin(pydantic.BaseModel):
     when: datetime | None = None
 
 
+@dataclass
+class Described:
+    city: Annotated[str, "where it is"]
+    boxes: list[Annotated[Item, "what is in them"]]
+    next: Annotated[Described, "of the same kind"] | None = None
+
+
 class Strict(pydantic.BaseModel):
     model_config = pydantic.ConfigDict(strict=True)
     when: datetime
@@ -388,6 +395,7 @@ EXACT: list[tuple[Any, Any]] = [
     (Aliased(userId=4), Aliased),
     (ModelPage[Model](items=[Model(x=1)]), ModelPage[Model]),
     (Checked(1, [Item(2)]), Checked),
+    (Described("Rome", [Item(1)], Described("Bern", [])), Described),
     (Strict(when=WHEN, id=ID), Strict),
     ([WHEN], list[Annotated[datetime, pydantic.Field(strict=True)]]),
     (Outer(inner=Aliased(userId=4)), Outer),

@@ -86,7 +86,6 @@ def _validator(schema: str) -> Callable[[Any], Misfit | None] | None:
     """Returns what compares values with a schema; None for what is no schema."""
     # Only here: most control planes never have a schema to look at.
     from jsonschema import Draft202012Validator, SchemaError, ValidationError
-    from jsonschema.exceptions import best_match
     from jsonschema.validators import extend
     from referencing import Registry
 
@@ -120,7 +119,7 @@ def _validator(schema: str) -> Callable[[Any], Misfit | None] | None:
         nonlocal steps
         steps = 0
         try:
-            error = best_match(made.iter_errors(data))
+            error = _closest(list(made.iter_errors(data)))
         except Exception:  # noqa: BLE001  # too long, too deep, or a reference to nothing
             return None
         if error is None:
@@ -132,6 +131,35 @@ def _validator(schema: str) -> Callable[[Any], Misfit | None] | None:
         )
 
     return compare
+
+
+def _closest(errors: list[Any]) -> Any:
+    """Returns the error that helps most; None if there is none.
+
+    Of a union it is that of the member that was meant: the only one of this kind of JSON, and whose
+    field with a Literal fits. Its other members would complain of that field.
+    """
+    from jsonschema.exceptions import best_match, relevance
+
+    while errors:
+        error = max(errors, key=relevance)
+        if error.validator not in ("anyOf", "oneOf"):
+            return best_match([error])
+        members: dict[Any, list[Any]] = {}
+        for it in error.context:
+            members.setdefault(it.schema_path[0], []).append(it)
+        meant = [it for it in members.values() if not any(map(_means_another, it))]
+        if len(meant) != 1:
+            return best_match([error])
+        errors = meant[0]
+    return None
+
+
+def _means_another(error: Any) -> bool:
+    """Says whether an error within a member of a union shows that another member was meant."""
+    if not error.path:
+        return error.validator in ("type", "enum", "const")
+    return len(error.path) == 1 and error.validator in ("enum", "const")
 
 
 class _TooManyError(Exception):
