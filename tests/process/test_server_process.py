@@ -102,7 +102,7 @@ def test_an_open_address_needs_a_flag(tmp_path: Path) -> None:
         text=True,
         check=False,
     )
-    assert refused.returncode == 1
+    assert refused.returncode == 2
     (line,) = refused.stderr.splitlines()
     assert "--insecure" in line
     assert not (tmp_path / "data").exists()
