@@ -107,7 +107,7 @@ class ControlPlane:
                     webhooks,
                     Exposition(processor).render,
                     lambda: processor.trouble,
-                    config.limits.payload_bytes,
+                    limits.payload_bytes,
                 ),
                 public_url=config.public_url.rstrip("/"),
                 allowed_hosts=config.allowed_hosts,

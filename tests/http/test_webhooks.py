@@ -151,6 +151,10 @@ async def test_a_body_that_does_not_fit_is_refused_and_the_url_stays_good(
         assert detail["reason"] == "INVALID_FIELD"
         assert detail["metadata"]["field"] == field
         assert detail["metadata"]["problem"] in refused.body["message"]
+    for kind in ("application/x-www-form-urlencoded", "text/xml", "application/octet-stream"):
+        refused = await deliver(web, path, b"amount=12", Content_Type=kind)
+        assert refused.code == 400
+        assert f"its content type is '{kind}'" in refused.body["message"]
     shown = (await web.get(f"/v1/invocations/{invocation_id}?include_journal=true")).body
     (awakeable,) = shown["invocation"]["awakeables"]
     assert "outcome" not in awakeable

@@ -26,6 +26,7 @@ SCHEMA_BYTES_MAX: Final = 64 * 1024
 STEPS_MAX: Final = 20_000
 """How many keywords of a schema are compared with parts of one value: a tenth of a second."""
 _JSON: Final = "application/json"
+_PROTOBUF: Final = "application/x-protobuf"
 _WORDS_MAX: Final = 300
 
 
@@ -69,11 +70,14 @@ class Declared:
 def misfit(schema: str, value: payload_pb2.Payload) -> Misfit | None:
     """Returns where a value does not fit a schema; None if it does, or nobody can say."""
     kind = value.content_type.partition(";")[0].strip()
-    if kind not in ("", _JSON):
-        return None
-    validator = _validator(schema)
+    validator = None if kind == _PROTOBUF else _validator(schema)
     if validator is None:
         return None
+    if kind not in ("", _JSON):
+        # A program can have its bytes as they are, and those are a string to a schema.
+        if validator("") is None:
+            return None
+        return Misfit("", f"its content type is {kind!r}, and what waits reads JSON", "")
     try:
         data = json.loads(value.data)
     except (ValueError, RecursionError) as error:

@@ -1320,7 +1320,8 @@ type EntryRecorded struct {
 	// invocation's own; the program's clock does not depend on it. Absent or negative: not known, as 0.
 	Elapsed *durationpb.Duration `protobuf:"bytes,10,opt,name=elapsed,proto3" json:"elapsed,omitempty"`
 	// AWAKEABLE, SIGNAL: JSON Schema of the value that the program can read; empty for any. At most
-	// 64 KiB. Outcomes that are no JSON are not compared with it.
+	// 64 KiB. A value that is no JSON fits where a string does, for the program may want its bytes;
+	// protobuf messages are not compared with it.
 	Schema string `protobuf:"bytes,11,opt,name=schema,proto3" json:"schema,omitempty"`
 	// AWAKEABLE: forget the outcome that the id has already, and wait for another.
 	Renew         bool `protobuf:"varint,12,opt,name=renew,proto3" json:"renew,omitempty"`

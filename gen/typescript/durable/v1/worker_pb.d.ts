@@ -826,7 +826,8 @@ export declare type EntryRecorded = Message<"durable.v1.EntryRecorded"> & {
 
   /**
    * AWAKEABLE, SIGNAL: JSON Schema of the value that the program can read; empty for any. At most
-   * 64 KiB. Outcomes that are no JSON are not compared with it.
+   * 64 KiB. A value that is no JSON fits where a string does, for the program may want its bytes;
+   * protobuf messages are not compared with it.
    *
    * @generated from field: string schema = 11;
    */

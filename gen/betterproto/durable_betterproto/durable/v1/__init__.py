@@ -996,7 +996,8 @@ class EntryRecorded(betterproto2.Message):
     schema: "str" = betterproto2.field(11, betterproto2.TYPE_STRING)
     """
     AWAKEABLE, SIGNAL: JSON Schema of the value that the program can read; empty for any. At most
-    64 KiB. Outcomes that are no JSON are not compared with it.
+    64 KiB. A value that is no JSON fits where a string does, for the program may want its bytes;
+    protobuf messages are not compared with it.
     """
 
     renew: "bool" = betterproto2.field(12, betterproto2.TYPE_BOOL)

@@ -450,7 +450,8 @@ private static final long serialVersionUID = 0L;
   /**
    * <pre>
    * AWAKEABLE, SIGNAL: JSON Schema of the value that the program can read; empty for any. At most
-   * 64 KiB. Outcomes that are no JSON are not compared with it.
+   * 64 KiB. A value that is no JSON fits where a string does, for the program may want its bytes;
+   * protobuf messages are not compared with it.
    * </pre>
    *
    * <code>string schema = 11;</code>
@@ -472,7 +473,8 @@ private static final long serialVersionUID = 0L;
   /**
    * <pre>
    * AWAKEABLE, SIGNAL: JSON Schema of the value that the program can read; empty for any. At most
-   * 64 KiB. Outcomes that are no JSON are not compared with it.
+   * 64 KiB. A value that is no JSON fits where a string does, for the program may want its bytes;
+   * protobuf messages are not compared with it.
    * </pre>
    *
    * <code>string schema = 11;</code>
@@ -2272,7 +2274,8 @@ private static final long serialVersionUID = 0L;
     /**
      * <pre>
      * AWAKEABLE, SIGNAL: JSON Schema of the value that the program can read; empty for any. At most
-     * 64 KiB. Outcomes that are no JSON are not compared with it.
+     * 64 KiB. A value that is no JSON fits where a string does, for the program may want its bytes;
+     * protobuf messages are not compared with it.
      * </pre>
      *
      * <code>string schema = 11;</code>
@@ -2293,7 +2296,8 @@ private static final long serialVersionUID = 0L;
     /**
      * <pre>
      * AWAKEABLE, SIGNAL: JSON Schema of the value that the program can read; empty for any. At most
-     * 64 KiB. Outcomes that are no JSON are not compared with it.
+     * 64 KiB. A value that is no JSON fits where a string does, for the program may want its bytes;
+     * protobuf messages are not compared with it.
      * </pre>
      *
      * <code>string schema = 11;</code>
@@ -2315,7 +2319,8 @@ private static final long serialVersionUID = 0L;
     /**
      * <pre>
      * AWAKEABLE, SIGNAL: JSON Schema of the value that the program can read; empty for any. At most
-     * 64 KiB. Outcomes that are no JSON are not compared with it.
+     * 64 KiB. A value that is no JSON fits where a string does, for the program may want its bytes;
+     * protobuf messages are not compared with it.
      * </pre>
      *
      * <code>string schema = 11;</code>
@@ -2333,7 +2338,8 @@ private static final long serialVersionUID = 0L;
     /**
      * <pre>
      * AWAKEABLE, SIGNAL: JSON Schema of the value that the program can read; empty for any. At most
-     * 64 KiB. Outcomes that are no JSON are not compared with it.
+     * 64 KiB. A value that is no JSON fits where a string does, for the program may want its bytes;
+     * protobuf messages are not compared with it.
      * </pre>
      *
      * <code>string schema = 11;</code>
@@ -2348,7 +2354,8 @@ private static final long serialVersionUID = 0L;
     /**
      * <pre>
      * AWAKEABLE, SIGNAL: JSON Schema of the value that the program can read; empty for any. At most
-     * 64 KiB. Outcomes that are no JSON are not compared with it.
+     * 64 KiB. A value that is no JSON fits where a string does, for the program may want its bytes;
+     * protobuf messages are not compared with it.
      * </pre>
      *
      * <code>string schema = 11;</code>

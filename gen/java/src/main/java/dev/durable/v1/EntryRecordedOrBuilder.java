@@ -239,7 +239,8 @@ public interface EntryRecordedOrBuilder extends
   /**
    * <pre>
    * AWAKEABLE, SIGNAL: JSON Schema of the value that the program can read; empty for any. At most
-   * 64 KiB. Outcomes that are no JSON are not compared with it.
+   * 64 KiB. A value that is no JSON fits where a string does, for the program may want its bytes;
+   * protobuf messages are not compared with it.
    * </pre>
    *
    * <code>string schema = 11;</code>
@@ -249,7 +250,8 @@ public interface EntryRecordedOrBuilder extends
   /**
    * <pre>
    * AWAKEABLE, SIGNAL: JSON Schema of the value that the program can read; empty for any. At most
-   * 64 KiB. Outcomes that are no JSON are not compared with it.
+   * 64 KiB. A value that is no JSON fits where a string does, for the program may want its bytes;
+   * protobuf messages are not compared with it.
    * </pre>
    *
    * <code>string schema = 11;</code>
