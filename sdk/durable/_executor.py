@@ -56,6 +56,8 @@ ENDING_SECONDS_MAX: Final = 10.0
 One that takes longer runs again: a step that hangs must not keep the failure to itself."""
 SUSPEND_AGAIN_SECONDS: Final = 30.0
 """How long a Suspend may stay without effect before it is sent again."""
+UNDO_WAIT_SECONDS_MAX: Final = 60.0
+"""How long what undoes waits for a sync step without a timeout that was given up."""
 CANCEL_SECONDS_MAX: Final = 5.0
 """How long an async step may take to end once it is cancelled, to tidy up; then it is given up."""
 
@@ -259,6 +261,8 @@ class Desk:
                     self._start_step(slot, task)
             tasks.clear()
         self._disarm(slot)
+        if attempt.holding_back:
+            self._bound_unwanted(slot)
         if attempt.ending is not None:
             self._end_soon(slot)
             return
@@ -393,6 +397,33 @@ class Desk:
         elif not run.done():
             _warnings.not_cancelled(slot, step, CANCEL_SECONDS_MAX)
             self._step_over(slot, step, Ended(None, too_slow(step.task)), step.seconds)
+
+    def _bound_unwanted(self, slot: Slot) -> None:
+        """Sees to it that what undoes does not wait for ever for steps that were given up."""
+        for index in slot.attempt.unwanted:
+            step = slot.steps.get(index)
+            if step is None or step.hurried:
+                continue
+            step.hurried = True
+            seconds = UNDO_WAIT_SECONDS_MAX
+            if isinstance(step.run, asyncio.Task):
+                step.run.cancel()
+                seconds = CANCEL_SECONDS_MAX
+            elif step.deadline is not None:
+                continue
+            if step.deadline is not None:
+                step.deadline.cancel()
+            step.deadline = self._loop.call_later(seconds, self._wait_no_longer, slot, step)
+
+    def _wait_no_longer(self, slot: Slot, step: Step) -> None:
+        """Lets what undoes begin, although a step that was given up still runs."""
+        if slot.steps.get(step.task.index) is not step:
+            return
+        step.deadline = None
+        if isinstance(step.run, Job):
+            self._threads.give_up(step.run)
+        _warnings.abandoned(slot, step)
+        self._step_over(slot, step, Ended(None, TimeoutError("it was given up")), step.seconds)
 
     def _stop(self, slot: Slot, step: Step) -> None:
         """Gives up a step whose attempt is over."""

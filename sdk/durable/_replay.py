@@ -190,6 +190,11 @@ class Attempt(Primitives):
         return not (self.done or self._executing or self._unacknowledged)
 
     @property
+    def holding_back(self) -> bool:
+        """True when steps wait to begin until those that were given up have ended."""
+        return bool(self._held_back)
+
+    @property
     def waiting(self) -> bool:
         """True when only operations of the server's are open: the attempt may be suspended."""
         if not self.settled or self.frozen:

@@ -8,7 +8,7 @@ is left by an error. Rules:
   comes meanwhile does not stop them, and is raised when they are through.
 - Steps begin to undo when those that the program has given up (by a timeout, a cancellation, a group
   that fails) have ended: what they undo must not come after them. A replay need not wait, because it
-  does not run again what was given up.
+  does not run again what was given up. The shell sees to it that they do end, or are left alone.
 - An attempt that merely ends (it is suspended, say) leaves the block too, and undoes nothing.
 - A programming error holds the invocation where it leaves the block, before anything is undone: the
   code that is put right goes on from there. Undone, nothing would be left to go on with.

@@ -16,7 +16,7 @@ from ._tracing import AttemptTrace, StepTrace
 class Step:
     """One step that an attempt has asked for, and that has neither ended nor been given up."""
 
-    __slots__ = ("began", "deadline", "run", "task", "timed_out", "trace")
+    __slots__ = ("began", "deadline", "hurried", "run", "task", "timed_out", "trace")
 
     def __init__(self, task: StepTask, trace: StepTrace | None) -> None:
         self.task = task
@@ -27,6 +27,8 @@ class Step:
         """When its body began, by time.monotonic(); 0 while it has not."""
         self.deadline: asyncio.TimerHandle | None = None
         """What gives it up when its time is up."""
+        self.hurried = False
+        """Whether it is to end soon: it was given up, and something waits to undo it."""
         self.timed_out = False
         """Whether it was cancelled because its time is up."""
 

@@ -208,6 +208,20 @@ def fails_when_begun() -> None:
     raise ConnectionError("not yet")
 
 
+STOP = threading.Event()
+
+
+def hangs_in_a_thread() -> None:
+    """Does not end before the test does."""
+    BEGUN.set()
+    STOP.wait(60)
+
+
+async def hangs() -> None:
+    """Does not end by itself."""
+    await asyncio.Event().wait()
+
+
 @durable.workflow
 async def gives_up(ctx: Context, how: str) -> None:
     """Undoes a step that runs, and is not waited for any more."""
@@ -223,6 +237,16 @@ async def gives_up(ctx: Context, how: str) -> None:
                 task = asyncio.create_task(_as_task(ctx.run("reserve", reserve, "seat")))
                 await ctx.run("begun", BEGUN.wait, 20)
                 task.cancel()
+                raise durable.TerminalError("declined")
+            case "hangs":
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(0.05):
+                        await ctx.run("hangs", hangs)
+                raise durable.TerminalError("declined")
+            case "hangs in a thread":
+                step = ctx.run("hangs", hangs_in_a_thread)
+                await ctx.run("begun", BEGUN.wait, 20)
+                step.cancel()
                 raise durable.TerminalError("declined")
             case "beside a failure":
                 await asyncio.gather(
@@ -394,3 +418,21 @@ async def test_a_saga_whose_block_was_forgotten_is_named(
     else:
         assert not found
         assert calls == ["undo first"]
+
+
+async def test_an_async_step_that_hangs_is_cancelled_to_be_undone(system: System) -> None:
+    with pytest.raises(durable.InvocationFailedError, match="declined"):
+        await system.client.invoke(gives_up, "hangs")
+    assert calls == ["undo seat"]
+
+
+async def test_a_sync_step_that_hangs_is_left_alone_in_the_end(
+    system: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    BEGUN.clear()
+    STOP.clear()
+    monkeypatch.setattr("durable._executor.UNDO_WAIT_SECONDS_MAX", 0.01)
+    with pytest.raises(durable.InvocationFailedError, match="declined"):
+        await system.client.invoke(gives_up, "hangs in a thread")
+    STOP.set()
+    assert calls == ["undo seat"]
