@@ -497,7 +497,7 @@ def test_a_step_that_was_given_up_may_be_taken_back_and_is_not_undone_before_it_
     assert taken_back == {"book"}
 
 
-def test_a_program_whose_only_step_was_taken_back_waits_for_nothing_and_fails() -> None:
+def test_a_program_whose_only_step_was_taken_back_waits_for_nothing_and_is_held() -> None:
     @durable.workflow
     async def program(ctx: Context) -> None:
         step = ctx.run("step", noted, "x")
@@ -513,7 +513,7 @@ def test_a_program_whose_only_step_was_taken_back_waits_for_nothing_and_fails() 
     assert not attempt.done
     attempt.on_withdrawn(0)
     assert not attempt.unwanted
-    failure = last_message(attempt).attempt_failed.failure
+    failure = last_message(attempt).held.failure
     assert "nothing durable is open" in failure.message
 
 
