@@ -27,7 +27,15 @@ from functools import partial
 from types import CodeType, FunctionType, MethodType, NoneType
 from typing import Any, Final, NamedTuple, cast
 
-from ._hints import NO_SCOPE, Unresolved, bound_variables, function_scope, resolve, substitute
+from ._hints import (
+    NO_SCOPE,
+    Unresolved,
+    bound_variables,
+    function_scope,
+    resolve,
+    resolve_hint,
+    substitute,
+)
 
 _LAYERS_MAX: Final = 100
 """Partials and methods around a function: more than anybody writes, and an end for what has none."""
@@ -127,7 +135,13 @@ def _owned(hint: Any, function: FunctionType, owner: Any) -> Any:
     cls = owner if isinstance(owner, type) else type(owner)
     # `Repository[Order]()` is an object that knows its arguments.
     generic = (getattr(owner, "__dict__", None) or {}).get("__orig_class__")
-    variables = {typing.Self: cls}
+    variables: dict[Any, Any] = {typing.Self: cls}
+    # As it was before `Self`: `def load(cls: type[T]) -> T`.
+    first = resolve_hint(function, next(iter(function.__code__.co_varnames), ""))
+    if typing.get_origin(first) is type:
+        first = typing.get_args(first)[0]
+    if isinstance(first, typing.TypeVar):
+        variables[first] = cls
     for base in cls.__mro__:
         defined = vars(base).get(function.__name__)
         if getattr(defined, "__func__", defined) is function:

@@ -385,6 +385,7 @@ def test_a_decorator_says_which_type_it_makes_of_the_result() -> None:
 
 
 U = TypeVar("U")
+E = TypeVar("E", bound="Entity")
 
 
 @dataclass
@@ -398,6 +399,13 @@ class Entity:
     @classmethod
     async def load_all(cls) -> list[Self]:
         return [cls("1")]
+
+    @classmethod
+    def load_before_self(cls: type[E]) -> E:
+        return cls("1")
+
+    def copied(self: E) -> E:
+        return self
 
     def described(self) -> Annotated[Self, "the same one"]:
         return self
@@ -432,6 +440,8 @@ class Orders(Sorted[Order, int]):
         (Parcel.load, Parcel),
         (Parcel.load_all, list[Parcel]),
         (Parcel("1").renamed, Parcel),
+        (Parcel.load_before_self, Parcel),
+        (Parcel("1").copied, Parcel),
         (Parcel("1").described, Annotated[Parcel, "the same one"]),
         (functools.partial(Parcel.load, "1"), Parcel),
         (Orders().get, Order | None),
