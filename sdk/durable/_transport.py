@@ -206,10 +206,10 @@ _CLASSES: Final[dict[grpc.StatusCode, type[RpcError]]] = {
     grpc.StatusCode.DEADLINE_EXCEEDED: UnavailableError,
 }
 
-# One line each, for a person, by reason; the message says what happened, the hint what to do.
+# One line each, for a person, by reason: what to do, where the message does not say it already.
 _HINTS: Final[dict[str, str]] = {
+    "HANDLER_NOT_FOUND": "`durable handlers` lists those that there are",
     "AWAKEABLE_NOT_FOUND": "check the id; awakeables end with their invocation",
-    "PAYLOAD_TOO_LARGE": "store the value elsewhere and pass a reference",
     "IDEMPOTENCY_MISMATCH": "use another idempotency key for other work",
     "LIMIT_REACHED": "retry with backoff; the request had no effect",
     "UNIMPLEMENTED": "this version of the control plane does not offer it",

@@ -34,9 +34,7 @@ _PATIENCE_SECONDS: Final = 3.0
 @click.option("--delay", callback=duration_option, metavar="DURATION", help="Start so much later.")
 @click.option("--at", "start_time", callback=time_option, metavar="TIME", help="Start not before.")
 @click.option("--key", default="", help="The object key.")
-@click.option(
-    "--idempotency-key", default="", help="Answer with the first one, if this was used before."
-)
+@click.option("--idempotency-key", help="Answer with the first one, if this was used before.")
 @click.option(
     "--header", "headers", multiple=True, metavar="NAME=VALUE", help="A header; may be repeated."
 )
@@ -55,6 +53,7 @@ def invoke(
     delay: timedelta | None,
     start_time: datetime | None,
     headers: tuple[str, ...],
+    idempotency_key: str | None,
     **labels: Any,
 ) -> None:
     """Start HANDLER and wait for its value.
@@ -64,10 +63,16 @@ def invoke(
     """
     if delay is not None and start_time is not None:
         raise click.UsageError("--delay and --at both say when to start; give one of them")
+    if (
+        idempotency_key == ""
+    ):  # as of a variable that is not set; it would keep nothing from doubling
+        raise click.UsageError("--idempotency-key is empty: give a value, or leave it out")
     arguments = () if value is None else (parse_value(value, "INPUT"),)
     given = parse_pairs(headers, "--header")
     with session.client() as client:
-        view = client.options(headers=given or None, **labels)
+        view = client.options(
+            headers=given or None, idempotency_key=idempotency_key or "", **labels
+        )
         if delay is not None:
             view = view.options(delay=delay)
         if start_time is not None:

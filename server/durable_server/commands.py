@@ -24,7 +24,9 @@ from .store.sqlite import explained
 
 def run_server(ready_file: Path | None, **settings: Any) -> None:
     """Runs a control plane with the settings of Config until a signal, or until it cannot go on."""
-    _run(_serve(_config(settings), ready_file, None))
+    config = _config(settings)
+    _check_ready_file(ready_file, config)
+    _run(_serve(config, ready_file, None))
 
 
 def run_dev(
@@ -51,6 +53,7 @@ def run_dev(
         click.echo("durable: no HTTP: it needs pip install 'durable-grpc[http]'", err=True)
         settings["http"] = ""
     config = _config(settings, http_optional=not http_given)
+    _check_ready_file(ready_file, config)
     options = ["--max-concurrent", str(max_concurrent), "--build-id", build_id]
     options += ["--max-threads", str(max_threads)]
     options += ["--drain-timeout", _duration(drain_timeout)]
@@ -80,6 +83,18 @@ def _config(settings: Mapping[str, Any], *, http_optional: bool = False) -> Conf
     except ConfigError as error:
         raise click.UsageError(str(error)) from error
     return config
+
+
+def _check_ready_file(ready_file: Path | None, config: Config) -> None:
+    """Says now what would else end the control plane when everything serves."""
+    if ready_file is None:
+        return
+    folder = ready_file.absolute().parent
+    # The data dir is made at the start, if it is not there.
+    if folder != config.data_dir.absolute() and not os.access(folder, os.W_OK):
+        raise click.UsageError(
+            f"--ready-file {str(ready_file)!r}: its folder is not there, or cannot be written to"
+        )
 
 
 def _has_http() -> bool:

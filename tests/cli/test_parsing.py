@@ -83,6 +83,7 @@ def test_values() -> None:
         (["list", "--since", "soon"], "duration such as 2h"),
         (["list", "--limit", "0"], "x>=1"),
         (["invoke", "x", "--delay", "soon"], "no duration"),
+        (["invoke", "x", "--idempotency-key", ""], "is empty: give a value, or leave it out"),
         (["restart", "x", "--input", "1", "--from-index", "2"], "exclude"),
         (["get", "x", "--address", "https://host"], "speaks gRPC"),
         (["get", "x", "--address", "10.0.0.1:1"], "--insecure"),

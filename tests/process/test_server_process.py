@@ -108,6 +108,30 @@ def test_an_open_address_needs_a_flag(tmp_path: Path) -> None:
     assert not (tmp_path / "data").exists()
 
 
+def test_a_ready_file_without_its_folder_is_refused_before_the_start(tmp_path: Path) -> None:
+    refused = subprocess.run(
+        durable(
+            *("server", "--data-dir", str(tmp_path / "data")),
+            *("--ready-file", str(tmp_path / "none" / "ready")),
+        ),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert refused.returncode == 2
+    (line,) = refused.stderr.splitlines()
+    assert "its folder is not there" in line
+    assert not (tmp_path / "data").exists()
+    # The data dir is made by the start.
+    ready = tmp_path / "data" / "ready"
+    command = durable(
+        *("server", "--listen", "127.0.0.1:0", "--data-dir", str(tmp_path / "data")),
+        *("--ready-file", str(ready)),
+    )
+    with running(command, tmp_path / "log") as child:
+        until(ready.exists, "ready file", child)
+
+
 def _free_address() -> str:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

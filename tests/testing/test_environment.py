@@ -185,7 +185,7 @@ async def test_retention_follows_the_clock(env: durable.testing.AsyncEnvironment
     invocation_id = await env.client.invoke_async(brief)
     await env.advance(timedelta(hours=2))
     assert (await env.client.get(invocation_id)).status == "completed"
-    await env.advance(timedelta(hours=1, seconds=1))
+    await env.advance(3601)
     with pytest.raises(durable.NotFoundError):
         await env.client.get(invocation_id)
 
@@ -204,7 +204,7 @@ async def test_by_hand() -> None:
         await env.advance(DAY)
         await work
         assert fired[-1] == ("a", 3.0)
-        with pytest.raises(ValueError, match="by must not be negative"):
+        with pytest.raises(ValueError, match=r"by is .* must be 0 or more"):
             await env.advance(-DAY)
 
 

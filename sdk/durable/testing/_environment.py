@@ -88,11 +88,11 @@ class AsyncEnvironment:
         """Returns what the clock shows, in UTC."""
         return self._time.now()
 
-    async def advance(self, by: timedelta) -> None:
-        """Moves the clock; returns when all that came due meanwhile has been dealt with.
+    async def advance(self, by: float | timedelta) -> None:
+        """Moves the clock by seconds or a timedelta; returns when all that came due is dealt with.
 
         Timers fire in their order, each at its own time, and the next one only when nothing is left
-        to do of the one before. Raises ValueError for a negative time.
+        to do of the one before. Raises ValueError for a negative time, TypeError for what is none.
         """
         await self._time.advance(by)
 
@@ -148,7 +148,7 @@ class Environment:
         """Returns what the clock shows, in UTC."""
         return self._async.now()
 
-    def advance(self, by: timedelta) -> None:
+    def advance(self, by: float | timedelta) -> None:
         """Moves the clock; see AsyncEnvironment."""
         self.client._host.run(self._async.advance(by))
 

@@ -28,6 +28,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
 
+from .._durations import span
 from .._local import Local
 
 
@@ -61,10 +62,9 @@ class VirtualTime:
         self.moved()
         await settled
 
-    async def advance(self, by: timedelta) -> None:
+    async def advance(self, by: float | timedelta) -> None:
         """Moves the clock, and returns when all that came due has been dealt with."""
-        if by < timedelta(0):
-            raise ValueError(f"by must not be negative, and is {by}: time does not go back")
+        by = span(by, "by")
         async with self._moving:
             await self.settle()
             reached: asyncio.Future[None] = asyncio.get_running_loop().create_future()

@@ -330,7 +330,7 @@ class ControlService(control_pb2_grpc.DurableControlServicer):
             shape = f"{len(name)} characters"
             return invalid("handler", f"must match {convert.HANDLER_NAME.pattern}", value=shape)
         close = difflib.get_close_matches(name, self._processor.partition.handlers, 10)
-        hint = ": start one that serves it, or correct the name"
+        hint = ": start a worker that serves it, or correct the name"
         if close:
             hint = f"; did you mean {', '.join(close)}?"
         return Refusal(
