@@ -459,7 +459,9 @@ class Desk:
         if attempt.done:
             self._take(slot)
         elif slot.timer is None:
-            slot.timer = self._loop.call_later(ENDING_SECONDS_MAX, self._input, slot, attempt.end_now)
+            slot.timer = self._loop.call_later(
+                ENDING_SECONDS_MAX, self._input, slot, attempt.end_now
+            )
 
     def _withdraw(self, slot: Slot) -> None:
         """Takes back what has not begun, if anything: then the attempt cannot go on here."""

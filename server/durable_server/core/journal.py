@@ -340,7 +340,7 @@ def _cancel(
     if meant >= 0:
         give_up_signal(partition, invocation, meant, now_ms, effects)
     target = partition.find(row.target) if row.target else None
-    if target is not None and meant >= 0 and not _is_own(invocation, target, meant):
+    if target is not None and meant >= 0 and not _is_own(partition, invocation, target, meant):
         if meant in invocation.opened:
             complete_entry(partition, invocation, meant, GIVEN_UP_OUTCOME, now_ms, effects)
         target = None
@@ -351,13 +351,19 @@ def _cancel(
     complete_entry(partition, invocation, row.position, NULL_OUTCOME, now_ms, effects)
 
 
-def _is_own(invocation: Invocation, child: Invocation, position: int) -> bool:
+def _is_own(partition: Partition, invocation: Invocation, child: Invocation, position: int) -> bool:
     """Says whether what an entry has started ends when the program does not want it any more.
 
-    Not if an idempotency key has found what somebody else started, or what another entry waits for.
+    Not if an idempotency key has found what somebody else started, what another entry waits for, or
+    what this program has sent on its way.
     """
-    return child.parent == invocation.id and not any(
-        it.target == child.id for other, it in invocation.opened.items() if other != position
+    if child.parent != invocation.id:
+        return False
+    if any(it.target == child.id for other, it in invocation.opened.items() if other != position):
+        return False
+    return not child.idempotency_key or not any(
+        row.kind == EntryKind.SEND and row.target == child.id and row.position != position
+        for row in partition.journal(invocation.number)
     )
 
 

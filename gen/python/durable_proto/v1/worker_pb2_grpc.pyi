@@ -60,7 +60,7 @@ handled in order.
      ATTACH and CANCEL have the target as their `name` too.
    - CANCEL: cancels the invocation `target`; `#INDEX` names the one that INVOKE or SEND entry of
      this journal started, unless it was found by its idempotency key and somebody else has
-     started it, or another entry of this journal waits for it. Completes at once with null, whatever
+     started it, or another entry of this journal waits for it or has sent it. Completes at once with null, whatever
      became of it. Where the entry `#INDEX` is a SIGNAL, its wait is given up: an open one completes with the failure
      `durable.GivenUp` and takes no signal any more; one that a signal has completed meanwhile gives
      it back, to its old place before all that came later, for the next SIGNAL of that name.
@@ -104,7 +104,9 @@ handled in order.
    worker can tell when its tries are used up: then it journals a failure as the step's outcome, so
    that the program can compensate, or sends Held if the policy says PAUSE. An AttemptFailed without
    `index` is a failure of the program itself: the server applies the handler's policy. What no
-   retry can mend, since the same code would do the same again, is better Held at once.
+   retry can mend, since the same code would do the same again, is better Held at once. Where other
+   steps run beside the one that has failed, a worker SHOULD let them end and be recorded first, for
+   a bounded time: the next attempt then need not do them again.
 
 8. Suspension. When the program only waits for Completions and every entry is acknowledged, the
    worker may send Suspend with the number of the last completion that it has delivered; how soon is
