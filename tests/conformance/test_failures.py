@@ -173,12 +173,23 @@ async def fails_beside_what_blocks(ctx: Context) -> None:
     await asyncio.gather(ctx.run("block", STOP.wait, 60), ctx.run("fails", fails_now))
 
 
+LET_GO = threading.Event()
+
+
+@durable.workflow
+async def fails_beside_what_hangs(ctx: Context) -> None:
+    """The program fails beside a step that hangs."""
+    hanging = ctx.run("hang", LET_GO.wait, 60)
+    await ctx.run("begun", effect, "begun")
+    raise ConnectionError(f"not yet: {hanging!r}")
+
+
 LOOPS: list[asyncio.AbstractEventLoop] = []
 
 WORKFLOWS = [
     *(fails, fails_in_a_step, calls_one_that_fails, succeeds_at, fails_at_each_step),
     *(fails_beside_what_works, fails_beside_what_runs, blocks),
-    fails_beside_what_blocks,
+    *(fails_beside_what_blocks, fails_beside_what_hangs),
 ]
 
 
@@ -256,12 +267,11 @@ async def test_a_step_that_hangs_does_not_keep_a_failure_to_itself(
     system: System, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("durable._executor.ENDING_SECONDS_MAX", 0.05)
-    BEGUN.clear()
-    FAILED.clear()
-    invocation_id = await system.client.invoke_async(fails_beside_what_blocks)
-    await system.until(invocation_id, "backing_off", "paused")
+    LET_GO.clear()
+    invocation_id = await system.client.invoke_async(fails_beside_what_hangs)
+    await system.until(invocation_id, "backing_off")
     await system.client.cancel(invocation_id, force=True)
-    GO.release()
+    LET_GO.set()
 
 
 @pytest.mark.parametrize("how", ["force", "kill", "cancel"])
