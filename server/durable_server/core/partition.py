@@ -126,6 +126,12 @@ class _Nothing:
         return None
 
 
+def _ended(row: EntryRow, ended: tuple[bytes, int, int, int, int, int]) -> EntryRow:
+    """Returns an entry with its end, as `Changes.completions` has it."""
+    outcome, completion, now_ms, signal, _, _ = ended
+    return row._replace(outcome=outcome, completion=completion, completed_ms=now_ms, signal=signal)
+
+
 @dataclass(slots=True)
 class Partition:
     """The partition's state in memory."""
@@ -173,11 +179,9 @@ class Partition:
         """Returns an invocation's journal in program order."""
         rows = {row.position: row for row in self.source.journal(number)}
         rows |= {row.position: row for owner, row in self.changes.entries if owner == number}
-        for outcome, completion, now_ms, signal, owner, position in self.changes.completions:
-            if owner == number:
-                rows[position] = rows[position]._replace(
-                    outcome=outcome, completion=completion, completed_ms=now_ms, signal=signal
-                )
+        for ended in self.changes.completions:
+            if ended[4] == number:
+                rows[ended[5]] = _ended(rows[ended[5]], ended)
         return [rows[position] for position in sorted(rows)]
 
     def entry(self, number: int, index: int) -> EntryRow | None:
@@ -186,11 +190,9 @@ class Partition:
         for owner, row in self.changes.entries:
             if owner == number and row.position == index:
                 found = row
-        for outcome, completion, now_ms, signal, owner, position in self.changes.completions:
-            if found is not None and owner == number and position == index:
-                found = found._replace(
-                    outcome=outcome, completion=completion, completed_ms=now_ms, signal=signal
-                )
+        for ended in self.changes.completions:
+            if found is not None and ended[4:] == (number, index):
+                found = _ended(found, ended)
         return found
 
     def state(self, owner: str) -> Mapping[str, bytes]:
