@@ -12,12 +12,15 @@
 This module is a table of contents: every public name, from the private module that owns it.
 """
 
-from ._async_client import AsyncClient, KeyedAsyncClient
-from ._calls import ServiceCallError
-from ._client import Client, KeyedClient
-from ._context import Context, KeyedContext, current_context
-from ._entries import AwakeableInfo, FailingStep, JournalEntry
-from ._errors import (
+from ._client.async_client import AsyncClient, KeyedAsyncClient
+from ._client.client import Client, KeyedClient
+from ._client.entries import AwakeableInfo, FailingStep, JournalEntry
+from ._client.overviews import Handler, InvocationPage, ServerInfo, Stats, WorkerInfo
+from ._client.requests import Filters
+from ._client.result import Result
+from ._client.steering import Resolution
+from ._client.views import Invocation, Request
+from ._common.errors import (
     AlreadyExistsError,
     AttemptEnded,
     ChildCancelledError,
@@ -42,22 +45,19 @@ from ._errors import (
     UnavailableError,
     WaitTimeoutError,
 )
-from ._futures import Awakeable, DurableFuture
-from ._hosting import ServeOptions
-from ._loading import LoadError, load_workflows
-from ._objects import ObjectHandler, ObjectRef, handler, shared
-from ._objects import object_ as object
-from ._overviews import Handler, InvocationPage, ServerInfo, Stats, WorkerInfo
-from ._requests import Filters
-from ._result import Result
-from ._retrying import RetryPolicy
-from ._saga import Saga, saga
-from ._statistics import WorkerStatistics
-from ._steering import Resolution
-from ._views import Invocation, Request
-from ._webhooks import Webhook
-from ._worker import Worker, run_worker
-from ._workflow import Workflow, WorkflowRef, ref, workflow
+from ._common.webhooks import Webhook
+from ._definitions.loading import LoadError, load_workflows
+from ._definitions.objects import ObjectHandler, ObjectRef, handler, shared
+from ._definitions.objects import object_ as object
+from ._definitions.retry import RetryPolicy
+from ._definitions.workflow import Workflow, WorkflowRef, ref, workflow
+from ._engine.context import Context, KeyedContext, current_context
+from ._engine.futures import Awakeable, DurableFuture
+from ._engine.saga import Saga, saga
+from ._engine.service_calls import ServiceCallError
+from ._worker.hosting import ServeOptions
+from ._worker.statistics import WorkerStatistics
+from ._worker.worker import Worker, run_worker
 
 __all__ = [
     "AlreadyExistsError",

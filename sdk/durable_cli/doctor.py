@@ -94,7 +94,7 @@ def _server(session: Session) -> Iterator[Check]:
 
 
 def _protocol(info: durable.ServerInfo) -> Check:
-    from durable._worker import PROTOCOL_VERSION as ours
+    from durable._worker.worker import PROTOCOL_VERSION as ours
 
     first, last = info.protocol_version_min, info.protocol_version_max
     told = f"worker protocol {ours} here, {first} to {last} there"

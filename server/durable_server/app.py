@@ -20,14 +20,14 @@ from .config import Config
 from .log.jetstream import JetStreamLog
 from .log.preflight import fitted
 from .nats.datadir import DataDir, DataDirError
+from .nats.disk_guard import RoomyEndpoint
 from .nats.embedded import EmbeddedNats
 from .nats.endpoint import Endpoint, EndpointSource, parse_urls
-from .nats.room import RoomyEndpoint
 from .processor.clock import WallClock
 from .processor.loop import Processor
 from .rpc.server import RpcServer
 from .store.sqlite import SqliteStore
-from .webhooks.desk import Webhooks, open_webhooks
+from .webhooks.service import Webhooks, open_webhooks
 
 logger = logging.getLogger("durable.app")
 
@@ -97,7 +97,7 @@ class ControlPlane:
         if webhooks is not None:
             # Not at the top: they have needs of their own, the extra `http`.
             from .http.control import Control
-            from .http.reading import Backing
+            from .http.requests import Backing
             from .http.serving import HttpAddressError, HttpServer
             from .metrics.exposition import Exposition
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from importlib.machinery import PathFinder
@@ -74,7 +75,8 @@ class DevWorker:
                         raise WorkerFailedError(f"the worker ended with code {child.returncode}")
                     return
                 if not change.done():
-                    click.echo("durable: the worker ended; waiting for a change", err=True)
+                    how = _ending(child.returncode)
+                    click.echo(f"durable: the worker ended{how}; waiting for a change", err=True)
                     await change
                 assert changes is not None
                 click.echo("durable: code has changed, the worker starts again", err=True)
@@ -105,6 +107,13 @@ class DevWorker:
 
     def _changes(self) -> _Changes:
         return _Changes({_folder(module) for module in self._modules})
+
+
+def _ending(code: int | None) -> str:
+    """Says how a child has ended that has not said so itself: by a signal, or well."""
+    if code is not None and code < 0:
+        return f" by {signal.Signals(-code).name}"
+    return f" with code {code}"
 
 
 class _Changes:

@@ -42,11 +42,11 @@ from .log.memory import MemoryLog, MemoryStream
 from .processor.clock import Clock, VirtualClock, WallClock
 from .processor.loop import Processor
 from .rpc.control import ControlService
-from .rpc.stream import SessionTimes
+from .rpc.session_writer import SessionTimes
 from .rpc.worker import WorkerService
 from .store.sqlite import SqliteStore
-from .webhooks.desk import NotServedError, Webhooks
 from .webhooks.files import SecretTexts
+from .webhooks.service import NotServedError, Webhooks
 from .webhooks.tokens import Keyring
 
 if TYPE_CHECKING:
@@ -178,7 +178,7 @@ class LocalPlane:
         try:
             # Not at the top: they have needs of their own, the extra `http`.
             from .http.control import Control
-            from .http.reading import Backing
+            from .http.requests import Backing
             from .http.serving import HttpServer
             from .http.shim import WEBHOOKS
         except ModuleNotFoundError as error:

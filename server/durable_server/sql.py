@@ -18,7 +18,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from .plain import failure_text, kind_word, moment, payload_text, status_word, value_text
+from .display import failure_text, kind_word, moment, payload_text, status_word, value_text
 from .store.schema import VERSION
 
 _VALUE_BYTES: Final = 64 * 1024 * 1024

@@ -17,11 +17,11 @@ import grpc
 import pytest
 
 import durable
-from durable._hosting import HostedWorker
+from durable._worker.hosting import HostedWorker
 from durable_proto.v1 import control_pb2, control_pb2_grpc, invocation_pb2
 from durable_server.app import ControlPlane
 from durable_server.config import Config
-from durable_server.rpc.stream import SessionTimes
+from durable_server.rpc.session_writer import SessionTimes
 
 from . import flows
 

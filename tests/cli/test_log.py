@@ -21,10 +21,10 @@ from durable_server.core.records import (
 from durable_server.log import batch, frame
 from durable_server.log.interface import Position
 from durable_server.log.jetstream import JetStreamLog
+from durable_server.log_format import SENTENCES, concerns, line, plain
 from durable_server.nats.connection import Connection
 from durable_server.nats.datadir import DataDir
 from durable_server.nats.embedded import EmbeddedNats
-from durable_server.telling import SENTENCES, concerns, line, plain
 from tests.process.processes import control_plane, durable, running, until
 
 from .conftest import Cli, Run, run

@@ -8,7 +8,15 @@ from hypothesis import strategies as st
 
 from durable_proto.v1 import invocation_pb2, payload_pb2
 from durable_server.core import ids, retry
-from durable_server.core.model import EntryKind, Fault, HandlerKind, RetryPolicy, State
+from durable_server.core.model import EntryKind, Failure, HandlerKind, RetryPolicy, State
+from durable_server.core.outcomes import (
+    NULL_OUTCOME,
+    failure_outcome,
+    names_outcome,
+    terminal_outcome,
+    text_outcome,
+    value_outcome,
+)
 from durable_server.core.partition import Partition
 from durable_server.core.states import (
     COLD,
@@ -18,14 +26,6 @@ from durable_server.core.states import (
     Event,
     TransitionError,
     after,
-)
-from durable_server.core.wire import (
-    NULL_OUTCOME,
-    failure_outcome,
-    names_outcome,
-    terminal_outcome,
-    text_outcome,
-    value_outcome,
 )
 
 
@@ -98,7 +98,7 @@ def test_a_timer_ends_with_json_null() -> None:
 def test_the_last_failure_becomes_a_terminal_outcome(size: int) -> None:
     failure = payload_pb2.Failure(type="ValueError", message="x" * size, code=7)
     outcome = payload_pb2.Outcome.FromString(
-        terminal_outcome(Fault("ValueError", "", failure.SerializeToString()))
+        terminal_outcome(Failure("ValueError", "", failure.SerializeToString()))
     )
     failure.terminal = True
     assert outcome.failure == failure

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from durable_server.core import effects as effect_types
+from durable_server.core.apply import apply
 from durable_server.core.effects import Effect
-from durable_server.core.machine import apply
-from durable_server.core.model import Fault, Handler, Invocation, RetryPolicy
+from durable_server.core.model import Failure, Handler, Invocation, RetryPolicy
 from durable_server.core.partition import Partition
 from durable_server.core.records import NUMBERS
 from durable_server.core.replies import Reply
@@ -24,7 +24,7 @@ from durable_server.store.sqlite import SqliteStore
 
 DATA = Path(__file__).parent / "testdata"
 NAMES = {kind.__name__: kind for kind in NUMBERS} | {
-    "Fault": Fault,
+    "Failure": Failure,
     "Handler": Handler,
     "RetryPolicy": RetryPolicy,
 }
@@ -41,8 +41,8 @@ def show_invocation(it: Invocation) -> str:
         parts.append(f"recorded={it.recorded}")
     if it.outcome is not None:
         parts.append(f"outcome={it.outcome!r}")
-    if it.fault is not None:
-        parts.append(f"fault={it.fault.type}: {it.fault.message}")
+    if it.failure is not None:
+        parts.append(f"fault={it.failure.type}: {it.failure.message}")
     return " ".join(parts)
 
 

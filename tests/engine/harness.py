@@ -28,10 +28,10 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
-from durable._asking import Environment, StepTask
-from durable._replay import Attempt
-from durable._serde import decode
-from durable._workflow import Workflow
+from durable._common.values.serde import decode
+from durable._definitions.workflow import Workflow
+from durable._engine.attempt import Attempt
+from durable._engine.operations import Environment, StepTask
 from durable_proto.v1 import invocation_pb2, payload_pb2, worker_pb2
 
 INVOCATION_ID = "0123456789abcdef0123456789abcdef"

@@ -15,8 +15,8 @@ from unittest.mock import AsyncMock, MagicMock, Mock, create_autospec
 
 import pytest
 
-from durable._callables import described
-from durable._hints import Unresolved
+from durable._common.values.hints import Unresolved
+from durable._definitions.callables import described
 
 if TYPE_CHECKING:
     from nowhere import Unknown

@@ -13,9 +13,9 @@ import pytest_asyncio
 
 import durable
 from durable import Context
-from durable._asking import Environment
-from durable._replay import Attempt
-from durable._workflow import Workflow
+from durable._definitions.workflow import Workflow
+from durable._engine.attempt import Attempt
+from durable._engine.operations import Environment
 from durable_proto.v1 import worker_pb2
 from examples.services.hello_v1 import hello_pb2, hello_pb2_grpc
 

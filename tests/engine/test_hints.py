@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import pytest
 
 import durable
-from durable._hints import Unresolved, resolve_hint
-from durable._loading import LoadError, load_workflows
-from durable._serde import encode
-from durable._worker import workflows_by_name
+from durable._common.values.hints import Unresolved, resolve_hint
+from durable._common.values.serde import encode
+from durable._definitions.loading import LoadError, load_workflows
+from durable._worker.worker import workflows_by_name
 from durable.testing import AsyncEnvironment
 
 if TYPE_CHECKING:

@@ -18,8 +18,8 @@ import pytest
 
 import durable
 from durable import Context
-from durable._loop import WorkflowLoop, WorkflowTask
-from durable._replay import Attempt
+from durable._engine.attempt import Attempt
+from durable._engine.loop import WorkflowLoop, WorkflowTask
 
 from .harness import World, attempt_of, last_message
 
@@ -144,7 +144,7 @@ def test_waiting_for_nothing_durable_is_an_error_and_not_a_hang() -> None:
 
 
 def test_polling_is_an_error_and_not_a_hang(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("durable._loop.CALLBACKS_MAX", 1000)
+    monkeypatch.setattr("durable._engine.loop.CALLBACKS_MAX", 1000)
 
     @durable.workflow
     async def program(ctx: Context) -> None:
@@ -186,7 +186,7 @@ def test_the_loop_is_stepped_from_callbacks_and_leaves_the_real_one_as_it_was() 
     @durable.workflow
     async def program(ctx: Context) -> None:
         seen.append(asyncio.get_running_loop())
-        seen.append(durable._context.current_context() is ctx)
+        seen.append(durable.current_context() is ctx)
 
     async def main() -> None:
         loop, done = asyncio.get_running_loop(), asyncio.Event()
@@ -202,7 +202,7 @@ def test_the_loop_is_stepped_from_callbacks_and_leaves_the_real_one_as_it_was() 
         loop.call_soon(step)
         await done.wait()
         with pytest.raises(LookupError):
-            durable._context.current_context()
+            durable.current_context()
 
     asyncio.run(main())
     assert isinstance(seen[0], WorkflowLoop)

@@ -14,10 +14,10 @@ import pytest
 
 import durable
 from durable import RetryableError, RetryPolicy, TerminalError
-from durable._abilities import NO_OPTIONS
-from durable._durations import CENTURY_SECONDS
-from durable._failures import to_failure
-from durable._retrying import Verdict, retry_delay
+from durable._common.durations import CENTURY_SECONDS
+from durable._definitions.retry import Verdict, retry_delay
+from durable._engine.abilities import NO_OPTIONS
+from durable._engine.failures import to_failure
 from durable_proto.v1 import invocation_pb2
 
 POLICY: Any = RetryPolicy

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from durable._workflow import Workflow
+from durable._definitions.workflow import Workflow
 
 from .harness import Recorded, World, ended, last_message
 from .shapes import RACING, STEADY

@@ -38,11 +38,11 @@ import pydantic.dataclasses
 import pytest
 import typing_extensions
 
-from durable._errors import CodecError
-from durable._hints import HintError, Scope
-from durable._readers import shape_of
-from durable._schemas import SCHEMA_BYTES_MAX, accepted_schema, described_schema
-from durable._serde import decode, decode_as, encode, encode_as
+from durable._common.errors import CodecError
+from durable._common.values.hints import HintError, Scope
+from durable._common.values.readers import shape_of
+from durable._common.values.schemas import SCHEMA_BYTES_MAX, accepted_schema, described_schema
+from durable._common.values.serde import decode, decode_as, encode, encode_as
 from durable_proto.v1 import payload_pb2
 from examples.services.hello_v1.hello_pb2 import HelloRequest, HelloResponse
 

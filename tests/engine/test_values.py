@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 
 import durable
 from durable import Context
-from durable._errors import CodecError
-from durable._failures import to_failure
-from durable._serde import decode, encode
+from durable._common.errors import CodecError
+from durable._common.values.serde import decode, encode
+from durable._engine.failures import to_failure
 from durable_proto.v1 import payload_pb2
 from examples.services.hello_v1.hello_pb2 import HelloRequest, HelloResponse
 

@@ -11,7 +11,7 @@ import grpc
 import pytest
 
 from durable_server.app import ControlPlane
-from durable_server.http import reading
+from durable_server.http import requests
 from tests.server.hand import HandWorker
 
 INVOKE = "POST /api/workflows/three/invoke?async=true HTTP/1.1"
@@ -370,7 +370,7 @@ async def test_a_body_that_ends_before_its_length_is_refused(
         ended = await connection.answer()
     assert (ended.code, ended.reason) == (400, "REQUEST_MALFORMED")
     assert "ended before its length" in ended.body["message"]
-    monkeypatch.setattr(reading, "BODY_SECONDS", 0.2)
+    monkeypatch.setattr(requests, "BODY_SECONDS", 0.2)
     async with Socket(address) as connection:
         await connection.send(head(INVOKE, address, "Content-Length: 10") + b'"x"')
         late = await connection.answer()

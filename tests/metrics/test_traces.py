@@ -19,10 +19,10 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 
 import durable
-from durable._tracing import find_tracing
+from durable._tracing.tracing import find_tracing
 from durable_server.app import ControlPlane
 from durable_server.config import Config
-from durable_server.rpc.stream import SessionTimes
+from durable_server.rpc.session_writer import SessionTimes
 from examples.services.hello_v1 import hello_pb2, hello_pb2_grpc
 from tests.process.processes import control_plane, running, until
 from tests.process.processes import durable as command

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 import durable
-from durable._services import Services, parse_services
-from durable._transport import backoff_seconds, parse_address
+from durable._common.transport import backoff_seconds, parse_address
+from durable._worker.services import Services, parse_services
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ import grpc
 import pytest
 
 import durable
-from durable._options import default_identity
+from durable._client.options import default_identity
 from durable_proto.v1 import control_pb2, invocation_pb2, payload_pb2
 from examples.services.hello_v1 import hello_pb2
 

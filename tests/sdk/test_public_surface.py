@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import durable
-from durable._workflow import WorkflowRef
+from durable._definitions.workflow import WorkflowRef
 from durable_proto.v1 import payload_pb2
 
 

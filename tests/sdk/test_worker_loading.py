@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import durable
-from durable._loading import LoadError, load_workflows
+from durable._definitions.loading import LoadError, load_workflows
 
 ONE = """
 import durable

@@ -49,7 +49,7 @@ from durable_server.core.states import FINAL
 from durable_server.log.memory import Fault, MemoryLog, MemoryStream
 from durable_server.processor.clock import WallClock
 from durable_server.processor.loop import Processor
-from durable_server.rpc.stream import SessionTimes
+from durable_server.rpc.session_writer import SessionTimes
 from durable_server.rpc.worker import WorkerService
 from durable_server.store.sqlite import SqliteStore
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from durable_server.core.model import Fault, HandlerKind, Invocation, State
+from durable_server.core.model import Failure, HandlerKind, Invocation, State
 from durable_server.core.partition import Changes
 from durable_server.core.states import FINAL
 from durable_server.log.interface import Position
@@ -71,11 +71,11 @@ class World:
         it.state = self._random.choice(sorted(FINAL))
         it.completed_ms = it.updated_ms = self.now_ms
         if it.state is not State.COMPLETED:
-            it.fault = self.fault()
+            it.failure = self.fault()
 
-    def fault(self) -> Fault:
+    def fault(self) -> Failure:
         pick = self._random.choice
-        return Fault(pick(("shop.SoldOutError", "ValueError")), pick(MESSAGES), b"")
+        return Failure(pick(("shop.SoldOutError", "ValueError")), pick(MESSAGES), b"")
 
     def change(self, count: int) -> None:
         """Moves, fails, ends and removes some of those that are there."""
@@ -95,7 +95,7 @@ class World:
                     self.end(it)
                 else:
                     it.state = self._random.choice(LIVE)
-                    it.fault = self.fault() if number % 2 else None
+                    it.failure = self.fault() if number % 2 else None
             self.commit(changes)
 
     def commit(self, changes: Changes) -> None:
@@ -111,7 +111,7 @@ class World:
             return it.completed_ms if order.sort is Sort.COMPLETED else it.updated_ms
 
         def holds(it: Invocation) -> bool:
-            text = "" if it.fault is None else f"{it.fault.type}: {it.fault.message}"
+            text = "" if it.failure is None else f"{it.failure.type}: {it.failure.message}"
             return (
                 (not where.states or it.state in where.states)
                 and where.handler in ("", it.handler)

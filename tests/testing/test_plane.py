@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 import durable
-from durable._local import Local
+from durable._local.local import Local
 from durable_server.core.ids import from_name
 from durable_server.core.model import Handler
 from durable_server.core.records import HandlerRegistered, Invoked
 from durable_server.local import LocalPlane
-from durable_server.processor.waiting import ProcessorEndedError
+from durable_server.processor.subscriptions import ProcessorEndedError
 
 
 @durable.workflow

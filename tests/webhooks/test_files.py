@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from durable_server.webhooks.desk import open_webhooks
 from durable_server.webhooks.files import SecretError, SecretFiles, WebhookKeyError, own_keys
+from durable_server.webhooks.service import open_webhooks
 from durable_server.webhooks.tokens import Claim
 
 CLAIM = Claim("a", 1)

@@ -16,9 +16,9 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from .._result import Result
-from .._worker import workflows_by_name
-from .._workflow import Workflow
+from .._client.result import Result
+from .._definitions.workflow import Workflow
+from .._worker.worker import workflows_by_name
 from ._environment import milliseconds
 from ._run import CrashAt, Drive, Outcome, Plan, Run, Victim
 from ._snapshot import Snapshot, differences, varying

@@ -12,11 +12,11 @@ from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Any, Final, Literal, TypeAlias
 
-from .._async_client import AsyncClient
-from .._client import Client
-from .._local import Local
-from .._options import DEFAULT_TIMEOUT_SECONDS
-from .._workflow import Workflow
+from .._client.async_client import AsyncClient
+from .._client.client import Client
+from .._client.options import DEFAULT_TIMEOUT_SECONDS
+from .._definitions.workflow import Workflow
+from .._local.local import Local
 from ._time import VirtualTime
 
 Suspend: TypeAlias = Literal["never", "always"]

@@ -22,14 +22,14 @@ from typing import Any, Final, NamedTuple, TypeAlias
 
 from durable_proto.v1 import invocation_pb2
 
-from .._async_client import AsyncClient
-from .._failures import summary
-from .._hosting import HostedWorker
-from .._local import Local
-from .._result import Result
-from .._session import End
-from .._views import Invocation
-from .._workflow import Workflow
+from .._client.async_client import AsyncClient
+from .._client.result import Result
+from .._client.views import Invocation
+from .._definitions.workflow import Workflow
+from .._engine.failures import summary
+from .._local.local import Local
+from .._worker.hosting import HostedWorker
+from .._worker.session import End
 from ._snapshot import Labels, Snapshot, describe, snapshot
 from ._time import VirtualTime
 

@@ -22,9 +22,9 @@ from typing import Any, NamedTuple, TypeAlias
 
 from durable_proto.v1 import invocation_pb2, payload_pb2
 
-from .._entries import JournalEntry
-from .._plain import payload_data
-from .._views import Invocation
+from .._client.entries import JournalEntry
+from .._client.plain import payload_data
+from .._client.views import Invocation
 
 
 class Fact(NamedTuple):

@@ -28,8 +28,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
 
-from .._durations import span
-from .._local import Local
+from .._common.durations import span
+from .._local.local import Local
 
 
 class _Goal(NamedTuple):

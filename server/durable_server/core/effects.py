@@ -28,7 +28,7 @@ class Acknowledge(NamedTuple):
     worker_id: str
     invocation_id: str
     attempt: int
-    position: int
+    entry_index: int
     completion: int
     time_ms: int
     """0 when the entry was recorded earlier: then the store knows the time."""
@@ -42,7 +42,7 @@ class Complete(NamedTuple):
     worker_id: str
     invocation_id: str
     attempt: int
-    position: int
+    entry_index: int
     outcome: bytes
     completion: int
     time_ms: int
@@ -88,11 +88,11 @@ class Ready(NamedTuple):
 
 
 class SetTimer(NamedTuple):
-    """Propose TimerFired(invocation_id, position) at this time; see TimerFired for positions."""
+    """Propose TimerFired(invocation_id, index) at this time; see TimerFired for indexes."""
 
     due_ms: int
     invocation_id: str
-    position: int
+    entry_index: int
 
 
 class Changed(NamedTuple):

@@ -12,11 +12,10 @@ from collections.abc import Callable
 
 from . import ids
 from .effects import Acknowledge, SetTimer
-from .failing import tries_that_failed
 from .lifecycle import ask_to_end, create
 from .limits import LIMIT_REACHED
 from .model import UNNUMBERED, EntryKind, EntryRow, Invocation, OpenEntry
-from .moves import Effects, complete_entry, owned
+from .outcomes import NULL_OUTCOME, failure_outcome, names_outcome, text_outcome, value_outcome
 from .outside import (
     GIVEN_UP_OUTCOME,
     await_awakeable,
@@ -29,7 +28,8 @@ from .partition import Partition
 from .records import AwakeableResolved, EntryRecorded, Invoked, Signalled
 from .replies import Conflict, Full, Missing, Refused, Reply
 from .states import FINAL
-from .wire import NULL_OUTCOME, failure_outcome, names_outcome, text_outcome, value_outcome
+from .step_failures import tries_that_failed
+from .transitions import Effects, complete_entry, owned
 
 OWN_WORK = frozenset({EntryKind.RUN, EntryKind.CALL})
 """Kinds whose outcome the worker makes."""
@@ -49,12 +49,12 @@ def entry_recorded(
     invocation = owned(partition, record.invocation_id, record.attempt)
     if invocation is None:
         return None
-    position, kind = record.position, record.kind
-    completion = invocation.recorded.get(position)
+    index, kind = record.entry_index, record.kind
+    completion = invocation.recorded.get(index)
     if completion is not None:
         # An open entry that the system has completed meanwhile is told by Complete.
         number = completion if kind in OWN_WORK else 0
-        effects.append(_acknowledge(invocation, position, number, 0))
+        effects.append(_acknowledge(invocation, index, number, 0))
         return None
     if kind in OWN_WORK:
         completion = invocation.completions = invocation.completions + 1
@@ -64,12 +64,12 @@ def entry_recorded(
         completion = 0
     failed_tries = 0
     if invocation.step_failures and kind in OWN_WORK:
-        failed_tries = tries_that_failed(invocation, position)
-    invocation.recorded[position] = completion
-    _progress(partition, invocation, position)
+        failed_tries = tries_that_failed(invocation, index)
+    invocation.recorded[index] = completion
+    _progress(partition, invocation, index)
     due_ms = now_ms + record.delay_ms if kind == EntryKind.SLEEP else 0
     row = EntryRow(
-        position,
+        index,
         kind,
         record.name,
         record.argument,
@@ -85,9 +85,9 @@ def entry_recorded(
     )
     partition.changes.entries.append((invocation.number, row))
     invocation.journal_bytes += row.size
-    effects.append(_acknowledge(invocation, position, max(completion, 0), now_ms))
+    effects.append(_acknowledge(invocation, index, max(completion, 0), now_ms))
     if due_ms:
-        effects.append(SetTimer(due_ms, invocation.id, position))
+        effects.append(SetTimer(due_ms, invocation.id, index))
     act = _ACTS.get(kind)
     if act is not None:
         act(partition, invocation, record, row, now_ms, effects)
@@ -99,19 +99,19 @@ def _begun(invocation: Invocation, record: EntryRecorded, now_ms: int) -> int:
     return min(max(now_ms - record.elapsed_ms, invocation.created_ms), now_ms)
 
 
-def _acknowledge(invocation: Invocation, position: int, number: int, now_ms: int) -> Acknowledge:
+def _acknowledge(invocation: Invocation, index: int, number: int, now_ms: int) -> Acknowledge:
     return Acknowledge(
         invocation.worker_id,
         invocation.id,
         invocation.attempt,
-        position,
+        index,
         number,
         now_ms,
         invocation.number,
     )
 
 
-def _progress(partition: Partition, invocation: Invocation, position: int) -> None:
+def _progress(partition: Partition, invocation: Invocation, index: int) -> None:
     """The journal has grown: failures in a row are over, and it is this version that wrote to it."""
     if invocation.recorded_by:
         invocation.recorded_by = ""
@@ -121,7 +121,7 @@ def _progress(partition: Partition, invocation: Invocation, position: int) -> No
         partition.changes.touch(invocation)
     if invocation.step_failures:
         invocation.step_failures = tuple(
-            it for it in invocation.step_failures if it.position != position
+            it for it in invocation.step_failures if it.entry_index != index
         )
         partition.changes.touch(invocation)
 
@@ -132,7 +132,7 @@ def _target(partition: Partition, invocation: Invocation, record: EntryRecorded)
         routing = record.target or record.partition_key
         if record.idempotency_key:
             return ids.from_name("key", record.name, record.target, record.idempotency_key, routing)
-        place = f"{invocation.id}/{record.position}"
+        place = f"{invocation.id}/{record.entry_index}"
         return ids.from_name("child", record.name, record.target, place, routing)
     if record.kind == EntryKind.CANCEL and record.target.startswith("#"):
         meant = _meant(record)
@@ -192,7 +192,7 @@ def _get_state(
         outcome = names_outcome(sorted(partition.state(owner)))
     else:
         outcome = value_outcome(partition.state_value(owner, record.name))
-    complete_entry(partition, invocation, row.position, outcome, now_ms, effects)
+    complete_entry(partition, invocation, row.entry_index, outcome, now_ms, effects)
 
 
 def _awakeable(
@@ -214,7 +214,7 @@ def _signal(
     now_ms: int,
     effects: Effects,
 ) -> None:
-    await_signal(partition, invocation, row.position, record.name, now_ms, effects)
+    await_signal(partition, invocation, row.entry_index, record.name, now_ms, effects)
 
 
 def _invoke(
@@ -249,11 +249,11 @@ def _invoke(
     elif child.input != record.argument:
         problem = f"{record.idempotency_key!r} was used before with another input, for {child.id}"
         outcome = failure_outcome("durable.IdempotencyMismatch", problem)
-        complete_entry(partition, invocation, row.position, outcome, now_ms, effects)
+        complete_entry(partition, invocation, row.entry_index, outcome, now_ms, effects)
         return
     if record.kind == EntryKind.SEND:
         outcome = text_outcome(child.id)
-        complete_entry(partition, invocation, row.position, outcome, now_ms, effects)
+        complete_entry(partition, invocation, row.entry_index, outcome, now_ms, effects)
     else:
         _await_end(partition, invocation, child, row, now_ms, effects)
 
@@ -269,7 +269,7 @@ def _attach(
     target = partition.find(record.target)
     if target is None:
         outcome = _not_found(record.target)
-        complete_entry(partition, invocation, row.position, outcome, now_ms, effects)
+        complete_entry(partition, invocation, row.entry_index, outcome, now_ms, effects)
     else:
         _await_end(partition, invocation, target, row, now_ms, effects)
 
@@ -283,11 +283,11 @@ def _await_end(
     effects: Effects,
 ) -> None:
     if target.state in FINAL and target.outcome is not None:
-        complete_entry(partition, invocation, row.position, target.outcome, now_ms, effects)
+        complete_entry(partition, invocation, row.entry_index, target.outcome, now_ms, effects)
         return
-    invocation.opened[row.position] = OpenEntry(row.kind, row.name, target.id)
-    target.waiters = (*target.waiters, (invocation.id, row.position))
-    partition.changes.waiters.append((target.id, invocation.id, row.position))
+    invocation.opened[row.entry_index] = OpenEntry(row.kind, row.name, target.id)
+    target.waiters = (*target.waiters, (invocation.id, row.entry_index))
+    partition.changes.waiters.append((target.id, invocation.id, row.entry_index))
 
 
 def _resolve(
@@ -301,7 +301,7 @@ def _resolve(
     """Resolves an awakeable, or with a target delivers a signal."""
     if record.refused:
         outcome = failure_outcome(INVALID_VALUE, record.refused)
-        complete_entry(partition, invocation, row.position, outcome, now_ms, effects)
+        complete_entry(partition, invocation, row.entry_index, outcome, now_ms, effects)
         return
     given = record.outcome or NULL_OUTCOME
     if record.argument is not None:
@@ -324,7 +324,7 @@ def _resolve(
         outcome = failure_outcome("durable.InvalidState", text)
     elif isinstance(reply, Full):
         outcome = failure_outcome(LIMIT_REACHED, "too many wait already")
-    complete_entry(partition, invocation, row.position, outcome, now_ms, effects)
+    complete_entry(partition, invocation, row.entry_index, outcome, now_ms, effects)
 
 
 def _cancel(
@@ -348,10 +348,10 @@ def _cancel(
         reason = f"cancelled by invocation {invocation.id}"
         ask_to_end(partition, target, reason, invocation.handler, now_ms, effects)
     # Before the completion: an invocation that cancels itself sees that first.
-    complete_entry(partition, invocation, row.position, NULL_OUTCOME, now_ms, effects)
+    complete_entry(partition, invocation, row.entry_index, NULL_OUTCOME, now_ms, effects)
 
 
-def _is_own(partition: Partition, invocation: Invocation, child: Invocation, position: int) -> bool:
+def _is_own(partition: Partition, invocation: Invocation, child: Invocation, index: int) -> bool:
     """Says whether what an entry has started ends when the program does not want it any more.
 
     Not if an idempotency key has found what somebody else started, what another entry waits for, or
@@ -359,10 +359,10 @@ def _is_own(partition: Partition, invocation: Invocation, child: Invocation, pos
     """
     if child.parent != invocation.id:
         return False
-    if any(it.target == child.id for other, it in invocation.opened.items() if other != position):
+    if any(it.target == child.id for other, it in invocation.opened.items() if other != index):
         return False
     return not child.idempotency_key or not any(
-        row.kind == EntryKind.SEND and row.target == child.id and row.position != position
+        row.kind == EntryKind.SEND and row.target == child.id and row.entry_index != index
         for row in partition.journal(invocation.number)
     )
 

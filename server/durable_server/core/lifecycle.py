@@ -11,22 +11,8 @@ from __future__ import annotations
 
 from . import retry
 from .effects import Dispatch, Free, RequestCancel, SetTimer
-from .failing import count_step_failure
 from .model import EntryKind, HandlerKind, Invocation, State
-from .moves import (
-    Effects,
-    back_off,
-    complete_entry,
-    disown,
-    end,
-    forget_pause,
-    handler_of,
-    hold,
-    hold_if_asked,
-    make_ready,
-    move,
-    owned,
-)
+from .outcomes import NULL_OUTCOME, make_failure, terminal_outcome
 from .partition import Partition
 from .records import (
     DEADLINE,
@@ -42,7 +28,21 @@ from .records import (
 )
 from .replies import Attached, Created, Mismatch, Reply
 from .states import FINAL, Event
-from .wire import NULL_OUTCOME, failure, terminal_outcome
+from .step_failures import count_step_failure
+from .transitions import (
+    Effects,
+    back_off,
+    complete_entry,
+    disown,
+    end,
+    forget_pause,
+    handler_of,
+    hold,
+    hold_if_asked,
+    make_ready,
+    move,
+    owned,
+)
 
 CANCELLED = "durable.Cancelled"
 """The failure of a handler that ended because it was cancelled."""
@@ -133,15 +133,15 @@ def finished(partition: Partition, record: Finished, now_ms: int, effects: Effec
     if invocation is None:
         return None
     disown(invocation, effects)
-    invocation.fault = record.fault
+    invocation.failure = record.failure
     forget_pause(invocation)
     outcome, event = record.outcome, Event.COMPLETE
-    if record.fault is not None:
+    if record.failure is not None:
         event = Event.FAIL
-        if invocation.cancel_ms and record.fault.type == CANCELLED:
+        if invocation.cancel_ms and record.failure.type == CANCELLED:
             if invocation.timed_out:
-                invocation.fault = failure(TIMED_OUT, invocation.cancel_reason)
-                outcome = terminal_outcome(invocation.fault)
+                invocation.failure = make_failure(TIMED_OUT, invocation.cancel_reason)
+                outcome = terminal_outcome(invocation.failure)
             else:
                 event = Event.CANCEL
     end(partition, invocation, event, outcome, now_ms, effects)
@@ -156,9 +156,9 @@ def attempt_failed(
     if invocation is None:
         return None
     disown(invocation, effects)
-    invocation.fault = record.fault
+    invocation.failure = record.failure
     delay = record.retry_ms
-    if record.position >= 0:
+    if record.entry_index >= 0:
         count_step_failure(invocation, record, now_ms)
         delay = max(delay, 1)
     else:
@@ -168,11 +168,11 @@ def attempt_failed(
             invocation.failing_ms = now_ms
         if retry.exhausted(policy, invocation.failures, now_ms - invocation.failing_ms):
             if policy.pause_when_exhausted:
-                why = f"{record.fault.type}: {record.fault.message}"[:_REASON_CHARS]
+                why = f"{record.failure.type}: {record.failure.message}"[:_REASON_CHARS]
                 reason = f"the retry policy's attempts are used up; the last failure was {why}"
                 hold(partition, invocation, reason, now_ms, effects)
             else:
-                outcome = terminal_outcome(record.fault)
+                outcome = terminal_outcome(record.failure)
                 forget_pause(invocation)
                 end(partition, invocation, Event.FAIL, outcome, now_ms, effects)
             return None
@@ -189,8 +189,8 @@ def attempt_held(partition: Partition, record: AttemptHeld, now_ms: int, effects
     if invocation is None:
         return None
     disown(invocation, effects)
-    invocation.fault = record.fault
-    hold(partition, invocation, f"{record.fault.type}: see last_failure", now_ms, effects)
+    invocation.failure = record.failure
+    hold(partition, invocation, f"{record.failure.type}: see last_failure", now_ms, effects)
     return None
 
 
@@ -243,19 +243,19 @@ def timer_fired(partition: Partition, record: TimerFired, now_ms: int, effects: 
     invocation = partition.find(record.invocation_id)
     if invocation is None or invocation.state in FINAL:
         return None
-    if record.position == WAKE:
+    if record.entry_index == WAKE:
         if invocation.state in (State.SCHEDULED, State.BACKING_OFF):
             move(partition, invocation, Event.DUE, now_ms, effects)
             invocation.wake_ms = 0
             make_ready(partition, invocation, effects)
-    elif record.position == DEADLINE:
+    elif record.entry_index == DEADLINE:
         if invocation.deadline_ms:
             handler = handler_of(partition, invocation)
             reason = f"it has not ended within its timeout of {handler.timeout_ms / 1000:g} s"
             invocation.timed_out = True
             ask_to_end(partition, invocation, reason, "durable", now_ms, effects)
-    elif invocation.recorded.get(record.position) == 0:
-        complete_entry(partition, invocation, record.position, NULL_OUTCOME, now_ms, effects)
+    elif invocation.recorded.get(record.entry_index) == 0:
+        complete_entry(partition, invocation, record.entry_index, NULL_OUTCOME, now_ms, effects)
     return None
 
 
@@ -309,9 +309,9 @@ def end_unasked(
     kind, event = CANCELLED, Event.CANCEL
     if invocation.timed_out:
         kind, event = TIMED_OUT, Event.FAIL
-    invocation.fault = failure(kind, invocation.cancel_reason or "cancelled")
+    invocation.failure = make_failure(kind, invocation.cancel_reason or "cancelled")
     forget_pause(invocation)
-    end(partition, invocation, event, terminal_outcome(invocation.fault), now_ms, effects)
+    end(partition, invocation, event, terminal_outcome(invocation.failure), now_ms, effects)
 
 
 def children(invocation: Invocation) -> list[str]:

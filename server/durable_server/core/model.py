@@ -2,7 +2,7 @@
 
 Values that users own (inputs, results, failures) are opaque here: `bytes` that hold a serialized
 `durable.v1` message. The rules never look inside, so a payload's encoding can change without them.
-Where a rule or a list needs a fact about a value, that fact stands beside it (`Fault.message`).
+Where a rule or a list needs a fact about a value, that fact stands beside it (`Failure.message`).
 
 Times are whole milliseconds since the Unix epoch. Zero means "none" wherever a time may be absent.
 The numbers of the enums are those of the public protos and of the log: they never change.
@@ -92,7 +92,7 @@ class Handler(NamedTuple):
     """How many of its invocations run at once; 0 for no limit."""
 
 
-class Fault(NamedTuple):
+class Failure(NamedTuple):
     """A failure: two facts that lists show, and the serialized `durable.v1.Failure`."""
 
     type: str
@@ -103,7 +103,7 @@ class Fault(NamedTuple):
 class EntryRow(NamedTuple):
     """A journal entry as the store keeps it."""
 
-    position: int
+    entry_index: int
     kind: int
     name: str
     argument: bytes | None
@@ -151,7 +151,7 @@ class Awakeable:
     id: str
     invocation_id: str
     """The invocation that it belongs to; empty while it is only resolved."""
-    positions: tuple[int, ...]
+    indexes: tuple[int, ...]
     """That invocation's open entries that wait for it."""
     created_ms: int
     resolved_ms: int = 0
@@ -165,7 +165,7 @@ class Awakeable:
 class StepFailures(NamedTuple):
     """The failures of a step that is not in the journal; fields are added at the end."""
 
-    position: int
+    entry_index: int
     times: int
     since_ms: int = 0
     """When the first of them was."""
@@ -174,7 +174,7 @@ class StepFailures(NamedTuple):
     name: str = ""
     last_ms: int = 0
     """When the last of them was."""
-    fault: Fault | None = None
+    failure: Failure | None = None
     """The last of them, cut short: type and message."""
 
 
@@ -231,7 +231,7 @@ class Invocation:
     recorded_by: str = ""
     """The version that wrote to the journal last; empty where it is that of the last attempt."""
     outcome: bytes | None = None
-    fault: Fault | None = None
+    failure: Failure | None = None
     pause_reason: str = ""
     pause_identity: str = ""
     pause_ms: int = 0

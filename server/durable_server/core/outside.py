@@ -18,8 +18,9 @@ all that came after it.
 from __future__ import annotations
 
 from . import ids
+from .dedup import REMEMBERED, answered, done
 from .model import Awakeable, EntryKind, Invocation, OpenEntry
-from .moves import Effects, complete_entry, complete_if_open
+from .outcomes import failure_outcome
 from .partition import Partition
 from .records import (
     AwakeableExpired,
@@ -29,9 +30,8 @@ from .records import (
     StateEdited,
 )
 from .replies import Busy, Conflict, Edited, Full, Missing, Refused, Reply, Resolved
-from .requests import REMEMBERED, answered, done
 from .states import FINAL
-from .wire import failure_outcome
+from .transitions import Effects, complete_entry, complete_if_open
 
 TAKEN = "durable.AwakeableTaken"
 GIVEN_UP_OUTCOME = failure_outcome("durable.GivenUp", "the program does not wait for it any more")
@@ -68,8 +68,8 @@ def _take_signal(
     """Ends the first entry that waits for a signal of this name; says whether there is one."""
     number, name, outcome = signal
     waiting = [
-        position
-        for position, entry in invocation.opened.items()
+        index
+        for index, entry in invocation.opened.items()
         if entry.kind == EntryKind.SIGNAL and entry.name == name
     ]
     if waiting:
@@ -93,7 +93,7 @@ def _keep_signal(
 def await_signal(
     partition: Partition,
     invocation: Invocation,
-    position: int,
+    index: int,
     name: str,
     now_ms: int,
     effects: Effects,
@@ -104,30 +104,30 @@ def await_signal(
         if known == name:
             invocation.signals = tuple(it for it in invocation.signals if it is not signal)
             partition.changes.taken.append((invocation.number, number))
-            complete_entry(partition, invocation, position, outcome, now_ms, effects, number)
+            complete_entry(partition, invocation, index, outcome, now_ms, effects, number)
             return
-    invocation.opened[position] = OpenEntry(EntryKind.SIGNAL, name, "")
+    invocation.opened[index] = OpenEntry(EntryKind.SIGNAL, name, "")
 
 
 def give_up_signal(
-    partition: Partition, invocation: Invocation, position: int, now_ms: int, effects: Effects
+    partition: Partition, invocation: Invocation, index: int, now_ms: int, effects: Effects
 ) -> None:
     """Ends the wait of a SIGNAL entry that the program has given up: no signal is lost by it.
 
     One that has ended the entry before this was known is given back: to the next entry that waits
     for one of its name, or to those that are kept. Giving up twice is giving up once.
     """
-    opened = invocation.opened.get(position)
+    opened = invocation.opened.get(index)
     if opened is not None:
         if opened.kind != EntryKind.SIGNAL:
             return
-        complete_entry(partition, invocation, position, GIVEN_UP_OUTCOME, now_ms, effects)
+        complete_entry(partition, invocation, index, GIVEN_UP_OUTCOME, now_ms, effects)
         return
-    row = partition.entry(invocation.number, position)
+    row = partition.entry(invocation.number, index)
     if row is None or not row.signal or row.outcome is None:
         return
     partition.changes.completions.append(
-        (row.outcome, row.completion, row.completed_ms, 0, invocation.number, position)
+        (row.outcome, row.completion, row.completed_ms, 0, invocation.number, index)
     )
     signal = (row.signal, row.name, row.outcome)
     if not _take_signal(partition, invocation, signal, now_ms, effects):
@@ -155,16 +155,14 @@ def awakeable_resolved(
     elif awakeable.resolved_ms:
         same = awakeable.outcome == record.outcome
         return Resolved(awakeable, repeated=True) if same else Conflict(awakeable)
-    waiting, awakeable.positions = awakeable.positions, ()
+    waiting, awakeable.indexes = awakeable.indexes, ()
     awakeable.resolved_ms = now_ms
     awakeable.outcome = record.outcome
     if record.request_id:
         awakeable.requests = (*awakeable.requests, record.request_id)[-REMEMBERED:]
     partition.changes.awakeables[awakeable.id] = awakeable
-    for position in waiting:
-        complete_if_open(
-            partition, awakeable.invocation_id, position, record.outcome, now_ms, effects
-        )
+    for index in waiting:
+        complete_if_open(partition, awakeable.invocation_id, index, record.outcome, now_ms, effects)
     return Resolved(awakeable)
 
 
@@ -176,14 +174,14 @@ def await_awakeable(
     effects: Effects,
 ) -> None:
     """An entry asks for an awakeable's outcome, or to renew it for another one."""
-    position, awakeable_id = record.position, record.name
+    index, awakeable_id = record.entry_index, record.name
     awakeable = partition.awakeable(awakeable_id)
     if awakeable is not None and awakeable.invocation_id not in ("", invocation.id):
         other = partition.find(awakeable.invocation_id)
         if other is not None and other.state not in FINAL:
             problem = f"the awakeable {awakeable_id!r} belongs to invocation {other.id}"
             outcome = failure_outcome(TAKEN, problem)
-            complete_entry(partition, invocation, position, outcome, now_ms, effects)
+            complete_entry(partition, invocation, index, outcome, now_ms, effects)
             return
         awakeable = None
     if awakeable is None:
@@ -195,12 +193,12 @@ def await_awakeable(
     if record.renew:
         awakeable.outcome, awakeable.resolved_ms = None, 0
     # Two that wait for it, and read it differently, take what either can.
-    alike = not awakeable.positions or awakeable.schema == record.schema
+    alike = not awakeable.indexes or awakeable.schema == record.schema
     awakeable.schema = record.schema if alike else ""
     if awakeable.outcome is not None:
-        complete_entry(partition, invocation, position, awakeable.outcome, now_ms, effects)
+        complete_entry(partition, invocation, index, awakeable.outcome, now_ms, effects)
     else:
-        awakeable.positions = (*awakeable.positions, position)
+        awakeable.indexes = (*awakeable.indexes, index)
 
 
 def awakeable_expired(

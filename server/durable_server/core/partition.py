@@ -177,18 +177,18 @@ class Partition:
 
     def journal(self, number: int) -> list[EntryRow]:
         """Returns an invocation's journal in program order."""
-        rows = {row.position: row for row in self.source.journal(number)}
-        rows |= {row.position: row for owner, row in self.changes.entries if owner == number}
+        rows = {row.entry_index: row for row in self.source.journal(number)}
+        rows |= {row.entry_index: row for owner, row in self.changes.entries if owner == number}
         for ended in self.changes.completions:
             if ended[4] == number:
                 rows[ended[5]] = _ended(rows[ended[5]], ended)
-        return [rows[position] for position in sorted(rows)]
+        return [rows[index] for index in sorted(rows)]
 
     def entry(self, number: int, index: int) -> EntryRow | None:
         """Returns one entry of an invocation's journal; None when there is none."""
         found = self.source.entry(number, index)
         for owner, row in self.changes.entries:
-            if owner == number and row.position == index:
+            if owner == number and row.entry_index == index:
                 found = row
         for ended in self.changes.completions:
             if found is not None and ended[4:] == (number, index):

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import NamedTuple, TypeAlias
 
-from .model import Fault, Handler
+from .model import Failure, Handler
 
 WAKE = -1
 """The timer of an invocation's own wake time: a delayed start, or the end of a backoff."""
@@ -66,7 +66,7 @@ class EntryRecorded(NamedTuple):
 
     invocation_id: str
     attempt: int
-    position: int
+    entry_index: int
     kind: int
     name: str
     outcome: bytes | None = None
@@ -86,12 +86,12 @@ class EntryRecorded(NamedTuple):
 
 
 class Finished(NamedTuple):
-    """The handler ended; with a failure when `fault` is set."""
+    """The handler ended; with a failure when `failure` is set."""
 
     invocation_id: str
     attempt: int
     outcome: bytes
-    fault: Fault | None = None
+    failure: Failure | None = None
 
 
 class AttemptFailed(NamedTuple):
@@ -99,12 +99,12 @@ class AttemptFailed(NamedTuple):
 
     invocation_id: str
     attempt: int
-    fault: Fault
+    failure: Failure
     chance: float
     """Between 0 and 1, for the jitter."""
     retry_ms: int = -1
     """The worker's own wish for the delay; -1 for the policy's."""
-    position: int = -1
+    entry_index: int = -1
     """The step that failed; -1 for a failure of the program itself."""
     kind: int = 0
     """What that step is: RUN or CALL."""
@@ -117,7 +117,7 @@ class AttemptHeld(NamedTuple):
 
     invocation_id: str
     attempt: int
-    fault: Fault
+    failure: Failure
 
 
 class AttemptReleased(NamedTuple):
@@ -141,7 +141,7 @@ class TimerFired(NamedTuple):
     """A time has come: an entry's, with WAKE the invocation's own, with DEADLINE its end."""
 
     invocation_id: str
-    position: int = WAKE
+    entry_index: int = WAKE
 
 
 class Resumed(NamedTuple):
@@ -217,7 +217,7 @@ class Restarted(NamedTuple):
 
     invocation_id: str
     source_id: str
-    from_position: int = 0
+    from_index: int = 0
     input: bytes | None = None
     """Another input; None for the old one."""
 

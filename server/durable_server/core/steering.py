@@ -9,19 +9,11 @@ answer then finds nothing to hold, and the invocation goes to the next worker.
 
 from __future__ import annotations
 
+from .dedup import answered, done
 from .effects import Abandon, Changed, RequestPause, SetTimer
 from .ids import from_name
 from .lifecycle import ask_to_end, children, create, end_unasked, release
 from .model import UNNUMBERED, EntryKind, EntryRow, HandlerKind, Invocation, State
-from .moves import (
-    Effects,
-    disown,
-    forget_pause,
-    hold_if_asked,
-    make_ready,
-    move,
-    owned,
-)
 from .partition import Partition
 from .records import (
     WAKE,
@@ -34,8 +26,16 @@ from .records import (
     Resumed,
 )
 from .replies import Attached, Created, Done, Missing, Refused, Reply
-from .requests import answered, done
 from .states import FINAL, RESTING, Event
+from .transitions import (
+    Effects,
+    disown,
+    forget_pause,
+    hold_if_asked,
+    make_ready,
+    move,
+    owned,
+)
 
 
 def pause_asked(partition: Partition, record: PauseAsked, now_ms: int, effects: Effects) -> Reply:
@@ -175,7 +175,7 @@ def restarted(partition: Partition, record: Restarted, now_ms: int, effects: Eff
         now_ms,
         effects,
     )
-    _copy_journal(partition, source, invocation, record.from_position)
+    _copy_journal(partition, source, invocation, record.from_index)
     return Created(invocation)
 
 
@@ -187,7 +187,9 @@ def _copy_journal(
     Completions keep their order and get new numbers, without those of entries that are left out:
     an entry of a lower index was asked for first, so none of them can have depended on such a one.
     """
-    rows = [it for it in partition.journal(source.number) if it.position < before and it.completion]
+    rows = [
+        it for it in partition.journal(source.number) if it.entry_index < before and it.completion
+    ]
     ordered = sorted(it.completion for it in rows if it.completion > 0)
     numbers = {completion: number for number, completion in enumerate(ordered, 1)}
     for row in rows:
@@ -195,7 +197,7 @@ def _copy_journal(
             name=_renamed(row, source.id, invocation.id),
             completion=numbers.get(row.completion, UNNUMBERED),
         )
-        invocation.recorded[copied.position] = copied.completion
+        invocation.recorded[copied.entry_index] = copied.completion
         invocation.journal_bytes += copied.size
         partition.changes.entries.append((invocation.number, copied))
         if invocation.kind == HandlerKind.WORKFLOW:

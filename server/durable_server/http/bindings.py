@@ -21,10 +21,10 @@ from starlette.responses import Response
 
 from durable_proto.v1 import control_pb2
 
-from . import parameters, reading, schemas
+from . import parameters, requests, schemas
 from .errors import invalid, json_response
 from .parameters import Parameter
-from .reading import Call
+from .requests import Call
 from .routing import VARIABLE, Body, Route
 
 _VERBS = ("get", "put", "post", "delete", "patch")
@@ -158,7 +158,7 @@ def _key_field(kind: Descriptor) -> str:
 
 
 def _check_key(call: Call, field: str) -> None:
-    if reading.headers(call.request, "idempotency-key"):
+    if requests.headers(call.request, "idempotency-key"):
         raise invalid("Idempotency-Key", f"is a header of /api; here the body has `{field}`")
 
 

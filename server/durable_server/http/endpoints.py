@@ -26,10 +26,10 @@ from starlette.responses import Response
 from durable_proto.v1 import control_pb2, invocation_pb2, payload_pb2
 
 from .. import __version__
-from . import parameters, reading, shapes, strict, views
+from . import parameters, requests, shapes, strict, views
 from .control import WAIT_SECONDS
 from .errors import invalid, json_response
-from .reading import Call
+from .requests import Call
 from .routing import Body, Route
 
 REJECTION_TYPE = "durable.Rejected"
@@ -121,11 +121,11 @@ async def invoke(call: Call) -> Response:
     )
     body = await call.body()
     if body:
-        reading.parse("body", body)
+        requests.parse("body", body)
         message.input.data = body
     if given["delay"] is not None:
-        message.delay.CopyFrom(reading.duration(given["delay"]))
-    message.wait_timeout.CopyFrom(reading.duration(min(wait, WAIT_SECONDS)))
+        message.delay.CopyFrom(requests.duration(given["delay"]))
+    message.wait_timeout.CopyFrom(requests.duration(min(wait, WAIT_SECONDS)))
     answer = await call.control.call("Invoke", message)
     invocation_id, created = answer.invocation_id, answer.created
     while answer.state not in _RESTING:
@@ -133,7 +133,7 @@ async def invoke(call: Call) -> Response:
         if left <= 0.001:
             break
         again = control_pb2.GetResultRequest(invocation_id=invocation_id)
-        again.wait_timeout.CopyFrom(reading.duration(min(left, WAIT_SECONDS)))
+        again.wait_timeout.CopyFrom(requests.duration(min(left, WAIT_SECONDS)))
         answer = await call.control.call("GetResult", again)
     shown = shapes.Invoked(
         invocation_id=invocation_id,

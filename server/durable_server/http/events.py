@@ -24,7 +24,7 @@ from . import parameters
 from .bindings import message_json
 from .control import Control
 from .errors import HttpError
-from .reading import Call
+from .requests import Call
 from .routing import Body, Route, no_body
 
 _MEDIA_TYPE = "text/event-stream"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
-from .reading import Call
+from .requests import Call
 from .routing import Body, Route
 
 

@@ -20,7 +20,7 @@ from starlette.responses import Response
 
 from .errors import invalid, refused
 from .parameters import Parameter
-from .reading import Call, check_percent
+from .requests import Call, check_percent
 
 Handler: TypeAlias = Callable[[Call], Awaitable[Response]]
 Shape: TypeAlias = Any

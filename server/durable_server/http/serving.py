@@ -18,7 +18,7 @@ import uvicorn
 
 from .control import reachable
 from .origins import Origins, is_loopback
-from .reading import Backing
+from .requests import Backing
 from .routing import Route
 from .shim import ALL, Shim
 from .wire import Wire

@@ -22,12 +22,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
-from ..webhooks.desk import PATH
+from ..webhooks.service import PATH
 from . import bindings, endpoints, events, metrics, openapi, webhooks
 from .errors import HttpError, defect, json_response, malformed
 from .origins import Origins, target
 from .page import files
-from .reading import Backing, Call
+from .requests import Backing, Call
 from .routing import Body, Route, Router
 
 logger = logging.getLogger("durable.http")

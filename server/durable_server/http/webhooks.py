@@ -24,13 +24,13 @@ from starlette.responses import Response
 
 from durable_proto.v1 import control_pb2, payload_pb2
 
-from ..webhooks.desk import PATH
 from ..webhooks.files import SecretError
 from ..webhooks.schemes import SCHEMES, Scheme
+from ..webhooks.service import PATH
 from ..webhooks.tokens import Claim
-from . import reading, shapes
+from . import requests, shapes
 from .errors import Error, HttpError, invalid, json_response, refused
-from .reading import Call
+from .requests import Call
 from .routing import Body, Route
 
 logger = logging.getLogger("durable.http")
@@ -49,7 +49,7 @@ async def deliver(call: Call) -> Response:
     now = call.backing.webhooks.now()
     if now >= claim.expires_s:
         raise refused(410, "FAILED_PRECONDITION", "WEBHOOK_EXPIRED", "the webhook has expired")
-    body = await reading.body(request, call.backing.payload_bytes)
+    body = await requests.body(request, call.backing.payload_bytes)
     if claim.scheme:
         scheme, secrets = await _scheme(call, claim)
         bad = scheme.check(request.headers, body, secrets, now)
@@ -109,13 +109,13 @@ def _payload(request: Request, body: bytes) -> payload_pb2.Payload:
     """Returns a body as a value; raises HttpError for what only says that it is JSON."""
     if not body:
         return payload_pb2.Payload(data=b"null")
-    kind = reading.content_type(request) or _BYTES
+    kind = requests.content_type(request) or _BYTES
     if len(kind) > _CONTENT_TYPE_CHARACTERS:
         raise invalid("Content-Type", f"longer than {_CONTENT_TYPE_CHARACTERS} characters")
-    media = reading.media_type(kind)
+    media = requests.media_type(kind)
     if media == "application/json" or media.endswith("+json"):
-        reading.check_charset(kind)
-        reading.parse("body", body)
+        requests.check_charset(kind)
+        requests.parse("body", body)
         return payload_pb2.Payload(data=body)
     if media == _FORM and _is_json(body):
         return payload_pb2.Payload(data=body)
@@ -124,7 +124,7 @@ def _payload(request: Request, body: bytes) -> payload_pb2.Payload:
 
 def _is_json(body: bytes) -> bool:
     try:
-        reading.parse("body", body)
+        requests.parse("body", body)
     except HttpError:
         return False
     return True

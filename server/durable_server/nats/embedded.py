@@ -41,7 +41,7 @@ from durable_server.nats import launch
 from durable_server.nats.backoff import Backoff
 from durable_server.nats.binary import find_nats_server
 from durable_server.nats.endpoint import Endpoint, parse_urls
-from durable_server.nats.stale import end_stale, read_pid
+from durable_server.nats.orphans import end_stale, read_pid
 
 MAX_PAYLOAD = 8 << 20
 """Bytes of one message, and with it of one frame. NATS discourages more than 8 MB."""

@@ -29,9 +29,9 @@ from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
+from ..core.apply import apply
 from ..core.effects import Effect
 from ..core.limits import ASSIGNMENT_BYTES, Limits
-from ..core.machine import apply
 from ..core.model import Invocation, State
 from ..core.partition import Changes, Partition
 from ..core.records import (
@@ -48,14 +48,14 @@ from ..log.batch import Batch, decode, encode, encode_record, join
 from ..log.interface import Log, Position
 from ..metrics.tally import Tally
 from ..store.interface import Recovered, Store, StoreFullError
-from .assigning import Assigner
-from .carrying import Carrier
 from .clock import Clock, LogTime
+from .dispatcher import Assigner
+from .effect_runner import Carrier
 from .locking import StoreLock
 from .retention import EARLY_MS, Retention
+from .subscriptions import Waiting, refuse
 from .timers import Timer, Timers
 from .trimming import Trimmer
-from .waiting import Waiting, refuse
 from .workers import Worker, Workers
 
 _LINGER_SIZE = 4.0
@@ -472,14 +472,14 @@ class Processor:
 
 def _meant(timer: Timer, invocation: Invocation | None) -> bool:
     """Says whether a timer of an invocation still means something, as things stand now."""
-    due_ms, _, position = timer
+    due_ms, _, index = timer
     if invocation is None or invocation.state in FINAL:
         return False
-    if position == WAKE:
+    if index == WAKE:
         return 0 < invocation.wake_ms <= due_ms
-    if position == DEADLINE:
+    if index == DEADLINE:
         return 0 < invocation.deadline_ms <= due_ms
-    return invocation.recorded.get(position) == 0
+    return invocation.recorded.get(index) == 0
 
 
 def _nothing() -> None:

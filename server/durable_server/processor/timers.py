@@ -1,6 +1,6 @@
 """All timers of a partition on one alarm of its clock.
 
-A heap of (time, invocation id, entry position); the clock is asked to wake only for the earliest.
+A heap of (time, invocation id, entry index); the clock is asked to wake only for the earliest.
 So 100,000 sleeping invocations cost memory and nothing else. Timers are not removed when they become
 pointless: whoever gets a due one checks whether it still means something.
 """
@@ -14,7 +14,7 @@ from typing import TypeAlias
 from .clock import Alarm, Clock
 
 Timer: TypeAlias = tuple[int, str, int]
-"""Due time in ms, invocation id, entry position or -1."""
+"""Due time in ms, invocation id, entry index or -1."""
 
 
 class Timers:
@@ -33,9 +33,9 @@ class Timers:
     def __len__(self) -> int:
         return len(self._heap)
 
-    def set(self, due_ms: int, invocation_id: str, position: int) -> None:
+    def set(self, due_ms: int, invocation_id: str, index: int) -> None:
         """Adds a timer."""
-        heapq.heappush(self._heap, (due_ms, invocation_id, position))
+        heapq.heappush(self._heap, (due_ms, invocation_id, index))
         if self._alarm is None or due_ms < self._alarm_due:
             self._schedule()
 

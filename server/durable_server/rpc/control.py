@@ -25,15 +25,15 @@ from ..core.records import Invoked
 from ..core.replies import Attached, Created, Mismatch
 from ..core.states import FINAL
 from ..processor.loop import Processor
-from ..webhooks.desk import Webhooks
+from ..webhooks.service import Webhooks
 from . import convert
-from .asking import Asking
-from .following import Following
 from .listing import Listing
+from .object_state import States
+from .queries import Asking
 from .refusal import Refusal, abort, answers, invalid
-from .states import States
 from .steering import Steering
 from .tracing import find_tracing
+from .watching import Following
 from .webhooks import Urls
 
 logger = logging.getLogger("durable.rpc")
@@ -103,8 +103,8 @@ class ControlService(control_pb2_grpc.DurableControlServicer):
         )
         if found.outcome is not None:
             response.outcome.MergeFromString(found.outcome)
-        elif found.fault is not None:
-            response.last_failure.MergeFromString(found.fault.data)
+        elif found.failure is not None:
+            response.last_failure.MergeFromString(found.failure.data)
         if request.include_journal:
             for row in self._asking.journal(found):
                 convert.entry(row, response.journal.add())

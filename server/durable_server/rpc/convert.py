@@ -16,7 +16,7 @@ from ..core.model import (
     DEFAULT_RETENTION_MS,
     Awakeable,
     EntryRow,
-    Fault,
+    Failure,
     Handler,
     HandlerKind,
     Invocation,
@@ -135,7 +135,7 @@ def headers(given: Iterable[tuple[str, str]], limits: Limits) -> tuple[tuple[str
     return pairs
 
 
-def fault(failure: payload_pb2.Failure) -> Fault:
+def fault(failure: payload_pb2.Failure) -> Failure:
     """Returns a failure as the core keeps it; one that is too long for a person is cut."""
     if failure.ByteSize() > _FAILURE_BYTES:
         failure = payload_pb2.Failure(
@@ -145,7 +145,7 @@ def fault(failure: payload_pb2.Failure) -> Fault:
             stack_trace=failure.stack_trace[-32_000:],
             terminal=failure.terminal,
         )
-    return Fault(failure.type, failure.message, failure.SerializeToString())
+    return Failure(failure.type, failure.message, failure.SerializeToString())
 
 
 def handler(spec: invocation_pb2.HandlerSpec, limits: Limits) -> Handler:
@@ -240,7 +240,7 @@ def handler_spec(it: Handler) -> invocation_pb2.HandlerSpec:
 
 def entry(row: EntryRow, into: invocation_pb2.JournalEntry) -> None:
     """Writes a journal entry into a message."""
-    into.index = row.position
+    into.index = row.entry_index
     into.kind = cast("invocation_pb2.EntryKind", row.kind)
     into.name = row.name
     into.completion_number = max(row.completion, 0)
@@ -265,7 +265,7 @@ def failing_steps(it: Invocation, into: invocation_pb2.Invocation) -> None:
         return
     for step in sorted(it.step_failures):
         message = into.failing_steps.add(
-            index=step.position,
+            index=step.entry_index,
             kind=cast("invocation_pb2.EntryKind", step.kind),
             name=step.name,
             failed_try_count=step.times,
@@ -274,8 +274,8 @@ def failing_steps(it: Invocation, into: invocation_pb2.Invocation) -> None:
             message.first_failure_time.CopyFrom(timestamp(step.since_ms))
         if step.last_ms:
             message.last_failure_time.CopyFrom(timestamp(step.last_ms))
-        if step.fault is not None:
-            message.last_failure.MergeFromString(step.fault.data)
+        if step.failure is not None:
+            message.last_failure.MergeFromString(step.failure.data)
 
 
 def cancel_requested(it: Invocation, into: worker_pb2.CancelRequested) -> None:
@@ -336,8 +336,8 @@ def invocation(it: Invocation, *, whole: bool = True) -> invocation_pb2.Invocati
             message.input.MergeFromString(it.input)
     if it.outcome is not None:
         message.outcome.MergeFromString(it.outcome)
-    if it.fault is not None:
-        message.last_failure.MergeFromString(it.fault.data)
+    if it.failure is not None:
+        message.last_failure.MergeFromString(it.failure.data)
     for ms, into in (
         (it.started_ms, message.start_time),
         (it.completed_ms, message.complete_time),

@@ -59,8 +59,8 @@ class Declared:
         if found is None:
             return None
         waiting = [
-            position
-            for position, entry in found.opened.items()
+            index
+            for index, entry in found.opened.items()
             if entry.kind == EntryKind.SIGNAL and entry.name == name
         ]
         row = self._processor.store.entry(found.number, min(waiting)) if waiting else None

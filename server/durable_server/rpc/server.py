@@ -17,10 +17,10 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from durable_proto.v1 import control_pb2, control_pb2_grpc, worker_pb2, worker_pb2_grpc
 
 from ..processor.loop import Processor
-from ..webhooks.desk import Webhooks
+from ..webhooks.service import Webhooks
 from .control import ControlService
 from .reflection import serve_reflection
-from .stream import SessionTimes
+from .session_writer import SessionTimes
 from .worker import WorkerService
 
 MESSAGE_BYTES = 64 * 1024 * 1024

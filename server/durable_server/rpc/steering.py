@@ -32,11 +32,11 @@ from ..core.replies import (
     Resolved,
 )
 from ..core.steering import restart_id
-from ..plain import failure_text, value_text
+from ..display import failure_text, value_text
 from ..processor.loop import Processor
 from . import convert
-from .asking import Asking
 from .declared import Declared, Misfit
+from .queries import Asking
 from .refusal import (
     Refusal,
     invalid,

@@ -9,9 +9,9 @@ import grpc
 from durable_proto.v1 import control_pb2, errors_pb2
 
 from ..processor.loop import Processor
-from ..webhooks.desk import NotServedError, Webhooks
 from ..webhooks.files import SecretError
 from ..webhooks.schemes import SCHEMES
+from ..webhooks.service import NotServedError, Webhooks
 from ..webhooks.tokens import Claim
 from . import convert
 from .refusal import Refusal, invalid, unavailable

@@ -24,12 +24,12 @@ from ..core.records import (
     HandlerRegistered,
 )
 from ..processor.loop import Processor
-from ..processor.waiting import ProcessorEndedError
+from ..processor.subscriptions import ProcessorEndedError
 from ..processor.workers import Worker
 from . import convert
-from .inbound import Inbound
 from .refusal import Refusal, abort, invalid, protocol_violation, unavailable
-from .stream import PROTOCOL_VERSION, Context, SessionTimes, Stream
+from .session_reader import Inbound
+from .session_writer import PROTOCOL_VERSION, Context, SessionTimes, Stream
 
 logger = logging.getLogger("durable.workers")
 
@@ -209,7 +209,7 @@ class WorkerService(worker_pb2_grpc.DurableWorkerServicer):
                             worker.id,
                             invocation_id,
                             attempt,
-                            row.position,
+                            row.entry_index,
                             row.outcome,
                             row.completion,
                             row.completed_ms,

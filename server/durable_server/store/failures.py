@@ -19,7 +19,7 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from ..core.model import Fault
+from ..core.model import Failure
 
 logger = logging.getLogger("durable.store")
 
@@ -110,9 +110,9 @@ class Failures:
         return " AND ".join('"' + term.replace('"', '""') + '"' for term in dict.fromkeys(terms))
 
 
-def failure_text(fault: Fault) -> str:
+def failure_text(failure: Failure) -> str:
     """Returns what is looked through of a failure; the same as TEXT."""
-    return f"{fault.type}: {fault.message}"
+    return f"{failure.type}: {failure.message}"
 
 
 def _indexed(text: str) -> str:

@@ -24,7 +24,7 @@ class Recovered(NamedTuple):
     active: list[Invocation]
     """Invocations in PENDING and RUNNING, by number."""
     timers: list[tuple[int, str, int]]
-    """What is due when: time, invocation id, position as in TimerFired."""
+    """What is due when: time, invocation id, index as in TimerFired."""
     turns: list[tuple[int, str, str]]
     """Who wants which object key: place, scope, invocation id; in order."""
     early_awakeables: int
@@ -112,7 +112,7 @@ class Store(Source, Protocol):
         ...
 
     def completions(self, number: int) -> dict[int, int]:
-        """Returns the completion of each entry of a journal by its position, in program order."""
+        """Returns the completion of each entry of a journal by its index, in program order."""
         ...
 
     def awakeables(self, invocation_id: str) -> list[Awakeable]:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from ..core.model import Awakeable, Fault, Handler, Invocation, State, StepFailures
+from ..core.model import Awakeable, Failure, Handler, Invocation, State, StepFailures
 
 STATIC = (
     "number, id, handler, key, input, headers, service, partition_key, idempotency_key, parent, "
@@ -62,7 +62,7 @@ _decode_headers = msgspec.msgpack.Decoder(tuple[tuple[str, str], ...]).decode
 decode_handler = msgspec.msgpack.Decoder(Handler).decode
 _decode_rest = msgspec.msgpack.Decoder(_Rest).decode
 _decode_requests = msgspec.msgpack.Decoder(tuple[str, ...]).decode
-_decode_positions = msgspec.msgpack.Decoder(tuple[int, ...]).decode
+_decode_indexes = msgspec.msgpack.Decoder(tuple[int, ...]).decode
 
 
 def full_row(it: Invocation) -> tuple[Any, ...]:
@@ -87,7 +87,7 @@ def full_row(it: Invocation) -> tuple[Any, ...]:
 
 def changed_row(it: Invocation) -> tuple[Any, ...]:
     """Returns the values of UPDATE."""
-    fault_type, fault_message, fault = it.fault or (None, None, None)
+    fault_type, fault_message, fault = it.failure or (None, None, None)
     rest = None
     if it.cancel_ms or it.failing_ms or it.step_failures or it.requests or it.recorded_by:
         rest = encode(
@@ -155,7 +155,7 @@ def invocation(row: Sequence[Any]) -> Invocation:
         expire_ms=row[21],
         version=row[22],
         outcome=row[23],
-        fault=None if row[24] is None else Fault(row[24], row[25], row[26]),
+        failure=None if row[24] is None else Failure(row[24], row[25], row[26]),
         pause_reason=row[27],
         pause_identity=row[28],
         pause_ms=row[29],
@@ -178,9 +178,9 @@ def invocation(row: Sequence[Any]) -> Invocation:
 
 def awakeable_row(it: Awakeable) -> tuple[Any, ...]:
     """Returns the values of AWAKEABLE."""
-    positions = encode(it.positions) if it.positions else None
+    indexes = encode(it.indexes) if it.indexes else None
     return (
-        *(it.id, it.invocation_id, positions, it.created_ms, it.resolved_ms, it.outcome),
+        *(it.id, it.invocation_id, indexes, it.created_ms, it.resolved_ms, it.outcome),
         it.schema,
         encode(it.requests) if it.requests else None,
     )
@@ -188,6 +188,6 @@ def awakeable_row(it: Awakeable) -> tuple[Any, ...]:
 
 def awakeable(row: Sequence[Any]) -> Awakeable:
     """Returns the awakeable of a row of AWAKEABLE."""
-    positions = _decode_positions(row[2]) if row[2] else ()
+    indexes = _decode_indexes(row[2]) if row[2] else ()
     requests = _decode_requests(row[7]) if row[7] else ()
-    return Awakeable(row[0], row[1], positions, row[3], row[4], row[5], row[6], requests)
+    return Awakeable(row[0], row[1], indexes, row[3], row[4], row[5], row[6], requests)

@@ -230,7 +230,7 @@ class SqliteStore:
         failed: list[Invocation] = []
         for it in changes.created.values():
             moved[it.handler, it.state] += 1
-            if it.completed_ms and it.fault:
+            if it.completed_ms and it.failure:
                 failed.append(it)
         for number, state in changes.was.items():
             found = changes.changed.get(number)
@@ -238,10 +238,12 @@ class SqliteStore:
                 continue  # It is removed as it was before the batch.
             moved[found.handler, state] -= 1
             moved[found.handler, found.state] += 1
-            if found.completed_ms and found.fault:
+            if found.completed_ms and found.failure:
                 failed.append(found)
         if failed and self._failures is not None:
-            self._failures.add([(it.number, failure_text(it.fault)) for it in failed if it.fault])
+            self._failures.add(
+                [(it.number, failure_text(it.failure)) for it in failed if it.failure]
+            )
         return moved
 
     def _commit_rare(self, changes: Changes, moved: Counter[tuple[str, State]]) -> None:
@@ -360,7 +362,7 @@ class SqliteStore:
         return None if row is None else EntryRow._make(row)
 
     def completions(self, number: int) -> dict[int, int]:
-        """Returns the completion of each entry of a journal by its position, in program order."""
+        """Returns the completion of each entry of a journal by its index, in program order."""
         return dict(
             self._db.execute(
                 "SELECT position, completion FROM journal WHERE number = ? ORDER BY position",

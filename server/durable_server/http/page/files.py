@@ -21,7 +21,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ..errors import refused
-from ..reading import Call
+from ..requests import Call
 from ..routing import Body, Route
 
 FOLDER = Path(__file__).parent / "static"

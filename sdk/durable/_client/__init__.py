@@ -1,0 +1,1 @@
+"""The client, asynchronous and synchronous, and what it returns."""

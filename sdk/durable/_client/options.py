@@ -1,0 +1,140 @@
+"""What a client is told once and sends with each request: the options, and the views that change them.
+
+Rules. Options are frozen; `options` gives a view with others, so that a client that is shared by
+threads or tasks is never changed under them. What is not given stays as it is; `delay` and
+`start_time` exclude each other, so giving one takes the other back.
+"""
+
+from __future__ import annotations
+
+import getpass
+import socket
+from collections.abc import Mapping
+from copy import copy
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from functools import cache
+from typing import Any, Final, TypedDict
+
+from .._common.durations import span, wait_seconds
+from .._tracing.tracing import Tracing, find_tracing
+
+DEFAULT_TIMEOUT_SECONDS: Final = 60.0
+
+
+class Unset:
+    """The type of UNSET."""
+
+    def __repr__(self) -> str:
+        return "UNSET"
+
+
+UNSET: Final = Unset()
+"""Marks an argument that was not given, where None means something."""
+
+
+@cache
+def default_identity() -> str:
+    """Names who asks, for whoever reads a reason later: `user@host`."""
+    try:
+        user = getpass.getuser()
+    except (OSError, KeyError):  # a container's user id without a name
+        user = "unknown"
+    return f"{user}@{socket.gethostname()}"
+
+
+@dataclass(frozen=True, slots=True)
+class InvokeOptions:
+    """What an invocation is started with, beside its arguments, and how long calls may take."""
+
+    timeout: float | None
+    partition_key: str = ""
+    service: str = ""
+    key: str = ""
+    idempotency_key: str = ""
+    headers: Mapping[str, str] | None = None
+    delay: timedelta | None = None
+    start_time: datetime | None = None
+    priority: int = 0
+    tracing: Tracing | None = None
+
+
+class ViewOptions(TypedDict, total=False):
+    """What a view of a client may change, beside the object key; see `Client.options`."""
+
+    partition_key: str
+    service: str
+    idempotency_key: str
+    headers: Mapping[str, str] | None
+    timeout: float | None
+    delay: float | timedelta | None
+    start_time: datetime | None
+    priority: int
+
+
+class ClientBase:
+    """What both clients have and what is no I/O: the options and the views that change them."""
+
+    _options: InvokeOptions
+    _owner: bool
+    """Whether this one opened the connection, and so closes it."""
+
+    def __init__(self, timeout: float | timedelta | None) -> None:
+        self._options = InvokeOptions(wait_seconds(timeout, "timeout"), tracing=find_tracing())
+        self._owner = True
+
+    def options(
+        self,
+        *,
+        partition_key: str | Unset = UNSET,
+        service: str | Unset = UNSET,
+        key: str | Unset = UNSET,
+        idempotency_key: str | Unset = UNSET,
+        headers: Mapping[str, str] | Unset | None = UNSET,
+        timeout: float | timedelta | Unset | None = UNSET,
+        delay: float | timedelta | Unset | None = UNSET,
+        start_time: datetime | Unset | None = UNSET,
+        priority: int | Unset = UNSET,
+    ) -> Any:
+        """Returns a view of this client with other options; what is not given stays as it is.
+
+        `partition_key` chooses the partition, `service` is a label, `key` the object key,
+        `idempotency_key` makes a second start of the same work answer with the first, `headers`
+        travel to the handler, `timeout` bounds calls (seconds or a timedelta; 0 for one try without
+        waiting, None for no bound), `delay` (likewise) starts the work that much later, `start_time`
+        not before a time (UTC without a time zone). Where work of one handler waits for workers, a
+        higher `priority` goes first (any number that fits 32 bits, 0 if none is given); children have
+        their parent's. The view shares the connection and need not be closed. Raises ValueError for
+        `delay` with `start_time` and for a span of time out of range, TypeError for what is none.
+        """
+        changes: dict[str, Any] = {
+            "partition_key": partition_key,
+            "service": service,
+            "key": key,
+            "idempotency_key": idempotency_key,
+            "headers": headers,
+            "timeout": timeout,
+            "delay": delay,
+            "start_time": start_time,
+            "priority": priority,
+        }
+        given = {name: value for name, value in changes.items() if value is not UNSET}
+        if given.get("delay") is not None and given.get("start_time") is not None:
+            raise ValueError("delay and start_time both say when to start; give one of them")
+        if given.get("delay") is not None:
+            given["delay"] = span(given["delay"], "delay")
+            given["start_time"] = None
+        elif given.get("start_time") is not None:
+            given["delay"] = None
+        if "timeout" in given:
+            given["timeout"] = wait_seconds(given["timeout"], "timeout")
+        view = copy(self)
+        view._options = replace(self._options, **given)
+        view._owner = False
+        return view
+
+    def _seconds(self, timeout: float | timedelta | Unset | None) -> float | None:
+        """Returns the bound of one call: its own, or else the client's."""
+        if isinstance(timeout, Unset):
+            return self._options.timeout
+        return wait_seconds(timeout, "timeout")

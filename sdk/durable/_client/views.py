@@ -1,0 +1,280 @@
+"""What a client gets to see of invocations: read-only views of the messages.
+
+Rules. A view holds the message that it shows and reads from it when asked, so that making one costs
+nothing; `message` gives it to whoever needs a field that has no name here. Times are datetimes in
+UTC, absent ones are None. States are the lower-case words of the control plane ("completed",
+"backing_off"); a state that this version does not know is shown by its number and is not final.
+`to_dict` gives all of it as plain data with the same names, for JSON (see `_plain`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias, cast
+
+from durable_proto.v1 import invocation_pb2, payload_pb2
+
+from .._common.values.serde import decode
+from .entries import AwakeableInfo, FailingStep, JournalEntry
+from .plain import failure_data, moment, outcome_data, payload_data, time_text
+
+if TYPE_CHECKING:
+    State: TypeAlias = invocation_pb2.InvocationState
+
+_STATES: Final[dict[int, str]] = {
+    value.number: value.name.removeprefix("INVOCATION_STATE_").lower()
+    for value in invocation_pb2.InvocationState.DESCRIPTOR.values
+}
+_STATE_NUMBERS: Final[dict[str, State]] = {
+    word: cast("State", number) for number, word in _STATES.items()
+}
+FINAL_STATES: Final = frozenset(
+    {
+        invocation_pb2.INVOCATION_STATE_COMPLETED,
+        invocation_pb2.INVOCATION_STATE_FAILED,
+        invocation_pb2.INVOCATION_STATE_CANCELLED,
+    }
+)
+
+
+def state_word(state: int) -> str:
+    """Returns the word for a state's number."""
+    return _STATES.get(state) or f"state_{state}"
+
+
+def state_number(word: str) -> State:
+    """Returns a state's number; raises ValueError with the known words for any other."""
+    number = _STATE_NUMBERS.get(word)
+    if not number:
+        known = ", ".join(name for name, value in _STATE_NUMBERS.items() if value)
+        raise ValueError(f"{word!r} is no invocation status; the statuses are: {known}")
+    return number
+
+
+class Request(NamedTuple):
+    """A pause or a cancellation that was asked for."""
+
+    identity: str
+    """Who asked; "durable" when the control plane did."""
+    reason: str
+    """Why, for a person."""
+    time: datetime | None
+    """When."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns it as plain data."""
+        return {"identity": self.identity, "reason": self.reason, "time": time_text(self.time)}
+
+
+class Invocation:
+    """One invocation, as the control plane knew it when it answered."""
+
+    __slots__ = ("message",)
+
+    def __init__(self, message: invocation_pb2.Invocation) -> None:
+        self.message: Final = message
+        """The message that this shows."""
+
+    @property
+    def invocation_id(self) -> str:
+        """The id."""
+        return self.message.invocation_id
+
+    @property
+    def handler(self) -> str:
+        """The handler's registered name."""
+        return self.message.handler
+
+    @property
+    def status(self) -> str:
+        """Where it stands, as a lower-case word."""
+        return state_word(self.message.state)
+
+    @property
+    def finished(self) -> bool:
+        """Whether it has ended: completed, failed or cancelled."""
+        return self.message.state in FINAL_STATES
+
+    @property
+    def key(self) -> str:
+        """The object key, or ""."""
+        return self.message.key
+
+    @property
+    def service(self) -> str:
+        """The service label, or ""."""
+        return self.message.service
+
+    @property
+    def partition_key(self) -> str:
+        """The partition key, or ""."""
+        return self.message.partition_key
+
+    @property
+    def idempotency_key(self) -> str:
+        """The caller's idempotency key, or ""."""
+        return self.message.idempotency_key
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The headers; read-only."""
+        return MappingProxyType(dict(self.message.headers))
+
+    @property
+    def attempt(self) -> int:
+        """The current or last attempt, from 1; 0 before the first."""
+        return self.message.attempt
+
+    @property
+    def input(self) -> Any:
+        """The input as plain data, or None; absent in lists."""
+        return decode(self.message.input) if self.message.HasField("input") else None
+
+    @property
+    def output(self) -> Any:
+        """The value as plain data, or None when there is none."""
+        outcome = self.message.outcome
+        return decode(outcome.value) if outcome.HasField("value") else None
+
+    @property
+    def failure(self) -> payload_pb2.Failure | None:
+        """Why it failed, or what its last attempt failed with; None when neither is known."""
+        if self.message.outcome.HasField("failure"):
+            return self.message.outcome.failure
+        return self.message.last_failure if self.message.HasField("last_failure") else None
+
+    @property
+    def pause(self) -> Request | None:
+        """Who holds it and why, while it is paused or a pause was asked for; else None."""
+        if not self.message.HasField("pause"):
+            return None
+        it = self.message.pause
+        return Request(it.identity, it.reason, moment(it, "pause_time"))
+
+    @property
+    def pause_reason(self) -> str:
+        """Why it is held, while it is paused."""
+        return self.message.pause.reason
+
+    @property
+    def cancel(self) -> Request | None:
+        """Who asked for its end and why; None when nobody did."""
+        if not self.message.HasField("cancel"):
+            return None
+        it = self.message.cancel
+        return Request(it.identity, it.reason, moment(it, "cancel_time"))
+
+    @property
+    def parent_invocation_id(self) -> str:
+        """The invocation that started it, or ""."""
+        return self.message.parent_invocation_id
+
+    @property
+    def worker_id(self) -> str:
+        """The worker that holds or last held it, or ""."""
+        return self.message.worker_id
+
+    @property
+    def version(self) -> str:
+        """The handler's version that ran the last attempt, or ""."""
+        return self.message.version
+
+    @property
+    def journal(self) -> list[JournalEntry]:
+        """The journal in program order; empty in lists."""
+        return [JournalEntry(entry) for entry in self.message.journal]
+
+    @property
+    def failing_steps(self) -> list[FailingStep]:
+        """The steps that have failed so far and are tried again, in program order; empty in lists."""
+        return [FailingStep(it) for it in self.message.failing_steps]
+
+    @property
+    def journal_length(self) -> int:
+        """How many entries the journal has, also in lists."""
+        return self.message.journal_length
+
+    @property
+    def workflow_state(self) -> dict[str, Any]:
+        """Its own state by name, as plain data; empty in lists."""
+        return {name: decode(value) for name, value in self.message.workflow_state.items()}
+
+    @property
+    def awakeables(self) -> list[AwakeableInfo]:
+        """Its awakeables; empty in lists."""
+        return [AwakeableInfo(it) for it in self.message.awakeables]
+
+    @property
+    def create_time(self) -> datetime | None:
+        """When it was committed."""
+        return moment(self.message, "create_time")
+
+    @property
+    def start_time(self) -> datetime | None:
+        """When its first attempt was handed to a worker."""
+        return moment(self.message, "start_time")
+
+    @property
+    def update_time(self) -> datetime | None:
+        """When its state last changed."""
+        return moment(self.message, "update_time")
+
+    @property
+    def complete_time(self) -> datetime | None:
+        """When it ended."""
+        return moment(self.message, "complete_time")
+
+    @property
+    def wake_time(self) -> datetime | None:
+        """When it goes on, while it is scheduled or backing off."""
+        return moment(self.message, "wake_time")
+
+    @property
+    def expire_time(self) -> datetime | None:
+        """When it is removed, once it has ended."""
+        return moment(self.message, "expire_time")
+
+    @property
+    def deadline(self) -> datetime | None:
+        """When its end is asked for because its time is up; None without a timeout."""
+        return moment(self.message, "deadline")
+
+    def to_dict(self, *, brief: bool = False) -> dict[str, Any]:
+        """Returns it as plain data; `brief` leaves out what lists do not have."""
+        message = self.message
+        data: dict[str, Any] = {name: getattr(message, name) for name in _TEXTS}
+        data["status"] = self.status
+        data |= {name: getattr(message, name) for name in _NUMBERS}
+        data |= {name: time_text(moment(message, name)) for name in _TIMES}
+        outcome = message.outcome if message.HasField("outcome") else None
+        data["output"] = outcome_data(outcome)["value"]
+        data["failure"] = None if self.failure is None else failure_data(self.failure)
+        for name, request in (("pause", self.pause), ("cancel", self.cancel)):
+            data[name] = None if request is None else request.to_dict()
+        if not brief:
+            data["headers"] = dict(message.headers)
+            given = message.HasField("input")
+            data["input"] = payload_data(message.input) if given else None
+            data["journal"] = [it.to_dict() for it in self.journal]
+            data["failing_steps"] = [it.to_dict() for it in self.failing_steps]
+            data["awakeables"] = [it.to_dict() for it in self.awakeables]
+            data["workflow_state"] = {
+                name: payload_data(value) for name, value in sorted(message.workflow_state.items())
+            }
+        return data
+
+    def __repr__(self) -> str:
+        return f"<Invocation {self.invocation_id} {self.handler} {self.status}>"
+
+
+_TEXTS: Final = (
+    *("invocation_id", "handler", "key", "service", "partition_key", "idempotency_key"),
+    *("parent_invocation_id", "worker_id", "version"),
+)
+_NUMBERS: Final = ("attempt", "priority", "journal_length")
+_TIMES: Final = (
+    *("create_time", "start_time", "update_time", "complete_time", "wake_time", "expire_time"),
+    "deadline",
+)

@@ -1,0 +1,264 @@
+"""How the SDK reaches a gRPC server: addresses, channels, errors, and when to try again.
+
+Theory. Everything that the client and the worker must agree on about the wire stands here, and
+nothing about what is said on it.
+
+Addresses. `127.0.0.1:50051`, `host:port`, any gRPC target (`dns:///host:port`, `unix:/path`), or one
+of two schemes of our own: `grpc://host:port` and `grpcs://host:port` (TLS with the system's roots).
+Plain text leaves the machine only when the caller says so (`insecure=True`): an address that is
+mistyped into a public one must not send payloads unencrypted.
+
+Channels. Every option on which we rely is set here, whatever grpcio's default: message sizes, and
+keepalive, because a dead peer behind a firewall is otherwise noticed after many minutes. Keepalive
+needs a server that permits it (grpcio's default answers with GOAWAY after three pings): the control
+plane does, a user's own services may not, so channels to those send none.
+
+Errors. The control plane's errors are a google.rpc.Status with one google.rpc.ErrorInfo in the
+trailer `grpc-status-details-bin`. `translate` makes the typed errors of `_errors` from them; when
+there is no ErrorInfo (a proxy answered, or nobody) the gRPC code decides.
+
+Retries. Only UNAVAILABLE and RESOURCE_EXHAUSTED are tried again as they are; each mutating request
+carries a request id, so that a retry of one that was served has no second effect. Delays grow
+exponentially and are drawn from the whole interval ("full jitter"): clients that were refused
+together must not come back together.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Iterable
+from typing import Final, NamedTuple
+
+import grpc
+import grpc.aio
+from google.protobuf.message import DecodeError
+from google.rpc import error_details_pb2, status_pb2
+
+from .errors import (
+    AlreadyExistsError,
+    InvalidArgumentError,
+    LimitError,
+    NotFoundError,
+    PreconditionError,
+    RpcError,
+    UnavailableError,
+)
+
+DEFAULT_ADDRESS: Final = "127.0.0.1:50051"
+ADDRESS_VARIABLE: Final = "DURABLE_ADDRESS"
+ERROR_DOMAIN: Final = "durable.v1"
+
+MESSAGE_BYTES_MAX: Final = 64 * 1024 * 1024
+"""The largest gRPC message in either direction: the control plane's limit, over its `journal_bytes`."""
+
+BACKOFF_SECONDS_FIRST: Final = 0.05
+"""The first delay is drawn from 0 to this: about one fsync batch of a busy server."""
+BACKOFF_SECONDS_MAX: Final = 2.0
+"""The longest delay, so that a server that returns is noticed soon."""
+
+_STATUS_TRAILER: Final = "grpc-status-details-bin"
+
+_COMMON_OPTIONS: Final[tuple[tuple[str, int], ...]] = (
+    ("grpc.max_send_message_length", MESSAGE_BYTES_MAX),
+    ("grpc.max_receive_message_length", MESSAGE_BYTES_MAX),
+    # We retry ourselves, with knowledge of request ids; gRPC's own buffering for it costs CPU.
+    ("grpc.enable_retries", 0),
+    # The defaults (1 s growing to 120 s) leave a client deaf for long after a server's restart.
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 2_000),
+)
+
+_KEEPALIVE_OPTIONS: Final[tuple[tuple[str, int], ...]] = (
+    ("grpc.keepalive_time_ms", 30_000),
+    ("grpc.keepalive_timeout_ms", 10_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.max_pings_without_data", 0),
+)
+
+# What a proxy that HTTP_PROXY names does with a loopback address is never what was meant.
+_LOOPBACK_OPTIONS: Final[tuple[tuple[str, int], ...]] = (("grpc.enable_http_proxy", 0),)
+
+_LOOPBACK_HOSTS: Final = frozenset({"localhost", "127.0.0.1", "::1", "ip6-localhost"})
+
+
+class Address(NamedTuple):
+    """Where a server is: what gRPC calls the target, and how to speak to it."""
+
+    target: str
+    credentials: grpc.ChannelCredentials | None
+    """None for plain text."""
+    loopback: bool
+
+
+def parse_address(
+    address: str | None,
+    *,
+    tls: bool | grpc.ChannelCredentials | None = None,
+    insecure: bool = False,
+) -> Address:
+    """Reads an address; None means the environment's `DURABLE_ADDRESS`, else `127.0.0.1:50051`.
+
+    Raises ValueError when it cannot be one, or when it would send plain text off this machine
+    without `insecure`.
+    """
+    text = address or os.environ.get(ADDRESS_VARIABLE) or DEFAULT_ADDRESS
+    target = text.strip()
+    scheme, separator, rest = target.partition("://")
+    credentials: grpc.ChannelCredentials | None = None
+    if separator and scheme in ("grpc", "grpcs", "http", "https"):
+        if scheme in ("http", "https"):
+            raise ValueError(
+                f"address {text!r} has the scheme {scheme!r}; the control plane speaks gRPC:"
+                f" write {rest.rstrip('/')!r} or 'grpcs://{rest.rstrip('/')}' for TLS"
+            )
+        target = rest.rstrip("/")
+        if scheme == "grpcs":
+            if tls is False:
+                raise ValueError(f"address {text!r} asks for TLS, and tls=False forbids it")
+            credentials = grpc.ssl_channel_credentials()
+    if not isinstance(tls, bool) and tls is not None:
+        credentials = tls
+    elif tls and credentials is None:
+        credentials = grpc.ssl_channel_credentials()
+    loopback = _is_loopback(target, text)
+    if credentials is None and not loopback and not insecure:
+        raise ValueError(
+            f"address {text!r} is not on this machine and would be spoken to in plain text;"
+            f" write 'grpcs://{target}' (or pass tls=...), or pass insecure=True if the network is"
+            " trusted"
+        )
+    return Address(target, credentials, loopback)
+
+
+def _is_loopback(target: str, text: str) -> bool:
+    """Says whether a target stays on this machine; raises ValueError when it names no port."""
+    if target.startswith(("unix:", "unix-abstract:", "vsock:")):
+        return True
+    name = target
+    for prefix in ("dns:", "ipv4:", "ipv6:"):
+        if name.startswith(prefix):
+            name = name[len(prefix) :]
+            # `dns://authority/host:port`: the name is what stands after the last slash.
+            name = name.rpartition("/")[2]
+            break
+    else:
+        if "://" in name or name.startswith("xds:"):
+            return False
+    host, separator, port = name.rpartition(":")
+    number = port.isascii() and port.isdigit()
+    if not separator or not number or not host:
+        raise ValueError(f"address {text!r} is not of the form 'host:port'")
+    if len(port) > 5 or int(port) > 65535:
+        raise ValueError(f"address {text[:80]!r} has a port beyond 65535")
+    host = host.strip("[]")
+    return host in _LOOPBACK_HOSTS or host.startswith("127.")
+
+
+def _options(address: Address, keepalive: bool) -> list[tuple[str, int]]:
+    options: list[tuple[str, int]] = [*_COMMON_OPTIONS]
+    if keepalive:
+        options += _KEEPALIVE_OPTIONS
+    if address.loopback:
+        options += _LOOPBACK_OPTIONS
+    return options
+
+
+def open_channel(address: Address) -> grpc.Channel:
+    """Opens a channel for sync stubs. It connects when it is first used."""
+    options = _options(address, keepalive=True)
+    if address.credentials is None:
+        return grpc.insecure_channel(address.target, options=options)
+    return grpc.secure_channel(address.target, address.credentials, options=options)
+
+
+def open_async_channel(address: Address, *, keepalive: bool = True) -> grpc.aio.Channel:
+    """Opens a channel for async stubs; it belongs to the running event loop."""
+    options = _options(address, keepalive)
+    if address.credentials is None:
+        return grpc.aio.insecure_channel(address.target, options=options)
+    return grpc.aio.secure_channel(address.target, address.credentials, options=options)
+
+
+def backoff_seconds(attempt: int, *, longest: float = BACKOFF_SECONDS_MAX) -> float:
+    """Draws the delay after the failed attempt number `attempt` (from 0): full jitter."""
+    ceiling = min(longest, BACKOFF_SECONDS_FIRST * 2.0 ** min(attempt, 32))
+    return random.uniform(0.0, ceiling)  # spreading load is not cryptography
+
+
+_RETRIED: Final = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED})
+
+
+def is_retryable(error: RpcError) -> bool:
+    """Says whether the same request may be sent again as it is."""
+    # gRPC says RESOURCE_EXHAUSTED too when a message is over the size limit; that will not change.
+    return error.code in _RETRIED and "larger than max" not in error.message
+
+
+_CLASSES: Final[dict[grpc.StatusCode, type[RpcError]]] = {
+    grpc.StatusCode.NOT_FOUND: NotFoundError,
+    grpc.StatusCode.INVALID_ARGUMENT: InvalidArgumentError,
+    grpc.StatusCode.OUT_OF_RANGE: InvalidArgumentError,
+    grpc.StatusCode.FAILED_PRECONDITION: PreconditionError,
+    grpc.StatusCode.ALREADY_EXISTS: AlreadyExistsError,
+    grpc.StatusCode.RESOURCE_EXHAUSTED: LimitError,
+    grpc.StatusCode.UNAVAILABLE: UnavailableError,
+    grpc.StatusCode.DEADLINE_EXCEEDED: UnavailableError,
+}
+
+# One line each, for a person, by reason: what to do, where the message does not say it already.
+_HINTS: Final[dict[str, str]] = {
+    "HANDLER_NOT_FOUND": "`durable handlers` lists those that there are",
+    "AWAKEABLE_NOT_FOUND": "check the id; awakeables end with their invocation",
+    "IDEMPOTENCY_MISMATCH": "use another idempotency key for other work",
+    "LIMIT_REACHED": "retry with backoff; the request had no effect",
+    "UNIMPLEMENTED": "this version of the control plane does not offer it",
+}
+
+
+# What gRPC says when there was no connection at all; anything else broke one.
+_NOBODY: Final = ("onnect to", "resol", "No route", "not ready")
+
+
+def translate(error: grpc.RpcError, address: str = "") -> RpcError:
+    """Makes the typed error of what a stub raised; `address` is where the call went, for the text."""
+    call: grpc.Call = error  # type: ignore[assignment]  # grpcio's errors are Calls; stubs differ
+    code = call.code() or grpc.StatusCode.UNKNOWN
+    message = call.details() or code.name
+    reason, metadata = _error_info(call.trailing_metadata())
+    hint = _HINTS.get(reason, "")
+    if not reason:
+        if code is grpc.StatusCode.UNAVAILABLE:
+            where = address or "the address"
+            if "http1.x server" in message:
+                message = f"what answers at {where} speaks HTTP/1, and no gRPC"
+                hint = (
+                    "give the address of gRPC, by default port 50051; that of --http is another one"
+                )
+            elif any(word in message for word in _NOBODY):
+                # The last part is the system's word; before it stands how gRPC came to it.
+                why = message.rpartition(": ")[2].rstrip("]")
+                message = f"no control plane answers at {where}: {why}"
+                hint = "start it with `durable server` or `durable dev`, or set DURABLE_ADDRESS"
+            else:
+                message = f"the connection to the control plane at {where} was lost: {message}"
+        elif code is grpc.StatusCode.DEADLINE_EXCEEDED:
+            message = f"the control plane at {address or 'the address'} did not answer in time"
+    kind = _CLASSES.get(code, RpcError)
+    return kind(message, code=code, reason=reason, metadata=metadata, hint=hint)
+
+
+def _error_info(trailers: Iterable[tuple[str, str | bytes]] | None) -> tuple[str, dict[str, str]]:
+    """Finds the reason and the metadata in the trailers; ("", {}) when they carry none of ours."""
+    for key, value in trailers or ():
+        if key != _STATUS_TRAILER or not isinstance(value, bytes):
+            continue
+        try:
+            status = status_pb2.Status.FromString(value)
+            for detail in status.details:
+                info = error_details_pb2.ErrorInfo()
+                if detail.Unpack(info) and info.domain == ERROR_DOMAIN:
+                    return info.reason, dict(info.metadata)
+        except DecodeError:  # somebody else's trailer; the gRPC code still decides
+            continue
+    return "", {}

@@ -1,0 +1,610 @@
+"""How plain JSON data is read as values: one class for each form that a type can take in JSON.
+
+A shape reads data, says which kinds of JSON it reads, and knows enough of itself for two others:
+`_overlaps`, which finds unions that could not be told apart, and `_schemas`, which describes it.
+What shape a type hint has is decided in `_readers`.
+
+What does not fit raises Unfit. Its path is put together on the way out, so that reading what fits
+costs nothing for it. Whatever a user's own code raises on the way (`__post_init__`, a validator, an
+enum's `_missing_`) is Unfit too: the data is what was wrong.
+
+A union tries its members and has to know how well each fits. So reads carry a `Tally`, which counts
+what is only nearly right: a field that is not there and takes its default, a whole number for a float.
+Within a union an object with an unknown field does not fit at all; elsewhere (no tally) such a field is
+ignored, so that old code can read what newer code has written.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Final, TypeAlias
+
+from ..errors import text_of
+
+Read: TypeAlias = "Callable[[Any, Tally | None], Any]"
+
+NULL, BOOL, INTEGER, FLOAT, STRING, ARRAY, OBJECT = (
+    "null", "bool", "integer", "float", "string", "array", "object",
+)  # fmt: skip
+KINDS: Final[dict[type, str]] = {
+    type(None): NULL,
+    bool: BOOL,
+    int: INTEGER,
+    float: FLOAT,
+    str: STRING,
+    list: ARRAY,
+    dict: OBJECT,
+}
+ALL_KINDS: Final = frozenset(KINDS.values())
+_CHOICES_SHOWN = 10
+
+
+class Tally:
+    """How much of what was read is only nearly right."""
+
+    __slots__ = ("loose",)
+
+    def __init__(self) -> None:
+        self.loose = 0
+
+
+class Unfit(Exception):
+    """Data that does not fit a shape."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(problem)
+        self.problem = problem
+        self.path: list[str] = []
+        """The steps to the place, the innermost first: `.name` and `[0]`."""
+
+    @property
+    def place(self) -> str:
+        """The place within the data."""
+        return "".join(reversed(self.path))
+
+
+def unfit(expected: str, data: Any) -> Unfit:
+    """Returns the error for data of another kind."""
+    return Unfit(f"expected {expected}, got {type(data).__name__}")
+
+
+def refused(name: str, error: Exception) -> Unfit:
+    """Returns the error for data that the user's own code, or another library, has refused."""
+    kind = type(error).__name__
+    text = " ".join(text_of(error).split())
+    if kind not in ("ValueError", "TypeError"):
+        text = f"{kind}: {text}" if text else kind
+    found = Unfit(f"no {name}: {text}" if text else f"no {name}")
+    if kind == "ValidationError" and type(error).__module__.startswith("pydantic"):
+        first = error.errors()[0]  # type: ignore[attr-defined]  # pydantic's
+        found = Unfit(f"no {name}: {kind}: {first['msg']}")
+        found.path = [f"[{it}]" if isinstance(it, int) else f".{it}" for it in first["loc"]][::-1]
+    return found
+
+
+def form_key(form: Any) -> Any:
+    """Returns what tells one piece of JSON from all others, as a key: true is not 1."""
+    if isinstance(form, list | dict):
+        return json.dumps(form, sort_keys=True)
+    return type(form), form
+
+
+class Shape:
+    """The form of a type in JSON."""
+
+    name: str
+    """The type, for messages."""
+    kinds: frozenset[str]
+    """The kinds of JSON that are read."""
+    exact: frozenset[str]
+    """The kinds of JSON that values are written as."""
+    watched: bool | None = None
+    """Whether a value may lose something, see `_losses`; None while nobody has asked."""
+
+    def read(self, data: Any, tally: Tally | None) -> Any:
+        """Returns the value; raises Unfit."""
+        raise NotImplementedError
+
+
+class Anything(Shape):
+    """What is taken as plain data."""
+
+    name = "Any"
+    kinds = exact = ALL_KINDS
+
+    def read(self, data: Any, tally: Tally | None) -> Any:
+        """Returns the data."""
+        return data
+
+
+ANYTHING: Final = Anything()
+
+
+def reading(shape: Shape) -> Read | None:
+    """Returns what reads a shape; None when the data is the value."""
+    return None if isinstance(shape, Anything) else shape.read
+
+
+class Plain(Shape):
+    """null, a boolean, a string: the data is the value."""
+
+    def __init__(self, name: str, cls: type) -> None:
+        self.name = name
+        self.cls: Final = cls
+        self.kinds = self.exact = frozenset({KINDS[cls]})
+
+    def read(self, data: Any, tally: Tally | None) -> Any:
+        """Returns the data, if it is of that kind."""
+        if type(data) is self.cls:
+            return data
+        raise unfit(self.name, data)
+
+
+class Float(Shape):
+    """A float; a whole number is one too."""
+
+    name = "float"
+    kinds = frozenset({FLOAT, INTEGER})
+    exact = frozenset({FLOAT})
+
+    def read(self, data: Any, tally: Tally | None) -> float:
+        """Returns the number as a float."""
+        if type(data) is float:
+            return data
+        if type(data) is not int:
+            raise unfit("float", data)
+        if tally is not None:
+            tally.loose += 1
+        try:
+            return float(data)
+        except OverflowError as error:
+            raise refused("float", error) from error
+
+
+class Derived(Shape):
+    """A subclass of str, int or float, made of what its base reads."""
+
+    def __init__(self, cls: type, base: Shape) -> None:
+        self.name = cls.__name__
+        self.cls: Final = cls
+        self.base: Final = base
+        self.kinds = base.kinds
+        self.exact = base.exact
+
+    def read(self, data: Any, tally: Tally | None) -> Any:
+        """Returns the value of the subclass."""
+        value = self.base.read(data, tally)
+        try:
+            return self.cls(value)
+        except Exception as error:
+            raise refused(self.name, error) from error
+
+
+class Parsed(Shape):
+    """A value that is written as a text, or as a number, and made of it."""
+
+    def __init__(
+        self,
+        cls: type,
+        parse: Callable[[Any], Any],
+        form: Callable[[Any], Any],
+        kinds: Iterable[str] = (STRING,),
+        exact: Iterable[str] = (STRING,),
+        *,
+        any_text: bool = False,
+    ) -> None:
+        self.name = cls.__name__
+        self.cls: Final = cls
+        self._parse = parse
+        self._form = form
+        self.kinds = frozenset(kinds)
+        self.exact = frozenset(exact)
+        self.any_text: Final = any_text
+        """Whether texts of other types are read too: then no text can tell which it was."""
+
+    def read(self, data: Any, tally: Tally | None) -> Any:
+        """Returns the value."""
+        if KINDS.get(type(data)) not in self.kinds:
+            raise unfit(f"{' or '.join(sorted(self.kinds))} for {self.name}", data)
+        try:
+            value = self._parse(data)
+            if tally is not None and form_key(self._form(value)) != form_key(data):
+                tally.loose += 1  # not as we write it
+        except ArithmeticError as error:  # decimal's, which shows its own classes instead of words
+            raise Unfit(f"no {self.name}: {data!r:.100}") from error
+        except Exception as error:
+            raise Unfit(f"no {self.name}: {text_of(error):.200}") from error
+        return value
+
+
+class Finite(Shape):
+    """One of a few values: of an enum, or a Literal."""
+
+    def __init__(
+        self,
+        name: str,
+        forms: Sequence[tuple[Any, Any]],
+        more: Callable[[Any], Any] | None = None,
+        *,
+        loosely: bool = False,
+    ) -> None:
+        """`forms` are JSON and value; `more` makes values of what is not among them."""
+        self.name = name
+        self.forms: Final = forms
+        self.more: Final = more
+        self.loosely: Final = loosely
+        """Whether that is only nearly right."""
+        self._values = {form_key(form): value for form, value in forms}
+        self.exact = frozenset(KINDS[type(form)] for form, _ in forms)
+        self.kinds = ALL_KINDS if more is not None else self.exact
+
+    def read(self, data: Any, tally: Tally | None) -> Any:
+        """Returns the value."""
+        try:
+            return self._values[form_key(data)]
+        except KeyError:
+            pass
+        if self.more is not None:
+            try:
+                value = self.more(data)
+            except Exception as error:
+                raise refused(self.name, error) from error
+            if tally is not None and self.loosely:
+                tally.loose += 1
+            return value
+        shown = ", ".join(repr(form) for form, _ in self.forms[:_CHOICES_SHOWN])
+        raise Unfit(f"{data!r:.100} is none of {shown} ({self.name})")
+
+
+class Array(Shape):
+    """An array of like items."""
+
+    kinds = exact = frozenset({ARRAY})
+
+    def __init__(self, name: str, make: Callable[[list[Any]], Any], item: Shape) -> None:
+        self.name = name
+        self.make: Final = make
+        self.item: Final = item
+
+    def read(self, data: Any, tally: Tally | None) -> Any:
+        """Returns the collection."""
+        if type(data) is not list:
+            raise unfit("an array", data)
+        items = data
+        if not isinstance(self.item, Anything):
+            items = []
+            read = self.item.read
+            try:
+                for it in data:
+                    items.append(read(it, tally))  # its length is the place
+            except Unfit as error:
+                error.path.append(f"[{len(items)}]")
+                raise
+        if self.make is list:
+            return items
+        try:
+            return self.make(items)
+        except Exception as error:  # of a set: an item that cannot be hashed
+            raise refused(self.name, error) from error
+
+
+class Fixed(Shape):
+    """An array with a shape for each place: a tuple, a NamedTuple."""
+
+    kinds = exact = frozenset({ARRAY})
+
+    def __init__(
+        self, name: str, make: Callable[[list[Any]], Any], items: Sequence[Shape], least: int
+    ) -> None:
+        """`least` is how many must be there; the rest has defaults."""
+        self.name = name
+        self.make: Final = make
+        self.items: Final = items
+        self.least: Final = least
+
+    def read(self, data: Any, tally: Tally | None) -> Any:
+        """Returns the tuple."""
+        if type(data) is not list or not self.least <= len(data) <= len(self.items):
+            if type(data) is list:
+                raise Unfit(f"expected an array of {len(self.items)}, got one of {len(data)}")
+            raise unfit(f"an array of {len(self.items)}", data)
+        if tally is not None:
+            tally.loose += len(self.items) - len(data)
+        values: list[Any] = []
+        try:
+            for shape, it in zip(self.items, data, strict=False):
+                values.append(shape.read(it, tally))  # its length is the place
+        except Unfit as error:
+            error.path.append(f"[{len(values)}]")
+            raise
+        try:
+            return self.make(values)
+        except Exception as error:
+            raise refused(self.name, error) from error
+
+
+class Map(Shape):
+    """An object whose names are the keys of a mapping."""
+
+    kinds = exact = frozenset({OBJECT})
+
+    def __init__(
+        self,
+        name: str,
+        make: Callable[[dict[Any, Any]], Any],
+        key: Callable[[str], Any] | None,
+        key_name: str,
+        value: Shape,
+    ) -> None:
+        """`key` makes a key of its text; None when the text is the key."""
+        self.name = name
+        self.make: Final = make
+        self.key: Final = key
+        self.key_name: Final = key_name
+        self.value: Final = value
+
+    def read(self, data: Any, tally: Tally | None) -> Any:
+        """Returns the mapping."""
+        if type(data) is not dict:
+            raise unfit("an object", data)
+        values = data
+        key, read = self.key, reading(self.value)
+        if read is not None or key is not None:
+            values = {}
+            name = ""
+            try:
+                for name, it in data.items():
+                    value = it if read is None else read(it, tally)
+                    if key is not None:
+                        try:
+                            made = key(name)
+                        except Exception as error:
+                            raise Unfit(
+                                f"the key is no {self.key_name}: {text_of(error):.200}"
+                            ) from error
+                        if made in values:
+                            raise Unfit(f"the key {made!r} is there twice")
+                        values[made] = value
+                    else:
+                        values[name] = value
+            except Unfit as error:
+                error.path.append(f"[{name!r}]")
+                raise
+        return values if self.make is dict else self.make(values)
+
+
+class Field:
+    """A field of a record."""
+
+    __slots__ = ("argument", "name", "required", "shape", "written")
+
+    def __init__(
+        self,
+        name: str,
+        shape: Shape,
+        *,
+        required: bool,
+        argument: str | None = None,
+        written: bool = True,
+    ) -> None:
+        self.name: Final = name
+        """Its name in JSON."""
+        self.shape: Final = shape
+        self.required: Final = required
+        """Whether there is no value without it."""
+        self.argument: Final = name if argument is None else argument
+        """The constructor's argument; empty when it has none and the attribute is set instead."""
+        self.written: Final = written
+        """Whether it is there whenever a value is written."""
+
+
+class Record(Shape):
+    """An object whose fields are known: a dataclass, a TypedDict, a class of attrs."""
+
+    kinds = exact = frozenset({OBJECT})
+
+    def __init__(self, cls: type, name: str, *, plain: bool = False) -> None:
+        """`plain` is for a TypedDict, whose value is a dict. Fields are given later, see `fill`."""
+        self.name = name
+        self.cls: Final = cls
+        self.plain: Final = plain
+        self.fields: dict[str, Field] = {}
+        self._reads: list[tuple[str, str, Read | None]] = []
+        self._required: frozenset[str] = frozenset()
+        self._set: list[str] = []
+
+    def fill(self, fields: Iterable[Field]) -> None:
+        """Sets the fields; they come after the record, because they may name it."""
+        self.fields = {it.name: it for it in fields}
+        self._reads = [
+            (it.name, it.argument or it.name, reading(it.shape)) for it in self.fields.values()
+        ]
+        self._required = frozenset(it.name for it in self.fields.values() if it.required)
+        self._set = [it.name for it in self.fields.values() if not it.argument]
+
+    def read(self, data: Any, tally: Tally | None) -> Any:
+        """Returns the object."""
+        if type(data) is not dict:
+            raise unfit(f"an object for {self.name}", data)
+        given: dict[str, Any] = {}
+        name = ""
+        try:
+            for name, argument, read in self._reads:
+                if name in data:
+                    value = data[name]
+                    given[argument] = value if read is None else read(value, tally)
+        except Unfit as error:
+            error.path.append(f".{name}")
+            raise
+        if len(given) != len(self._reads):
+            missing = self._required - data.keys()
+            if missing:
+                raise Unfit(f"{self.name} needs the field {', '.join(sorted(missing))}")
+            if tally is not None:
+                tally.loose += sum(
+                    it.written and it.name not in data for it in self.fields.values()
+                )
+        if len(given) != len(data) and (tally is not None or self.plain):
+            unknown = [it for it in data if it not in self.fields]
+            if tally is not None:
+                raise Unfit(f"{self.name} has no field {', '.join(map(str, unknown))}")
+            given |= {it: data[it] for it in unknown}
+        if self.plain:
+            return given
+        late = {it: given.pop(it) for it in self._set if it in given} if self._set else None
+        try:
+            made = self.cls(**given)
+            if late:
+                for it, value in late.items():
+                    object.__setattr__(made, it, value)
+        except Exception as error:
+            raise refused(self.name, error) from error
+        return made
+
+
+class Foreign(Shape):
+    """A type of another library, which reads and writes its values itself."""
+
+    def __init__(
+        self,
+        cls: Any,
+        name: str,
+        make: Callable[[Any], Any],
+        form: Callable[[Any], Any],
+        *,
+        kinds: Iterable[str] = (OBJECT,),
+        fields: Mapping[str, Shape] | None = None,
+        schema: Callable[[], Mapping[str, Any]] | None = None,
+        described: Callable[[], Mapping[str, Any]] | None = None,
+        native: bool = False,
+    ) -> None:
+        self.cls: Final = cls
+        self.name = name
+        self._make = make
+        self._form = form
+        self.kinds = self.exact = frozenset(kinds)
+        self.fields: Final = fields
+        """The fields that are always written, as far as is known."""
+        self.schema: Final = schema
+        """Makes its JSON Schema, if it has one that refuses nothing which is read."""
+        self.described: Final = described
+        """Makes the JSON Schema that its library shows, where that is another one."""
+        self.native: Final = native
+        """Whether a value alone has an encoding of its own, which names the type."""
+
+    def read(self, data: Any, tally: Tally | None) -> Any:
+        """Returns the value."""
+        try:
+            value = self._make(data)
+            if tally is not None and form_key(self._form(value)) != form_key(data):
+                tally.loose += 1
+        except Exception as error:
+            raise refused(self.name, error) from error
+        return value
+
+
+class Union(Shape):
+    """One of several shapes: the one that fits best."""
+
+    def __init__(self, members: Sequence[Shape], in_json: Sequence[Shape]) -> None:
+        """`in_json` are the members that are read of JSON; the others have an encoding of their own."""
+        self.name = " | ".join(it.name for it in members)
+        self.members: Final = members
+        self._in_json: Final = in_json
+        self.kinds = frozenset[str]().union(*(it.kinds for it in members))
+        self.exact = frozenset[str]().union(*(it.exact for it in members))
+        self._by_kind: dict[str, list[Shape]] | None = None
+        self._tag: tuple[str, dict[Any, Shape]] | None = None
+
+    def _prepare(self) -> dict[str, list[Shape]]:
+        # At the first use: what a recursive type has is not known before.
+        by_kind = {
+            kind: [it for it in self._in_json if kind in it.kinds] for kind in sorted(ALL_KINDS)
+        }
+        self._tag = tagged(by_kind[OBJECT])
+        self._by_kind = by_kind
+        return by_kind
+
+    def read(self, data: Any, tally: Tally | None) -> Any:
+        """Returns the value of the member that fits best."""
+        by_kind = self._by_kind or self._prepare()
+        members = by_kind.get(KINDS.get(type(data), ""), [])
+        if len(members) == 1:
+            return members[0].read(data, tally)
+        if not members:
+            raise unfit(self.name, data)
+        if self._tag is not None and type(data) is dict and self._tag[0] in data:
+            name, choices = self._tag
+            member = choices.get(form_key(data[name]))
+            if member is not None:
+                return member.read(data, tally)
+        best: list[tuple[Shape, Any]] = []
+        least = 0
+        problems: list[str] = []
+        for it in members:
+            own = Tally()
+            try:
+                value = it.read(data, own)
+            except Unfit as error:
+                problems.append(f"{it.name}: {error.place}{': ' if error.path else ''}{error}")
+                continue
+            if not own.loose:
+                return value
+            if not best or own.loose < least:
+                best, least = [(it, value)], own.loose
+            elif own.loose == least:
+                best.append((it, value))
+        if not best:
+            raise Unfit(f"fits none of {self.name} ({'; '.join(problems)})")
+        if len(best) > 1:
+            names = " and ".join(it.name for it, _ in best)
+            raise Unfit(f"fits {names} alike, and none of them exactly")
+        if tally is not None:
+            tally.loose += least
+        return best[0][1]
+
+
+class Later(Shape):
+    """A shape that is being made: a type that contains itself."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.kinds = self.exact = ALL_KINDS
+        self.target: Shape = ANYTHING
+
+    def settle(self, target: Shape) -> None:
+        """Says what it stands for."""
+        self.target = target
+        self.kinds, self.exact = target.kinds, target.exact
+
+    def read(self, data: Any, tally: Tally | None) -> Any:
+        """As the shape that it stands for."""
+        return self.target.read(data, tally)
+
+
+def tagged(members: Sequence[Shape]) -> tuple[str, dict[Any, Shape]] | None:
+    """Returns the field that names the type in each of some objects, with the types by its values."""
+    if len(members) < 2:
+        return None
+    first = fields_of(members[0])
+    for name in first or ():
+        choices: dict[Any, Shape] = {}
+        for member in members:
+            shape = (fields_of(member) or {}).get(name)
+            if not isinstance(shape, Finite) or shape.more is not None:
+                break
+            keys = [form_key(form) for form, _ in shape.forms]
+            if any(key in choices for key in keys):
+                break
+            choices |= dict.fromkeys(keys, member)
+        else:
+            return name, choices
+    return None
+
+
+def fields_of(shape: Shape) -> Mapping[str, Shape] | None:
+    """Returns the fields of an object by name; None for what has no known fields."""
+    if isinstance(shape, Record):
+        return {it.name: it.shape for it in shape.fields.values()}
+    return shape.fields if isinstance(shape, Foreign) else None

@@ -1,0 +1,42 @@
+"""Webhooks: URLs that resolve an awakeable, as clients and workflows ask for them. Without I/O."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from durable_proto.v1 import control_pb2
+
+from .durations import limit
+
+CONTROL_SERVICE: Final = control_pb2.DESCRIPTOR.services_by_name["DurableControl"].full_name
+"""The control plane as a service that workflows can call: a worker knows where it is."""
+CREATE_PATH: Final = f"/{CONTROL_SERVICE}/CreateWebhook"
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """A URL that resolves one awakeable with the body of the first POST."""
+
+    url: str
+    """Where to POST. Who knows it can resolve the awakeable, so it is a secret."""
+    expire_time: datetime
+    """Until when it is good, in UTC."""
+
+
+def webhook_request(
+    awakeable_id: str, expires_in: float | timedelta | None, scheme: str, secret: str
+) -> control_pb2.CreateWebhookRequest:
+    """Returns the request for a URL; `expires_in` in seconds or as a timedelta."""
+    request = control_pb2.CreateWebhookRequest(
+        awakeable_id=awakeable_id, scheme=scheme, secret_name=secret
+    )
+    if expires_in is not None:
+        request.expires_in.FromTimedelta(limit(expires_in, "expires_in", none="for 24 hours"))
+    return request
+
+
+def webhook_of(answer: control_pb2.CreateWebhookResponse) -> Webhook:
+    """Returns what the control plane has made."""
+    return Webhook(answer.url, answer.expire_time.ToDatetime(UTC))

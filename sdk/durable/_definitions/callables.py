@@ -1,0 +1,284 @@
+"""What a step's function is, seen before it is called: whether it blocks, and what type its result has.
+
+Rules.
+- Whether it blocks is decided by the callable that is called, never by what it wraps: a sync wrapper
+  around an async function blocks, and an async wrapper around a sync one does not. Only what is seen
+  to be async runs on the event loop; all else runs in a thread, where nothing can be held up. If the
+  call returns an awaitable after all, that is awaited on the loop.
+- The type of the result is what the called object's own `__annotations__` say. `functools.wraps` and
+  `functools.update_wrapper` copy those from the wrapped function, so a decorator that leaves the
+  result as it is needs nothing; `__wrapped__` itself is not followed. A decorator that changes the
+  result's type must say so: `wrapper.__annotations__["return"] = ...` after `functools.wraps`.
+- Nothing is asked of an object but what its class defines and the plain attribute `__annotations__`:
+  mocks and proxies answer to every name, with nonsense or without end.
+- A generator function is refused: a step has one value.
+
+A closure is made anew each time and shares its code object with others that may differ from it. So
+what an annotation stands for is kept by code object only where nothing but the code decides.
+"""
+
+from __future__ import annotations
+
+import asyncio.coroutines
+import inspect
+import typing
+from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial
+from types import CodeType, FunctionType, MethodType, NoneType
+from typing import Any, Final, NamedTuple, cast
+
+from .._common.values.hints import (
+    NO_SCOPE,
+    Unresolved,
+    bound_variables,
+    function_scope,
+    resolve,
+    resolve_hint,
+    substitute,
+)
+
+_LAYERS_MAX: Final = 100
+"""Partials and methods around a function: more than anybody writes, and an end for what has none."""
+
+_COROUTINE: Final = inspect.CO_COROUTINE | inspect.CO_ITERABLE_COROUTINE
+_MISSING: Final[Any] = object()
+
+
+class Description(NamedTuple):
+    """What is known of a step's function before it is called."""
+
+    hint: Any
+    """The type of its result, after awaiting it; Any when nothing says, perhaps an `Unresolved`."""
+    blocking: bool
+    """Whether it belongs in a thread."""
+
+
+class _Result(NamedTuple):
+    """What the annotation of a result stands for."""
+
+    hint: Any
+    """The type itself."""
+    awaited: Any
+    """The type that it has once it was awaited, if it is an awaitable one."""
+    promised: bool
+    """Whether it is an awaitable one."""
+
+
+class _Known(NamedTuple):
+    """A result, and all that it was made from beside the code."""
+
+    code: CodeType
+    """Kept, so that no other code object gets its id."""
+    variables: dict[str, Any]
+    """The module's, where names in annotations are looked up."""
+    annotation: Any
+    result: _Result
+
+
+_UNKNOWN: Final = _Result(Any, Any, False)
+
+_known: Final[dict[int, _Known]] = {}
+"""By the id of the code object: two of them can be equal and come from different modules."""
+
+
+def described(function: Callable[..., Any]) -> Description:
+    """Returns the description of a step's function.
+
+    The hint is an `Unresolved` where it names what cannot be found. Raises TypeError for generator
+    functions.
+    """
+    # A hot path: most steps are plain functions.
+    return _of_function(function) if type(function) is FunctionType else _describe(function)
+
+
+def _describe(function: Any) -> Description:
+    called = function
+    owner: Any = _MISSING
+    for _ in range(_LAYERS_MAX):
+        kind = type(called)
+        if kind is MethodType:
+            owner = called.__self__
+            called = called.__func__
+        elif kind is staticmethod:
+            called = called.__func__
+        elif _is_partial(kind):
+            called = called.func
+        else:
+            break
+    else:
+        raise TypeError(
+            f"a step's function has more than {_LAYERS_MAX} layers of partial around it"
+        )
+    if kind is FunctionType:
+        found = _of_function(called)
+        # A class is what it is everywhere; `Self` and a class's type variables are the owner's.
+        if owner is _MISSING or isinstance(found.hint, type | Unresolved):
+            return found
+        return Description(_owned(found.hint, called, owner), found.blocking)
+    call = next((vars(it)["__call__"] for it in kind.__mro__ if "__call__" in vars(it)), None)
+    described_call = _of_function(call) if type(call) is FunctionType else Description(Any, True)
+    if issubclass(kind, type):  # calling a class makes one of it, unless its own class is async
+        made = Any if issubclass(cast("type", called), Awaitable) else called
+        return Description(made, True) if described_call.blocking else described_call
+    if isinstance(typing.get_origin(called), type):  # `list[int]`, called, makes such a list
+        return Description(called, True)
+    # A decorator written as a class has what functools.update_wrapper copied, and so have those of
+    # functools that are written in C.
+    annotation = _annotation_of(called)
+    if annotation is _MISSING:
+        return described_call
+    return Description(_resolved(called, annotation).awaited, described_call.blocking)
+
+
+def _owned(hint: Any, function: FunctionType, owner: Any) -> Any:
+    """Returns what a hint stands for in a method of an object, or in a class method of a class."""
+    cls = owner if isinstance(owner, type) else type(owner)
+    # `Repository[Order]()` is an object that knows its arguments.
+    generic = (getattr(owner, "__dict__", None) or {}).get("__orig_class__")
+    variables: dict[Any, Any] = {typing.Self: cls}
+    # As it was before `Self`: `def load(cls: type[T]) -> T`.
+    first = resolve_hint(function, next(iter(function.__code__.co_varnames), ""))
+    if typing.get_origin(first) is type:
+        first = typing.get_args(first)[0]
+    if isinstance(first, typing.TypeVar):
+        variables[first] = cls
+    for base in cls.__mro__:
+        defined = vars(base).get(function.__name__)
+        if getattr(defined, "__func__", defined) is function:
+            variables |= bound_variables(cls, typing.get_args(generic)).get(base, {})
+            break
+    return substitute(hint, variables, NO_SCOPE)
+
+
+def _is_partial(kind: Any) -> bool:
+    """Says whether calling one of a class calls what functools.partial holds, and nothing else."""
+    return issubclass(kind, partial) and kind.__call__ is partial.__call__
+
+
+def _of_function(function: FunctionType) -> Description:
+    flags = function.__code__.co_flags
+    if flags & inspect.CO_ASYNC_GENERATOR or (
+        flags & inspect.CO_GENERATOR and not flags & inspect.CO_ITERABLE_COROUTINE
+    ):
+        raise TypeError(
+            f"{_named(function)} is a generator function, and a step has one value; return a list,"
+            " or make a step of each item"
+        )
+    annotation = _annotation_of(function)
+    result = _UNKNOWN if annotation is _MISSING else _resolved(function, annotation)
+    if flags & _COROUTINE:
+        return Description(result.hint, False)
+    if not function.__dict__:
+        return Description(result.awaited, not result.promised)
+    # What a wrapper has copied says nothing of whether the wrapper itself blocks.
+    own = "__wrapped__" not in function.__dict__
+    return Description(result.awaited, not (own and (result.promised or _is_marked(function))))
+
+
+def _is_marked(function: FunctionType) -> bool:
+    """Says whether a sync function is declared to return a coroutine, as libraries may do."""
+    mark = getattr(inspect, "_is_coroutine_mark", _MISSING)  # from Python 3.12 on
+    if function.__dict__.get("_is_coroutine_mark") is mark:
+        return True
+    return function.__dict__.get("_is_coroutine", _MISSING) is asyncio.coroutines._is_coroutine  # type: ignore[attr-defined]  # asyncio's own
+
+
+# The result's type
+
+
+def _annotation_of(called: Any) -> Any:
+    """Returns the annotation of the result, as it is written; _MISSING when there is none."""
+    try:
+        annotations = called.__annotations__
+    except NameError:  # from Python 3.14 on it is evaluated here, and one name is enough to fail
+        from annotationlib import Format, get_annotations  # type: ignore[import-not-found]
+
+        annotations = get_annotations(called, format=Format.FORWARDREF)
+    except Exception:  # noqa: BLE001  # whatever a proxy's __getattr__ raises
+        return _MISSING
+    # Of a proxy it may be anything.
+    return annotations.get("return", _MISSING) if isinstance(annotations, dict) else _MISSING
+
+
+def _resolved(called: Any, annotation: Any) -> _Result:
+    """Returns what an annotation stands for."""
+    writer = _writer_of(called, annotation)
+    if type(writer) is not FunctionType:
+        return _result_of(writer, annotation)
+    code = writer.__code__
+    known = _known.get(id(code))
+    if (
+        known is not None
+        and known.annotation is annotation
+        and known.variables is writer.__globals__
+    ):
+        return known.result
+    result = _result_of(writer, annotation)
+    if not isinstance(result.hint, Unresolved) and _decided_by_code(writer, annotation):
+        _known[id(code)] = _Known(code, writer.__globals__, annotation, result)
+    return result
+
+
+def _result_of(writer: Any, annotation: Any) -> _Result:
+    if annotation is None:
+        return _Result(NoneType, NoneType, False)
+    hint = annotation if isinstance(annotation, type) else _hint_of(writer, annotation)
+    origin = typing.get_origin(hint) or hint
+    if not (isinstance(origin, type) and issubclass(origin, Awaitable)):
+        return _Result(hint, hint, False)
+    args = typing.get_args(hint)
+    # A Coroutine names what it yields and is sent before what it returns.
+    if len(args) == (3 if issubclass(origin, Coroutine) else 1):
+        return _Result(hint, args[-1], True)
+    return _Result(hint, Any, True)
+
+
+def _hint_of(writer: Any, annotation: Any) -> Any:
+    """Evaluates an annotation where it was written, with the texts that are within it.
+
+    What cannot be found there may still be in the workflow's own scope: that is left to whoever
+    needs the type, as an `Unresolved` or as it is.
+    """
+    scope = function_scope(writer)
+    try:
+        return typing.get_type_hints(
+            _Holder(annotation), dict(scope.module), dict(scope.inner), include_extras=True
+        )["return"]
+    except Exception:  # noqa: BLE001  # whatever the text does
+        return resolve(annotation, scope)
+
+
+def _writer_of(called: Any, annotation: Any) -> Any:
+    """Returns the function that an annotation was written for: functools.wraps copies annotations."""
+    writer = called
+    for _ in range(_LAYERS_MAX):
+        if type(writer) is FunctionType and not writer.__dict__:
+            break
+        attributes = getattr(writer, "__dict__", None)
+        wrapped = attributes.get("__wrapped__") if isinstance(attributes, dict) else None
+        if wrapped is None or _annotation_of(wrapped) is not annotation:
+            break
+        writer = wrapped
+    return writer
+
+
+class _Holder:
+    """Something with one annotation."""
+
+    def __init__(self, annotation: Any) -> None:
+        self.__annotations__ = {"return": annotation}
+
+
+def _decided_by_code(function: FunctionType, annotation: Any) -> bool:
+    """Says whether another function of the same code and annotation has the same result type."""
+    if function.__closure__ is None or annotation is None or isinstance(annotation, type):
+        return True
+    # A text whose names are all of the module: those of the enclosing function may differ.
+    return isinstance(annotation, str) and not any(
+        name in annotation for name in function.__code__.co_freevars
+    )
+
+
+def _named(function: Any) -> str:
+    module, name = getattr(function, "__module__", ""), getattr(function, "__qualname__", function)
+    return f"{module}.{name}"

@@ -1,0 +1,135 @@
+"""What asyncio leaves to chance without asking the loop, taken from it: patches made at import.
+
+- `asyncio.as_completed` puts raw coroutines into a set, whose order follows their addresses, before
+  it makes tasks of them. It is wrapped to make the tasks first, in the given order.
+- The future of `asyncio.gather` is hashed by its address. It gets a number when its hash is first
+  asked for, which is when it is put into a set.
+
+What would begin an event loop within a workflow's is refused with the way out:
+- `asyncio.run` and `asyncio.Runner`, which would say only that a loop runs already.
+
+And what Python keeps to itself, or does not know whose it is:
+- Nothing is made of a gather that nobody awaits. The loop is told of each, and each knows whether
+  anything waits for it.
+- The warning of a coroutine that was never awaited does not name the workflow. The loop is told too,
+  but not of what the garbage collector finds while it runs: that may be anybody's.
+
+All act only while a workflow's loop runs, and otherwise do what asyncio always did.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import asyncio.tasks
+import functools
+import gc
+import threading
+import warnings
+from asyncio import events
+from typing import Any
+
+from .._common.errors import NonDurableAwaitError
+from .loop import WorkflowLoop
+
+_as_completed: Any = asyncio.as_completed
+
+
+def _ordered_as_completed(fs: Any, **more: Any) -> Any:
+    loop = events._get_running_loop()
+    if isinstance(loop, WorkflowLoop) and not asyncio.isfuture(fs) and not asyncio.iscoroutine(fs):
+        if isinstance(fs, set | frozenset) and any(not asyncio.isfuture(it) for it in fs):
+            raise NonDurableAwaitError(
+                "asyncio.as_completed was given a set of coroutines, whose order a replay could not"
+                " repeat; give it a list"
+            )
+        fs = [asyncio.ensure_future(it) for it in dict.fromkeys(fs)]
+    return _as_completed(fs, **more)
+
+
+_ordered_as_completed.__doc__ = _as_completed.__doc__
+
+
+def _gathering_hash(self: Any) -> int:
+    number = getattr(self, "_durable_number", None)
+    if number is None:
+        loop = self.get_loop()
+        number = loop.next_number() if isinstance(loop, WorkflowLoop) else object.__hash__(self)
+        self._durable_number = number
+    return int(number)
+
+
+def _refusing(original: Any, name: str) -> Any:
+    @functools.wraps(original)
+    def refuse(*args: Any, **kwargs: Any) -> Any:
+        if isinstance(events._get_running_loop(), WorkflowLoop):
+            for it in args:
+                if asyncio.iscoroutine(it):
+                    it.close()  # or the interpreter would warn too
+            raise NonDurableAwaitError(
+                f"a workflow called {name}, and its code runs on an event loop already; write `await`"
+                " in front of the coroutine, or wrap the call in ctx.run if it reaches outside"
+            )
+        return original(*args, **kwargs)
+
+    return refuse
+
+
+_gather: Any = asyncio.gather
+
+
+def _noted_gather(*args: Any, **kwargs: Any) -> Any:
+    future = _gather(*args, **kwargs)
+    loop = events._get_running_loop()
+    if isinstance(loop, WorkflowLoop):
+        loop.gathered(future)
+    return future
+
+
+_noted_gather.__doc__ = _gather.__doc__
+_add_done_callback: Any = asyncio.Future.add_done_callback
+
+
+def _gathering_add_done_callback(self: Any, *args: Any, **kwargs: Any) -> None:
+    self.durable_awaited = True
+    _add_done_callback(self, *args, **kwargs)
+
+
+_warn_unawaited: Any = getattr(warnings, "_warn_unawaited_coroutine", None)
+
+
+_collecting: set[int] = set()
+"""The threads in which the garbage collector runs."""
+
+
+def _note_collection(phase: str, _: object) -> None:
+    thread = threading.get_ident()
+    if phase == "start":
+        _collecting.add(thread)
+    else:
+        _collecting.discard(thread)
+
+
+def _noted_unawaited(coroutine: Any) -> None:
+    loop = events._get_running_loop()
+    if isinstance(loop, WorkflowLoop) and threading.get_ident() not in _collecting:
+        loop.never_awaited(coroutine)
+    _warn_unawaited(coroutine)
+
+
+def install() -> None:
+    """Puts the patches in place; once is enough."""
+    asyncio.as_completed = asyncio.tasks.as_completed = _ordered_as_completed
+    gathering = getattr(asyncio.tasks, "_GatheringFuture", None)
+    if gathering is not None:
+        gathering.__hash__ = _gathering_hash
+        gathering.add_done_callback = _gathering_add_done_callback
+    asyncio.gather = asyncio.tasks.gather = _noted_gather
+    asyncio.run = _refusing(asyncio.run, "asyncio.run")
+    runner: Any = asyncio.Runner
+    runner.__init__ = _refusing(runner.__init__, "asyncio.Runner")
+    if _warn_unawaited is not None:
+        gc.callbacks.append(_note_collection)
+        warnings.__dict__["_warn_unawaited_coroutine"] = _noted_unawaited
+
+
+install()

@@ -1,0 +1,43 @@
+"""Lines of a program, noted cheaply: what is noted for every operation is needed for hardly any.
+
+A place is a code object and an offset in it; its line is looked up when somebody wants to read it. No
+frame is kept, which would keep the program's variables alive.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from types import CodeType, FrameType
+from typing import Final, TypeAlias
+
+Place: TypeAlias = tuple[CodeType, int]
+
+NOT_THE_PROGRAM: Final = frozenset(
+    str(path)
+    for folder in (Path(__file__).parent.parent, Path(asyncio.__file__).parent)
+    for path in folder.glob("*.py")
+)
+"""The files of the SDK and of asyncio."""
+
+
+def place_of(frame: FrameType) -> Place | None:
+    """Returns the innermost line, from a frame outwards, that is not the SDK's or asyncio's.
+
+    None when there is none before the loop that runs the program: asyncio does something of its own.
+    """
+    at: FrameType | None = frame
+    while at is not None and at.f_code.co_filename in NOT_THE_PROGRAM:
+        if at.f_code.co_name == "run_ready":  # of WorkflowLoop
+            return None
+        at = at.f_back
+    return None if at is None else (at.f_code, at.f_lasti)
+
+
+def line_of(place: Place | None) -> str:
+    """Returns a place as `file:line`."""
+    if place is None:
+        return "an unknown place"
+    code, offset = place
+    line = next((it for start, end, it in code.co_lines() if start <= offset < end), None)
+    return f"{code.co_filename}:{line or code.co_firstlineno}"

@@ -1,0 +1,1 @@
+"""Traces: the interface that the SDK reports to, and its form for OpenTelemetry."""

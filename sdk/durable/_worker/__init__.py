@@ -1,0 +1,1 @@
+"""The worker: sessions with a control plane, and the attempts and steps that run here."""

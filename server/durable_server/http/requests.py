@@ -1,0 +1,224 @@
+"""One request as a handler sees it: its parts read as its endpoint declares them.
+
+A body is taken as UTF-8 and as it came. One that is compressed, or of another charset, or of a media
+type that cannot be JSON, is refused with 415. `curl -d` calls everything a form, so a form may be JSON
+too. What a browser may send without asking is held off in `origins`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Callable
+from typing import Any, NamedTuple, TypeAlias, TypeVar
+from urllib.parse import parse_qsl
+
+import msgspec
+from google.protobuf.duration_pb2 import Duration
+from starlette.requests import ClientDisconnect, Request
+
+from ..webhooks.service import Webhooks
+from . import parameters, strict
+from .control import Control
+from .errors import HttpError, incomplete, invalid, refused, too_large, unsupported
+from .parameters import Parameter
+
+BODY_SECONDS = 30.0
+"""How long the next part of a body may take."""
+_JSON_TYPES = frozenset(
+    {
+        "",
+        "application/json",
+        "application/octet-stream",
+        "application/x-www-form-urlencoded",
+        "text/json",
+        "text/plain",
+    }
+)
+"""Media types under which clients send JSON, and `+json` beside them."""
+_UTF8 = ("utf-8", "utf8", "us-ascii")
+_CHARSET = re.compile(r";\s*charset\s*=\s*\"?([^\s\";]*)", re.IGNORECASE)
+_BAD_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
+
+T = TypeVar("T", bound=msgspec.Struct)
+
+
+Render: TypeAlias = Callable[[str], tuple[bytes, str]]
+"""Takes an `Accept` header, returns a body and its content type."""
+
+
+class Backing(NamedTuple):
+    """What endpoints have of the control plane."""
+
+    control: Control
+    """The way to it."""
+    webhooks: Webhooks
+    """What makes and reads the tokens of webhooks."""
+    metrics: Render
+    """What Prometheus is told."""
+    trouble: Callable[[], str]
+    """Says why nothing can be accepted now; an empty text when all is well."""
+    payload_bytes: int
+    """How large a value may be."""
+
+    @property
+    def body_bytes(self) -> int:
+        """How large a body may be: a payload as base64, or as JSON text within a JSON string."""
+        return 2 * self.payload_bytes + 64 * 1024
+
+
+class Call:
+    """One request to one endpoint."""
+
+    def __init__(
+        self,
+        request: Request,
+        variables: dict[str, str],
+        declared: tuple[Parameter, ...],
+        backing: Backing,
+    ) -> None:
+        self.backing = backing
+        self.control = backing.control
+        self.variables = variables
+        """The path's variables."""
+        self.values = parameters.values(declared, _query(request), lambda it: headers(request, it))
+        """The parameters by name, all of them."""
+        self.is_head = request.method == "HEAD"
+        self.request = request
+        """The request itself, for what no endpoint declares."""
+
+    async def body(self) -> bytes:
+        """Returns the body, which should be JSON, without the white space around it."""
+        kind = content_type(self.request)
+        raw = await body(self.request, self.backing.body_bytes)
+        if raw and not (media_type(kind) in _JSON_TYPES or media_type(kind).endswith("+json")):
+            raise unsupported(
+                "Content-Type", f"{kind[:100]!r} is not read here; send application/json"
+            )
+        if raw:
+            check_charset(kind)
+        return raw.strip(b" \t\r\n")
+
+    async def json(self) -> Any:
+        """Returns the body's JSON; no body is an empty object."""
+        raw = await self.body()
+        return parse("body", raw) if raw else {}
+
+    async def object(self, kind: type[T]) -> T:
+        """Returns a body that must be a JSON object of this kind."""
+        found = await self.json()
+        try:
+            return msgspec.convert(found, kind)
+        except msgspec.ValidationError as error:
+            problem, _, place = str(error).partition(" - at `$")
+            field = place.strip("`").lstrip(".") or "body"
+            known = ", ".join(it.name for it in msgspec.structs.fields(kind))
+            raise invalid(field, f"{problem}; the body is an object with: {known}") from None
+
+
+async def body(request: Request, limit: int) -> bytes:
+    """Returns the body; one over the limit is refused before it is all here.
+
+    Raises HttpError, also for one that is compressed, and for one that stops half-way.
+    """
+    for coding in headers(request, "content-encoding"):
+        if coding.strip().lower() not in ("", "identity"):
+            raise unsupported(
+                "Content-Encoding", f"{coding[:100]!r} is not decoded here; send the body as it is"
+            )
+    length = request.headers.get("content-length", "")
+    chunks: list[bytes] = []
+    size = int(length) if length.isdecimal() and len(length) < 19 else 0
+    if size <= limit:
+        size = 0
+        async for chunk in _chunks(request, length):
+            size += len(chunk)
+            if size > limit:
+                break
+            chunks.append(chunk)
+    if size > limit:
+        raise too_large(size, limit)
+    return b"".join(chunks)
+
+
+async def _chunks(request: Request, length: str) -> AsyncIterator[bytes]:
+    """Yields the parts of a body; raises HttpError when the rest does not come."""
+    stream = aiter(request.stream())
+    size = 0
+    while True:
+        try:
+            async with asyncio.timeout(BODY_SECONDS):
+                chunk = await anext(stream)
+        except StopAsyncIteration:
+            return
+        except TimeoutError:
+            raise incomplete(size, length, BODY_SECONDS) from None
+        except ClientDisconnect:
+            raise refused(499, "CANCELLED", "CLIENT_CLOSED", "the client has gone away") from None
+        size += len(chunk)
+        yield chunk
+
+
+def content_type(request: Request) -> str:
+    """Returns the Content-Type, empty without one; raises HttpError when there are several."""
+    given = headers(request, "content-type")
+    if len(given) > 1:
+        raise invalid("Content-Type", f"given {len(given)} times")
+    return given[0] if given else ""
+
+
+def media_type(kind: str) -> str:
+    """Returns the media type of a Content-Type, in lower case and without its parameters."""
+    return kind.partition(";")[0].strip().lower()
+
+
+def check_charset(kind: str) -> None:
+    """Raises HttpError for a Content-Type that says that text is not UTF-8."""
+    match = _CHARSET.search(kind)
+    if match is not None and match[1].lower() not in _UTF8:
+        raise unsupported("Content-Type", f"the charset {match[1][:40]!r} is not read; send UTF-8")
+
+
+def parse(field: str, data: bytes) -> Any:
+    """Returns JSON data; raises HttpError that says where a mistake is."""
+    try:
+        return strict.parse(data)
+    except strict.JsonError as error:
+        raise invalid(field, str(error)) from None
+
+
+def duration(span: float) -> Duration:
+    """Returns a span in seconds as a message."""
+    message = Duration()
+    message.FromNanoseconds(round(span * 1000) * 1_000_000)
+    return message
+
+
+def check_percent(field: str, raw: str) -> None:
+    """Raises HttpError for a percent sign that stands for nothing."""
+    match = _BAD_PERCENT.search(raw)
+    if match is not None:
+        there = raw[match.start() : match.start() + 3]
+        raise invalid(field, f"{there!r} is no percent-encoding; write %25 for a percent sign")
+
+
+def headers(request: Request, name: str) -> list[str]:
+    """Returns all values of a header; raises HttpError for what is not UTF-8."""
+    try:
+        return [found.encode("latin-1").decode() for found in request.headers.getlist(name)]
+    except UnicodeDecodeError:
+        raise _not_text(name) from None
+
+
+def _query(request: Request) -> list[tuple[str, str]]:
+    raw: bytes = request.scope["query_string"]
+    try:
+        text = raw.decode()
+        check_percent("query", text)
+        return parse_qsl(text, keep_blank_values=True, errors="strict")
+    except UnicodeDecodeError:
+        raise _not_text("query") from None
+
+
+def _not_text(field: str) -> HttpError:
+    return invalid(field, "is not UTF-8")

@@ -1,0 +1,42 @@
+"""The failures of steps: every count is kept, of the rest only so much."""
+
+from __future__ import annotations
+
+from durable_server.core.model import EntryKind, Failure, Invocation, State
+from durable_server.core.records import AttemptFailed
+from durable_server.core.step_failures import (
+    DESCRIBED_MAX,
+    MESSAGE_CHARS,
+    count_step_failure,
+    tries_that_failed,
+)
+
+
+def _invocation() -> Invocation:
+    return Invocation(
+        id="aa", number=1, handler="w", key="", input=None, headers=(), service="",
+        partition_key="", idempotency_key="", parent="", priority=0, created_ms=0, kind=1,
+        state=State.RUNNING,
+    )  # fmt: skip
+
+
+def test_counts_are_exact_and_what_is_kept_beside_them_is_bounded() -> None:
+    invocation = _invocation()
+    steps = DESCRIBED_MAX + 10
+    for number in range(3 * steps):
+        position = number % steps
+        fault = Failure("E", f"{position} {'x' * 5_000}", b"y" * 60_000)
+        record = AttemptFailed("aa", number, fault, 0.0, 1, position, EntryKind.RUN, f"s{position}")
+        count_step_failure(invocation, record, 100 + number)
+    kept = {it.entry_index: it for it in invocation.step_failures}
+    assert {it.times for it in kept.values()} == {3}
+    assert [kept[it].since_ms for it in range(steps)] == list(range(100, 100 + steps))
+    described = [it for it in range(steps) if kept[it].failure is not None]
+    assert described == list(range(10, steps))
+    for position in described:
+        it = kept[position]
+        assert (it.name, it.kind) == (f"s{position}", EntryKind.RUN)
+        assert it.failure is not None
+        assert len(it.failure.data) < MESSAGE_CHARS + 100
+        assert it.last_ms > it.since_ms
+    assert (tries_that_failed(invocation, 3), tries_that_failed(invocation, 99)) == (3, 0)
