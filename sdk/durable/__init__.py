@@ -12,6 +12,13 @@
 This module is a table of contents: every public name, from the private module that owns it.
 """
 
+import os as _os
+
+# uvloop, which runs workers, starts a subprocess with fork(2). With fork support, gRPC then starts
+# its threads again in the child, and the child crashes (SIGSEGV) if one of them runs before exec.
+# gRPC reads this variable when it is imported, so it must be set before the first import.
+_os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
+
 from ._client.async_client import AsyncClient, KeyedAsyncClient
 from ._client.client import Client, KeyedClient
 from ._client.entries import AwakeableInfo, FailingStep, JournalEntry

@@ -106,6 +106,8 @@ def main() -> None:
     streams.prepare()
     # gRPC's own lines name its source files, and what matters of them comes as an error anyway.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+    # As in `durable/__init__.py`; the control plane does not import that.
+    os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
     sys.exit(run(sys.argv[1:]))
 
 
