@@ -1,7 +1,7 @@
 """`durable log`: what the partition's log holds, in plain words, for whoever must know what happened.
 
 It reads the log itself and not the control plane, so it works while that is down. How it is kept from
-writing is told in `durable_server.reading`, how records are told in `durable_server.telling`.
+writing is told in `durable_server.log_reader`, how records are told in `durable_server.log_format`.
 """
 
 from __future__ import annotations
@@ -81,16 +81,16 @@ def log(
     import asyncio  # not at the top: help needs none of it
 
     # By name: this package does without the control plane.
-    reading = import_module("durable_server.reading")
+    log_reader = import_module("durable_server.log_reader")
     shown = _Shown(invocation, as_json)
     try:
-        asyncio.run(_show(reading, shown, data_dir, nats_url, first, last, follow))
-    except reading.LogReadError as error:
+        asyncio.run(_show(log_reader, shown, data_dir, nats_url, first, last, follow))
+    except log_reader.LogReadError as error:
         raise CommandError(str(error), UNAVAILABLE) from error
 
 
 async def _show(
-    reading: Any,
+    log_reader: Any,
     shown: _Shown,
     data_dir: Path,
     nats_url: str,
@@ -98,7 +98,7 @@ async def _show(
     last: int,
     follow: bool,
 ) -> None:
-    async with reading.opened(data_dir, nats_url, follow=follow) as reader:
+    async with log_reader.opened(data_dir, nats_url, follow=follow) as reader:
         bounds = await reader.bounds()
         begin = first or (1 if shown.invocation else max((last or bounds.last) - _LAST + 1, 1))
         if begin < bounds.first:
@@ -113,8 +113,8 @@ class _Shown:
     """Writes frames as they come."""
 
     def __init__(self, invocation: str, as_json: bool) -> None:
-        self._telling = import_module("durable_server.telling")
-        self._moment = import_module("durable_server.plain").moment
+        self._format = import_module("durable_server.log_format")
+        self._moment = import_module("durable_server.display").moment
         self.invocation = invocation
         self._json = as_json
 
@@ -122,7 +122,7 @@ class _Shown:
         """Writes a frame, or what of it concerns the invocation."""
         records = [] if seen.batch is None else list(seen.batch.records)
         if self.invocation:
-            records = [it for it in records if self._telling.concerns(it, self.invocation)]
+            records = [it for it in records if self._format.concerns(it, self.invocation)]
             if not records:
                 return
         time = None if seen.batch is None else self._moment(seen.batch.time_ms)
@@ -130,7 +130,7 @@ class _Shown:
             place = {"sequence": seen.sequence}
             if seen.position is not None:
                 place |= {"epoch": seen.position.epoch, "number": seen.position.number}
-            told = [self._telling.plain(it) for it in records]
+            told = [self._format.plain(it) for it in records]
             rest = {"time": time, "size": seen.size, "trouble": seen.trouble, "records": told}
             output.write_json_line({**place, **rest})
             return
@@ -143,4 +143,4 @@ class _Shown:
         if seen.trouble:
             output.echo(f"  {click.style(output.clean(seen.trouble), fg='red')}")
         for record in records:
-            output.echo(f"  {output.clean(self._telling.line(record, _VALUE))}")
+            output.echo(f"  {output.clean(self._format.line(record, _VALUE))}")
