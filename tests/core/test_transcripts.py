@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from durable_server.core import effects as effect_types
-from durable_server.core.apply import apply
+from durable_server.core.apply import step
 from durable_server.core.effects import Effect
 from durable_server.core.model import Failure, Handler, Invocation, RetryPolicy
 from durable_server.core.partition import Partition
@@ -71,15 +71,13 @@ def run(script: str) -> str:
                 continue
             time, _, text = line.partition(" ")
             record = eval(text, {"__builtins__": {}}, NAMES)
-            effects: list[Effect] = []
-            reply = apply(partition, record, int(time), effects)
+            (reply,), effects, changes = step(partition, [record], int(time))
             if reply is not None:
                 out.append(f"reply {show(reply)}")
             out += [f"effect {show(effect)}" for effect in effects]
             found = partition.invocations.get(getattr(record, "invocation_id", ""))
             if found is not None:
                 out.append(f"now {show_invocation(found)}")
-            changes = partition.take_changes()
             sequence += 1
             store.commit(Position(sequence, 1, 0), int(time), changes)
             written = [
@@ -88,7 +86,7 @@ def run(script: str) -> str:
                 if (numbers := getattr(changes, name))
             ]
             written += [f"entry {number} {tuple(row)}" for number, row in changes.entries]
-            written += [f"completion {row}" for row in changes.completions]
+            written += [f"completion {tuple(row)}" for row in changes.completions]
             written += [f"handler {handler.name}" for handler, _ in changes.handlers]
             written += [f"awakeable {it}" for it in changes.awakeables.values()]
             written += [f"waiter {it}" for it in changes.waiters]

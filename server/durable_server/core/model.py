@@ -29,25 +29,6 @@ class State(IntEnum):
     CANCELLED = 9
 
 
-class EntryKind(IntEnum):
-    """What a journal entry is."""
-
-    RUN = 1
-    CALL = 2
-    SLEEP = 3
-    AWAKEABLE = 4
-    GET_STATE = 5
-    SET_STATE = 6
-    CLEAR_STATE = 7
-    STATE_KEYS = 8
-    INVOKE = 9
-    SEND = 10
-    ATTACH = 11
-    SIGNAL = 12
-    RESOLVE = 13
-    CANCEL = 14
-
-
 class HandlerKind(IntEnum):
     """How invocations of a handler relate to each other."""
 

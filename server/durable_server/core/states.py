@@ -9,7 +9,7 @@ retries; the machine turns what happened into an Event and lets the table say wh
                           │  └───RELEASE─────┤ └──BACK_OFF────► BACKING_OFF ──DUE──► PENDING
                           └──WAKE── SUSPENDED◄┘
 
-    any of these but the last two ──HOLD──► PAUSED ──RESUME──► PENDING (or SCHEDULED by POSTPONE)
+    any of these but the last two ──PAUSE──► PAUSED ──RESUME──► PENDING (or SCHEDULED by POSTPONE)
     any of these but the last two ──CANCEL──► CANCELLED
 
 RELEASE is an attempt that ends without a verdict: its worker is lost or gives it back. HOLD is a
@@ -35,7 +35,7 @@ class Event(Enum):
     FAIL = "fail"
     BACK_OFF = "back off"
     RELEASE = "release"
-    HOLD = "hold"
+    PAUSE = "pause"
     SUSPEND = "suspend"
     WAKE = "wake"
     RESUME = "resume"
@@ -43,7 +43,7 @@ class Event(Enum):
     CANCEL = "cancel"
 
 
-_ALWAYS = {Event.HOLD: State.PAUSED, Event.CANCEL: State.CANCELLED}
+_ALWAYS = {Event.PAUSE: State.PAUSED, Event.CANCEL: State.CANCELLED}
 
 TRANSITIONS: dict[State, dict[Event, State]] = {
     State.SCHEDULED: {Event.DUE: State.PENDING, Event.FAIL: State.FAILED, **_ALWAYS},
@@ -75,7 +75,7 @@ FINAL = frozenset({State.COMPLETED, State.FAILED, State.CANCELLED})
 COLD = FINAL | {State.SCHEDULED, State.SUSPENDED, State.BACKING_OFF, State.PAUSED}
 """States in which an invocation need not be in memory: something outside must happen first."""
 
-RESTING = FINAL | {State.PAUSED}
+SETTLED = FINAL | {State.PAUSED}
 """States that an invocation does not leave by itself: a wait for a result ends here."""
 
 
