@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from durable_server.core.model import EntryKind, Failure, Invocation, State
+from durable_server.core.entry_kinds import EntryKind
+from durable_server.core.model import Failure, Invocation, State
 from durable_server.core.records import AttemptFailed
 from durable_server.core.step_failures import (
     DESCRIBED_MAX,
     MESSAGE_CHARS,
     count_step_failure,
-    tries_that_failed,
+    failed_tries,
 )
 
 
@@ -39,4 +40,4 @@ def test_counts_are_exact_and_what_is_kept_beside_them_is_bounded() -> None:
         assert it.failure is not None
         assert len(it.failure.data) < MESSAGE_CHARS + 100
         assert it.last_ms > it.since_ms
-    assert (tries_that_failed(invocation, 3), tries_that_failed(invocation, 99)) == (3, 0)
+    assert (failed_tries(invocation, 3), failed_tries(invocation, 99)) == (3, 0)
