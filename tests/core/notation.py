@@ -4,7 +4,8 @@
 
 A field is left out if it has its default, or its type's empty value where it has no default; only the
 index of an entry is always there. Texts and bytes stand without quotes if they are plain words. Pairs
-of a name and a value stand in braces, `{paid=1 old}`; the value of `old` is None. The type of a field
+of a name and a value stand in braces, `{paid=1 old}`; the value of `old` is None. Several records
+stand in braces too. The type of a field
 says how it is read, so `read(write(record)) == record`.
 
 Outcomes that the rules make themselves are serialized messages. They are written as what they mean,
@@ -34,10 +35,18 @@ from durable_server.core.model import (
     Invocation,
     RetryPolicy,
 )
-from durable_server.core.records import DEADLINE, NUMBERS, WAKE, AttemptFailed, Record, TimerFired
+from durable_server.core.records import (
+    DEADLINE,
+    NUMBERS,
+    WAKE,
+    AttemptFailed,
+    FailedStep,
+    Record,
+    TimerFired,
+)
 
 _NAMED: dict[str, type[Any]] = {it.__name__: it for it in NUMBERS} | {
-    it.__name__: it for it in (Failure, Handler, RetryPolicy)
+    it.__name__: it for it in (FailedStep, Failure, Handler, RetryPolicy)
 }
 _SHORT = {
     "awakeable_id": "awakeable",
@@ -130,7 +139,7 @@ def _any(value: Any) -> str:
     if isinstance(value, str):
         return _text(value)
     if isinstance(value, tuple) and not hasattr(value, "_fields"):
-        if value and isinstance(value[0], tuple):
+        if value and isinstance(value[0], tuple) and not hasattr(value[0], "_fields"):
             return write_pairs(dict(value))
         return "{" + " ".join(map(_any, value)) + "}"
     if hasattr(value, "_fields") or is_dataclass(value):
@@ -217,7 +226,10 @@ class _Reader:
         if get_origin(hint) in (Union, types.UnionType):
             hint = next(it for it in get_args(hint) if it is not type(None))
         if get_origin(hint) is tuple:
-            return self._pairs(get_args(get_args(hint)[0])[1])
+            item = get_args(hint)[0]
+            return (
+                self._named_tuple() if hasattr(item, "_fields") else self._pairs(get_args(item)[1])
+            )
         if hint.__name__ in _NAMED:
             return self.named()
         word = self._word()
@@ -228,6 +240,13 @@ class _Reader:
     def _word(self) -> str:
         token = self._take()
         return ast.literal_eval(token) if token[0] in "'\"" else token
+
+    def _named_tuple(self) -> tuple[Any, ...]:
+        self._take("{")
+        values = []
+        while not self._skip("}"):
+            values.append(self.named())
+        return tuple(values)
 
     def _pairs(self, hint: Any) -> tuple[tuple[str, Any], ...]:
         self._take("{")

@@ -20,6 +20,7 @@ from .records import (
     AttemptFailed,
     AttemptHeld,
     AttemptReleased,
+    FailedStep,
     Finished,
     Invoked,
     Started,
@@ -159,7 +160,11 @@ def attempt_failed(tx: Transaction, record: AttemptFailed) -> Reply:
     invocation.failure = record.failure
     delay = record.retry_ms
     if record.entry_index >= 0:
-        count_step_failure(invocation, record, tx.now_ms)
+        for step in record.other_steps:
+            count_step_failure(invocation, step, tx.now_ms)
+        # Last, because it is the invocation's last failure too.
+        first = FailedStep(record.entry_index, record.kind, record.name, record.failure)
+        count_step_failure(invocation, first, tx.now_ms)
         delay = max(delay, 1)
     else:
         policy = handler_of(tx, invocation).retry

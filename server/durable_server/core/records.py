@@ -93,6 +93,16 @@ class Finished(NamedTuple):
     failure: Failure | None = None
 
 
+class FailedStep(NamedTuple):
+    """A step that failed beside the one that an AttemptFailed names."""
+
+    entry_index: int
+    kind: int
+    """RUN or CALL."""
+    name: str
+    failure: Failure
+
+
 class AttemptFailed(NamedTuple):
     """An attempt failed and may be retried."""
 
@@ -109,6 +119,8 @@ class AttemptFailed(NamedTuple):
     """The kind of that step, RUN or CALL."""
     name: str = ""
     """The name of that step."""
+    other_steps: tuple[FailedStep, ...] = ()
+    """Steps that failed too while the attempt waited for those that ran beside the first."""
 
 
 class AttemptHeld(NamedTuple):

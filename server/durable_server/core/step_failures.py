@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from .model import Failure, Invocation, StepFailures
 from .outcomes import make_failure
-from .records import AttemptFailed
+from .records import FailedStep
 
 DESCRIBED_MAX = 32
 """For how many steps more than the counts is kept."""
@@ -17,18 +17,18 @@ MESSAGE_CHARS = 1_000
 """How much of a failure's message is kept; the invocation's last failure has all of it."""
 
 
-def count_step_failure(invocation: Invocation, record: AttemptFailed, now_ms: int) -> None:
+def count_step_failure(invocation: Invocation, step: FailedStep, now_ms: int) -> None:
     """Counts one more failure of a step."""
     failing = {it.entry_index: it for it in invocation.step_failures}
-    last = failing.pop(record.entry_index, None)
-    failing[record.entry_index] = StepFailures(
-        record.entry_index,
+    last = failing.pop(step.entry_index, None)
+    failing[step.entry_index] = StepFailures(
+        step.entry_index,
         1 if last is None else last.times + 1,
         now_ms if last is None else last.since_ms,
-        record.kind,
-        record.name,
+        step.kind,
+        step.name,
         now_ms,
-        _brief(record.failure),
+        _brief(step.failure),
     )
     kept = list(failing.values())
     if len(kept) > DESCRIBED_MAX:
