@@ -1,4 +1,4 @@
-"""The small rules: the state table, the retry arithmetic, ids, the failure's wire form."""
+"""The small rules: the lifecycle table, entry kinds, the retry arithmetic, ids, outcomes."""
 
 from __future__ import annotations
 

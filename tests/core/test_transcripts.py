@@ -149,6 +149,34 @@ def test_each_record_is_in_its_shortest_form(path: Path) -> None:
                 assert write(read(text)) == text
 
 
+@pytest.mark.parametrize("path", sorted(DATA.glob("*.txt")), ids=lambda path: path.stem)
+def test_a_batch_does_what_its_records_do_one_by_one(path: Path) -> None:
+    """Rules see what the records before them in the same batch did, as they see what was stored."""
+    records = [
+        read(line.partition(" ")[2])
+        for block in path.read_text().split("\n\n")
+        for line in block.split("\n----")[0].splitlines()
+        if not line.startswith("#")
+    ]
+    ends = []
+    for size in (1, len(records)):
+        store = SqliteStore(":memory:")
+        partition = Partition(store)
+        replies: list[str] = []
+        effects: list[str] = []
+        for first in range(0, len(records), size):
+            output = step(partition, records[first : first + size], 1000)
+            replies += [type(reply).__name__ for reply in output.replies]
+            effects += map(write, output.effects)
+            store.commit(Position(first + 1, 1, 0), 1000, output.changes)
+        numbers = range(1, partition.last_number + 1)
+        journals = [store.journal(number) for number in numbers]
+        shown = sorted(show_invocation(it) for it in partition.invocations.values())
+        ends.append((replies, effects, shown, journals, partition.turns, partition.endings))
+        store.close()
+    assert ends[0] == ends[1]
+
+
 def test_each_effect_occurs_in_some_transcript() -> None:
     text = "\n".join(path.read_text() for path in DATA.glob("*.txt"))
     kinds = [kind.__name__ for kind in Effect.__args__]

@@ -73,7 +73,7 @@ class Free(NamedTuple):
     invocation_id: str
     attempt: int
     suspended: bool = False
-    """Whether the attempt was suspended, of which the worker must be told."""
+    """Whether the attempt was suspended; then the worker waits for the confirmation."""
 
 
 class Ready(NamedTuple):

@@ -4,9 +4,9 @@ The rules, the reader of worker sessions and the store look facts up in `KINDS` 
 kinds themselves. What a kind does when it is recorded is its rule: each module of rules lists the
 rules that it has in `ENTRY_RULES`, and `journal` joins these lists.
 
-If you add a kind, add its number here and in `invocation.proto`, its row to `KINDS`, and a rule to
-the module that its subject belongs to. A kind that does nothing when it is recorded (RUN) or that
-ends by a timer alone (SLEEP) needs no rule. `worker.proto`, section 3, says what each kind means.
+If you add a kind, add its number here and in `invocation.proto`, which specifies what it means, its row
+to `KINDS`, and a rule to the module of its subject. A kind that does nothing when it is recorded (RUN),
+or that a timer completes (SLEEP), needs no rule.
 """
 
 from __future__ import annotations

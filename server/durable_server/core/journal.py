@@ -39,7 +39,7 @@ def entry_recorded(tx: Transaction, record: EntryRecorded) -> Reply:
     by_worker = facts.by_worker
     completion = invocation.recorded.get(index)
     if completion is not None:
-        # Of an entry that the control plane has completed since, the worker learns by Complete.
+        # If the control plane has completed the entry since, the worker also gets a Complete.
         tx.effects.append(_acknowledge(invocation, index, completion if by_worker else 0, 0))
         return None
     now_ms = tx.now_ms

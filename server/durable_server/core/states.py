@@ -8,8 +8,8 @@ timers or retries: the rules turn a record into an event, and the table says whi
                           │  └───RELEASE─────┤ └──BACK_OFF────► BACKING_OFF ──DUE──► PENDING
                           └──WAKE── SUSPENDED◄┘
 
-    any of these but the last two ──PAUSE──► PAUSED ──RESUME──► PENDING (or SCHEDULED by POSTPONE)
-    any of these but the last two ──CANCEL──► CANCELLED
+    any state that is not final ──PAUSE───► PAUSED ──RESUME──► PENDING (or SCHEDULED by POSTPONE)
+    any state that is not final ──CANCEL──► CANCELLED
 
 RELEASE ends an attempt without a result: its worker is lost or gives it back. PAUSE is a pause by a
 person, or by the control plane (then the invocation is *held*): the journal does not fit the program,
