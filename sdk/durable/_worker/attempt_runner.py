@@ -40,7 +40,7 @@ from .._definitions.workflow import Workflow
 from .._engine.attempt import Attempt
 from .._engine.failures import internal_failure
 from .._engine.operations import Environment, StepTask, too_large
-from .._tracing.tracing import Tracing
+from .._tracing.interface import Tracing
 from . import warnings
 from .blocking import LoopMonitor
 from .idle_attempts import Resting
@@ -156,7 +156,7 @@ class Desk:
             return
         self.counters.started += 1
         attempt = Attempt(workflow, invocation_id, number, start, self._environment)
-        trace = None if self._tracing is None else self._tracing.attempt(message)
+        trace = None if self._tracing is None else self._tracing.start_attempt(message)
         slot = self._slots[invocation_id] = Slot(invocation_id, number, attempt, trace)
         self._empty.clear()
         self._monitor.wake()

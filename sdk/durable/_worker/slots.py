@@ -8,7 +8,7 @@ from typing import Any
 
 from .._engine.attempt import Attempt
 from .._engine.operations import StepTask
-from .._tracing.tracing import AttemptTrace, StepTrace
+from .._tracing.interface import AttemptTrace, StepTrace
 from .steps import Ended
 from .threads import Job
 
@@ -85,7 +85,7 @@ class Slot:
 
     def begin(self, task: StepTask) -> Step:
         """Notes that a step is asked for."""
-        trace = None if self.trace is None else self.trace.step(task)
+        trace = None if self.trace is None else self.trace.start_step(task)
         step = self.steps[task.index] = Step(task, trace)
         return step
 
@@ -105,7 +105,7 @@ class Slot:
             for step in self.steps.values():
                 if step.trace is not None and step.began:
                     step.trace.abandon()
-            self.trace.let_go(outcome)
+            self.trace.close(outcome)
         self.steps.clear()
 
     def _remove(self, step: Step) -> None:

@@ -41,7 +41,7 @@ from .._definitions.mistakes import hidden_workflow, hiding
 from .._definitions.objects import handlers_of
 from .._definitions.workflow import Workflow
 from .._engine.operations import Environment
-from .._tracing.tracing import find_tracing
+from .._tracing.find import find_tracing
 from .attempt_runner import Desk
 from .services import Services
 from .session import End, Session
@@ -177,7 +177,7 @@ class Worker:
         tracing = find_tracing()
         environment = Environment(channel_to)
         if tracing is not None:
-            environment = environment._replace(calling=tracing.calling)
+            environment = environment._replace(calling=tracing.outgoing_headers)
         desk = self._desk = Desk(
             self._workflows,
             environment,
