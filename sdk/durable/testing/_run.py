@@ -103,12 +103,12 @@ class _MortalWorker(HostedWorker):
 
     def kill(self) -> None:
         """Ends it without a word: not even what is on its way to it is heard."""
-        if self._desk is not None:
-            self._desk.drop_all()
+        if self._runner is not None:
+            self._runner.drop_all()
         if self._session is not None:
             self._session.break_off()
 
-    async def _pause(self, seconds: float) -> None:
+    async def _wait_to_reconnect(self, seconds: float) -> None:
         await asyncio.sleep(0)
 
     def _log_end(self, end: End, attempt: int, delay: float) -> None:
@@ -296,10 +296,10 @@ class Run:
         invocation_id, attempt = fields["invocation_id"], fields["attempt"]
         if attempt != self._attempts.get(invocation_id):
             return
-        before = self._recorded.setdefault((invocation_id, fields["position"]), attempt)
+        before = self._recorded.setdefault((invocation_id, fields["entry_index"]), attempt)
         if before != attempt:
             self._repeated.append(
-                f"{invocation_id}: entry {fields['position']} ({fields['name']!r}) ran in attempt"
+                f"{invocation_id}: entry {fields['entry_index']} ({fields['name']!r}) ran in attempt"
                 f" {before} and again in attempt {attempt}"
             )
 
