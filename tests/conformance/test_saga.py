@@ -431,7 +431,7 @@ async def test_a_sync_step_that_hangs_is_left_alone_in_the_end(
 ) -> None:
     BEGUN.clear()
     STOP.clear()
-    monkeypatch.setattr("durable._worker.attempt_runner.UNDO_WAIT_SECONDS_MAX", 0.01)
+    monkeypatch.setattr("durable._worker.time_bounds.UNDO_WAIT_SECONDS_MAX", 0.01)
     with pytest.raises(durable.InvocationFailedError, match="declined"):
         await system.client.invoke(gives_up, "hangs in a thread")
     STOP.set()

@@ -29,8 +29,8 @@ from durable_proto.v1.control_pb2_grpc import DurableControlStub
 from .._common.transport import open_async_channel, parse_address, translate
 from .._definitions.workflow import Workflow, WorkflowRef
 from .._engine.loop import refuse_client
-from .._local.local import ADDRESS as LOCAL_ADDRESS
-from .._local.local import Local
+from .._local.control_plane import ADDRESS as LOCAL_ADDRESS
+from .._local.control_plane import LocalControlPlane
 from .._worker.hosting import Dial, Hosting, ServeOptions
 from . import requests
 from .async_client_steering import AsyncSteeringClient
@@ -113,7 +113,9 @@ class AsyncClient(AsyncSteeringClient):
         parsed = parse_address(address, tls=tls, insecure=insecure)
         self._connect(Dial(parsed, lambda: open_async_channel(parsed)), None, timeout)
 
-    def _connect(self, dial: Dial, local: Local | None, timeout: float | timedelta | None) -> None:
+    def _connect(
+        self, dial: Dial, local: LocalControlPlane | None, timeout: float | timedelta | None
+    ) -> None:
         self._connection = _Connection(dial)
         self._hosting = Hosting(dial)
         self._local = local
@@ -135,10 +137,10 @@ class AsyncClient(AsyncSteeringClient):
         sign with. Raises ServerNotInstalledError when the control plane is not installed, ValueError
         for a secret that is empty.
         """
-        return cls._of(Local(webhook_secrets=webhook_secrets), timeout)
+        return cls._of(LocalControlPlane(webhook_secrets=webhook_secrets), timeout)
 
     @classmethod
-    def _of(cls, local: Local, timeout: float | timedelta | None) -> Self:
+    def _of(cls, local: LocalControlPlane, timeout: float | timedelta | None) -> Self:
         """Returns the client of a local control plane."""
         client = cls.__new__(cls)
         client._connect(Dial(LOCAL_ADDRESS, local.open), local, timeout)

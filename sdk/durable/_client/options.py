@@ -17,7 +17,8 @@ from functools import cache
 from typing import Any, Final, TypedDict
 
 from .._common.durations import span, wait_seconds
-from .._tracing.tracing import Tracing, find_tracing
+from .._tracing.find import find_tracing
+from .._tracing.interface import Tracing
 
 DEFAULT_TIMEOUT_SECONDS: Final = 60.0
 

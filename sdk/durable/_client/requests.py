@@ -20,7 +20,7 @@ from .._common.transport import backoff_seconds
 from .._common.values.serde import decode, encode
 from .._definitions.mistakes import refuse_target
 from .._definitions.workflow import Workflow, WorkflowRef, check_key
-from .._tracing.tracing import Tracing
+from .._tracing.interface import Tracing
 from .calls import Operation, Sleep, call, deadline_after, new_request_id
 from .options import InvokeOptions
 from .overviews import Handler, InvocationPage, ServerInfo, Stats, WorkerInfo
@@ -58,7 +58,7 @@ def _invoke(
     if tracing is None:
         answer = yield from call("Invoke", request, deadline, waits=waits)
         return answer
-    trace = tracing.invoking(request)
+    trace = tracing.start_call(request)
     try:
         answer = yield from call("Invoke", request, deadline, waits=waits)
     except BaseException as error:

@@ -1,12 +1,13 @@
-"""Seeing that code holds up the worker's event loop, while it does and not when it is over.
+"""The loop monitor: a thread that reports code which blocks the worker's event loop, while it blocks.
 
 Workflow code and async steps run on the worker's one event loop. A call that blocks there, such as
-`time.sleep` or requests, stops every other invocation, and heartbeats too: after some time the control
-plane takes the worker for lost. Nothing on the loop can see that, so a thread looks: it asks the loop
-for a sign of life, and when none comes for BLOCKED_SECONDS it reports the line that runs.
+`time.sleep` or one of requests, stops every other invocation and the heartbeats too, and after the
+session timeout the control plane takes the worker for lost. Code on the loop cannot notice that, so a
+thread does: it schedules a callback on the loop, and when the callback has not run for BLOCKED_SECONDS
+it reports the line that runs.
 
-The thread looks only while the worker holds attempts. An idle worker's thread waits on an event and is
-not woken; the first attempt wakes it, or starts it.
+The thread looks only while the worker holds attempts. The thread of an idle worker waits on an event;
+the first attempt wakes it, or starts it.
 """
 
 from __future__ import annotations
@@ -21,11 +22,11 @@ from types import FrameType
 from typing import Final
 
 BLOCKED_SECONDS: Final = 1.0
-"""How long the loop may do without a turn before that is reported."""
+"""How long a callback may wait for its turn on the loop before that is reported."""
 BETWEEN_SECONDS: Final = 0.5
-"""How long after a sign of life the next one is asked for."""
+"""How long after one callback the next one is scheduled."""
 AGAIN_FACTOR: Final = 10
-"""How much longer it has to last to be reported again."""
+"""By which factor a block must grow longer to be reported again."""
 
 _PATHS: Final = sysconfig.get_paths()
 _OURS: Final = (str(Path(__file__).parent.parent), _PATHS["stdlib"], _PATHS["platstdlib"])
@@ -33,16 +34,16 @@ _INSTALLED: Final = (_PATHS["purelib"], _PATHS["platlib"])
 _LOOPS: Final = tuple(
     str(Path(asyncio.__file__).parent / it) for it in ("base_events.py", "runners.py")
 )
-"""The frames of a loop itself; uvloop's own are no Python."""
+"""The files whose frames are the loop itself. uvloop has no Python frames."""
 
 Report = Callable[[float, str], None]
 
 
 class LoopMonitor:
-    """Looks whether the running event loop turns; belongs to the thread that makes it."""
+    """Watches the event loop that runs in the thread that creates the monitor."""
 
     def __init__(self, needed: Callable[[], bool], report: Report) -> None:
-        """`needed` says whether to look; `report` gets seconds and place. The thread calls both."""
+        """The monitor's thread calls `needed`, whether to look, and `report` with seconds and place."""
         self._loop: Final = asyncio.get_running_loop()
         self._loop_thread: Final = threading.get_ident()
         self._needed: Final = needed
@@ -53,7 +54,7 @@ class LoopMonitor:
         self._thread: threading.Thread | None = None
 
     def wake(self) -> None:
-        """Looks from now on, until it is not needed any more."""
+        """Starts to look; the thread stops by itself when it is no longer needed."""
         if not self._idle:
             return
         self._idle = False
@@ -78,14 +79,14 @@ class LoopMonitor:
                 continue
             self._begin.clear()
             self._idle = True
-            # Whoever came to need it before that has seen it busy.
+            # A `wake` before the line above saw a thread that was not idle, and did nothing.
             if self._needed():
                 self._idle = False
             else:
                 self._begin.wait()
 
     def _look_once(self) -> bool:
-        """Waits for the loop's next turn and reports if that takes long; False: the loop is closed."""
+        """Waits for the loop's next turn, and reports a long wait; False if the loop is closed."""
         turned = threading.Event()
         try:
             self._loop.call_soon_threadsafe(turned.set)
@@ -102,11 +103,11 @@ class LoopMonitor:
 
 
 def place_of(frame: FrameType) -> str | None:
-    """Names the line of a program that runs on a loop: `file:line in function`, with what it is in.
+    """Names the line of the user's program that a frame has come from: `file:line in function`.
 
-    That is the innermost one outside of libraries, or else the innermost of an installed package,
-    where a deployed program may be too. None when only the loop and the SDK are at work: then the
-    machine is slow, and no code blocks.
+    That is the innermost frame outside of libraries. If there is none, it is the innermost frame of an
+    installed package, because a deployed program may be one. None when only the loop and the SDK are
+    on the stack: then the machine is slow, and no code blocks.
     """
     user, installed = None, None
     at: FrameType | None = frame

@@ -1,12 +1,12 @@
-"""Where the user's own gRPC services are, and the channels to them: what durable calls go over.
+"""Service channels: the gRPC channels to the user's services, which durable calls use.
 
-A service is known by its name, short (`HelloService`) or full (`hello.v1.HelloService`), and lives at
-an address. The worker's `services` argument comes first, then the environment's `DURABLE_SERVICES`
-(`HelloService=127.0.0.1:9090,Other=grpcs://other:443`). One channel serves all services of an
-address; it is opened at the first call and closed with the worker.
+A service is known by its name, short (`HelloService`) or full (`hello.v1.HelloService`), and has an
+address. The worker's argument `services` comes first, then the environment variable `DURABLE_SERVICES`
+(`HelloService=127.0.0.1:9090,Other=grpcs://other:443`). One channel serves all services of an address.
+It is opened at the first call and closed with the worker.
 
-Within a trusted network plain text to services is the rule, so unlike the control plane's address
-these need no consent for it; an address with `grpcs://` gets TLS.
+Services are usually called in plain text within a trusted network. So plain text needs no consent
+here, unlike for the control plane's address; an address with `grpcs://` gets TLS.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ def parse_services(text: str) -> dict[str, str]:
     return services
 
 
-class Services:
-    """The services that a worker's durable calls can reach."""
+class ServiceChannels:
+    """The channels to the services that one worker knows."""
 
     def __init__(self, services: Mapping[str, str] | None) -> None:
-        """Raises ValueError when an address cannot be one."""
+        """Raises ValueError for an address that cannot be read."""
         named = {**parse_services(os.environ.get(SERVICES_VARIABLE, "")), **(services or {})}
         self._addresses: Final[dict[str, Address]] = {
             name: parse_address(address, insecure=True) for name, address in named.items()
@@ -45,7 +45,7 @@ class Services:
         self._channels: Final[dict[str, grpc.aio.Channel]] = {}
 
     def channel(self, service: str) -> grpc.aio.Channel:
-        """Returns the channel to a service; raises LookupError for one that nobody named."""
+        """Returns the channel to a service; raises LookupError for one without an address."""
         channel = self._channels.get(service)
         if channel is None:
             channel = self._channels[service] = self._open(service)
@@ -64,7 +64,7 @@ class Services:
         for name, other in self._addresses.items():
             if other == address and name in self._channels:
                 return self._channels[name]
-        # A user's server has grpcio's default tolerance for pings, which is next to none.
+        # By default a gRPC server closes connections with frequent pings, and users' servers may.
         channel = open_async_channel(address, keepalive=False)
         for name, other in self._addresses.items():
             if other == address:

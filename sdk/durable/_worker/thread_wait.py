@@ -1,8 +1,8 @@
-"""Steps that wait for a thread: who is told of it, and for how long they may.
+"""The thread wait monitor: logs that steps wait for a thread, and reports those that wait too long.
 
-A pool that is full for a moment is no news. When a step has waited for a second, the log names the
-steps that hold the threads and since when; again after a while, for as long as it lasts. A step that
-has waited as long as it may is handed to `expired`: it has not begun, so its attempt can go elsewhere.
+A pool that is full for a moment is normal. When a step has waited for a second, the log names the
+steps that hold the threads and for how long; it repeats that for as long as steps wait. A step that has
+waited for `wait_max` seconds is passed to `expired`: it has not begun, so another worker can run it.
 
 There is one timer, and only while a step waits.
 """
@@ -15,20 +15,20 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from .threads import Job, StepThreads, names_of
+from .step_threads import Job, StepThreads, log_fields
 
 QUIET_SECONDS: Final = 1.0
 """How long a step may wait for a thread before the log says so."""
 REPEAT_SECONDS: Final = 30.0
-"""How often the log says so at most."""
+"""How much later the log says so again at the earliest."""
 _SHOWN_MAX: Final = 5
-"""Steps that hold a thread that one line names: those that hold it longest are what one looks for."""
+"""How many steps that hold a thread one line names: those that hold it longest are the suspects."""
 
 _logger = logging.getLogger("durable.worker")
 
 
-class ThreadWatch:
-    """Looks after the steps that wait for a thread."""
+class ThreadWaitMonitor:
+    """Watches the steps that wait for a thread of one pool."""
 
     def __init__(
         self,
@@ -42,36 +42,36 @@ class ThreadWatch:
         self._wait_max: Final = wait_max
         self._expired: Final = expired
         self._timer: asyncio.TimerHandle | None = None
-        self._told = float("-inf")
+        self._logged = float("-inf")
 
     def begin(self) -> None:
-        """A step has begun to wait."""
+        """Starts to watch, because a step waits for a thread."""
         if self._timer is None:
-            self._timer = self._loop.call_later(min(QUIET_SECONDS, self._wait_max), self._look)
+            self._timer = self._loop.call_later(min(QUIET_SECONDS, self._wait_max), self._check)
 
     def close(self) -> None:
-        """Ends it."""
+        """Stops the timer."""
         if self._timer is not None:
             self._timer.cancel()
 
-    def _look(self) -> None:
+    def _check(self) -> None:
         self._timer = None
         threads, now = self._threads, time.monotonic()
         late = threads.waiting_since_before(now - self._wait_max)
         if late:
-            self._say_late(late)
+            self._log_late(late)
             self._expired(late)
         oldest = threads.oldest_waiting()
         if oldest is None:
             return
-        if now - oldest.asked >= QUIET_SECONDS and now - self._told >= REPEAT_SECONDS:
-            self._told = now
-            self._say_full(now - oldest.asked)
-        next_look = max(oldest.asked + QUIET_SECONDS, self._told + REPEAT_SECONDS)
-        delay = min(next_look, oldest.asked + self._wait_max) - now
-        self._timer = self._loop.call_later(max(0.01, delay), self._look)
+        if now - oldest.submitted >= QUIET_SECONDS and now - self._logged >= REPEAT_SECONDS:
+            self._logged = now
+            self._log_full(now - oldest.submitted)
+        next_check = max(oldest.submitted + QUIET_SECONDS, self._logged + REPEAT_SECONDS)
+        delay = min(next_check, oldest.submitted + self._wait_max) - now
+        self._timer = self._loop.call_later(max(0.01, delay), self._check)
 
-    def _say_full(self, seconds: float) -> None:
+    def _log_full(self, seconds: float) -> None:
         threads = self._threads
         _logger.warning(
             "all threads for sync steps are taken (max_threads is %d, and %d of them run steps that"
@@ -79,13 +79,13 @@ class ThreadWatch:
             *(threads.size, threads.stuck, threads.waiting, seconds, self._holders()),
         )
 
-    def _say_late(self, late: list[Job]) -> None:
+    def _log_late(self, late: list[Job]) -> None:
         for job in late:
             _logger.warning(
                 "step %r of %s [%s] has waited for a thread for %.1f s (thread_wait) and has not"
                 " begun; its attempt is given back",
-                *(job.name, job.handler, job.invocation_id, time.monotonic() - job.asked),
-                extra=names_of(job),
+                *(job.name, job.handler, job.invocation_id, time.monotonic() - job.submitted),
+                extra=log_fields(job),
             )
 
     def _holders(self) -> str:

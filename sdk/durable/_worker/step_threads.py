@@ -1,18 +1,19 @@
-"""The threads that run sync steps: a pool whose steps can be given up.
+"""Step threads: a pool of daemon threads for sync steps, whose jobs can be given up.
 
-A step waits for a thread, runs in it, and has ended; and at any time it may be given up, because its
-time is up or its attempt is over. Whether it has begun by then is decided under one lock, by the event
-loop that gives it up and the thread that would begin it: a step that was given up before it began never
-begins, so that nobody compensates for work that is done only afterwards.
+A job waits for a thread, runs in it, and ends. At any time it may be given up, because its timeout is
+reached or its attempt is over. One lock decides whether the job has begun by then, between the event
+loop that gives it up and the thread that would begin it: a job that is given up before it begins never
+begins, so that no compensation is followed by the work that it compensates.
 
-A thread cannot be stopped. One that runs a step which was given up is stuck until the step returns, if
-it ever does; it does not count against the pool's size, so that steps that hang leave room for others.
-How many stuck threads are replaced is limited, because each keeps its memory and often a connection.
+A thread cannot be stopped. A thread whose job was given up is stuck until the user's function returns,
+if it ever does. Stuck threads do not count against the pool's size, so that steps that hang do not
+starve the others; but only a limited number of them is replaced, because each keeps its memory and
+often a connection.
 
-The pool is no ThreadPoolExecutor: the interpreter joins that one's threads before it exits, and a
-worker that has given its work back must not stay because a step blocks in a socket. These are
-daemons; what they still do when the process ends counts for nothing, because their results were not
-acknowledged.
+The pool is not a ThreadPoolExecutor, because the interpreter joins an executor's threads before it
+exits, and a worker that has released its attempts must not stay because a step blocks in a socket.
+Daemon threads end with the process. What a job does after that point is lost without harm, because its
+result was not acknowledged.
 """
 
 from __future__ import annotations
@@ -27,27 +28,26 @@ from collections.abc import Callable
 from typing import Final
 
 from .._engine.operations import StepTask
-from .steps import Ended, discard, run_blocking
+from .step_body import StepOutcome, discard, run_blocking
 
 _logger = logging.getLogger("durable.worker")
 
 
 class Stage(enum.Enum):
-    """How far a step had come when it was given up."""
+    """How far a job had come when it was given up."""
 
     WAITING = enum.auto()
-    """It had not begun, and never will."""
+    """It had not begun, and never begins."""
     RUNNING = enum.auto()
-    """It runs, and goes on until it returns by itself."""
+    """It runs, and its thread is stuck until it returns."""
     ENDED = enum.auto()
-    """It had ended; nothing was given up."""
+    """It had ended before, so its outcome counts."""
 
 
 class Job:
-    """A sync step that a thread is to run, for one attempt."""
+    """A sync step for a thread to run, with the names of its attempt for logs."""
 
     __slots__ = (
-        "asked",
         "attempt",
         "began",
         "ended",
@@ -57,34 +57,35 @@ class Job:
         "invocation_id",
         "name",
         "outcome",
+        "submitted",
         "task",
     )
 
     def __init__(self, task: StepTask, invocation_id: str, attempt: int, handler: str) -> None:
         self.task: StepTask | None = task
-        """The step; None once nobody needs it any more, because a thread may be stuck with the job."""
+        """The step; None once it was given up before it began, so that its values can be freed."""
         self.index = task.index
         self.name = task.name
         self.invocation_id = invocation_id
         self.attempt = attempt
         self.handler = handler
-        self.asked = time.monotonic()
-        """When it was asked for, by time.monotonic()."""
+        self.submitted = time.monotonic()
+        """When it was submitted, by time.monotonic()."""
         self.began = 0.0
-        """When its body began; 0 before."""
+        """When its body began; 0 until then."""
         self.ended = 0.0
-        """When its body ended; 0 before."""
+        """When its body ended; 0 until then."""
         self.given_up = 0.0
-        """When nobody wanted it any more; 0 before, and when it has ended before that."""
-        self.outcome: Ended | None = None
-        """How it ended."""
+        """When it was given up; 0 if it was not."""
+        self.outcome: StepOutcome | None = None
+        """How it ended; None until then, and when it was given up."""
 
 
 class StepThreads:
-    """Up to `size` daemon threads, started as they are needed, and `stuck_max` more for stuck ones.
+    """Up to `size` daemon threads, started on demand, and up to `stuck_max` more to replace stuck ones.
 
-    `begun` and `over` are called in the job's thread: `begun` before the body of a job with a
-    timeout, `over` after that of any job which was not given up.
+    `on_begin` and `on_end` are called in the job's thread: `on_begin` before the body of a job with a
+    timeout, `on_end` after the body of each job that was not given up.
     """
 
     def __init__(
@@ -92,13 +93,13 @@ class StepThreads:
         size: int,
         stuck_max: int,
         *,
-        begun: Callable[[Job], None],
-        over: Callable[[Job], None],
+        on_begin: Callable[[Job], None],
+        on_end: Callable[[Job], None],
     ) -> None:
         self.size: Final = size
         self.stuck_max: Final = stuck_max
-        self._begun: Final = begun
-        self._over: Final = over
+        self._on_begin: Final = on_begin
+        self._on_end: Final = on_end
         self._lock: Final = threading.Lock()
         self._waiting: Final[OrderedDict[Job, None]] = OrderedDict()
         self._running: Final[dict[Job, None]] = {}
@@ -106,28 +107,28 @@ class StepThreads:
         self._alive = 0
         self._made = 0
         self._idle = 0
-        """Threads that wait for `_wake` and that no waiting job counts on yet."""
+        """Threads that wait for `_wake` and are not yet claimed by a waiting job."""
         self._wake: Final[queue.SimpleQueue[None]] = queue.SimpleQueue()
         self._closed = False
 
     @property
     def waiting(self) -> int:
-        """How many steps wait for a thread."""
+        """How many jobs wait for a thread."""
         return len(self._waiting)
 
     @property
     def stuck(self) -> int:
-        """How many threads run a step that was given up."""
+        """How many threads run a job that was given up."""
         return len(self._stuck)
 
     def submit(self, job: Job) -> bool:
-        """Runs a job as soon as a thread is free; says whether one is."""
+        """Queues a job; returns whether a thread is free for it at once."""
         with self._lock:
             self._waiting[job] = None
-            return self._call_thread()
+            return self._claim_thread()
 
     def give_up(self, job: Job) -> Stage:
-        """Notes that nobody wants a job any more; one that has not begun never will."""
+        """Gives up a job, whose outcome is then ignored; returns how far it had come."""
         with self._lock:
             if job in self._waiting:
                 del self._waiting[job]
@@ -140,11 +141,11 @@ class StepThreads:
             self._stuck[job] = None
             job.given_up = time.monotonic()
             if self._waiting:
-                self._call_thread()
+                self._claim_thread()
             return Stage.RUNNING
 
     def withdraw(self, job: Job) -> bool:
-        """Takes a job back if it has not begun; says whether that was so."""
+        """Takes a job back if it has not begun; returns whether it had not."""
         with self._lock:
             if job not in self._waiting:
                 return False
@@ -154,29 +155,32 @@ class StepThreads:
             return True
 
     def oldest_waiting(self) -> Job | None:
-        """Returns the job that has waited longest for a thread; none if a thread is on its way."""
+        """Returns the job that has waited longest for a thread; None if no job waits.
+
+        Tries to find a thread for it first: the system may have refused to start one before.
+        """
         with self._lock:
             if self._waiting:
-                self._call_thread()  # one that could not be started before
+                self._claim_thread()
             return next(iter(self._waiting), None)
 
     def waiting_since_before(self, moment: float) -> list[Job]:
-        """Returns the jobs that have waited since before a moment of time.monotonic()."""
+        """Returns the jobs that were submitted up to a moment of time.monotonic() and still wait."""
         found = []
         with self._lock:
             for job in self._waiting:
-                if job.asked > moment:
+                if job.submitted > moment:
                     break
                 found.append(job)
         return found
 
     def holders(self) -> list[Job]:
-        """Returns the jobs that hold a thread, those that began first before the others."""
+        """Returns the jobs that hold a thread, in the order in which they began."""
         with self._lock:
             return sorted([*self._stuck, *self._running], key=lambda job: job.began)
 
     def close(self) -> None:
-        """Gives up what has not begun and lets the threads end; does not wait for them."""
+        """Gives up the jobs that wait, and lets idle threads end; does not wait for any thread."""
         with self._lock:
             self._closed = True
             self._waiting.clear()
@@ -184,9 +188,9 @@ class StepThreads:
                 self._wake.put(None)
             self._idle = 0
 
-    def _call_thread(self) -> bool:
-        """Finds a thread for one more job: an idle one, or a new one; says whether there is one."""
-        # An idle thread is counted on here, so that two jobs do not count on the same one.
+    def _claim_thread(self) -> bool:
+        """Claims an idle or a new thread for one more job; returns whether there is one."""
+        # The count goes down here, not in the thread, so that two jobs do not claim the same thread.
         if self._idle:
             self._idle -= 1
             self._wake.put(None)
@@ -196,7 +200,7 @@ class StepThreads:
         thread = threading.Thread(target=self._work, name=f"durable-step-{self._made}", daemon=True)
         try:
             thread.start()
-        except RuntimeError as error:  # the system's limit: those that there are have to do
+        except RuntimeError as error:  # a limit of the system: the job waits for another thread
             _logger.error("no thread can be started for a step: %s", error)
             return False
         self._made += 1
@@ -204,7 +208,7 @@ class StepThreads:
         return True
 
     def _next(self) -> Job | None:
-        """Begins the job that has waited longest."""
+        """Takes the job that has waited longest, and marks it as begun; None if no job waits."""
         if not self._waiting:
             return None
         job, _ = self._waiting.popitem(last=False)
@@ -215,7 +219,7 @@ class StepThreads:
     def _work(self) -> None:
         while True:
             with self._lock:
-                # A thread that was stuck may come back to a pool that has replaced it.
+                # A thread that was stuck may return to a pool that has replaced it.
                 surplus = self._alive > self.size + min(len(self._stuck), self.stuck_max)
                 if self._closed or surplus:
                     self._alive -= 1
@@ -227,14 +231,14 @@ class StepThreads:
                 self._wake.get()
             else:
                 self._run(job)
-                # Do not keep the last job's values alive while idle.
+                # An idle thread must not keep the last job's values alive.
                 del job
 
     def _run(self, job: Job) -> None:
         task = job.task
         assert task is not None
         if task.timeout is not None:
-            self._begun(job)
+            self._on_begin(job)
         outcome = task.variables.run(run_blocking, task)
         with self._lock:
             job.ended = time.monotonic()
@@ -245,18 +249,18 @@ class StepThreads:
             else:
                 del self._stuck[job]
         if wanted:
-            self._over(job)
+            self._on_end(job)
         else:
             discard(outcome)
             _logger.info(
                 "step %r of %s [%s], which was given up %.1f s ago, has ended; nobody gets its result",
                 *(job.name, job.handler, job.invocation_id, job.ended - job.given_up),
-                extra=names_of(job),
+                extra=log_fields(job),
             )
 
 
-def names_of(job: Job) -> dict[str, object]:
-    """Returns what a log record about the job should have."""
+def log_fields(job: Job) -> dict[str, object]:
+    """Returns the fields that each log record about a job has."""
     return {
         "invocation_id": job.invocation_id,
         "attempt": job.attempt,
