@@ -46,8 +46,11 @@ _ATTEMPTS_MAX = 2**31 - 1
 _MULTIPLIER_MAX = 1000
 _SDK: Final = str(Path(__file__).parent.parent) + os.sep
 _ASYNCIO: Final = str(Path(asyncio.__file__).parent) + os.sep
-_STEP_CALLERS: Final = frozenset({f"{_SDK}_steps.py", f"{_SDK}_context.py"})
-"""Where the body of a step is called."""
+_STEP_CALLERS: Final = frozenset(
+    _SDK + str(Path(*parts)) for parts in (("_worker", "steps.py"), ("_engine", "context.py"))
+)
+"""The files that call the body of a step. An error whose innermost frame is there comes from a body
+without Python frames (`int("x")`), and not from the SDK."""
 
 Errors: TypeAlias = type[BaseException] | Iterable[type[BaseException]]
 """One class of exceptions, or several."""
