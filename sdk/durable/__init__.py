@@ -13,13 +13,13 @@ This module is a table of contents: every public name, from the private module t
 """
 
 from ._client.async_client import AsyncClient, KeyedAsyncClient
-from ._client.client import Client, KeyedClient
-from ._client.entries import AwakeableInfo, FailingStep, JournalEntry
-from ._client.overviews import Handler, InvocationPage, ServerInfo, Stats, WorkerInfo
-from ._client.requests import Filters
+from ._client.control_requests import Resolution
+from ._client.generated.client import Client, KeyedClient
+from ._client.invocation_views import Invocation, Request
+from ._client.journal_views import AwakeableInfo, FailingStep, JournalEntry
+from ._client.query_requests import Filters
 from ._client.result import Result
-from ._client.steering import Resolution
-from ._client.views import Invocation, Request
+from ._client.server_views import Handler, InvocationPage, ServerInfo, Stats, WorkerInfo
 from ._common.errors import (
     AlreadyExistsError,
     AttemptEnded,

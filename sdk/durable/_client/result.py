@@ -1,7 +1,7 @@
 """What became of an invocation: `Result`, and how an outcome turns into a value or an error.
 
-Rules. Asking for a result never raises because the work failed: the failure is data in it. `value()`
-is where work that did not succeed becomes an exception, each kind of ending its own:
+Rules. Asking for a result never raises because the work failed: the failure is data in it.
+`value()` is where work that did not succeed becomes an exception, each kind of ending its own:
 
 - completed: the value, decoded by the workflow's return type
 - failed: InvocationFailedError with the failure
@@ -23,9 +23,9 @@ from .._common.errors import (
     InvocationPausedError,
     WaitTimeoutError,
 )
-from .entries import JournalEntry, parse_message
-from .plain import failure_data, outcome_data
-from .views import FINAL_STATES, state_word
+from .journal_views import JournalEntry, parse_message
+from .json_form import failure_data, outcome_data
+from .status import FINAL_STATES, status_word
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message
@@ -36,12 +36,13 @@ M = TypeVar("M", bound="Message")
 Decoder = Callable[[payload_pb2.Payload], Any]
 """Makes the value of a payload: a workflow's typed one, or the one that gives plain data."""
 
-Answer = control_pb2.InvokeResponse | control_pb2.GetResultResponse
+OutcomeResponse = control_pb2.InvokeResponse | control_pb2.GetResultResponse
 """Both answers that can hold an outcome; the fields that are read here have the same names."""
 
 
-def outcome_value(answer: Answer, decoder: Decoder) -> Any:
-    """Returns the value of a completed invocation; raises what the module's head says for others."""
+def outcome_value(answer: OutcomeResponse, decoder: Decoder) -> Any:
+    """Returns the value of a completed invocation; raises what the module's head says for
+    others."""
     outcome = answer.outcome
     # Tested first and alone: this is the path of nearly every call.
     if outcome.HasField("value") and answer.state == invocation_pb2.INVOCATION_STATE_COMPLETED:
@@ -57,10 +58,10 @@ def outcome_value(answer: Answer, decoder: Decoder) -> Any:
     last_failure = _last_failure(answer)
     if state == invocation_pb2.INVOCATION_STATE_PAUSED:
         raise InvocationPausedError(invocation_id, last_failure)
-    raise WaitTimeoutError(invocation_id, state_word(state))
+    raise WaitTimeoutError(invocation_id, status_word(state))
 
 
-def _last_failure(answer: Answer) -> payload_pb2.Failure | None:
+def _last_failure(answer: OutcomeResponse) -> payload_pb2.Failure | None:
     if isinstance(answer, control_pb2.GetResultResponse) and answer.HasField("last_failure"):
         return answer.last_failure
     return None
@@ -71,7 +72,7 @@ class Result(Generic[R]):
 
     __slots__ = ("_answer", "_decoder")
 
-    def __init__(self, answer: Answer, decoder: Decoder) -> None:
+    def __init__(self, answer: OutcomeResponse, decoder: Decoder) -> None:
         self._answer: Final = answer
         self._decoder: Final = decoder
 
@@ -83,7 +84,7 @@ class Result(Generic[R]):
     @property
     def status(self) -> str:
         """Where it stands: "completed", "failed", "cancelled", "paused", "running", ..."""
-        return state_word(self._answer.state)
+        return status_word(self._answer.state)
 
     @property
     def finished(self) -> bool:

@@ -8,8 +8,9 @@ from typing import Any, Final
 
 from durable_proto.v1 import control_pb2, invocation_pb2
 
-from .plain import moment, time_text
-from .views import Invocation, state_word
+from .invocation_views import Invocation
+from .json_form import moment, time_text
+from .status import status_word
 
 _HANDLER_KINDS: Final[dict[int, str]] = {
     value.number: value.name.removeprefix("HANDLER_KIND_").lower()
@@ -91,7 +92,7 @@ class Stats:
         by_status: dict[str, int] = {}
         by_handler: dict[str, dict[str, int]] = {}
         for item in message.counts:
-            word = state_word(item.state)
+            word = status_word(item.state)
             by_status[word] = by_status.get(word, 0) + item.count
             by_handler.setdefault(item.handler, {})[word] = item.count
         return cls(message.total_count, by_status, by_handler, message.worker_count)

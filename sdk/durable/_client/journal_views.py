@@ -12,7 +12,7 @@ from google.protobuf import json_format
 
 from durable_proto.v1 import invocation_pb2, payload_pb2
 
-from .plain import failure_data, moment, outcome_data, payload_data, time_text
+from .json_form import failure_data, moment, outcome_data, payload_data, time_text
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message
@@ -58,18 +58,20 @@ class JournalEntry:
 
     @property
     def outcome(self) -> payload_pb2.Outcome | None:
-        """How it ended: a value or a failure; None while it has not, and for a change of the state."""
+        """How it ended: a value or a failure; None while it has not, and for a change of the
+        state."""
         return self.message.outcome if self.message.HasField("outcome") else None
 
     @property
     def completed(self) -> bool:
-        """Whether it has ended; a change of the state has when it is recorded, without an outcome."""
+        """Whether it has ended; a change of the state has when it is recorded, without an
+        outcome."""
         return self.message.HasField("complete_time") or self.message.HasField("outcome")
 
     @property
     def create_time(self) -> datetime | None:
-        """When it was committed; for a step or a call, when its work began in the attempt that ended
-        it."""
+        """When it was committed; for a step or a call, when its work began in the attempt that
+        ended it."""
         return moment(self.message, "create_time")
 
     @property
@@ -94,7 +96,8 @@ class JournalEntry:
 
     @property
     def failed_try_count(self) -> int:
-        """For a step or a call, how many of its tries had failed before the one that is recorded."""
+        """For a step or a call, how many of its tries had failed before the one that is
+        recorded."""
         return self.message.failed_try_count
 
     def response(self, message_type: type[M]) -> M:
@@ -172,7 +175,8 @@ class FailingStep:
 
     @property
     def last_failure(self) -> payload_pb2.Failure | None:
-        """How the last of them ended, in short: without a stack trace, which the invocation's has."""
+        """How the last of them ended, in short: without a stack trace, which the invocation's
+        has."""
         return self.message.last_failure if self.message.HasField("last_failure") else None
 
     def to_dict(self) -> dict[str, Any]:

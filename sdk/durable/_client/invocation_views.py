@@ -12,45 +12,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias, cast
+from typing import Any, Final, NamedTuple
 
 from durable_proto.v1 import invocation_pb2, payload_pb2
 
 from .._common.values.serde import decode
-from .entries import AwakeableInfo, FailingStep, JournalEntry
-from .plain import failure_data, moment, outcome_data, payload_data, time_text
-
-if TYPE_CHECKING:
-    State: TypeAlias = invocation_pb2.InvocationState
-
-_STATES: Final[dict[int, str]] = {
-    value.number: value.name.removeprefix("INVOCATION_STATE_").lower()
-    for value in invocation_pb2.InvocationState.DESCRIPTOR.values
-}
-_STATE_NUMBERS: Final[dict[str, State]] = {
-    word: cast("State", number) for number, word in _STATES.items()
-}
-FINAL_STATES: Final = frozenset(
-    {
-        invocation_pb2.INVOCATION_STATE_COMPLETED,
-        invocation_pb2.INVOCATION_STATE_FAILED,
-        invocation_pb2.INVOCATION_STATE_CANCELLED,
-    }
-)
-
-
-def state_word(state: int) -> str:
-    """Returns the word for a state's number."""
-    return _STATES.get(state) or f"state_{state}"
-
-
-def state_number(word: str) -> State:
-    """Returns a state's number; raises ValueError with the known words for any other."""
-    number = _STATE_NUMBERS.get(word)
-    if not number:
-        known = ", ".join(name for name, value in _STATE_NUMBERS.items() if value)
-        raise ValueError(f"{word!r} is no invocation status; the statuses are: {known}")
-    return number
+from .journal_views import AwakeableInfo, FailingStep, JournalEntry
+from .json_form import failure_data, moment, outcome_data, payload_data, time_text
+from .status import FINAL_STATES, status_word
 
 
 class Request(NamedTuple):
@@ -90,7 +59,7 @@ class Invocation:
     @property
     def status(self) -> str:
         """Where it stands, as a lower-case word."""
-        return state_word(self.message.state)
+        return status_word(self.message.state)
 
     @property
     def finished(self) -> bool:
@@ -188,7 +157,8 @@ class Invocation:
 
     @property
     def failing_steps(self) -> list[FailingStep]:
-        """The steps that have failed so far and are tried again, in program order; empty in lists."""
+        """The steps that have failed so far and are tried again, in program order; empty in
+        lists."""
         return [FailingStep(it) for it in self.message.failing_steps]
 
     @property
