@@ -20,7 +20,7 @@ from durable_proto.v1.invocation_pb2 import INVOCATION_STATE_PAUSED
 from .._common.errors import UnavailableError, WaitTimeoutError
 from .._common.transport import backoff_seconds
 from .._common.values.serde import decode, encode
-from .._definitions.mistakes import refuse_target
+from .._definitions.call_checks import refuse_target
 from .._definitions.workflow import Workflow, WorkflowRef, check_key
 from .._tracing.tracing import Tracing
 from .options import InvokeOptions

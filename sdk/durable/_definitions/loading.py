@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from .._common.errors import DurableError
-from .mistakes import hidden_workflow, hiding
+from .call_checks import hidden_workflow, hiding
 from .objects import handlers_of
 from .workflow import Workflow
 

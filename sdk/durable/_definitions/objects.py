@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, overload
 
 from durable_proto.v1 import invocation_pb2
 
-from .declarations import check_async, check_method, check_name
+from .declaration_checks import check_async, check_method, check_name
 from .retry import RetryPolicy
 from .workflow import Workflow, WorkflowRef
 

@@ -32,12 +32,12 @@ from .._common.values.hints import (
     signature_of,
     unwrapped,
 )
-from .._common.values.losses import loss
-from .._common.values.readers import shape_of
+from .._common.values.roundtrip import roundtrip_problem
 from .._common.values.schemas import described_schema
 from .._common.values.serde import decode_as, encode, encode_as, load_object, read_as
+from .._common.values.shape_factory import shape_of
 from .._common.values.shapes import ANYTHING, Field, Record, Shape
-from .declarations import (
+from .declaration_checks import (
     check_async,
     check_name,
     check_options,
@@ -212,7 +212,7 @@ class Workflow(WorkflowRef[P, R]):
             except HintError as error:
                 raise HintError(f"{self.name}: {what}: {error}") from None
         if complete or final:
-            self._surroundings.settle()
+            self._surroundings.release()
             self._complete = True
 
     def _shape(self, name: str) -> Shape:
@@ -235,7 +235,7 @@ class Workflow(WorkflowRef[P, R]):
         if len(self._parameters) == 1:
             return encode_as(next(iter(given.values())), self._shape(self._parameters[0].name))
         for name, value in given.items():
-            if problem := loss(value, self._shape(name)):
+            if problem := roundtrip_problem(value, self._shape(name)):
                 raise CodecError(f"{name}: {problem}")
         return encode(given)
 

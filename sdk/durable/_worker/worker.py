@@ -37,7 +37,7 @@ from durable_proto.v1 import worker_pb2
 from .._common.durations import limit, span, wait_seconds
 from .._common.transport import backoff_seconds, open_async_channel, parse_address
 from .._common.webhooks import CONTROL_SERVICE
-from .._definitions.mistakes import hidden_workflow, hiding
+from .._definitions.call_checks import hidden_workflow, hiding
 from .._definitions.objects import handlers_of
 from .._definitions.workflow import Workflow
 from .._engine.operations import Environment

@@ -19,14 +19,14 @@ from .shapes import (
     STRING,
     Anything,
     Array,
-    Derived,
-    Finite,
-    Fixed,
-    Foreign,
-    Later,
+    Choice,
+    Deferred,
+    FixedArray,
     Map,
     Record,
+    ScalarSubclass,
     Shape,
+    ThirdParty,
     Union,
 )
 
@@ -47,7 +47,7 @@ def described_schema(shape: Shape) -> str:
 
 
 def _text(shape: Shape, *, describing: bool) -> str:
-    writing = _Writing(describing=describing)
+    writing = _Writer(describing=describing)
     try:
         schema = writing.schema(shape)
         if not schema:
@@ -60,7 +60,7 @@ def _text(shape: Shape, *, describing: bool) -> str:
     return text if len(text.encode(errors="replace")) <= SCHEMA_BYTES_MAX else ""
 
 
-class _Writing:
+class _Writer:
     """The writing of one schema."""
 
     def __init__(self, *, describing: bool) -> None:
@@ -72,12 +72,12 @@ class _Writing:
         """Returns the schema of a shape."""
         if isinstance(shape, Anything):
             return {}
-        if isinstance(shape, Later | Record):
+        if isinstance(shape, Deferred | Record):
             return self._reference(shape)
         if isinstance(shape, Union):
             return self._union(shape)
-        if isinstance(shape, Finite):
-            if shape.more is not None and not shape.loosely:
+        if isinstance(shape, Choice):
+            if shape.more is not None and not shape.inexactly:
                 return {"type": "integer"}  # flags
             if shape.more is not None and not self._describing:
                 return {}
@@ -85,7 +85,7 @@ class _Writing:
         if isinstance(shape, Array):
             item = self.schema(shape.item)
             return {"type": "array", "items": item} if item else {"type": "array"}
-        if isinstance(shape, Fixed):
+        if isinstance(shape, FixedArray):
             sizes = {"type": "array", "minItems": shape.least, "maxItems": len(shape.items)}
             items = [self.schema(it) for it in shape.items]
             return {**sizes, "prefixItems": items} if items else sizes
@@ -94,9 +94,9 @@ class _Writing:
             return (
                 {"type": "object", "additionalProperties": value} if value else {"type": "object"}
             )
-        if isinstance(shape, Foreign):
+        if isinstance(shape, ThirdParty):
             return self._foreign(shape)
-        if isinstance(shape, Derived):
+        if isinstance(shape, ScalarSubclass):
             return self.schema(shape.base)
         types = sorted({_TYPES.get(it, "number") for it in shape.kinds})
         if "number" in types:
@@ -119,7 +119,7 @@ class _Writing:
         if known is None:
             known = self._names[id(shape)] = self._name(shape.name)
             self.definitions[known] = {}
-            if isinstance(shape, Later):
+            if isinstance(shape, Deferred):
                 self.definitions[known] = self.schema(shape.target)
             else:
                 assert isinstance(shape, Record)
@@ -134,7 +134,7 @@ class _Writing:
         required = [name for name, it in shape.fields.items() if it.required]
         return {**schema, "required": required} if required else schema
 
-    def _foreign(self, shape: Foreign) -> dict[str, Any]:
+    def _foreign(self, shape: ThirdParty) -> dict[str, Any]:
         make = (self._describing and shape.described) or shape.schema
         if make is None:
             return {}

@@ -20,10 +20,10 @@ from google.protobuf.message import DecodeError, Message
 from durable_proto.v1 import payload_pb2
 
 from ..errors import CodecError, text_of
-from .losses import loss
-from .readers import shape_of
-from .shapes import Anything, Foreign, Parsed, Shape, Unfit, Union
-from .writers import dump
+from .json_writer import dump
+from .roundtrip import roundtrip_problem
+from .shape_factory import shape_of
+from .shapes import Anything, Mismatch, Parsed, Shape, ThirdParty, Union
 
 JSON = "application/json"
 BYTES = "application/octet-stream"
@@ -57,7 +57,7 @@ def encode(value: Any) -> payload_pb2.Payload:
 def encode_as(value: Any, shape: Shape) -> payload_pb2.Payload:
     """As `encode`, for a value that is read as a type; raises CodecError if that would change it."""
     try:
-        lost = loss(value, shape)
+        lost = roundtrip_problem(value, shape)
     except RecursionError:  # encoding says the same, with better words
         lost = ""
     if lost:
@@ -95,7 +95,7 @@ def read_as(data: Any, shape: Shape, place: str) -> Any:
     """Returns the value that plain data holds; raises CodecError, which names the place."""
     try:
         return shape.read(data, None)
-    except Unfit as error:
+    except Mismatch as error:
         raise CodecError(f"{place}{error.place}: {error}") from error.__cause__
     except RecursionError as error:
         raise CodecError(f"{place}: nested too deeply") from error
@@ -129,7 +129,7 @@ def _decode_message(payload: payload_pb2.Payload, shape: Shape) -> Message:
     known = {
         it.cls.DESCRIPTOR.full_name: it.cls
         for it in members_of(shape)
-        if isinstance(it, Foreign) and it.native
+        if isinstance(it, ThirdParty) and it.native
     }
     cls: type[Message]
     if known:

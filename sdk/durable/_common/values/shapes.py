@@ -4,9 +4,9 @@ A shape reads data, says which kinds of JSON it reads, and knows enough of itsel
 `_overlaps`, which finds unions that could not be told apart, and `_schemas`, which describes it.
 What shape a type hint has is decided in `_readers`.
 
-What does not fit raises Unfit. Its path is put together on the way out, so that reading what fits
+What does not fit raises Mismatch. Its path is put together on the way out, so that reading what fits
 costs nothing for it. Whatever a user's own code raises on the way (`__post_init__`, a validator, an
-enum's `_missing_`) is Unfit too: the data is what was wrong.
+enum's `_missing_`) is Mismatch too: the data is what was wrong.
 
 A union tries its members and has to know how well each fits. So reads carry a `Tally`, which counts
 what is only nearly right: a field that is not there and takes its default, a whole number for a float.
@@ -43,13 +43,13 @@ _CHOICES_SHOWN = 10
 class Tally:
     """How much of what was read is only nearly right."""
 
-    __slots__ = ("loose",)
+    __slots__ = ("inexact",)
 
     def __init__(self) -> None:
-        self.loose = 0
+        self.inexact = 0
 
 
-class Unfit(Exception):
+class Mismatch(Exception):
     """Data that does not fit a shape."""
 
     def __init__(self, problem: str) -> None:
@@ -64,21 +64,21 @@ class Unfit(Exception):
         return "".join(reversed(self.path))
 
 
-def unfit(expected: str, data: Any) -> Unfit:
+def mismatch(expected: str, data: Any) -> Mismatch:
     """Returns the error for data of another kind."""
-    return Unfit(f"expected {expected}, got {type(data).__name__}")
+    return Mismatch(f"expected {expected}, got {type(data).__name__}")
 
 
-def refused(name: str, error: Exception) -> Unfit:
+def refused(name: str, error: Exception) -> Mismatch:
     """Returns the error for data that the user's own code, or another library, has refused."""
     kind = type(error).__name__
     text = " ".join(text_of(error).split())
     if kind not in ("ValueError", "TypeError"):
         text = f"{kind}: {text}" if text else kind
-    found = Unfit(f"no {name}: {text}" if text else f"no {name}")
+    found = Mismatch(f"no {name}: {text}" if text else f"no {name}")
     if kind == "ValidationError" and type(error).__module__.startswith("pydantic"):
         first = error.errors()[0]  # type: ignore[attr-defined]  # pydantic's
-        found = Unfit(f"no {name}: {kind}: {first['msg']}")
+        found = Mismatch(f"no {name}: {kind}: {first['msg']}")
         found.path = [f"[{it}]" if isinstance(it, int) else f".{it}" for it in first["loc"]][::-1]
     return found
 
@@ -99,11 +99,11 @@ class Shape:
     """The kinds of JSON that are read."""
     exact: frozenset[str]
     """The kinds of JSON that values are written as."""
-    watched: bool | None = None
+    has_classes: bool | None = None
     """Whether a value may lose something, see `_losses`; None while nobody has asked."""
 
     def read(self, data: Any, tally: Tally | None) -> Any:
-        """Returns the value; raises Unfit."""
+        """Returns the value; raises Mismatch."""
         raise NotImplementedError
 
 
@@ -126,7 +126,7 @@ def reading(shape: Shape) -> Read | None:
     return None if isinstance(shape, Anything) else shape.read
 
 
-class Plain(Shape):
+class Scalar(Shape):
     """null, a boolean, a string: the data is the value."""
 
     def __init__(self, name: str, cls: type) -> None:
@@ -138,7 +138,7 @@ class Plain(Shape):
         """Returns the data, if it is of that kind."""
         if type(data) is self.cls:
             return data
-        raise unfit(self.name, data)
+        raise mismatch(self.name, data)
 
 
 class Float(Shape):
@@ -153,16 +153,16 @@ class Float(Shape):
         if type(data) is float:
             return data
         if type(data) is not int:
-            raise unfit("float", data)
+            raise mismatch("float", data)
         if tally is not None:
-            tally.loose += 1
+            tally.inexact += 1
         try:
             return float(data)
         except OverflowError as error:
             raise refused("float", error) from error
 
 
-class Derived(Shape):
+class ScalarSubclass(Shape):
     """A subclass of str, int or float, made of what its base reads."""
 
     def __init__(self, cls: type, base: Shape) -> None:
@@ -206,19 +206,19 @@ class Parsed(Shape):
     def read(self, data: Any, tally: Tally | None) -> Any:
         """Returns the value."""
         if KINDS.get(type(data)) not in self.kinds:
-            raise unfit(f"{' or '.join(sorted(self.kinds))} for {self.name}", data)
+            raise mismatch(f"{' or '.join(sorted(self.kinds))} for {self.name}", data)
         try:
             value = self._parse(data)
             if tally is not None and form_key(self._form(value)) != form_key(data):
-                tally.loose += 1  # not as we write it
+                tally.inexact += 1  # not as we write it
         except ArithmeticError as error:  # decimal's, which shows its own classes instead of words
-            raise Unfit(f"no {self.name}: {data!r:.100}") from error
+            raise Mismatch(f"no {self.name}: {data!r:.100}") from error
         except Exception as error:
-            raise Unfit(f"no {self.name}: {text_of(error):.200}") from error
+            raise Mismatch(f"no {self.name}: {text_of(error):.200}") from error
         return value
 
 
-class Finite(Shape):
+class Choice(Shape):
     """One of a few values: of an enum, or a Literal."""
 
     def __init__(
@@ -227,13 +227,13 @@ class Finite(Shape):
         forms: Sequence[tuple[Any, Any]],
         more: Callable[[Any], Any] | None = None,
         *,
-        loosely: bool = False,
+        inexactly: bool = False,
     ) -> None:
         """`forms` are JSON and value; `more` makes values of what is not among them."""
         self.name = name
         self.forms: Final = forms
         self.more: Final = more
-        self.loosely: Final = loosely
+        self.inexactly: Final = inexactly
         """Whether that is only nearly right."""
         self._values = {form_key(form): value for form, value in forms}
         self.exact = frozenset(KINDS[type(form)] for form, _ in forms)
@@ -250,11 +250,11 @@ class Finite(Shape):
                 value = self.more(data)
             except Exception as error:
                 raise refused(self.name, error) from error
-            if tally is not None and self.loosely:
-                tally.loose += 1
+            if tally is not None and self.inexactly:
+                tally.inexact += 1
             return value
         shown = ", ".join(repr(form) for form, _ in self.forms[:_CHOICES_SHOWN])
-        raise Unfit(f"{data!r:.100} is none of {shown} ({self.name})")
+        raise Mismatch(f"{data!r:.100} is none of {shown} ({self.name})")
 
 
 class Array(Shape):
@@ -270,7 +270,7 @@ class Array(Shape):
     def read(self, data: Any, tally: Tally | None) -> Any:
         """Returns the collection."""
         if type(data) is not list:
-            raise unfit("an array", data)
+            raise mismatch("an array", data)
         items = data
         if not isinstance(self.item, Anything):
             items = []
@@ -278,7 +278,7 @@ class Array(Shape):
             try:
                 for it in data:
                     items.append(read(it, tally))  # its length is the place
-            except Unfit as error:
+            except Mismatch as error:
                 error.path.append(f"[{len(items)}]")
                 raise
         if self.make is list:
@@ -289,7 +289,7 @@ class Array(Shape):
             raise refused(self.name, error) from error
 
 
-class Fixed(Shape):
+class FixedArray(Shape):
     """An array with a shape for each place: a tuple, a NamedTuple."""
 
     kinds = exact = frozenset({ARRAY})
@@ -307,15 +307,15 @@ class Fixed(Shape):
         """Returns the tuple."""
         if type(data) is not list or not self.least <= len(data) <= len(self.items):
             if type(data) is list:
-                raise Unfit(f"expected an array of {len(self.items)}, got one of {len(data)}")
-            raise unfit(f"an array of {len(self.items)}", data)
+                raise Mismatch(f"expected an array of {len(self.items)}, got one of {len(data)}")
+            raise mismatch(f"an array of {len(self.items)}", data)
         if tally is not None:
-            tally.loose += len(self.items) - len(data)
+            tally.inexact += len(self.items) - len(data)
         values: list[Any] = []
         try:
             for shape, it in zip(self.items, data, strict=False):
                 values.append(shape.read(it, tally))  # its length is the place
-        except Unfit as error:
+        except Mismatch as error:
             error.path.append(f"[{len(values)}]")
             raise
         try:
@@ -347,7 +347,7 @@ class Map(Shape):
     def read(self, data: Any, tally: Tally | None) -> Any:
         """Returns the mapping."""
         if type(data) is not dict:
-            raise unfit("an object", data)
+            raise mismatch("an object", data)
         values = data
         key, read = self.key, reading(self.value)
         if read is not None or key is not None:
@@ -360,15 +360,15 @@ class Map(Shape):
                         try:
                             made = key(name)
                         except Exception as error:
-                            raise Unfit(
+                            raise Mismatch(
                                 f"the key is no {self.key_name}: {text_of(error):.200}"
                             ) from error
                         if made in values:
-                            raise Unfit(f"the key {made!r} is there twice")
+                            raise Mismatch(f"the key {made!r} is there twice")
                         values[made] = value
                     else:
                         values[name] = value
-            except Unfit as error:
+            except Mismatch as error:
                 error.path.append(f"[{name!r}]")
                 raise
         return values if self.make is dict else self.make(values)
@@ -426,7 +426,7 @@ class Record(Shape):
     def read(self, data: Any, tally: Tally | None) -> Any:
         """Returns the object."""
         if type(data) is not dict:
-            raise unfit(f"an object for {self.name}", data)
+            raise mismatch(f"an object for {self.name}", data)
         given: dict[str, Any] = {}
         name = ""
         try:
@@ -434,21 +434,21 @@ class Record(Shape):
                 if name in data:
                     value = data[name]
                     given[argument] = value if read is None else read(value, tally)
-        except Unfit as error:
+        except Mismatch as error:
             error.path.append(f".{name}")
             raise
         if len(given) != len(self._reads):
             missing = self._required - data.keys()
             if missing:
-                raise Unfit(f"{self.name} needs the field {', '.join(sorted(missing))}")
+                raise Mismatch(f"{self.name} needs the field {', '.join(sorted(missing))}")
             if tally is not None:
-                tally.loose += sum(
+                tally.inexact += sum(
                     it.written and it.name not in data for it in self.fields.values()
                 )
         if len(given) != len(data) and (tally is not None or self.plain):
             unknown = [it for it in data if it not in self.fields]
             if tally is not None:
-                raise Unfit(f"{self.name} has no field {', '.join(map(str, unknown))}")
+                raise Mismatch(f"{self.name} has no field {', '.join(map(str, unknown))}")
             given |= {it: data[it] for it in unknown}
         if self.plain:
             return given
@@ -463,7 +463,7 @@ class Record(Shape):
         return made
 
 
-class Foreign(Shape):
+class ThirdParty(Shape):
     """A type of another library, which reads and writes its values itself."""
 
     def __init__(
@@ -498,7 +498,7 @@ class Foreign(Shape):
         try:
             value = self._make(data)
             if tally is not None and form_key(self._form(value)) != form_key(data):
-                tally.loose += 1
+                tally.inexact += 1
         except Exception as error:
             raise refused(self.name, error) from error
         return value
@@ -533,7 +533,7 @@ class Union(Shape):
         if len(members) == 1:
             return members[0].read(data, tally)
         if not members:
-            raise unfit(self.name, data)
+            raise mismatch(self.name, data)
         if self._tag is not None and type(data) is dict and self._tag[0] in data:
             name, choices = self._tag
             member = choices.get(form_key(data[name]))
@@ -546,26 +546,26 @@ class Union(Shape):
             own = Tally()
             try:
                 value = it.read(data, own)
-            except Unfit as error:
+            except Mismatch as error:
                 problems.append(f"{it.name}: {error.place}{': ' if error.path else ''}{error}")
                 continue
-            if not own.loose:
+            if not own.inexact:
                 return value
-            if not best or own.loose < least:
-                best, least = [(it, value)], own.loose
-            elif own.loose == least:
+            if not best or own.inexact < least:
+                best, least = [(it, value)], own.inexact
+            elif own.inexact == least:
                 best.append((it, value))
         if not best:
-            raise Unfit(f"fits none of {self.name} ({'; '.join(problems)})")
+            raise Mismatch(f"fits none of {self.name} ({'; '.join(problems)})")
         if len(best) > 1:
             names = " and ".join(it.name for it, _ in best)
-            raise Unfit(f"fits {names} alike, and none of them exactly")
+            raise Mismatch(f"fits {names} alike, and none of them exactly")
         if tally is not None:
-            tally.loose += least
+            tally.inexact += least
         return best[0][1]
 
 
-class Later(Shape):
+class Deferred(Shape):
     """A shape that is being made: a type that contains itself."""
 
     def __init__(self, name: str) -> None:
@@ -592,7 +592,7 @@ def tagged(members: Sequence[Shape]) -> tuple[str, dict[Any, Shape]] | None:
         choices: dict[Any, Shape] = {}
         for member in members:
             shape = (fields_of(member) or {}).get(name)
-            if not isinstance(shape, Finite) or shape.more is not None:
+            if not isinstance(shape, Choice) or shape.more is not None:
                 break
             keys = [form_key(form) for form, _ in shape.forms]
             if any(key in choices for key in keys):
@@ -607,4 +607,4 @@ def fields_of(shape: Shape) -> Mapping[str, Shape] | None:
     """Returns the fields of an object by name; None for what has no known fields."""
     if isinstance(shape, Record):
         return {it.name: it.shape for it in shape.fields.values()}
-    return shape.fields if isinstance(shape, Foreign) else None
+    return shape.fields if isinstance(shape, ThirdParty) else None

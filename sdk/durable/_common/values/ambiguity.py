@@ -14,18 +14,18 @@ from .shapes import (
     STRING,
     Anything,
     Array,
-    Derived,
+    Choice,
+    Deferred,
     Field,
-    Finite,
-    Fixed,
-    Foreign,
-    Later,
+    FixedArray,
     Map,
+    Mismatch,
     Parsed,
     Record,
+    ScalarSubclass,
     Shape,
     Tally,
-    Unfit,
+    ThirdParty,
     Union,
 )
 
@@ -45,7 +45,7 @@ _DISJOINT, _SAME, _DIFFERENT = Relation
 _Seen = set[tuple[int, int]]
 
 
-def ambiguous(members: list[Shape], *, alone: bool) -> tuple[Shape, Shape] | None:
+def ambiguous_pair(members: list[Shape], *, alone: bool) -> tuple[Shape, Shape] | None:
     """Returns two members that cannot be told apart.
 
     `alone` is for a union that is a whole value: bytes and protobuf messages then have encodings of
@@ -61,7 +61,7 @@ def ambiguous(members: list[Shape], *, alone: bool) -> tuple[Shape, Shape] | Non
 
 
 def _native(shape: Shape) -> bool:
-    if isinstance(shape, Foreign):
+    if isinstance(shape, ThirdParty):
         return shape.native
     return isinstance(shape, Parsed) and shape.cls in (bytes, bytearray)
 
@@ -70,9 +70,9 @@ def relation(one: Shape, other: Shape, seen: _Seen) -> Relation:
     """Compares two shapes; `seen` are the pairs that are being compared."""
     if one is other:
         return _SAME
-    if isinstance(one, Later):
+    if isinstance(one, Deferred):
         one = one.target
-    if isinstance(other, Later):
+    if isinstance(other, Deferred):
         other = other.target
     pair = (id(one), id(other))
     if one is other or pair in seen:
@@ -95,9 +95,9 @@ def _compare(one: Shape, other: Shape, seen: _Seen) -> Relation:
     if isinstance(one, Anything) or isinstance(other, Anything):
         return _DIFFERENT
     for finite, free in ((one, other), (other, one)):
-        if isinstance(finite, Finite):
+        if isinstance(finite, Choice):
             return max((_read_alike(free, it) for it in finite.forms), default=_DISJOINT)
-    if isinstance(one, Array | Fixed) and isinstance(other, Array | Fixed):
+    if isinstance(one, Array | FixedArray) and isinstance(other, Array | FixedArray):
         return _arrays(one, other, seen)
     if isinstance(one, Map) and isinstance(other, Map):
         values = relation(one.value, other.value, seen)
@@ -105,7 +105,7 @@ def _compare(one: Shape, other: Shape, seen: _Seen) -> Relation:
         return max(values, _SAME) if alike else _DIFFERENT
     if STRING in one.exact and STRING in other.exact:
         return _texts(one, other)
-    if one.exact == other.exact and not isinstance(one, Record | Map | Foreign):
+    if one.exact == other.exact and not isinstance(one, Record | Map | ThirdParty):
         return _SAME if _made(one) == _made(other) else _DIFFERENT
     return _objects(one, other, seen)
 
@@ -116,16 +116,16 @@ def _read_alike(shape: Shape, choice: tuple[object, object]) -> Relation:
     tally = Tally()
     try:
         read = shape.read(form, tally)
-    except Unfit:
+    except Mismatch:
         return _DISJOINT
-    if tally.loose:
+    if tally.inexact:
         return _DISJOINT
     return _SAME if type(read) is type(value) and read == value else _DIFFERENT
 
 
 def _made(shape: Shape) -> object:
     """Returns what tells the values of one scalar from those of another."""
-    return shape.cls if isinstance(shape, Derived | Parsed) else shape.name
+    return shape.cls if isinstance(shape, ScalarSubclass | Parsed) else shape.name
 
 
 def _texts(one: Shape, other: Shape) -> Relation:
@@ -138,15 +138,15 @@ def _takes_any_text(shape: Shape) -> bool:
     return shape.any_text if isinstance(shape, Parsed) else True
 
 
-def _arrays(one: Array | Fixed, other: Array | Fixed, seen: _Seen) -> Relation:
+def _arrays(one: Array | FixedArray, other: Array | FixedArray, seen: _Seen) -> Relation:
     alike = one.make is other.make
     if isinstance(one, Array) and isinstance(other, Array):
         items = relation(one.item, other.item, seen)
         return max(items, _SAME) if alike else _DIFFERENT  # both read an empty one
     if isinstance(one, Array):
         one, other = other, one
-    assert isinstance(one, Fixed)
-    if isinstance(other, Fixed):
+    assert isinstance(one, FixedArray)
+    if isinstance(other, FixedArray):
         if len(one.items) != len(other.items):
             return _DISJOINT
         pairs = list(zip(one.items, other.items, strict=True))
@@ -190,6 +190,6 @@ def _objects(one: Shape, other: Shape, seen: _Seen) -> Relation:
 def _fields(shape: Shape) -> dict[str, Field] | None:
     if isinstance(shape, Record):
         return shape.fields
-    if isinstance(shape, Foreign) and shape.fields is not None:
+    if isinstance(shape, ThirdParty) and shape.fields is not None:
         return {name: Field(name, it, required=True) for name, it in shape.fields.items()}
     return None

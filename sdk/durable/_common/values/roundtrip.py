@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
-from .shapes import Array, Fixed, Foreign, Later, Map, Record, Shape, Union
+from .shapes import Array, Deferred, FixedArray, Map, Record, Shape, ThirdParty, Union
 
 
-def loss(value: Any, shape: Shape) -> str:
+def roundtrip_problem(value: Any, shape: Shape) -> str:
     """Says what a value of this shape would lose, and where; an empty string when nothing."""
-    if shape.watched is None:
-        shape.watched = _has_records(shape, set())
-    return _loss(value, shape, "") if shape.watched else ""
+    if shape.has_classes is None:
+        shape.has_classes = _has_records(shape, set())
+    return _loss(value, shape, "") if shape.has_classes else ""
 
 
 def _has_records(shape: Shape, seen: set[int]) -> bool:
@@ -30,7 +30,7 @@ def _has_records(shape: Shape, seen: set[int]) -> bool:
 
 def _is_model(shape: Shape) -> bool:
     """Says whether a shape is a class of another library that may have subclasses with more fields."""
-    return isinstance(shape, Foreign) and not shape.native and isinstance(shape.cls, type)
+    return isinstance(shape, ThirdParty) and not shape.native and isinstance(shape.cls, type)
 
 
 def _parts(shape: Shape) -> Iterable[Shape]:
@@ -40,23 +40,23 @@ def _parts(shape: Shape) -> Iterable[Shape]:
         return [shape.item]
     if isinstance(shape, Map):
         return [shape.value]
-    if isinstance(shape, Fixed):
+    if isinstance(shape, FixedArray):
         return shape.items
-    if isinstance(shape, Later):
+    if isinstance(shape, Deferred):
         return [shape.target]
     return shape.members if isinstance(shape, Union) else ()
 
 
 def _loss(value: Any, shape: Shape, place: str) -> str:
-    if isinstance(shape, Later):
+    if isinstance(shape, Deferred):
         shape = shape.target
-    if shape.watched is None:
-        shape.watched = _has_records(shape, set())
-    if not shape.watched:
+    if shape.has_classes is None:
+        shape.has_classes = _has_records(shape, set())
+    if not shape.has_classes:
         return ""
     if isinstance(shape, Record):
         return _record_loss(value, shape, place)
-    if isinstance(shape, Foreign):
+    if isinstance(shape, ThirdParty):
         return _subclass_loss(value, shape, place)
     if isinstance(shape, Union):
         return _union_loss(value, shape, place)
@@ -65,7 +65,7 @@ def _loss(value: Any, shape: Shape, place: str) -> str:
         parts = ((f"[{key!r}]", it, shape.value) for key, it in value.items())
     elif isinstance(shape, Array) and isinstance(value, Collection):
         parts = ((f"[{number}]", it, shape.item) for number, it in enumerate(value))
-    elif isinstance(shape, Fixed) and isinstance(value, tuple | list):
+    elif isinstance(shape, FixedArray) and isinstance(value, tuple | list):
         pairs = zip(value, shape.items, strict=False)
         parts = ((f"[{number}]", it, item) for number, (it, item) in enumerate(pairs))
     for step, it, part in parts:
@@ -91,7 +91,7 @@ def _record_loss(value: Any, shape: Record, place: str) -> str:
     return ""
 
 
-def _subclass_loss(value: Any, shape: Record | Foreign, place: str) -> str:
+def _subclass_loss(value: Any, shape: Record | ThirdParty, place: str) -> str:
     kind = type(value)
     if kind is shape.cls or not isinstance(value, shape.cls):
         return ""  # a dict, for example: it is read as what is declared
@@ -110,7 +110,7 @@ def _union_loss(value: Any, shape: Union, place: str) -> str:
     for it in shape.members:
         if isinstance(it, Record) and it.cls is kind:
             return _record_loss(value, it, place)
-        if isinstance(it, Foreign) and it.cls is kind:
+        if isinstance(it, ThirdParty) and it.cls is kind:
             return ""
         found = _loss(value, it, place)
         problem = problem or found

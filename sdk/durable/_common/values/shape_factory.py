@@ -28,7 +28,8 @@ from typing import Any, Final, TypeAlias, TypeVar
 
 from google.protobuf.message import Message
 
-from . import foreign
+from . import third_party
+from .ambiguity import ambiguous_pair
 from .hints import (
     NO_SCOPE,
     HintError,
@@ -39,7 +40,7 @@ from .hints import (
     resolve,
     substitute,
 )
-from .overlaps import ambiguous
+from .json_writer import plain_form, seconds_form
 from .shapes import (
     ANYTHING,
     FLOAT,
@@ -47,22 +48,21 @@ from .shapes import (
     STRING,
     Anything,
     Array,
-    Derived,
+    Choice,
+    Deferred,
     Field,
-    Finite,
-    Fixed,
+    FixedArray,
     Float,
-    Later,
     Map,
     Parsed,
-    Plain,
     Record,
+    Scalar,
+    ScalarSubclass,
     Shape,
     Union,
     fields_of,
     form_key,
 )
-from .writers import plain_form, seconds_form
 
 _KNOWN_MAX: Final = 4096
 _WAY_OUT = (
@@ -91,10 +91,10 @@ def shape_of(hint: Any, scope: Scope = NO_SCOPE) -> Shape:
     known = known_shape(hint)
     if known is not None:
         return known
-    making = _Making(scope)
-    found = making.shape(hint, alone=True)
-    making.keep()
-    if making.self_contained:
+    factory = _Factory(scope)
+    found = factory.shape(hint, alone=True)
+    factory.keep()
+    if factory.self_contained:
         if len(_by_identity) >= _KNOWN_MAX:
             _by_identity.clear()
         _by_identity[id(hint)] = (hint, found)
@@ -116,8 +116,8 @@ def _key(hint: Any) -> _Key:
     return (origin, *(_key(it) for it in args))
 
 
-class _Making:
-    """The making of one shape, with all that it is made of."""
+class _Factory:
+    """The factory of one shape, with all that it is made of."""
 
     def __init__(self, scope: Scope) -> None:
         self._scope = scope
@@ -131,7 +131,7 @@ class _Making:
     def keep(self) -> None:
         """Checks what could not be before all of it was made, and keeps the shapes."""
         for members, alone, name in self._unions:
-            pair = ambiguous(members, alone=alone)
+            pair = ambiguous_pair(members, alone=alone)
             if pair is not None:
                 raise _ambiguous(name, *pair)
         if self.self_contained:
@@ -171,7 +171,7 @@ class _Making:
         known = self._made.get(key)
         if known is not None:
             return known
-        later = self._made[key] = Later(text)
+        later = self._made[key] = Deferred(text)
         hint = resolve(name, self._scope)
         later.settle(self.shape(hint))
         return later
@@ -207,8 +207,8 @@ class _Making:
         if type(origin).__name__ == "TypeAliasType":
             return self._alias(hint, origin, args, key, alone=alone)
         if origin is typing.Annotated:
-            if foreign.is_pydantic_annotation(hint):
-                return foreign.adapted(hint)
+            if third_party.is_pydantic_annotation(hint):
+                return third_party.adapted(hint)
             return self.shape(args[0], alone=alone)
         if origin in _TRANSPARENT:
             return self.shape(args[-1], alone=alone)
@@ -234,7 +234,7 @@ class _Making:
         self, hint: Any, alias: Any, args: tuple[Any, ...], key: _Key, *, alone: bool
     ) -> Shape:
         """Returns the shape of a `type X = ...`, which may name itself."""
-        later = Later(alias.__name__)
+        later = Deferred(alias.__name__)
         if key is not None:
             self._made[key] = later
         try:
@@ -243,8 +243,8 @@ class _Making:
             raise UnresolvedError(
                 f"{alias.__name__!r} cannot be resolved: the name {error.name!r} is not defined"
             ) from None
-        if foreign.is_pydantic_annotation(value):  # pydantic knows an alias that names itself
-            made = foreign.adapted(hint)
+        if third_party.is_pydantic_annotation(value):  # pydantic knows an alias that names itself
+            made = third_party.adapted(hint)
             later.settle(made)
             return made
         module = sys.modules.get(alias.__module__ or "")
@@ -300,7 +300,7 @@ class _Making:
         if any(typing.get_origin(it) is typing.Unpack for it in args):
             raise HintError(f"{_name(hint)}: a tuple with `*` in it cannot be read; give a list")
         items = [self.shape(it) for it in args]
-        return Fixed(_name(hint), tuple, items, len(items))
+        return FixedArray(_name(hint), tuple, items, len(items))
 
     def _mapping(self, hint: Any, origin: type, args: tuple[Any, ...]) -> Shape:
         if origin is collections.Counter:
@@ -308,7 +308,7 @@ class _Making:
         key_hint, value_hint = args if len(args) == 2 else (Any, Any)
         make = _MAPPINGS[origin]
         key_shape = self.shape(key_hint)
-        if isinstance(key_shape, Later):
+        if isinstance(key_shape, Deferred):
             key_shape = key_shape.target
         key = _key_reader(hint, key_shape)
         return Map(_name(hint), make, key, key_shape.name, self.shape(value_hint))
@@ -323,12 +323,12 @@ class _Making:
         if cls in _BARE:
             return self.shape(_BARE[cls])
         if issubclass(cls, Message):
-            return ANYTHING if cls is Message else foreign.message(cls)
+            return ANYTHING if cls is Message else third_party.message(cls)
         if issubclass(cls, dict) and hasattr(cls, "__required_keys__"):  # typing_extensions' too
             return self._typed_dict(cls, args, key)
         if issubclass(cls, tuple) and hasattr(cls, "_fields"):
             return self._named_tuple(cls, args)
-        made = foreign.shape_of(cls, args)
+        made = third_party.shape_of(cls, args)
         if made is not None:
             return made
         if dataclasses.is_dataclass(cls):
@@ -339,7 +339,7 @@ class _Making:
             return Parsed(cls, cls, str, any_text=True)
         for base, shape in ((str, _STR), (int, _INT), (float, _FLOAT)):
             if issubclass(cls, base):
-                return Derived(cls, shape)
+                return ScalarSubclass(cls, shape)
         raise _unsupported(cls)
 
     def _record(
@@ -362,7 +362,7 @@ class _Making:
     def _dataclass(self, cls: Any, args: tuple[Any, ...], key: _Key) -> Shape:
         record = self._record(cls, args, key)
         hints = class_hints(cls, args, self._scope)
-        aliases = foreign.aliases_of(cls)
+        aliases = third_party.aliases_of(cls)
         fields: list[Field] = []
         for it in cls.__dataclass_fields__.values():
             kind = it._field_type
@@ -425,7 +425,7 @@ class _Making:
         hints = class_hints(cls, args, self._scope)
         items = [self._field(cls, it, *hints.get(it, (Any, self._scope))) for it in cls._fields]
         least = len(items) - len(getattr(cls, "_field_defaults", {}))
-        return Fixed(cls.__name__, lambda values: cls(*values), items, least)
+        return FixedArray(cls.__name__, lambda values: cls(*values), items, least)
 
 
 # What a type is in JSON
@@ -455,15 +455,15 @@ def _to_bytes_text(value: Any) -> str:
     return base64.b64encode(value).decode()
 
 
-_STR: Final = Plain("str", str)
-_INT: Final = Plain("int", int)
+_STR: Final = Scalar("str", str)
+_INT: Final = Scalar("int", int)
 _FLOAT: Final = Float()
 _SIMPLE: Final[dict[Any, Shape]] = {
     str: _STR,
     int: _INT,
     float: _FLOAT,
-    bool: Plain("bool", bool),
-    types.NoneType: Plain("None", types.NoneType),
+    bool: Scalar("bool", bool),
+    types.NoneType: Scalar("None", types.NoneType),
 }
 _BINARY: Final = (
     Parsed(bytes, _from_base64, _to_bytes_text, any_text=True),
@@ -530,7 +530,7 @@ _TRANSPARENT: Final = {typing.Final, typing.ClassVar, *_FIELD_MARKS}
 
 
 def _literal(args: tuple[Any, ...]) -> Shape:
-    return Finite(f"Literal[{', '.join(map(repr, args))}]", [(plain_form(it), it) for it in args])
+    return Choice(f"Literal[{', '.join(map(repr, args))}]", [(plain_form(it), it) for it in args])
 
 
 def _enum(cls: Any) -> Shape:
@@ -544,10 +544,10 @@ def _enum(cls: Any) -> Shape:
     if len(set(keys)) < len(keys):
         raise HintError(f"two members of {cls.__name__} have the same value in JSON")
     if issubclass(cls, enum.Flag):
-        return Finite(cls.__name__, forms, lambda data: _flags(cls, data))
+        return Choice(cls.__name__, forms, lambda data: _flags(cls, data))
     if getattr(cls._missing_, "__func__", None) is not enum.Enum._missing_.__func__:  # type: ignore[attr-defined]  # a classmethod
-        return Finite(cls.__name__, forms, cls, loosely=True)
-    return Finite(cls.__name__, forms)
+        return Choice(cls.__name__, forms, cls, inexactly=True)
+    return Choice(cls.__name__, forms)
 
 
 def _flags(cls: Any, data: Any) -> Any:
@@ -566,15 +566,15 @@ def _key_reader(hint: Any, key: Shape) -> Callable[[str], Any] | None:
         return float
     if key is _SIMPLE[bool]:
         return {"true": True, "false": False}.__getitem__
-    if isinstance(key, Finite) and key.more is None:
+    if isinstance(key, Choice) and key.more is None:
         texts = {_key_text(form): value for form, value in key.forms}
         if None not in texts and len(texts) == len(key.forms):
             return texts.__getitem__
     if isinstance(key, Parsed) and key.cls in (datetime, date, time, uuid.UUID, Decimal):
         return lambda text: key.read(text, None)
-    if isinstance(key, Derived) and key.base is _STR:
+    if isinstance(key, ScalarSubclass) and key.base is _STR:
         return lambda text: key.read(text, None)
-    if isinstance(key, Derived) and key.base is _INT:
+    if isinstance(key, ScalarSubclass) and key.base is _INT:
         return lambda text: key.read(_int_key(text), None)
     raise HintError(
         f"{_name(hint)}: the keys of an object are texts in JSON, and {key.name} is not made of one;"
