@@ -1,7 +1,12 @@
-"""What a value would lose on its way: an object of a subclass is read as the class that is declared.
+"""The round-trip check: finds values that would come back as another class than they were.
 
-Only where the type is known when a value is written: a step's and a workflow's result, a workflow's
-arguments. Types without classes of fields in them have nothing to look for and cost nothing here.
+A value is read as the class that its type declares. So an object of a subclass would lose its
+class, and the fields that only the subclass has. `encode_as` refuses such a value, for the results
+of steps and workflows and for a workflow's arguments, where the type is known when the value is
+written.
+
+Types without classes in them have nothing to check; `Shape.has_classes` keeps that, so that they
+cost nothing here.
 """
 
 from __future__ import annotations
@@ -13,23 +18,23 @@ from .shapes import Array, Deferred, FixedArray, Map, Record, Shape, ThirdParty,
 
 
 def roundtrip_problem(value: Any, shape: Shape) -> str:
-    """Says what a value of this shape would lose, and where; an empty string when nothing."""
+    """Returns what would not come back of a value, and where; an empty text when all would."""
     if shape.has_classes is None:
-        shape.has_classes = _has_records(shape, set())
-    return _loss(value, shape, "") if shape.has_classes else ""
+        shape.has_classes = _has_classes(shape, set())
+    return _problem(value, shape, "") if shape.has_classes else ""
 
 
-def _has_records(shape: Shape, seen: set[int]) -> bool:
+def _has_classes(shape: Shape, seen: set[int]) -> bool:
     if id(shape) in seen:
         return False
     seen.add(id(shape))
     if (isinstance(shape, Record) and not shape.plain) or _is_model(shape):
         return True
-    return any(_has_records(it, seen) for it in _parts(shape))
+    return any(_has_classes(it, seen) for it in _parts(shape))
 
 
 def _is_model(shape: Shape) -> bool:
-    """Says whether a shape is a class of another library that may have subclasses with more fields."""
+    """Says whether a shape is a class of pydantic or msgspec, which may have subclasses."""
     return isinstance(shape, ThirdParty) and not shape.native and isinstance(shape.cls, type)
 
 
@@ -47,19 +52,19 @@ def _parts(shape: Shape) -> Iterable[Shape]:
     return shape.members if isinstance(shape, Union) else ()
 
 
-def _loss(value: Any, shape: Shape, place: str) -> str:
+def _problem(value: Any, shape: Shape, place: str) -> str:
     if isinstance(shape, Deferred):
         shape = shape.target
     if shape.has_classes is None:
-        shape.has_classes = _has_records(shape, set())
+        shape.has_classes = _has_classes(shape, set())
     if not shape.has_classes:
         return ""
     if isinstance(shape, Record):
-        return _record_loss(value, shape, place)
+        return _record_problem(value, shape, place)
     if isinstance(shape, ThirdParty):
-        return _subclass_loss(value, shape, place)
+        return _subclass_problem(value, shape, place)
     if isinstance(shape, Union):
-        return _union_loss(value, shape, place)
+        return _union_problem(value, shape, place)
     parts: Iterable[tuple[str, Any, Shape]] = ()
     if isinstance(shape, Map) and isinstance(value, Mapping):
         parts = ((f"[{key!r}]", it, shape.value) for key, it in value.items())
@@ -69,49 +74,49 @@ def _loss(value: Any, shape: Shape, place: str) -> str:
         pairs = zip(value, shape.items, strict=False)
         parts = ((f"[{number}]", it, item) for number, (it, item) in enumerate(pairs))
     for step, it, part in parts:
-        found = _loss(it, part, place + step)
+        found = _problem(it, part, place + step)
         if found:
             return found
     return ""
 
 
-def _record_loss(value: Any, shape: Record, place: str) -> str:
+def _record_problem(value: Any, shape: Record, place: str) -> str:
     if shape.plain:
         if not isinstance(value, Mapping):
             return ""
         given = {name: value[name] for name in shape.fields if name in value}
     elif type(value) is not shape.cls:
-        return _subclass_loss(value, shape, place)
+        return _subclass_problem(value, shape, place)
     else:
         given = {name: getattr(value, name, None) for name in shape.fields}
     for name, it in given.items():
-        found = _loss(it, shape.fields[name].shape, f"{place}.{name}")
+        found = _problem(it, shape.fields[name].shape, f"{place}.{name}")
         if found:
             return found
     return ""
 
 
-def _subclass_loss(value: Any, shape: Record | ThirdParty, place: str) -> str:
+def _subclass_problem(value: Any, shape: Record | ThirdParty, place: str) -> str:
     kind = type(value)
     if kind is shape.cls or not isinstance(value, shape.cls):
-        return ""  # a dict, for example: it is read as what is declared
+        return ""  # for example a dict, which is read as the declared class
     generic = getattr(kind, "__pydantic_generic_metadata__", None)
     if generic is not None and generic["origin"] is shape.cls:
-        return ""  # `Page[Item]` for `Page`: the same fields
+        return ""  # `Page[Item]` for `Page`, which has the same fields
     return (
         f"value{place}: a {kind.__name__} would come back as {shape.name};"
         f" declare {shape.name} | {kind.__name__}"
     )
 
 
-def _union_loss(value: Any, shape: Union, place: str) -> str:
+def _union_problem(value: Any, shape: Union, place: str) -> str:
     kind = type(value)
     problem = ""
     for it in shape.members:
         if isinstance(it, Record) and it.cls is kind:
-            return _record_loss(value, it, place)
+            return _record_problem(value, it, place)
         if isinstance(it, ThirdParty) and it.cls is kind:
             return ""
-        found = _loss(value, it, place)
+        found = _problem(value, it, place)
         problem = problem or found
     return problem

@@ -1,8 +1,8 @@
-"""JSON Schema of types, for whoever gives a value without the code that reads it.
+"""JSON Schema of shapes, for those who give a value without the code that reads it.
 
-`accepted_schema` is compared with values at the control plane, so it must fit everything that is read:
-where a type cannot be described so, it fits anything. `described_schema` is for people and tools, and
-may say more.
+The control plane validates values by `accepted_schema`, so that schema must accept everything that
+the shape reads: a type that cannot be described exactly accepts anything. `described_schema` is for
+people and tools and may be more precise.
 """
 
 from __future__ import annotations
@@ -37,31 +37,31 @@ _TYPES: Final = {NULL: "null", BOOL: "boolean", INTEGER: "integer", STRING: "str
 
 @lru_cache(maxsize=1024)
 def accepted_schema(shape: Shape) -> str:
-    """Returns a schema that fits whatever a shape reads; empty when that is anything."""
+    """Returns a schema that accepts whatever the shape reads; empty when that is anything."""
     return _text(shape, describing=False)
 
 
 def described_schema(shape: Shape) -> str:
-    """Returns a schema that shows what a shape is; empty when it can be anything."""
+    """Returns a schema that documents the shape; empty when it can be anything."""
     return _text(shape, describing=True)
 
 
 def _text(shape: Shape, *, describing: bool) -> str:
-    writing = _Writer(describing=describing)
+    writer = _Writer(describing=describing)
     try:
-        schema = writing.schema(shape)
+        schema = writer.schema(shape)
         if not schema:
             return ""
-        if writing.definitions:
-            schema = {**schema, "$defs": writing.definitions}
+        if writer.definitions:
+            schema = {**schema, "$defs": writer.definitions}
         text = json.dumps(schema, ensure_ascii=False, separators=(",", ":"))
-    except Exception:  # noqa: BLE001  # another library's, of a type that it cannot describe
+    except Exception:  # noqa: BLE001  # a third-party library's, for a type that it cannot describe
         return ""
     return text if len(text.encode(errors="replace")) <= SCHEMA_BYTES_MAX else ""
 
 
 class _Writer:
-    """The writing of one schema."""
+    """Writes one schema and the definitions that it refers to."""
 
     def __init__(self, *, describing: bool) -> None:
         self.definitions: dict[str, Any] = {}
@@ -114,7 +114,7 @@ class _Writer:
         return {"anyOf": parts} if len(parts) > 1 else parts[0]
 
     def _reference(self, shape: Shape) -> dict[str, Any]:
-        """Returns a reference: what contains itself is written once."""
+        """Returns a reference, because a type that contains itself must be written once."""
         known = self._names.get(id(shape))
         if known is None:
             known = self._names[id(shape)] = self._name(shape.name)
@@ -140,7 +140,7 @@ class _Writer:
             return {}
         schema = dict(make())
         parts: Mapping[str, Any] = schema.pop("$defs", {})
-        # The names of another library's parts may be those of ours.
+        # A third-party library may have used names of our definitions.
         names = {it: self._name(it) for it in parts}
         for name, part in parts.items():
             self.definitions[names[name]] = _renamed(part, names)

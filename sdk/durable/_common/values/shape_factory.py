@@ -1,10 +1,13 @@
-"""From type hints to shapes: which types can be values, and what each is in JSON.
+"""The shape factory: from type hints to shapes. Decides which types can be values, and their JSON
+form.
 
-A type is either read back as it was written, or refused here, where it is declared, with the way out.
-Any, object, a type variable without a bound, and no hint at all mean plain data.
+A type either reads back as it was written, or it is refused here, where it is declared, with a
+message that says what to use instead. Any, object, a type variable without a bound, and a missing
+hint mean plain data.
 
-A shape is made once for each type. It is found again by what the type is made of, in its order: types
-compare equal in Python that are not the same (`Cat | Dog` and `Dog | Cat`, `Literal[1]` and `True`).
+A shape is made once for each type and found again by the parts of the type, in their order.
+Equality of types is not enough for that: Python says that `Cat | Dog` equals `Dog | Cat`, and
+`Literal[1]` equals `Literal[True]`.
 """
 
 from __future__ import annotations
@@ -72,12 +75,12 @@ _WAY_OUT = (
 _Key: TypeAlias = Any
 
 _by_identity: dict[int, tuple[Any, Shape]] = {}
-"""Shapes by the hint object itself, which is kept so that its address stays its own."""
+"""Shapes by the id of the hint object. The object is kept, so that no other gets its id."""
 _by_key: dict[_Key, Shape] = {}
 
 
 def known_shape(hint: Any) -> Shape | None:
-    """Returns the shape of a type that was asked for before; None when it was not, or was forgotten."""
+    """Returns the shape of a type if it is in the cache, else None."""
     known = _by_identity.get(id(hint))
     return known[1] if known is not None and known[0] is hint else None
 
@@ -85,15 +88,15 @@ def known_shape(hint: Any) -> Shape | None:
 def shape_of(hint: Any, scope: Scope = NO_SCOPE) -> Shape:
     """Returns the shape of a type; raises HintError for one that cannot be a value.
 
-    `scope` is where names in texts within the type are looked for; what a class names is looked for
-    in its own module first.
+    `scope` has the names for texts within the type; the names in a class are looked for in its own
+    module first.
     """
     known = known_shape(hint)
     if known is not None:
         return known
     factory = _Factory(scope)
     found = factory.shape(hint, alone=True)
-    factory.keep()
+    factory.finish()
     if factory.self_contained:
         if len(_by_identity) >= _KNOWN_MAX:
             _by_identity.clear()
@@ -102,7 +105,7 @@ def shape_of(hint: Any, scope: Scope = NO_SCOPE) -> Shape:
 
 
 def _key(hint: Any) -> _Key:
-    """Returns what a type is made of; types with equal keys have the same shape."""
+    """Returns a key of a type's parts; types with equal keys have the same shape."""
     if isinstance(hint, type) and typing.get_origin(hint) is None:
         return hint
     origin = typing.get_origin(hint)
@@ -117,19 +120,19 @@ def _key(hint: Any) -> _Key:
 
 
 class _Factory:
-    """The factory of one shape, with all that it is made of."""
+    """Makes one shape and the shapes of its parts."""
 
     def __init__(self, scope: Scope) -> None:
         self._scope = scope
         self._made: dict[_Key, Shape] = {}
         self._hints: list[Any] = []
-        """The types whose address is part of a key: they must not go before the keys do."""
+        """The types whose id is part of a key; they must live as long as the keys."""
         self._unions: list[tuple[list[Shape], bool, str]] = []
         self.self_contained = True
-        """Whether the shape is the same wherever the type is named."""
+        """Whether the shape does not depend on the scope, so that it can be cached."""
 
-    def keep(self) -> None:
-        """Checks what could not be before all of it was made, and keeps the shapes."""
+    def finish(self) -> None:
+        """Checks the unions, which must be complete for it, and puts the shapes into the cache."""
         for members, alone, name in self._unions:
             pair = ambiguous_pair(members, alone=alone)
             if pair is not None:
@@ -140,7 +143,7 @@ class _Factory:
             _by_key.update({key: it for key, it in self._made.items() if isinstance(key, type)})
 
     def shape(self, hint: Any, *, alone: bool = False) -> Shape:
-        """Returns the shape of a type; `alone` if it is that of a whole value."""
+        """Returns the shape of a type; `alone` says that it is the type of a whole payload."""
         if isinstance(hint, str | typing.ForwardRef):
             return self._named(hint)
         if hint is None:
@@ -153,7 +156,7 @@ class _Factory:
         try:
             key = (_key(hint), alone) if _is_union(hint) else _key(hint)
             known = self._made.get(key) or _by_key.get(key)
-        except TypeError:  # an argument that cannot be hashed
+        except TypeError:  # the hint has an argument that cannot be hashed
             key, known = None, None
         if known is not None:
             return known
@@ -164,7 +167,7 @@ class _Factory:
         return made
 
     def _named(self, name: str | typing.ForwardRef) -> Shape:
-        """Returns the shape of what a text in a type names; it may be the type around it."""
+        """Returns the shape of a name in a text; it may name the type that contains the text."""
         self.self_contained = False
         text = name if isinstance(name, str) else name.__forward_arg__
         key = ("named", text)
@@ -173,7 +176,7 @@ class _Factory:
             return known
         later = self._made[key] = Deferred(text)
         hint = resolve(name, self._scope)
-        later.settle(self.shape(hint))
+        later.resolve(self.shape(hint))
         return later
 
     def _within(self, scope: Scope, hint: Any) -> Shape:
@@ -233,7 +236,7 @@ class _Factory:
     def _alias(
         self, hint: Any, alias: Any, args: tuple[Any, ...], key: _Key, *, alone: bool
     ) -> Shape:
-        """Returns the shape of a `type X = ...`, which may name itself."""
+        """Returns the shape of a `type X = ...`, which may refer to itself."""
         later = Deferred(alias.__name__)
         if key is not None:
             self._made[key] = later
@@ -243,16 +246,18 @@ class _Factory:
             raise UnresolvedError(
                 f"{alias.__name__!r} cannot be resolved: the name {error.name!r} is not defined"
             ) from None
-        if third_party.is_pydantic_annotation(value):  # pydantic knows an alias that names itself
+        if third_party.is_pydantic_annotation(
+            value
+        ):  # pydantic handles aliases that refer to themselves
             made = third_party.adapted(hint)
-            later.settle(made)
+            later.resolve(made)
             return made
         module = sys.modules.get(alias.__module__ or "")
         scope = Scope(vars(module) if module is not None else {}, self._scope.inner)
         value = substitute(value, dict(zip(alias.__type_params__, args, strict=False)), scope)
         outer, self._scope = self._scope, scope
         try:
-            later.settle(self.shape(value, alone=alone))
+            later.resolve(self.shape(value, alone=alone))
         finally:
             self._scope = outer
         return later
@@ -270,7 +275,7 @@ class _Factory:
         self._unions.append((members, alone, _name(hint)))
         in_json = members
         if alone:
-            # A text is what the others make of it: bytes come in their own encoding.
+            # A text in JSON belongs to the other members: bytes come in their own encoding.
             others = [it for it in members if it not in _BINARY]
             if any(STRING in it.kinds for it in others):
                 in_json = others
@@ -279,7 +284,7 @@ class _Factory:
     # Generic types
 
     def _generic(self, hint: Any, origin: type, args: tuple[Any, ...], key: _Key) -> Shape:
-        if hint is typing.Tuple:  # noqa: UP006  # it has no arguments, as tuple[()] has none
+        if hint is typing.Tuple:  # noqa: UP006  # without arguments, as tuple[()]
             return self.shape(tuple)
         if origin is tuple:
             return self._tuple(hint, args)
@@ -324,7 +329,7 @@ class _Factory:
             return self.shape(_BARE[cls])
         if issubclass(cls, Message):
             return ANYTHING if cls is Message else third_party.message(cls)
-        if issubclass(cls, dict) and hasattr(cls, "__required_keys__"):  # typing_extensions' too
+        if issubclass(cls, dict) and hasattr(cls, "__required_keys__"):  # also of typing_extensions
             return self._typed_dict(cls, args, key)
         if issubclass(cls, tuple) and hasattr(cls, "_fields"):
             return self._named_tuple(cls, args)
@@ -368,12 +373,12 @@ class _Factory:
             kind = it._field_type
             given = it.default is not dataclasses.MISSING
             given = given or it.default_factory is not dataclasses.MISSING
-            if kind is dataclasses._FIELD_INITVAR and not given:  # type: ignore[attr-defined]  # its one mark
+            if kind is dataclasses._FIELD_INITVAR and not given:  # type: ignore[attr-defined]  # the only way to tell
                 raise HintError(
                     f"{cls.__name__}.{it.name}: an InitVar is not kept, so the object cannot be made"
                     " again; give it a default, or make it a field"
                 )
-            if kind is not dataclasses._FIELD:  # type: ignore[attr-defined]  # its one mark
+            if kind is not dataclasses._FIELD:  # type: ignore[attr-defined]  # the only way to tell
                 continue
             shape = self._field(cls, it.name, *hints.get(it.name, (it.type, self._scope)))
             fields.append(
@@ -410,7 +415,7 @@ class _Factory:
         fields: list[Field] = []
         for name, (hint, scope) in class_hints(cls, args, self._scope).items():
             required = name in cls.__required_keys__
-            # With annotations as texts the class could not see these.
+            # The class itself cannot see these marks when its annotations are texts.
             while typing.get_origin(hint) in _FIELD_MARKS:
                 required = {typing.Required: True, typing.NotRequired: False}.get(
                     typing.get_origin(hint), required
@@ -428,7 +433,7 @@ class _Factory:
         return FixedArray(cls.__name__, lambda values: cls(*values), items, least)
 
 
-# What a type is in JSON
+# The JSON forms of built-in types
 
 
 def _from_base64(text: str) -> bytes:
@@ -447,7 +452,7 @@ def _from_seconds(data: Any) -> timedelta:
 
 
 def _to_decimal(data: Any) -> Decimal:
-    # The text of a float is what its sender wrote; its exact value has digits that nobody did.
+    # The shortest text of a float is what the sender wrote; its exact value has more digits.
     return Decimal(repr(data) if isinstance(data, float) else data)
 
 
@@ -522,7 +527,7 @@ _MAPPINGS: Final[dict[Any, Callable[[dict[Any, Any]], Any]]] = {
     collections.Counter: collections.Counter,
 }
 _AWAITED: Final = (collections.abc.Awaitable, collections.abc.Coroutine)
-"""What a step may return instead of its value."""
+"""Types around the value that a step returns."""
 _FIELD_MARKS: Final = {typing.Required, typing.NotRequired, getattr(typing, "ReadOnly", None)} - {
     None
 }
@@ -557,7 +562,7 @@ def _flags(cls: Any, data: Any) -> Any:
 
 
 def _key_reader(hint: Any, key: Shape) -> Callable[[str], Any] | None:
-    """Returns what makes a mapping's key of its text; None when the text is the key."""
+    """Returns a function from a key's text to the key; None when the text is the key."""
     if isinstance(key, Anything) or key is _STR:
         return None
     if key is _INT:
@@ -589,7 +594,7 @@ def _int_key(text: str) -> int:
 
 
 def _key_text(form: Any) -> str | None:
-    """Returns how JSON writes a key; None when it cannot."""
+    """Returns the text of a key in JSON; None when it has none."""
     if isinstance(form, bool):
         return "true" if form else "false"
     if form is None:
@@ -597,7 +602,7 @@ def _key_text(form: Any) -> str | None:
     return str(form) if isinstance(form, str | int | float) else None
 
 
-# Words
+# Messages
 
 
 def _is_union(hint: Any) -> bool:
@@ -605,7 +610,7 @@ def _is_union(hint: Any) -> bool:
 
 
 def _name(hint: Any) -> str:
-    """Returns a type as its author would write it, without its modules."""
+    """Returns a type as its author would write it, without module names."""
     if isinstance(hint, type) and typing.get_origin(hint) is None:
         return hint.__name__
     return re.sub(r"\b(?:[A-Za-z_]\w*\.|<locals>\.)+", "", str(hint))

@@ -1,17 +1,18 @@
-"""How plain JSON data is read as values: one class for each form that a type can take in JSON.
+"""Shapes: how plain JSON data is read as values. One class for each form that a type can take in
+JSON.
 
-A shape reads data, says which kinds of JSON it reads, and knows enough of itself for two others:
-`_overlaps`, which finds unions that could not be told apart, and `_schemas`, which describes it.
-What shape a type hint has is decided in `_readers`.
+A shape reads data and says which kinds of JSON it reads. It also describes itself enough for two
+other modules: `ambiguity` compares the members of unions, and `schemas` writes JSON Schema. Which
+shape a type hint has is decided in `shape_factory`.
 
-What does not fit raises Mismatch. Its path is put together on the way out, so that reading what fits
-costs nothing for it. Whatever a user's own code raises on the way (`__post_init__`, a validator, an
-enum's `_missing_`) is Mismatch too: the data is what was wrong.
+Data that does not fit raises Mismatch. The path to the place is collected while the exception
+propagates, so that reading data that fits costs nothing for it. Errors of a user's own code on the
+way (`__post_init__`, a validator, an enum's `_missing_`) become Mismatch too: the data was wrong.
 
-A union tries its members and has to know how well each fits. So reads carry a `Tally`, which counts
-what is only nearly right: a field that is not there and takes its default, a whole number for a float.
-Within a union an object with an unknown field does not fit at all; elsewhere (no tally) such a field is
-ignored, so that old code can read what newer code has written.
+A union tries its members and must know how well each fits. So `read` takes a `Tally`, which counts
+inexact matches: a missing field that takes its default, a whole number for a float. Within a union
+(with a tally), an object with an unknown field does not fit. Elsewhere (tally None) an unknown
+field is ignored, so that old code can read what newer code has written.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ _CHOICES_SHOWN = 10
 
 
 class Tally:
-    """How much of what was read is only nearly right."""
+    """Counts where the data fits, but is not what writing the value would give."""
 
     __slots__ = ("inexact",)
 
@@ -70,7 +71,7 @@ def mismatch(expected: str, data: Any) -> Mismatch:
 
 
 def refused(name: str, error: Exception) -> Mismatch:
-    """Returns the error for data that the user's own code, or another library, has refused."""
+    """Returns the error for data that a user's own code or a library has refused."""
     kind = type(error).__name__
     text = " ".join(text_of(error).split())
     if kind not in ("ValueError", "TypeError"):
@@ -84,7 +85,7 @@ def refused(name: str, error: Exception) -> Mismatch:
 
 
 def form_key(form: Any) -> Any:
-    """Returns what tells one piece of JSON from all others, as a key: true is not 1."""
+    """Returns a key that is equal only for equal JSON: true is not 1."""
     if isinstance(form, list | dict):
         return json.dumps(form, sort_keys=True)
     return type(form), form
@@ -100,7 +101,7 @@ class Shape:
     exact: frozenset[str]
     """The kinds of JSON that values are written as."""
     has_classes: bool | None = None
-    """Whether a value may lose something, see `_losses`; None while nobody has asked."""
+    """Whether it contains classes, see `roundtrip`; None until that is first needed."""
 
     def read(self, data: Any, tally: Tally | None) -> Any:
         """Returns the value; raises Mismatch."""
@@ -108,7 +109,7 @@ class Shape:
 
 
 class Anything(Shape):
-    """What is taken as plain data."""
+    """Plain data of any kind."""
 
     name = "Any"
     kinds = exact = ALL_KINDS
@@ -122,12 +123,12 @@ ANYTHING: Final = Anything()
 
 
 def reading(shape: Shape) -> Read | None:
-    """Returns what reads a shape; None when the data is the value."""
+    """Returns the function that reads a shape; None when the data is the value."""
     return None if isinstance(shape, Anything) else shape.read
 
 
 class Scalar(Shape):
-    """null, a boolean, a string: the data is the value."""
+    """null, a boolean, an integer or a string: the data is the value."""
 
     def __init__(self, name: str, cls: type) -> None:
         self.name = name
@@ -142,7 +143,7 @@ class Scalar(Shape):
 
 
 class Float(Shape):
-    """A float; a whole number is one too."""
+    """A float. A whole number is accepted too."""
 
     name = "float"
     kinds = frozenset({FLOAT, INTEGER})
@@ -163,7 +164,7 @@ class Float(Shape):
 
 
 class ScalarSubclass(Shape):
-    """A subclass of str, int or float, made of what its base reads."""
+    """A subclass of str, int or float, constructed from the value of its base."""
 
     def __init__(self, cls: type, base: Shape) -> None:
         self.name = cls.__name__
@@ -182,7 +183,7 @@ class ScalarSubclass(Shape):
 
 
 class Parsed(Shape):
-    """A value that is written as a text, or as a number, and made of it."""
+    """A value that is written as a text or a number, such as a datetime or a Decimal."""
 
     def __init__(
         self,
@@ -201,7 +202,8 @@ class Parsed(Shape):
         self.kinds = frozenset(kinds)
         self.exact = frozenset(exact)
         self.any_text: Final = any_text
-        """Whether texts of other types are read too: then no text can tell which it was."""
+        """Whether any text may be read, so that a text does not show which type it was written
+        for."""
 
     def read(self, data: Any, tally: Tally | None) -> Any:
         """Returns the value."""
@@ -210,8 +212,8 @@ class Parsed(Shape):
         try:
             value = self._parse(data)
             if tally is not None and form_key(self._form(value)) != form_key(data):
-                tally.inexact += 1  # not as we write it
-        except ArithmeticError as error:  # decimal's, which shows its own classes instead of words
+                tally.inexact += 1  # `json_writer` would write it differently
+        except ArithmeticError as error:  # decimal's, whose text names only its own classes
             raise Mismatch(f"no {self.name}: {data!r:.100}") from error
         except Exception as error:
             raise Mismatch(f"no {self.name}: {text_of(error):.200}") from error
@@ -219,7 +221,7 @@ class Parsed(Shape):
 
 
 class Choice(Shape):
-    """One of a few values: of an enum, or a Literal."""
+    """One of a few values: an enum or a Literal."""
 
     def __init__(
         self,
@@ -229,12 +231,12 @@ class Choice(Shape):
         *,
         inexactly: bool = False,
     ) -> None:
-        """`forms` are JSON and value; `more` makes values of what is not among them."""
+        """`forms` are pairs of JSON and value; `more` makes values of other data."""
         self.name = name
         self.forms: Final = forms
         self.more: Final = more
         self.inexactly: Final = inexactly
-        """Whether that is only nearly right."""
+        """Whether a value that `more` makes counts as inexact."""
         self._values = {form_key(form): value for form, value in forms}
         self.exact = frozenset(KINDS[type(form)] for form, _ in forms)
         self.kinds = ALL_KINDS if more is not None else self.exact
@@ -258,7 +260,7 @@ class Choice(Shape):
 
 
 class Array(Shape):
-    """An array of like items."""
+    """An array whose items have one shape: a list, a set, a tuple of any length."""
 
     kinds = exact = frozenset({ARRAY})
 
@@ -277,7 +279,7 @@ class Array(Shape):
             read = self.item.read
             try:
                 for it in data:
-                    items.append(read(it, tally))  # its length is the place
+                    items.append(read(it, tally))  # in a mismatch, the length is the index
             except Mismatch as error:
                 error.path.append(f"[{len(items)}]")
                 raise
@@ -285,19 +287,19 @@ class Array(Shape):
             return items
         try:
             return self.make(items)
-        except Exception as error:  # of a set: an item that cannot be hashed
+        except Exception as error:  # for example a set with an item that cannot be hashed
             raise refused(self.name, error) from error
 
 
 class FixedArray(Shape):
-    """An array with a shape for each place: a tuple, a NamedTuple."""
+    """An array with a shape for each item: a tuple, a NamedTuple."""
 
     kinds = exact = frozenset({ARRAY})
 
     def __init__(
         self, name: str, make: Callable[[list[Any]], Any], items: Sequence[Shape], least: int
     ) -> None:
-        """`least` is how many must be there; the rest has defaults."""
+        """`least` is how many items are required; the others have defaults."""
         self.name = name
         self.make: Final = make
         self.items: Final = items
@@ -314,7 +316,7 @@ class FixedArray(Shape):
         values: list[Any] = []
         try:
             for shape, it in zip(self.items, data, strict=False):
-                values.append(shape.read(it, tally))  # its length is the place
+                values.append(shape.read(it, tally))  # in a mismatch, the length is the index
         except Mismatch as error:
             error.path.append(f"[{len(values)}]")
             raise
@@ -337,7 +339,7 @@ class Map(Shape):
         key_name: str,
         value: Shape,
     ) -> None:
-        """`key` makes a key of its text; None when the text is the key."""
+        """`key` converts the text of a key; None when the text is the key."""
         self.name = name
         self.make: Final = make
         self.key: Final = key
@@ -392,11 +394,12 @@ class Field:
         """Its name in JSON."""
         self.shape: Final = shape
         self.required: Final = required
-        """Whether there is no value without it."""
+        """Whether the data must have it."""
         self.argument: Final = name if argument is None else argument
-        """The constructor's argument; empty when it has none and the attribute is set instead."""
+        """The constructor's argument; empty when the attribute is set after construction
+        instead."""
         self.written: Final = written
-        """Whether it is there whenever a value is written."""
+        """Whether every written value has it."""
 
 
 class Record(Shape):
@@ -405,7 +408,7 @@ class Record(Shape):
     kinds = exact = frozenset({OBJECT})
 
     def __init__(self, cls: type, name: str, *, plain: bool = False) -> None:
-        """`plain` is for a TypedDict, whose value is a dict. Fields are given later, see `fill`."""
+        """`plain` is for a TypedDict, whose value is a dict. `fill` sets the fields."""
         self.name = name
         self.cls: Final = cls
         self.plain: Final = plain
@@ -415,7 +418,8 @@ class Record(Shape):
         self._set: list[str] = []
 
     def fill(self, fields: Iterable[Field]) -> None:
-        """Sets the fields; they come after the record, because they may name it."""
+        """Sets the fields. They come after construction, because they may contain the record
+        itself."""
         self.fields = {it.name: it for it in fields}
         self._reads = [
             (it.name, it.argument or it.name, reading(it.shape)) for it in self.fields.values()
@@ -464,7 +468,7 @@ class Record(Shape):
 
 
 class ThirdParty(Shape):
-    """A type of another library, which reads and writes its values itself."""
+    """A type of a third-party library, which reads and writes its values itself."""
 
     def __init__(
         self,
@@ -485,13 +489,14 @@ class ThirdParty(Shape):
         self._form = form
         self.kinds = self.exact = frozenset(kinds)
         self.fields: Final = fields
-        """The fields that are always written, as far as is known."""
+        """The fields that are always written; None when they are not known."""
         self.schema: Final = schema
-        """Makes its JSON Schema, if it has one that refuses nothing which is read."""
+        """Returns a JSON Schema that accepts everything that is read; None when there is none."""
         self.described: Final = described
-        """Makes the JSON Schema that its library shows, where that is another one."""
+        """Returns the JSON Schema of its library, where that is stricter than `schema`."""
         self.native: Final = native
-        """Whether a value alone has an encoding of its own, which names the type."""
+        """Whether a whole payload has its own encoding, whose content type names the type
+        (protobuf)."""
 
     def read(self, data: Any, tally: Tally | None) -> Any:
         """Returns the value."""
@@ -508,21 +513,21 @@ class Union(Shape):
     """One of several shapes: the one that fits best."""
 
     def __init__(self, members: Sequence[Shape], in_json: Sequence[Shape]) -> None:
-        """`in_json` are the members that are read of JSON; the others have an encoding of their own."""
+        """`in_json` are the members that JSON is read as; the others come in their own encoding."""
         self.name = " | ".join(it.name for it in members)
         self.members: Final = members
         self._in_json: Final = in_json
         self.kinds = frozenset[str]().union(*(it.kinds for it in members))
         self.exact = frozenset[str]().union(*(it.exact for it in members))
         self._by_kind: dict[str, list[Shape]] | None = None
-        self._tag: tuple[str, dict[Any, Shape]] | None = None
+        self._discriminator: tuple[str, dict[Any, Shape]] | None = None
 
     def _prepare(self) -> dict[str, list[Shape]]:
-        # At the first use: what a recursive type has is not known before.
+        # Done at the first use, because the members of a recursive type are not complete before.
         by_kind = {
             kind: [it for it in self._in_json if kind in it.kinds] for kind in sorted(ALL_KINDS)
         }
-        self._tag = tagged(by_kind[OBJECT])
+        self._discriminator = discriminator(by_kind[OBJECT])
         self._by_kind = by_kind
         return by_kind
 
@@ -534,8 +539,12 @@ class Union(Shape):
             return members[0].read(data, tally)
         if not members:
             raise mismatch(self.name, data)
-        if self._tag is not None and type(data) is dict and self._tag[0] in data:
-            name, choices = self._tag
+        if (
+            self._discriminator is not None
+            and type(data) is dict
+            and self._discriminator[0] in data
+        ):
+            name, choices = self._discriminator
             member = choices.get(form_key(data[name]))
             if member is not None:
                 return member.read(data, tally)
@@ -566,25 +575,26 @@ class Union(Shape):
 
 
 class Deferred(Shape):
-    """A shape that is being made: a type that contains itself."""
+    """A placeholder for the shape of a type that contains itself, until that shape is complete."""
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.kinds = self.exact = ALL_KINDS
         self.target: Shape = ANYTHING
 
-    def settle(self, target: Shape) -> None:
-        """Says what it stands for."""
+    def resolve(self, target: Shape) -> None:
+        """Sets the shape that it stands for."""
         self.target = target
         self.kinds, self.exact = target.kinds, target.exact
 
     def read(self, data: Any, tally: Tally | None) -> Any:
-        """As the shape that it stands for."""
+        """Reads with the shape that it stands for."""
         return self.target.read(data, tally)
 
 
-def tagged(members: Sequence[Shape]) -> tuple[str, dict[Any, Shape]] | None:
-    """Returns the field that names the type in each of some objects, with the types by its values."""
+def discriminator(members: Sequence[Shape]) -> tuple[str, dict[Any, Shape]] | None:
+    """Returns the discriminator of some objects: its field, and the member for each of its
+    values."""
     if len(members) < 2:
         return None
     first = fields_of(members[0])
@@ -604,7 +614,7 @@ def tagged(members: Sequence[Shape]) -> tuple[str, dict[Any, Shape]] | None:
 
 
 def fields_of(shape: Shape) -> Mapping[str, Shape] | None:
-    """Returns the fields of an object by name; None for what has no known fields."""
+    """Returns the fields of an object by name; None where they are not known."""
     if isinstance(shape, Record):
         return {it.name: it.shape for it in shape.fields.values()}
     return shape.fields if isinstance(shape, ThirdParty) else None
