@@ -22,7 +22,7 @@ def get(invocation_id: str, timeout: float | None) -> RpcFlow[Invocation]:
 
 
 class Filters(TypedDict, total=False):
-    """What `query` filters by; all that are given must hold."""
+    """The filters of `query`; an invocation must match all that are given."""
 
     status: str | Iterable[str]
     """Any of these statuses."""
@@ -33,7 +33,7 @@ class Filters(TypedDict, total=False):
     service: str
     """This service label."""
     failure_text: str
-    """This text within the failure's type and message (`ValueError: no stock`), of 3 characters or
+    """A text in the failure's type and message (`ValueError: no stock`), of 3 characters or
     more."""
     create_time_min: datetime
     """Created at or after this time; without a time zone it is UTC."""
@@ -47,7 +47,7 @@ class Filters(TypedDict, total=False):
     """`create_time`, `complete_time` (only what has ended) or `update_time`, the oldest first; with
     ` desc` after it the newest first. Empty for `create_time desc`."""
     page_size: int
-    """How many to return; 0 for 50, at most 500."""
+    """How many to return, at most 500; 0 for the default, 50."""
     page_token: str
     """The `next_page_token` of the page before; the other filters must be the same."""
 
@@ -67,7 +67,7 @@ def query(filters: Filters, timeout: float | None) -> RpcFlow[InvocationPage]:
 
 
 def next_page(filters: Filters, page: InvocationPage) -> Filters | None:
-    """Returns what to query for the page after this one; None at the end."""
+    """Returns the filters of the next page; None after the last page."""
     if not page.next_page_token:
         return None
     return cast("Filters", {**filters, "page_token": page.next_page_token})
@@ -103,7 +103,7 @@ def list_workers(timeout: float | None) -> RpcFlow[list[WorkerInfo]]:
 
 
 def server_info(timeout: float | None) -> RpcFlow[ServerInfo]:
-    """Returns the version, the limits and the start of the control plane."""
+    """Returns the version, the limits and the start time of the control plane."""
     response = yield from send_rpc(
         "GetServerInfo", control_pb2.GetServerInfoRequest(), deadline_after(timeout), waits=False
     )

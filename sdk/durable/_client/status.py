@@ -1,7 +1,7 @@
-"""The status words: a state of the protocol as the lower-case word that users see, and back.
+"""The status words: a lifecycle state of the protocol as the lower-case word that users see, and
+back.
 
-`status` is the word for where an invocation stands ("completed", "backing_off"). A state that this
-version does not know is shown by its number and does not count as final.
+A state that this version does not know is shown by its number, and does not count as final.
 """
 
 from __future__ import annotations
