@@ -9,7 +9,9 @@
     with durable.Client() as client:
         print(client.invoke(hello, "you"))
 
-This module is a table of contents: every public name, from the private module that owns it.
+This module is the list of public names; each comes from the private module that defines it. The
+private packages are layers, from the lowest: `_common`, `_definitions`, `_engine`, `_tracing`,
+`_worker`, `_local`, `_client`.
 """
 
 from ._client.async_client import AsyncClient, KeyedAsyncClient
@@ -57,9 +59,10 @@ from ._engine.saga import Saga, saga
 from ._engine.service_calls import ServiceCallError
 from ._worker.hosting import ServeOptions
 from ._worker.statistics import WorkerStatistics
-from ._worker.worker import Worker, run_worker
+from ._worker.worker import PROTOCOL_VERSION, Worker, run_worker
 
 __all__ = [
+    "PROTOCOL_VERSION",
     "AlreadyExistsError",
     "AsyncClient",
     "AttemptEnded",

@@ -76,8 +76,7 @@ class AsyncConnection:
         return cls(Dial(LOCAL_ADDRESS, local.open), local)
 
     def stub(self) -> DurableControlAsyncStub:
-        """Returns the stub for the running loop; raises RuntimeError on any other than the
-        first."""
+        """Returns the stub; raises RuntimeError on another event loop than the first."""
         loop = asyncio.get_running_loop()
         if self._stub is not None and loop is self._loop:
             return self._stub
@@ -148,8 +147,7 @@ class AsyncConnection:
         await self.hosting.serve(options)
 
     async def close(self) -> None:
-        """Ends the handlers and closes the channel and the local control plane, if there are
-        any."""
+        """Ends the handlers, and closes the channel and a local control plane."""
         if self.local is not None:
             await self.local.halt()
         await self.hosting.close(gently=self.local is None)

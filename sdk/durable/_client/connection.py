@@ -69,8 +69,7 @@ class Connection(ABC):
 
     @abstractmethod
     def close(self) -> None:
-        """Ends the handlers and closes the channel and the local control plane, if there are
-        any."""
+        """Ends the handlers, and closes the channel and a local control plane."""
 
 
 class _BackgroundLoop:

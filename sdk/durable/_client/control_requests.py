@@ -90,8 +90,7 @@ def restart(
     identity: str,
     timeout: float | None,
 ) -> RpcFlow[str]:
-    """Starts a copy of an invocation; returns the new id. `value` is its input, UNSET for the
-    old."""
+    """Starts a copy of an invocation; returns the new id. `value` is its input, or UNSET."""
     request = control_pb2.RestartRequest(
         invocation_id=invocation_id,
         request_id=new_request_id(),

@@ -143,8 +143,7 @@ class UnencodableValueError(CodecError):
 
 
 class ServerNotInstalledError(DurableError):
-    """Local mode needs the control plane, which is not installed; the message says how to install
-    it."""
+    """Local mode needs the control plane; the message says how to install it."""
 
 
 class InvocationFailedError(DurableError):
@@ -255,8 +254,7 @@ class AttemptEnded(BaseException):
 
 
 def text_of(value: object) -> str:
-    """Returns the text of an error or a value; a broken `__str__` must not hide the error
-    itself."""
+    """Returns the text of an error or a value, also when its `__str__` raises."""
     try:
         return str(value)
     except Exception as broken:  # noqa: BLE001  # whatever a user's __str__ raises

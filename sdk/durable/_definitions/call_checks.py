@@ -71,8 +71,7 @@ def refuse_target(given: Any) -> NoReturn:
 
 
 def hidden_workflow(given: Any) -> Workflow[..., Any] | None:
-    """Returns the workflow under a function that a decorator has put around it; None without
-    one."""
+    """Returns the workflow that a decorator has put a function around; None without one."""
     for _ in range(LAYERS_MAX):
         if isinstance(given, Workflow):
             return given

@@ -76,8 +76,7 @@ def check_async(function: Any, decorator: str) -> None:
 
 
 def check_parameters(name: str, parameters: list[inspect.Parameter]) -> None:
-    """Raises TypeError unless the context comes first and a payload can fill the other
-    parameters."""
+    """Raises TypeError unless the context comes first and a payload can fill the rest."""
     if not parameters:
         raise TypeError(f"{name}: the first parameter must be the context")
     first = parameters[0]

@@ -121,8 +121,7 @@ def _import_file(name: str) -> Any:
 
 
 def _execute(path: Path) -> Any:
-    """Loads a file outside of any package. A module of its name may be loaded already
-    (`main.py`)."""
+    """Loads a file outside of packages, also if its name (`main`) is taken by another module."""
     for module in list(sys.modules.values()):
         if getattr(module, "__file__", None) == str(path):
             return module

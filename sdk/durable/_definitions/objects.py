@@ -110,8 +110,7 @@ class ObjectHandler(Workflow[Concatenate[ObjectKey, P], R]):
 
 
 def handlers_of(it: object) -> list[Workflow[..., Any]]:
-    """Returns the handlers of a class that `object` has decorated; an empty list for anything
-    else."""
+    """Returns the handlers of a virtual object's class; an empty list for anything else."""
     if not isinstance(it, type) or "_durable_object" not in vars(it):
         return []
     return [value for value in vars(it).values() if isinstance(value, ObjectHandler)]

@@ -139,8 +139,8 @@ class RetryPolicy:
           invocation is paused for a person, and a resume gives it all tries again. None, the
           default, is "fail" for a step and "pause" for a program.
         - `max_duration`: the time after the first failure at which the tries count as used up, more
-          than 0; None, the default, for no limit. The time is measured to the end of the failing attempt, for a step to
-          the start of the failing try.
+          than 0; None, the default, for no limit. The time is measured to the end of the failing
+          attempt, for a step to the start of the failing try.
         - `retry_on`: one exception class or several; if given, only these (and RetryableError) are
           retried, and any other error is final.
         - `give_up_on`: one exception class or several that are final, as if they were

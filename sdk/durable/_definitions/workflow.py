@@ -182,8 +182,7 @@ class Workflow(WorkflowRef[P, R]):
 
     @property
     def scope(self) -> Scope:
-        """The names that type hints may use: the function's own, and those around its
-        definition."""
+        """The names that type hints may use: the function's, and those around its definition."""
         return function_scope(unwrapped(self.function), self._surroundings.scope())
 
     def defined_as(self, other: Workflow[..., Any]) -> None:
@@ -193,8 +192,7 @@ class Workflow(WorkflowRef[P, R]):
         self._complete = other._complete
 
     def _find_shapes(self, *, final: bool) -> None:
-        """Finds the shapes of parameters and result; with `final`, every name must be defined
-        now."""
+        """Finds the shapes of parameters and result; with `final`, no name may be undefined."""
         scope = self.scope
         complete = True
         for name in (*(it.name for it in self._parameters), "return"):

@@ -68,8 +68,7 @@ def _native(shape: Shape) -> bool:
 
 
 def relation(one: Shape, other: Shape, seen: _Seen) -> Relation:
-    """Compares two shapes. `seen` are the pairs under comparison, for types that contain
-    themselves."""
+    """Compares two shapes; `seen` are the pairs under comparison, as of recursive types."""
     if one is other:
         return _SAME
     if isinstance(one, Deferred):

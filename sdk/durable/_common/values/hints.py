@@ -77,8 +77,7 @@ def resolve_hint(function: Callable[..., Any], name: str, scope: Scope = NO_SCOP
 
 
 def resolve(annotation: Any, scope: Scope) -> Any:
-    """Returns the type that an annotation says; an `Unresolved` where a name in it is not
-    defined."""
+    """Returns the type of an annotation; an `Unresolved` where a name in it is not defined."""
     if annotation is None:
         return types.NoneType
     if isinstance(annotation, typing.ForwardRef):

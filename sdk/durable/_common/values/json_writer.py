@@ -25,8 +25,7 @@ from google.protobuf.message import Message
 
 
 def dump(value: Any) -> str:
-    """Returns a value as JSON text. Raises TypeError where it has none, or the value's own
-    error."""
+    """Returns JSON text; raises TypeError for a value without any, or the value's own error."""
     try:
         return _encode(value)
     except TypeError:  # usually a dict with keys that json does not support

@@ -418,8 +418,7 @@ class Record(Shape):
         self._set: list[str] = []
 
     def fill(self, fields: Iterable[Field]) -> None:
-        """Sets the fields. They come after construction, because they may contain the record
-        itself."""
+        """Sets the fields; not in the constructor, because they may contain the record itself."""
         self.fields = {it.name: it for it in fields}
         self._reads = [
             (it.name, it.argument or it.name, reading(it.shape)) for it in self.fields.values()
@@ -593,8 +592,7 @@ class Deferred(Shape):
 
 
 def discriminator(members: Sequence[Shape]) -> tuple[str, dict[Any, Shape]] | None:
-    """Returns the discriminator of some objects: its field, and the member for each of its
-    values."""
+    """Returns the discriminator of some objects: its name, and the members by its values."""
     if len(members) < 2:
         return None
     first = fields_of(members[0])

@@ -108,8 +108,7 @@ def _model(cls: Any) -> Shape:
 
 
 def aliases_of(cls: Any) -> Mapping[str, str]:
-    """Returns the names of constructor arguments, by field, of a pydantic dataclass with
-    aliases."""
+    """Returns the constructor arguments of a pydantic dataclass with aliases, by field."""
     found: dict[str, str] = {}
     for name, it in getattr(cls, "__pydantic_fields__", {}).items():
         alias = it.validation_alias
