@@ -16,7 +16,7 @@ from durable_proto.v1 import payload_pb2
 
 from .._common.durations import limit, span
 from .._common.values.serde import decode, encode
-from .._definitions.mistakes import refuse_target
+from .._definitions.call_checks import refuse_target
 from .._definitions.retry import RetryPolicy
 from .._definitions.workflow import Workflow, WorkflowRef, check_key
 from .futures import Awakeable, DurableFuture

@@ -15,8 +15,8 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
 
 from .._common.durations import in_seconds
+from .._definitions.call_checks import check_step
 from .._definitions.callables import described
-from .._definitions.mistakes import check_step
 from .abilities import NO_OPTIONS, Abilities
 from .futures import DurableFuture
 from .service_calls import DurableChannel, call_by_name

@@ -22,8 +22,8 @@ from durable_proto.v1 import payload_pb2, worker_pb2
 from .._common.durations import CENTURY_SECONDS
 from .._common.errors import AttemptEnded, DeterminismError, NonDurableAwaitError, TerminalError
 from .._common.values.hints import HintError, Unresolved, resolve
-from .._common.values.readers import known_shape, shape_of
 from .._common.values.serde import encode_as
+from .._common.values.shape_factory import known_shape, shape_of
 from .._common.values.shapes import Shape
 from .._definitions.retry import DEFAULT_POLICY, RetryPolicy
 from .._definitions.workflow import Workflow

@@ -37,7 +37,7 @@ from durable_proto.v1 import worker_pb2
 from .._common.durations import limit, span, wait_seconds
 from .._common.transport import backoff_seconds, open_async_channel, parse_address
 from .._common.webhooks import CONTROL_SERVICE
-from .._definitions.mistakes import hidden_workflow, hiding
+from .._definitions.call_checks import hidden_workflow, hidden_workflow_text
 from .._definitions.objects import handlers_of
 from .._definitions.workflow import Workflow
 from .._engine.operations import Environment
@@ -396,7 +396,7 @@ def workflows_by_name(given: Iterable[Workflow[..., Any] | type]) -> dict[str, W
         elif handlers := handlers_of(it):
             workflows += handlers
         elif hidden := hidden_workflow(it):
-            raise TypeError(hiding(it, hidden))
+            raise TypeError(hidden_workflow_text(it, hidden))
         else:
             raise TypeError(
                 f"{it!r} is no workflow; decorate it with @durable.workflow, or a class with"

@@ -14,7 +14,9 @@ from types import TracebackType
 from typing import Any, Final, Literal, TypeAlias
 
 from .._client.async_client import AsyncClient
-from .._client.client import Client
+from .._client.async_connection import AsyncConnection
+from .._client.connection import LocalConnection
+from .._client.generated.client import Client
 from .._client.options import DEFAULT_TIMEOUT_SECONDS
 from .._definitions.workflow import Workflow
 from .._local.control_plane import LocalControlPlane
@@ -65,11 +67,12 @@ class AsyncEnvironment:
         if suspend not in ("never", "always"):
             raise ValueError(f"suspend must be 'never' or 'always', and is {suspend!r}")
         local = LocalControlPlane(start_ms=milliseconds(start), webhook_secrets=webhook_secrets)
-        self.client: Final = AsyncClient._of(local, timeout)
+        self._connection: Final = AsyncConnection.to_local(local)
+        self.client: Final = AsyncClient._of(self._connection, timeout)
         """Starts and steers invocations; see AsyncClient."""
         self._services: Final = services
         self._suspend_after: Final = 0.0 if suspend == "always" else None
-        hosting = self.client._hosting
+        hosting = self._connection.hosting
         self._time: Final = VirtualTime(local, lambda: hosting.quiet, skip=skip_time)
 
     async def register(self, *workflows: Workflow[..., Any] | type) -> None:
@@ -138,12 +141,13 @@ class Environment:
             timeout=timeout,
             webhook_secrets=webhook_secrets,
         )
-        self.client: Final = Client._of(self._async.client, timeout)
+        self._connection: Final = LocalConnection(self._async._connection)
+        self.client: Final = Client._of(self._connection, timeout)
         """Starts and steers invocations; see Client."""
 
     def register(self, *workflows: Workflow[..., Any] | type) -> None:
         """Serves workflows and object classes from now on; see AsyncEnvironment."""
-        self.client._host.run(self._async.register(*workflows))
+        self._connection.run_coroutine(self._async.register(*workflows))
 
     def now(self) -> datetime:
         """Returns what the clock shows, in UTC."""
@@ -151,11 +155,11 @@ class Environment:
 
     def advance(self, by: float | timedelta) -> None:
         """Advances the clock; see AsyncEnvironment."""
-        self.client._host.run(self._async.advance(by))
+        self._connection.run_coroutine(self._async.advance(by))
 
     def settle(self) -> None:
         """Returns when nothing can happen until a timer is due or a call arrives; no time passes."""
-        self.client._host.run(self._async.settle())
+        self._connection.run_coroutine(self._async.settle())
 
     def __enter__(self) -> Environment:
         return self

@@ -24,8 +24,9 @@ from typing import Any, Final, NamedTuple, TypeAlias
 from durable_proto.v1 import invocation_pb2
 
 from .._client.async_client import AsyncClient
+from .._client.async_connection import AsyncConnection
+from .._client.invocation_views import Invocation
 from .._client.result import Result
-from .._client.views import Invocation
 from .._definitions.workflow import Workflow
 from .._engine.failures import summary
 from .._local.control_plane import LocalControlPlane
@@ -126,7 +127,7 @@ class Run:
         self._local: Final = LocalControlPlane(
             start_ms=plan.start_ms, one_by_one=True, webhook_secrets=plan.webhook_secrets
         )
-        self._client: Final = AsyncClient._of(self._local, None)
+        self._client: Final = AsyncClient._of(AsyncConnection.to_local(self._local), None)
         self._time: Final = VirtualTime(self._local, lambda: self._worker.quiet, skip=False)
         self._worker: _MortalWorker
         self._working: asyncio.Task[None]

@@ -23,9 +23,9 @@ from typing import Any, NamedTuple, TypeAlias
 
 from durable_proto.v1 import invocation_pb2, payload_pb2
 
-from .._client.entries import JournalEntry
-from .._client.plain import payload_data
-from .._client.views import Invocation
+from .._client.invocation_views import Invocation
+from .._client.journal_views import JournalEntry
+from .._client.json_form import payload_data
 
 
 class Fact(NamedTuple):

@@ -1,7 +1,8 @@
-"""Values as JSON: written from what the value is, and not from the process that writes it.
+"""The JSON writer: values to JSON text, by what the value is and without a type hint.
 
-Sets are sorted, because the order of a set of strings is another one in each process. What has no
-form raises an error whose text says why; whose it is, is for the caller to say.
+The text must be the same in each process that writes the value. So sets are sorted: the order of a
+set of strings differs between processes. A value without a JSON form raises an error that says why;
+the caller adds which value it is.
 """
 
 from __future__ import annotations
@@ -24,20 +25,20 @@ from google.protobuf.message import Message
 
 
 def dump(value: Any) -> str:
-    """Returns a value as JSON text; raises whatever its own code raises, TypeError for no form."""
+    """Returns JSON text; raises TypeError for a value without any, or the value's own error."""
     try:
         return _encode(value)
-    except TypeError:  # a dict whose keys json does not know, as a rule
+    except TypeError:  # usually a dict with keys that json does not support
         return _encode(_plain(value))
 
 
 def plain_form(value: Any) -> Any:
-    """Returns a value as the plain data that is read back from its JSON."""
+    """Returns the plain data that its JSON would be read as."""
     return json.loads(dump(value))
 
 
 def seconds_form(span: timedelta) -> float | str:
-    """Returns a span of time in seconds: a number, or a text where a float has too few digits."""
+    """Returns a span of time in seconds: a number, or a text where a float is not exact."""
     seconds = span.total_seconds()
     if timedelta(seconds=seconds) == span:
         return seconds
@@ -48,7 +49,7 @@ def seconds_form(span: timedelta) -> float | str:
 
 
 def _default(value: Any) -> Any:
-    """Turns what json does not know into what it does."""
+    """Returns a value that json supports for one that it does not support."""
     if isinstance(value, type):
         raise TypeError(f"{value.__name__} is a class; give an object of it")
     names = _field_names(type(value))  # type: ignore[arg-type]  # a class can be hashed
@@ -63,14 +64,14 @@ def _default(value: Any) -> Any:
     if isinstance(value, uuid.UUID | Decimal | PurePath):
         return str(value)
     if isinstance(value, set | frozenset):
-        # Only of like texts or numbers is the order total: sets have one that is not.
+        # Only texts and ints have a total order; sets, for example, have a partial one.
         kinds = {type(it) for it in value}
         return sorted(value, key=None if kinds in ({str}, {int}) else dump)
     if isinstance(value, bytes | bytearray | memoryview):
         return base64.b64encode(value).decode()
     if isinstance(value, Message):
         return json_format.MessageToDict(value)
-    # Asked of the class: a mock or a proxy has every name itself.
+    # Look at the class, because a mock or a proxy has every attribute.
     if hasattr(type(value), "model_dump"):
         if hasattr(type(value), "__pydantic_core_schema__"):
             return value.model_dump(mode="json", round_trip=True)
@@ -103,7 +104,7 @@ def _field_names(cls: Any) -> tuple[str, ...] | None:
 
 
 def _plain(value: Any) -> Any:
-    """Returns a value as plain JSON data, with keys of every kind that has a text."""
+    """Returns a value as plain JSON data, with the keys as texts."""
     if isinstance(value, dict):
         made = {_key(key): _plain(item) for key, item in value.items()}
         if len(made) < len(value):

@@ -1,17 +1,19 @@
-"""Watching an invocation: what a stream of its changes means, and what a broken one does not change.
+"""The watch of one invocation: several streams of changes, merged into one sequence without
+repeats.
 
-Theory. The server sends the present form first and then each change, until the final state. A stream
-may break at any time; the next one begins with the present form and the whole journal again.
-`Watching` makes one sequence of it, without I/O: each client opens a stream, hands in what arrives, and
-asks at its end what that means.
+The server sends the invocation as it is, and then again at each change, until the final state. A
+stream may break at any time, and the next one begins with the whole invocation and its journal
+again. A `Watch` turns them into one sequence, without I/O: a connection opens a stream, hands in
+each message, and asks at the end of the stream whether to open another one.
 
 Rules.
-- What was shown is not shown again: entries that are known are left out of the first message of a new
-  stream, and a message that then says nothing new is no change.
+- No change is yielded twice. Journal entries that are known already are left out of the first
+  message of a new stream, and a message without anything new is dropped.
 - The timeout bounds how long the control plane may be away, not how long the invocation takes.
-- It is over when a stream has shown the final state and was ended by the server: a long journal comes
-  in several messages, and all of the last ones have the final state.
-- A server that ends a stream too early, without an error, counts as away: no tight loop.
+- The watch is over when a stream has shown the final state and the server has ended it. Both are
+  needed: a long journal comes in several messages, and all of the last ones have the final state.
+- A server that ends a stream too early, without an error, counts as away; this prevents a tight
+  loop.
 """
 
 from __future__ import annotations
@@ -25,11 +27,11 @@ from durable_proto.v1 import control_pb2, invocation_pb2
 
 from .._common.errors import RpcError, UnavailableError
 from .._common.transport import backoff_seconds, is_retryable
-from .views import Invocation
+from .invocation_views import Invocation
 
 
-class Watching:
-    """One invocation that is watched, over as many streams as it takes."""
+class Watch:
+    """The watch of one invocation, over as many streams as it takes."""
 
     def __init__(self, invocation_id: str, timeout: float | None) -> None:
         self.request: Final = control_pb2.WatchInvocationRequest(
@@ -41,43 +43,44 @@ class Watching:
         self._away_since: float | None = None
         self._seen: dict[int, int] = {}
         self._last: bytes | None = None
-        self._again = False
+        self._reconnected = False
 
     def received(self, message: control_pb2.WatchInvocationResponse) -> Invocation | None:
-        """Takes in a message; returns the invocation if anything about it is new."""
+        """Takes a message of the stream; returns the invocation if anything in it is new."""
         self._attempt, self._away_since = 0, None
         found = message.invocation
-        fresh = [
+        new = [
             entry
             for entry in found.journal
             if self._seen.get(entry.index) != entry.completion_number
         ]
-        self._seen.update((entry.index, entry.completion_number) for entry in fresh)
+        self._seen.update((entry.index, entry.completion_number) for entry in new)
         shown = Invocation(found)
         self._final = shown.finished
         form = _without_journal(found)
         known, self._last = self._last == form, form
-        again, self._again = self._again, False
-        if again and known and not fresh:
+        reconnected, self._reconnected = self._reconnected, False
+        if reconnected and known and not new:
             return None
-        if len(fresh) < len(found.journal):
+        if len(new) < len(found.journal):
             kept = invocation_pb2.Invocation.FromString(form)
-            kept.journal.extend(fresh)
+            kept.journal.extend(new)
             return Invocation(kept)
         return shown
 
     def ended(self, error: RpcError | None) -> float | None:
-        """Says how long to wait before the next stream, or raises why there is none.
+        """Takes the end of a stream; returns the seconds to wait before the next one, None for the
+        end.
 
-        `error` is what ended the stream; None when the server ended it. The answer is None when all
-        has been said.
+        `error` is what broke the stream; None when the server ended it. Raises it when it is not
+        retryable, or when the control plane has been away for longer than the timeout.
         """
         if self._final and error is None:
             return None
         now = time.monotonic()
         if self._away_since is None:
             self._away_since = now
-        # A server that stops cancels its streams.
+        # A control plane that shuts down cancels its streams.
         stopped = error is None or error.code is grpc.StatusCode.CANCELLED
         if error is not None and not stopped and not is_retryable(error):
             raise error
@@ -88,7 +91,7 @@ class Watching:
                 code=grpc.StatusCode.UNAVAILABLE,
             )
         self._attempt += 1
-        self._again = True
+        self._reconnected = True
         return delay
 
 

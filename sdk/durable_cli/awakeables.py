@@ -1,4 +1,4 @@
-"""`durable resolve`, `reject`, `signal`, `webhook`: what the outside world has to say."""
+"""`durable resolve`, `reject`, `signal`, `webhook`: results and signals from outside."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from . import output, times
-from .session import Session, client_command
+from .client_command import ClientContext, client_command
 from .values import INT32_MAX, INT32_MIN, parse_value
 
 if TYPE_CHECKING:
     import durable
 
 
-def _written(session: Session, **told: Any) -> None:
-    if session.json:
+def _write_json(context: ClientContext, **told: Any) -> None:
+    if context.json:
         output.write_json(told)
 
 
-def _settled(session: Session, result: str, done: durable.Resolution, **told: Any) -> None:
-    """Says what has happened: on stderr, since it is no answer to a question; in JSON all of it."""
+def _report(context: ClientContext, result: str, done: durable.Resolution, **told: Any) -> None:
+    """Reports the resolution: as a note, since there is no result; with --json in full."""
     text = f"{output.clean(told['awakeable_id'])} is {result}"
     if done.repeated:
         text = f"{output.clean(told['awakeable_id'])} had been {result} with the same before"
@@ -31,7 +31,7 @@ def _settled(session: Session, result: str, done: durable.Resolution, **told: An
         text += "; no invocation has asked for it yet, and it is kept for a day"
     output.note(text)
     rest = {"repeated": done.repeated, "invocation_id": done.invocation_id}
-    _written(session, **told, result=result, **rest)
+    _write_json(context, **told, result=result, **rest)
 
 
 def _value(text: str | None) -> Any:
@@ -42,16 +42,16 @@ def _value(text: str | None) -> Any:
 @click.argument("awakeable_id", metavar="AWAKEABLE")
 @click.argument("value", required=False)
 @client_command
-def resolve(session: Session, awakeable_id: str, value: str | None) -> None:
+def resolve(context: ClientContext, awakeable_id: str, value: str | None) -> None:
     """Resolve an awakeable with VALUE.
 
     VALUE is JSON, - or @FILE; null without it. A named promise is the awakeable ID.NAME. The first
     outcome counts: another one is refused, and the first is shown.
     """
     content = _value(value)
-    with session.client() as client:
+    with context.client() as client:
         done = client.resolve_awakeable(awakeable_id, content)
-    _settled(session, "resolved", done, awakeable_id=awakeable_id, value=content)
+    _report(context, "resolved", done, awakeable_id=awakeable_id, value=content)
 
 
 @click.command()
@@ -64,14 +64,14 @@ def resolve(session: Session, awakeable_id: str, value: str | None) -> None:
     help="A number for whoever awaits it.",
 )
 @client_command
-def reject(session: Session, awakeable_id: str, message: str, code: int) -> None:
+def reject(context: ClientContext, awakeable_id: str, message: str, code: int) -> None:
     """Reject an awakeable with an error.
 
     Whoever awaits it gets a terminal error with MESSAGE.
     """
-    with session.client() as client:
+    with context.client() as client:
         done = client.reject_awakeable(awakeable_id, message, code=code)
-    _settled(session, "rejected", done, awakeable_id=awakeable_id, message=message, code=code)
+    _report(context, "rejected", done, awakeable_id=awakeable_id, message=message, code=code)
 
 
 @click.command()
@@ -79,16 +79,16 @@ def reject(session: Session, awakeable_id: str, message: str, code: int) -> None
 @click.argument("name")
 @click.argument("value", required=False)
 @client_command
-def signal(session: Session, invocation_id: str, name: str, value: str | None) -> None:
+def signal(context: ClientContext, invocation_id: str, name: str, value: str | None) -> None:
     """Deliver the signal NAME to an invocation.
 
     VALUE is JSON, - or @FILE; null without it.
     """
     content = _value(value)
-    with session.client() as client:
+    with context.client() as client:
         client.signal(invocation_id, name, content)
     output.note(f"{output.clean(name)} is delivered to {invocation_id}")
-    _written(session, invocation_id=invocation_id, name=name, value=content)
+    _write_json(context, invocation_id=invocation_id, name=name, value=content)
 
 
 @click.command()
@@ -103,15 +103,16 @@ def signal(session: Session, invocation_id: str, name: str, value: str | None) -
 @click.option("--secret", default="", metavar="NAME", help="Which secret it signs with.")
 @client_command
 def webhook(
-    session: Session, awakeable_id: str, expires: timedelta | None, scheme: str, secret: str
+    context: ClientContext, awakeable_id: str, expires: timedelta | None, scheme: str, secret: str
 ) -> None:
     """Print a URL that resolves an awakeable.
 
-    The body of the first POST there is the value. Who has the URL needs nothing else: keep it secret.
+    The body of the first POST there is the value. Who has the URL needs nothing else: keep it
+    secret.
     """
-    with session.client() as client:
+    with context.client() as client:
         made = client.create_webhook(awakeable_id, expires_in=expires, scheme=scheme, secret=secret)
-    if session.json:
+    if context.json:
         output.write_json({"url": made.url, "expire_time": times.absolute(made.expire_time)})
     else:
         output.echo(made.url)

@@ -1,4 +1,4 @@
-"""The filters that choose invocations, for `list` and for what is done to many at once."""
+"""The filter options: which invocations a command lists or changes."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-STATES: Final = (
+STATUSES: Final = (
     *("scheduled", "pending", "running", "suspended", "backing_off", "paused"),
     *("completed", "failed", "cancelled"),
 )
-UNFINISHED: Final = STATES[:6]
-FINISHED: Final = STATES[6:]
+UNFINISHED: Final = STATUSES[:6]
+FINISHED: Final = STATUSES[6:]
 
 _NAMES: Final = {
     "status": "status",
@@ -36,9 +36,9 @@ _FILTERS: Final = (
     click.option(
         "--status",
         multiple=True,
-        type=click.Choice(STATES),
+        type=click.Choice(STATUSES),
         metavar="STATUS",
-        help=f"In this status; may be repeated.  [{'|'.join(STATES)}]",
+        help=f"In this status; may be repeated.  [{'|'.join(STATUSES)}]",
     ),
     click.option("--handler", help="Of this handler."),
     click.option("--key", help="Of this object key."),
@@ -58,13 +58,13 @@ _FILTERS: Final = (
 
 
 def filter_options(function: F) -> F:
-    """Gives a command the filters; `filters_of` reads them."""
+    """Adds the filter options to a command; `filters_of` reads them."""
     for option in reversed(_FILTERS):
         function = option(function)
     return function
 
 
 def filters_of(options: dict[str, Any]) -> durable.Filters:
-    """Takes the filters that were given out of a command's options."""
+    """Removes the filter options from a command's options and returns the given ones."""
     given = {name: options.pop(option) for option, name in _NAMES.items()}
     return cast("durable.Filters", {name: value for name, value in given.items() if value})

@@ -1,7 +1,9 @@
-"""What the commands that ask the control plane share: their options, and the connection.
+"""Client commands: the options and the connection that all commands share which call the control
+plane.
 
-A person waits, so a control plane that is away is an error after a few seconds. Only commands that
-wait for work (`invoke`, `watch`) are patient with one that was there before.
+A person waits for the command, so an unreachable control plane is an error after a few seconds.
+Only commands that wait for an invocation (`invoke`, `watch`) tolerate that the control plane goes
+away for longer, once it has responded.
 """
 
 from __future__ import annotations
@@ -18,12 +20,12 @@ if TYPE_CHECKING:
     import durable
 
 CALL_SECONDS: Final = 5.0
-"""How long one request may take, with its retries."""
+"""How long one request may take, including retries."""
 
 
 @dataclass(frozen=True, slots=True)
-class Session:
-    """The options of one run of a command."""
+class ClientContext:
+    """The common options of one run of a command."""
 
     address: str | None
     insecure: bool
@@ -34,7 +36,7 @@ class Session:
         import durable
 
         if timeout is not None and not logging.getLogger().isEnabledFor(logging.INFO):
-            # The error comes soon; that a request is being repeated until then is no news.
+            # The error follows soon, so warnings about retries are not needed.
             logging.getLogger("durable.client").setLevel(logging.ERROR)
         try:
             return durable.Client(self.address, timeout=timeout, insecure=self.insecure)
@@ -43,8 +45,8 @@ class Session:
 
 
 def address_error(error: ValueError) -> click.UsageError:
-    """Makes a wrong usage of an address that the SDK refuses."""
-    # The SDK's way out is an argument of a call; here it is an option.
+    """Returns the usage error for an address that the SDK refuses."""
+    # The SDK's hint names an argument of a call; here it is an option.
     text = str(error).replace("pass insecure=True", "add --insecure")
     return click.UsageError(text.replace(" (or pass tls=...)", ""))
 
@@ -64,11 +66,11 @@ _OPTIONS: Final = (
 
 
 def client_command(function: Callable[..., None]) -> Callable[..., None]:
-    """Gives a command the common options; it is called with a Session first."""
+    """Adds the common options to a command, and passes a ClientContext as its first argument."""
 
     @functools.wraps(function)
     def run(*, address: str | None, insecure: bool, as_json: bool, **rest: Any) -> None:
-        function(Session(address, insecure, as_json), **rest)
+        function(ClientContext(address, insecure, as_json), **rest)
 
     decorated: Callable[..., None] = run
     for option in reversed(_OPTIONS):

@@ -1,8 +1,8 @@
-"""Plain data of messages, for JSON and for people: it takes whatever a payload holds and never fails.
+"""The JSON form of the protocol's messages: plain data, for `to_dict` and for people.
 
-Rules. Names are those of the protos, times are RFC 3339 in UTC. A value that is JSON or a known
-message is shown as what it is; any other payload is an object with its content type and its bytes in
-base64, so that looking at an invocation works without the code that made it.
+Names are those of the protos, times are RFC 3339 in UTC. A value that is JSON or a known message is
+shown as such. Any other payload becomes an object with its content type and its bytes in base64, so
+that an invocation can be looked at without the code that made it; nothing here raises CodecError.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from google.protobuf.timestamp_pb2 import Timestamp
 
 
-def moment(holder: Message, field: str) -> datetime | None:
+def time_field(holder: Message, field: str) -> datetime | None:
     """Returns the time in a message's field; None when it is absent."""
     if not holder.HasField(field):
         return None

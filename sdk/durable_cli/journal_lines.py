@@ -1,7 +1,8 @@
-"""One journal entry, or one ending, as a line of text."""
+"""Lines of text for people: a journal entry, a failing step, the end of an invocation."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -12,20 +13,20 @@ if TYPE_CHECKING:
     import durable
     from durable_proto.v1 import payload_pb2
 
-_WORTH_TELLING: Final = timedelta(milliseconds=1)
+_SHORTEST_SHOWN: Final = timedelta(milliseconds=1)
 
 
 def entry_text(entry: durable.JournalEntry, began: datetime | None) -> str:
-    """Returns an entry: its number, what it is, when it came, how long it took, how it ended.
+    """Returns an entry: index, kind and name, start, duration, outcome.
 
-    `began` is when the invocation was first started; times are told from there.
+    `began` is when the invocation first started; the start is relative to it.
     """
     words = [f"{entry.step_number:>3} {entry.step_type}"]
     if began is not None and entry.create_time is not None:
         words.append(output.faint(f"+{length_text(entry.create_time - began)}"))
     if entry.complete_time is not None and entry.create_time is not None:
         took = entry.complete_time - entry.create_time
-        if took >= _WORTH_TELLING:
+        if took >= _SHORTEST_SHOWN:
             words.append(output.faint(f"took {length_text(took)}"))
     failed = entry.message.failed_try_count
     if failed:
@@ -42,10 +43,32 @@ def tries(count: int) -> str:
 
 
 def ending_text(invocation_id: str, status: str, failure: payload_pb2.Failure | None) -> str:
-    """Returns how an invocation has ended, or that it is held, and why."""
+    """Returns how an invocation ended, or that it is paused, and why."""
     verb = {"failed": "has", "cancelled": "was"}.get(status, "is")
     why = f": {failure.type}: {output.clean(failure.message)}" if failure is not None else ""
     return f"invocation {invocation_id} {verb} {status}{why}"
+
+
+def failing_lines(found: durable.Invocation) -> Iterator[str]:
+    """Yields two lines for each step under retry: how often it failed, and the failure."""
+    for step in found.failing_steps:
+        name = step.name if step.kind in ("CALL", "") else f"{step.kind}:{step.name}"
+        words = [
+            f"{step.step_number:>3} {output.clean(name)}",
+            f"{tries(step.failed_try_count)} failed",
+        ]
+        first, last = step.first_failure_time, step.last_failure_time
+        if first is not None:
+            words.append(output.faint(f"first {output.moment(first)}"))
+        if last is not None and last != first:
+            words.append(output.faint(f"last {output.moment(last)}"))
+        if found.status == "backing_off" and found.wake_time is not None:
+            words.append(f"next {output.moment(found.wake_time)}")
+        yield "  ".join(words)
+        failure = step.last_failure
+        if failure is not None:
+            text = output.clean(f"{failure.type}: {failure.message}")
+            yield output.shorten(f"    {text}", output.width())
 
 
 def _end(entry: durable.JournalEntry) -> str:
@@ -56,7 +79,7 @@ def _end(entry: durable.JournalEntry) -> str:
         return output.coloured("pending") + due
     outcome = entry.outcome
     if outcome is None:
-        # A change of the state: what it was set to, or nothing for one that was removed.
+        # A change of state: show the new value, or nothing for a removal.
         given = output.clean(output.value_text(entry.to_dict()["argument"]))
         return output.shorten(given, 60) if entry.kind == "SET_STATE" else ""
     if outcome.HasField("failure"):

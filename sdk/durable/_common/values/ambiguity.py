@@ -1,8 +1,9 @@
-"""Unions that could not be told apart: what is written for one member, and reads as another.
+"""The ambiguity check: finds unions whose members could be confused when a value is read back.
 
-Two shapes are compared by the data that both would read as exactly theirs: there is none (DISJOINT), it
-is the same value to both (SAME), or it is another one (DIFFERENT). A union with a DIFFERENT pair is
-refused where it is declared, for its values would change on the way without anybody being told.
+JSON does not say which member of a union a value was written for. So two shapes are compared by the
+data that both would read as exactly theirs: either there is no such data (DISJOINT), or both make
+the same value of it (SAME), or another one (DIFFERENT). A union with a DIFFERENT pair is refused
+where it is declared, because its values could change silently on the way.
 """
 
 from __future__ import annotations
@@ -14,45 +15,45 @@ from .shapes import (
     STRING,
     Anything,
     Array,
-    Derived,
+    Choice,
+    Deferred,
     Field,
-    Finite,
-    Fixed,
-    Foreign,
-    Later,
+    FixedArray,
     Map,
+    Mismatch,
     Parsed,
     Record,
+    ScalarSubclass,
     Shape,
     Tally,
-    Unfit,
+    ThirdParty,
     Union,
 )
 
 
 class Relation(enum.IntEnum):
-    """What two shapes make of the data that fits both exactly."""
+    """How two shapes read the data that fits both exactly."""
 
     DISJOINT = 0
-    """There is none."""
+    """No data fits both."""
     SAME = 1
     """The same value."""
     DIFFERENT = 2
-    """Another value, or nothing is known."""
+    """A different value, or it cannot be known."""
 
 
 _DISJOINT, _SAME, _DIFFERENT = Relation
 _Seen = set[tuple[int, int]]
 
 
-def ambiguous(members: list[Shape], *, alone: bool) -> tuple[Shape, Shape] | None:
-    """Returns two members that cannot be told apart.
+def ambiguous_pair(members: list[Shape], *, alone: bool) -> tuple[Shape, Shape] | None:
+    """Returns two members that could be confused; None when there are none.
 
-    `alone` is for a union that is a whole value: bytes and protobuf messages then have encodings of
-    their own.
+    `alone` says that the union is the type of a whole payload. Then bytes and protobuf messages are
+    told apart by the content type.
     """
-    for position, one in enumerate(members):
-        for other in members[position + 1 :]:
+    for number, one in enumerate(members):
+        for other in members[number + 1 :]:
             if alone and (_native(one) or _native(other)):
                 continue
             if relation(one, other, set()) is _DIFFERENT:
@@ -61,18 +62,18 @@ def ambiguous(members: list[Shape], *, alone: bool) -> tuple[Shape, Shape] | Non
 
 
 def _native(shape: Shape) -> bool:
-    if isinstance(shape, Foreign):
+    if isinstance(shape, ThirdParty):
         return shape.native
     return isinstance(shape, Parsed) and shape.cls in (bytes, bytearray)
 
 
 def relation(one: Shape, other: Shape, seen: _Seen) -> Relation:
-    """Compares two shapes; `seen` are the pairs that are being compared."""
+    """Compares two shapes; `seen` are the pairs under comparison, as of recursive types."""
     if one is other:
         return _SAME
-    if isinstance(one, Later):
+    if isinstance(one, Deferred):
         one = one.target
-    if isinstance(other, Later):
+    if isinstance(other, Deferred):
         other = other.target
     pair = (id(one), id(other))
     if one is other or pair in seen:
@@ -94,10 +95,10 @@ def _compare(one: Shape, other: Shape, seen: _Seen) -> Relation:
         return _DISJOINT
     if isinstance(one, Anything) or isinstance(other, Anything):
         return _DIFFERENT
-    for finite, free in ((one, other), (other, one)):
-        if isinstance(finite, Finite):
-            return max((_read_alike(free, it) for it in finite.forms), default=_DISJOINT)
-    if isinstance(one, Array | Fixed) and isinstance(other, Array | Fixed):
+    for choice, free in ((one, other), (other, one)):
+        if isinstance(choice, Choice):
+            return max((_read_alike(free, it) for it in choice.forms), default=_DISJOINT)
+    if isinstance(one, Array | FixedArray) and isinstance(other, Array | FixedArray):
         return _arrays(one, other, seen)
     if isinstance(one, Map) and isinstance(other, Map):
         values = relation(one.value, other.value, seen)
@@ -105,31 +106,31 @@ def _compare(one: Shape, other: Shape, seen: _Seen) -> Relation:
         return max(values, _SAME) if alike else _DIFFERENT
     if STRING in one.exact and STRING in other.exact:
         return _texts(one, other)
-    if one.exact == other.exact and not isinstance(one, Record | Map | Foreign):
-        return _SAME if _made(one) == _made(other) else _DIFFERENT
+    if one.exact == other.exact and not isinstance(one, Record | Map | ThirdParty):
+        return _SAME if _identity(one) == _identity(other) else _DIFFERENT
     return _objects(one, other, seen)
 
 
-def _read_alike(shape: Shape, choice: tuple[object, object]) -> Relation:
-    """Says what a shape makes of one form of a finite type."""
-    form, value = choice
+def _read_alike(shape: Shape, chosen: tuple[object, object]) -> Relation:
+    """Compares how a shape reads one value of a Choice with that value."""
+    form, value = chosen
     tally = Tally()
     try:
         read = shape.read(form, tally)
-    except Unfit:
+    except Mismatch:
         return _DISJOINT
-    if tally.loose:
+    if tally.inexact:
         return _DISJOINT
     return _SAME if type(read) is type(value) and read == value else _DIFFERENT
 
 
-def _made(shape: Shape) -> object:
-    """Returns what tells the values of one scalar from those of another."""
-    return shape.cls if isinstance(shape, Derived | Parsed) else shape.name
+def _identity(shape: Shape) -> object:
+    """Returns what identifies the type of a scalar's values."""
+    return shape.cls if isinstance(shape, ScalarSubclass | Parsed) else shape.name
 
 
 def _texts(one: Shape, other: Shape) -> Relation:
-    if _made(one) == _made(other):
+    if _identity(one) == _identity(other):
         return _SAME
     return _DIFFERENT if _takes_any_text(one) or _takes_any_text(other) else _DISJOINT
 
@@ -138,15 +139,15 @@ def _takes_any_text(shape: Shape) -> bool:
     return shape.any_text if isinstance(shape, Parsed) else True
 
 
-def _arrays(one: Array | Fixed, other: Array | Fixed, seen: _Seen) -> Relation:
+def _arrays(one: Array | FixedArray, other: Array | FixedArray, seen: _Seen) -> Relation:
     alike = one.make is other.make
     if isinstance(one, Array) and isinstance(other, Array):
         items = relation(one.item, other.item, seen)
-        return max(items, _SAME) if alike else _DIFFERENT  # both read an empty one
+        return max(items, _SAME) if alike else _DIFFERENT  # both read an empty array
     if isinstance(one, Array):
         one, other = other, one
-    assert isinstance(one, Fixed)
-    if isinstance(other, Fixed):
+    assert isinstance(one, FixedArray)
+    if isinstance(other, FixedArray):
         if len(one.items) != len(other.items):
             return _DISJOINT
         pairs = list(zip(one.items, other.items, strict=True))
@@ -156,7 +157,7 @@ def _arrays(one: Array | Fixed, other: Array | Fixed, seen: _Seen) -> Relation:
 
 
 def _all(parts: Iterable[Relation], *, alike: bool) -> Relation:
-    """Returns the relation of wholes with these parts, all of which are there."""
+    """Returns the relation of two composites from the relations of their parts."""
     found = list(parts)
     if _DISJOINT in found:
         return _DISJOINT
@@ -190,6 +191,6 @@ def _objects(one: Shape, other: Shape, seen: _Seen) -> Relation:
 def _fields(shape: Shape) -> dict[str, Field] | None:
     if isinstance(shape, Record):
         return shape.fields
-    if isinstance(shape, Foreign) and shape.fields is not None:
+    if isinstance(shape, ThirdParty) and shape.fields is not None:
         return {name: Field(name, it, required=True) for name, it in shape.fields.items()}
     return None

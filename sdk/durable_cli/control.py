@@ -1,4 +1,4 @@
-"""`durable pause`, `resume`, `cancel`, `restart`, `purge`: of one invocation, or of many."""
+"""`durable pause`, `resume`, `cancel`, `restart`, `purge`: changes of one invocation or of many."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from . import bulk
-from .selection import FINISHED, UNFINISHED
-from .session import CALL_SECONDS, Session
+from .client_command import CALL_SECONDS, ClientContext
+from .filters import FINISHED, UNFINISHED
 from .times import duration_option
 from .values import INT32_MAX, parse_value
 
@@ -30,7 +30,7 @@ _REASON = click.option("--reason", default="", help="Why, for whoever looks at i
     metavar="DURATION",
     help="Wait so long for steps that run, at most 50s.",
 )
-def pause(session: Session, reason: str, wait: timedelta, **options: Any) -> None:
+def pause(context: ClientContext, reason: str, wait: timedelta, **options: Any) -> None:
     """Hold invocations at their next step, by ID or by filters."""
     seconds = wait.total_seconds()
 
@@ -38,13 +38,13 @@ def pause(session: Session, reason: str, wait: timedelta, **options: Any) -> Non
         return client.pause(invocation_id, reason=reason, timeout=seconds)
 
     possible = [it for it in UNFINISHED if it != "paused"]
-    bulk.run(session, "pause", possible, change, options, timeout=CALL_SECONDS + seconds)
+    bulk.run(context, "pause", possible, change, options, timeout=CALL_SECONDS + seconds)
 
 
 @click.command()
 @bulk.bulk_command
 @_REASON
-def resume(session: Session, reason: str, **options: Any) -> None:
+def resume(context: ClientContext, reason: str, **options: Any) -> None:
     """Let paused invocations go on, by ID or by filters.
 
     Those that wait for their next attempt begin it now.
@@ -53,20 +53,20 @@ def resume(session: Session, reason: str, **options: Any) -> None:
     def change(client: durable.Client, invocation_id: str) -> str:
         return client.resume(invocation_id, reason=reason)
 
-    bulk.run(session, "resume", ["paused", "backing_off"], change, options)
+    bulk.run(context, "resume", ["paused", "backing_off"], change, options)
 
 
 @click.command()
 @bulk.bulk_command
 @_REASON
 @click.option("--force", is_flag=True, help="At once: the handler cannot compensate.")
-def cancel(session: Session, reason: str, force: bool, **options: Any) -> None:
+def cancel(context: ClientContext, reason: str, force: bool, **options: Any) -> None:
     """Ask invocations to end, by ID or by filters."""
 
     def change(client: durable.Client, invocation_id: str) -> str:
         return client.cancel(invocation_id, reason=reason, force=force)
 
-    bulk.run(session, "cancel", UNFINISHED, change, options)
+    bulk.run(context, "cancel", UNFINISHED, change, options)
 
 
 @click.command()
@@ -81,7 +81,7 @@ def cancel(session: Session, reason: str, force: bool, **options: Any) -> None:
 )
 @click.option("--input", "value", metavar="JSON", help="Another input: JSON, - or @FILE.")
 def restart(
-    session: Session, reason: str, from_index: int, value: str | None, **options: Any
+    context: ClientContext, reason: str, from_index: int, value: str | None, **options: Any
 ) -> None:
     """Start new invocations like old ones.
 
@@ -94,16 +94,16 @@ def restart(
     def change(client: durable.Client, invocation_id: str) -> str:
         return client.restart(invocation_id, from_index=from_index, reason=reason, **given)
 
-    bulk.run(session, "restart", (*FINISHED, "paused"), change, options)
+    bulk.run(context, "restart", (*FINISHED, "paused"), change, options)
 
 
 @click.command()
 @bulk.bulk_command
-def purge(session: Session, **options: Any) -> None:
+def purge(context: ClientContext, **options: Any) -> None:
     """Remove invocations that have ended, by ID or by filters."""
 
     def change(client: durable.Client, invocation_id: str) -> str:
         client.purge(invocation_id)
         return "purged"
 
-    bulk.run(session, "purge", FINISHED, change, options)
+    bulk.run(context, "purge", FINISHED, change, options)

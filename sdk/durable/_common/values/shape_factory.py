@@ -1,10 +1,13 @@
-"""From type hints to shapes: which types can be values, and what each is in JSON.
+"""The shape factory: from type hints to shapes. Decides which types can be values, and their JSON
+form.
 
-A type is either read back as it was written, or refused here, where it is declared, with the way out.
-Any, object, a type variable without a bound, and no hint at all mean plain data.
+A type either reads back as it was written, or it is refused here, where it is declared, with a
+message that says what to use instead. Any, object, a type variable without a bound, and a missing
+hint mean plain data.
 
-A shape is made once for each type. It is found again by what the type is made of, in its order: types
-compare equal in Python that are not the same (`Cat | Dog` and `Dog | Cat`, `Literal[1]` and `True`).
+A shape is made once for each type and found again by the parts of the type, in their order.
+Equality of types is not enough for that: Python says that `Cat | Dog` equals `Dog | Cat`, and
+`Literal[1]` equals `Literal[True]`.
 """
 
 from __future__ import annotations
@@ -28,7 +31,8 @@ from typing import Any, Final, TypeAlias, TypeVar
 
 from google.protobuf.message import Message
 
-from . import foreign
+from . import third_party
+from .ambiguity import ambiguous_pair
 from .hints import (
     NO_SCOPE,
     HintError,
@@ -39,7 +43,7 @@ from .hints import (
     resolve,
     substitute,
 )
-from .overlaps import ambiguous
+from .json_writer import plain_form, seconds_form
 from .shapes import (
     ANYTHING,
     FLOAT,
@@ -47,22 +51,21 @@ from .shapes import (
     STRING,
     Anything,
     Array,
-    Derived,
+    Choice,
+    Deferred,
     Field,
-    Finite,
-    Fixed,
+    FixedArray,
     Float,
-    Later,
     Map,
     Parsed,
-    Plain,
     Record,
+    Scalar,
+    ScalarSubclass,
     Shape,
     Union,
     fields_of,
     form_key,
 )
-from .writers import plain_form, seconds_form
 
 _KNOWN_MAX: Final = 4096
 _WAY_OUT = (
@@ -72,12 +75,12 @@ _WAY_OUT = (
 _Key: TypeAlias = Any
 
 _by_identity: dict[int, tuple[Any, Shape]] = {}
-"""Shapes by the hint object itself, which is kept so that its address stays its own."""
+"""Shapes by the id of the hint object. The object is kept, so that no other gets its id."""
 _by_key: dict[_Key, Shape] = {}
 
 
 def known_shape(hint: Any) -> Shape | None:
-    """Returns the shape of a type that was asked for before; None when it was not, or was forgotten."""
+    """Returns the shape of a type if it is in the cache, else None."""
     known = _by_identity.get(id(hint))
     return known[1] if known is not None and known[0] is hint else None
 
@@ -85,16 +88,16 @@ def known_shape(hint: Any) -> Shape | None:
 def shape_of(hint: Any, scope: Scope = NO_SCOPE) -> Shape:
     """Returns the shape of a type; raises HintError for one that cannot be a value.
 
-    `scope` is where names in texts within the type are looked for; what a class names is looked for
-    in its own module first.
+    `scope` has the names for texts within the type; the names in a class are looked for in its own
+    module first.
     """
     known = known_shape(hint)
     if known is not None:
         return known
-    making = _Making(scope)
-    found = making.shape(hint, alone=True)
-    making.keep()
-    if making.self_contained:
+    factory = _Factory(scope)
+    found = factory.shape(hint, alone=True)
+    factory.finish()
+    if factory.self_contained:
         if len(_by_identity) >= _KNOWN_MAX:
             _by_identity.clear()
         _by_identity[id(hint)] = (hint, found)
@@ -102,7 +105,7 @@ def shape_of(hint: Any, scope: Scope = NO_SCOPE) -> Shape:
 
 
 def _key(hint: Any) -> _Key:
-    """Returns what a type is made of; types with equal keys have the same shape."""
+    """Returns a key of a type's parts; types with equal keys have the same shape."""
     if isinstance(hint, type) and typing.get_origin(hint) is None:
         return hint
     origin = typing.get_origin(hint)
@@ -116,22 +119,22 @@ def _key(hint: Any) -> _Key:
     return (origin, *(_key(it) for it in args))
 
 
-class _Making:
-    """The making of one shape, with all that it is made of."""
+class _Factory:
+    """Makes one shape and the shapes of its parts."""
 
     def __init__(self, scope: Scope) -> None:
         self._scope = scope
         self._made: dict[_Key, Shape] = {}
         self._hints: list[Any] = []
-        """The types whose address is part of a key: they must not go before the keys do."""
+        """The types whose id is part of a key; they must live as long as the keys."""
         self._unions: list[tuple[list[Shape], bool, str]] = []
         self.self_contained = True
-        """Whether the shape is the same wherever the type is named."""
+        """Whether the shape does not depend on the scope, so that it can be cached."""
 
-    def keep(self) -> None:
-        """Checks what could not be before all of it was made, and keeps the shapes."""
+    def finish(self) -> None:
+        """Checks the unions, which must be complete for it, and puts the shapes into the cache."""
         for members, alone, name in self._unions:
-            pair = ambiguous(members, alone=alone)
+            pair = ambiguous_pair(members, alone=alone)
             if pair is not None:
                 raise _ambiguous(name, *pair)
         if self.self_contained:
@@ -140,7 +143,7 @@ class _Making:
             _by_key.update({key: it for key, it in self._made.items() if isinstance(key, type)})
 
     def shape(self, hint: Any, *, alone: bool = False) -> Shape:
-        """Returns the shape of a type; `alone` if it is that of a whole value."""
+        """Returns the shape of a type; `alone` says that it is the type of a whole payload."""
         if isinstance(hint, str | typing.ForwardRef):
             return self._named(hint)
         if hint is None:
@@ -153,7 +156,7 @@ class _Making:
         try:
             key = (_key(hint), alone) if _is_union(hint) else _key(hint)
             known = self._made.get(key) or _by_key.get(key)
-        except TypeError:  # an argument that cannot be hashed
+        except TypeError:  # the hint has an argument that cannot be hashed
             key, known = None, None
         if known is not None:
             return known
@@ -164,16 +167,16 @@ class _Making:
         return made
 
     def _named(self, name: str | typing.ForwardRef) -> Shape:
-        """Returns the shape of what a text in a type names; it may be the type around it."""
+        """Returns the shape of a name in a text; it may name the type that contains the text."""
         self.self_contained = False
         text = name if isinstance(name, str) else name.__forward_arg__
         key = ("named", text)
         known = self._made.get(key)
         if known is not None:
             return known
-        later = self._made[key] = Later(text)
+        later = self._made[key] = Deferred(text)
         hint = resolve(name, self._scope)
-        later.settle(self.shape(hint))
+        later.resolve(self.shape(hint))
         return later
 
     def _within(self, scope: Scope, hint: Any) -> Shape:
@@ -207,8 +210,8 @@ class _Making:
         if type(origin).__name__ == "TypeAliasType":
             return self._alias(hint, origin, args, key, alone=alone)
         if origin is typing.Annotated:
-            if foreign.is_pydantic_annotation(hint):
-                return foreign.adapted(hint)
+            if third_party.is_pydantic_annotation(hint):
+                return third_party.adapted(hint)
             return self.shape(args[0], alone=alone)
         if origin in _TRANSPARENT:
             return self.shape(args[-1], alone=alone)
@@ -233,8 +236,8 @@ class _Making:
     def _alias(
         self, hint: Any, alias: Any, args: tuple[Any, ...], key: _Key, *, alone: bool
     ) -> Shape:
-        """Returns the shape of a `type X = ...`, which may name itself."""
-        later = Later(alias.__name__)
+        """Returns the shape of a `type X = ...`, which may refer to itself."""
+        later = Deferred(alias.__name__)
         if key is not None:
             self._made[key] = later
         try:
@@ -243,16 +246,18 @@ class _Making:
             raise UnresolvedError(
                 f"{alias.__name__!r} cannot be resolved: the name {error.name!r} is not defined"
             ) from None
-        if foreign.is_pydantic_annotation(value):  # pydantic knows an alias that names itself
-            made = foreign.adapted(hint)
-            later.settle(made)
+        if third_party.is_pydantic_annotation(
+            value
+        ):  # pydantic handles aliases that refer to themselves
+            made = third_party.adapted(hint)
+            later.resolve(made)
             return made
         module = sys.modules.get(alias.__module__ or "")
         scope = Scope(vars(module) if module is not None else {}, self._scope.inner)
         value = substitute(value, dict(zip(alias.__type_params__, args, strict=False)), scope)
         outer, self._scope = self._scope, scope
         try:
-            later.settle(self.shape(value, alone=alone))
+            later.resolve(self.shape(value, alone=alone))
         finally:
             self._scope = outer
         return later
@@ -270,7 +275,7 @@ class _Making:
         self._unions.append((members, alone, _name(hint)))
         in_json = members
         if alone:
-            # A text is what the others make of it: bytes come in their own encoding.
+            # A text in JSON belongs to the other members: bytes come in their own encoding.
             others = [it for it in members if it not in _BINARY]
             if any(STRING in it.kinds for it in others):
                 in_json = others
@@ -279,7 +284,7 @@ class _Making:
     # Generic types
 
     def _generic(self, hint: Any, origin: type, args: tuple[Any, ...], key: _Key) -> Shape:
-        if hint is typing.Tuple:  # noqa: UP006  # it has no arguments, as tuple[()] has none
+        if hint is typing.Tuple:  # noqa: UP006  # without arguments, as tuple[()]
             return self.shape(tuple)
         if origin is tuple:
             return self._tuple(hint, args)
@@ -300,7 +305,7 @@ class _Making:
         if any(typing.get_origin(it) is typing.Unpack for it in args):
             raise HintError(f"{_name(hint)}: a tuple with `*` in it cannot be read; give a list")
         items = [self.shape(it) for it in args]
-        return Fixed(_name(hint), tuple, items, len(items))
+        return FixedArray(_name(hint), tuple, items, len(items))
 
     def _mapping(self, hint: Any, origin: type, args: tuple[Any, ...]) -> Shape:
         if origin is collections.Counter:
@@ -308,7 +313,7 @@ class _Making:
         key_hint, value_hint = args if len(args) == 2 else (Any, Any)
         make = _MAPPINGS[origin]
         key_shape = self.shape(key_hint)
-        if isinstance(key_shape, Later):
+        if isinstance(key_shape, Deferred):
             key_shape = key_shape.target
         key = _key_reader(hint, key_shape)
         return Map(_name(hint), make, key, key_shape.name, self.shape(value_hint))
@@ -323,12 +328,12 @@ class _Making:
         if cls in _BARE:
             return self.shape(_BARE[cls])
         if issubclass(cls, Message):
-            return ANYTHING if cls is Message else foreign.message(cls)
-        if issubclass(cls, dict) and hasattr(cls, "__required_keys__"):  # typing_extensions' too
+            return ANYTHING if cls is Message else third_party.message(cls)
+        if issubclass(cls, dict) and hasattr(cls, "__required_keys__"):  # also of typing_extensions
             return self._typed_dict(cls, args, key)
         if issubclass(cls, tuple) and hasattr(cls, "_fields"):
             return self._named_tuple(cls, args)
-        made = foreign.shape_of(cls, args)
+        made = third_party.shape_of(cls, args)
         if made is not None:
             return made
         if dataclasses.is_dataclass(cls):
@@ -339,7 +344,7 @@ class _Making:
             return Parsed(cls, cls, str, any_text=True)
         for base, shape in ((str, _STR), (int, _INT), (float, _FLOAT)):
             if issubclass(cls, base):
-                return Derived(cls, shape)
+                return ScalarSubclass(cls, shape)
         raise _unsupported(cls)
 
     def _record(
@@ -362,18 +367,18 @@ class _Making:
     def _dataclass(self, cls: Any, args: tuple[Any, ...], key: _Key) -> Shape:
         record = self._record(cls, args, key)
         hints = class_hints(cls, args, self._scope)
-        aliases = foreign.aliases_of(cls)
+        aliases = third_party.aliases_of(cls)
         fields: list[Field] = []
         for it in cls.__dataclass_fields__.values():
             kind = it._field_type
             given = it.default is not dataclasses.MISSING
             given = given or it.default_factory is not dataclasses.MISSING
-            if kind is dataclasses._FIELD_INITVAR and not given:  # type: ignore[attr-defined]  # its one mark
+            if kind is dataclasses._FIELD_INITVAR and not given:  # type: ignore[attr-defined]  # the only way to tell
                 raise HintError(
                     f"{cls.__name__}.{it.name}: an InitVar is not kept, so the object cannot be made"
                     " again; give it a default, or make it a field"
                 )
-            if kind is not dataclasses._FIELD:  # type: ignore[attr-defined]  # its one mark
+            if kind is not dataclasses._FIELD:  # type: ignore[attr-defined]  # the only way to tell
                 continue
             shape = self._field(cls, it.name, *hints.get(it.name, (it.type, self._scope)))
             fields.append(
@@ -410,7 +415,7 @@ class _Making:
         fields: list[Field] = []
         for name, (hint, scope) in class_hints(cls, args, self._scope).items():
             required = name in cls.__required_keys__
-            # With annotations as texts the class could not see these.
+            # The class itself cannot see these marks when its annotations are texts.
             while typing.get_origin(hint) in _FIELD_MARKS:
                 required = {typing.Required: True, typing.NotRequired: False}.get(
                     typing.get_origin(hint), required
@@ -425,10 +430,10 @@ class _Making:
         hints = class_hints(cls, args, self._scope)
         items = [self._field(cls, it, *hints.get(it, (Any, self._scope))) for it in cls._fields]
         least = len(items) - len(getattr(cls, "_field_defaults", {}))
-        return Fixed(cls.__name__, lambda values: cls(*values), items, least)
+        return FixedArray(cls.__name__, lambda values: cls(*values), items, least)
 
 
-# What a type is in JSON
+# The JSON forms of built-in types
 
 
 def _from_base64(text: str) -> bytes:
@@ -447,7 +452,7 @@ def _from_seconds(data: Any) -> timedelta:
 
 
 def _to_decimal(data: Any) -> Decimal:
-    # The text of a float is what its sender wrote; its exact value has digits that nobody did.
+    # The shortest text of a float is what the sender wrote; its exact value has more digits.
     return Decimal(repr(data) if isinstance(data, float) else data)
 
 
@@ -455,15 +460,15 @@ def _to_bytes_text(value: Any) -> str:
     return base64.b64encode(value).decode()
 
 
-_STR: Final = Plain("str", str)
-_INT: Final = Plain("int", int)
+_STR: Final = Scalar("str", str)
+_INT: Final = Scalar("int", int)
 _FLOAT: Final = Float()
 _SIMPLE: Final[dict[Any, Shape]] = {
     str: _STR,
     int: _INT,
     float: _FLOAT,
-    bool: Plain("bool", bool),
-    types.NoneType: Plain("None", types.NoneType),
+    bool: Scalar("bool", bool),
+    types.NoneType: Scalar("None", types.NoneType),
 }
 _BINARY: Final = (
     Parsed(bytes, _from_base64, _to_bytes_text, any_text=True),
@@ -522,7 +527,7 @@ _MAPPINGS: Final[dict[Any, Callable[[dict[Any, Any]], Any]]] = {
     collections.Counter: collections.Counter,
 }
 _AWAITED: Final = (collections.abc.Awaitable, collections.abc.Coroutine)
-"""What a step may return instead of its value."""
+"""Types around the value that a step returns."""
 _FIELD_MARKS: Final = {typing.Required, typing.NotRequired, getattr(typing, "ReadOnly", None)} - {
     None
 }
@@ -530,7 +535,7 @@ _TRANSPARENT: Final = {typing.Final, typing.ClassVar, *_FIELD_MARKS}
 
 
 def _literal(args: tuple[Any, ...]) -> Shape:
-    return Finite(f"Literal[{', '.join(map(repr, args))}]", [(plain_form(it), it) for it in args])
+    return Choice(f"Literal[{', '.join(map(repr, args))}]", [(plain_form(it), it) for it in args])
 
 
 def _enum(cls: Any) -> Shape:
@@ -544,10 +549,10 @@ def _enum(cls: Any) -> Shape:
     if len(set(keys)) < len(keys):
         raise HintError(f"two members of {cls.__name__} have the same value in JSON")
     if issubclass(cls, enum.Flag):
-        return Finite(cls.__name__, forms, lambda data: _flags(cls, data))
+        return Choice(cls.__name__, forms, lambda data: _flags(cls, data))
     if getattr(cls._missing_, "__func__", None) is not enum.Enum._missing_.__func__:  # type: ignore[attr-defined]  # a classmethod
-        return Finite(cls.__name__, forms, cls, loosely=True)
-    return Finite(cls.__name__, forms)
+        return Choice(cls.__name__, forms, cls, inexactly=True)
+    return Choice(cls.__name__, forms)
 
 
 def _flags(cls: Any, data: Any) -> Any:
@@ -557,7 +562,7 @@ def _flags(cls: Any, data: Any) -> Any:
 
 
 def _key_reader(hint: Any, key: Shape) -> Callable[[str], Any] | None:
-    """Returns what makes a mapping's key of its text; None when the text is the key."""
+    """Returns a function from a key's text to the key; None when the text is the key."""
     if isinstance(key, Anything) or key is _STR:
         return None
     if key is _INT:
@@ -566,15 +571,15 @@ def _key_reader(hint: Any, key: Shape) -> Callable[[str], Any] | None:
         return float
     if key is _SIMPLE[bool]:
         return {"true": True, "false": False}.__getitem__
-    if isinstance(key, Finite) and key.more is None:
+    if isinstance(key, Choice) and key.more is None:
         texts = {_key_text(form): value for form, value in key.forms}
         if None not in texts and len(texts) == len(key.forms):
             return texts.__getitem__
     if isinstance(key, Parsed) and key.cls in (datetime, date, time, uuid.UUID, Decimal):
         return lambda text: key.read(text, None)
-    if isinstance(key, Derived) and key.base is _STR:
+    if isinstance(key, ScalarSubclass) and key.base is _STR:
         return lambda text: key.read(text, None)
-    if isinstance(key, Derived) and key.base is _INT:
+    if isinstance(key, ScalarSubclass) and key.base is _INT:
         return lambda text: key.read(_int_key(text), None)
     raise HintError(
         f"{_name(hint)}: the keys of an object are texts in JSON, and {key.name} is not made of one;"
@@ -589,7 +594,7 @@ def _int_key(text: str) -> int:
 
 
 def _key_text(form: Any) -> str | None:
-    """Returns how JSON writes a key; None when it cannot."""
+    """Returns the text of a key in JSON; None when it has none."""
     if isinstance(form, bool):
         return "true" if form else "false"
     if form is None:
@@ -597,7 +602,7 @@ def _key_text(form: Any) -> str | None:
     return str(form) if isinstance(form, str | int | float) else None
 
 
-# Words
+# Messages
 
 
 def _is_union(hint: Any) -> bool:
@@ -605,7 +610,7 @@ def _is_union(hint: Any) -> bool:
 
 
 def _name(hint: Any) -> str:
-    """Returns a type as its author would write it, without its modules."""
+    """Returns a type as its author would write it, without module names."""
     if isinstance(hint, type) and typing.get_origin(hint) is None:
         return hint.__name__
     return re.sub(r"\b(?:[A-Za-z_]\w*\.|<locals>\.)+", "", str(hint))

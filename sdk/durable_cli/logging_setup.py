@@ -1,8 +1,8 @@
-"""What the command line logs, and in which form: lines for people, or JSON for programs.
+"""Logging of the command line: text for people, or JSON for programs.
 
-Logs go to stderr; stdout is for answers. In JSON each record is one object on one line: `time` (UTC),
-`level`, `logger`, `message`, and where they are known `invocation_id`, `attempt`, `handler`, `error`
-(the traceback) and whatever else the caller gave as `extra`.
+Logs go to stderr, because stdout is for results. In JSON each record is one object on one line:
+`time` (UTC), `level`, `logger`, `message`, and where known `invocation_id`, `attempt`, `handler`,
+`error` (the traceback) and everything that the caller gave as `extra`.
 """
 
 from __future__ import annotations
@@ -17,25 +17,25 @@ from typing import Any, Final
 import click
 
 ENVIRONMENT: Final = "DURABLE_LOG_FORMAT"
-"""The choice for a process and for those that it starts."""
+"""The format for this process and its child processes."""
 _TEXT: Final = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 _STANDARD: Final = frozenset(logging.makeLogRecord({}).__dict__) | {
     "message",
     "asctime",
     "taskName",
 }
-"""What every record has; the rest was given as `extra`."""
+"""The attributes that every record has; others were given as `extra`."""
 
 
 class JsonFormatter(logging.Formatter):
-    """Makes one line of JSON of each record."""
+    """Formats a record as one line of JSON."""
 
     def format(self, record: logging.LogRecord) -> str:
         """See logging.Formatter."""
         message = record.getMessage()
         invocation_id = getattr(record, "invocation_id", None)
         if isinstance(invocation_id, str):
-            # What tells people which invocation it is; here that is a field.
+            # The text form begins with the short id; here the id is a field.
             message = message.removeprefix(f"[{invocation_id[:8]}] ")
         shown: dict[str, Any] = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
@@ -52,7 +52,7 @@ class JsonFormatter(logging.Formatter):
 
 
 def begin(verbose: int) -> None:
-    """Sets logging up for a command; `verbose` is how often -v was given."""
+    """Configures logging for a command; `verbose` is how often -v was given."""
     level = (logging.WARNING, logging.INFO, logging.DEBUG)[min(verbose, 2)]
     logging.basicConfig(level=level, stream=sys.stderr, format=_TEXT)
 
@@ -62,7 +62,7 @@ def _choose(_context: click.Context, _parameter: click.Parameter, chosen: str) -
     for handler in logging.getLogger().handlers:
         if isinstance(handler, logging.StreamHandler) and handler.stream is sys.stderr:
             handler.setFormatter(formatter)
-    # The worker of `durable dev` is a child and logs alike.
+    # The worker of `durable dev` is a child process and must use the same format.
     os.environ[ENVIRONMENT] = chosen
 
 

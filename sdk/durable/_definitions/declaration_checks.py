@@ -1,6 +1,7 @@
-"""What cannot be declared as a workflow or a handler: the decorator says what to write instead.
+"""Checks of declarations: what cannot be a workflow or a handler is refused by the decorator.
 
-Pure checks of a function; each error is a TypeError of one line that names the function.
+Each check raises an error of one line that names the function and says what to write instead. The
+checks are pure functions.
 """
 
 from __future__ import annotations
@@ -12,14 +13,14 @@ import typing
 from typing import Any, Final
 
 NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,127}")
-"""What a handler may be called."""
+"""The names that a handler may have."""
 _COUNT_MAX: Final = 2**31 - 1
 _PLAIN: Final = (str, bytes, int, float, bool, list, dict, tuple, set, frozenset, type(None))
 _CONTEXT_NAMES: Final = ("Context", "durable.Context")
 
 
 def check_name(name: Any, of: str, pattern: re.Pattern[str] = NAME) -> None:
-    """Raises TypeError for a name that is no str, ValueError for one that is not allowed."""
+    """Raises TypeError for a name that is not a str, ValueError for one that is not allowed."""
     if not isinstance(name, str):
         raise TypeError(f"the name of {of} is a str, not {name!r}")
     if not pattern.fullmatch(name):
@@ -27,7 +28,7 @@ def check_name(name: Any, of: str, pattern: re.Pattern[str] = NAME) -> None:
 
 
 def check_options(name: str, version: Any, max_concurrent: Any) -> None:
-    """Raises TypeError or ValueError for a version or a limit that cannot be one."""
+    """Raises TypeError or ValueError for an invalid version or concurrency limit."""
     if version is not None and not isinstance(version, str):
         raise TypeError(f"{name}: version is a str, not {version!r}")
     if isinstance(max_concurrent, bool) or not isinstance(max_concurrent, int):
@@ -42,10 +43,10 @@ def check_options(name: str, version: Any, max_concurrent: Any) -> None:
 
 
 def check_async(function: Any, decorator: str) -> None:
-    """Raises TypeError for what is no `async def` function, by what it is instead."""
+    """Raises TypeError for anything but an `async def` function; the text depends on what it is."""
     name = getattr(function, "__qualname__", repr(function))
     if isinstance(function, str):
-        raise TypeError(f"a name is given by its own: write @durable.{decorator}(name={name})")
+        raise TypeError(f"a name is given by keyword: write @durable.{decorator}(name={name})")
     if isinstance(function, staticmethod | classmethod):
         kind = type(function).__name__
         raise TypeError(
@@ -54,8 +55,6 @@ def check_async(function: Any, decorator: str) -> None:
             else f"{function.__func__.__qualname__}: a {kind} cannot be a handler; write a method"
             " with @durable.handler, in a class with @durable.object"
         )
-    if isinstance(function, str):
-        raise TypeError(f"a name is given by name: write @durable.{decorator}(name={function!r})")
     if inspect.isasyncgenfunction(function) or inspect.isgeneratorfunction(function):
         raise TypeError(
             f"{name} has a `yield`, and a workflow has one result: return a list, or await what is to"
@@ -77,7 +76,7 @@ def check_async(function: Any, decorator: str) -> None:
 
 
 def check_parameters(name: str, parameters: list[inspect.Parameter]) -> None:
-    """Raises TypeError for parameters that no payload can fill, or without a context in front."""
+    """Raises TypeError unless the context comes first and a payload can fill the rest."""
     if not parameters:
         raise TypeError(f"{name}: the first parameter must be the context")
     first = parameters[0]
@@ -104,13 +103,13 @@ def check_parameters(name: str, parameters: list[inspect.Parameter]) -> None:
 
 
 def is_value(hint: Any) -> bool:
-    """Says whether a type is one that values have, and so none that a context has."""
+    """Says whether a type is that of a value, so that the parameter cannot be the context."""
     cls = typing.get_origin(hint) or hint
     return cls in _PLAIN or (isinstance(cls, type) and dataclasses.is_dataclass(cls))
 
 
 def check_method(name: str, parameters: list[inspect.Parameter]) -> None:
-    """Raises TypeError for a handler of an object that does not take `self` and the context."""
+    """Raises TypeError for an object's handler that does not take `self` and the context."""
     if len(parameters) < 2 or is_context(parameters[0]):
         raise TypeError(
             f"{name} must take `self` and the context; a function outside of a class is a"

@@ -1,10 +1,8 @@
-"""What a client gets to see of invocations: read-only views of the messages.
+"""Views of invocations, as a client sees them.
 
-Rules. A view holds the message that it shows and reads from it when asked, so that making one costs
-nothing; `message` gives it to whoever needs a field that has no name here. Times are datetimes in
-UTC, absent ones are None. States are the lower-case words of the control plane ("completed",
-"backing_off"); a state that this version does not know is shown by its number and is not final.
-`to_dict` gives all of it as plain data with the same names, for JSON (see `_plain`).
+A view holds the protocol's message and reads from it on access, so that making one costs nothing.
+`message` is public, for fields that have no property here. Times are datetimes in UTC, and None
+where absent. `to_dict` gives everything as plain data with the same names, for JSON (`json_form`).
 """
 
 from __future__ import annotations
@@ -12,70 +10,39 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias, cast
+from typing import Any, Final, NamedTuple
 
 from durable_proto.v1 import invocation_pb2, payload_pb2
 
 from .._common.values.serde import decode
-from .entries import AwakeableInfo, FailingStep, JournalEntry
-from .plain import failure_data, moment, outcome_data, payload_data, time_text
-
-if TYPE_CHECKING:
-    State: TypeAlias = invocation_pb2.InvocationState
-
-_STATES: Final[dict[int, str]] = {
-    value.number: value.name.removeprefix("INVOCATION_STATE_").lower()
-    for value in invocation_pb2.InvocationState.DESCRIPTOR.values
-}
-_STATE_NUMBERS: Final[dict[str, State]] = {
-    word: cast("State", number) for number, word in _STATES.items()
-}
-FINAL_STATES: Final = frozenset(
-    {
-        invocation_pb2.INVOCATION_STATE_COMPLETED,
-        invocation_pb2.INVOCATION_STATE_FAILED,
-        invocation_pb2.INVOCATION_STATE_CANCELLED,
-    }
-)
-
-
-def state_word(state: int) -> str:
-    """Returns the word for a state's number."""
-    return _STATES.get(state) or f"state_{state}"
-
-
-def state_number(word: str) -> State:
-    """Returns a state's number; raises ValueError with the known words for any other."""
-    number = _STATE_NUMBERS.get(word)
-    if not number:
-        known = ", ".join(name for name, value in _STATE_NUMBERS.items() if value)
-        raise ValueError(f"{word!r} is no invocation status; the statuses are: {known}")
-    return number
+from .journal_views import AwakeableInfo, FailingStep, JournalEntry
+from .json_form import failure_data, outcome_data, payload_data, time_field, time_text
+from .status import FINAL_STATES, status_word
 
 
 class Request(NamedTuple):
-    """A pause or a cancellation that was asked for."""
+    """A request to pause or to cancel an invocation."""
 
     identity: str
-    """Who asked; "durable" when the control plane did."""
+    """Who made it; "durable" for the control plane itself."""
     reason: str
-    """Why, for a person."""
+    """Why, for people."""
     time: datetime | None
-    """When."""
+    """When it was made."""
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns it as plain data."""
+        """Returns plain data, for JSON."""
         return {"identity": self.identity, "reason": self.reason, "time": time_text(self.time)}
 
 
 class Invocation:
-    """One invocation, as the control plane knew it when it answered."""
+    """One invocation, as it was when the control plane responded."""
 
     __slots__ = ("message",)
 
     def __init__(self, message: invocation_pb2.Invocation) -> None:
         self.message: Final = message
-        """The message that this shows."""
+        """The protocol's message."""
 
     @property
     def invocation_id(self) -> str:
@@ -89,8 +56,8 @@ class Invocation:
 
     @property
     def status(self) -> str:
-        """Where it stands, as a lower-case word."""
-        return state_word(self.message.state)
+        """The status, as a lower-case word."""
+        return status_word(self.message.state)
 
     @property
     def finished(self) -> bool:
@@ -129,7 +96,7 @@ class Invocation:
 
     @property
     def input(self) -> Any:
-        """The input as plain data, or None; absent in lists."""
+        """The input as plain data, or None; lists do not have it."""
         return decode(self.message.input) if self.message.HasField("input") else None
 
     @property
@@ -140,31 +107,31 @@ class Invocation:
 
     @property
     def failure(self) -> payload_pb2.Failure | None:
-        """Why it failed, or what its last attempt failed with; None when neither is known."""
+        """Why it failed, or the failure of its last attempt; None without either."""
         if self.message.outcome.HasField("failure"):
             return self.message.outcome.failure
         return self.message.last_failure if self.message.HasField("last_failure") else None
 
     @property
     def pause(self) -> Request | None:
-        """Who holds it and why, while it is paused or a pause was asked for; else None."""
+        """Who paused it and why, while it is paused or a pause is pending; else None."""
         if not self.message.HasField("pause"):
             return None
         it = self.message.pause
-        return Request(it.identity, it.reason, moment(it, "pause_time"))
+        return Request(it.identity, it.reason, time_field(it, "pause_time"))
 
     @property
     def pause_reason(self) -> str:
-        """Why it is held, while it is paused."""
+        """Why it is paused; "" when it is not."""
         return self.message.pause.reason
 
     @property
     def cancel(self) -> Request | None:
-        """Who asked for its end and why; None when nobody did."""
+        """Who cancelled it and why; None when nobody did."""
         if not self.message.HasField("cancel"):
             return None
         it = self.message.cancel
-        return Request(it.identity, it.reason, moment(it, "cancel_time"))
+        return Request(it.identity, it.reason, time_field(it, "cancel_time"))
 
     @property
     def parent_invocation_id(self) -> str:
@@ -173,7 +140,7 @@ class Invocation:
 
     @property
     def worker_id(self) -> str:
-        """The worker that holds or last held it, or ""."""
+        """The worker that runs it or ran it last, or ""."""
         return self.message.worker_id
 
     @property
@@ -188,7 +155,7 @@ class Invocation:
 
     @property
     def failing_steps(self) -> list[FailingStep]:
-        """The steps that have failed so far and are tried again, in program order; empty in lists."""
+        """The steps that are being retried, in program order; empty in lists."""
         return [FailingStep(it) for it in self.message.failing_steps]
 
     @property
@@ -208,46 +175,46 @@ class Invocation:
 
     @property
     def create_time(self) -> datetime | None:
-        """When it was committed."""
-        return moment(self.message, "create_time")
+        """When it was committed to the log."""
+        return time_field(self.message, "create_time")
 
     @property
     def start_time(self) -> datetime | None:
-        """When its first attempt was handed to a worker."""
-        return moment(self.message, "start_time")
+        """When its first attempt was dispatched to a worker."""
+        return time_field(self.message, "start_time")
 
     @property
     def update_time(self) -> datetime | None:
         """When its state last changed."""
-        return moment(self.message, "update_time")
+        return time_field(self.message, "update_time")
 
     @property
     def complete_time(self) -> datetime | None:
         """When it ended."""
-        return moment(self.message, "complete_time")
+        return time_field(self.message, "complete_time")
 
     @property
     def wake_time(self) -> datetime | None:
-        """When it goes on, while it is scheduled or backing off."""
-        return moment(self.message, "wake_time")
+        """When its next attempt starts, while it is scheduled or backing off."""
+        return time_field(self.message, "wake_time")
 
     @property
     def expire_time(self) -> datetime | None:
-        """When it is removed, once it has ended."""
-        return moment(self.message, "expire_time")
+        """When it is removed, if it has ended."""
+        return time_field(self.message, "expire_time")
 
     @property
     def deadline(self) -> datetime | None:
-        """When its end is asked for because its time is up; None without a timeout."""
-        return moment(self.message, "deadline")
+        """When it is cancelled because of its timeout; None without a timeout."""
+        return time_field(self.message, "deadline")
 
     def to_dict(self, *, brief: bool = False) -> dict[str, Any]:
-        """Returns it as plain data; `brief` leaves out what lists do not have."""
+        """Returns plain data, for JSON; `brief` leaves out what lists do not have."""
         message = self.message
         data: dict[str, Any] = {name: getattr(message, name) for name in _TEXTS}
         data["status"] = self.status
         data |= {name: getattr(message, name) for name in _NUMBERS}
-        data |= {name: time_text(moment(message, name)) for name in _TIMES}
+        data |= {name: time_text(time_field(message, name)) for name in _TIMES}
         outcome = message.outcome if message.HasField("outcome") else None
         data["output"] = outcome_data(outcome)["value"]
         data["failure"] = None if self.failure is None else failure_data(self.failure)

@@ -1,6 +1,6 @@
-"""What a client gets to see of an invocation's steps: journal entries and awakeables.
+"""Views of a journal: entries, failing steps and awakeables, as a client sees them.
 
-Read-only views of the messages, by the rules of `_views`.
+They are read-only views of the protocol's messages, by the rules of `invocation_views`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from google.protobuf import json_format
 
 from durable_proto.v1 import invocation_pb2, payload_pb2
 
-from .plain import failure_data, moment, outcome_data, payload_data, time_text
+from .json_form import failure_data, outcome_data, payload_data, time_field, time_text
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message
@@ -26,22 +26,22 @@ _KINDS: Final[dict[int, str]] = {
 
 
 class JournalEntry:
-    """One step of an invocation, as its journal has it."""
+    """One journal entry of an invocation."""
 
     __slots__ = ("message",)
 
     def __init__(self, message: invocation_pb2.JournalEntry) -> None:
         self.message: Final = message
-        """The message that this shows."""
+        """The protocol's message."""
 
     @property
     def step_number(self) -> int:
-        """The position in program order, from 0."""
+        """The entry's index in program order, from 0."""
         return self.message.index
 
     @property
     def kind(self) -> str:
-        """What it is: "RUN", "CALL", "SLEEP", "AWAKEABLE", ..."""
+        """The kind: "RUN", "CALL", "SLEEP", "AWAKEABLE", ..."""
         return _KINDS.get(self.message.kind) or f"KIND_{self.message.kind}"
 
     @property
@@ -51,40 +51,39 @@ class JournalEntry:
 
     @property
     def step_type(self) -> str:
-        """The step in one word: `Service.Method` for a call, else `KIND:name`."""
+        """Kind and name in one word: `Service.Method` for a call, else `KIND:name`."""
         if self.message.kind == invocation_pb2.ENTRY_KIND_CALL:
             return self.message.name
         return f"{self.kind}:{self.message.name}" if self.message.name else self.kind
 
     @property
     def outcome(self) -> payload_pb2.Outcome | None:
-        """How it ended: a value or a failure; None while it has not, and for a change of the state."""
+        """A value or a failure; None until it is completed, and always for a change of state."""
         return self.message.outcome if self.message.HasField("outcome") else None
 
     @property
     def completed(self) -> bool:
-        """Whether it has ended; a change of the state has when it is recorded, without an outcome."""
+        """Whether it is completed. A change of state is from the start, without an outcome."""
         return self.message.HasField("complete_time") or self.message.HasField("outcome")
 
     @property
     def create_time(self) -> datetime | None:
-        """When it was committed; for a step or a call, when its work began in the attempt that ended
-        it."""
-        return moment(self.message, "create_time")
+        """When it was committed; for a step or a call, when the attempt that completed it began it."""
+        return time_field(self.message, "create_time")
 
     @property
     def complete_time(self) -> datetime | None:
-        """When its end was committed."""
-        return moment(self.message, "complete_time")
+        """When its completion was committed."""
+        return time_field(self.message, "complete_time")
 
     @property
     def due_time(self) -> datetime | None:
         """For a timer, when it is due."""
-        return moment(self.message, "due_time")
+        return time_field(self.message, "due_time")
 
     @property
     def target_invocation_id(self) -> str:
-        """For a child or a one-way invocation its id, else ""."""
+        """The id of the child or one-way invocation that it started, else ""."""
         return self.message.target_invocation_id
 
     @property
@@ -94,7 +93,7 @@ class JournalEntry:
 
     @property
     def failed_try_count(self) -> int:
-        """For a step or a call, how many of its tries had failed before the one that is recorded."""
+        """For a step or a call, how many tries failed before the recorded one."""
         return self.message.failed_try_count
 
     def response(self, message_type: type[M]) -> M:
@@ -108,7 +107,7 @@ class JournalEntry:
         return parse_message(outcome.value, message_type)
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns it as plain data."""
+        """Returns plain data, for JSON."""
         message = self.message
         return {
             "step_number": message.index,
@@ -132,22 +131,22 @@ class JournalEntry:
 
 
 class FailingStep:
-    """A step or a call that is not in the journal yet, because its tries have failed so far."""
+    """A step or a call that is not in the journal yet, because all its tries so far have failed."""
 
     __slots__ = ("message",)
 
     def __init__(self, message: invocation_pb2.FailingStep) -> None:
         self.message: Final = message
-        """The message that this shows."""
+        """The protocol's message."""
 
     @property
     def step_number(self) -> int:
-        """The position in program order, from 0."""
+        """The entry's index in program order, from 0."""
         return self.message.index
 
     @property
     def kind(self) -> str:
-        """What it will be: "RUN" or "CALL"; "" where many fail and only the count of it is kept."""
+        """The kind: "RUN" or "CALL"; "" where so many fail that only their counts are kept."""
         return _KINDS.get(self.message.kind, "") if self.message.kind else ""
 
     @property
@@ -162,21 +161,21 @@ class FailingStep:
 
     @property
     def first_failure_time(self) -> datetime | None:
-        """When the first of them ended."""
-        return moment(self.message, "first_failure_time")
+        """When the first failed try ended."""
+        return time_field(self.message, "first_failure_time")
 
     @property
     def last_failure_time(self) -> datetime | None:
-        """When the last of them ended."""
-        return moment(self.message, "last_failure_time")
+        """When the last failed try ended."""
+        return time_field(self.message, "last_failure_time")
 
     @property
     def last_failure(self) -> payload_pb2.Failure | None:
-        """How the last of them ended, in short: without a stack trace, which the invocation's has."""
+        """The last failure, without its stack trace; the invocation's failure has that."""
         return self.message.last_failure if self.message.HasField("last_failure") else None
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns it as plain data."""
+        """Returns plain data, for JSON."""
         failure = self.last_failure
         return {
             "step_number": self.step_number,
@@ -212,13 +211,13 @@ def parse_message(payload: payload_pb2.Payload, message_type: type[M]) -> M:
 
 
 class AwakeableInfo:
-    """A promise that something outside resolves."""
+    """An awakeable: a promise that something outside the program resolves."""
 
     __slots__ = ("message",)
 
     def __init__(self, message: invocation_pb2.Awakeable) -> None:
         self.message: Final = message
-        """The message that this shows."""
+        """The protocol's message."""
 
     @property
     def awakeable_id(self) -> str:
@@ -227,7 +226,7 @@ class AwakeableInfo:
 
     @property
     def invocation_id(self) -> str:
-        """The invocation that it belongs to; "" while none has asked for it."""
+        """The invocation that it belongs to; "" while no invocation has created it."""
         return self.message.invocation_id
 
     @property
@@ -237,26 +236,26 @@ class AwakeableInfo:
 
     @property
     def outcome(self) -> payload_pb2.Outcome | None:
-        """With what: a value or a failure; None while it is open."""
+        """The value or the failure; None while it is pending."""
         return self.message.outcome if self.message.HasField("outcome") else None
 
     @property
     def schema(self) -> str:
-        """JSON Schema of the value that its program reads; "" when it takes any value."""
+        """JSON Schema of the values that its program accepts; "" for any value."""
         return self.message.schema
 
     @property
     def create_time(self) -> datetime | None:
-        """When it was asked for, or resolved before that."""
-        return moment(self.message, "create_time")
+        """When the program created it, or when it was resolved if that was earlier."""
+        return time_field(self.message, "create_time")
 
     @property
     def resolve_time(self) -> datetime | None:
         """When it was resolved or rejected."""
-        return moment(self.message, "resolve_time")
+        return time_field(self.message, "resolve_time")
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns it as plain data."""
+        """Returns plain data, for JSON."""
         return {
             "awakeable_id": self.awakeable_id,
             "invocation_id": self.invocation_id,

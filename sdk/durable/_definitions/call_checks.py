@@ -1,7 +1,8 @@
-"""Calls that cannot work, refused where they are written and before anything of them is journaled.
+"""Checks of calls: a step or an invocation that cannot work is refused before anything of it is
+journaled.
 
-Each is a TypeError of one line that says what to write instead. Python's own errors would come from
-within a step, or from within the SDK, and name neither.
+Each check raises a TypeError of one line that says what to write instead. Python's own error would
+come later, from within the step or the SDK, and would name neither the step nor the mistake.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any, Final, NoReturn
 from .workflow import Workflow, WorkflowRef
 
 LAYERS_MAX: Final = 100
-"""Decorators around a function: more than anybody writes, and an end for what has none."""
+"""How many decorators are looked under. The limit ends the search in objects that never end."""
 
 
 def check_step(name: Any, function: Any) -> None:
@@ -53,10 +54,10 @@ def check_step(name: Any, function: Any) -> None:
 
 
 def refuse_target(given: Any) -> NoReturn:
-    """Raises TypeError for what was to be invoked and is no workflow."""
+    """Raises TypeError for a target of an invocation that is not a workflow."""
     hidden = hidden_workflow(given)
     if hidden is not None:
-        raise TypeError(hiding(given, hidden))
+        raise TypeError(hidden_workflow_text(given, hidden))
     if inspect.iscoroutine(given):
         called = _called(given)
         _close(given)
@@ -70,7 +71,7 @@ def refuse_target(given: Any) -> NoReturn:
 
 
 def hidden_workflow(given: Any) -> Workflow[..., Any] | None:
-    """Returns the workflow around which a decorator has put a function; None if there is none."""
+    """Returns the workflow that a decorator has put a function around; None without one."""
     for _ in range(LAYERS_MAX):
         if isinstance(given, Workflow):
             return given
@@ -83,8 +84,8 @@ def hidden_workflow(given: Any) -> Workflow[..., Any] | None:
     return None
 
 
-def hiding(function: Any, workflow: Workflow[..., Any]) -> str:
-    """Returns what to do about a decorator around a workflow."""
+def hidden_workflow_text(function: Any, workflow: Workflow[..., Any]) -> str:
+    """Returns the error text for a decorator around a workflow."""
     return (
         f"a decorator above @durable.workflow has put the function {_called(function)} around the"
         f" workflow {workflow.name!r}: write @durable.workflow above that decorator, and make its"
@@ -101,7 +102,7 @@ def _workflow_in(cell: Any) -> Workflow[..., Any] | None:
 
 
 def _called(value: Any) -> str:
-    """Returns the name of a function, or of the function that has made a coroutine."""
+    """Returns the name of a function, or of the function that created a coroutine."""
     if type(value) is FunctionType and value.__name__ == "<lambda>":
         return "function"
     name: str = getattr(value, "__name__", "") or type(value).__name__
@@ -113,6 +114,6 @@ def _shown(value: Any) -> str:
 
 
 def _close(value: Any) -> None:
-    """Spares the interpreter's warning of a coroutine that was never awaited."""
+    """Closes a coroutine, so that Python does not warn that it was never awaited."""
     if inspect.iscoroutine(value):
         value.close()

@@ -1,11 +1,12 @@
-"""Why an invocation has not ended: what it waits for, as far as the control plane knows."""
+"""The reason why an invocation has not ended: what it waits for, as far as the control plane
+knows."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
-from .journal import tries
+from .journal_lines import tries
 from .times import relative
 
 if TYPE_CHECKING:
@@ -13,15 +14,15 @@ if TYPE_CHECKING:
     from durable_proto.v1 import invocation_pb2, payload_pb2
 
 _SYSTEM: Final = "durable"
-"""Who has paused what the control plane holds by itself; the failure says why."""
+"""The identity of pauses by the control plane itself; the failure says why."""
 _SHOWN: Final = 3
-"""Open entries that are named; of more it is said how many there are."""
+"""How many pending entries are named; the others are counted."""
 _MESSAGE: Final = 300
-"""Characters of a failure's message: an error is one line."""
+"""How many characters of a failure's message are shown, so that an error is one line."""
 
 
 def reason(client: durable.Client, found: durable.Invocation) -> str:
-    """Returns why it has not ended, on one line; may ask which handlers are served."""
+    """Returns why it has not ended, on one line; may query which handlers are served."""
     status = found.status
     if status == "scheduled":
         return f"it starts {_when(found.wake_time)}"
@@ -35,7 +36,7 @@ def reason(client: durable.Client, found: durable.Invocation) -> str:
     if status == "paused":
         if found.pause is not None and found.pause.identity == _SYSTEM and found.failure:
             return f"it is held{_because(found.failure)}"
-        return f"it is paused{held_by(found)}{_because(found.failure)}"
+        return f"it is paused{paused_by(found)}{_because(found.failure)}"
     waits = [_entry(it) for it in found.journal if not it.completed]
     if status == "suspended" or waits:
         return f"it waits for {_list(waits)}"
@@ -44,14 +45,14 @@ def reason(client: durable.Client, found: durable.Invocation) -> str:
 
 
 def is_stuck(client: durable.Client, found: durable.Invocation) -> bool:
-    """Says whether its end may never come unless somebody does something."""
+    """Says whether it may never end unless somebody does something."""
     if found.status == "pending":
         return not _served(client, found.handler)
     return found.status in ("backing_off", "paused")
 
 
-def held_by(found: durable.Invocation) -> str:
-    """Returns who holds a paused invocation and why, for the end of a sentence; "" if unknown."""
+def paused_by(found: durable.Invocation) -> str:
+    """Returns who paused an invocation and why, as the end of a sentence; "" if unknown."""
     held = found.pause
     if held is None:
         return ""

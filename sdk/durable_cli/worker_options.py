@@ -1,6 +1,7 @@
-"""The options of whatever serves workflows: `durable worker`, and `durable dev` for its worker.
+"""The options of commands that run a worker: `durable worker`, and `durable dev` for its worker.
 
-`main` adds them to both commands, because the control plane's package knows nothing of this one.
+`main` adds them to both commands, because the package of the control plane must not import this
+one.
 """
 
 from __future__ import annotations
@@ -18,11 +19,11 @@ NEVER: Final = "never"
 def _suspend_option(
     context: click.Context, parameter: click.Parameter, value: str
 ) -> timedelta | None:
-    """Reads how long an attempt may only wait; None for `never`."""
+    """Parses --suspend-after; None for `never`."""
     return None if value == NEVER else duration_option(context, parameter, value)
 
 
-def serving_options(drain_timeout: str) -> list[click.Option]:
+def worker_options(drain_timeout: str) -> list[click.Option]:
     """Returns the options; `drain_timeout` is the default of the one of that name."""
     return [
         click.Option(

@@ -1,4 +1,4 @@
-"""What a client gets to see of the whole: pages, counts, handlers, workers, the server."""
+"""Views of the control plane: pages of invocations, counts, handlers, workers, the server."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from typing import Any, Final
 
 from durable_proto.v1 import control_pb2, invocation_pb2
 
-from .plain import moment, time_text
-from .views import Invocation, state_word
+from .invocation_views import Invocation
+from .json_form import time_field, time_text
+from .status import status_word
 
 _HANDLER_KINDS: Final[dict[int, str]] = {
     value.number: value.name.removeprefix("HANDLER_KIND_").lower()
@@ -24,10 +25,10 @@ class InvocationPage:
     invocations: list[Invocation]
     """The invocations, without input and journal."""
     next_page_token: str
-    """What to pass as `page_token` for the next page; empty at the end."""
+    """The `page_token` of the next page; empty on the last page."""
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns it as plain data."""
+        """Returns plain data, for JSON."""
         return {
             "invocations": [it.to_dict(brief=True) for it in self.invocations],
             "next_page_token": self.next_page_token,
@@ -36,26 +37,26 @@ class InvocationPage:
 
 @dataclass(frozen=True, slots=True)
 class Handler:
-    """A handler that some worker has registered."""
+    """A handler that a worker has registered."""
 
     name: str
     """The registered name."""
     kind: str
-    """What it is: "workflow", "object_exclusive" or "object_shared"."""
+    """The kind: "workflow", "object_exclusive" or "object_shared"."""
     version: str
-    """The version that the last worker declared."""
+    """The version that the last worker registered."""
     description: str
-    """What it does, for a person."""
+    """What it does, for people."""
     worker_count: int
     """How many connected workers serve it."""
     pending_count: int
-    """How many of its invocations wait for a worker now."""
+    """How many of its invocations wait for a worker."""
     running_count: int
-    """How many run now."""
+    """How many of its invocations run."""
 
     @classmethod
     def of(cls, message: invocation_pb2.HandlerInfo) -> Handler:
-        """Makes the view of a message."""
+        """Returns the view of a message."""
         spec = message.spec
         return cls(
             name=spec.name,
@@ -68,7 +69,7 @@ class Handler:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns it as plain data."""
+        """Returns plain data, for JSON."""
         return asdict(self)
 
 
@@ -79,25 +80,25 @@ class Stats:
     total: int
     """All invocations."""
     by_status: dict[str, int]
-    """How many are in each status that occurs."""
+    """The count by status; statuses without an invocation are left out."""
     by_handler: dict[str, dict[str, int]]
-    """The same, for each handler."""
+    """The count by handler and status."""
     worker_count: int
     """How many workers are connected."""
 
     @classmethod
     def of(cls, message: control_pb2.GetStatsResponse) -> Stats:
-        """Makes the view of a message."""
+        """Returns the view of a message."""
         by_status: dict[str, int] = {}
         by_handler: dict[str, dict[str, int]] = {}
         for item in message.counts:
-            word = state_word(item.state)
+            word = status_word(item.state)
             by_status[word] = by_status.get(word, 0) + item.count
             by_handler.setdefault(item.handler, {})[word] = item.count
         return cls(message.total_count, by_status, by_handler, message.worker_count)
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns it as plain data."""
+        """Returns plain data, for JSON."""
         return asdict(self)
 
 
@@ -106,25 +107,25 @@ class WorkerInfo:
     """A worker that is connected."""
 
     worker_id: str
-    """The id that it gave itself; new for each process start."""
+    """Its id, which it chooses anew at each start of its process."""
     identity: str
-    """What it calls itself, for a person."""
+    """The name that it gives itself, for people."""
     build_id: str
-    """The build that it runs."""
+    """The build of the code that it runs."""
     handlers: tuple[str, ...]
     """The handlers that it serves."""
     slot_count: int
-    """How many invocations it holds at most."""
+    """How many invocations it runs at most."""
     running_count: int
-    """How many it holds now."""
+    """How many it runs."""
     connect_time: datetime | None
-    """Since when it is connected."""
+    """When it connected."""
     draining: bool
-    """Whether it takes no new work."""
+    """Whether it is draining, and takes no new work."""
 
     @classmethod
     def of(cls, message: control_pb2.WorkerInfo) -> WorkerInfo:
-        """Makes the view of a message."""
+        """Returns the view of a message."""
         return cls(
             worker_id=message.worker_id,
             identity=message.identity,
@@ -132,18 +133,18 @@ class WorkerInfo:
             handlers=tuple(message.handlers),
             slot_count=message.slot_count,
             running_count=message.running_count,
-            connect_time=moment(message, "connect_time"),
+            connect_time=time_field(message, "connect_time"),
             draining=message.draining,
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns it as plain data."""
+        """Returns plain data, for JSON."""
         return {**asdict(self), "connect_time": time_text(self.connect_time)}
 
 
 @dataclass(frozen=True, slots=True)
 class ServerInfo:
-    """What the control plane is."""
+    """The control plane."""
 
     version: str
     """Its version."""
@@ -154,29 +155,29 @@ class ServerInfo:
     limits: dict[str, int]
     """Its limits by name."""
     epoch: int
-    """Its epoch as the leader of its log."""
+    """Its epoch as the leader of its partition."""
     start_time: datetime | None
-    """When it began to lead."""
+    """When it became the leader."""
     append_count: int
     """How many batches it has appended since then."""
     time: datetime | None
-    """What its clock showed; None from one that does not say."""
+    """What its clock showed; None from an older version."""
 
     @classmethod
     def of(cls, message: control_pb2.GetServerInfoResponse) -> ServerInfo:
-        """Makes the view of a message."""
+        """Returns the view of a message."""
         return cls(
             version=message.version,
             protocol_version_min=message.protocol_version_min,
             protocol_version_max=message.protocol_version_max,
             limits=dict(sorted(message.limits.items())),
             epoch=message.epoch,
-            start_time=moment(message, "start_time"),
+            start_time=time_field(message, "start_time"),
             append_count=message.append_count,
-            time=moment(message, "time"),
+            time=time_field(message, "time"),
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns it as plain data."""
+        """Returns plain data, for JSON."""
         times = {"start_time": time_text(self.start_time), "time": time_text(self.time)}
         return {**asdict(self), **times}

@@ -1,6 +1,8 @@
-"""Types of other libraries, which read and write their own values: protobuf, pydantic, msgspec.
+"""Shapes of third-party types, which read and write their values themselves: protobuf, pydantic,
+msgspec.
 
-None of them but protobuf is imported here: who has such a type has the library.
+Only protobuf is imported here. The others are found in `sys.modules`: a program that has such a
+type has imported the library.
 """
 
 from __future__ import annotations
@@ -15,37 +17,38 @@ from google.protobuf import json_format
 from google.protobuf.message import Message
 
 from .hints import HintError, UnresolvedError
-from .shapes import ALL_KINDS, ANYTHING, OBJECT, Finite, Foreign, Shape
+from .shapes import ALL_KINDS, ANYTHING, OBJECT, Choice, Shape, ThirdParty
 
 
 def message(cls: type[Message]) -> Shape:
     """Returns the shape of a protobuf message."""
     name = cls.DESCRIPTOR.full_name
-    own = name.startswith("google.protobuf.")  # a Timestamp is a text, a Value is anything
+    # JSON of the well-known types is not an object: a Timestamp is a text, a Value is anything.
+    well_known = name.startswith("google.protobuf.")
 
     def make(data: Any) -> Message:
         return json_format.ParseDict(data, cls())
 
-    return Foreign(
+    return ThirdParty(
         cls,
         name,
         make,
         json_format.MessageToDict,
-        kinds=ALL_KINDS if own else (OBJECT,),
-        schema=None if own else lambda: {"type": "object"},
+        kinds=ALL_KINDS if well_known else (OBJECT,),
+        schema=None if well_known else lambda: {"type": "object"},
         native=True,
     )
 
 
 def shape_of(cls: Any, args: tuple[Any, ...]) -> Shape | None:
-    """Returns the shape of a class that reads and writes its values itself; None for any other."""
+    """Returns the shape of a pydantic, msgspec or similar class; None for any other class."""
     if hasattr(cls, "__pydantic_core_schema__") and hasattr(cls, "model_validate"):
         return _model(cls)
     if hasattr(cls, "__struct_fields__"):
         return _struct(cls[args] if args else cls, cls)
     validate = getattr(cls, "model_validate", None)
     if validate is not None:
-        return Foreign(
+        return ThirdParty(
             cls,
             cls.__name__,
             validate,
@@ -86,12 +89,12 @@ def _model(cls: Any) -> Shape:
         tag = typing.get_origin(it.annotation) is typing.Literal
         values = typing.get_args(it.annotation)
         fields[name] = (
-            Finite(name, [(value, value) for value in values])
+            Choice(name, [(value, value) for value in values])
             if tag and all(isinstance(value, str | int) for value in values)
             else ANYTHING
         )
     root = "root" in fields and "RootModel" in {base.__name__ for base in cls.__mro__}
-    return Foreign(
+    return ThirdParty(
         cls,
         cls.__name__,
         _strictly(cls.model_validate, cls.model_validate_json, words, extra),
@@ -99,13 +102,13 @@ def _model(cls: Any) -> Shape:
         kinds=ALL_KINDS if root else (OBJECT,),
         fields=None if root else fields,
         schema=None if root or aliased or by_name else lambda: _model_schema(cls),
-        # Values are written by the fields' names; they are read by their aliases too.
+        # Values are written with the fields' names, and read with the aliases too.
         described=lambda: cls.model_json_schema(by_alias=not aliased),
     )
 
 
 def aliases_of(cls: Any) -> Mapping[str, str]:
-    """Returns what the constructor of one of pydantic's dataclasses calls its fields."""
+    """Returns the constructor arguments of a pydantic dataclass with aliases, by field."""
     found: dict[str, str] = {}
     for name, it in getattr(cls, "__pydantic_fields__", {}).items():
         alias = it.validation_alias
@@ -118,13 +121,13 @@ def aliases_of(cls: Any) -> Mapping[str, str]:
 
 
 def _masks(schema: Any) -> bool:
-    """Says whether pydantic writes asterisks for a part of a type."""
+    """Says whether pydantic writes asterisks for a part of a type, as for SecretStr."""
     if isinstance(schema, list | tuple):
         return any(_masks(it) for it in schema)
     if not isinstance(schema, dict):
         return False
     if schema.get("serialization", {}).get("is_field_serializer") is not None:
-        return False  # the user's own
+        return False  # the user's own serializer decides
     pydantic = sys.modules["pydantic"]
     if schema.get("type") == "is-instance":
         secrets = (pydantic.SecretStr, pydantic.SecretBytes, pydantic.Secret)
@@ -135,9 +138,9 @@ def _masks(schema: Any) -> bool:
 def _strictly(
     read: Callable[..., Any], read_json: Callable[..., Any], words: str, extra: Mapping[str, Any]
 ) -> Callable[[Any], Any]:
-    """Returns what reads plain data with pydantic, as the JSON that it is where that differs.
+    """Returns a function that reads plain data with pydantic.
 
-    Where a type is strict, the text of a date is a date in JSON only.
+    A strict type accepts the text of a date only in JSON, so data for one is passed as JSON.
     """
     if "'strict': True" in words:
         return lambda data: read_json(json.dumps(data), **extra)
@@ -145,10 +148,11 @@ def _strictly(
 
 
 def _model_schema(cls: Any) -> Mapping[str, Any]:
-    """Returns the form of a model: which fields it needs, and which of them are objects and arrays.
+    """Returns a schema of a model that refuses nothing which pydantic reads.
 
-    pydantic makes much of much: "5" is an int to it. And a function of the user's that looks at the
-    data before it is validated may take anything.
+    It has the required fields, and which fields are objects or arrays. Scalars are left open,
+    because pydantic converts them ("5" is an int to it). A user's validator that runs before
+    pydantic's may accept anything, so a model with one gets an empty schema.
     """
     core = repr(cls.__pydantic_core_schema__)
     if any(it in core for it in ("'function-before'", "'function-wrap'", "'function-plain'")):
@@ -195,11 +199,11 @@ def _struct(hint: Any, cls: Any) -> Shape:
     if not config.array_like and not config.omit_defaults:
         fields = dict.fromkeys(cls.__struct_encode_fields__, ANYTHING)
         if config.tag_field is not None:
-            fields[config.tag_field] = Finite(config.tag_field, [(config.tag, config.tag)])
-    return Foreign(
+            fields[config.tag_field] = Choice(config.tag_field, [(config.tag, config.tag)])
+    return ThirdParty(
         cls,
         cls.__name__,
-        # The keys of an object are texts, whatever they stand for.
+        # Keys of JSON objects are texts, also where the type says int.
         lambda data: msgspec.convert(data, type=hint, str_keys=True),
         msgspec.to_builtins,
         kinds=("array",) if config.array_like else (OBJECT,),
@@ -214,7 +218,7 @@ def _struct_schema(msgspec: Any, hint: Any) -> Mapping[str, Any]:
 
 
 def is_pydantic_annotation(hint: Any) -> bool:
-    """Says whether an Annotated type has words for pydantic."""
+    """Says whether an Annotated type has metadata for pydantic."""
     if "pydantic" not in sys.modules or typing.get_origin(hint) is not typing.Annotated:
         return False
     return any(
@@ -224,13 +228,13 @@ def is_pydantic_annotation(hint: Any) -> bool:
 
 
 def adapted(hint: Any) -> Shape:
-    """Returns the shape of a type that pydantic is to read."""
+    """Returns the shape of a type that is not a model and that pydantic is to read."""
     adapter = sys.modules["pydantic"].TypeAdapter(hint)
     of = getattr(hint, "__origin__", hint)
     name = str(getattr(of, "__name__", of))
     if not adapter.pydantic_complete:
         raise UnresolvedError(f"{name} names a type that is not defined")
-    return Foreign(
+    return ThirdParty(
         hint,
         name,
         _strictly(adapter.validate_python, adapter.validate_json, repr(adapter.core_schema), {}),
