@@ -429,8 +429,8 @@ class AttemptRunner:
         for running in self._attempts.values():
             outbound += running.attempt.unacknowledged()
             running.suspend_sent = -1
-            self._idle.remove(running)
             if running.idle:
+                self._idle.remove(running)
                 self._idle.add(running)
         self._idle.make_room(len(self._attempts))
 

@@ -145,7 +145,7 @@ class StepRunner:
         step.timer = None
         if isinstance(step.run, Job):
             self._threads.give_up(step.run)
-        log_messages.thread_outlives_attempt(running, step)
+        log_messages.undone_while_it_runs(running, step)
         error = TimeoutError("it was given up")
         self._on_end(running, step, StepOutcome(None, error), step.seconds)
 
