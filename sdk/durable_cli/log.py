@@ -131,9 +131,9 @@ class _Writer:
             place = {"sequence": seen.sequence}
             if seen.position is not None:
                 place |= {"epoch": seen.position.epoch, "number": seen.position.number}
-            told = [self._format.plain(it) for it in records]
-            rest = {"time": time, "size": seen.size, "trouble": seen.trouble, "records": told}
-            output.write_json_line({**place, **rest})
+            plain = [self._format.plain(it) for it in records]
+            more = {"time": time, "size": seen.size, "trouble": seen.trouble, "records": plain}
+            output.write_json_line({**place, **more})
             return
         head = [f"#{seen.sequence}"]
         if seen.position is not None:
