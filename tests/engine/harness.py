@@ -31,7 +31,7 @@ from typing import Any, NamedTuple
 from durable._common.values.serde import decode
 from durable._definitions.workflow import Workflow
 from durable._engine.attempt import Attempt
-from durable._engine.operations import Environment, StepTask
+from durable._engine.steps import Environment, StepTask
 from durable_proto.v1 import invocation_pb2, payload_pb2, worker_pb2
 
 INVOCATION_ID = "0123456789abcdef0123456789abcdef"

@@ -15,7 +15,7 @@ import durable
 from durable import Context
 from durable._definitions.workflow import Workflow
 from durable._engine.attempt import Attempt
-from durable._engine.operations import Environment
+from durable._engine.steps import Environment
 from durable_proto.v1 import worker_pb2
 from examples.services.hello_v1 import hello_pb2, hello_pb2_grpc
 
@@ -62,10 +62,11 @@ class Service:
 
         def take() -> None:
             nonlocal completions
-            attempt.outbox, sent = [], attempt.outbox
+            sent = attempt.outbox[:]
+            attempt.outbox.clear()
             for message in sent:
                 if message.WhichOneof("message") != "entry":
-                    attempt.outbox = [message]
+                    attempt.outbox.append(message)
                     over.set_result(None)
                     return
                 assert message.entry.kind == CALL

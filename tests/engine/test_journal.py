@@ -14,7 +14,7 @@ import durable
 from durable import Context
 from durable._definitions.workflow import Workflow
 from durable._engine.attempt import Attempt
-from durable._engine.operations import Environment
+from durable._engine.steps import Environment
 from durable_proto.v1 import payload_pb2, worker_pb2
 
 from .harness import (

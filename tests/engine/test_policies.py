@@ -16,7 +16,7 @@ import durable
 from durable import RetryableError, RetryPolicy, TerminalError
 from durable._common.durations import CENTURY_SECONDS
 from durable._definitions.retry import Verdict, retry_delay
-from durable._engine.abilities import NO_OPTIONS
+from durable._engine.context import NO_OPTIONS
 from durable._engine.failures import to_failure
 from durable_proto.v1 import invocation_pb2
 

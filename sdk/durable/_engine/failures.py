@@ -3,8 +3,8 @@
 The stack trace holds the user's frames only: those of the engine and of asyncio say nothing about
 the program. Limits are those of payload.proto; what is cut says so.
 
-Whatever a user's exception is (a field of an odd type, a constructor that does not call its base's, a
-`__str__` that raises), something is made of it: an error of ours here would hide the user's.
+Whatever a user's exception is (a field of an odd type, a constructor that does not call its base's,
+a `__str__` that raises), something is made of it: an error of ours here would hide the user's.
 """
 
 from __future__ import annotations

@@ -1,14 +1,14 @@
 """Locks, events, conditions, semaphores, barriers and queues of asyncio: each belongs to one attempt.
 
 One that was made elsewhere (at the top of a module, in another invocation) is shared by invocations
-that know nothing of each other: what one does would depend on what others happen to do at the time, and
-a replay would find them doing something else. And one of a workflow that a step uses is not used in the
-next replay, in which the step does not run. Asyncio itself notices only some of it, and only when
-somebody has to wait.
+that know nothing of each other: what one does would depend on what others happen to do at the time,
+and a replay would find them doing something else. And one of a workflow that a step uses is not
+used in the next replay, in which the step does not run. Asyncio itself notices only some of it, and
+only when somebody has to wait.
 
 So each notes the workflow's loop in whose code it is made, and may be used on that loop only; and a
-workflow waits for its own only. Others, on ordinary loops, work as ever. The patches are put in place
-when a process runs its first workflow.
+workflow waits for its own only. Others, on ordinary loops, work as ever. The patches are put in
+place when a process runs its first workflow.
 """
 
 from __future__ import annotations

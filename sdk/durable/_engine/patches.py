@@ -11,8 +11,8 @@ What would begin an event loop within a workflow's is refused with the way out:
 And what Python keeps to itself, or does not know whose it is:
 - Nothing is made of a gather that nobody awaits. The loop is told of each, and each knows whether
   anything waits for it.
-- The warning of a coroutine that was never awaited does not name the workflow. The loop is told too,
-  but not of what the garbage collector finds while it runs: that may be anybody's.
+- The warning of a coroutine that was never awaited does not name the workflow. The loop is told
+  too, but not of what the garbage collector finds while it runs: that may be anybody's.
 
 All act only while a workflow's loop runs, and otherwise do what asyncio always did.
 """

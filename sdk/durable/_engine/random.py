@@ -1,7 +1,7 @@
 """The random numbers of an attempt: one sequence from the journal's seed, for the workflow's code only.
 
-A number that a step drew would be missing from the sequence in the next replay, where the step does not
-run. So whoever draws is checked, also when the generator itself was handed to a step.
+A number that a step drew would be missing from the sequence in the next replay, where the step does
+not run. So whoever draws is checked, also when the generator itself was handed to a step.
 """
 
 from __future__ import annotations

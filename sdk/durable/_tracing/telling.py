@@ -16,7 +16,7 @@ from .tracing import AttemptTrace, CallTrace, StepTrace, Tracing
 if TYPE_CHECKING:
     from durable_proto.v1 import control_pb2, worker_pb2
 
-    from .._engine.operations import StepTask
+    from .._engine.steps import StepTask
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -39,7 +39,8 @@ from durable_proto.v1 import worker_pb2
 from .._definitions.workflow import Workflow
 from .._engine.attempt import Attempt
 from .._engine.failures import internal_failure
-from .._engine.operations import Environment, StepTask, too_large
+from .._engine.limits import too_large
+from .._engine.steps import Environment, StepTask
 from .._tracing.tracing import Tracing
 from . import warnings
 from .blocking import LoopMonitor

@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 from .._engine.attempt import Attempt
-from .._engine.operations import StepTask
+from .._engine.steps import StepTask
 from .._tracing.tracing import AttemptTrace, StepTrace
 from .steps import Ended
 from .threads import Job

@@ -40,7 +40,7 @@ from .._common.webhooks import CONTROL_SERVICE
 from .._definitions.mistakes import hidden_workflow, hiding
 from .._definitions.objects import handlers_of
 from .._definitions.workflow import Workflow
-from .._engine.operations import Environment
+from .._engine.steps import Environment
 from .._tracing.tracing import find_tracing
 from .attempt_runner import Desk
 from .services import Services
