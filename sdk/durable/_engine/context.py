@@ -126,7 +126,7 @@ class Context:
         second start finds the first, `partition_key` chooses the partition, `delay` (seconds or a
         timedelta) starts it later. For `run`: `retry` is the step's own policy instead of the
         handler's, `timeout` (seconds or a timedelta, more than 0) bounds each of its tries, from when
-        the step's body begins. An async step that takes longer is cancelled; a sync one is given up,
+        the step's body begins. An async step that takes longer is cancelled; a sync one is abandoned,
         and its thread goes on, because nothing can stop it. Raises TypeError for an option of a
         wrong type, ValueError for a span of time out of range.
         """
@@ -418,8 +418,8 @@ class Context:
 
         Raises ChildFailedError when it has failed, ChildCancelledError when it was cancelled; both
         are TerminalErrors. Cancelling the future cancels the child, unless an idempotency key has
-        found one that somebody else has started. A child that nobody awaits when
-        the handler ends goes on by itself.
+        found one that was started elsewhere. A child that is not awaited when the handler ends goes
+        on by itself.
         """
         return self._program.server.invoke(self._target(workflow, args, kwargs))
 

@@ -1,4 +1,4 @@
-"""The end of an attempt: decides how it ends, and sends the one message that says so.
+"""The end of an attempt: decides how it ends, and sends the message for it.
 
 An attempt ends with exactly one of Finished, AttemptFailed and Held, or without a message when the
 worker abandons it. Rules:
@@ -8,7 +8,7 @@ worker abandons it. Rules:
   waits for it.
 - AttemptFailed and Held wait until the steps that run have ended: their outcomes must be in the
   log, or the next attempt would run these steps again.
-- Then whatever is left of the program is unwound: AttemptEnded is raised wherever it waits, and by
+- Then what is left of the program is unwound: AttemptEnded is raised wherever it waits, and by
   each durable operation that it still starts.
 """
 
@@ -262,7 +262,7 @@ def _is_compensated(
 
 
 def _cancelled_by_itself(main: Task[Any]) -> RuntimeError:
-    """Returns the error of a handler that ended with a CancelledError that nobody asked for."""
+    """Returns the error of a handler that ended with a CancelledError although nothing cancels the invocation."""
     error = RuntimeError(
         "the handler was cancelled by its own code: it has awaited something that was cancelled, or"
         " has cancelled or raised that itself; catch asyncio.CancelledError where it awaits what it"

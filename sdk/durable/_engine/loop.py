@@ -322,7 +322,7 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
         try:
             closer.send(None)
             closer.close()  # its `finally` awaits something
-        except BaseException:  # noqa: BLE001 - StopIteration as a rule; nothing can handle the rest
+        except BaseException:  # noqa: BLE001 - StopIteration as a rule; nothing can handle others
             return
         finally:
             self.closing = closing
@@ -395,7 +395,7 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
         return False
 
     def is_running(self) -> bool:
-        """Returns True: whatever code can call this runs on the loop."""
+        """Returns True: only code that runs on the loop calls this."""
         return True
 
     def is_closed(self) -> bool:

@@ -1,6 +1,6 @@
 """The operations of one attempt: their indexes, the check against the journal, and which are open.
 
-An operation is whatever a workflow asks of the engine: a step, a sleep, a child invocation, a read
+An operation is what a workflow asks of the engine: a step, a sleep, a child invocation, a read
 of the state. Each gets the next index when the program starts it. If the journal has an entry with
 that index, the entry's kind and name must be the operation's; otherwise the program is not
 deterministic and the invocation is held. What an operation then does is the business of the modules

@@ -30,7 +30,7 @@ class Outbox:
         return worker_pb2.WorkerMessage(invocation_id=self._invocation_id, attempt=self._attempt)
 
     def entry(self, index: int, kind: int, name: str) -> worker_pb2.EntryRecorded:
-        """Queues an entry; the caller fills in the rest before it returns to the worker."""
+        """Queues an entry; the caller completes it before it returns to the worker."""
         message = worker_pb2.WorkerMessage(invocation_id=self._invocation_id, attempt=self._attempt)
         entry = message.entry
         entry.index = index

@@ -6,8 +6,7 @@ not say in which workflow. The report is made when the handler has ended. It nam
   nothing awaited;
 - tasks and gathers that nothing awaited and that the handler's end cuts off;
 - coroutines that were never awaited, so that they never ran;
-- failures that no code looked at, of whatever kind: a task, a step, a signal that could not be
-  sent;
+- failures that no code looked at: of a task, a step, a signal that could not be sent;
 - sagas that have never run their compensations.
 
 It leaves out what is allowed: steps, sends, resolutions and changes of the state that nobody awaits
