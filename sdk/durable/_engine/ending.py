@@ -262,7 +262,7 @@ def _is_compensated(
 
 
 def _cancelled_by_itself(main: Task[Any]) -> RuntimeError:
-    """Returns the error of a handler that ended with a CancelledError although nothing cancels the invocation."""
+    """Returns the error of a handler that was cancelled although its invocation is not."""
     error = RuntimeError(
         "the handler was cancelled by its own code: it has awaited something that was cancelled, or"
         " has cancelled or raised that itself; catch asyncio.CancelledError where it awaits what it"
