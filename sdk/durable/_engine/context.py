@@ -241,14 +241,14 @@ class Context:
     ) -> DurableFuture[Any]:
         """Runs a step: a function with outside effects, which never runs again once it is journaled.
 
-        An async function runs on the worker's event loop, another one in a thread; in both it has a
-        copy of the workflow's context variables. It may run more than once (a crash between its end
-        and the commit), its result counts once. A step that raises is tried again by its own retry
-        policy (`ctx.options(retry=...)`) or the handler's; when its tries are used up, and at once for
-        a TerminalError, the failure is journaled and raised here as StepFailedError. The value is what
-        the payload says: a tuple without a type hint comes back as a list, live and in replay alike.
-        Raises TypeError at once for what cannot be a step: no function, a generator, a result whose
-        hint names what cannot be found.
+        An async function runs on the worker's event loop, a sync one in a thread; both have a copy of
+        the workflow's context variables. The function may run more than once, because a crash may
+        come between its end and the commit; its result counts once. A step that raises is retried by
+        its own retry policy (`ctx.options(retry=...)`) or the handler's. When its tries are used up,
+        and at once for a TerminalError, the failure is journaled and raised here as StepFailedError.
+        The value is the decoded payload: a tuple without a type hint comes back as a list, live and
+        in replay alike. Raises TypeError at once for what cannot be a step: no function, a generator,
+        a result whose type hint cannot be resolved.
         """
         check_step(name, function)
         assert function is not None  # check_step has raised otherwise
@@ -258,10 +258,10 @@ class Context:
         return self._program.steps.run(name, body, hint, blocking, options.retry, options.timeout)
 
     def sleep(self, delay: float | timedelta) -> DurableFuture[None]:
-        """Waits durably, in seconds or as a timedelta: over restarts, and without a worker.
+        """Waits durably, for seconds or a timedelta: the wait survives restarts and needs no worker.
 
-        More than a hundred years, `math.inf` too, is endless, as with asyncio.sleep. Raises
-        ValueError for nan, TypeError for what is no span of time.
+        A delay of more than a hundred years, such as `math.inf`, is endless, as with asyncio.sleep.
+        Raises ValueError for nan, TypeError for what is no span of time.
         """
         return self._program.server.sleep(in_seconds(delay, "a delay"))
 
@@ -305,8 +305,9 @@ class Context:
     def get(self, name: str, type: Any = Any, default: Any = None) -> DurableFuture[Any]:
         """Reads a value of the state: the object key's, or this workflow's own.
 
-        Gives `default` when there is none. `type` says what to make of it: a class, or any other
-        type such as `list[str]` or `str | None` (the value of a union is Any to type checkers).
+        The future has `default` if there is no value. `type` is the type as which the value is
+        decoded: a class, or any other type such as `list[str]` or `str | None` (for type checkers
+        the value of a union is Any).
         """
         return self._program.state.get(name, type, default)
 
@@ -341,13 +342,13 @@ class Context:
     def awakeable(self, id: str | None = None, *, type: Any = Any) -> Awakeable[Any]:
         """Makes a promise that something outside resolves; await it, and hand out its `id`.
 
-        Without an id one is made that nobody else has. An id of your own belongs to the invocation
-        that asks for it first. A rejection is raised as StepFailedError.
+        Without an `id` it gets a unique one. An id of your own belongs to the invocation that uses it
+        first. A rejection is raised as StepFailedError.
 
-        A value that is not of the `type` is refused where it is given: the control plane knows the
-        type as a JSON Schema. One that came before the program asked, or that only the program can
-        tell to be wrong, is raised as CodecError; catch it and ask for the same id again, and the
-        next value counts. A type that cannot be read raises TypeError here.
+        The control plane knows the `type` as a JSON Schema, and refuses a value of another type when
+        it is sent. A value that was sent before the awakeable was made, or that only the program can
+        find to be wrong, is raised as CodecError; catch it and make an awakeable with the same id
+        again to take the next value. A type that cannot be decoded raises TypeError here.
         """
         return self._program.server.awakeable(id, type)
 
@@ -371,10 +372,11 @@ class Context:
     @overload
     def signal(self, name: str, *, type: TypeExpression) -> DurableFuture[Any]: ...
     def signal(self, name: str, *, type: Any = Any) -> DurableFuture[Any]:
-        """Waits for the next signal of a name; what came before waits in its order.
+        """Waits for the next signal with a name; signals are taken in the order of their sending.
 
-        While it waits, a value that is not of the `type` is refused where it is sent. One that was
-        sent before is raised as CodecError; the next `signal` of that name takes the next one.
+        While it waits, the control plane refuses a value that is not of the `type` when it is sent. A
+        value that was sent earlier is raised as CodecError; the next `signal` with that name takes the
+        next one.
         """
         return self._program.server.signal(name, type)
 
@@ -463,7 +465,7 @@ class Context:
         """Starts an invocation later, after `delay` seconds or a timedelta.
 
         `args` is its input: the one argument, for several a dict by name, None for no argument.
-        `ctx.options(delay=...).send(handler, ...)` is the same with arguments as in a call. Raises
+        `ctx.options(delay=...).send(handler, ...)` does the same with arguments as in a call. Raises
         TypeError for arguments that the handler does not take.
         """
         if not isinstance(handler, str | WorkflowRef):
