@@ -34,7 +34,8 @@ from durable_proto.v1 import worker_pb2
 from .._definitions.workflow import Workflow
 from .._engine.attempt import Attempt
 from .._engine.failures import internal_failure
-from .._engine.operations import Environment, too_large
+from .._engine.limits import too_large
+from .._engine.steps import Environment
 from .._tracing.interface import Tracing
 from . import log_messages, time_bounds
 from .idle_attempts import IdleAttempts

@@ -22,7 +22,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Any, Final, TypeAlias
 
-from .._engine.operations import StepTask
+from .._engine.steps import StepTask
 from . import log_messages, time_bounds
 from .running_attempt import RunningAttempt, RunningStep
 from .step_body import StepOutcome, discard, run_async, timeout_error

@@ -40,7 +40,7 @@ from .._common.webhooks import CONTROL_SERVICE
 from .._definitions.call_checks import hidden_workflow, hidden_workflow_text
 from .._definitions.objects import handlers_of
 from .._definitions.workflow import Workflow
-from .._engine.operations import Environment
+from .._engine.steps import Environment
 from .._tracing.find import find_tracing
 from .attempt_runner import AttemptRunner, RunnerLimits
 from .service_channels import ServiceChannels

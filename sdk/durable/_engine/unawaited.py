@@ -1,15 +1,18 @@
-"""What a program has forgotten to wait for, found when its handler has ended and put into words.
+"""The report of what a program has not awaited, in sentences for the log.
 
-Python says nothing, or not whose it was, when an `await` is missing: work is cut off, or its failure is
-seen by nobody. Found are
-- operations whose result is all they are for (a sleep, a child, a signal ...) that nothing awaited;
+Where an `await` is missing, work is cut off or a failure is lost, and Python says nothing or does
+not say in which workflow. The report is made when the handler has ended. It names
+- operations that are of use only through their result (a sleep, a child, a signal ...) and that
+  nothing awaited;
 - tasks and gathers that nothing awaited and that the handler's end cuts off;
-- coroutines that were never awaited, so that nothing of them has run;
-- failures that nobody looked at, of whatever: a task, a step, a signal that could not be sent.
+- coroutines that were never awaited, so that they never ran;
+- failures that no code looked at: of a task, a step, a signal that could not be sent;
+- sagas that have never run their compensations.
 
-Not found, because they are allowed: steps, sends, resolutions and changes of the state that nobody
-awaits and that went well, what lost a race, and what was cancelled. Of a handler that has failed only
-the last two kinds are reported: it may just not have come to its other awaits.
+It leaves out what is allowed: steps, sends, resolutions and changes of the state that nobody awaits
+and that succeeded; the losers of a race; and what was cancelled. Of a handler that has failed it
+reports only coroutines, failures and sagas, because such a handler may just not have reached its
+other awaits.
 """
 
 from __future__ import annotations
@@ -17,29 +20,28 @@ from __future__ import annotations
 import asyncio
 from typing import Any, Final
 
+from .entry_kinds import KINDS, describe
 from .failures import summary, to_failure
 from .futures import DurableFuture
-from .journal import CALL, CANCEL, INVOKE, RESOLVE, RUN, SEND, described
 from .loop import WorkflowLoop, WorkflowTask
 from .places import Place, line_of
 
 TEXTS_MAX: Final = 20
-"""Findings of one attempt; a loop may make any number of the same."""
+"""Sentences for one attempt: a loop may repeat one mistake any number of times."""
 EARLY_MAX: Final = 100
-"""Futures that are kept before those that were awaited meanwhile are let go."""
+"""How many futures are kept before those that have been awaited since are dropped."""
 
-_FOR_THEIR_EFFECT: Final = frozenset({RUN, CALL, SEND, RESOLVE, CANCEL})
 _AWAIT: Final = "write `await` in front of it"
 
 
-class Forgotten:
-    """The findings of one attempt."""
+class UnawaitedReport:
+    """The report for one attempt."""
 
     __slots__ = ("_early", "_early_max", "texts")
 
     def __init__(self) -> None:
         self.texts: list[str] = []
-        """What was found, each in a sentence; complete when the attempt has ended."""
+        """The sentences; complete when the attempt has ended."""
         self._early: list[tuple[int, DurableFuture[Any]]] = []
         self._early_max = EARLY_MAX
 
@@ -51,10 +53,10 @@ class Forgotten:
             early[:] = [it for it in early if not it[1].looked_at]
             self._early_max = max(EARLY_MAX, 2 * len(early))
 
-    def failed_unseen(self, what: Any, error: BaseException) -> None:
-        """Notes a failure that nobody has looked at."""
+    def failure_unseen(self, what: Any, error: BaseException) -> None:
+        """Reports a failure that no code has looked at."""
         if isinstance(what, DurableFuture):
-            found = f"step {what.index} ({what.name!r}{_asked(what.place)})"
+            found = f"step {what.index} ({what.name!r}{_started_at(what.place)})"
         elif isinstance(what, WorkflowTask):
             found = f"the task {_named(what)}"
         else:
@@ -63,7 +65,7 @@ class Forgotten:
         self._add(f"nobody has seen that {found} failed: {why}; {_AWAIT}, or catch what it raises")
 
     def never_awaited(self, coroutine: Any, place: Place | None) -> None:
-        """Notes a coroutine that is dropped, and has never run."""
+        """Reports a coroutine that the program has dropped before it ran."""
         code = getattr(coroutine, "cr_code", None)
         name = getattr(coroutine, "__qualname__", repr(coroutine))
         where = (
@@ -77,27 +79,26 @@ class Forgotten:
             f"nothing awaited the coroutine {name}{where}, so nothing of it has run; {_AWAIT}"
         )
 
-    def saga_not_entered(self, place: Place | None) -> None:
-        """Notes a saga that has undone nothing, because it is no block's; None for one that is."""
-        if place is not None:
-            self._add(
-                f"nothing was undone of what was given to the saga at {line_of(place)}; write"
-                " `async with durable.saga(ctx) as saga:` around it, or await saga.compensate()"
-            )
+    def saga_not_used(self, place: Place) -> None:
+        """Reports a saga whose compensations neither a block nor `compensate()` has run."""
+        self._add(
+            f"nothing was undone of what was given to the saga at {line_of(place)}; write"
+            " `async with durable.saga(ctx) as saga:` around it, or await saga.compensate()"
+        )
 
     def handler_ended(
         self, loop: WorkflowLoop, unfinished: list[tuple[int, DurableFuture[Any]]], well: bool
     ) -> None:
-        """Looks at everything once the handler has ended; `well` when it has returned a value."""
+        """Checks everything once the handler has ended; `well` is True if it has returned a value."""
         for task in loop.tasks:
             if task is loop.main:
                 continue
             if task.done():
-                # Asyncio's own flag: an exception was set, and nobody has retrieved it.
+                # Asyncio's own flag: an exception was set and never retrieved.
                 if getattr(task, "_log_traceback", False) and not task.cancelled():
                     error = task.exception()
                     assert error is not None
-                    self.failed_unseen(task, error)
+                    self.failure_unseen(task, error)
             elif well and not (getattr(task, "awaited", True) or task.cancelling()):
                 self._add(
                     f"nothing awaited the task {_named(task)}, and the handler's end cuts it off;"
@@ -109,8 +110,8 @@ class Forgotten:
             if future._log_traceback:  # asyncio's own flag, as above
                 error = future.exception()
                 assert error is not None
-                self.failed_unseen(future, error)
-            elif well and kind not in _FOR_THEIR_EFFECT:
+                self.failure_unseen(future, error)
+            elif well and not KINDS[kind].has_effect:
                 self._add(_unawaited(kind, future))
         self._early.clear()
         if well:
@@ -126,15 +127,14 @@ class Forgotten:
 
 
 def _unawaited(kind: int, future: DurableFuture[Any]) -> str:
-    words = "sleep" if future.name == "sleep" else described(kind, future.name)
-    where = _asked(future.place)
+    words = "sleep" if future.name == "sleep" else describe(kind, future.name)
+    where = _started_at(future.place)
     text = f"nothing awaited the {words} that is its step {future.index}{where}; {_AWAIT}"
-    if kind == INVOKE:
-        text += ", or use ctx.send for work that nobody waits for"
-    return text
+    hint = KINDS[kind].hint
+    return f"{text}, {hint}" if hint else text
 
 
-def _asked(place: Place | None) -> str:
+def _started_at(place: Place | None) -> str:
     return f", asked for at {line_of(place)}"
 
 
