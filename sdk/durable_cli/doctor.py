@@ -89,7 +89,7 @@ def _server(session: Session) -> Iterator[Check]:
     slow = "the network or the machine is slow; steps cannot be quicker than this"
     yield Check(WARN if took > _SLOW else OK, "server", told, slow if took > _SLOW else "")
     yield _protocol(info)
-    yield _clock(info, now)
+    yield check_clock(info, now)
     yield _workers(workers, handlers)
 
 
@@ -104,7 +104,7 @@ def _protocol(info: durable.ServerInfo) -> Check:
     return Check(FAIL, "protocol", told, f"update {side}")
 
 
-def _clock(info: durable.ServerInfo, here: datetime) -> Check:
+def check_clock(info: durable.ServerInfo, here: datetime) -> Check:
     """Compares the server's clock with what this machine's was when the answer came."""
     if info.time is None:
         return Check(OK, "clock", "this server does not tell its own", "")

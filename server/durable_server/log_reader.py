@@ -21,7 +21,7 @@ from typing import Final, NamedTuple
 from .log import batch, frame
 from .log.interface import LogError, Position
 from .log.jetstream import stream_name
-from .log.tail import SHORT, read_tail
+from .log.stream_reader import SHORT_RANGE, read_range
 from .nats.api import STREAM_NOT_FOUND, ApiError, call_api
 from .nats.binary import NatsBinaryError
 from .nats.connection import Connection, ConnectionLostError
@@ -90,11 +90,11 @@ class Reader:
         while True:
             end = min(last or bounds.last, bounds.last)
             while at <= end:
-                for sequence, data in await self._some(at, min(at + SHORT - 1, end)):
+                for sequence, data in await self._some(at, min(at + SHORT_RANGE - 1, end)):
                     chain, seen = _judged(chain, sequence, data)
                     if sequence >= first:
                         yield seen
-                at = min(at + SHORT, end + 1)
+                at = min(at + SHORT_RANGE, end + 1)
             if not follow or (last and at > last):
                 return
             await asyncio.sleep(_POLL)
@@ -104,7 +104,7 @@ class Reader:
     async def _some(self, first: int, last: int) -> list[tuple[int, bytes]]:
         found: list[tuple[int, bytes]] = []
         try:
-            await read_tail(
+            await read_range(
                 self._connection,
                 self._stream,
                 *(first, last),
@@ -186,7 +186,7 @@ async def opened(
 @asynccontextmanager
 async def _connected(endpoint: Endpoint) -> AsyncIterator[Reader]:
     try:
-        connection = await Connection.open(endpoint, name="durable log", patience=PATIENCE)
+        connection = await Connection.open(endpoint, name="durable log", timeout_seconds=PATIENCE)
     except ConnectionLostError as error:
         raise LogReadError(str(error)) from error
     try:

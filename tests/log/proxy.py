@@ -29,6 +29,8 @@ class Proxy:
         self._server: asyncio.Server | None = None
         self.mischief = Mischief.NONE
         self.done: list[Mischief] = []
+        self.struck = asyncio.Event()
+        """Set once a mischief has been done."""
         self.connections = 0
 
     async def __aenter__(self) -> Proxy:
@@ -115,4 +117,5 @@ class Proxy:
             return False
         self.mischief = Mischief.NONE
         self.done.append(what)
+        self.struck.set()
         return True

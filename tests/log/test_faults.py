@@ -19,7 +19,7 @@ from durable_server.log.interface import (
     LogUnavailableError,
     Position,
 )
-from durable_server.log.memory import Fault, MemoryLog, MemorySlots, MemoryStream
+from durable_server.log.memory import Fault, MemoryLog, MemoryStream, MemoryStreamClient
 
 from ..sim.virtual import run
 from .worlds import fence, lead
@@ -161,7 +161,7 @@ def test_a_late_fence_cannot_be_mistaken_for_ones_own() -> None:
 
 
 async def test_a_log_that_counts_what_it_has_lost_is_refused() -> None:
-    class Hollow(MemorySlots):
+    class Hollow(MemoryStreamClient):
         """As a JetStream whose file was cut: its state still names the last sequence."""
 
         async def read(self, *_: object) -> None: ...

@@ -44,7 +44,7 @@ async def test_an_append_succeeds_exactly_once_whatever_gets_lost(
             # The first try arrives now, long after the second one: too late.
             assert b"wrong last sequence: 4" in await proxy.release()
             await log.append(b"at last")
-    bodies = [decode(data).body for data in (await jetstream.slots()).values()]
+    bodies = [decode(data).body for data in (await jetstream.messages()).values()]
     assert bodies[:4] == [b"fence 1", b"before", b"it", b"after"]
     assert bodies.count(b"it") == 1
 
@@ -61,7 +61,7 @@ async def test_a_fence_lands_exactly_once_too(
         assert proxy.done == [mischief]
         assert reader.bodies == [b"fence 2"]
         await log.append(b"x")
-    assert len(await jetstream.slots()) == 3
+    assert len(await jetstream.messages()) == 3
 
 
 async def test_a_held_append_cannot_pass_a_new_leader(jetstream: JetStreamWorld) -> None:
@@ -71,8 +71,7 @@ async def test_a_held_append_cannot_pass_a_new_leader(jetstream: JetStreamWorld)
         await lead(old)
         proxy.mischief = Mischief.HOLD_APPEND
         append = asyncio.create_task(old.append(b"late"))
-        while not proxy.done:  # noqa: ASYNC110 (the proxy has no event for it)
-            await asyncio.sleep(0.001)
+        await proxy.struck.wait()
         await lead(jetstream.leader())
         assert b"wrong last sequence: 2" in await proxy.release()
         append.cancel()
@@ -116,7 +115,7 @@ async def test_a_trimmed_log_keeps_its_numbering_over_sigkill(jetstream: JetStre
         last = await log.append(b"x")
         await log.trim(last.sequence)
     await log.close()
-    assert list(await jetstream.slots()) == [6]
+    assert list(await jetstream.messages()) == [6]
     kill(jetstream.server)
     reader = await lead(jetstream.leader(), Position(6, 1, 5))
     assert reader.seen == [(Position(7, 2, 0), b"fence 2")]
