@@ -96,14 +96,14 @@ class ControlPlane:
         self.address = await server.start(config.listen)
         if webhooks is not None:
             # Not at the top: they have needs of their own, the extra `http`.
-            from .http.control import Control
-            from .http.requests import Backing
-            from .http.serving import HttpAddressError, HttpServer
-            from .metrics.exposition import Exposition
+            from .http.control_client import ControlClient
+            from .http.requests import Backend
+            from .http.server import HttpAddressError, HttpServer
+            from .prometheus import Exposition
 
             http = HttpServer(
-                Backing(
-                    Control.at(self.address),
+                Backend(
+                    ControlClient.at(self.address),
                     webhooks,
                     Exposition(processor).render,
                     lambda: processor.trouble,
@@ -118,7 +118,7 @@ class ControlPlane:
             except HttpAddressError:
                 if not config.http_optional:
                     raise
-                webhooks.off = True
+                webhooks.disabled = True
             else:
                 stack.push_async_callback(http.stop, config.grace_seconds)
         logger.info("serving on %s, epoch %d", self.address, processor.partition.epoch)

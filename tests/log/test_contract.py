@@ -1,4 +1,4 @@
-"""What every log promises: the same suite over memory and over a real nats-server."""
+"""The log's contract: the same tests over memory and over a real nats-server."""
 
 from __future__ import annotations
 

@@ -1,5 +1,6 @@
-"""Leaders over a memory stream that loses, delays and duplicates: whatever happens, acknowledged is
-in the log once and in order, and nobody who was deposed adds anything.
+"""Leaders over a memory stream that loses, delays and duplicates appends.
+
+Whatever happens, acknowledged frames are in the log once and in order, and a deposed leader adds none.
 """
 
 from __future__ import annotations

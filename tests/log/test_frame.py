@@ -1,4 +1,4 @@
-"""Frames and the validity rule, against a model that says the same in another way."""
+"""Frames and the validity rule, against a model that states the rule in another way."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def test_the_chain_agrees_with_the_model(frames: list[Frame]) -> None:
     chain = Chain()
     valid = [index for index, frame in enumerate(frames) if chain.admit(frame)]
     assert valid == model(frames)
-    # However wild the frames are, what is valid is a row of epochs that each count from their fence.
+    # Whatever the frames, the valid ones are a sequence of epochs, each numbered from its fence.
     last = (0, -1)
     for index in valid:
         epoch, number = frames[index][:2]

@@ -1,7 +1,7 @@
-"""The two kinds of log behind one face, so that one suite can hold them to the same contract.
+"""The two kinds of log with one interface, so that one test suite covers both.
 
-A world has one log; `leader()` gives would-be leaders of it. `messages()` and `put()` look and write
-past them: the real stream is handled with nats-py, a client that shares no code with ours.
+A world has one log; `leader()` returns candidates for its leadership. `messages()` and `put()` read and
+write the stream directly: for the real stream with nats-py, a client that shares no code with ours.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The connection: parsing whatever way the bytes are cut, one life only, logins, TLS."""
+"""The NATS connection: the parser with any chunks, loss for good, logins, TLS."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ async def test_a_call_that_nobody_answers_times_out(server: EmbeddedNats) -> Non
     with pytest.raises(TimeoutError, match=r"no answer within 0\.05 s"):
         await asking.call(inbox, b"hello", 0.05)
     assert (await heard.get()).payload == b"hello"
-    # Late answers and given-up calls disturb nobody.
+    # Late answers and abandoned calls do not affect other calls.
     assert (await call_api(asking, "INFO", {}, 5))["streams"] == 0
     silent.abort()
     asking.abort()

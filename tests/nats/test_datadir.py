@@ -1,4 +1,4 @@
-"""Who owns the data directory."""
+"""The data directory: its lock and its format."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The embedded server's life, with real processes."""
+"""The embedded server: start, restart and stop, with real processes."""
 
 from __future__ import annotations
 

@@ -53,8 +53,8 @@ class SimStore(SqliteStore):
         """See `Store.begin`."""
         return self._disk.rng.random() >= self._disk.trouble and super().begin()
 
-    def holders(self) -> str:
-        """See `Store.holders`."""
+    def file_users(self) -> str:
+        """See `Store.file_users`."""
         return "another process of this world"
 
     def checkpoint(self) -> int:

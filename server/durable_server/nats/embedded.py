@@ -269,13 +269,13 @@ class EmbeddedNats:
 
     def _startup_output(self) -> str:
         """Returns the end of the last child's output, and the fatal lines of its log."""
-        said = _last_lines(self.folder / "output.log")
+        lines = _last_lines(self.folder / "output.log")
         mine = f"[{read_pid(self._pid_file)}]"
         for line in _last_lines(self.folder / "nats.log"):
             head, fatal, text = line.partition(" [FTL] ")
             if fatal and head.startswith(mine):
-                said.append(text)
-        return " | ".join(said[-5:]) or "it said nothing"
+                lines.append(text)
+        return " | ".join(lines[-5:]) or "it lines nothing"
 
     # ---- configuration
 
