@@ -18,15 +18,15 @@ from .display import failure_text, kind_word, payload_text, timestamp_text, valu
 TEMPLATES: Final[dict[type[Record], str]] = {
     records.EpochStarted: "epoch {epoch} begins, led by {leader}",
     records.HandlerRegistered: "handler {handler} is registered",
-    records.Invoked: "{invocation_id} is asked for: {handler}",
+    records.Invoked: "{invocation_id} is invoked: {handler}",
     records.Started: "{invocation_id} attempt {attempt} goes to worker {worker_id}",
     records.EntryRecorded: "{invocation_id} step {entry_index}: {kind}",
     records.Finished: "{invocation_id} ends",
     records.AttemptFailed: "{invocation_id} attempt {attempt} has failed: {failure}",
-    records.AttemptHeld: "{invocation_id} attempt {attempt} is held for a person: {failure}",
+    records.AttemptHeld: "{invocation_id} attempt {attempt} is held until an operator acts: {failure}",
     records.AttemptReleased: "{invocation_id} attempt {attempt} is given back",
     records.SuspendAsked: "{invocation_id} attempt {attempt} only waits, and is suspended",
-    records.TimerFired: "{invocation_id} time has come: {entry_index}",
+    records.TimerFired: "{invocation_id} timer fires: {entry_index}",
     records.Resumed: "{invocation_id} is resumed",
     records.Removed: "{invocation_id} is removed",
     records.PauseAsked: "{invocation_id} is to pause",
@@ -34,13 +34,13 @@ TEMPLATES: Final[dict[type[Record], str]] = {
     records.CancelAsked: "{invocation_id} is to be cancelled",
     records.Signalled: "{invocation_id} gets the signal {name}",
     records.AwakeableResolved: "awakeable {awakeable_id} gets its outcome",
-    records.AwakeableExpired: "awakeable {awakeable_id} is removed: nobody has asked for it",
+    records.AwakeableExpired: "awakeable {awakeable_id} is removed: no invocation has created it",
     records.Restarted: "{invocation_id} begins anew, from {source_id}",
     records.StateEdited: "state of {owner} is changed from outside",
 }
 """The template of each record type; a field replaces its name."""
 
-_TIMERS: Final = {WAKE: "its wake time", DEADLINE: "its deadline"}
+_TIMERS: Final = {WAKE: "wake time", DEADLINE: "deadline"}
 _HIDDEN: Final = frozenset({"chance", "limit", "completion"})
 """Fields that only the rules need."""
 

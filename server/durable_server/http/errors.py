@@ -49,7 +49,7 @@ _CODES: dict[str, int] = {
 
 
 class ErrorInfo(msgspec.Struct, kw_only=True):
-    """Why: a google.rpc.ErrorInfo."""
+    """The reason: a google.rpc.ErrorInfo."""
 
     type: str = msgspec.field(name="@type", default="type.googleapis.com/google.rpc.ErrorInfo")
     reason: str
@@ -58,7 +58,7 @@ class ErrorInfo(msgspec.Struct, kw_only=True):
 
 
 class Error(msgspec.Struct, kw_only=True):
-    """What every refused request is answered with. Decide by code and reason, never by the text."""
+    """The body of every error response. Decide by code and reason, never by the text."""
 
     code: int
     status: str
