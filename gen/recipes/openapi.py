@@ -16,11 +16,11 @@ FOLDER = Path("gen/openapi")
 def generate(root: Path) -> None:
     """Makes `gen/openapi/durable.v1.json`."""
     # Not at the top: the routes come from generated Python, which another recipe may be making.
-    from durable_server.http import openapi, shim
+    from durable_server.http import asgi, openapi
 
     target = root / FOLDER / f"durable.{openapi.VERSION}.json"
     target.parent.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(openapi.document(shim.ROUTES), indent=2, ensure_ascii=False)
+    text = json.dumps(openapi.document(asgi.ROUTES), indent=2, ensure_ascii=False)
     target.write_text(text + "\n", encoding="utf-8")
 
 

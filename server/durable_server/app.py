@@ -18,9 +18,9 @@ from pathlib import Path
 
 from .config import Config
 from .log.jetstream import JetStreamLog
-from .log.preflight import fitted
+from .log.preflight import fit_limits
 from .nats.datadir import DataDir, DataDirError
-from .nats.disk_guard import RoomyEndpoint
+from .nats.disk_guard import DiskGuard
 from .nats.embedded import EmbeddedNats
 from .nats.endpoint import Endpoint, EndpointSource, parse_urls
 from .processor.clock import WallClock
@@ -81,7 +81,7 @@ class ControlPlane:
         source = await self._nats(data)
         limits = config.limits
         if config.nats_url:
-            limits = await fitted(limits, source)
+            limits = await fit_limits(limits, source)
         log = JetStreamLog(source, partition=0, replicas=config.replicas)
         stack.push_async_callback(log.close)
         store = SqliteStore(data.path / STORE)
@@ -96,14 +96,14 @@ class ControlPlane:
         self.address = await server.start(config.listen)
         if webhooks is not None:
             # Not at the top: they have needs of their own, the extra `http`.
-            from .http.control import Control
-            from .http.requests import Backing
-            from .http.serving import HttpAddressError, HttpServer
-            from .metrics.exposition import Exposition
+            from .http.control_client import ControlClient
+            from .http.requests import Backend
+            from .http.server import HttpAddressError, HttpServer
+            from .prometheus import Exposition
 
             http = HttpServer(
-                Backing(
-                    Control.at(self.address),
+                Backend(
+                    ControlClient.at(self.address),
                     webhooks,
                     Exposition(processor).render,
                     lambda: processor.trouble,
@@ -118,7 +118,7 @@ class ControlPlane:
             except HttpAddressError:
                 if not config.http_optional:
                     raise
-                webhooks.off = True
+                webhooks.disabled = True
             else:
                 stack.push_async_callback(http.stop, config.grace_seconds)
         logger.info("serving on %s, epoch %d", self.address, processor.partition.epoch)
@@ -144,4 +144,4 @@ class ControlPlane:
         embedded.add_listener(lambda line: logger.warning("%s", line))
         self._stack.push_async_callback(embedded.stop)
         await embedded.start()
-        return RoomyEndpoint(embedded)
+        return DiskGuard(embedded)

@@ -50,7 +50,7 @@ from .webhooks.service import NotServedError, Webhooks
 from .webhooks.tokens import Keyring
 
 if TYPE_CHECKING:
-    from .http.serving import HttpServer
+    from .http.server import HttpServer
 
 TIMES = SessionTimes(heartbeat=5.0, timeout=24 * 3600.0, grace=0.02)
 
@@ -177,20 +177,20 @@ class LocalPlane:
     async def _open_http(self) -> HttpServer:
         try:
             # Not at the top: they have needs of their own, the extra `http`.
-            from .http.control import Control
-            from .http.requests import Backing
-            from .http.serving import HttpServer
-            from .http.shim import WEBHOOKS
+            from .http.asgi import WEBHOOKS
+            from .http.control_client import ControlClient
+            from .http.requests import Backend
+            from .http.server import HttpServer
         except ModuleNotFoundError as error:
             raise NotServedError(
                 f"a webhook needs HTTP, and {error.name!r} is not installed:"
                 " pip install 'durable-grpc[http]'"
             ) from error
-        control = Control(_Direct(self))
-        backing = Backing(
+        control = ControlClient(_Direct(self))
+        backend = Backend(
             control, self._webhooks, _no_metrics, _no_trouble, self._limits.payload_bytes
         )
-        http = HttpServer(backing, routes=WEBHOOKS)
+        http = HttpServer(backend, routes=WEBHOOKS)
         await http.start("127.0.0.1:0")
         return http
 

@@ -1,4 +1,4 @@
-"""Real TLS proxies before the HTTP address, configured as docs/operations.md shows."""
+"""Real TLS proxies in front of the HTTP address, configured as in docs/operations.md."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Behind a real TLS proxy: the name and the origin that browsers have are right once they are given."""
+"""Behind a real TLS proxy: host names and origins of browsers are accepted once they are configured."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`/v1`: each RPC where its annotation says, errors in one form, a watch as events, doors closed."""
+"""The `/v1` RPCs: routes by annotation, errors in one form, the watch as events, foreign origins."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from durable_proto.v1 import control_pb2, invocation_pb2
 from durable_server import commands
 from durable_server.app import ControlPlane
 from durable_server.config import Config, ConfigError
-from durable_server.http.serving import HttpAddressError
+from durable_server.http.server import HttpAddressError
 from tests.process.processes import durable, running, until
 from tests.server.hand import HandWorker
 
@@ -298,7 +298,7 @@ async def test_dev_goes_on_without_http_when_nobody_asked_for_the_taken_port(
     )  # fmt: skip
     with socket.socket() as holder:
         holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        with contextlib.suppress(OSError):  # somebody else has it: all the same
+        with contextlib.suppress(OSError):  # another process may have it
             holder.bind(("127.0.0.1", 8080))
             holder.listen()
         with running(command, tmp_path / "dev.log") as child:

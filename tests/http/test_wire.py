@@ -1,4 +1,4 @@
-"""Requests as bytes: what HTTP allows is understood, and whatever is refused is refused in one form."""
+"""Requests as bytes: what HTTP allows is understood, and every refusal has the same JSON form."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`/metrics`: what happened is what is counted, of the control plane and of a worker."""
+"""`/metrics` of a control plane and of a worker: the counts are those of what happened."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ import pytest
 import durable
 from durable_server.app import ControlPlane
 from durable_server.core.model import State
-from durable_server.metrics.exposition import HANDLERS_MAX, OTHER, Exposition
 from durable_server.metrics.tally import Histogram
+from durable_server.prometheus import HANDLERS_MAX, OTHER, Exposition
 from tests.process.processes import control_plane, running, until
 from tests.process.processes import durable as command
 from tests.repo.tree import ROOT

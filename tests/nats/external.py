@@ -1,4 +1,4 @@
-"""A nats-server as others run it: with a configuration of their own, and without anything of ours."""
+"""A nats-server as users run it: with a configuration of their own."""
 
 from __future__ import annotations
 

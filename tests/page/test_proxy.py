@@ -1,4 +1,4 @@
-"""The page as a browser has it behind a real TLS proxy: it shows, follows and acts."""
+"""The page behind a real TLS proxy: it loads, follows an invocation and sends commands."""
 
 from __future__ import annotations
 

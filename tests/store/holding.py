@@ -1,4 +1,4 @@
-"""Another process that has a store's file open and holds something of it, as a person's shell would."""
+"""Another process that has a store's file open and holds a lock, as a person's shell may."""
 
 from __future__ import annotations
 

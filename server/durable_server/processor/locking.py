@@ -51,7 +51,7 @@ class StoreLock:
             waited = now() - began
             if waited > news:
                 news = waited + _NEWS_SECONDS[1]
-                found = await asyncio.to_thread(self._store.holders)
+                found = await asyncio.to_thread(self._store.file_users)
                 self._set(f"another process is writing to the store ({found})")
                 logger.warning(
                     "%s for %d s: nothing is accepted until it ends that", self.problem, waited
@@ -86,7 +86,7 @@ class StoreLock:
         while not self._store.begin():
             if time.monotonic() > until:
                 raise StoreLockedError(
-                    f"another process is writing to the store ({self._store.holders()}): end"
+                    f"another process is writing to the store ({self._store.file_users()}): end"
                     " that process, or its transaction, and start again"
                 )
             time.sleep(pause)

@@ -108,7 +108,7 @@ class Processor:
         self.on_trouble: Callable[[], None] = _nothing
         """Called when `trouble` may have come or gone."""
         self._lock = StoreLock(store, self._trouble_changed)
-        log.presence.changed = self._trouble_changed
+        log.availability.changed = self._trouble_changed
         self.ended.add_done_callback(lambda _: self._trouble_changed())
         self._parked = False
         self._retention = Retention(store, clock, self.now_ms, self.propose)
@@ -264,7 +264,7 @@ class Processor:
         """Why nothing can be accepted now, for people; empty when all is well."""
         if self.ended.done():
             return "the control plane stops"
-        return self._log.presence.trouble or self._lock.problem
+        return self._log.availability.problem or self._lock.problem
 
     def _trouble_changed(self) -> None:
         self.on_trouble()

@@ -75,7 +75,7 @@ class Trimmer:
         if now - self._told < _NEWS_SECONDS:
             return
         self._told = now
-        found = await asyncio.to_thread(self._store.holders)
+        found = await asyncio.to_thread(self._store.file_users)
         logger.warning(
             "another process reads an older state of the store (%s): until it ends that, the log is"
             " not trimmed and the store's write-ahead log grows; %d MiB of the log are kept by now",

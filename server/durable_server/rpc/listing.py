@@ -15,7 +15,7 @@ from durable_proto.v1 import control_pb2, invocation_pb2
 
 from ..core.model import State
 from ..processor.loop import Processor
-from ..store.interface import Filter, Order, Place, Sort
+from ..store.interface import Filter, Order, PageCursor, Sort
 from . import convert
 from .refusal import invalid
 
@@ -66,7 +66,7 @@ class Listing:
         listed = self._processor.store.page(
             where,
             order,
-            _place(_open_token(request.page_token, binding)),
+            _cursor(_open_token(request.page_token, binding)),
             self._size(request.page_size),
         )
         response = control_pb2.QueryResponse()
@@ -152,14 +152,14 @@ def _order(request: control_pb2.QueryRequest) -> Order:
     return Order(sorts[field], not direction)
 
 
-def _place(text: str) -> Place | None:
-    """Returns the place in a token: two numbers that the store can hold."""
+def _cursor(text: str) -> PageCursor | None:
+    """Returns the cursor in a token: two numbers that the store can hold."""
     if not text:
         return None
     ms, _, number = text.partition(".")
     if not all(it.isdecimal() and len(it) <= _DIGITS for it in (ms, number)):
         raise invalid("page_token", "is damaged; start again without one")
-    return Place(int(ms), int(number))
+    return PageCursor(int(ms), int(number))
 
 
 def _token(after: str, binding: str) -> str:

@@ -10,8 +10,8 @@ from durable_proto.v1 import control_pb2, errors_pb2
 
 from ..processor.loop import Processor
 from ..webhooks.files import SecretError
-from ..webhooks.schemes import SCHEMES
 from ..webhooks.service import NotServedError, Webhooks
+from ..webhooks.signature_schemes import SCHEMES
 from ..webhooks.tokens import Claim
 from . import convert
 from .refusal import Refusal, invalid, unavailable
@@ -32,7 +32,7 @@ class Urls:
     ) -> control_pb2.CreateWebhookResponse:
         """Returns a URL that resolves an awakeable."""
         webhooks, limits = self._webhooks, self._processor.limits
-        if webhooks is None or webhooks.off:
+        if webhooks is None or webhooks.disabled:
             raise _not_served(
                 "this control plane serves no HTTP, so nothing would answer at a webhook: start it"
                 " with --http HOST:PORT"

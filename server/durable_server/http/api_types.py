@@ -1,9 +1,8 @@
-"""What `/api` takes and answers, field by field: the document is made from these, and the answers are
-these.
+"""The request and response types of `/api`; the OpenAPI document is made from them.
 
-A field that has nothing to say is left out. Times are whole seconds since 1970; `/v1` has them
-exactly. `Any` is a value of the user's: the JSON that it is, or else its bytes as
-`{"content_type": ..., "base64": ...}`.
+A field without a value is left out. Times are whole seconds since 1970; `/v1` has them exactly. `Any`
+is a value of the user's: the JSON that it is, or else its bytes as `{"content_type": ..., "base64":
+...}`.
 """
 
 from __future__ import annotations
@@ -14,12 +13,12 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 Status: TypeAlias = Literal["pending", "running", "paused", "completed", "failed", "cancelled"]
-"""Where an invocation stands, for people."""
+"""The status of an invocation: a few words for people."""
 State: TypeAlias = Literal[
     "scheduled", "pending", "running", "suspended", "backing_off",
     "paused", "completed", "failed", "cancelled",
 ]  # fmt: skip
-"""Where it stands exactly."""
+"""Its exact lifecycle state."""
 Final: TypeAlias = Literal[
     "cancelled", "timed_out", "invalid_input", "terminal_error", "rejected", "given_up",
     "other_invocation", "refused", "tries_failed", "not_retried",
@@ -30,42 +29,42 @@ an error that the policy does not retry, or, of a program, one in the last attem
 Time: TypeAlias = int | UnsetType
 
 
-class _Given(msgspec.Struct, forbid_unknown_fields=True):
-    """What a request may say, and nothing else."""
+class _RequestBody(msgspec.Struct, forbid_unknown_fields=True):
+    """The body of a request; an unknown field is refused."""
 
 
-class _Shown(msgspec.Struct, omit_defaults=True):
-    """What an answer says; more fields may come."""
+class _ResponseBody(msgspec.Struct, omit_defaults=True):
+    """The body of a response; later versions may add fields."""
 
 
-class Resolution(_Given, kw_only=True):
-    """A value; a string that is JSON text itself counts as that JSON."""
+class Resolution(_RequestBody, kw_only=True):
+    """A value; a string that contains JSON text counts as that JSON."""
 
     result: Any
 
 
-class Rejection(_Given, kw_only=True):
-    """Why."""
+class Rejection(_RequestBody, kw_only=True):
+    """Why the awakeable is rejected."""
 
     error: Annotated[str, msgspec.Meta(min_length=1)]
 
 
-class Steering(_Given, kw_only=True):
-    """Why, and who asks, for people."""
+class Steering(_RequestBody, kw_only=True):
+    """The reason and the caller's identity, for people."""
 
     reason: str = ""
     identity: str = ""
 
 
-class Health(_Shown, kw_only=True):
-    """All is well."""
+class Health(_ResponseBody, kw_only=True):
+    """The control plane can accept requests."""
 
     status: Literal["ok"]
     version: str
 
 
-class Unready(_Shown, kw_only=True):
-    """Nothing can be accepted now."""
+class Unready(_ResponseBody, kw_only=True):
+    """The control plane cannot accept requests now."""
 
     status: Literal["unavailable"]
     version: str
@@ -73,8 +72,8 @@ class Unready(_Shown, kw_only=True):
     """Why, for people."""
 
 
-class Ending(_Shown, kw_only=True):
-    """How something ended: `result`, or `error` for people and the rest for programs."""
+class Ending(_ResponseBody, kw_only=True):
+    """The outcome: `result`, or `error` for people and the other fields for programs."""
 
     result: Any = UNSET
     error: str | UnsetType = UNSET
@@ -85,7 +84,7 @@ class Ending(_Shown, kw_only=True):
 
 
 class Invoked(Ending, kw_only=True):
-    """What became of an invoke; `created` is false when an earlier request had started it."""
+    """The invocation of an invoke request; `created` is false when an earlier request started it."""
 
     invocation_id: str
     status: Status
@@ -93,30 +92,34 @@ class Invoked(Ending, kw_only=True):
     created: bool
 
 
-class Steered(_Shown, kw_only=True):
-    """Where an invocation stands after it."""
+class Steered(_ResponseBody, kw_only=True):
+    """The state of an invocation after the command."""
 
     invocation_id: str
     status: Status
     state: State
 
 
-class Settled(_Shown, kw_only=True):
-    """The awakeable's outcome is in the log; without an invocation none has asked for it yet."""
+class Settled(_ResponseBody, kw_only=True):
+    """The awakeable's outcome is in the log. `invocation_id` is empty if no invocation has created it
+    yet.
+    """
 
     awakeable_id: str
     invocation_id: str
     status: Literal["resolved", "rejected"]
 
 
-class Delivered(_Shown, kw_only=True):
-    """It counts, or an earlier one did; `ignored` when the sender only tried the address."""
+class Delivered(_ResponseBody, kw_only=True):
+    """The delivery, or an earlier one, resolved the awakeable; `ignored` if it only tested the
+    address.
+    """
 
     status: Literal["resolved", "ignored"]
 
 
 class Workflow(Ending, kw_only=True):
-    """An invocation as lists show it."""
+    """An invocation in a list."""
 
     invocation_id: str
     handler: str
@@ -141,7 +144,7 @@ class Workflow(Ending, kw_only=True):
 
 
 class Step(Ending, kw_only=True):
-    """One step of a journal, numbered from 0; once it has ended, with how long it took."""
+    """One step of a journal, numbered from 0; `duration_ms` is set once it has completed."""
 
     step_number: int
     step_type: str
@@ -155,10 +158,10 @@ class Step(Ending, kw_only=True):
     failed_try_count: int = 0
 
 
-class FailingStep(_Shown, kw_only=True):
-    """A step that is not in the journal: its tries have failed so far, the last one with `error`.
+class FailingStep(_ResponseBody, kw_only=True):
+    """A step that is not in the journal because its tries so far have failed, the last with `error`.
 
-    When the next one begins is `wakes_at` of the invocation.
+    The next try starts at `wakes_at` of the invocation.
     """
 
     step_number: int
@@ -171,7 +174,7 @@ class FailingStep(_Shown, kw_only=True):
 
 
 class Awakeable(Ending, kw_only=True):
-    """Something that is waited for from outside."""
+    """A promise that is resolved from outside."""
 
     resolved: bool
     created_at: Time = UNSET
@@ -181,8 +184,8 @@ class Awakeable(Ending, kw_only=True):
 class WorkflowDetail(Workflow, kw_only=True):
     """An invocation with its journal, state and awakeables.
 
-    `current_step` counts from 1: it is the first step that has not ended, and `current_step_type` says
-    which; when all have ended it is the last.
+    `current_step` counts from 1: it is the first step that has not completed, or else the last step;
+    `current_step_type` is its type.
     """
 
     current_step: int
@@ -194,16 +197,16 @@ class WorkflowDetail(Workflow, kw_only=True):
     input: Any = UNSET
 
 
-class WorkflowPage(_Shown, kw_only=True):
-    """A page of invocations, newest first; an empty token at the end."""
+class WorkflowPage(_ResponseBody, kw_only=True):
+    """A page of invocations, newest first; the token is empty on the last page."""
 
     workflows: list[Workflow]
     count: int
     next_page_token: str
 
 
-class Statistics(_Shown, kw_only=True):
-    """Counts over all invocations that are kept."""
+class Statistics(_ResponseBody, kw_only=True):
+    """Counts of all kept invocations."""
 
     total: int
     by_status: dict[Status, int]

@@ -1,13 +1,12 @@
-"""Reading a stretch of a stream, fast and in bounded memory.
+"""Reads a range of a JetStream stream, fast and in bounded memory.
 
-A short stretch is a handful of leader reads, all sent at once: one round trip. A long one goes
-through a pull consumer that lives as long as the reading: plain bytes instead of base64 in JSON, a
-thousand messages per request, and never more than two requests' worth of bytes in memory. The next
-request is sent before the last one's messages are delivered, so the server reads while we apply.
+A short range is a few leader reads that are sent together: one round trip. A long range goes through a
+pull consumer that exists only during the read. It delivers plain bytes instead of base64 in JSON, a
+thousand messages per request, and never more than the bytes of two requests are in memory. The next
+request is sent before the messages of the last one are delivered, so the server reads while we apply.
 
-The consumer exists in memory on one server. That server may be a replica that is behind; it then
-waits until it has the messages, because each request asks for exactly those that are known to
-exist.
+The consumer is kept in the memory of one server. That server may be a replica that is behind; it then
+waits until it has the messages, because each request names exactly those that are known to exist.
 """
 
 from __future__ import annotations
@@ -19,38 +18,39 @@ import json
 import secrets
 from collections.abc import Callable
 
-from durable_server.nats import api
-from durable_server.nats.api import ApiError, call_api
-from durable_server.nats.connection import Connection, ConnectionLostError, Message
+from ..nats import api
+from ..nats.api import ApiError, call_api
+from ..nats.connection import Connection, ConnectionLostError
+from ..nats.parser import Message
 
-SHORT = 32
-"""Slots up to which leader reads are used."""
+SHORT_RANGE = 32
+"""The longest range, in messages, that is read with leader reads."""
 PULL_MESSAGES = 1000
 PULL_BYTES = 16 << 20
-"""Messages and bytes of one request; the bytes are raised to two of the largest messages when those
-are larger.
+"""The messages and bytes of one request. The bytes are raised to two messages of the largest size
+where that is more.
 """
 PULL_TIMEOUT = 30.0
-"""Seconds for one request: 16 MB from a slow disk."""
+"""Seconds for one request: enough for 16 MB from a slow disk."""
 
 
-async def read_tail(
+async def read_range(
     connection: Connection,
     stream: str,
     first: int,
     last: int,
     deliver: Callable[[int, bytes], None],
-    patience: float,
+    timeout_seconds: float,
 ) -> None:
-    """Delivers sequences `first` to `last` in order, as far as they exist: the caller checks that
-    none is missing.
+    """Delivers the messages `first` to `last` in order, as far as they exist.
 
-    Raises ApiError, TimeoutError, ConnectionLostError, and whatever `deliver` raises.
+    The caller checks that none is missing. Raises ApiError, TimeoutError, ConnectionLostError, and what
+    `deliver` raises.
     """
-    if last - first < SHORT:
-        await _read_short(connection, stream, first, last, deliver, patience)
+    if last - first < SHORT_RANGE:
+        await _read_short(connection, stream, first, last, deliver, timeout_seconds)
     else:
-        await _read_long(connection, stream, first, last, deliver, patience)
+        await _read_long(connection, stream, first, last, deliver, timeout_seconds)
 
 
 async def _read_short(
@@ -59,11 +59,11 @@ async def _read_short(
     first: int,
     last: int,
     deliver: Callable[[int, bytes], None],
-    patience: float,
+    timeout_seconds: float,
 ) -> None:
     subject = f"$JS.API.STREAM.MSG.GET.{stream}".encode()
     answers = [
-        connection.call(subject, b'{"seq":%d}' % sequence, patience)
+        connection.call(subject, b'{"seq":%d}' % sequence, timeout_seconds)
         for sequence in range(first, last + 1)
     ]
     for sequence, future in enumerate(answers, first):
@@ -110,7 +110,7 @@ async def _read_long(
     first: int,
     last: int,
     deliver: Callable[[int, bytes], None],
-    patience: float,
+    timeout_seconds: float,
 ) -> None:
     consumer = f"recovery-{secrets.token_hex(6)}"
     config = {
@@ -127,7 +127,7 @@ async def _read_long(
         connection,
         f"CONSUMER.CREATE.{stream}.{consumer}",
         {"stream_name": stream, "config": config},
-        patience,
+        timeout_seconds,
     )
     current = _Pull(0)
 
@@ -164,6 +164,6 @@ async def _read_long(
                 return
     finally:
         connection.unsubscribe(sid)
-        # The server would remove an idle one by itself; this only is tidier.
+        # Without this the server would remove the consumer after a while.
         with contextlib.suppress(ApiError, TimeoutError, ConnectionLostError):
-            await call_api(connection, f"CONSUMER.DELETE.{stream}.{consumer}", {}, patience)
+            await call_api(connection, f"CONSUMER.DELETE.{stream}.{consumer}", {}, timeout_seconds)

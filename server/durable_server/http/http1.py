@@ -1,9 +1,9 @@
-"""Where uvicorn's HTTP/1.1 is ours: what is no request at all is refused in the form of all refusals.
+"""The HTTP/1.1 protocol: uvicorn's, with our JSON errors for bytes that are not a request.
 
-uvicorn answers such bytes with a line of plain text. It also advises its own users about web sockets,
-and drops a connection without a word when a body ends before its length. The application is not asked
-in any of these cases, so that they are dealt with here, and by h11 alone: an installed httptools would
-be chosen instead and is less strict.
+uvicorn answers such bytes with a line of plain text. It also logs advice about web sockets for its own
+users, and closes a connection without a response when a body ends before its length. The application is
+not called in any of these cases, so they are handled here. Only h11 is used: uvicorn would choose an
+installed httptools, which is less strict.
 """
 
 from __future__ import annotations
@@ -17,28 +17,28 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from .errors import malformed
 
 LINGER_SECONDS = 1.0
-"""How long a refused client may go on sending before the connection is closed under it: a reset would
-take the refusal away."""
+"""How long a refused client may go on sending before the connection is closed. Closing it at once would
+reset it, and the client would lose the refusal."""
 
 
-class Wire(H11Protocol):
+class Http1Protocol(H11Protocol):
     """One connection."""
 
     _refused = False
 
     def data_received(self, data: bytes) -> None:
-        """Takes what has come; after a refusal it is dropped."""
+        """Parses received bytes; discards them after a refusal."""
         if not self._refused:
             super().data_received(data)
 
     def send_400_response(self, msg: str) -> None:
-        """Refuses what h11 does not take for a request; called while its error is handled."""
+        """Refuses bytes that h11 rejects; uvicorn calls it while it handles h11's error."""
         error = sys.exception()
         code = error.error_status_hint if isinstance(error, h11.RemoteProtocolError) else 400
         self._refuse(code, str(error or msg).partition(": bytearray")[0])
 
     def eof_received(self) -> None:
-        """Refuses a body that has ended before its length."""
+        """Refuses a body that ended before its length."""
         cycle = self.cycle
         if cycle is not None and cycle.more_body and not cycle.response_complete:
             self._refuse(400, "the body has ended before its length")
@@ -51,7 +51,7 @@ class Wire(H11Protocol):
             return
         self._refused = True
         if self.cycle is not None:
-            self.cycle.disconnected = True  # for whoever reads the body
+            self.cycle.disconnected = True  # ends a pending read of the body
         response = malformed(code, problem).response()
         try:
             events = (
@@ -63,7 +63,7 @@ class Wire(H11Protocol):
             )
             self.transport.write(b"".join(self.conn.send(it) or b"" for it in events))
         except h11.LocalProtocolError:
-            self.transport.close()  # an answer is under way, and nothing else can follow it
+            self.transport.close()  # a response has begun, and nothing else can follow it
             return
         self.flow.resume_reading()
         self.transport.write_eof()

@@ -1,4 +1,4 @@
-"""The senders' schemes against what their own documents and libraries say."""
+"""The signature schemes, against vectors from the senders' own documents and libraries."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from durable_server.webhooks.schemes import SCHEMES, TOLERANCE_SECONDS, BadSignature
+from durable_server.webhooks.signature_schemes import SCHEMES, TOLERANCE_SECONDS, BadSignature
 
 # Signed with the official library stripe 16.1.0: WebhookSignature, time 1700000000.
 STRIPE_BODY = (

@@ -1,7 +1,7 @@
-"""Invocations as `/api` shows them: messages made into `shapes`.
+"""The conversion of protobuf messages into the types of `/api`.
 
-`status` has few words, those that people know: what waits, for a timer, an awakeable or its next
-attempt, is `running`, and what is to start later is `pending`. `state` says it exactly.
+`status` has the few words that people know: an invocation that waits for a timer, an awakeable or its
+next attempt is `running`, and one that starts later is `pending`. `state` has the exact state.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from msgspec import UNSET, UnsetType
 
 from durable_proto.v1 import control_pb2, invocation_pb2, payload_pb2
 
-from . import finality, strict
-from .shapes import (
+from . import final_reasons, strict_json
+from .api_types import (
     Awakeable,
     FailingStep,
     State,
@@ -33,7 +33,7 @@ STATES: dict[State, Any] = {
     it: invocation_pb2.InvocationState.Value(f"INVOCATION_STATE_{it.upper()}")
     for it in cast("tuple[State, ...]", get_args(State))
 }
-"""The states by their words."""
+"""The protobuf value of each state."""
 _WORDS = {number: word for word, number in STATES.items()}
 
 STATUSES: dict[State, Status] = {
@@ -47,7 +47,7 @@ STATUSES: dict[State, Status] = {
     "failed": "failed",
     "cancelled": "cancelled",
 }
-"""For each state the status that people know."""
+"""The status of each state."""
 
 
 def state(number: invocation_pb2.InvocationState) -> State:
@@ -61,7 +61,7 @@ def status(number: invocation_pb2.InvocationState) -> Status:
 
 
 def value(payload: payload_pb2.Payload) -> Any:
-    """Returns a payload to be shown: JSON as it was written, other things as their bytes."""
+    """Returns a payload for a response: JSON unchanged, other content as base64."""
     if _is_json(payload):
         return msgspec.Raw(payload.data)
     data = base64.b64encode(payload.data).decode()
@@ -69,7 +69,7 @@ def value(payload: payload_pb2.Payload) -> Any:
 
 
 def outcome(it: payload_pb2.Outcome) -> dict[str, Any]:
-    """Returns how something ended as the fields of `Ending`."""
+    """Returns an outcome as the fields of `Ending`."""
     kind = it.WhichOneof("result")
     if kind is None:
         return {}
@@ -84,7 +84,9 @@ def outcome(it: payload_pb2.Outcome) -> dict[str, Any]:
 
 
 def step_type(entry: invocation_pb2.JournalEntry | invocation_pb2.FailingStep) -> str:
-    """Returns what a step is, as in `HelloService.SayHello`, `AWAKEABLE:approval-1`, `RUN:charge`."""
+    """Returns the type of a step, as in `HelloService.SayHello`, `AWAKEABLE:approval-1`,
+    `RUN:charge`.
+    """
     if entry.kind == invocation_pb2.ENTRY_KIND_CALL:
         return entry.name
     kind = invocation_pb2.EntryKind.Name(entry.kind).removeprefix("ENTRY_KIND_")
@@ -92,7 +94,7 @@ def step_type(entry: invocation_pb2.JournalEntry | invocation_pb2.FailingStep) -
 
 
 def summary(it: invocation_pb2.Invocation) -> Workflow:
-    """Returns an invocation as lists show it, without what costs a look into its journal."""
+    """Returns an invocation as lists show it, without the fields that need its journal."""
     return Workflow(**_summary(it))
 
 
@@ -110,7 +112,7 @@ def detail(it: invocation_pb2.Invocation) -> WorkflowDetail:
         workflow_state={name: _text(it.workflow_state[name]) for name in it.workflow_state},
         awakeables={one.awakeable_id: _awakeable(one) for one in it.awakeables},
         failing_steps=[_failing(one) for one in it.failing_steps],
-        error_final=finality.of_invocation(it.outcome.failure, it.journal),
+        error_final=final_reasons.of_invocation(it.outcome.failure, it.journal),
     )
 
 
@@ -173,7 +175,7 @@ def _step(entry: invocation_pb2.JournalEntry) -> Step:
         duration_ms=_length(entry),
         due_at=_time(entry.due_time),
         failed_try_count=entry.failed_try_count,
-        error_final=finality.of_step(entry),
+        error_final=final_reasons.of_step(entry),
         **outcome(entry.outcome),
     )
 
@@ -215,12 +217,12 @@ def _is_json(payload: payload_pb2.Payload) -> bool:
     if payload.content_type and not payload.content_type.startswith("application/json"):
         return False
     try:
-        strict.parse(payload.data)
-    except strict.JsonError:
-        return False  # whatever it says: shown as the bytes that it is
+        strict_json.parse(payload.data)
+    except strict_json.JsonError:
+        return False  # not JSON, although its type says so: shown as base64
     return True
 
 
 def _text(payload: payload_pb2.Payload) -> str:
-    """Returns a value as the text of its JSON."""
+    """Returns a payload as JSON text."""
     return payload.data.decode() if _is_json(payload) else json.dumps(value(payload))

@@ -1,9 +1,9 @@
-"""Every unary RPC of DurableControl over HTTP, by its `google.api.http` annotation.
+"""gRPC transcoding: every unary RPC of DurableControl over HTTP, by its `google.api.http` annotation.
 
-The routes are made from the descriptors at the start, so that a new RPC is here as soon as its proto
-says where. Requests and responses are proto3's canonical JSON. A field comes from the path if the
-template names it, else from the body (`body: "*"`), else from the query. A form of annotation or of
-field that is not used by our protos is an error at the start, and not served wrongly.
+The routes are made from the descriptors at the start, so a new RPC is served as soon as its proto has
+an annotation. Requests and responses are proto3's canonical JSON. A field comes from the path if the
+template names it, else from the body (`body: "*"`), else from the query. A form of annotation or
+field that our protos do not use is an error at the start, so that it is never served wrongly.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from durable_proto.v1 import control_pb2
 from . import parameters, requests, schemas
 from .errors import invalid, json_response
 from .parameters import Parameter
-from .requests import Call
+from .requests import EndpointRequest
 from .routing import VARIABLE, Body, Route
 
 _VERBS = ("get", "put", "post", "delete", "patch")
 _PROBLEM_CHARS = 400
 _LOST_PLUS = re.compile(r"(\S+T\S+) (\d\d:\d\d)\Z")
-"""A time with a plus sign that a query turns into a space."""
+"""A time whose plus sign was decoded as a space, as in every query."""
 _EXAMPLES = {
     "google.protobuf.Timestamp": "time; write 2026-01-31T12:00:00Z, or with %2B02:00 for Z",
     "google.protobuf.Duration": "span of time; write 30s or 0.5s",
@@ -46,7 +46,7 @@ def routes() -> Iterator[Route]:
         rule = method.GetOptions().Extensions[annotations_pb2.http]
         for number, binding in enumerate((rule, *rule.additional_bindings)):
             verb = binding.WhichOneof("pattern")
-            if verb is None:  # WatchInvocation: see `events`
+            if verb is None:  # WatchInvocation: see `watch`
                 continue
             if verb not in _VERBS or binding.body not in ("", "*") or binding.response_body:
                 raise ValueError(f"a form of google.api.http that is not served: {method.name}")
@@ -66,27 +66,27 @@ def _route(
     kind: Any = method.input_type
     response: Any = method.output_type
     variables = VARIABLE.findall(template)
-    rest = [field for field in kind.fields if field.name not in variables]
+    query_fields = [field for field in kind.fields if field.name not in variables]
     body = schemas.Part(kind, frozenset(variables)) if has_body else None
     message_class = message_factory.GetMessageClass(kind)
 
-    async def answer(call: Call) -> Response:
+    async def answer(request: EndpointRequest) -> Response:
         if has_body:
             if field := _key_field(kind):
-                _check_key(call, field)
-            data = await call.json()
+                _check_key(request, field)
+            data = await request.json()
             _check(kind, data, variables)
         else:
-            data = {name: value for name, value in call.values.items() if value}
+            data = {name: value for name, value in request.values.items() if value}
         message = message_class()
         try:
             json_format.ParseDict(data, message)
         except (json_format.ParseError, ValueError, TypeError) as error:
-            problem = str(error)[:_PROBLEM_CHARS]  # it may quote a value of any length
-            raise invalid(_place(problem) or kind.name, problem) from error
-        for variable, value in call.variables.items():
+            problem = str(error)[:_PROBLEM_CHARS]  # it may contain a value of any length
+            raise invalid(_field_in(problem) or kind.name, problem) from error
+        for variable, value in request.variables.items():
             setattr(message, variable, value)
-        return json_response(message_json(await call.control.call(method.name, message)))
+        return json_response(message_json(await request.control.call(method.name, message)))
 
     return Route(
         method=verb,
@@ -94,8 +94,8 @@ def _route(
         handler=answer,
         name=name,
         summary=re.sub(r"(?<=[a-z])(?=[A-Z])", " ", method.name).capitalize(),
-        parameters=() if has_body else tuple(_parameter(field) for field in rest),
-        body=Body(f"{kind.full_name} without what the path says.", body, required=body.required)
+        parameters=() if has_body else tuple(_parameter(field) for field in query_fields),
+        body=Body(f"{kind.full_name} without the fields of the path.", body, required=body.required)
         if body
         else None,
         answers={200: Body(f"{response.full_name}.", response)},
@@ -103,16 +103,18 @@ def _route(
 
 
 def _parameter(field: FieldDescriptor) -> Parameter:
-    """Returns how a query says a field."""
-    says: Any = field
-    what = f"`{field.name}` of {says.containing_type.full_name}."
+    """Returns the query parameter of a field."""
+    descriptor: Any = field
+    what = f"`{field.name}` of {descriptor.containing_type.full_name}."
     if field.type == FieldDescriptor.TYPE_BOOL:
-        found = parameters.flag(field.name, what)
+        found = parameters.boolean(field.name, what)
     elif field.type in _INTEGERS:
         bits = _INTEGERS[field.type]
-        found = parameters.whole(field.name, what, 0, (1 << bits) - 1)  # all of ours are counts
+        found = parameters.integer(
+            field.name, what, 0, (1 << bits) - 1
+        )  # all such fields are counts
     elif field.type == FieldDescriptor.TYPE_STRING:
-        found = parameters.text(field.name, what)
+        found = parameters.string(field.name, what)
     else:
         found = Parameter(
             name=field.name,
@@ -120,14 +122,14 @@ def _parameter(field: FieldDescriptor) -> Parameter:
             schema=schemas.value(field),
             read=_reader(field),
         )
-    other_name = "" if says.camelcase_name == field.name else says.camelcase_name
-    return replace(found, many=says.is_repeated, other_name=other_name)
+    other_name = "" if descriptor.camelcase_name == field.name else descriptor.camelcase_name
+    return replace(found, repeated=descriptor.is_repeated, other_name=other_name)
 
 
 def _reader(field: FieldDescriptor) -> Any:
-    says: Any = field
-    if says.enum_type is not None:
-        names = [it.name for it in says.enum_type.values]
+    descriptor: Any = field
+    if descriptor.enum_type is not None:
+        names = [it.name for it in descriptor.enum_type.values]
 
         def word(given: str) -> str:
             if given not in names:
@@ -135,9 +137,9 @@ def _reader(field: FieldDescriptor) -> Any:
             return given
 
         return word
-    if says.message_type is not None and says.message_type.full_name in schemas.TEXTS:
-        kind: Any = message_factory.GetMessageClass(says.message_type)
-        example = _EXAMPLES[says.message_type.full_name]
+    if descriptor.message_type is not None and descriptor.message_type.full_name in schemas.TEXTS:
+        kind: Any = message_factory.GetMessageClass(descriptor.message_type)
+        example = _EXAMPLES[descriptor.message_type.full_name]
 
         def text(given: str) -> str:
             given = _LOST_PLUS.sub(r"\1+\2", given, count=1)
@@ -148,22 +150,22 @@ def _reader(field: FieldDescriptor) -> Any:
             return given
 
         return text
-    raise ValueError(f"a query cannot say the field {says.full_name}")
+    raise ValueError(f"a query cannot say the field {descriptor.full_name}")
 
 
 def _key_field(kind: Descriptor) -> str:
-    """Returns the field that makes a repeated request one request; empty without one."""
+    """Returns the name of the idempotency field; empty without one."""
     names = kind.fields_by_name
     return next((it for it in ("idempotency_key", "request_id") if it in names), "")
 
 
-def _check_key(call: Call, field: str) -> None:
-    if requests.headers(call.request, "idempotency-key"):
+def _check_key(request: EndpointRequest, field: str) -> None:
+    if requests.headers(request.http, "idempotency-key"):
         raise invalid("Idempotency-Key", f"is a header of /api; here the body has `{field}`")
 
 
 def _check(kind: Descriptor, data: Any, variables: list[str]) -> None:
-    """Refuses what protobuf's parser would take silently."""
+    """Refuses what protobuf's parser would accept silently."""
     if not isinstance(data, dict):
         raise invalid("body", f"must be a JSON object, a {kind.full_name}")
     for variable in variables:
@@ -174,7 +176,7 @@ def _check(kind: Descriptor, data: Any, variables: list[str]) -> None:
 
 
 def _check_fields(kind: Any, data: Any, above: str) -> None:
-    """Refuses a field in two spellings, of which one would win, and text that is not base64."""
+    """Refuses a field that is given in both spellings, and text that is not base64."""
     if not isinstance(data, dict):
         return
     spellings: dict[str, str] = {}
@@ -202,7 +204,7 @@ def _check_fields(kind: Any, data: Any, above: str) -> None:
                 _check_fields(field.message_type, it, f"{path}.")
 
 
-def _place(text: str) -> str:
-    """Returns the field that protobuf's parser names in an error, if it does."""
+def _field_in(text: str) -> str:
+    """Returns the field that protobuf's parser names in an error; empty without one."""
     match = re.search(r"(?:parse|field named|for field) \"?([\w.\[\]]+)", text)
     return match[1] if match else ""

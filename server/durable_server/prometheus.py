@@ -1,9 +1,10 @@
-"""`/metrics`: what Prometheus reads, made of the processor's numbers at each scrape.
+"""The metrics for Prometheus at `/metrics`, made from the processor's numbers at each scrape.
 
 Rules. The registry is ours and not prometheus-client's global one. Nothing is counted here; a scrape
-reads. No label has values without a bound: states, outcomes, kinds, methods and codes are fixed sets,
-and of handlers the first HANDLERS_MAX that ended something are named, the others are one: `(other)`.
-docs/observability.md is the list for people; a test keeps it and the dashboard equal to this one.
+only reads. No label has an unbounded number of values: states, outcomes, kinds, methods and codes are
+fixed sets; of the handlers, the first HANDLERS_MAX in which an invocation ended are named, and the
+others share the name `(other)`. docs/observability.md is the list for people; a test keeps it and the
+dashboard equal to this one.
 """
 
 from __future__ import annotations
@@ -20,14 +21,14 @@ from prometheus_client.core import (
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
-from .. import __version__
-from ..core.entry_kinds import EntryKind
-from ..core.model import State
-from ..processor.loop import Processor
-from .tally import Histogram
+from . import __version__
+from .core.entry_kinds import EntryKind
+from .core.model import State
+from .metrics.tally import Histogram
+from .processor.loop import Processor
 
 HANDLERS_MAX = 200
-"""Handlers with a series of their own: what a dashboard can show, and three times that in series."""
+"""Handlers with their own series: as many as a dashboard can show, with three series each."""
 OTHER = "(other)"
 
 
@@ -40,7 +41,7 @@ class Exposition:
         ProcessCollector(registry=self._registry)
 
     def render(self, accept: str) -> tuple[bytes, str]:
-        """Returns all series and their content type, in the best form that `accept` names."""
+        """Returns all series and their content type, in the best format that `accept` names."""
         encode, content_type = choose_encoder(accept)
         return encode(self._registry), content_type
 
@@ -133,7 +134,7 @@ class _Plane(Collector):
         )
 
     def _now(self) -> Iterator[Metric]:
-        """What is so at this moment."""
+        """Yields the gauges of the present state."""
         processor = self._processor
         connected = [it for it in processor.workers if it.outbound is not None]
         for name, text, value in (

@@ -1,14 +1,14 @@
-"""How senders sign what they send. One pure function for each scheme, and one table of them.
+"""Signature schemes: how senders sign deliveries. One pure function per scheme, and one table of them.
 
     stripe    Stripe-Signature: t=SECONDS,v1=HEX[,v1=HEX]    HMAC-SHA256 of "SECONDS.BODY"
     github    X-Hub-Signature-256: sha256=HEX                HMAC-SHA256 of the body
 
-Both sign the bytes of the body, so they are checked before anything parses it. Several secrets may be
-good at once, and Stripe sends a signature for each while one is being replaced: one pair that fits is
-enough. Stripe's signatures are refused after TOLERANCE_SECONDS, so that a recorded delivery cannot be
-sent again; GitHub's have no time, and there the awakeable itself takes one outcome only.
+Both sign the bytes of the body, so they are checked before the body is parsed. Several secrets may be
+valid at once, and Stripe sends a signature for each while one is being replaced: one matching pair is
+enough. Stripe's signatures are refused after TOLERANCE_SECONDS, so a recorded delivery cannot be sent
+again. GitHub's have no time, but the awakeable itself accepts only one outcome.
 
-To add a scheme: a `check`, a line in SCHEMES, a test with a vector of the sender's own.
+To add a scheme: a `check`, a line in SCHEMES, and a test with a vector from the sender's own documents.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from types import MappingProxyType
 from typing import Final, NamedTuple, TypeAlias
 
 TOLERANCE_SECONDS: Final = 300
-"""How old a delivery with a time may be: Stripe's own default."""
+"""The greatest age of a delivery that has a time: Stripe's own default."""
 
 
 class BadSignature(NamedTuple):
-    """Why a delivery is not the sender's."""
+    """Why a delivery is not from the sender."""
 
     problem: str
 
@@ -34,13 +34,13 @@ Check: TypeAlias = Callable[[Headers, bytes, Sequence[bytes], float], BadSignatu
 """Headers by lower-case name, the body, the secrets, the time in seconds since 1970."""
 
 
-class Scheme(NamedTuple):
-    """One way to sign."""
+class SignatureScheme(NamedTuple):
+    """One signature scheme."""
 
     check: Check
-    """Says what is wrong with a delivery; None when one of the secrets has signed it."""
+    """Returns what is wrong with a delivery; None when it was signed with one of the secrets."""
     is_ping: Callable[[Headers], bool]
-    """Says whether a delivery only tries the address and has nothing to say."""
+    """Returns whether a delivery only tests the address and has no event."""
 
 
 def _stripe(
@@ -74,20 +74,20 @@ def _github(
 
 
 def _fits(signed: bytes, secrets: Sequence[bytes], signatures: Iterable[str]) -> bool:
-    """Says whether one of the signatures was made with one of the secrets.
+    """Returns whether one of the signatures was made with one of the secrets.
 
-    Each comparison takes the same time whatever is in it; how many there are is no secret.
+    Each comparison takes constant time; the number of comparisons is not secret.
     """
     given = [text.encode() for text in signatures]
     made = [hmac.new(secret, signed, hashlib.sha256).hexdigest().encode() for secret in secrets]
     return any(hmac.compare_digest(one, other) for one in made for other in given)
 
 
-SCHEMES: Final[Mapping[str, Scheme]] = MappingProxyType(
+SCHEMES: Final[Mapping[str, SignatureScheme]] = MappingProxyType(
     {
-        "stripe": Scheme(_stripe, lambda headers: False),
-        # Sent at once when a hook is set up; it must not be taken for the event.
-        "github": Scheme(_github, lambda headers: headers.get("x-github-event") == "ping"),
+        "stripe": SignatureScheme(_stripe, lambda headers: False),
+        # GitHub sends a ping when a hook is set up; it must not count as the event.
+        "github": SignatureScheme(_github, lambda headers: headers.get("x-github-event") == "ping"),
     }
 )
 """The schemes by name."""

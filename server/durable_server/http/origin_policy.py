@@ -1,14 +1,14 @@
-"""What keeps web pages away from a control plane without authentication.
+"""The origin policy: keeps web pages away from a control plane without authentication.
 
-A page in a browser of this machine can send requests to a loopback port. Such a request names where it
-comes from: one of another origin is refused, unless it only opens our own page. And a page whose own
-name was made to point at loopback (DNS rebinding) is recognised by its `Host`: on a loopback address
-only loopback names are served, and those that the control plane was given.
+A page in a browser on this machine can send requests to a loopback port. Such a request has an Origin:
+one of another origin is refused, unless it only opens our own page. A page whose own name was made to
+resolve to loopback (DNS rebinding) is recognised by its `Host`: on a loopback address only loopback
+names are served, and the names that the control plane was given.
 
-Behind a proxy the browser knows another address than the control plane. `--public-url` is that
-address: its host is served, and its origin is our own, whether the proxy passes the name on as `Host`
-or puts a loopback name there. `--allowed-host` adds names that are served. `Forwarded` and
-`X-Forwarded-*` are not looked at: anybody can send them.
+Behind a proxy the browser uses another address than the control plane. `--public-url` is that address:
+its host is served, and its origin counts as our own, whether the proxy passes on the name as `Host` or
+sends a loopback name. `--allowed-host` adds names that are served. `Forwarded` and `X-Forwarded-*` are
+not used, because any client can send them.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _TARGET = re.compile(r"([a-z][a-z0-9+.-]*)://([^/?#]*)(.*)", re.IGNORECASE | re.
 _PORTS = {"http": "80", "https": "443"}
 
 
-class Origins:
+class OriginPolicy:
     """The hosts and origins that are served."""
 
     def __init__(
@@ -41,10 +41,10 @@ class Origins:
         self._hosts = {*allowed, _normal(without_port(public.netloc))} - {""}
 
     def check(self, request: Request, host: str, path: str, *, any_host: bool = False) -> None:
-        """Raises HttpError for a request that a web page of somebody else may have sent.
+        """Raises HttpError for a request that a foreign web page may have sent.
 
-        `host` is the authority that the request is for, `path` its path. With `any_host` only the
-        origin is looked at.
+        `host` is the authority of the request's target, `path` its path. With `any_host` only the
+        origin is checked.
         """
         origin = request.headers.get("origin")
         foreign = request.headers.get("sec-fetch-site") in ("cross-site", "same-site")
@@ -69,11 +69,11 @@ class Origins:
             )
 
     def _is_own(self, origin: str, host: str) -> bool:
-        """Whether an origin is the one that a browser has for this server."""
+        """Returns whether an origin is the one under which a browser knows this server."""
         scheme, separator, _ = origin.partition("://")
         public = self._public_origin
         if public and _same(f"{public.partition('://')[0]}://{host}", public):
-            return _same(origin, public)  # a page of this name without TLS is another one
+            return _same(origin, public)  # the same name without TLS is another origin
         own = f"{scheme}://{host}"
         return bool(separator) and (_same(origin, own) or bool(public and _same(origin, public)))
 
@@ -86,11 +86,11 @@ class Origins:
         )
 
 
-def target(request: Request) -> tuple[str, str]:
-    """Returns the authority that a request is for, and its path as it came over the wire.
+def request_target(request: Request) -> tuple[str, str]:
+    """Returns the authority and the undecoded path of a request's target.
 
-    A target may be a whole URL (`GET http://host/path`, as proxies send it), which then counts and not
-    the Host header. Raises HttpError.
+    The target may be an absolute URL (`GET http://host/path`, as proxies send it), which then takes
+    precedence over the Host header. Raises HttpError.
     """
     raw: bytes = request.scope.get("raw_path") or request.url.path.encode()
     try:
@@ -108,7 +108,7 @@ def target(request: Request) -> tuple[str, str]:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a name or address is this machine only."""
+    """Returns whether a name or address is a loopback one."""
     if host.lower() == "localhost":
         return True
     try:
@@ -124,13 +124,13 @@ def without_port(host: str) -> str:
 
 
 def _normal(host: str) -> str:
-    """Returns one spelling of a host: names have no case, and may end with a dot."""
+    """Returns the normal form of a host: lower case, without a dot at the end."""
     name = without_port(host)
     return (name.rstrip(".") + host[len(name) :]).lower()
 
 
 def _same(origin: str, other: str) -> bool:
-    """Whether two origins are one: a scheme's own port may be left out."""
+    """Returns whether two origins are the same; the default port may be left out."""
     return _with_port(origin) == _with_port(other)
 
 
@@ -140,7 +140,7 @@ def _with_port(origin: str) -> str:
 
 
 def _is_link(request: Request, path: str) -> bool:
-    """Whether somebody follows a link to our page, which then asks for all else itself."""
+    """Returns whether the request opens our page by a link; the page itself is same-origin."""
     return (
         request.method == "GET"
         and path == "/"

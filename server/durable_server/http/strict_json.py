@@ -1,11 +1,11 @@
-"""JSON as strictly as everyone reads it alike, with the line and column of each mistake.
+"""A strict JSON parser: accepts what all JSON readers agree on, and locates each mistake.
 
-Python's parser takes more than JSON, and JSON takes more than readers agree on. Refused as well are:
-`NaN` and its like, a key twice in one object, half of a surrogate pair, a number that no float holds or
-of very many digits, and nesting that other parsers give up at.
+Python's parser accepts more than JSON, and readers disagree about parts of JSON. So these are refused
+as well: `NaN` and the like, a key twice in one object, half of a surrogate pair, a number that does
+not fit into a float or has very many digits, and nesting so deep that other parsers give up.
 
-The parser does the work. It cannot say where these are, so that a second, slower look finds the
-place, and only in a text that is refused.
+Python's parser does the work. It cannot say where these mistakes are, so a second, slower scan finds
+the line and column, and only in a text that is refused.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from itertools import accumulate
 from typing import Any
 
 DEPTH = 100
-"""How deep arrays and objects may be nested; protobuf's parsers have the same bound."""
+"""The deepest nesting of arrays and objects; protobuf's parsers have the same limit."""
 DIGITS = 1000
-"""How long a number may be, in characters."""
+"""The most characters of a number."""
 
 _NO_JSON = "is no JSON"
 _STRING = r'"[^"\\]*(?:\\.[^"\\]*)*"'
@@ -36,7 +36,7 @@ class JsonError(Exception):
     def __init__(self, problem: str, *, is_json: bool) -> None:
         super().__init__(problem)
         self.is_json = is_json
-        """Whether it is JSON all the same, by the letter."""
+        """Whether the text is JSON by the standard all the same."""
 
 
 def parse(data: bytes) -> Any:
@@ -74,7 +74,7 @@ def parse(data: bytes) -> Any:
 
 
 class _RefusedError(Exception):
-    """Something is refused; where it is must be found out."""
+    """The text is refused; `_mistakes` finds the place."""
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -101,7 +101,7 @@ def _float(text: str) -> float:
 
 
 def _is_deep(text: str) -> bool:
-    """Says whether the text of a JSON value is nested too deep."""
+    """Returns whether a JSON text is nested too deep."""
     if text.count("[") + text.count("{") <= DEPTH:
         return False
     steps = map(_STEPS.__getitem__, _NOT_A_BRACKET.sub("", text))
@@ -109,7 +109,7 @@ def _is_deep(text: str) -> bool:
 
 
 def _has_half_a_pair(text: str, found: Any) -> bool:
-    """Says whether a string in there is one that UTF-8 cannot hold."""
+    """Returns whether a string in it cannot be encoded in UTF-8."""
     if not _SURROGATE.search(text):
         return False
     try:
@@ -120,8 +120,8 @@ def _has_half_a_pair(text: str, found: Any) -> bool:
 
 
 def _mistakes(text: str) -> Iterator[tuple[int, str]]:
-    """Finds where a text is refused, and why, in a text that is JSON up to there."""
-    objects: list[set[str] | None] = []  # of each open object its keys; None for an array
+    """Yields the positions at which a text is refused, with the reasons."""
+    objects: list[set[str] | None] = []  # the keys of each open object; None for an array
     is_key = False
     for match in _TOKEN.finditer(text):
         place, token = match.start(), match[0]

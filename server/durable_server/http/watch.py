@@ -1,13 +1,13 @@
-"""`GET /v1/invocations/{id}/watch`: WatchInvocation as server-sent events.
+"""The watch: `GET /v1/invocations/{id}/watch` serves WatchInvocation as server-sent events.
 
-    event: invocation   id: 1, 2, ...   data: a WatchInvocationResponse as canonical JSON; the present
-                                        form first
-    event: end          id: end         the invocation has ended, and its last form was sent
-    event: error                        data: an error as everywhere
+    event: invocation   id: 1, 2, ...   data: a WatchInvocationResponse as canonical JSON; the first one
+                                        has the present state of the invocation
+    event: end          id: end         the invocation has ended, and its last state was sent
+    event: error                        data: an error in the usual form
 
-A lost connection needs no resume point: the next one begins with the present form. A browser's
-EventSource comes back after the end too, for ever; it then says the last id that it has seen, and 204
-makes it stop.
+A client that lost its connection needs no resume point, because the next one begins with the present
+state. A browser's EventSource also reconnects after the end, for ever; it then sends the last id that
+it has seen, and the answer 204 makes it stop.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from starlette.responses import Response, StreamingResponse
 from durable_proto.v1 import control_pb2, invocation_pb2
 
 from . import parameters
-from .bindings import message_json
-from .control import Control
+from .control_client import ControlClient
 from .errors import HttpError
-from .requests import Call
+from .requests import EndpointRequest
 from .routing import Body, Route, no_body
+from .transcoding import message_json
 
 _MEDIA_TYPE = "text/event-stream"
 _HEADERS = {"cache-control": "no-cache", "x-accel-buffering": "no"}
@@ -46,28 +46,28 @@ class Event(msgspec.Struct, kw_only=True):
     data: str
 
 
-async def watch(call: Call) -> Response:
+async def watch(request: EndpointRequest) -> Response:
     """Streams an invocation as it changes."""
-    if call.values[_LAST_ID] == _END_ID:
+    if request.values[_LAST_ID] == _END_ID:
         return Response(status_code=204)
     events = _events(
-        call.control,
+        request.control,
         control_pb2.WatchInvocationRequest(
-            invocation_id=call.variables["invocation_id"],
-            include_journal=call.values["include_journal"],
+            invocation_id=request.variables["invocation_id"],
+            include_journal=request.values["include_journal"],
         ),
     )
-    first = await anext(events, b"")  # an error before it is an answer with a status
-    if call.is_head:
+    first = await anext(events, b"")  # an error before the first event becomes an HTTP status
+    if request.is_head:
         await events.aclose()
         return Response(headers=_HEADERS, media_type=_MEDIA_TYPE)
 
-    async def whole() -> AsyncGenerator[bytes]:
+    async def all_events() -> AsyncGenerator[bytes]:
         yield first
         async for event in events:
             yield event
 
-    return StreamingResponse(whole(), headers=_HEADERS, media_type=_MEDIA_TYPE)
+    return StreamingResponse(all_events(), headers=_HEADERS, media_type=_MEDIA_TYPE)
 
 
 ROUTE = Route(
@@ -77,8 +77,8 @@ ROUTE = Route(
     name="WatchInvocation",
     summary="Watch invocation, as server-sent events",
     parameters=(
-        parameters.flag("include_journal", "Also send journal entries that are new or changed."),
-        parameters.text(_LAST_ID, "The id of the last event that was seen.", place="header"),
+        parameters.boolean("include_journal", "Also send journal entries that are new or changed."),
+        parameters.string(_LAST_ID, "The id of the last event that was seen.", location="header"),
     ),
     answers={
         200: Body(
@@ -92,7 +92,7 @@ ROUTE = Route(
 
 
 async def _events(
-    control: Control, request: control_pb2.WatchInvocationRequest
+    control: ControlClient, request: control_pb2.WatchInvocationRequest
 ) -> AsyncGenerator[bytes]:
     number = 0
     final = False
@@ -102,21 +102,21 @@ async def _events(
                 yield b": still here\n\n"
                 continue
             number += 1
-            yield _lines(Event(event="invocation", id=str(number), data=_json(message)))
+            yield _encode(Event(event="invocation", id=str(number), data=_json(message)))
             final = message.invocation.state in _FINAL
-        # A long journal comes in several messages, the last ones of which have the final state.
+        # A long journal comes in several messages, and the last ones have the final state.
         if final and not control.watches_end:
-            yield _lines(Event(event="end", id=_END_ID, data="{}"))
+            yield _encode(Event(event="end", id=_END_ID, data="{}"))
     except HttpError as error:
         if not number:
             raise
-        yield _lines(Event(event="error", data=msgspec.json.encode(error.body).decode()))
+        yield _encode(Event(event="error", data=msgspec.json.encode(error.body).decode()))
 
 
 def _json(message: control_pb2.WatchInvocationResponse) -> str:
     return msgspec.json.encode(message_json(message)).decode()
 
 
-def _lines(it: Event) -> bytes:
+def _encode(it: Event) -> bytes:
     event_id = f"id: {it.id}\n" if it.id else ""
     return f"event: {it.event}\n{event_id}data: {it.data}\n\n".encode()

@@ -1,7 +1,7 @@
-"""Which other processes have a store's file open: for messages about what they hold up.
+"""Which other processes have a store's file open, for messages about a lock or a growing log.
 
-As Linux shows it in `/proc`, and only processes that this user may look at. Elsewhere nobody is found,
-and a message does without names.
+They are read from `/proc` on Linux, and only those that this user may see. On other systems none is
+found, and the messages have no names.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ _PROCESSES: Final = Path("/proc")
 _COMMAND_CHARACTERS: Final = 80
 
 
-def holders(path: Path) -> list[str]:
+def file_users(path: Path) -> list[str]:
     """Returns process id and command of each, as in `1234: sqlite3 partition-0.db`."""
     files: set[tuple[int, int]] = set()
     for suffix in ("", "-wal", "-shm"):
@@ -34,8 +34,8 @@ def holders(path: Path) -> list[str]:
     ]
 
 
-def named(found: list[str]) -> str:
-    """Returns holders for a sentence."""
+def describe(found: list[str]) -> str:
+    """Returns the processes as text for a sentence."""
     return ", ".join(found) or "which one cannot be seen from here"
 
 
@@ -43,7 +43,7 @@ def _has_open(pid: int, files: set[tuple[int, int]]) -> bool:
     folder = _PROCESSES / str(pid) / "fd"
     try:
         numbers = os.listdir(folder)
-    except OSError:  # it is another user's, or has ended
+    except OSError:  # the process belongs to another user, or has ended
         return False
     for number in numbers:
         try:

@@ -1,8 +1,8 @@
-"""The gRPC client behind the HTTP surface: one channel, one stub, errors as HTTP has them.
+"""The gRPC client behind the HTTP surface: one channel, one stub, errors as HTTP errors.
 
-The surface has no way into the control plane but this one: what `curl` can do, every gRPC client can
-do, and a refusal is the same refusal. When the control plane stops, watches end at once; `leave`
-ends what still waits after the grace: it is answered with 503, and the client asks again.
+The HTTP surface reaches the control plane only through it, so a gRPC client can do all that `curl` can
+do, and gets the same refusals. When the control plane stops, watches end at once. `leave` ends the
+requests that still wait after the grace period: they are answered with 503, and the client tries again.
 """
 
 from __future__ import annotations
@@ -19,45 +19,45 @@ from durable_proto.v1 import control_pb2, control_pb2_grpc
 from .errors import from_rpc, stopping
 
 WAIT_SECONDS = 50.0
-"""How long one RPC is asked to wait; below the server's limit, so that it is what it says."""
+"""The wait time that one RPC asks for. It is below the server's limit, which would shorten it."""
 _CALL_SECONDS = 75.0
 _MESSAGE_BYTES = 64 * 1024 * 1024
 _PING_SECONDS = 15.0
 _OPTIONS = (
     ("grpc.max_receive_message_length", _MESSAGE_BYTES),
     ("grpc.max_send_message_length", _MESSAGE_BYTES),
-    # It talks to its own process: a proxy of the environment must not come between.
+    # It connects to its own process, so a proxy from the environment must not be used.
     ("grpc.enable_http_proxy", 0),
 )
 
 
-class Control:
-    """DurableControl, asked through a stub."""
+class ControlClient:
+    """A client of DurableControl."""
 
     def __init__(self, stub: Any, channel: grpc.aio.Channel | None = None) -> None:
-        """`channel` is what the stub uses, to be closed at the end."""
+        """`channel` is the stub's channel; `close` closes it."""
         self._stub = stub
         self._channel = channel
         self._leaving = asyncio.Event()
         self._unwatching = asyncio.Event()
 
     @classmethod
-    def at(cls, address: str) -> Control:
-        """Returns the control plane at a gRPC address."""
+    def at(cls, address: str) -> ControlClient:
+        """Returns a client of the control plane at a gRPC address."""
         channel = grpc.aio.insecure_channel(reachable(address), options=_OPTIONS)
         return cls(control_pb2_grpc.DurableControlStub(channel), channel)
 
     def end_watches(self) -> None:
-        """Ends the streams, which have no end of their own."""
+        """Ends the watches, which may otherwise last for ever."""
         self._unwatching.set()
 
     @property
     def watches_end(self) -> bool:
-        """Whether streams end because the control plane does."""
+        """Whether watches end because the control plane stops."""
         return self._unwatching.is_set()
 
     def leave(self) -> None:
-        """Ends what is under way."""
+        """Ends all requests in flight."""
         self._leaving.set()
 
     async def close(self) -> None:
@@ -87,7 +87,7 @@ class Control:
     async def watch(
         self, request: control_pb2.WatchInvocationRequest
     ) -> AsyncIterator[control_pb2.WatchInvocationResponse | None]:
-        """Streams an invocation's changes, with None now and then when nothing changes.
+        """Streams an invocation's changes, and None every few seconds while nothing changes.
 
         Ends with the stream, or when the control plane stops; raises HttpError.
         """
@@ -122,6 +122,6 @@ class Control:
 
 
 def reachable(address: str) -> str:
-    """Returns where to dial for an address to listen on: all interfaces are dialled at loopback."""
+    """Returns the address to connect to for one to listen on: loopback for all interfaces."""
     host, _, port = address.rpartition(":")
     return f"{ {'0.0.0.0': '127.0.0.1', '[::]': '[::1]'}.get(host, host) }:{port}"

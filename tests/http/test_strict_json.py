@@ -1,4 +1,6 @@
-"""JSON that readers do not agree on is refused, with its place; all other JSON is taken."""
+"""Strict JSON: texts on which readers disagree are refused, with the place; all other JSON is
+accepted.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from durable_server.http import strict
+from durable_server.http import strict_json
 
-DEEP = strict.DEPTH
+DEEP = strict_json.DEPTH
 
 
 @pytest.mark.parametrize(
@@ -34,15 +36,15 @@ DEEP = strict.DEPTH
     ],
 )  # fmt: skip
 def test_a_mistake_has_its_place(text: str, words: str, is_json: int) -> None:
-    with pytest.raises(strict.JsonError) as caught:
-        strict.parse(text.encode())
+    with pytest.raises(strict_json.JsonError) as caught:
+        strict_json.parse(text.encode())
     assert words in str(caught.value)
     assert caught.value.is_json == bool(is_json)
 
 
 def test_not_utf8_has_its_place() -> None:
-    with pytest.raises(strict.JsonError, match="not UTF-8 at line 2, column 3"):
-        strict.parse(b'[\n "\xff"]')
+    with pytest.raises(strict_json.JsonError, match="not UTF-8 at line 2, column 3"):
+        strict_json.parse(b'[\n "\xff"]')
 
 
 @pytest.mark.parametrize(
@@ -59,7 +61,7 @@ def test_not_utf8_has_its_place() -> None:
     ],
 )
 def test_what_is_strict_already_is_taken(text: str) -> None:
-    assert strict.parse(text.encode()) == json.loads(text)
+    assert strict_json.parse(text.encode()) == json.loads(text)
 
 
 VALUES = st.recursive(
@@ -75,14 +77,14 @@ VALUES = st.recursive(
 @given(VALUES, st.booleans())
 def test_any_json_value_comes_back(value: object, ascii_only: bool) -> None:
     text = json.dumps(value, ensure_ascii=ascii_only)
-    assert strict.parse(text.encode()) == value
+    assert strict_json.parse(text.encode()) == value
 
 
 @given(st.binary() | st.text('[]{}",:\\u0d8eNI-1 \n').map(str.encode))
 def test_any_bytes_are_a_value_or_an_error_with_a_place(data: bytes) -> None:
     try:
-        strict.parse(data)
-    except strict.JsonError as error:
+        strict_json.parse(data)
+    except strict_json.JsonError as error:
         said = str(error)
     else:
         said = " at line "

@@ -1,10 +1,10 @@
-"""Serves the surface with uvicorn, inside the control plane's own event loop.
+"""The HTTP server: uvicorn inside the control plane's own event loop.
 
-uvicorn is a guest here: the socket is ours (so that a taken port is one clear error), it sets up no
-logging, and it takes no signals: the process's end is decided in `commands`.
+uvicorn does only part of its usual work: the socket is ours (so that a taken port is one clear error),
+it configures no logging, and it handles no signals, because `commands` decides when the process ends.
 
-At the end nothing new is accepted, requests under way get the grace, then waits are answered with
-503; whoever is still sending after that is cut off.
+When the server stops, it accepts nothing new. Requests in flight get the grace period, then waiting
+ones are answered with 503, and connections that are still sending after that are closed.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from contextlib import contextmanager
 
 import uvicorn
 
-from .control import reachable
-from .origins import Origins, is_loopback
-from .requests import Backing
+from .asgi import ALL, HttpApp
+from .control_client import reachable
+from .http1 import Http1Protocol
+from .origin_policy import OriginPolicy, is_loopback
+from .requests import Backend
 from .routing import Route
-from .shim import ALL, Shim
-from .wire import Wire
 
 _CUT_SECONDS = 1.0
 
@@ -30,8 +30,8 @@ class HttpAddressError(Exception):
     """The address to serve HTTP on is taken."""
 
 
-class _Guest(uvicorn.Server):
-    """A uvicorn server that leaves the process's signals alone."""
+class _UvicornServer(uvicorn.Server):
+    """A uvicorn server that does not handle signals."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
@@ -51,41 +51,41 @@ class HttpServer:
 
     def __init__(
         self,
-        backing: Backing,
+        backend: Backend,
         *,
         routes: Iterable[Route] = ALL,
         public_url: str = "",
         allowed_hosts: Sequence[str] = (),
         insecure: bool = False,
     ) -> None:
-        self._backing = backing
+        self._backend = backend
         self._routes = routes
         self._public_url = public_url
         self._allowed_hosts = allowed_hosts
         self._insecure = insecure
 
     async def start(self, listen: str) -> str:
-        """Starts to serve; returns the address with the port that was taken.
+        """Starts to serve; returns the address with the actual port.
 
-        Without a public URL webhooks have this address. Raises HttpAddressError when it is taken or
+        Without a public URL, webhooks use this address. Raises HttpAddressError when it is taken or
         does not exist.
         """
         host, _, port = listen.rpartition(":")
         try:
             bound = _bind(host.strip("[]"), int(port), listen)
         except HttpAddressError:
-            await self._backing.control.close()
+            await self._backend.control.close()
             raise
-        allowed = Origins(
+        allowed = OriginPolicy(
             public_url=self._public_url,
             allowed_hosts=self._allowed_hosts,
             any_host=self._insecure or not is_loopback(host),
         )
-        shim = Shim(self._backing, allowed, self._routes)
-        self._server = _Guest(
+        app = HttpApp(self._backend, allowed, self._routes)
+        self._server = _UvicornServer(
             uvicorn.Config(
-                shim,
-                http=Wire,
+                app,
+                http=Http1Protocol,
                 lifespan="off",
                 ws="none",
                 log_config=None,
@@ -101,19 +101,19 @@ class HttpServer:
         if self._task.done():
             await self._task
         served = f"{host}:{bound.getsockname()[1]}"
-        self._backing.webhooks.base_url = self._public_url or f"http://{reachable(served)}"
+        self._backend.webhooks.base_url = self._public_url or f"http://{reachable(served)}"
         return served
 
     async def stop(self, grace: float) -> None:
-        """Stops: `grace` seconds for what is under way, then waits end."""
+        """Stops; requests in flight have `grace` seconds before those that wait are ended."""
         self._server.should_exit = True
-        self._backing.control.end_watches()
+        self._backend.control.end_watches()
         await asyncio.wait({self._task}, timeout=grace)
-        self._backing.control.leave()
+        self._backend.control.leave()
         await asyncio.wait({self._task}, timeout=_CUT_SECONDS)
         self._server.force_exit = True
         await asyncio.wait({self._task}, timeout=_CUT_SECONDS)
-        await self._backing.control.close()
+        await self._backend.control.close()
 
 
 def _bind(host: str, port: int, listen: str) -> socket.socket:
