@@ -23,6 +23,7 @@ from .nats.datadir import DataDir, DataDirError
 from .nats.disk_guard import RoomyEndpoint
 from .nats.embedded import EmbeddedNats
 from .nats.endpoint import Endpoint, EndpointSource, parse_urls
+from .processor.build import build_processor
 from .processor.clock import WallClock
 from .processor.loop import Processor
 from .rpc.server import RpcServer
@@ -86,7 +87,7 @@ class ControlPlane:
         stack.push_async_callback(log.close)
         store = SqliteStore(data.path / STORE)
         stack.callback(store.close)
-        processor = Processor(log, store, limits, WallClock())
+        processor = build_processor(log, store, limits, WallClock())
         self._processor = processor
         stack.push_async_callback(processor.stop)
         await processor.start(f"{socket.gethostname()}:{os.getpid()}")
@@ -106,7 +107,7 @@ class ControlPlane:
                     Control.at(self.address),
                     webhooks,
                     Exposition(processor).render,
-                    lambda: processor.trouble,
+                    lambda: processor.problem,
                     limits.payload_bytes,
                 ),
                 public_url=config.public_url.rstrip("/"),
@@ -121,7 +122,7 @@ class ControlPlane:
                 webhooks.off = True
             else:
                 stack.push_async_callback(http.stop, config.grace_seconds)
-        logger.info("serving on %s, epoch %d", self.address, processor.partition.epoch)
+        logger.info("serving on %s, epoch %d", self.address, processor.epoch)
 
     def _webhooks(self, data_dir: Path) -> Webhooks:
         config = self.config

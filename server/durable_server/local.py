@@ -39,6 +39,7 @@ from .core.limits import Limits
 from .log.batch import decode
 from .log.interface import Position
 from .log.memory import MemoryLog, MemoryStream
+from .processor.build import build_processor
 from .processor.clock import Clock, VirtualClock, WallClock
 from .processor.loop import Processor
 from .rpc.control import ControlService
@@ -116,6 +117,12 @@ class LocalPlane:
         )
         self._http: asyncio.Task[HttpServer] | None = None
 
+    @property
+    def processor(self) -> Processor:
+        """The processor, once started."""
+        assert self._processor is not None
+        return self._processor
+
     async def start(self) -> None:
         """Starts it; an error stops what was started."""
         try:
@@ -128,8 +135,8 @@ class LocalPlane:
         if self._store is None:
             self._store = SqliteStore(":memory:")
         log = _Log(self._stream, self._appended)
-        processor = Processor(log, self._store, self._limits, self._clock)
-        processor.on_rest = self._rested
+        processor = build_processor(log, self._store, self._limits, self._clock)
+        processor.on_idle = self._rested
         self._processor = processor
         await processor.start(f"local:{os.getpid()}")
         self._workers = WorkerService(processor, TIMES)
@@ -208,13 +215,13 @@ class LocalPlane:
     @property
     def followed(self) -> int:
         """How many calls wait for the end of an invocation."""
-        return 0 if self._processor is None else self._processor.waiting.followed
+        return 0 if self._processor is None else self._processor.subscriptions.waiter_count
 
     @property
     def quiet(self) -> bool:
         """Whether nothing happens here until a timer is due or somebody says something."""
         processor, workers = self._processor, self._workers
-        return processor is not None and workers is not None and processor.resting and workers.quiet
+        return processor is not None and workers is not None and processor.idle and workers.quiet
 
     @property
     def now_ms(self) -> int:

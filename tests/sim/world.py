@@ -47,6 +47,7 @@ from durable_server.core.replies import (
 )
 from durable_server.core.states import FINAL
 from durable_server.log.memory import Fault, MemoryLog, MemoryStream
+from durable_server.processor.build import build_processor
 from durable_server.processor.clock import WallClock
 from durable_server.processor.loop import Processor
 from durable_server.rpc.session_writer import SessionTimes
@@ -217,15 +218,15 @@ class World:
         store = self.disk.open(self.folder / f"store-{self.leaders}.db")
         log = MemoryLog(self.stream, rng=self.rng)
         clock = _LoopClock(self.rng.choice((0, 0, -60_000, 60_000)))
-        processor = Processor(log, store, self.limits, clock)
+        processor = build_processor(log, store, self.limits, clock)
         await processor.start(f"leader-{self.leaders}")
         self.processor, self.store = processor, store
         self.service = WorkerService(processor, TIMES)
         if "program" not in processor.partition.handlers:
-            await processor.propose(HandlerRegistered(Handler("program", retry=_POLICY)))
+            await processor.inputs.propose(HandlerRegistered(Handler("program", retry=_POLICY)))
             bump = Handler("counter.bump", HandlerKind.OBJECT_EXCLUSIVE, _POLICY)
-            await processor.propose(HandlerRegistered(bump))
-            await processor.propose(HandlerRegistered(Handler("listener", retry=_POLICY)))
+            await processor.inputs.propose(HandlerRegistered(bump))
+            await processor.inputs.propose(HandlerRegistered(Handler("listener", retry=_POLICY)))
 
     async def reign(self) -> None:
         """Lets leaders die, or be replaced while they live on, again and again."""
@@ -235,10 +236,8 @@ class World:
             self.disk.keep()
             old = self.processor
             if self.rng.random() < 0.5:
-                assert old._task is not None
-                old._task.cancel()
                 # What the dead leader's clients see is a broken connection.
-                old._end(asyncio.CancelledError())
+                old.crash()
             if self.rng.random() < 0.8:
                 await asyncio.sleep(self.rng.random() * 2)
             await self.lead()
@@ -303,12 +302,12 @@ class World:
     async def ask(self, record: Record, *, follow: bool = False) -> Reply:
         """Proposes a record; None when nobody has answered in a while."""
         processor = self.processor
-        future = processor.propose(record, follow_until=math.inf if follow else 0.0)
+        future = processor.inputs.propose(record, settle_by=math.inf if follow else 0.0)
         await asyncio.wait({future}, timeout=5)
         reply = None
         if future.done() and not future.cancelled() and future.exception() is None:
             reply = future.result()
-        processor.waiting.unfollow(getattr(record, "invocation_id", ""), future)
+        processor.subscriptions.cancel(getattr(record, "invocation_id", ""), future)
         return reply
 
     async def resolve(self, awakeable_id: str, value: str) -> None:

@@ -74,7 +74,7 @@ class ControlService(control_pb2_grpc.DurableControlServicer):
         record = self._invoked(request)
         wait = self._asking.wait(request.wait_timeout) if request.HasField("wait_timeout") else 0.0
         until = asyncio.get_running_loop().time() + wait if wait > 0 else 0.0
-        future = processor.propose(record, follow_until=until)
+        future = processor.inputs.propose(record, settle_by=until)
         reply = await self._asking.within(future, record.invocation_id, wait)
         if isinstance(reply, Mismatch):
             raise _mismatch(reply, request)
@@ -132,7 +132,7 @@ class ControlService(control_pb2_grpc.DurableControlServicer):
     ) -> AsyncIterator[control_pb2.WatchInvocationResponse]:
         """Streams an invocation as it changes; see control.proto."""
         changed = asyncio.Event()
-        end = self._processor.waiting.watch(request.invocation_id, changed)
+        end = self._processor.subscriptions.watch(request.invocation_id, changed)
         following = Following(self._processor.store, journal=request.include_journal)
         try:
             while True:
@@ -259,7 +259,7 @@ class ControlService(control_pb2_grpc.DurableControlServicer):
             protocol_version_min=PROTOCOL_VERSION,
             protocol_version_max=PROTOCOL_VERSION,
             limits=self._limits._asdict(),
-            epoch=processor.partition.epoch,
+            epoch=processor.epoch,
             start_time=convert.timestamp(processor.started_ms),
             append_count=processor.tally.append_seconds.count,
             time=convert.timestamp(processor.now_ms()),

@@ -7,7 +7,8 @@ from durable_proto.v1 import control_pb2
 from ..core.model import HandlerKind, object_scope
 from ..core.records import StateEdited
 from ..core.replies import Busy
-from ..processor.loop import Processor, RecordTooLargeError
+from ..processor.inputs import RecordTooLargeError
+from ..processor.loop import Processor
 from . import convert
 from .queries import Asking
 from .refusal import invalid, invalid_state

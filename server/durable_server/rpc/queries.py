@@ -34,7 +34,7 @@ class Asking:
         processor = self._processor
         if processor.ended.done():
             raise unavailable("ended", "the control plane is stopping")
-        if processor.waiting.count >= self._processor.limits.admission:
+        if processor.subscriptions.pending_count >= self._processor.limits.admission:
             raise limit_reached(
                 "admission",
                 self._processor.limits.admission,
@@ -47,7 +47,7 @@ class Asking:
         Raises RecordTooLargeError.
         """
         self.admit()
-        return await self.within(self._processor.propose(record), "", 0)
+        return await self.within(self._processor.inputs.propose(record), "", 0)
 
     def find(self, invocation_id: str) -> Invocation:
         """Returns an invocation; raises Refusal for an id that is none, or is not known."""
@@ -93,7 +93,7 @@ class Asking:
         """Returns the invocation at rest, or as it is when the time is up."""
         if found.state in RESTING:
             return found
-        future = self._processor.follow(found.id)
+        future = self._processor.when_settled(found.id)
         reply = await self.within(future, found.id, wait)
         return reply.invocation if isinstance(reply, Created) else self.find(found.id)
 
@@ -117,7 +117,7 @@ class Asking:
             if handle is not None:
                 handle.cancel()
             if future.cancelled() or not future.done() or handle is not None:
-                self._processor.waiting.unfollow(invocation_id, future)
+                self._processor.subscriptions.cancel(invocation_id, future)
 
     def _expire(self, future: asyncio.Future[Reply], invocation_id: str) -> None:
         if not future.done() and self._processor.find(invocation_id) is not None:

@@ -105,7 +105,7 @@ class RpcServer:
         await self._server.start()
         await self._health.set(LIVE, health_pb2.HealthCheckResponse.SERVING)
         await self._tell_health()
-        self._processor.on_trouble = self._trouble_changed
+        self._processor.on_problem_changed = self._trouble_changed
         return f"{host}:{port}"
 
     def _trouble_changed(self) -> None:
@@ -116,7 +116,7 @@ class RpcServer:
     async def _tell_health(self) -> None:
         """Says of each service whether it can accept anything now."""
         status = health_pb2.HealthCheckResponse.SERVING
-        if self._processor.trouble:
+        if self._processor.problem:
             status = health_pb2.HealthCheckResponse.NOT_SERVING
         for name in ("", *_SERVICES):
             await self._health.set(name, status)

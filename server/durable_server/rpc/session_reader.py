@@ -8,6 +8,7 @@ others: the one invocation is held, with the reason.
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from typing import ClassVar
 
@@ -66,7 +67,7 @@ class Inbound:
             elif kind == "draining":
                 worker.draining = True
                 # What waits for it because of its version may go to others now.
-                self._processor.wake()
+                self._processor.inputs.wake()
             elif kind == "hello":
                 raise protocol_violation("a second hello; a session has one, at its beginning")
 
@@ -129,7 +130,7 @@ class Inbound:
             entry.renew,
             self._unfit(entry) if kind == EntryKind.RESOLVE else "",
         )
-        self._processor.submit(record)
+        self._processor.inputs.submit(record)
 
     def _unfit(self, entry: worker_pb2.EntryRecorded) -> str:
         """Says why the value of a RESOLVE entry does not fit what waits for it; empty if it does."""
@@ -196,12 +197,12 @@ class Inbound:
             return True
         failure = payload_pb2.Failure(type=kind, message=problem)
         self._end(message, problem)
-        self._processor.submit(
+        self._processor.inputs.submit(
             AttemptFailed(
                 message.invocation_id,
                 message.attempt,
                 convert.fault(failure),
-                self._processor.chance(),
+                random.random(),
             )
         )
         return False
@@ -218,7 +219,7 @@ class Inbound:
         fault = None
         if outcome.WhichOneof("result") == "failure":
             fault = convert.fault(outcome.failure)
-        self._processor.submit(Finished(message.invocation_id, message.attempt, data, fault))
+        self._processor.inputs.submit(Finished(message.invocation_id, message.attempt, data, fault))
 
     def _attempt_failed(self, message: worker_pb2.WorkerMessage) -> None:
         failed = message.attempt_failed
@@ -233,13 +234,13 @@ class Inbound:
             message.invocation_id,
             message.attempt,
             fault,
-            self._processor.chance(),
+            random.random(),
             retry_ms,
             failed.index if failed.HasField("index") else -1,
             int(failed.kind),
             failed.name,
         )
-        self._processor.submit(record)
+        self._processor.inputs.submit(record)
 
     def _step_problem(self, failed: worker_pb2.AttemptFailed) -> str:
         """Says what is wrong with the step that an attempt failed at; empty when nothing is."""
@@ -252,17 +253,17 @@ class Inbound:
 
     def _held(self, message: worker_pb2.WorkerMessage) -> None:
         fault = convert.fault(message.held.failure)
-        self._processor.submit(AttemptHeld(message.invocation_id, message.attempt, fault))
+        self._processor.inputs.submit(AttemptHeld(message.invocation_id, message.attempt, fault))
 
     def _suspend(self, message: worker_pb2.WorkerMessage) -> None:
         number = message.suspend.completion_number
-        self._processor.submit(SuspendAsked(message.invocation_id, message.attempt, number))
+        self._processor.inputs.submit(SuspendAsked(message.invocation_id, message.attempt, number))
 
     def _released(self, message: worker_pb2.WorkerMessage) -> None:
-        self._processor.submit(AttemptReleased(message.invocation_id, message.attempt))
+        self._processor.inputs.submit(AttemptReleased(message.invocation_id, message.attempt))
 
     def _paused(self, message: worker_pb2.WorkerMessage) -> None:
-        self._processor.submit(AttemptPaused(message.invocation_id, message.attempt))
+        self._processor.inputs.submit(AttemptPaused(message.invocation_id, message.attempt))
 
     # What goes wrong
 
@@ -272,7 +273,7 @@ class Inbound:
     def _hold(self, message: worker_pb2.WorkerMessage, kind: str, problem: str) -> None:
         failure = payload_pb2.Failure(type=kind, message=problem)
         self._end(message, problem)
-        self._processor.submit(
+        self._processor.inputs.submit(
             AttemptHeld(message.invocation_id, message.attempt, convert.fault(failure))
         )
 
@@ -287,7 +288,7 @@ class Inbound:
         )
         outcome = payload_pb2.Outcome(failure=failure).SerializeToString()
         self._end(message, failure.message)
-        self._processor.submit(
+        self._processor.inputs.submit(
             Finished(message.invocation_id, message.attempt, outcome, convert.fault(failure))
         )
 

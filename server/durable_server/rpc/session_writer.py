@@ -154,7 +154,7 @@ class Stream:
         processor, times = self._processor, self._times
         welcome = self._message("", 0).welcome
         welcome.protocol_version = PROTOCOL_VERSION
-        welcome.epoch = processor.partition.epoch
+        welcome.epoch = processor.epoch
         welcome.heartbeat_interval.FromTimedelta(timedelta(seconds=times.heartbeat))
         welcome.session_timeout.FromTimedelta(timedelta(seconds=times.timeout))
         welcome.reconnect_grace.FromTimedelta(timedelta(seconds=times.grace))

@@ -74,7 +74,7 @@ class Steering:
     async def _settled(self, invocation_id: str, wait: float) -> State:
         """Waits until a pause that was asked for has happened or cannot any more."""
         changed = asyncio.Event()
-        end = self._processor.waiting.watch(invocation_id, changed)
+        end = self._processor.subscriptions.watch(invocation_id, changed)
         deadline = asyncio.get_running_loop().time() + wait
         try:
             while True:

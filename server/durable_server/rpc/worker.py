@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 from collections.abc import AsyncIterator, Callable
 from typing import cast
 
@@ -50,7 +51,7 @@ class WorkerService(worker_pb2_grpc.DurableWorkerServicer):
 
     def _all_returned(self) -> None:
         self._processor.workers.returning = False
-        self._processor.wake()
+        self._processor.inputs.wake()
 
     @property
     def quiet(self) -> bool:
@@ -60,7 +61,7 @@ class WorkerService(worker_pb2_grpc.DurableWorkerServicer):
             and not any(
                 worker.outbound is None and worker.owned for worker in self._processor.workers
             )
-            and not self._processor.holds_back
+            and not self._processor.dispatcher.awaits_version
         )
 
     def drain(self) -> None:
@@ -159,7 +160,7 @@ class WorkerService(worker_pb2_grpc.DurableWorkerServicer):
         try:
             await asyncio.gather(
                 *(
-                    processor.propose(HandlerRegistered(it))
+                    processor.inputs.propose(HandlerRegistered(it))
                     for it in handlers
                     if known.get(it.name) != it
                 )
@@ -174,7 +175,7 @@ class WorkerService(worker_pb2_grpc.DurableWorkerServicer):
         stream.welcome()
         self._take_up(stream, worker, hello)
         processor.workers.connect(worker, stream, processor.now_ms())
-        processor.wake()
+        processor.inputs.wake()
         logger.info(
             "worker %s (%s) serves %s", worker.id, worker.identity, ", ".join(worker.handlers)
         )
@@ -190,7 +191,7 @@ class WorkerService(worker_pb2_grpc.DurableWorkerServicer):
             found = processor.partition.invocations.get(invocation_id)
             committed = found is not None and found.attempt == attempt
             if committed and resumed.get(invocation_id) != attempt:
-                processor.submit(AttemptReleased(invocation_id, attempt))
+                processor.inputs.submit(AttemptReleased(invocation_id, attempt))
         for invocation_id, attempt in resumed.items():
             if worker.owned.get(invocation_id) != attempt:
                 stream.abandon(invocation_id, attempt, "it was given to another worker")
@@ -226,9 +227,9 @@ class WorkerService(worker_pb2_grpc.DurableWorkerServicer):
             return
         if clean:
             for invocation_id, attempt in worker.owned.items():
-                processor.submit(AttemptReleased(invocation_id, attempt))
+                processor.inputs.submit(AttemptReleased(invocation_id, attempt))
             processor.workers.remove(worker)
-            processor.wake()
+            processor.inputs.wake()
             logger.info("worker %s (%s) left", worker.id, worker.identity)
         else:
             logger.info("worker %s (%s) is away", worker.id, worker.identity)
@@ -238,7 +239,12 @@ class WorkerService(worker_pb2_grpc.DurableWorkerServicer):
         def over() -> None:
             if worker.outbound is None and processor.workers.get(worker.id) is worker:
                 logger.warning("worker %s (%s) is lost", worker.id, worker.identity)
-                processor.lose(worker)
+                processor.workers.remove(worker)
+                processor.inputs.wake()
+                for invocation_id, attempt in worker.owned.items():
+                    processor.inputs.submit(
+                        AttemptReleased(invocation_id, attempt, True, random.random())
+                    )
 
         processor = self._processor
         asyncio.get_running_loop().call_later(self._times.grace, over)
