@@ -1,9 +1,9 @@
-"""The composition root: makes a control plane out of its parts, and ends it in the right order.
+"""The control plane: the composition root, which starts the parts and stops them in the reverse order.
 
-    data dir (lock) ─► embedded NATS ─► log ─► store ─► processor ─► gRPC server ─► HTTP
+    data dir (lock) ─► embedded NATS ─► log ─► store ─► processor ─► requests, sessions ─► gRPC ─► HTTP
 
-Each part is started when what it needs is there, and stopped before that goes away; an error on the
-way stops what was started. `ended` tells when the control plane can't go on.
+Each part is started after the parts that it needs and stopped before them. An error during the start
+stops what was started. `ended` is done when the control plane cannot go on.
 """
 
 from __future__ import annotations
@@ -26,7 +26,12 @@ from .nats.endpoint import Endpoint, EndpointSource, parse_urls
 from .processor.build import build_processor
 from .processor.clock import WallClock
 from .processor.loop import Processor
+from .processor.router import Router
+from .requests.build import build_requests
+from .rpc.control import ControlService
 from .rpc.server import RpcServer
+from .rpc.worker import WorkerService
+from .sessions.sessions import Sessions
 from .store.sqlite import SqliteStore
 from .webhooks.service import Webhooks, open_webhooks
 
@@ -92,11 +97,19 @@ class ControlPlane:
         stack.push_async_callback(processor.stop)
         await processor.start(f"{socket.gethostname()}:{os.getpid()}")
         webhooks = self._webhooks(data.path) if config.http else None
-        server = RpcServer(processor, config.times, webhooks, channelz=config.channelz)
+        router = Router(processor)
+        sessions = Sessions(router, processor.workers, limits, config.times)
+        requests = build_requests(router, processor.workers, limits)
+        server = RpcServer(
+            ControlService(requests, processor.tally, webhooks),
+            WorkerService(sessions, limits, config.times),
+            router,
+            channelz=config.channelz,
+        )
         stack.push_async_callback(server.stop, config.grace_seconds)
         self.address = await server.start(config.listen)
         if webhooks is not None:
-            # Not at the top: they have needs of their own, the extra `http`.
+            # Imported here because they need the extra `http`.
             from .http.control import Control
             from .http.requests import Backing
             from .http.serving import HttpAddressError, HttpServer
@@ -107,7 +120,7 @@ class ControlPlane:
                     Control.at(self.address),
                     webhooks,
                     Exposition(processor).render,
-                    lambda: processor.problem,
+                    lambda: router.problem,
                     limits.payload_bytes,
                 ),
                 public_url=config.public_url.rstrip("/"),

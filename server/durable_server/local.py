@@ -42,9 +42,12 @@ from .log.memory import MemoryLog, MemoryStream
 from .processor.build import build_processor
 from .processor.clock import Clock, VirtualClock, WallClock
 from .processor.loop import Processor
+from .processor.router import Router
+from .requests.build import build_requests
 from .rpc.control import ControlService
-from .rpc.session_writer import SessionTimes
 from .rpc.worker import WorkerService
+from .sessions.sessions import Sessions
+from .sessions.times import SessionTimes
 from .store.sqlite import SqliteStore
 from .webhooks.files import SecretTexts
 from .webhooks.service import NotServedError, Webhooks
@@ -108,7 +111,7 @@ class LocalPlane:
         self._stream = MemoryStream()
         self._store: SqliteStore | None = None
         self._processor: Processor | None = None
-        self._workers: WorkerService | None = None
+        self._sessions: Sessions | None = None
         self._webhooks = Webhooks(
             Keyring([secrets.token_bytes(32)]),
             SecretTexts(webhook_secrets or {}),
@@ -139,10 +142,12 @@ class LocalPlane:
         processor.on_idle = self._rested
         self._processor = processor
         await processor.start(f"local:{os.getpid()}")
-        self._workers = WorkerService(processor, TIMES)
+        router, workers = Router(processor), processor.workers
+        self._sessions = Sessions(router, workers, self._limits, TIMES)
+        requests = build_requests(router, workers, self._limits)
         self.services = {
-            _CONTROL: ControlService(processor, self._webhooks),
-            _WORKER: self._workers,
+            _CONTROL: ControlService(requests, processor.tally, self._webhooks),
+            _WORKER: WorkerService(self._sessions, self._limits, TIMES),
         }
 
     async def halt(self) -> None:
@@ -183,7 +188,7 @@ class LocalPlane:
 
     async def _open_http(self) -> HttpServer:
         try:
-            # Not at the top: they have needs of their own, the extra `http`.
+            # Imported here because they need the extra `http`.
             from .http.control import Control
             from .http.requests import Backing
             from .http.serving import HttpServer
@@ -220,8 +225,8 @@ class LocalPlane:
     @property
     def quiet(self) -> bool:
         """Whether nothing happens here until a timer is due or somebody says something."""
-        processor, workers = self._processor, self._workers
-        return processor is not None and workers is not None and processor.idle and workers.quiet
+        processor, sessions = self._processor, self._sessions
+        return processor is not None and sessions is not None and processor.idle and sessions.idle
 
     @property
     def now_ms(self) -> int:

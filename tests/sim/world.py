@@ -50,8 +50,10 @@ from durable_server.log.memory import Fault, MemoryLog, MemoryStream
 from durable_server.processor.build import build_processor
 from durable_server.processor.clock import WallClock
 from durable_server.processor.loop import Processor
-from durable_server.rpc.session_writer import SessionTimes
+from durable_server.processor.router import Router
 from durable_server.rpc.worker import WorkerService
+from durable_server.sessions.sessions import Sessions
+from durable_server.sessions.times import SessionTimes
 from durable_server.store.sqlite import SqliteStore
 
 from .program import FAILED, TRIES, key_of, undoing
@@ -221,7 +223,8 @@ class World:
         processor = build_processor(log, store, self.limits, clock)
         await processor.start(f"leader-{self.leaders}")
         self.processor, self.store = processor, store
-        self.service = WorkerService(processor, TIMES)
+        sessions = Sessions(Router(processor), processor.workers, self.limits, TIMES)
+        self.service = WorkerService(sessions, self.limits, TIMES)
         if "program" not in processor.partition.handlers:
             await processor.inputs.propose(HandlerRegistered(Handler("program", retry=_POLICY)))
             bump = Handler("counter.bump", HandlerKind.OBJECT_EXCLUSIVE, _POLICY)

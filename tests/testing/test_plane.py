@@ -13,7 +13,7 @@ from durable_server.core.ids import from_name
 from durable_server.core.model import Handler
 from durable_server.core.records import HandlerRegistered, Invoked
 from durable_server.local import LocalPlane
-from durable_server.processor.subscriptions import ProcessorEndedError
+from durable_server.processor.errors import ProcessorEndedError
 
 
 @durable.workflow

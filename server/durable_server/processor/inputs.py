@@ -17,11 +17,8 @@ from ..core.limits import Limits
 from ..core.records import Record
 from ..core.replies import Reply
 from ..log.batch import encode_record
+from .errors import RecordTooLargeError
 from .subscriptions import Subscriptions, refuse
-
-
-class RecordTooLargeError(Exception):
-    """A record is larger than the limit `batch_bytes`, or holds a value that cannot be encoded."""
 
 
 class Input(NamedTuple):

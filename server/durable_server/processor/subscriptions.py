@@ -13,10 +13,7 @@ from collections.abc import Callable
 
 from ..core.model import Invocation
 from ..core.replies import Created, Reply
-
-
-class ProcessorEndedError(Exception):
-    """The processor cannot answer any more, because the control plane stops."""
+from .errors import ProcessorEndedError
 
 
 class Subscriptions:
