@@ -17,6 +17,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 from .config import Config
+from .core.limits import Limits
 from .log.jetstream import JetStreamLog
 from .log.preflight import fitted
 from .nats.datadir import DataDir, DataDirError
@@ -38,7 +39,7 @@ from .webhooks.service import Webhooks, open_webhooks
 logger = logging.getLogger("durable.app")
 
 STORE = "partition-0.db"
-"""The store's file in the data dir."""
+"""The name of the store's file in the data dir."""
 
 
 class ControlPlane:
@@ -98,44 +99,56 @@ class ControlPlane:
         await processor.start(f"{socket.gethostname()}:{os.getpid()}")
         webhooks = self._webhooks(data.path) if config.http else None
         router = Router(processor)
-        sessions = Sessions(router, processor.workers, limits, config.times)
+        await self._serve_grpc(processor, router, limits, webhooks)
+        if webhooks is not None:
+            await self._serve_http(processor, router, limits, webhooks)
+        logger.info("serving on %s, epoch %d", self.address, processor.epoch)
+
+    async def _serve_grpc(
+        self, processor: Processor, router: Router, limits: Limits, webhooks: Webhooks | None
+    ) -> None:
+        config = self.config
         requests = build_requests(router, processor.workers, limits)
+        sessions = Sessions(router, processor.workers, limits, config.times)
         server = RpcServer(
             ControlService(requests, processor.tally, webhooks),
             WorkerService(sessions, limits, config.times),
             router,
             channelz=config.channelz,
         )
-        stack.push_async_callback(server.stop, config.grace_seconds)
+        self._stack.push_async_callback(server.stop, config.grace_seconds)
         self.address = await server.start(config.listen)
-        if webhooks is not None:
-            # Imported here because they need the extra `http`.
-            from .http.control import Control
-            from .http.requests import Backing
-            from .http.serving import HttpAddressError, HttpServer
-            from .metrics.exposition import Exposition
 
-            http = HttpServer(
-                Backing(
-                    Control.at(self.address),
-                    webhooks,
-                    Exposition(processor).render,
-                    lambda: router.problem,
-                    limits.payload_bytes,
-                ),
-                public_url=config.public_url.rstrip("/"),
-                allowed_hosts=config.allowed_hosts,
-                insecure=config.insecure,
-            )
-            try:
-                self.http_address = await http.start(config.http)
-            except HttpAddressError:
-                if not config.http_optional:
-                    raise
-                webhooks.off = True
-            else:
-                stack.push_async_callback(http.stop, config.grace_seconds)
-        logger.info("serving on %s, epoch %d", self.address, processor.epoch)
+    async def _serve_http(
+        self, processor: Processor, router: Router, limits: Limits, webhooks: Webhooks
+    ) -> None:
+        # Imported here because they need the extra `http`.
+        from .http.control import Control
+        from .http.requests import Backing
+        from .http.serving import HttpAddressError, HttpServer
+        from .metrics.exposition import Exposition
+
+        config = self.config
+        http = HttpServer(
+            Backing(
+                Control.at(self.address),
+                webhooks,
+                Exposition(processor).render,
+                lambda: router.problem,
+                limits.payload_bytes,
+            ),
+            public_url=config.public_url.rstrip("/"),
+            allowed_hosts=config.allowed_hosts,
+            insecure=config.insecure,
+        )
+        try:
+            self.http_address = await http.start(config.http)
+        except HttpAddressError:
+            if not config.http_optional:
+                raise
+            webhooks.off = True
+        else:
+            self._stack.push_async_callback(http.stop, config.grace_seconds)
 
     def _webhooks(self, data_dir: Path) -> Webhooks:
         config = self.config

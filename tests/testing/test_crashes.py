@@ -212,7 +212,7 @@ async def test_crashes_happen_and_steps_are_not_repeated() -> None:
 
 async def test_steps_that_run_again_are_seen() -> None:
     run = Run(Plan(counted, (), "", [counted], None, 0, None))
-    entry = {"invocation_id": "i", "position": 0, "kind": 1, "name": "first"}
+    entry = {"invocation_id": "i", "entry_index": 0, "kind": 1, "name": "first"}
     for attempt in (1, 1, 2):
         started = ("Started", {"invocation_id": "i", "attempt": attempt})
         run._appended([started, ("EntryRecorded", {**entry, "attempt": attempt})])

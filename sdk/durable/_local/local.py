@@ -39,17 +39,17 @@ class Plane(Protocol):
     services: Mapping[str, Any]
     on_append: Callable[[list[tuple[str, Mapping[str, Any]]]], bool] | None
     """Called with the facts that are in the log now, and not known yet; says whether to crash."""
-    on_rest: Callable[[], None]
+    on_idle: Callable[[], None]
     """Called when it has nothing to do."""
 
     @property
-    def followed(self) -> int:
-        """How many calls wait for the end of an invocation."""
+    def waiter_count(self) -> int:
+        """How many calls wait for an invocation to settle."""
         ...
 
     @property
-    def quiet(self) -> bool:
-        """Whether nothing happens there until a timer is due or somebody says something."""
+    def idle(self) -> bool:
+        """Whether nothing happens there until a timer is due or a message comes."""
         ...
 
     @property
@@ -136,8 +136,8 @@ class Local:
         """Whether nothing happens until a timer is due, a worker acts, or somebody calls."""
         return (
             all(stream.quiet for stream in self.streams)
-            and self.plane.quiet
-            and self.calls == self.plane.followed
+            and self.plane.idle
+            and self.calls == self.plane.waiter_count
         )
 
     async def restart(self, *, empty_store: bool = False) -> None:

@@ -10,7 +10,7 @@ facts, each kept where it arises:
     workers     connected, no step running, nothing waiting to be sent
     calls       each that is under way waits for the end of an invocation
 
-Whoever makes one of them true says so (`Local.moved`, `Plane.on_rest`), and then they are looked at
+Whoever makes one of them true says so (`Local.moved`, `Plane.on_idle`), and then they are looked at
 all together, in a turn of the loop of its own. Nothing is polled and nothing is waited for in seconds.
 
 Rules.
@@ -48,7 +48,7 @@ class VirtualTime:
         self._goal: _Goal | None = None
         self._moving: Final = asyncio.Lock()
         self._settling: list[asyncio.Future[None]] = []
-        local.moved = local.plane.on_rest = self.moved
+        local.moved = local.plane.on_idle = self.moved
 
     def now(self) -> datetime:
         """Returns what the clock shows."""
@@ -110,6 +110,6 @@ class VirtualTime:
                 self.moved()
             elif not goal.reached.done():
                 goal.reached.set_result(None)
-        elif self._skip and plane.followed and (due_ms := plane.next_timer_ms):
+        elif self._skip and plane.waiter_count and (due_ms := plane.next_timer_ms):
             plane.move(due_ms)
             self.moved()
