@@ -32,7 +32,7 @@ logger = logging.getLogger("durable.processor")
 _LEAD_MS = 1000
 """How far a clock may be behind the log before that is logged."""
 _SLACK_SECONDS = 86_400.0
-"""The longest sleep asked of the event loop."""
+"""The longest delay that is requested of the event loop."""
 
 
 class Alarm(Protocol):

@@ -22,7 +22,7 @@ from .subscriptions import Subscriptions, refuse
 
 
 class Input(NamedTuple):
-    """One record that waits, and who wants its reply."""
+    """One record that waits, and the future of its reply."""
 
     record: Record
     data: bytes
@@ -45,7 +45,7 @@ class Inputs:
         self._subscriptions = subscriptions
 
     def submit(self, record: Record) -> None:
-        """Adds a record whose reply nobody wants. Raises RecordTooLargeError."""
+        """Adds a record without waiting for its reply. Raises RecordTooLargeError."""
         self.waiting.append(Input(record, self._encoded(record), None, 0.0))
         self.awake.set()
 
@@ -97,7 +97,7 @@ class Inputs:
             return
         if isinstance(error, Exception):
             self.ended.set_exception(error)
-            # Marks the exception as retrieved: nobody has to ask why a replaced leader ended.
+            # Marks the exception as retrieved, because nobody has to ask why a replaced leader ended.
             self.ended.exception()
         else:
             self.ended.set_result(None)

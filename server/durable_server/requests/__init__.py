@@ -1,1 +1,1 @@
-"""Requests of clients: what may be asked of invocations, awakeables and states, and how it is done."""
+"""Requests of clients: the rules of what clients may do with invocations, awakeables and states."""

@@ -76,7 +76,7 @@ class Refusal(Exception):
 
 
 def invalid(field: str, problem: str, **metadata: object) -> Refusal:
-    """A field is missing, malformed or out of range."""
+    """Returns the error for a field that is missing, malformed or out of range."""
     return Refusal(
         grpc.StatusCode.INVALID_ARGUMENT,
         errors_pb2.ERROR_REASON_INVALID_FIELD,
@@ -88,7 +88,7 @@ def invalid(field: str, problem: str, **metadata: object) -> Refusal:
 
 
 def payload_too_large(field: str, size: int, limit: int) -> Refusal:
-    """A value is over the limit `payload_bytes`."""
+    """Returns the error for a value over the limit `payload_bytes`."""
     return Refusal(
         grpc.StatusCode.INVALID_ARGUMENT,
         errors_pb2.ERROR_REASON_PAYLOAD_TOO_LARGE,
@@ -101,7 +101,7 @@ def payload_too_large(field: str, size: int, limit: int) -> Refusal:
 
 
 def unavailable(phase: str, message: str) -> Refusal:
-    """The control plane cannot serve now."""
+    """Returns the error for a control plane that cannot serve now."""
     return Refusal(
         grpc.StatusCode.UNAVAILABLE,
         errors_pb2.ERROR_REASON_UNAVAILABLE,
@@ -111,7 +111,7 @@ def unavailable(phase: str, message: str) -> Refusal:
 
 
 def protocol_violation(problem: str) -> Refusal:
-    """A worker sent a message that its session does not allow."""
+    """Returns the error for a message of a worker that its session does not allow."""
     return Refusal(
         grpc.StatusCode.FAILED_PRECONDITION,
         errors_pb2.ERROR_REASON_PROTOCOL_VIOLATION,
@@ -121,7 +121,7 @@ def protocol_violation(problem: str) -> Refusal:
 
 
 def refusal(error: Refusal | RequestError) -> Refusal:
-    """Translates what the rules of requests and sessions raise."""
+    """Translates an error of the rules of requests and sessions."""
     match error:
         case Refusal():
             return error

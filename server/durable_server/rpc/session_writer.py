@@ -34,8 +34,6 @@ class SessionWriter:
     """The writer of one session: `sessions.Stream`, and with it the processor's Outbound."""
 
     def __init__(self, limits: Limits, times: SessionTimes) -> None:
-        self.heard = True
-        """Whether a frame has come since the last heartbeat."""
         self._sent = True
         """Whether a frame was sent since the last heartbeat."""
         self._limits = limits

@@ -63,7 +63,7 @@ class WorkerService(worker_pb2_grpc.DurableWorkerServicer):
             reader.receive(first)
             while (read := await context.read()) is not grpc.aio.EOF:
                 frame = self._checked(read)
-                stream.heard = True
+                heartbeat.received = True
                 reader.receive(frame)
             # A broken connection may look like a half-close, so only a worker that has announced that
             # it leaves has left.
@@ -141,6 +141,8 @@ class _Heartbeat:
         self._give_up = give_up
         self._silent_seconds = 0.0
         self.gave_up = False
+        self.received = True
+        """Whether a frame has come since the last tick."""
         self._handle: asyncio.TimerHandle | None = None
 
     def start(self) -> None:
@@ -151,15 +153,12 @@ class _Heartbeat:
             self._handle.cancel()
 
     def _tick(self) -> None:
-        stream = self._stream
-        if stream.heard:
-            self._silent_seconds = 0.0
-        else:
-            self._silent_seconds += self._times.heartbeat
-        stream.heard = False
-        if self._silent_seconds >= self._times.timeout:
+        times = self._times
+        self._silent_seconds = 0.0 if self.received else self._silent_seconds + times.heartbeat
+        self.received = False
+        if self._silent_seconds >= times.timeout:
             self.gave_up = True
             self._give_up()
             return
-        stream.heartbeat()
+        self._stream.heartbeat()
         self.start()
