@@ -42,6 +42,8 @@ from durable_server.core.model import (  # noqa: E402
     Invocation,
     State,
 )
+from durable_server.processor.router import Router  # noqa: E402
+from durable_server.requests.build import build_requests  # noqa: E402
 from durable_server.rpc.listing import Listing  # noqa: E402
 from durable_server.store.sqlite import SqliteStore  # noqa: E402
 
@@ -202,7 +204,9 @@ async def measure(
     ):
         control: control_pb2_grpc.DurableControlAsyncStub
         control = control_pb2_grpc.DurableControlStub(channel)
-        listing = Listing(plane.processor)
+        processor = plane.processor
+        requests = build_requests(Router(processor), processor.workers, processor.limits)
+        listing = Listing(requests.reads, requests.limits)
         for query in queries(count, begin_ms, parent):
             request = control_pb2.QueryRequest(page_size=PAGE, **query.fields)
             if query.deep:

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from .core.limits import Limits
 from .nats.endpoint import parse_urls
-from .rpc.session_writer import SessionTimes
+from .sessions.times import SessionTimes
 
 DEFAULT_LISTEN = "127.0.0.1:50051"
 DEFAULT_HTTP = "127.0.0.1:8080"

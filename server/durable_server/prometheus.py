@@ -138,16 +138,16 @@ class _Plane(Collector):
         processor = self._processor
         connected = [it for it in processor.workers if it.outbound is not None]
         for name, text, value in (
-            ("inputs_waiting", "Inputs that wait to be in a batch.", processor.backlog),
+            ("inputs_waiting", "Inputs that wait to be in a batch.", len(processor.inputs.waiting)),
             (
                 "requests_waiting",
                 "Requests that wait for a commit or a result; the limit `admission` bounds them.",
-                processor.waiting.count,
+                processor.subscriptions.pending_count,
             ),
             (
                 "timers_pending",
                 "Timers that are not due, needed still or not.",
-                processor.timer_count,
+                len(processor.timers),
             ),
             ("workers_connected", "Workers with an open session.", len(connected)),
             ("slots", "Slots of connected workers.", sum(it.slots for it in connected)),
@@ -156,7 +156,7 @@ class _Plane(Collector):
                 "Slots of connected workers that hold an attempt.",
                 sum(len(it.owned) for it in connected),
             ),
-            ("epoch", "The epoch of this leader of the log.", processor.partition.epoch),
+            ("epoch", "The epoch of this leader of the log.", processor.epoch),
         ):
             yield GaugeMetricFamily(f"durable_{name}", text, value=value)
         build = GaugeMetricFamily("durable_build_info", "1, for its label.", labels=["version"])

@@ -21,7 +21,7 @@ from durable._worker.hosting import HostedWorker
 from durable_proto.v1 import control_pb2, control_pb2_grpc, invocation_pb2
 from durable_server.app import ControlPlane
 from durable_server.config import Config
-from durable_server.rpc.session_writer import SessionTimes
+from durable_server.sessions.times import SessionTimes
 
 from . import flows
 

@@ -111,7 +111,7 @@ def test_sync_client_from_many_threads() -> None:
 
 def _watched(connection: Any) -> Any:
     """Returns the invocations whose changes the control plane would tell somebody."""
-    return connection.dial.open().local.plane._processor.waiting._watchers
+    return connection.dial.open().local.plane.processor.subscriptions.watchers
 
 
 async def test_watching_from_asyncio() -> None:

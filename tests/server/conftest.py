@@ -12,7 +12,7 @@ from durable_proto.v1 import control_pb2_grpc
 from durable_server.app import ControlPlane
 from durable_server.config import Config
 from durable_server.core.limits import Limits
-from durable_server.rpc.session_writer import SessionTimes
+from durable_server.sessions.times import SessionTimes
 
 
 @pytest.fixture

@@ -18,8 +18,8 @@ from durable_server.core.model import Handler
 from durable_server.core.records import Finished, HandlerRegistered, Invoked, Started
 from durable_server.log.interface import LogDataLostError
 from durable_server.log.memory import MemoryLog
+from durable_server.processor.build import build_processor
 from durable_server.processor.clock import VirtualClock
-from durable_server.processor.loop import Processor
 from durable_server.store.sqlite import SqliteStore
 
 from .hand import HandWorker
@@ -50,7 +50,7 @@ async def test_a_finished_invocation_is_removed_after_its_retention(
     async with worker:
         invocation_id = await finish_one(control, worker)
         changed = asyncio.Event()
-        end = plane.processor.waiting.watch(invocation_id, changed)
+        end = plane.processor.subscriptions.watch(invocation_id, changed)
         async with asyncio.timeout(20):
             await changed.wait()
         end()
@@ -70,7 +70,7 @@ async def test_the_log_is_trimmed_below_a_checkpoint_and_starts_again(config: Co
     ):
         control = control_pb2_grpc.DurableControlStub(channel)
         ids = [await finish_one(control, worker, 60_000) for _ in range(4)]
-        log = plane.processor._log
+        log = plane.processor.log
         first, last = await log._slots.bounds(create=False)  # type: ignore[attr-defined]  # to look
         assert 1 < first <= last
     async with (
@@ -107,21 +107,21 @@ async def test_sweeps_follow_each_other_while_more_is_due() -> None:
     """On a clock that stands still after what expired: no pause is waited for, and none is missed."""
     clock = VirtualClock(1_700_000_000_000)
     store = SqliteStore(":memory:")
-    processor = Processor(MemoryLog(), store, Limits(), clock)
+    processor = build_processor(MemoryLog(), store, Limits(), clock)
     await processor.start("leader")
-    await processor.propose(HandlerRegistered(Handler("three", retention_ms=60_000)))
+    await processor.inputs.propose(HandlerRegistered(Handler("three", retention_ms=60_000)))
     outcome = payload_pb2.Outcome(value=payload_pb2.Payload(data=b"1")).SerializeToString()
     ids = [f"{number:032x}" for number in range(3_000)]
     for invocation_id in ids:
-        processor.submit(Invoked(invocation_id, "three", None))
-        processor.submit(Started(invocation_id, 1, "worker", "v1"))
-        processor.submit(Finished(invocation_id, 1, outcome, None))
+        processor.inputs.submit(Invoked(invocation_id, "three", None))
+        processor.inputs.submit(Started(invocation_id, 1, "worker", "v1"))
+        processor.inputs.submit(Finished(invocation_id, 1, outcome, None))
     kept = "f" * 32
-    await processor.propose(Invoked(kept, "three", None))
+    await processor.inputs.propose(Invoked(kept, "three", None))
     assert len(store.expired(clock.now_ms() + 60_000, 10_000)) == len(ids)
     gone = [asyncio.Event() for _ in (ids[0], ids[-1])]
-    processor.waiting.watch(ids[0], gone[0])
-    processor.waiting.watch(ids[-1], gone[1])
+    processor.subscriptions.watch(ids[0], gone[0])
+    processor.subscriptions.watch(ids[-1], gone[1])
     while clock.move(1_700_000_000_000 + 60_500):
         pass
     async with asyncio.timeout(20):

@@ -32,7 +32,7 @@ def config(config: Config) -> Config:
 
 
 async def bounds(plane: ControlPlane) -> tuple[int, int]:
-    log = plane.processor._log
+    log = plane.processor.log
     found: tuple[int, int] = await log._slots.bounds(create=False)  # type: ignore[attr-defined]  # to look
     return found
 

@@ -14,7 +14,7 @@ from durable_server.core.ids import from_name
 from durable_server.core.model import Handler
 from durable_server.core.records import HandlerRegistered, Invoked
 from durable_server.local import LocalPlane
-from durable_server.processor.subscriptions import ProcessorEndedError
+from durable_server.processor.errors import ProcessorEndedError
 
 
 @durable.workflow
@@ -35,8 +35,7 @@ async def plane() -> AsyncIterator[LocalPlane]:
 async def test_the_next_leader_has_the_frame_that_the_last_one_died_at(
     plane: LocalPlane, empty_store: bool
 ) -> None:
-    assert plane._processor is not None
-    await plane._processor.propose(HandlerRegistered(Handler("h")))
+    await plane.processor.inputs.propose(HandlerRegistered(Handler("h")))
     invocation_id = from_name("request", "h", "", "1")
     seen: list[Any] = []
 
@@ -47,15 +46,15 @@ async def test_the_next_leader_has_the_frame_that_the_last_one_died_at(
     plane.on_append = crash
     # Those in the frame are told, like everybody else who waits.
     with pytest.raises(ProcessorEndedError):
-        await plane._processor.propose(Invoked(invocation_id, "h", None))
+        await plane.processor.inputs.propose(Invoked(invocation_id, "h", None))
     assert [(kind, fields["invocation_id"]) for kind, fields in seen] == [
         ("Invoked", invocation_id)
     ]
     plane.on_append = None
-    assert plane._processor.find(invocation_id) is None
+    assert plane.processor.find(invocation_id) is None
     await plane.restart(empty_store=empty_store)
-    assert plane._processor.find(invocation_id) is not None
-    assert plane._processor.partition.epoch == 2
+    assert plane.processor.find(invocation_id) is not None
+    assert plane.processor.epoch == 2
 
 
 @pytest.mark.parametrize("empty_store", [False, True])
