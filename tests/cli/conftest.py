@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from tests.process.processes import control_plane, durable, running, until
+from tests.support.processes import control_plane, durable, running, until
 
 
 class Run(NamedTuple):

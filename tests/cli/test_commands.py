@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from durable_server.webhooks.tokens import Keyring
-from tests.process.processes import control_plane, until
+from tests.support.processes import control_plane, until
 
 from .conftest import Cli, run
 

@@ -25,7 +25,7 @@ from durable_server.log_format import SENTENCES, concerns, line, plain
 from durable_server.nats.connection import Connection
 from durable_server.nats.datadir import DataDir
 from durable_server.nats.embedded import EmbeddedNats
-from tests.process.processes import control_plane, durable, running, until
+from tests.support.processes import control_plane, durable, running, until
 
 from .conftest import Cli, Run, run
 

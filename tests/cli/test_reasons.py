@@ -11,8 +11,8 @@ import pytest
 import durable
 from durable_cli import failing, journal
 from durable_proto.v1 import invocation_pb2
-from tests.process.processes import control_plane, running, until
-from tests.process.processes import durable as command
+from tests.support.processes import control_plane, running, until
+from tests.support.processes import durable as command
 
 from .conftest import Cli, Run
 

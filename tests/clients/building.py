@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.repo.tree import ROOT
+from tests.support.repository import ROOT
 
 BUILD_SECONDS = 480
 UNREACHABLE = re.compile(

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.process.processes import Child, durable, running, until
-from tests.repo.tree import ROOT
+from tests.support.processes import Child, durable, running, until
+from tests.support.repository import ROOT
 
 
 @contextmanager

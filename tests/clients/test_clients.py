@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.clients.building import LANGUAGES, console, script
-from tests.process.processes import Child
-from tests.repo.tree import ROOT
+from tests.support.processes import Child
+from tests.support.repository import ROOT
 
 TOUR = """\
 greeting: Hello, Ada! 3

@@ -28,8 +28,8 @@ from durable_proto.v1 import (
     worker_pb2_grpc,
 )
 from tests.clients.building import console, copied, needs, run, script
-from tests.process.processes import Child, control_plane, running, until
-from tests.repo.tree import ROOT
+from tests.support.processes import Child, control_plane, running, until
+from tests.support.repository import ROOT
 
 State = invocation_pb2.InvocationState
 PROMISE = 2

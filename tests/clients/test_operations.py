@@ -18,8 +18,8 @@ import pytest
 
 from tests.clients.building import needs, run
 from tests.clients.conftest import control_plane
-from tests.process.processes import PATIENCE_SECONDS, Child, running, until
-from tests.repo.tree import ROOT
+from tests.support.processes import PATIENCE_SECONDS, Child, running, until
+from tests.support.repository import ROOT
 
 TEXT = (ROOT / "docs/operations.md").read_text()
 PACKAGES = {

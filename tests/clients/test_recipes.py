@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from tests.clients.building import copied, java, needs, run, script
-from tests.process.processes import Child
-from tests.repo.tree import ROOT
+from tests.support.processes import Child
+from tests.support.repository import ROOT
 
 TEXT = (ROOT / "docs/languages.md").read_text()
 ADDRESS = "127.0.0.1:50051"

@@ -11,7 +11,8 @@ import pytest
 
 import durable
 from durable import Context
-from tests.behaviour.conftest import System
+
+from .system import System
 
 unwound: list[str] = []
 

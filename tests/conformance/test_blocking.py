@@ -17,7 +17,8 @@ import pytest
 
 import durable
 from durable import Context
-from tests.behaviour.conftest import LocalSystem, System
+
+from .system import LocalSystem, System
 
 ONCE = durable.RetryPolicy(max_attempts=1)
 PATIENCE_SECONDS = 60
@@ -199,8 +200,7 @@ async def test_a_task_of_a_step_that_blocks_is_reported_by_its_line(system: Syst
 
 
 async def test_local_mode_reports_it_too(tmp_path: Any) -> None:
-    system = LocalSystem(tmp_path, 5.0)
-    system.workflows = WORKFLOWS
+    system = LocalSystem(tmp_path, 5.0, WORKFLOWS)
     await system.open()
     try:
         assert await system.client.invoke(blocks) is True

@@ -10,10 +10,10 @@ import pytest
 
 import durable
 from durable import Context
-from tests.behaviour.conftest import System
-from tests.behaviour.flows import calls, effect
 
 from .conftest import EVERYWHERE
+from .effects import calls, effect
+from .system import System
 
 pytestmark = EVERYWHERE
 

@@ -18,7 +18,8 @@ import pytest
 
 import durable
 from durable import Context
-from tests.behaviour.conftest import System
+
+from .system import System
 
 ONCE = durable.RetryPolicy(max_attempts=1)
 

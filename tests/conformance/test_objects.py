@@ -10,8 +10,9 @@ import pytest
 
 import durable
 from durable import Context
-from tests.behaviour.conftest import System
-from tests.behaviour.flows import calls, effect
+
+from .effects import calls, effect
+from .system import System
 
 AT_ONCE = durable.RetryPolicy(initial_interval=timedelta(milliseconds=1), max_attempts=4)
 

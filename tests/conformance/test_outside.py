@@ -16,7 +16,8 @@ import pytest
 
 import durable
 from durable import Context
-from tests.behaviour.conftest import System
+
+from .system import System
 
 QUICKLY = durable.RetryPolicy(max_attempts=1)
 

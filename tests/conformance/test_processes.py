@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 import durable
-from tests.process.processes import Child, control_plane, running
-from tests.process.processes import durable as command
+from tests.support.processes import Child, control_plane, running
+from tests.support.processes import durable as command
 
 from . import flows
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 import pytest
 
 import durable
 from durable import Context
-from tests.behaviour.conftest import LocalSystem, System
-from tests.behaviour.flows import calls, effect
+
+from .conftest import EVERYWHERE
+from .effects import calls, effect
+from .system import System
+
+pytestmark = EVERYWHERE
 
 RETRY = durable.RetryPolicy(max_attempts=1)
 
@@ -204,22 +206,6 @@ WORKFLOWS = [
     awaits_a_payment,
     *(takes, pets, waits, finds, listens, gives_anything, reads, writes, resolves, signals),
 ]
-
-
-@pytest.fixture(
-    params=[(System, 5.0), (System, 0.0), (LocalSystem, 0.0)],
-    ids=["live", "always suspended", "local, always suspended"],
-)
-async def system(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[System]:
-    calls.clear()
-    kind, suspend_after = request.param
-    made: System = kind(tmp_path, suspend_after)
-    made.workflows = WORKFLOWS
-    await made.open()
-    try:
-        yield made
-    finally:
-        await made.close()
 
 
 def order(cents: Any) -> dict[str, Any]:

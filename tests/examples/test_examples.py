@@ -16,7 +16,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.process.processes import durable, running, until
+from tests.support.processes import durable, running, until
 
 ROOT = Path(__file__).resolve().parents[2]
 GREETING = "Hello, {}! Welcome to Durable Execution on NATS JetStream."

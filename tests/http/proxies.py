@@ -14,8 +14,8 @@ from typing import NamedTuple
 
 import trustme
 
-from tests.process.processes import running, until
-from tests.repo.tree import ROOT
+from tests.support.processes import running, until
+from tests.support.repository import ROOT
 
 NAME = "durable.example.com"
 KINDS = ("caddy", "nginx")

@@ -12,7 +12,7 @@ import pytest
 
 import durable
 from durable_server.config import Config, ConfigError
-from tests.process.processes import control_plane
+from tests.support.processes import control_plane
 
 from .proxies import KINDS, NAME, Proxy, find, free_port, proxy
 

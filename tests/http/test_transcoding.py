@@ -20,8 +20,8 @@ from durable_server import commands
 from durable_server.app import ControlPlane
 from durable_server.config import Config, ConfigError
 from durable_server.http.serving import HttpAddressError
-from tests.process.processes import durable, running, until
-from tests.server.hand import HandWorker
+from tests.support.manual_worker import HandWorker
+from tests.support.processes import durable, running, until
 
 from .web import Web, curl, curl_code
 

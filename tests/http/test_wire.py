@@ -12,7 +12,7 @@ import pytest
 
 from durable_server.app import ControlPlane
 from durable_server.http import requests
-from tests.server.hand import HandWorker
+from tests.support.manual_worker import HandWorker
 
 INVOKE = "POST /api/workflows/three/invoke?async=true HTTP/1.1"
 PAUSE = f"POST /api/workflows/{'0' * 32}/pause HTTP/1.1"

@@ -11,7 +11,7 @@ import grpc
 import pytest
 
 from durable_proto.v1 import invocation_pb2
-from tests.server.hand import HandWorker, ask, entry, reply
+from tests.support.manual_worker import HandWorker, ask, entry, reply
 
 from .web import Web, curl
 

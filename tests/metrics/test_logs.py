@@ -13,8 +13,8 @@ from typing import Any
 
 import durable
 from durable_cli.logs import JsonFormatter
-from tests.process.processes import control_plane, running, until
-from tests.process.processes import durable as command
+from tests.support.processes import control_plane, running, until
+from tests.support.processes import durable as command
 
 from . import flows
 

@@ -19,9 +19,9 @@ from durable_server.app import ControlPlane
 from durable_server.core.model import State
 from durable_server.metrics.exposition import HANDLERS_MAX, OTHER, Exposition
 from durable_server.metrics.tally import Histogram
-from tests.process.processes import control_plane, running, until
-from tests.process.processes import durable as command
-from tests.repo.tree import ROOT
+from tests.support.processes import control_plane, running, until
+from tests.support.processes import durable as command
+from tests.support.repository import ROOT
 
 from . import flows
 from .scraping import Scrape, fetch

@@ -24,8 +24,8 @@ from durable_server.app import ControlPlane
 from durable_server.config import Config
 from durable_server.rpc.session_writer import SessionTimes
 from examples.services.hello_v1 import hello_pb2, hello_pb2_grpc
-from tests.process.processes import control_plane, running, until
-from tests.process.processes import durable as command
+from tests.support.processes import control_plane, running, until
+from tests.support.processes import durable as command
 
 from . import flows
 

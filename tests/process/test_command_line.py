@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from .processes import durable
+from tests.support.processes import durable
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:

@@ -14,9 +14,8 @@ from google.protobuf.duration_pb2 import Duration
 
 from durable_proto.v1 import control_pb2, control_pb2_grpc
 from durable_server.nats.embedded import EmbeddedNats
-from tests.server.hand import HandWorker
-
-from .processes import Child, durable, running, until
+from tests.support.manual_worker import HandWorker
+from tests.support.processes import Child, durable, running, until
 
 
 @contextmanager

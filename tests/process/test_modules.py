@@ -11,9 +11,8 @@ from pathlib import Path
 import pytest
 
 import durable
-
-from .processes import durable as command
-from .processes import running, until
+from tests.support.processes import durable as command
+from tests.support.processes import running, until
 
 FLOW = """
 import durable

@@ -13,8 +13,7 @@ from pathlib import Path
 import pytest
 
 import durable as sdk
-
-from .processes import Child, durable, until
+from tests.support.processes import Child, durable, until
 
 HOWS = ["full", "closed", "left"]
 

@@ -11,9 +11,8 @@ import psutil
 from google.protobuf.duration_pb2 import Duration
 
 from durable_proto.v1 import control_pb2, control_pb2_grpc, invocation_pb2, payload_pb2
-from tests.server.hand import HandWorker
-
-from .processes import control_plane, durable, interrupt, nats_of, running, until
+from tests.support.manual_worker import HandWorker
+from tests.support.processes import control_plane, durable, interrupt, nats_of, running, until
 
 
 def _is_gone(process: psutil.Process) -> bool:

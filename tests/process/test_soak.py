@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 
 import durable
+from tests.support.processes import Child, running, until
+from tests.support.processes import durable as command
 
-from .processes import Child, running, until
-from .processes import durable as command
 from .trees import KEYS, Expected, Soak, grow, tree
 
 AT_ONCE = 12

@@ -13,10 +13,10 @@ import psutil
 import pytest
 
 import durable
+from tests.support.processes import Child, control_plane, nats_of, running, until
+from tests.support.processes import durable as command
 
 from . import flows
-from .processes import Child, control_plane, nats_of, running, until
-from .processes import durable as command
 from .service import Hello
 
 EXPECTED = [f"Hello, x-{number}!" for number in (1, 2, 3)]

@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 
 import durable
-
-from .processes import PATIENCE_SECONDS, control_plane, running, until
-from .processes import durable as command
+from tests.support.processes import PATIENCE_SECONDS, control_plane, running, until
+from tests.support.processes import durable as command
 
 FLOWS = """
 import pathlib, time, durable

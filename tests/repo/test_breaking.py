@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.repo.tree import ROOT
+from tests.support.repository import ROOT
 
 BUF = Path(sysconfig.get_path("scripts")) / "buf"
 

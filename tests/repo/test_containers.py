@@ -19,8 +19,8 @@ from dockerfile_parse import DockerfileParser
 from ruamel.yaml import YAML
 
 from durable_server.nats.binary import find_nats_server
-from tests.process.processes import durable, running, until
-from tests.repo.tree import ROOT
+from tests.support.processes import durable, running, until
+from tests.support.repository import ROOT
 
 SCRIPTS = Path(sysconfig.get_path("scripts"))
 DOCKERFILE = (ROOT / "Dockerfile").read_text()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from tests.repo.tree import ROOT, files, is_generated, name
+from tests.support.repository import ROOT, files, is_generated, name
 
 # Written so that this file does not mention one itself.
 MACHINE_PATH = re.compile(rb"(?<![\w.~}\])-])/(?:root|work|home)/")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.repo.tree import ROOT
+from tests.support.repository import ROOT
 
 SCRIPTS = Path(sysconfig.get_path("scripts"))
 COMMANDS = {

@@ -14,7 +14,7 @@ import durable
 from durable_proto.v1 import control_pb2, invocation_pb2, worker_pb2
 from durable_server.app import ControlPlane
 from tests.server.conftest import channel, config, plane  # noqa: F401  # fixtures
-from tests.server.hand import HandWorker, ask, reply
+from tests.support.manual_worker import HandWorker, ask, reply
 
 from .clients import KINDS, Facade, client_of
 from .peers import Control, Refused, serving

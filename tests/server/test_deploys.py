@@ -12,8 +12,8 @@ import pytest
 from durable_proto.v1 import control_pb2, control_pb2_grpc, worker_pb2
 from durable_server.app import ControlPlane
 from durable_server.config import Config
+from tests.support.manual_worker import HandWorker, ask, reply
 
-from .hand import HandWorker, ask, reply
 from .test_worker_protocol import PENDING, SUSPENDED, invoke, reached, result, state_of
 
 if TYPE_CHECKING:

@@ -17,9 +17,8 @@ from durable_server.config import Config
 from durable_server.core.limits import Limits
 from durable_server.log.jetstream import StreamConfigError
 from durable_server.log.preflight import NatsUnsuitableError
-
-from ..nats.external import JETSTREAM, external_nats
-from .hand import HandWorker
+from tests.support.external_nats import JETSTREAM, external_nats
+from tests.support.manual_worker import HandWorker
 
 DEFAULT = Config(listen="127.0.0.1:0", grace_seconds=0.2)
 

@@ -16,10 +16,9 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from durable_proto.v1 import control_pb2, control_pb2_grpc
 from durable_server.app import STORE, ControlPlane
 from durable_server.config import Config
-
-from ..nats.external import JETSTREAM, external_nats
-from ..store.holding import WRITING, held
-from .hand import HandWorker
+from tests.support.external_nats import JETSTREAM, external_nats
+from tests.support.manual_worker import HandWorker
+from tests.support.store_lock import WRITING, held
 
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING

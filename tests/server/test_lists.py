@@ -10,8 +10,8 @@ import grpc
 import pytest
 
 from durable_proto.v1 import control_pb2, control_pb2_grpc, invocation_pb2
+from tests.support.manual_worker import HandWorker
 
-from .hand import HandWorker
 from .test_requests import reason
 from .test_worker_protocol import result
 

@@ -10,8 +10,8 @@ import pytest
 
 from durable_proto.v1 import control_pb2, control_pb2_grpc, invocation_pb2, payload_pb2
 from durable_server.app import ControlPlane
+from tests.support.manual_worker import HandWorker, reply
 
-from .hand import HandWorker, reply
 from .test_requests import reason
 from .test_worker_protocol import invoke, reached, result, state_of
 

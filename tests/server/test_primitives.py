@@ -11,8 +11,8 @@ import pytest
 from google.protobuf.duration_pb2 import Duration
 
 from durable_proto.v1 import control_pb2, control_pb2_grpc, invocation_pb2, payload_pb2
+from tests.support.manual_worker import HandWorker, ask, reply, sleep
 
-from .hand import HandWorker, ask, reply, sleep
 from .test_requests import reason
 from .test_worker_protocol import invoke, reached, result, state_of
 

@@ -14,8 +14,7 @@ from google.rpc import error_details_pb2, status_pb2
 from durable_proto.v1 import control_pb2, control_pb2_grpc, invocation_pb2, payload_pb2
 from durable_server.app import ControlPlane
 from durable_server.config import Config
-
-from .hand import HandWorker, reply, sleep
+from tests.support.manual_worker import HandWorker, reply, sleep
 
 if TYPE_CHECKING:
     from typing import TypeAlias

@@ -21,8 +21,7 @@ from durable_server.log.memory import MemoryLog
 from durable_server.processor.clock import VirtualClock
 from durable_server.processor.loop import Processor
 from durable_server.store.sqlite import SqliteStore
-
-from .hand import HandWorker
+from tests.support.manual_worker import HandWorker
 
 if TYPE_CHECKING:
     from typing import TypeAlias

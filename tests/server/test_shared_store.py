@@ -14,9 +14,9 @@ import pytest
 from durable_proto.v1 import control_pb2, control_pb2_grpc
 from durable_server.app import STORE, ControlPlane
 from durable_server.config import Config
+from tests.support.manual_worker import HandWorker
+from tests.support.store_lock import READING, WRITING, held
 
-from ..store.holding import READING, WRITING, held
-from .hand import HandWorker
 from .test_retention import finish_one
 
 if TYPE_CHECKING:

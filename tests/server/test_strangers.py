@@ -18,9 +18,8 @@ import psutil
 import pytest
 
 from durable_proto.v1 import control_pb2, control_pb2_grpc, invocation_pb2, worker_pb2_grpc
-from tests.process.processes import Child, durable, running, until
-
-from .hand import HandWorker
+from tests.support.manual_worker import HandWorker
+from tests.support.processes import Child, durable, running, until
 
 Invoke = control_pb2.InvokeRequest
 Watch = control_pb2.WatchInvocationRequest

@@ -13,8 +13,7 @@ from google.protobuf.duration_pb2 import Duration
 from durable_proto.v1 import control_pb2, control_pb2_grpc, invocation_pb2, payload_pb2, worker_pb2
 from durable_server.app import ControlPlane
 from durable_server.config import Config
-
-from .hand import HandWorker, ask, entry, reply, sleep
+from tests.support.manual_worker import HandWorker, ask, entry, reply, sleep
 
 if TYPE_CHECKING:
     Control: TypeAlias = control_pb2_grpc.DurableControlAsyncStub

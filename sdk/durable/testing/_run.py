@@ -296,10 +296,10 @@ class Run:
         invocation_id, attempt = fields["invocation_id"], fields["attempt"]
         if attempt != self._attempts.get(invocation_id):
             return
-        before = self._recorded.setdefault((invocation_id, fields["position"]), attempt)
+        before = self._recorded.setdefault((invocation_id, fields["entry_index"]), attempt)
         if before != attempt:
             self._repeated.append(
-                f"{invocation_id}: entry {fields['position']} ({fields['name']!r}) ran in attempt"
+                f"{invocation_id}: entry {fields['entry_index']} ({fields['name']!r}) ran in attempt"
                 f" {before} and again in attempt {attempt}"
             )
 

@@ -152,9 +152,9 @@ def _fact(kind: str, fields: Mapping[str, Any]) -> str:
         case "EntryRecorded":
             word = invocation_pb2.EntryKind.Name(fields["kind"]).removeprefix("ENTRY_KIND_")
             name = f" {fields['name']!r}" if fields["name"] else ""
-            return f"entry {fields['position']} of {about}: {word}{name}"
-        case "TimerFired" if fields["position"] >= 0:
-            return f"the timer of entry {fields['position']} of {about} is due"
+            return f"entry {fields['entry_index']} of {about}: {word}{name}"
+        case "TimerFired" if fields["entry_index"] >= 0:
+            return f"the timer of entry {fields['entry_index']} of {about} is due"
         case "TimerFired":
             return f"the time of {about} has come"
         case "AwakeableResolved":
