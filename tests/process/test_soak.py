@@ -85,7 +85,7 @@ async def test_nothing_is_lost_and_nothing_is_done_twice(
     tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     seconds = request.config.getoption("--soak-seconds")
-    seed = request.config.getoption("--seed") or 1
+    seed = 1 if (given := request.config.getoption("--seed")) is None else given
     rng = random.Random(seed)
     plant = Plant(tmp_path, random.Random(seed + 1))
     expected = Expected()

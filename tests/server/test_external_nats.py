@@ -18,7 +18,7 @@ from durable_server.core.limits import Limits
 from durable_server.log.jetstream import StreamConfigError
 from durable_server.log.preflight import NatsUnsuitableError
 from tests.support.external_nats import JETSTREAM, external_nats
-from tests.support.manual_worker import HandWorker
+from tests.support.manual_worker import ManualWorker
 
 DEFAULT = Config(listen="127.0.0.1:0", grace_seconds=0.2)
 
@@ -32,7 +32,7 @@ async def test_ordinary_work_fits_into_a_server_with_its_defaults(
         async with (
             ControlPlane(config) as plane,
             grpc.aio.insecure_channel(plane.address) as channel,
-            HandWorker(channel, slots=50) as worker,
+            ManualWorker(channel, slots=50) as worker,
         ):
             limits = plane.processor.limits
             assert limits.payload_bytes < limits.batch_bytes < 1024 * 1024
@@ -48,7 +48,7 @@ async def test_ordinary_work_fits_into_a_server_with_its_defaults(
                 for _ in range(20)
             ]
             await asyncio.gather(*(control.Invoke(it) for it in requests))
-            starts = [await worker.hear("start") for _ in requests]
+            starts = [await worker.receive("start") for _ in requests]
             for start in starts:
                 await worker.finish(start, b"y" * 200_000)
 
@@ -60,7 +60,7 @@ async def test_ordinary_work_fits_into_a_server_with_its_defaults(
                 idempotency_key="k" * 256,
             )
             invocation_id = (await control.Invoke(request)).invocation_id
-            start = await worker.hear("start")
+            start = await worker.receive("start")
             await worker.step(start, 0, largest)
             failed = worker_pb2.WorkerMessage(
                 invocation_id=start.invocation_id, attempt=start.attempt
@@ -68,7 +68,7 @@ async def test_ordinary_work_fits_into_a_server_with_its_defaults(
             failure = failed.finished.outcome.failure
             failure.type, failure.terminal = "Large", True
             failure.message = "m" * (limits.payload_bytes - 1000)
-            await worker.say(failed)
+            await worker.send(failed)
             result = await control.GetResult(
                 control_pb2.GetResultRequest(
                     invocation_id=invocation_id, wait_timeout=Duration(seconds=20)
@@ -209,7 +209,7 @@ async def test_a_server_that_takes_less_after_a_restart_is_named(
             config = replace(config, nats_url=nats.url)
             plane = await stack.enter_async_context(ControlPlane(config))
             channel = await stack.enter_async_context(grpc.aio.insecure_channel(plane.address))
-            async with HandWorker(channel):
+            async with ManualWorker(channel):
                 pass
         async with external_nats(folder, JETSTREAM, nats.port):
             asked = asyncio.ensure_future(

@@ -17,7 +17,7 @@ from durable_proto.v1 import control_pb2, control_pb2_grpc
 from durable_server.app import STORE, ControlPlane
 from durable_server.config import Config
 from tests.support.external_nats import JETSTREAM, external_nats
-from tests.support.manual_worker import HandWorker
+from tests.support.manual_worker import ManualWorker
 from tests.support.store_lock import WRITING, held
 
 SERVING = health_pb2.HealthCheckResponse.SERVING
@@ -78,7 +78,7 @@ async def test_ready_ends_with_nats_and_comes_back_with_it(
             watches = [Watch(channel, service) for service in SERVICES]
             for watch in watches:
                 await watch.until(SERVING)
-            async with HandWorker(channel):
+            async with ManualWorker(channel):
                 pass
         waiting = None
         if busy:
@@ -101,12 +101,12 @@ async def test_ready_ends_with_nats_and_comes_back_with_it(
             assert (await asked(plane, "/health"))[0] == 200
             if waiting is not None:
                 assert (await waiting).invocation_id
-            async with HandWorker(channel, "another", handlers=("four",)):
+            async with ManualWorker(channel, "another", handlers=("four",)):
                 pass
 
 
 async def test_not_ready_while_the_store_is_locked(config: Config) -> None:
-    async with serving(config) as (plane, channel), HandWorker(channel):
+    async with serving(config) as (plane, channel), ManualWorker(channel):
         watch = Watch(channel, "")
         await watch.until(SERVING)
         control = control_pb2_grpc.DurableControlStub(channel)

@@ -10,7 +10,7 @@ import grpc
 import pytest
 
 from durable_proto.v1 import control_pb2, control_pb2_grpc, invocation_pb2
-from tests.support.manual_worker import HandWorker
+from tests.support.manual_worker import ManualWorker
 
 from .test_requests import reason
 from .test_worker_protocol import result
@@ -40,7 +40,7 @@ async def ids(control: Control, **fields: object) -> list[str]:
 
 
 async def test_orders(control: Control, channel: grpc.aio.Channel) -> None:
-    async with HandWorker(channel, slots=1):
+    async with ManualWorker(channel, slots=1):
         made = [await invoke(control) for _ in range(4)]
         first, second, third, fourth = made
         await end(control, third)
@@ -87,7 +87,7 @@ async def test_orders_that_there_are_not(
 
 
 async def test_a_token_that_somebody_made(control: Control, channel: grpc.aio.Channel) -> None:
-    async with HandWorker(channel):
+    async with ManualWorker(channel):
         for _ in range(2):
             await invoke(control)
         token = (await control.Query(Query(page_size=1))).next_page_token
@@ -100,7 +100,7 @@ async def test_a_token_that_somebody_made(control: Control, channel: grpc.aio.Ch
 
 
 async def test_a_state_may_be_named_twice(control: Control, channel: grpc.aio.Channel) -> None:
-    async with HandWorker(channel, slots=1):
+    async with ManualWorker(channel, slots=1):
         asked = control_pb2.InvokeRequest(handler="three", service="twice")
         invocation_id = (await control.Invoke(asked)).invocation_id
         await end(control, invocation_id)
@@ -112,7 +112,7 @@ async def test_a_state_may_be_named_twice(control: Control, channel: grpc.aio.Ch
 
 
 async def test_a_token_belongs_to_its_order(control: Control, channel: grpc.aio.Channel) -> None:
-    async with HandWorker(channel):
+    async with ManualWorker(channel):
         for _ in range(3):
             await invoke(control)
         token = (await control.Query(Query(page_size=1))).next_page_token
@@ -128,7 +128,7 @@ async def test_a_token_belongs_to_its_order(control: Control, channel: grpc.aio.
 async def test_what_is_there_all_along_comes_once(
     control: Control, channel: grpc.aio.Channel, order_by: str
 ) -> None:
-    async with HandWorker(channel, slots=1):
+    async with ManualWorker(channel, slots=1):
         made = [await invoke(control) for _ in range(40)]
         for invocation_id in made[::2]:
             await end(control, invocation_id)
@@ -165,10 +165,10 @@ async def test_large_outcomes_make_a_page_short_and_not_large(
     """A list must fit into what clients take, whatever the handlers return."""
     large = b'"' + b"x" * 60_000 + b'"'
     made = []
-    async with HandWorker(channel, slots=30) as worker:
+    async with ManualWorker(channel, slots=30) as worker:
         for _ in range(30):
             made.append(await invoke(control))
-            await worker.finish(await worker.hear("start"), large)
+            await worker.finish(await worker.receive("start"), large)
             await result(control, made[-1])
     seen, sizes, token = [], [], ""
     while not sizes or token:

@@ -18,10 +18,11 @@ from durable_server.core.model import Handler
 from durable_server.core.records import Finished, HandlerRegistered, Invoked, Started
 from durable_server.log.interface import LogDataLostError
 from durable_server.log.memory import MemoryLog
+from durable_server.log_reader import Bounds, opened
 from durable_server.processor.clock import VirtualClock
 from durable_server.processor.loop import Processor
 from durable_server.store.sqlite import SqliteStore
-from tests.support.manual_worker import HandWorker
+from tests.support.manual_worker import ManualWorker
 
 if TYPE_CHECKING:
     from typing import TypeAlias
@@ -29,11 +30,17 @@ if TYPE_CHECKING:
     Control: TypeAlias = control_pb2_grpc.DurableControlAsyncStub
 
 
-async def finish_one(control: Control, worker: HandWorker, size: int = 1) -> str:
+async def log_bounds(config: Config) -> Bounds:
+    """Returns the first and the last sequence of the log, as `durable log` reads them."""
+    async with opened(config.data_dir) as reader:
+        return await reader.bounds()
+
+
+async def finish_one(control: Control, worker: ManualWorker, size: int = 1) -> str:
     payload = payload_pb2.Payload(data=b"x" * size)
     request = control_pb2.InvokeRequest(handler="three", input=payload)
     invocation_id = (await control.Invoke(request)).invocation_id
-    await worker.finish(await worker.hear("start"))
+    await worker.finish(await worker.receive("start"))
     ended = control_pb2.GetResultRequest(
         invocation_id=invocation_id, wait_timeout=Duration(seconds=20)
     )
@@ -44,7 +51,7 @@ async def finish_one(control: Control, worker: HandWorker, size: int = 1) -> str
 async def test_a_finished_invocation_is_removed_after_its_retention(
     plane: ControlPlane, control: Control, channel: grpc.aio.Channel
 ) -> None:
-    worker = HandWorker(channel)
+    worker = ManualWorker(channel)
     worker.hello.handlers[0].retention.FromMilliseconds(50)
     async with worker:
         invocation_id = await finish_one(control, worker)
@@ -65,17 +72,16 @@ async def test_the_log_is_trimmed_below_a_checkpoint_and_starts_again(config: Co
     async with (
         ControlPlane(small) as plane,
         grpc.aio.insecure_channel(plane.address) as channel,
-        HandWorker(channel) as worker,
+        ManualWorker(channel) as worker,
     ):
         control = control_pb2_grpc.DurableControlStub(channel)
         ids = [await finish_one(control, worker, 60_000) for _ in range(4)]
-        log = plane.processor._log
-        first, last = await log._slots.bounds(create=False)  # type: ignore[attr-defined]  # to look
+        first, last = await log_bounds(config)
         assert 1 < first <= last
     async with (
         ControlPlane(small) as plane,
         grpc.aio.insecure_channel(plane.address) as channel,
-        HandWorker(channel) as worker,
+        ManualWorker(channel) as worker,
     ):
         control = control_pb2_grpc.DurableControlStub(channel)
         for invocation_id in ids:
@@ -93,7 +99,7 @@ async def test_a_log_that_went_back_is_refused(config: Config) -> None:
     async with (
         ControlPlane(config) as plane,
         grpc.aio.insecure_channel(plane.address) as channel,
-        HandWorker(channel) as worker,
+        ManualWorker(channel) as worker,
     ):
         await finish_one(control_pb2_grpc.DurableControlStub(channel), worker)
     (config.data_dir / "nats").rename(config.data_dir / "lost")
