@@ -46,7 +46,9 @@ _ATTEMPTS_MAX = 2**31 - 1
 _MULTIPLIER_MAX = 1000
 _SDK: Final = str(Path(__file__).parent.parent) + os.sep
 _ASYNCIO: Final = str(Path(asyncio.__file__).parent) + os.sep
-_STEP_CALLERS: Final = frozenset({f"{_SDK}_steps.py", f"{_SDK}_context.py"})
+_STEP_CALLERS: Final = frozenset(
+    {f"{_SDK}_worker{os.sep}steps.py", f"{_SDK}_engine{os.sep}context.py"}
+)
 """Where the body of a step is called."""
 
 Errors: TypeAlias = type[BaseException] | Iterable[type[BaseException]]

@@ -16,7 +16,7 @@ Place: TypeAlias = tuple[CodeType, int]
 NOT_THE_PROGRAM: Final = frozenset(
     str(path)
     for folder in (Path(__file__).parent.parent, Path(asyncio.__file__).parent)
-    for path in folder.glob("*.py")
+    for path in folder.rglob("*.py")
 )
 """The files of the SDK and of asyncio."""
 
