@@ -1,4 +1,4 @@
-"""`durable log` shows what a control plane wrote, while it runs and when it does not."""
+"""`durable log`: it shows the log of a control plane that runs, or of one that is stopped."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def test_a_range_while_it_runs_and_when_it_does_not(tmp_path: Path) -> None:
 
 
 async def write_by_hand(folder: Path) -> None:
-    """Makes a log that holds what a log seldom holds, and begins at its third frame."""
+    """Writes a log with rare records, whose first two frames are trimmed."""
     nats = EmbeddedNats(folder / "nats")
     await nats.start()
     try:

@@ -1,4 +1,4 @@
-"""What the command line knows of an invocation that has not ended, and how it helps it on."""
+"""Why an invocation has not ended, as the command line explains it, and which command helps."""
 
 from __future__ import annotations
 

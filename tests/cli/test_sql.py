@@ -1,4 +1,4 @@
-"""`durable sql` reads the store of a control plane that runs, and can do nothing else to it."""
+"""`durable sql`: it reads the store of a running control plane, and cannot change it."""
 
 from __future__ import annotations
 

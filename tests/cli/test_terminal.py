@@ -1,4 +1,4 @@
-"""The command line under a real terminal: colours, relative times, rows that fit, a question."""
+"""The command line in a real terminal: colours, relative times, rows that fit, confirmation."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Terminal:
         os.write(self._ours, text.encode())
 
     def end(self) -> int:
-        """Reads the rest; returns the exit code."""
+        """Reads to the end; returns the exit code."""
         try:
             while True:
                 self._read()
@@ -58,7 +58,7 @@ class Terminal:
     def _read(self) -> None:
         try:
             data = os.read(self._ours, 65536)
-        except OSError as error:  # what Linux says when the other end is closed
+        except OSError as error:  # Linux raises this when the other end is closed
             raise EOFError(self.text) from error
         if not data:
             raise EOFError(self.text)

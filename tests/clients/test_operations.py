@@ -1,4 +1,4 @@
-"""docs/operations.md, line by line, with each tool that is present."""
+"""docs/operations.md: each command of its sessions, with each tool that is installed."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> str:
         if shutil.which(tool) is None and shutil.which("go") is not None:
             cache = ROOT / f"gen/.tools/{tool}-{release}"
             if not (cache / tool).exists():
-                # Not `go install`: that also asks for the list of all versions.
+                # Not `go install`, which also fetches the list of all versions.
                 work = tmp_path_factory.mktemp(tool)
                 (work / "go.mod").write_text(
                     f"module tool\n\ngo 1.24.0\n\nrequire {module} {release}\n"
@@ -130,7 +130,7 @@ def test_session(tool: str, dev: tuple[Child, str], path: str, tmp_path: Path) -
         while True:
             said = shell(f"{TOOLS[tool]}\n{line}", address, path, tmp_path, **variables)
             answer = camel(last_document(said))
-            # What only looks may be asked again: the worker needs its time.
+            # A read may be repeated: the worker may not have got there yet.
             if shows(promised, answer):
                 break
             looks = re.match(r"call (Get|List|Query)", line)

@@ -1,7 +1,6 @@
-"""The system that the programs of a module run in, by default over gRPC: live and always suspended.
+"""The system that a module's programs run in: by default over gRPC, live and always suspended.
 
-A module of programs that do not care where they run says `pytestmark = EVERYWHERE`: then they run in
-local mode too.
+With `pytestmark = EVERYWHERE` they run in local mode too.
 """
 
 from __future__ import annotations

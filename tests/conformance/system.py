@@ -23,6 +23,7 @@ from durable_proto.v1 import control_pb2, control_pb2_grpc, invocation_pb2
 from durable_server.app import ControlPlane
 from durable_server.config import Config
 from durable_server.rpc.session_writer import SessionTimes
+from tests.support.waiting import eventually
 
 
 class System:
@@ -71,7 +72,7 @@ class System:
         await worker.ready()
 
     async def kill(self) -> None:
-        """Ends the worker without a word."""
+        """Ends the worker at once, as a crash would."""
         assert self._worker is not None
         self._worker.cancel()
         await asyncio.gather(self._worker, return_exceptions=True)
@@ -89,10 +90,12 @@ class System:
         raise AssertionError(f"{invocation_id} ended in another state: {status}")
 
     async def journaled(self, invocation_id: str, count: int) -> None:
-        """Waits until an invocation's journal has so many entries: effects come before theirs."""
-        async with asyncio.timeout(20):
-            while len((await self.client.get(invocation_id)).journal) < count:  # noqa: ASYNC110
-                await asyncio.sleep(0.005)
+        """Waits until the journal has so many entries; a step's effect comes before its entry."""
+
+        async def grown() -> bool:
+            return len((await self.client.get(invocation_id)).journal) >= count
+
+        await eventually(grown)
 
     async def restart(self) -> None:
         """Stops the control plane and starts another one on the same data dir and address."""

@@ -1,4 +1,4 @@
-"""Attempts that end while the workflow goes on: its code is unwound, and can tell why."""
+"""Attempts that end before their workflow does: the code is unwound, and can find out why."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ unwound: list[str] = []
 
 @durable.workflow
 async def tidies_up(ctx: Context) -> list[str]:
-    """Tells apart why its block is left; tidies up in a step when the workflow has come there."""
+    """Finds out why its block ends; cleans up in a step only when the workflow itself ends it."""
     try:
         await ctx.sleep(0.01)
         await ctx.signal("go")

@@ -1,4 +1,4 @@
-"""Code that blocks where all others wait for it: clients are refused, the rest is reported at once.
+"""Code that blocks the worker's event loop: clients are refused at once, everything else is reported.
 
 The programs block until the report has come, so that nothing here depends on time.
 """
@@ -28,7 +28,7 @@ address = {"": ""}
 
 
 class Reports(logging.Handler):
-    """Keeps what the worker reports, and lets blocked code go on when it has been reported."""
+    """Collects the worker's reports, and unblocks the blocked code when the report has come."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
@@ -66,7 +66,7 @@ async def blocks(ctx: Context) -> bool:
 
 @durable.workflow(retry=ONCE)
 async def blocks_in_a_library(ctx: Context) -> str:
-    """Asks a server that does not answer before the report has come."""
+    """Calls a server that answers only after the report has come."""
     connection = http.client.HTTPConnection("127.0.0.1", int(address["silent"]))
     connection.request("GET", "/")
     answer = connection.getresponse().read().decode()

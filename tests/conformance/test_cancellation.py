@@ -1,4 +1,4 @@
-"""Cancellation wherever an invocation may wait, of whole trees, and what it leaves behind: nothing."""
+"""Cancellation: in every kind of wait, of whole trees; nothing is left running."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from .system import System
 
 @durable.object("held")
 class Held:
-    """A key that somebody may hold for long."""
+    """An object whose handler keeps its key for long."""
 
     @durable.handler
     async def hold(self, ctx: Context, how: str) -> str:
-        """Waits in the way that is asked for."""
+        """Waits in the given way."""
         await ctx.run("begin", effect, f"holds {ctx.key}")
         await wait(ctx, how)
         return "went on"
@@ -90,7 +90,7 @@ async def cancels(ctx: Context, invocation_id: str) -> str:
 
 @durable.workflow
 async def stubborn(ctx: Context) -> str:
-    """Goes on when it is cancelled."""
+    """Continues after it was cancelled."""
     await ctx.run("begin", effect, "begin")
     try:
         await ctx.sleep(3600)
@@ -134,7 +134,7 @@ WORKFLOWS = [Held, branch, cancels, stubborn, fails_while_tidying, group]
 
 
 async def ended(system: System) -> None:
-    """Waits until nothing goes on."""
+    """Waits until every invocation has ended."""
     going = ["scheduled", "pending", "running", "suspended", "backing_off", "paused"]
     async with asyncio.timeout(20):
         while found := (await system.client.query(status=going)).invocations:

@@ -1,4 +1,4 @@
-"""Failures: what travels from where it happened to whoever asked, and what is tried again."""
+"""Failures: what of an exception reaches the caller, and what is retried."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""A forgotten `await`: what was not waited for is named when the workflow has ended, with its line.
+"""A forgotten `await`: when the workflow ends, a warning names the operation and its line.
 
-What a program may leave alone gives no warning: nobody reads one that comes for good programs.
+Operations that a program need not await give no warning: people ignore warnings of correct programs.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Virtual objects: order on one key, state of any size, and what a failure leaves of it."""
+"""Virtual objects: order on a key, state of any size, and the state after a failure."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ class Record:
 
     @durable.handler
     async def empty(self, ctx: Context) -> list[Any]:
-        """Removes everything, sets one thing, and says what is there then."""
+        """Clears the state, sets one value, and returns the keys."""
         ctx.clear_all()
         ctx.set("new", None)
         keys = await ctx.state_keys()
@@ -120,7 +120,7 @@ class Record:
 
     @durable.handler
     async def hold(self, ctx: Context) -> None:
-        """Keeps the turn until it is told."""
+        """Keeps the object's lock until it gets a signal."""
         ctx.set("value", "held")
         await ctx.run("begin", effect, "holds")
         await ctx.signal("go")
@@ -209,7 +209,7 @@ async def test_state_beyond_what_travels(system: System, count: int, size: int) 
 
 
 async def test_a_shared_handler_reaches_into_a_turn(system: System) -> None:
-    """It sees what the holder has set so far, and can let it go."""
+    """It sees what the lock's holder has set so far, and can make it finish."""
     record = system.client.options(key="k")
     holder = await record.invoke_async(Record.hold)
     await calls.reached(1)

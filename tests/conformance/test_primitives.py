@@ -1,4 +1,4 @@
-"""What users expect of each primitive, seen from outside, over the wire and local, also suspended."""
+"""Each primitive as a client sees it: its result, also after pauses, kills and restarts."""
 
 from __future__ import annotations
 

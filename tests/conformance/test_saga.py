@@ -1,4 +1,4 @@
-"""Sagas: whatever ends the block early, what was done is undone, once and in reverse."""
+"""Sagas: whatever ends the block early, the compensations run once, in reverse order."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A wait for a signal that a program gives up takes nothing: every signal comes, once and in order."""
+"""Signals: a wait that the program gives up consumes none; each signal arrives once and in order."""
 
 from __future__ import annotations
 
@@ -146,7 +146,7 @@ async def impatient(ctx: Context, count: int) -> list[int]:
 
 @durable.workflow
 async def keeps_the_wait(ctx: Context) -> list[str]:
-    """What is shielded is not given up: its wait goes on, and is the first to be served."""
+    """A shielded wait is not given up: it continues, and gets the next signal."""
     kept = ctx.signal("msg", type=str)
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(SOON):

@@ -1,4 +1,4 @@
-"""How steps run: their threads, their time, their context variables, and what can be one."""
+"""Steps: their threads, timeouts and context variables, and which callables can be one."""
 
 from __future__ import annotations
 
@@ -58,13 +58,13 @@ def set_then_await(value: str) -> Awaitable[list[str]]:
 
 
 def then_await(value: str) -> Any:
-    """As above, and nothing says before the call that it gives an awaitable."""
+    """As above, but only the call shows that the result is an awaitable."""
     return set_then_await(value)
 
 
 @durable.workflow
 async def carries(ctx: Context, name: str) -> list[Any]:
-    """Every step sees what its own code has set, and sets what nobody else sees."""
+    """Every step sees the variables of its workflow; what a step sets, only that step sees."""
     seen: list[Any] = [tenant.get(), await ctx.run("before", see)]
     tenant.set(name)
     seen += [await ctx.run("sync", see), await ctx.run("async", see_async)]
@@ -138,7 +138,7 @@ LOOPS: list[asyncio.AbstractEventLoop] = []
 
 @durable.workflow
 async def holds(ctx: Context) -> str:
-    """Holds a thread until it is let go."""
+    """Holds a thread until GO is released."""
     loop = LOOPS[0]
 
     def hold() -> str:
@@ -277,7 +277,7 @@ WORKER_OPTIONS = {"max_threads": THREADS}
 
 @pytest.fixture
 async def threads(system: System) -> AsyncIterator[System]:
-    """A system whose steps may hold their threads: they let go of them before the worker stops."""
+    """A system whose steps may block their threads; they are released before the worker stops."""
     HANG.clear()
     LOOPS[:] = [asyncio.get_running_loop()]
     yield system

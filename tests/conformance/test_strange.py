@@ -1,4 +1,4 @@
-"""Arguments that nobody should give: each is refused by name or means something, and harms nobody."""
+"""Extreme arguments, such as NaN or a year of sleep: each is refused by name or works."""
 
 from __future__ import annotations
 

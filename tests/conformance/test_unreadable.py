@@ -1,4 +1,4 @@
-"""Values that are not what the program reads: refused where they are given, or caught there."""
+"""Values of the wrong type: refused where they are given, or an error that the program can catch."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ RETRY = durable.RetryPolicy(max_attempts=1)
 
 @dataclass
 class Amount:
-    """Says for itself which values are right: no schema can."""
+    """Validates itself, in a way that no schema can express."""
 
     cents: int
 
@@ -89,7 +89,7 @@ async def waits(ctx: Context, what: Literal["awakeable", "promise"]) -> list[Any
 
 @durable.workflow(retry=RETRY)
 async def finds(ctx: Context, awakeable_id: str) -> int:
-    """Asks for what may have been given before, until it can read it."""
+    """Reads values that may have been given earlier, until one is readable."""
     while True:
         try:
             return (await ctx.awakeable(awakeable_id, type=Amount)).cents
@@ -120,18 +120,18 @@ async def gives_amount(ctx: Context, value: Any) -> Amount:
 
 
 @durable.workflow(retry=RETRY)
-async def reads(ctx: Context, door: str, value: Any) -> str:
-    """Reads a value through one door, and says how that failed."""
+async def reads(ctx: Context, way: str, value: Any) -> str:
+    """Reads a value in the given way; returns the error."""
 
     def step() -> Amount:
         return value  # type: ignore[no-any-return]  # wrong on purpose
 
     try:
-        if door == "step":
+        if way == "step":
             await ctx.run("step", step)
-        elif door == "child":
+        elif way == "child":
             await ctx.invoke(gives_amount, value)
-        elif door == "state":
+        elif way == "state":
             ctx.set("amount", value)
             await ctx.get("amount", Amount)
         else:
@@ -150,15 +150,15 @@ class Broken:
 
 
 @durable.workflow(retry=RETRY)
-async def writes(ctx: Context, door: str) -> str:
-    """Gives what has no form at one door, and says how that failed."""
+async def writes(ctx: Context, way: str) -> str:
+    """Writes a value without a form in the given way; returns the error."""
     value: Any = Broken()
     try:
-        if door == "state":
+        if way == "state":
             ctx.set("value", value)
-        elif door == "child":
+        elif way == "child":
             await ctx.invoke(gives_anything, value)
-        elif door == "awakeable":
+        elif way == "awakeable":
             await ctx.resolve_awakeable("a", value)
         else:
             await ctx.send_signal(ctx.invocation_id, "s", value)
@@ -213,7 +213,7 @@ def order(cents: Any) -> dict[str, Any]:
 
 
 async def asked(system: System, invocation_id: str, kind: str, count: int = 1) -> None:
-    """Returns when the log has so many entries of a kind."""
+    """Waits until the journal has `count` entries of a kind."""
     seen: set[int] = set()
     async for it in system.client.watch(invocation_id):
         seen |= {entry.step_number for entry in it.journal if entry.kind == kind}
@@ -331,7 +331,7 @@ async def test_signals_that_do_not_fit_are_refused_or_skipped(system: System) ->
     assert problems == ["value: no Amount: negative", "value: no Amount: KeyError: 'unlucky'"]
 
 
-@pytest.mark.parametrize("door", ["step", "child", "state", "awakeable"])
+@pytest.mark.parametrize("way", ["step", "child", "state", "awakeable"])
 @pytest.mark.parametrize(
     ("value", "words"),
     [
@@ -342,15 +342,15 @@ async def test_signals_that_do_not_fit_are_refused_or_skipped(system: System) ->
     ],
 )
 async def test_what_cannot_be_read_can_be_caught(
-    system: System, door: str, value: Any, words: str
+    system: System, way: str, value: Any, words: str
 ) -> None:
-    assert await system.client.invoke(reads, door, value) == words
+    assert await system.client.invoke(reads, way, value) == words
     assert calls == [words]
 
 
-@pytest.mark.parametrize("door", ["state", "child", "awakeable", "signal"])
-async def test_what_cannot_be_written_can_be_caught(system: System, door: str) -> None:
-    text = await system.client.invoke(writes, door)
+@pytest.mark.parametrize("way", ["state", "child", "awakeable", "signal"])
+async def test_what_cannot_be_written_can_be_caught(system: System, way: str) -> None:
+    text = await system.client.invoke(writes, way)
     assert text == "a value of type Broken is no JSON: LookupError: no form"
     assert calls == [text]
 

@@ -1,4 +1,4 @@
-"""Values of every size and shape, through every door that a value can take."""
+"""Values of every size and shape, through every primitive that takes one."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ async def echo(ctx: Context, value: Any) -> Any:
 
 @durable.workflow
 async def round_trip(ctx: Context, value: Any) -> list[bool]:
-    """Sends a value through a step, a child, the state, an awakeable, a signal; says what came back."""
+    """Sends a value through a step, a child, state, an awakeable and a signal; returns the results."""
     stepped = await ctx.run("step", lambda: value)
     child = await ctx.invoke(echo, value)
     ctx.set("value", value)
@@ -47,7 +47,7 @@ async def optional(ctx: Context, value: str | None = "nothing given") -> str:
 
 @durable.workflow
 async def large(ctx: Context, door: str, size: int) -> int:
-    """Makes a JSON string of so many bytes at a door."""
+    """Gives a JSON string of `size` bytes to the given primitive."""
     value = "x" * (size - 2)
     if door == "step":
         return len(await ctx.run("large", lambda: value)) + 2
@@ -76,7 +76,7 @@ async def gives(ctx: Context, size: int) -> str:
 
 @durable.workflow
 async def survives_a_large_value(ctx: Context) -> str:
-    """What is too large for a child is an error at its place, and the handler can go on."""
+    """An input too large for a child is an error at the call, which the handler can catch."""
     try:
         await ctx.invoke(echo, "x" * LIMIT)
     except durable.TerminalError as error:

@@ -1,6 +1,6 @@
-"""Programs that cannot work: each gets one line that says what to write instead, at the first use.
+"""Programs that cannot work: at the first use, one line says what to write instead.
 
-And their neighbours that can: what is refused must not take the good ones with it.
+Similar programs that can work are tested too: a refusal must not hit them.
 """
 
 from __future__ import annotations
@@ -341,7 +341,7 @@ async def primitives_of_its_own(ctx: Context) -> list[Any]:
 
 
 async def shares_among_steps(ctx: Context) -> list[int]:
-    """A limit for what steps do at a time is what a semaphore at the top of a module is good for."""
+    """A semaphore at module level may limit how many steps run concurrently."""
 
     async def step(number: int) -> int:
         async with STEPS[0]:
@@ -375,7 +375,7 @@ async def anyio_of_its_own(ctx: Context) -> list[Any]:
 
 
 async def tells_the_outside(ctx: Context) -> str:
-    """What nobody in a workflow waits for."""
+    """A coroutine that no workflow awaits."""
     TOLD[0].set()
     await ctx.sleep(0.01)
     return "told"

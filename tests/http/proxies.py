@@ -40,13 +40,6 @@ def find(kind: str) -> str | None:
     return shutil.which(kind, path=path)
 
 
-def free_port() -> int:
-    """Returns a port that is free now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @contextmanager
 def proxy(kind: str, folder: Path, port: int, upstream: str) -> Iterator[Proxy]:
     """Runs a proxy for the length of the block."""

@@ -1,4 +1,4 @@
-"""Logs of real processes: JSON a line, with the invocation; a workflow's own are silent in replay."""
+"""Logs of real processes: JSON lines with the invocation's id; a replay logs nothing twice."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One trace for an invocation, over client, control plane, workers, a crash, replays and a service."""
+"""One trace per invocation, across client, control plane, workers, a crash, replays and a service."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ from durable_server.rpc.session_writer import SessionTimes
 from examples.services.hello_v1 import hello_pb2, hello_pb2_grpc
 from tests.support.processes import control_plane, running, until
 from tests.support.processes import durable as command
+from tests.support.waiting import eventually
 
 from . import flows
 
@@ -92,7 +93,7 @@ async def test_one_trace_through_retries_a_crash_and_replays(
         worker = await employ(address, hello[1], suspend_after=0)
         started = await client.invoke_async(flows.journey, "Ann")
         await at_its_door(client, started)
-        # The worker is gone without a word, then the control plane with all that is in memory.
+        # The worker dies first, then the control plane with everything it had in memory.
         worker.cancel()
         await asyncio.gather(worker, return_exceptions=True)
     async with ControlPlane(config(tmp_path, address)):
@@ -127,7 +128,7 @@ async def test_one_trace_through_retries_a_crash_and_replays(
     assert outcomes[-1] == "finished"
     assert set(outcomes[2:-1]) == {"suspended"}
     assert attempts["child", 1].attributes["durable.outcome"] == "finished"
-    # What really ran has a span for each time, and what a replay read has none.
+    # A step has one span per run; a replayed step has none.
     steps = [it for it in finished if "durable.entry" in (it.attributes or {})]
     assert Counter(it.name for it in steps) == {
         "step flaky": 3,
@@ -274,9 +275,7 @@ async def test_what_is_cut_off_is_said(spans: InMemorySpanExporter) -> None:
         started = await client.invoke_async(stuck)
         await begun.wait()
         await client.cancel(started, force=True)
-        async with asyncio.timeout(20):
-            while len(spans.get_finished_spans()) < 3:  # noqa: ASYNC110
-                await asyncio.sleep(0.01)
+        await eventually(lambda: len(spans.get_finished_spans()) >= 3)
     found = {it.name: it.attributes for it in spans.get_finished_spans()}
     assert found["step forever"]["durable.outcome"] == "abandoned"
     assert found["attempt stuck"]["durable.outcome"] == "abandoned"

@@ -1,4 +1,4 @@
-"""Two control planes on one external NATS system: the younger leads, the older gives up."""
+"""Two control planes on one external NATS system: the second takes over, the first is fenced."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ async def test_the_older_leader_s_words_do_not_count(tmp_path: Path) -> None:
                 start = await worker.receive("start")
                 await worker.step(start, 0, b'"kept"')
                 with plane(tmp_path, "new", url) as (_, second):
-                    # The old leader does not know yet; what it is told now must not be accepted.
+                    # The old leader does not know it yet; it must not accept requests now.
                     with pytest.raises(grpc.aio.AioRpcError) as caught:
                         await control.Invoke(request)
                     assert caught.value.code() is grpc.StatusCode.UNAVAILABLE

@@ -1,4 +1,4 @@
-"""`durable dev` and `durable worker` find the user's modules, whatever their names are."""
+"""`durable dev` and `durable worker` find the user's modules, by path or by name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A server and a worker whose output cannot be written: full, closed, or nobody reads any more."""
+"""A server and a worker whose output cannot be written: a full disk, a closed stream, a closed pipe."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`durable server` as a process: start, stop, refusal, death, and what is left behind."""
+"""`durable server` as a process: start, stop, refusals, crashes, and the files that remain."""
 
 from __future__ import annotations
 

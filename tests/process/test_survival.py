@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -15,6 +15,7 @@ import pytest
 import durable
 from tests.support.processes import Child, control_plane, nats_of, running, until
 from tests.support.processes import durable as command
+from tests.support.waiting import eventually
 
 from . import flows
 from .service import Hello
@@ -36,20 +37,13 @@ def worker(
 
 
 async def connected(client: durable.AsyncClient, handler: str, count: int = 1) -> None:
-    """Waits until so many workers serve a handler."""
+    """Waits until `count` workers serve a handler."""
 
     async def serve() -> bool:
         found = {it.name: it.worker_count for it in await client.list_handlers()}
         return found.get(handler) == count
 
     await eventually(serve)
-
-
-async def eventually(condition: Callable[[], Awaitable[bool]]) -> None:
-    """Asks until the condition holds: what another process does can only be asked for."""
-    async with asyncio.timeout(30):
-        while not await condition():  # noqa: ASYNC110 - there is no event across processes
-            await asyncio.sleep(0.01)
 
 
 async def held(hello: Hello) -> None:
@@ -81,7 +75,7 @@ async def test_a_killed_worker_s_work_is_finished_by_another(
 
 
 async def recorded(client: durable.AsyncClient, invocation_id: str, count: int) -> None:
-    """Waits until so many steps with an outcome are in the journal."""
+    """Waits until the journal has `count` steps with an outcome."""
 
     async def are() -> bool:
         journal = (await client.get(invocation_id)).journal

@@ -1,4 +1,4 @@
-"""`--max-threads` and SIGTERM, with real processes: sync steps that wait for a thread."""
+"""Sync steps that wait for a thread (`--max-threads`), and SIGTERM, with real processes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The protos against those of the last release: nothing that others rely on has gone."""
+"""The protos against those of the last release: no breaking change."""
 
 from __future__ import annotations
 

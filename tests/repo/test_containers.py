@@ -1,4 +1,4 @@
-"""Dockerfile and compose.yaml, as far as they can be tried without a container engine.
+"""Dockerfile and compose.yaml, as far as they can be tested without a container engine.
 
 A linter and a schema read them; what they would run in a container is run as plain processes.
 """

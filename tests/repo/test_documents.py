@@ -1,4 +1,4 @@
-"""Documents say what the code does: make targets, limits, links, options, the README's example."""
+"""Documents match the code: make targets, limits, links, options, the README's example."""
 
 from __future__ import annotations
 

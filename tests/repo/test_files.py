@@ -1,4 +1,4 @@
-"""Rules that every file of the repository keeps."""
+"""Rules for every file of the repository."""
 
 from __future__ import annotations
 

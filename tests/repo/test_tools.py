@@ -1,6 +1,6 @@
-"""What the tools of `make check` say about generated code, protos and imports.
+"""The tools of `make check` on generated code, protos and imports.
 
-They are tests too, so that whoever runs only the tests hears of it.
+They are tests too, so that a run of only the tests finds such errors.
 """
 
 from __future__ import annotations

@@ -63,7 +63,7 @@ async def test_a_journal_goes_to_its_version_whoever_else_is_free(
                 start = await old.receive("start")
                 assert (start.invocation_id, start.attempt) == (invocation_id, attempt)
                 assert start.start.version == "v1"
-            # What has no journal goes to whoever has room.
+            # An invocation without a journal goes to any worker with a free slot.
             await invoke(control)
             await new.finish(await new.receive("start"))
         await old.finish(start)

@@ -1,4 +1,4 @@
-"""What general tools ask a server about itself: reflection, health and channelz."""
+"""Reflection, health and channelz: what generic gRPC tools query."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Asked = reflection_pb2.ServerReflectionRequest
 
 
 async def reflect(channel: grpc.aio.Channel, service: str, *asked: Asked) -> list[Any]:
-    """Asks in one stream; the messages of both versions are the same on the wire."""
+    """Sends all requests in one stream; both versions of reflection have the same wire format."""
     call = channel.stream_stream(
         f"/{service}/ServerReflectionInfo",
         request_serializer=Asked.SerializeToString,

@@ -1,4 +1,4 @@
-"""A NATS system of somebody else: with its defaults, too small, without JetStream or permission."""
+"""An external NATS system: with default settings, too small, without JetStream or permissions."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from durable_server.log.jetstream import StreamConfigError
 from durable_server.log.preflight import NatsUnsuitableError
 from tests.support.external_nats import JETSTREAM, external_nats
 from tests.support.manual_worker import ManualWorker
+from tests.support.waiting import eventually
 
 DEFAULT = Config(listen="127.0.0.1:0", grace_seconds=0.2)
 
@@ -200,7 +201,7 @@ async def test_a_log_is_made_smaller_where_there_is_less_room(
 async def test_a_server_that_takes_less_after_a_restart_is_named(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Nothing is lost, and the next start goes on with smaller batches."""
+    """Nothing is lost, and the next start continues with smaller batches."""
     folder = tmp_path / "nats"
     config = replace(DEFAULT, data_dir=tmp_path / "data")
     request = control_pb2.InvokeRequest(handler="three")
@@ -215,11 +216,9 @@ async def test_a_server_that_takes_less_after_a_restart_is_named(
             asked = asyncio.ensure_future(
                 control_pb2_grpc.DurableControlStub(channel).Invoke(request)
             )
-            async with asyncio.timeout(20):
-                while not any(  # noqa: ASYNC110  # a line of the log wakes nobody
-                    "give max_payload the same" in it for it in caplog.messages
-                ):
-                    await asyncio.sleep(0.02)
+            await eventually(
+                lambda: any("give max_payload the same" in it for it in caplog.messages)
+            )
             assert not asked.done()
             asked.cancel()
             await plane.processor.stop()

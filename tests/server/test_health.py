@@ -1,4 +1,4 @@
-"""Live and ready: what health checks hear while NATS is away, the store is locked, and at the end."""
+"""Live and ready: the health checks while NATS is away, while the store is locked, and at shutdown."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ async def asked(
 
 
 class Watch:
-    """What the gRPC health service says of one service, as it changes."""
+    """The statuses of one service in the gRPC health service, as they change."""
 
     def __init__(self, channel: grpc.aio.Channel, service: str) -> None:
         request = health_pb2.HealthCheckRequest(service=service)

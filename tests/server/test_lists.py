@@ -106,7 +106,7 @@ async def test_a_state_may_be_named_twice(control: Control, channel: grpc.aio.Ch
         await end(control, invocation_id)
         state = invocation_pb2.INVOCATION_STATE_CANCELLED
         assert await ids(control, states=[state, state], service="twice") == [invocation_id]
-        # Counts that have come to nothing are not told.
+        # Counts that are zero again are left out.
         stats = await control.GetStats(control_pb2.GetStatsRequest())
         assert [(it.state, it.count) for it in stats.counts] == [(state, 1)]
 
@@ -116,7 +116,7 @@ async def test_a_token_belongs_to_its_order(control: Control, channel: grpc.aio.
         for _ in range(3):
             await invoke(control)
         token = (await control.Query(Query(page_size=1))).next_page_token
-        # The same order said in another way.
+        # The same order in another notation.
         assert len(await ids(control, order_by="create_time desc", page_token=token)) == 2
         for order in ("create_time", "update_time desc", "complete_time"):
             with pytest.raises(grpc.aio.AioRpcError) as caught:

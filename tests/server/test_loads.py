@@ -1,4 +1,4 @@
-"""What is legal, but a lot: it takes its time and its place, and ends nobody."""
+"""Valid but very large requests: they may be slow, and break neither a worker nor the control plane."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ async def test_many_handlers_with_large_schemas(
 
 
 async def test_failures_of_any_length(control: Control, channel: grpc.aio.Channel) -> None:
-    """They are cut where they are only told, and kept where they are the outcome."""
+    """They are shortened in lists and logs, and kept whole in the outcome."""
     async with ManualWorker(channel) as worker:
         retried, failed = await invoke(control), await invoke(control)
         starts = {it.invocation_id: it for it in [await worker.receive("start") for _ in range(2)]}

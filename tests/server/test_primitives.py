@@ -1,4 +1,4 @@
-"""Every primitive, played by hand: what worker.proto and control.proto say of each."""
+"""Every primitive over worker.proto and control.proto, message by message."""
 
 from __future__ import annotations
 

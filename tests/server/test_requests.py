@@ -1,4 +1,4 @@
-"""What clients may ask and what they are told: every refusal is typed and names its parts."""
+"""Requests of clients: every refusal has a type, and names the field and the value."""
 
 from __future__ import annotations
 
@@ -531,7 +531,7 @@ async def _outcome(call: Any) -> object:
 async def test_absurd_spans_are_refused_and_hurt_nobody(
     control: Control, channel: grpc.aio.Channel, seconds: int
 ) -> None:
-    """What a record cannot hold must not come near the log."""
+    """A value that a record cannot hold is refused before the log."""
     absurd = Duration(seconds=seconds)
     async with ManualWorker(channel) as worker:
         for asked in (

@@ -1,4 +1,4 @@
-"""What is removed, and when: finished invocations after their retention, the log below a checkpoint."""
+"""Retention of finished invocations, and trimming of the log below a checkpoint."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ async def test_the_log_is_trimmed_below_a_checkpoint_and_starts_again(config: Co
         for invocation_id in ids:
             await control.GetResult(control_pb2.GetResultRequest(invocation_id=invocation_id))
         await finish_one(control, worker)
-    # Without the store the trimmed log is not the whole truth: that must be said, not guessed.
+    # Without the store, the trimmed log is incomplete: the start must fail, not guess.
     for path in config.data_dir.glob("partition-0.db*"):
         path.unlink()
     with pytest.raises(LogDataLostError):
@@ -109,7 +109,7 @@ async def test_a_log_that_went_back_is_refused(config: Config) -> None:
 
 
 async def test_sweeps_follow_each_other_while_more_is_due() -> None:
-    """On a clock that stands still after what expired: no pause is waited for, and none is missed."""
+    """The clock stands still once all have expired: the next sweep must not wait for a timer."""
     clock = VirtualClock(1_700_000_000_000)
     store = SqliteStore(":memory:")
     processor = Processor(MemoryLog(), store, Limits(), clock)

@@ -1,4 +1,4 @@
-"""Other processes that have the store's file open: a reader that stays, a writer with its lock."""
+"""Other processes with the store's file open: a reader that stays, a writer that holds the lock."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from durable_server.app import STORE, ControlPlane
 from durable_server.config import Config
 from tests.support.manual_worker import ManualWorker
 from tests.support.store_lock import READING, WRITING, held
+from tests.support.waiting import eventually
 
 from .test_retention import finish_one, log_bounds
 
@@ -33,12 +34,7 @@ def config(config: Config) -> Config:
 
 async def logged(caplog: pytest.LogCaptureFixture, text: str) -> str:
     """Waits for a line of the log."""
-    async with asyncio.timeout(20):
-        while True:
-            for message in caplog.messages:
-                if text in message:
-                    return message
-            await asyncio.sleep(0.02)
+    return await eventually(lambda: next((it for it in caplog.messages if text in it), ""))
 
 
 async def test_the_log_keeps_what_a_reader_keeps_from_the_file(
@@ -63,9 +59,11 @@ async def test_the_log_keeps_what_a_reader_keeps_from_the_file(
                 assert plane.processor.trimmer.kept_bytes > 6 * 60_000
             await finish_one(control, worker, 60_000)
             await finish_one(control, worker, 60_000)
-            async with asyncio.timeout(20):
-                while (await log_bounds(config)).first == before:  # noqa: ASYNC110  # a trim tells nobody
-                    await asyncio.sleep(0.02)
+
+            async def trimmed() -> bool:
+                return (await log_bounds(config)).first > before
+
+            await eventually(trimmed)
             assert plane.processor.trimmer.kept_bytes < 6 * 60_000
 
 
@@ -82,7 +80,7 @@ async def test_nothing_is_lost_when_the_power_goes_while_a_reader_is_there(
             ):
                 control = control_pb2_grpc.DurableControlStub(channel)
                 ids = [await finish_one(control, worker, 60_000) for _ in range(6)]
-            # What is in the write-ahead log is not synced: the file is all that is sure.
+            # The write-ahead log is not synced: only the file survives a power loss.
             sure = (config.data_dir / STORE).read_bytes()
     shutil.copytree(config.data_dir, lost.data_dir)
     for path in lost.data_dir.glob(f"{STORE}*"):
@@ -113,7 +111,7 @@ async def test_a_writers_lock_is_waited_for_and_the_rest_goes_on(
         with held(config.data_dir / STORE, WRITING) as writer:
             waiting = asyncio.create_task(finish_one(control, worker))
             assert f"{writer.pid}: " in await logged(caplog, "is writing to the store")
-            # Others are answered meanwhile, and the worker's session lives on.
+            # Reads are still answered, and the worker's session stays open.
             stats = await control.GetStats(control_pb2.GetStatsRequest())
             assert stats.total_count == 1
             assert not waiting.done()

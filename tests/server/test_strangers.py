@@ -1,6 +1,6 @@
-"""Clients that behave badly: the control plane stays, stays small, and serves the others.
+"""Misbehaving clients: the control plane survives, keeps its memory bounded, and serves the others.
 
-It runs in a process of its own, so that its memory is only its own.
+It runs as a process, so that its memory can be measured.
 """
 
 from __future__ import annotations
@@ -197,7 +197,7 @@ async def test_workers_that_leave_at_once_hear_the_end(child: tuple[Child, str])
 
 
 async def test_one_that_never_reads_its_watch(child: tuple[Child, str]) -> None:
-    """50 watches of a journal of 8 MB: what is not read is not made."""
+    """50 watches of a journal of 8 MB: messages are made only as they are read."""
     slow = [("grpc.http2.bdp_probe", 0)]
     async with (
         unharmed(child) as address,

@@ -1,4 +1,4 @@
-"""The worker protocol, walked through by hand: each test is a paragraph of worker.proto."""
+"""The worker protocol, message by message: each test is a paragraph of worker.proto."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ async def test_a_step_began_as_long_ago_as_the_worker_says_but_not_before_its_in
     async with ManualWorker(channel) as worker:
         invocation_id = await invoke(control)
         start = await worker.receive("start")
-        # What a Duration may mean, and what its message can hold beyond that.
+        # The range of a valid Duration, and values beyond it that the message can hold.
         absurd = (Duration(seconds=315_576_000_000), Duration(seconds=2**63 - 1))
         for index, elapsed in enumerate((None, Duration(seconds=-5), Duration(nanos=999), *absurd)):
             message = step_entry(start, index, b'"x"')
@@ -151,7 +151,7 @@ async def test_a_failed_attempt_is_replayed(control: Control, channel: grpc.aio.
         assert (kept.index, kept.name, kept.completion_number) == (0, "first", 1)
         assert kept.outcome.value.data == b'"one"'
         assert kept.HasField("complete_time")
-        # What the first attempt still says does not count any more.
+        # Messages of the first attempt do not count any more.
         await worker.send(step_entry(start, 1, b'"late"'))
         assert (await worker.step(again, 1, b'"two"')).completion_number == 2
         await worker.finish(again)
@@ -191,13 +191,13 @@ async def test_a_reconnect_takes_its_work_up(control: Control, channel: grpc.aio
     second.hello.resumed.add(invocation_id=kept, attempt=1)
     second.hello.resumed.add(invocation_id="0" * 32, attempt=3)
     async with second:
-        # What it may have missed is said again; what it does not own is taken from it.
+        # The server repeats what the worker may have missed, and takes away attempts it does not own.
         told = await second.receive("completion")
         assert (told.completion.index, told.completion.completion_number) == (1, 2)
         assert (await second.receive("abandon")).invocation_id == "0" * 32
         again = await second.receive("start")
         assert (again.invocation_id, again.attempt) == (dropped, 2)
-        # The kept attempt goes on as if nothing had been.
+        # The kept attempt continues.
         assert (await second.step(start, 0)).completion_number == 1
         assert (await second.step(start, 2)).completion_number == 3
         await second.finish(start)
@@ -242,7 +242,7 @@ async def test_suspension_and_wake_up(control: Control, channel: grpc.aio.Channe
         await worker.send(suspend)
         assert (await worker.receive("suspended")).invocation_id == invocation_id
         assert (await state_of(control, invocation_id)).state == SUSPENDED
-        # It uses no slot meanwhile.
+        # It uses no slot while it waits.
         other = await invoke(control)
         beside = await worker.receive("start")
         assert beside.invocation_id == other

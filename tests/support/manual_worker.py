@@ -64,7 +64,7 @@ class ManualWorker:
             pass
 
     async def receive(self, kind: str) -> worker_pb2.ServerMessage:
-        """Returns the next message, which must be of this kind; heartbeats are passed over."""
+        """Returns the next message other than a heartbeat; it must be of this kind."""
         async with asyncio.timeout(20):
             while True:
                 while not self._received:
@@ -87,7 +87,7 @@ class ManualWorker:
         )
 
     async def next_kind(self) -> str:
-        """Returns the kind of the very next message, heartbeats included."""
+        """Returns the kind of the next message, which may be a heartbeat."""
         async with asyncio.timeout(20):
             while not self._received:
                 self._received.extend((await self._call.read()).messages)

@@ -1,4 +1,4 @@
-"""Every primitive survives a crash at every boundary, and a workflow that does not is shown why."""
+"""crash_everywhere: every primitive survives a crash at every boundary; wrong workflows do not."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ turns = itertools.count()
 
 
 async def answer(client: durable.AsyncClient, wait: Wait) -> None:
-    """Plays the outside: says yes to whatever is asked for."""
+    """Plays the outside: resolves every awakeable and sends every signal."""
     if wait.kind == "awakeable":
         await client.resolve_awakeable(wait.name, {"by": "Ada"})
     elif wait.kind == "signal":
@@ -33,7 +33,7 @@ async def answer(client: durable.AsyncClient, wait: Wait) -> None:
 
 
 async def mediate(client: durable.AsyncClient, wait: Wait) -> None:
-    """Has another workflow answer what the first wait is for."""
+    """Starts another workflow, which completes the first wait."""
     if wait.name.endswith(".paid"):
         await client.invoke_async(primitives.mediator, wait.invocation_id)
 
@@ -48,7 +48,7 @@ async def cancel(client: durable.AsyncClient, wait: Wait) -> None:
 
 @durable.workflow
 async def race(ctx: durable.Context) -> str:
-    """Waits for an answer, a child and a timer, and tells who was first."""
+    """Waits for an answer, a child and a timer; returns which came first."""
     names = {
         asyncio.ensure_future(ctx.awakeable()): "answer",
         asyncio.ensure_future(ctx.invoke(primitives.forever)): "child",
@@ -76,7 +76,7 @@ async def many(ctx: durable.Context) -> list[Any]:
 
 @dataclass
 class Positive:
-    """No schema says what it refuses."""
+    """Refuses values that its schema allows."""
 
     number: int
 
@@ -154,7 +154,7 @@ FLOWS: list[Any] = [
     (clients.greet, (clients.Greet("you"),), {}, clients.Greeting("Hello, you!", 3)),
     (clients.order, (clients.Order("tea"),), {"drive": answer}, clients.Ordered("tea", "Ada")),
 ]
-"""Workflows, what they are asked with, and their value, or the status of one that has none."""
+"""Workflows, their arguments and options, and their value, or their status if they have none."""
 OTHERS = [
     *(
         primitives.square,
@@ -242,7 +242,7 @@ def test_without_asyncio() -> None:
 
 @durable.workflow
 async def flips(ctx: durable.Context) -> str:
-    """Its first step depends on what is not in the journal."""
+    """Its first step depends on a value that is not in the journal."""
     name = "heads" if next(turns) % 2 else "tails"
     await ctx.run(name, lambda: None)
     await ctx.sleep(1)

@@ -1,4 +1,4 @@
-"""Virtual time: what follows the clock, in which order, and that nothing is skipped over."""
+"""Virtual time: what follows the clock, in which order, and that no timer is skipped."""
 
 from __future__ import annotations
 
