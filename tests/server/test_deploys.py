@@ -14,7 +14,7 @@ from durable_server.app import ControlPlane
 from durable_server.config import Config
 from tests.support.manual_worker import ManualWorker, message_about, open_entry
 
-from .test_worker_protocol import PENDING, SUSPENDED, invoke, reached, result, state_of
+from .calls import PENDING, SUSPENDED, invoke, reached, result, state_of
 
 if TYPE_CHECKING:
     Control: TypeAlias = control_pb2_grpc.DurableControlAsyncStub

@@ -12,8 +12,7 @@ import pytest
 from durable_proto.v1 import control_pb2, control_pb2_grpc, invocation_pb2
 from tests.support.manual_worker import ManualWorker
 
-from .test_requests import reason
-from .test_worker_protocol import result
+from .calls import reason, result
 
 if TYPE_CHECKING:
     from typing import TypeAlias

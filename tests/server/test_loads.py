@@ -12,8 +12,7 @@ from durable_proto.v1 import control_pb2, control_pb2_grpc, invocation_pb2, payl
 from durable_server.app import ControlPlane
 from tests.support.manual_worker import ManualWorker, message_about
 
-from .test_requests import reason
-from .test_worker_protocol import invoke, reached, result, state_of
+from .calls import invoke, reached, reason, result, state_of
 
 if TYPE_CHECKING:
     from typing import TypeAlias

@@ -13,8 +13,7 @@ from google.protobuf.duration_pb2 import Duration
 from durable_proto.v1 import control_pb2, control_pb2_grpc, invocation_pb2, payload_pb2
 from tests.support.manual_worker import ManualWorker, message_about, open_entry, sleep_entry
 
-from .test_requests import reason
-from .test_worker_protocol import invoke, reached, result, state_of
+from .calls import invoke, reached, reason, result, state_of
 
 if TYPE_CHECKING:
     Control: TypeAlias = control_pb2_grpc.DurableControlAsyncStub

@@ -9,12 +9,13 @@ import grpc
 import pytest
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
-from google.rpc import error_details_pb2, status_pb2
 
 from durable_proto.v1 import control_pb2, control_pb2_grpc, invocation_pb2, payload_pb2
 from durable_server.app import ControlPlane
 from durable_server.config import Config
 from tests.support.manual_worker import ManualWorker, message_about, sleep_entry
+
+from .calls import reason
 
 if TYPE_CHECKING:
     from typing import TypeAlias
@@ -24,19 +25,6 @@ if TYPE_CHECKING:
 Invoke = control_pb2.InvokeRequest
 Payload = payload_pb2.Payload
 NO_ID = "0" * 32
-
-
-def reason(error: grpc.aio.AioRpcError) -> tuple[str, dict[str, str]]:
-    """Returns the reason and the metadata of an error, having checked its form."""
-    trailer = dict(error.trailing_metadata() or ())
-    status = status_pb2.Status.FromString(trailer["grpc-status-details-bin"])  # type: ignore[arg-type]  # binary metadata is bytes
-    assert status.code == error.code().value[0]
-    assert status.message == error.details()
-    (detail,) = status.details
-    info = error_details_pb2.ErrorInfo()
-    assert detail.Unpack(info)
-    assert info.domain == "durable.v1"
-    return info.reason, dict(info.metadata)
 
 
 CASES: list[tuple[str, Any, str, str, dict[str, str]]] = [

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import grpc
 import pytest
-from google.protobuf.duration_pb2 import Duration
 
 from durable_proto.v1 import control_pb2, control_pb2_grpc, payload_pb2
 from durable_server.app import ControlPlane
@@ -18,34 +17,17 @@ from durable_server.core.model import Handler
 from durable_server.core.records import Finished, HandlerRegistered, Invoked, Started
 from durable_server.log.interface import LogDataLostError
 from durable_server.log.memory import MemoryLog
-from durable_server.log_reader import Bounds, opened
 from durable_server.processor.clock import VirtualClock
 from durable_server.processor.loop import Processor
 from durable_server.store.sqlite import SqliteStore
 from tests.support.manual_worker import ManualWorker
 
+from .calls import finish_one, log_bounds
+
 if TYPE_CHECKING:
     from typing import TypeAlias
 
     Control: TypeAlias = control_pb2_grpc.DurableControlAsyncStub
-
-
-async def log_bounds(config: Config) -> Bounds:
-    """Returns the first and the last sequence of the log, as `durable log` reads them."""
-    async with opened(config.data_dir) as reader:
-        return await reader.bounds()
-
-
-async def finish_one(control: Control, worker: ManualWorker, size: int = 1) -> str:
-    payload = payload_pb2.Payload(data=b"x" * size)
-    request = control_pb2.InvokeRequest(handler="three", input=payload)
-    invocation_id = (await control.Invoke(request)).invocation_id
-    await worker.finish(await worker.receive("start"))
-    ended = control_pb2.GetResultRequest(
-        invocation_id=invocation_id, wait_timeout=Duration(seconds=20)
-    )
-    await control.GetResult(ended)
-    return invocation_id
 
 
 async def test_a_finished_invocation_is_removed_after_its_retention(

@@ -18,7 +18,7 @@ from tests.support.manual_worker import ManualWorker
 from tests.support.store_lock import READING, WRITING, held
 from tests.support.waiting import eventually
 
-from .test_retention import finish_one, log_bounds
+from .calls import finish_one, log_bounds
 
 if TYPE_CHECKING:
     from typing import TypeAlias

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -21,46 +20,10 @@ from tests.support.manual_worker import (
     step_entry,
 )
 
+from .calls import COMPLETED, FAILED, PAUSED, PENDING, SUSPENDED, invoke, reached, result, state_of
+
 if TYPE_CHECKING:
     Control: TypeAlias = control_pb2_grpc.DurableControlAsyncStub
-
-COMPLETED = invocation_pb2.INVOCATION_STATE_COMPLETED
-FAILED = invocation_pb2.INVOCATION_STATE_FAILED
-PAUSED = invocation_pb2.INVOCATION_STATE_PAUSED
-PENDING = invocation_pb2.INVOCATION_STATE_PENDING
-SUSPENDED = invocation_pb2.INVOCATION_STATE_SUSPENDED
-
-
-async def invoke(control: Control, handler: str = "three", **more: object) -> str:
-    request = control_pb2.InvokeRequest(
-        handler=handler,
-        input=payload_pb2.Payload(data=b'"in"'),
-        **more,  # type: ignore[arg-type]  # any field of the message
-    )
-    return (await control.Invoke(request)).invocation_id
-
-
-async def result(control: Control, invocation_id: str) -> control_pb2.GetResultResponse:
-    return await control.GetResult(
-        control_pb2.GetResultRequest(
-            invocation_id=invocation_id, wait_timeout=Duration(seconds=20), include_journal=True
-        )
-    )
-
-
-async def state_of(control: Control, invocation_id: str) -> invocation_pb2.Invocation:
-    request = control_pb2.GetInvocationRequest(invocation_id=invocation_id)
-    return (await control.GetInvocation(request)).invocation
-
-
-async def reached(control: Control, invocation_id: str, state: int) -> invocation_pb2.Invocation:
-    """Watches the invocation until it is in `state`."""
-    async with asyncio.timeout(20):
-        request = control_pb2.WatchInvocationRequest(invocation_id=invocation_id)
-        async for response in control.WatchInvocation(request):
-            if response.invocation.state == state:
-                return response.invocation
-    raise AssertionError(f"the watch ended before that state: {response.invocation}")
 
 
 async def test_three_steps(control: Control, channel: grpc.aio.Channel) -> None:
