@@ -85,7 +85,7 @@ def test_errors_are_one_line_with_a_hint_and_a_code(cli: Cli) -> None:
         assert words in line
 
 
-def test_nobody_answers() -> None:
+def test_no_server_answers() -> None:
     done = run("list", "--address", "127.0.0.1:1")
     assert done.code == 4
     (line,) = done.err.splitlines()
@@ -119,7 +119,7 @@ def test_get_and_describe(cli: Cli) -> None:
     cli.ok("cancel", waiting)
 
 
-def test_describe_tells_when_a_step_began_and_how_long_it_took(cli: Cli) -> None:
+def test_describe_shows_when_a_step_began_and_how_long_it_took(cli: Cli) -> None:
     invocation_id = cli.start("slow", "0.05", steps=2)
     (step,) = [
         it for it in cli.ok("describe", invocation_id).out.splitlines() if "0 RUN:work" in it

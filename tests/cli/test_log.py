@@ -154,7 +154,7 @@ def test_every_record_has_a_sentence() -> None:
     assert SENTENCES.keys() == NUMBERS.keys()
 
 
-def test_records_in_words() -> None:
+def test_records_as_sentences() -> None:
     asked = Invoked("id-1", "greet", b'\x12\x05"you"', "k" * 200, parent="id-0", start_ms=1000)
     assert line(asked, 10) == (
         'id-1 is asked for: greet input="you" key=kkkkkkkkk… start_ms=1970-01-0… parent=id-0'
@@ -171,7 +171,7 @@ def test_records_in_words() -> None:
     assert not concerns(asked, "id")
 
 
-def test_a_handler_is_told_by_its_name() -> None:
+def test_a_handler_is_found_by_its_name() -> None:
     registered = HandlerRegistered(Handler("greet", version="7"))
     assert line(registered, 80) == "handler greet version 7 is registered"
     assert plain(registered)["handler"]["retry"]["max_attempts"] == 50

@@ -103,7 +103,7 @@ def test_what_came_from_outside_is_no_command_to_the_terminal(cli: Cli) -> None:
     assert "\x1b]0;" not in shown(cli, "invoke", "greet", r'"\u001b]0;owned\u0007"')
 
 
-def test_many_are_asked_for_and_show_progress(cli: Cli) -> None:
+def test_many_need_a_confirmation_and_show_progress(cli: Cli) -> None:
     ids = [cli.start("nap", "--service", "asked") for _ in range(2)]
     refusing = Terminal(cli, "cancel", "--service", "asked")
     refusing.until(lambda text: "Cancel 2 invocations? [y/N]" in text)
@@ -118,7 +118,7 @@ def test_many_are_asked_for_and_show_progress(cli: Cli) -> None:
     assert {cli.status(it) for it in ids} == {"cancelled"}
 
 
-def test_invoke_tells_the_id_before_it_waits(cli: Cli) -> None:
+def test_invoke_prints_the_id_before_it_waits(cli: Cli) -> None:
     waiting = Terminal(cli, "invoke", "nap", "--service", "waited")
     waiting.until(lambda text: "started" in text)
     invocation_id = COLOUR.sub("", waiting.text).split()[0]

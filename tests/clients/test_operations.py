@@ -196,7 +196,7 @@ def test_a_refusal_has_its_exit_code_and_its_reason(
     assert reason in shell(line, dev[1], path, tmp_path)
 
 
-def test_tools_tell_what_there_is(dev: tuple[Child, str], path: str, tmp_path: Path) -> None:
+def test_tools_list_the_services(dev: tuple[Child, str], path: str, tmp_path: Path) -> None:
     lines = re.findall(r"^.* (?:describe|desc|--list-methods) .*$", TEXT, flags=re.M)
     assert {used(line) for line in lines} == {"buf", "grpcurl", "evans"}
     for line in lines:

@@ -48,7 +48,7 @@ async def never_lets_go(ctx: Context) -> str:
 WORKFLOWS = [tidies_up, never_lets_go]
 
 
-async def test_a_block_can_tell_the_end_of_the_attempt_from_that_of_the_workflow(
+async def test_a_block_can_distinguish_the_end_of_the_attempt_from_that_of_the_workflow(
     system: System, caplog: pytest.LogCaptureFixture
 ) -> None:
     unwound.clear()
@@ -66,7 +66,7 @@ async def test_a_block_can_tell_the_end_of_the_attempt_from_that_of_the_workflow
     assert texts == [f"[{invocation_id[:8]}] tidied up"]
 
 
-async def test_code_that_never_lets_go_is_named_and_holds_up_nobody(
+async def test_code_that_does_not_end_with_its_attempt_is_named_and_delays_nothing(
     system: System, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.WARNING, "durable.worker"):

@@ -201,7 +201,7 @@ async def test_from_another_invocation(system: System) -> None:
         await system.client.invoke(cancels, "nobody")
 
 
-async def test_a_handler_may_go_on_and_is_cancelled_once(system: System) -> None:
+async def test_a_handler_may_continue_and_is_cancelled_once(system: System) -> None:
     invocation_id = await system.client.invoke_async(stubborn)
     await calls.reached(1)
     await system.client.cancel(invocation_id)
@@ -212,7 +212,7 @@ async def test_a_handler_may_go_on_and_is_cancelled_once(system: System) -> None
     assert calls == ["begin", "noted"]
 
 
-async def test_a_failure_while_tidying_is_the_end_that_is_told(system: System) -> None:
+async def test_a_failure_of_the_cleanup_is_the_outcome(system: System) -> None:
     invocation_id = await system.client.invoke_async(fails_while_tidying)
     await calls.reached(1)
     await system.client.cancel(invocation_id)

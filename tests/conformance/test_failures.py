@@ -195,7 +195,7 @@ WORKFLOWS = [
 
 
 @pytest.mark.parametrize("flow", [fails, fails_in_a_step], ids=lambda it: it.name)
-async def test_a_failure_tells_its_facts_each_time(
+async def test_a_failure_keeps_its_facts_in_every_replay(
     system: System, flow: durable.Workflow[[str], None]
 ) -> None:
     for number in range(3):
@@ -276,7 +276,7 @@ async def test_a_step_that_hangs_does_not_keep_a_failure_to_itself(
 
 
 @pytest.mark.parametrize("how", ["force", "kill", "cancel"])
-async def test_a_thread_that_blocks_holds_up_nobody(system: System, how: str) -> None:
+async def test_a_blocked_thread_delays_no_other_invocation(system: System, how: str) -> None:
     """Its late result counts for nothing: not for the invocation, nor for the next attempt."""
     LOOPS[:] = [asyncio.get_running_loop()]
     invocation_id = await system.client.invoke_async(blocks, "first")

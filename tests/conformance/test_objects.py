@@ -172,7 +172,7 @@ async def test_each_key_has_an_order_of_its_own(system: System) -> None:
     ],
     ids=["none", "too long", "NUL"],
 )
-async def test_a_key_that_cannot_be_is_said(
+async def test_an_invalid_key_is_refused(
     system: System, key: str, status: str, problem: str
 ) -> None:
     """It waits, visibly, for code that gives another one."""
@@ -208,7 +208,7 @@ async def test_state_beyond_what_travels(system: System, count: int, size: int) 
     assert await record.invoke(Record.empty) == [["new"], None, -1]
 
 
-async def test_a_shared_handler_reaches_into_a_turn(system: System) -> None:
+async def test_a_shared_handler_runs_while_the_lock_is_held(system: System) -> None:
     """It sees what the lock's holder has set so far, and can make it finish."""
     record = system.client.options(key="k")
     holder = await record.invoke_async(Record.hold)

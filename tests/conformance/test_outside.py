@@ -166,7 +166,7 @@ async def test_a_step_cannot_draw_from_the_random_numbers_of_its_workflow(system
     assert same
 
 
-async def test_a_step_may_ask_who_it_works_for(
+async def test_a_step_may_read_which_invocation_it_belongs_to(
     system: System, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.INFO, "durable.workflow"):
@@ -201,7 +201,7 @@ async def test_a_context_is_of_no_use_after_its_invocation(system: System) -> No
         assert "in the code of another invocation" in text
 
 
-async def test_a_step_that_awaits_its_workflows_future_is_told_so(system: System) -> None:
+async def test_a_step_that_awaits_its_workflows_future_fails_with_a_hint(system: System) -> None:
     with pytest.raises(durable.InvocationFailedError) as caught:
         await system.client.invoke(awaits_in_a_step)
     assert caught.value.failure.type == "durable.NonDurableAwaitError"

@@ -39,7 +39,7 @@ async def test_an_awakeable_rejected(system: System) -> None:
     assert result.status == "failed"
 
 
-async def test_an_awakeable_resolved_before_it_is_asked_for_and_while_paused(
+async def test_an_awakeable_resolved_while_its_invocation_is_paused(
     system: System,
 ) -> None:
     invocation_id = await system.client.invoke_async(primitives.approved)
@@ -107,7 +107,7 @@ async def test_a_saga_compensates_on_failure_and_on_cancel(system: System, order
     assert calls == [f"flight {order}", f"hotel {order}", *undone]
 
 
-async def test_force_ends_without_asking(system: System) -> None:
+async def test_a_forced_cancel_ends_without_cleanup(system: System) -> None:
     invocation_id = await system.client.invoke_async(primitives.forever)
     await calls.reached(1)
     assert await system.client.cancel(invocation_id, force=True) == "cancelled"

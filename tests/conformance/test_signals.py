@@ -271,7 +271,7 @@ async def test_an_object_gives_up_too(system: System) -> None:
 
 
 @EVERYWHERE
-async def test_a_program_that_waits_for_what_it_gave_up_is_told(system: System) -> None:
+async def test_a_program_that_awaits_an_operation_it_gave_up_gets_an_error(system: System) -> None:
     client = system.client
     invocation_id = await client.invoke_async(waits_for_nothing)
     await system.until(invocation_id, "backing_off", "paused")

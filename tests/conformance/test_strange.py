@@ -95,7 +95,7 @@ WORKFLOWS = [nothing, strange, endless, too_long]
         ("step", "at most 256 bytes"),
     ],
 )
-async def test_what_cannot_be_asked_for_is_not_recorded(
+async def test_an_invalid_operation_is_not_recorded(
     system: System, what: str, problem: str
 ) -> None:
     """Not even by half: the next attempt would find it in the journal and take it for done."""

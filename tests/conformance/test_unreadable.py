@@ -242,7 +242,7 @@ async def test_unions_keep_what_they_are_given(system: System) -> None:
     assert await system.client.invoke(pets, tom, pug) == [repr(tom), repr(pug), repr(pug)]
 
 
-async def test_the_member_of_a_union_that_was_meant_says_what_is_missing(system: System) -> None:
+async def test_the_error_of_a_union_names_what_its_closest_member_lacks(system: System) -> None:
     client = system.client
     found = await client.invoke_async(awaits_a_payment)
     await asked(system, found, "AWAKEABLE")

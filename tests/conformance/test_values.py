@@ -108,7 +108,7 @@ VALUES: list[Any] = [
 
 
 @pytest.mark.parametrize("value", VALUES, ids=lambda it: repr(it)[:20].encode().hex()[:12])
-async def test_a_value_comes_back_through_every_door(system: System, value: Any) -> None:
+async def test_a_value_comes_back_from_every_primitive(system: System, value: Any) -> None:
     assert await system.client.invoke(round_trip, value) == [True] * 5
     assert await system.client.invoke(echo, value) == value
 
@@ -157,7 +157,7 @@ async def test_a_large_value_can_be_handled(system: System) -> None:
 
 
 @pytest.mark.parametrize("door", ["step", "state", "child", "surrogate"])
-async def test_what_has_no_form_is_held_and_says_so(system: System, door: str) -> None:
+async def test_a_value_without_a_form_pauses_the_invocation(system: System, door: str) -> None:
     with pytest.raises(durable.InvocationPausedError, match=r"is no JSON: ") as caught:
         await system.client.invoke(what_has_no_form, door)
     failure = caught.value.failure

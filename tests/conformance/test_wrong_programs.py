@@ -474,7 +474,7 @@ SERVED = {it.name: it for it in WORKFLOWS}
     # The thread of anyio is refused too, where it would wake the workflow.
     "ignore::pytest.PytestUnhandledThreadExceptionWarning",
 )
-async def test_each_says_what_to_write(system: System) -> None:
+async def test_each_error_names_what_to_write(system: System) -> None:
     await system.client.invoke(keeps_a_lock)
     for function, expected in WRONG.items():
         with pytest.raises(durable.DurableError, match=expected) as caught:

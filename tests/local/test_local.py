@@ -202,7 +202,7 @@ async def test_what_is_registered_later_is_served_by_another_call() -> None:
         assert await client.options(key="k").invoke(Tally.add, 1) == 1
 
 
-async def test_a_closed_client_says_so_and_leaves_no_tasks() -> None:
+async def test_a_closed_client_raises_and_leaves_no_tasks() -> None:
     before = asyncio.all_tasks()
     client = durable.AsyncClient.local()
     client.register(sleeper)
@@ -256,7 +256,7 @@ async def test_the_same_calls_serve_for_a_control_plane_elsewhere(tmp_path: Path
         assert await asyncio.to_thread(sync) == "Hello, sync!"
 
 
-def test_a_sync_client_in_its_own_loop_says_so() -> None:
+def test_a_sync_client_in_its_own_loop_raises() -> None:
     with durable.Client.local() as client:
 
         @durable.workflow
@@ -274,7 +274,9 @@ def test_a_sync_client_in_its_own_loop_says_so() -> None:
         assert "use an AsyncClient" in client.invoke(inward)
 
 
-def test_without_the_control_plane_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_control_plane_the_error_names_what_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     def missing(name: str) -> None:
         raise ModuleNotFoundError(f"No module named {name!r}", name="msgspec")
 

@@ -99,7 +99,7 @@ def test_another_format_is_refused() -> None:
     assert "'xml' is not one of 'text', 'json'" in done.stderr
 
 
-def test_an_error_has_its_traceback_and_anything_can_be_said() -> None:
+def test_an_error_has_its_traceback_and_any_text_can_be_logged() -> None:
     try:
         raise ValueError("no")
     except ValueError:

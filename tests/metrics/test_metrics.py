@@ -248,7 +248,7 @@ def expressions(node: Any) -> list[str]:
     return []
 
 
-async def test_the_dashboard_asks_for_series_that_are_there(
+async def test_the_dashboard_queries_existing_series(
     plane: ControlPlane, client: durable.AsyncClient
 ) -> None:
     await client.invoke(flows.child, "a")

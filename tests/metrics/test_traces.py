@@ -258,7 +258,7 @@ async def test_without_a_trace_in_the_headers_the_invocation_names_it(
         assert span.context.trace_id == int(started, 16)
 
 
-async def test_what_is_cut_off_is_said(spans: InMemorySpanExporter) -> None:
+async def test_a_step_that_is_cut_off_has_that_in_its_span(spans: InMemorySpanExporter) -> None:
     begun = asyncio.Event()
 
     @durable.workflow
@@ -340,7 +340,7 @@ async def unspeakable(ctx: durable.Context) -> None:
     await ctx.run("step", step)
 
 
-async def test_an_error_without_words_ends_as_without_tracing(
+async def test_an_error_without_a_text_ends_as_without_tracing(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
     spans: InMemorySpanExporter,

@@ -31,7 +31,7 @@ def plane(folder: Path, name: str, url: str) -> Iterator[tuple[Child, str]]:
         yield child, json.loads(ready.read_text())["address"]
 
 
-async def test_the_older_leader_s_words_do_not_count(tmp_path: Path) -> None:
+async def test_the_older_leaders_answers_do_not_count(tmp_path: Path) -> None:
     nats = EmbeddedNats(tmp_path / "nats")
     await nats.start()
     try:

@@ -19,7 +19,7 @@ def _is_gone(process: psutil.Process) -> bool:
     return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
 
 
-def test_it_says_where_it_serves_and_leaves_nothing_behind(tmp_path: Path) -> None:
+def test_it_prints_its_address_and_leaves_no_processes(tmp_path: Path) -> None:
     for stop in ("terminate", "interrupt"):
         with control_plane(tmp_path) as (child, address):
             assert f"durable: ready on {address}" in child.text()

@@ -112,7 +112,7 @@ async def test_a_killed_control_plane_or_log_goes_on(tmp_path: Path, victim: str
     assert hello.calls == {"x-1": 1, "x-2": 1, "x-3": 1}
 
 
-async def test_a_changed_handler_is_held_and_goes_on_when_mended(tmp_path: Path) -> None:
+async def test_a_changed_handler_is_paused_and_continues_when_corrected(tmp_path: Path) -> None:
     flow = flows.changing
     async with Hello() as hello:
         with control_plane(tmp_path) as (_, address):
@@ -167,7 +167,7 @@ async def test_steps_may_be_async_sync_or_return_an_awaitable(tmp_path: Path) ->
                     assert await client.invoke(flows.both_kinds) == ["a", "b", "c"]
 
 
-async def test_undecodable_input_fails_at_once_and_says_why(tmp_path: Path) -> None:
+async def test_undecodable_input_fails_at_once_with_the_reason(tmp_path: Path) -> None:
     async with Hello() as hello:
         with control_plane(tmp_path) as (_, address):
             async with durable.AsyncClient(address) as client:

@@ -52,7 +52,7 @@ def inside(command: list[str], folder: Path, address: str) -> list[str]:
 
 
 @pytest.mark.parametrize("file", CHECKS)
-def test_linter_has_nothing_to_say(file: str) -> None:
+def test_linter_reports_nothing(file: str) -> None:
     if not Path(CHECKS[file][0]).exists():
         pytest.skip(f"no `{CHECKS[file][0]}`: there is none for this platform")
     done = subprocess.run(CHECKS[file], cwd=ROOT, capture_output=True, text=True, check=False)

@@ -86,7 +86,7 @@ def test_a_call_without_a_key_is_refused_before_it_is_made() -> None:
                     unchecked(handler, "tea")
 
 
-async def test_a_program_that_leaves_the_key_out_is_told_so() -> None:
+async def test_a_program_without_the_key_gets_an_error() -> None:
     @durable.workflow
     async def careless(ctx: durable.Context) -> list[str]:
         unchecked: Any = ctx

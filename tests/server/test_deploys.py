@@ -50,7 +50,7 @@ async def wake(control: Control, invocation_id: str) -> None:
     await control.Signal(request)
 
 
-async def test_a_journal_goes_to_its_version_whoever_else_is_free(
+async def test_a_journal_goes_to_its_version_even_if_other_workers_are_free(
     control: Control, channel: grpc.aio.Channel
 ) -> None:
     async with ManualWorker(channel, "old", version="v1", slots=2) as old:
@@ -70,7 +70,7 @@ async def test_a_journal_goes_to_its_version_whoever_else_is_free(
         await result(control, invocation_id)
 
 
-async def test_it_waits_for_its_version_even_if_that_is_full_and_holds_up_nobody(
+async def test_it_waits_for_its_version_even_if_that_is_full_and_delays_no_other(
     control: Control, channel: grpc.aio.Channel
 ) -> None:
     async with ManualWorker(channel, "old", version="v1", slots=1) as old:

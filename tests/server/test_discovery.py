@@ -89,7 +89,7 @@ async def test_reflection_finds_extensions(channel: grpc.aio.Channel) -> None:
     assert list(numbers.all_extension_numbers_response.extension_number) == [72295728]
 
 
-async def test_reflection_says_what_it_does_not_know(channel: grpc.aio.Channel) -> None:
+async def test_reflection_answers_unknown_names_with_not_found(channel: grpc.aio.Channel) -> None:
     symbols = [
         "", ".", "\0", "durable", "Nobody.Asks", "durable.v1.DurableControl.",
         "durable.v1.DurableControl.Nothing", "durable.v1.DurableControl.Invoke.more", "é" * 10_000,

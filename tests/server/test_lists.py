@@ -85,7 +85,7 @@ async def test_orders_that_there_are_not(
     assert len(caught.value.details() or "") < 300
 
 
-async def test_a_token_that_somebody_made(control: Control, channel: grpc.aio.Channel) -> None:
+async def test_a_forged_token(control: Control, channel: grpc.aio.Channel) -> None:
     async with ManualWorker(channel):
         for _ in range(2):
             await invoke(control)

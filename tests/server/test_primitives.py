@@ -70,7 +70,7 @@ async def test_an_awakeable_gets_the_first_outcome_that_anybody_gives(
         assert awakeable.outcome == value(b"1")
 
 
-async def test_an_outcome_may_come_before_anybody_asks(
+async def test_an_outcome_may_come_before_the_wait_for_it(
     control: Control, channel: grpc.aio.Channel
 ) -> None:
     async with ManualWorker(channel) as worker:
@@ -334,7 +334,7 @@ async def test_a_pause_waits_for_the_worker_and_resume_goes_on(
         assert (again.attempt, len(again.start.journal)) == (2, 1)
 
 
-async def test_a_worker_that_was_away_is_told_again(
+async def test_a_reconnected_worker_gets_what_it_missed(
     control: Control, channel: grpc.aio.Channel
 ) -> None:
     async with ManualWorker(channel) as worker:
@@ -424,9 +424,7 @@ def declares(**fields: object) -> Callable[[ManualWorker], ManualWorker]:
     return change
 
 
-async def test_so_many_of_a_handler_run_at_once(
-    control: Control, channel: grpc.aio.Channel
-) -> None:
+async def test_a_handlers_concurrency_limit(control: Control, channel: grpc.aio.Channel) -> None:
     limited = declares(max_concurrent=1)(ManualWorker(channel))
     limited.hello.handlers.add(name="free")
     async with limited as worker:

@@ -342,7 +342,7 @@ async def test_concurrent_requests_with_one_id_start_once(
     assert {it.outcome.value.data for it in responses} == {b'"done"'}
 
 
-async def test_a_wait_that_is_over_says_where_it_stands(
+async def test_a_wait_that_times_out_returns_the_state(
     control: Control, channel: grpc.aio.Channel
 ) -> None:
     async with ManualWorker(channel) as worker:
@@ -516,7 +516,7 @@ async def _outcome(call: Any) -> object:
 
 
 @pytest.mark.parametrize("seconds", [2**62, 3_155_760_001])
-async def test_absurd_spans_are_refused_and_hurt_nobody(
+async def test_absurd_durations_are_refused(
     control: Control, channel: grpc.aio.Channel, seconds: int
 ) -> None:
     """A value that a record cannot hold is refused before the log."""

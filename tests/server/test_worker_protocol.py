@@ -62,7 +62,7 @@ async def test_a_duplicate_is_acknowledged_alike_and_recorded_once(
     assert [it.outcome.value.data for it in found.journal] == [b'"one"']
 
 
-async def test_a_step_began_as_long_ago_as_the_worker_says_but_not_before_its_invocation(
+async def test_a_step_began_when_the_worker_says_but_not_before_its_invocation(
     control: Control, channel: grpc.aio.Channel
 ) -> None:
     async with ManualWorker(channel) as worker:
@@ -338,7 +338,7 @@ async def test_a_journal_of_too_many_bytes_is_held(config: Config) -> None:
         assert "journal_bytes (100000)" in found.last_failure.message
 
 
-async def test_both_sides_give_signs_of_life(channel: grpc.aio.Channel) -> None:
+async def test_both_sides_send_heartbeats(channel: grpc.aio.Channel) -> None:
     async with ManualWorker(channel) as worker:
         assert await worker.next_kind() == "heartbeat"
 
@@ -362,7 +362,7 @@ async def test_a_silent_worker_is_hung_up_on(channel: grpc.aio.Channel) -> None:
     assert "nothing was heard for 2 s" in (caught.value.details() or "")
 
 
-async def test_one_who_never_says_hello_is_hung_up_on(channel: grpc.aio.Channel) -> None:
+async def test_a_session_without_a_hello_is_closed(channel: grpc.aio.Channel) -> None:
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await ManualWorker(channel).receive("welcome")
     assert caught.value.code() is grpc.StatusCode.UNAVAILABLE

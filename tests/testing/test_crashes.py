@@ -284,7 +284,7 @@ async def test_a_workflow_that_varies_by_itself_is_not_blamed_on_crashes() -> No
         await crash_everywhere(flips)
 
 
-async def test_a_workflow_that_waits_for_ever_says_for_what() -> None:
+async def test_a_workflow_that_waits_for_ever_is_reported_with_its_waits() -> None:
     with pytest.raises(AssertionError, match=r"named#1 waits for awakeable 'named#1\.paid'"):
         await crash_everywhere(primitives.named)
 
@@ -299,7 +299,7 @@ async def waits_for_one_that_stops(ctx: durable.Context) -> None:
     await ctx.invoke(stops)
 
 
-async def test_a_workflow_that_waits_for_a_paused_one_says_why_that_is() -> None:
+async def test_a_workflow_that_waits_for_a_paused_one_is_reported_with_the_reason() -> None:
     with pytest.raises(
         AssertionError, match=r"any more:\n  stops#1 is paused: ValueError: no more .*test_crashes"
     ):
@@ -342,7 +342,7 @@ async def waits_once_crashed(ctx: durable.Context) -> None:
     await ctx.sleep(1)
 
 
-async def test_a_workflow_that_does_not_end_after_a_crash_says_after_which() -> None:
+async def test_a_workflow_that_does_not_end_after_a_crash_is_reported_with_that_crash() -> None:
     attempts.clear()
     with pytest.raises(AssertionError) as caught:
         await crash_everywhere(waits_once_crashed)
