@@ -162,7 +162,6 @@ def queries(count: int, begin_ms: int, parent: str) -> Iterator[Query]:
         "text, rarer": {"failure_text": "card expired"},
         "text, one": {"failure_text": "order 403:"},
         "text, none": {"failure_text": "no such text"},
-        "text, two characters": {"failure_text": "sh"},
         "text of what goes on": {"failure_text": "refused"},
         "text, handler": {"failure_text": "card expired", "handler": "email"},
         "text, handler, time": {
