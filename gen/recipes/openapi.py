@@ -1,6 +1,6 @@
-"""OpenAPI: the document that `GET /openapi.json` answers with, for those who have no server at hand.
+"""OpenAPI: the document that `GET /openapi.json` returns, for readers without a running server.
 
-It is made by the control plane's own code, from its table of routes.
+The control plane's own code makes it, from its table of routes.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ FOLDER = Path("gen/openapi")
 
 def generate(root: Path) -> None:
     """Makes `gen/openapi/durable.v1.json`."""
-    # Not at the top: the routes come from generated Python, which another recipe may be making.
+    # Imported late: the routes need the generated Python, which the recipe before may have just
+    # written.
     from durable_server.http import asgi, openapi
 
     target = root / FOLDER / f"durable.{openapi.VERSION}.json"

@@ -1,4 +1,4 @@
-"""`durable log` shows what a control plane wrote, while it runs and when it does not."""
+"""`durable log`: it shows the log of a control plane that runs, or of one that is stopped."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from durable_server.log_format import TEMPLATES, is_about, to_json, to_text
 from durable_server.nats.connection import Connection
 from durable_server.nats.datadir import DataDir
 from durable_server.nats.embedded import EmbeddedNats
-from tests.process.processes import control_plane, durable, running, until
+from tests.support.processes import control_plane, durable, running, until
 
 from .conftest import Cli, Run, run
 
@@ -87,7 +87,7 @@ def test_a_range_while_it_runs_and_when_it_does_not(tmp_path: Path) -> None:
 
 
 async def write_by_hand(folder: Path) -> None:
-    """Makes a log that holds what a log seldom holds, and begins at its third frame."""
+    """Writes a log with rare records, whose first two frames are trimmed."""
     nats = EmbeddedNats(folder / "nats")
     await nats.start()
     try:
@@ -154,7 +154,7 @@ def test_every_record_has_a_sentence() -> None:
     assert TEMPLATES.keys() == NUMBERS.keys()
 
 
-def test_records_in_words() -> None:
+def test_records_as_sentences() -> None:
     asked = Invoked("id-1", "greet", b'\x12\x05"you"', "k" * 200, parent="id-0", start_ms=1000)
     assert to_text(asked, 10) == (
         'id-1 is invoked: greet input="you" key=kkkkkkkkk… start_ms=1970-01-0… parent=id-0'
@@ -171,7 +171,7 @@ def test_records_in_words() -> None:
     assert not is_about(asked, "id")
 
 
-def test_a_handler_is_told_by_its_name() -> None:
+def test_a_handler_is_found_by_its_name() -> None:
     registered = HandlerRegistered(Handler("greet", version="7"))
     assert to_text(registered, 80) == "handler greet version 7 is registered"
     assert to_json(registered)["handler"]["retry"]["max_attempts"] == 50

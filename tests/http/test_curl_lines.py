@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from tests.process.processes import durable, running, until
+from tests.support.processes import durable, running, until
 
 ROOT = Path(__file__).resolve().parents[2]
 

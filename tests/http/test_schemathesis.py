@@ -23,7 +23,7 @@ import pytest
 from durable_server.app import ControlPlane
 from durable_server.config import Config
 from durable_server.core.limits import Limits
-from tests.process.processes import durable, running
+from tests.support.processes import durable, running
 
 from .web import Web
 

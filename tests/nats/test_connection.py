@@ -17,8 +17,7 @@ from durable_server.nats.connection import Connection, ConnectionLostError
 from durable_server.nats.embedded import EmbeddedNats
 from durable_server.nats.endpoint import Endpoint, parse_urls
 from durable_server.nats.parser import Message, Parser
-
-from .external import external_nats
+from tests.support.external_nats import external_nats
 
 
 @pytest.mark.parametrize("seed", range(40))

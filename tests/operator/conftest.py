@@ -9,7 +9,7 @@ from typing import NamedTuple
 import pytest
 
 from tests.cli.conftest import Cli
-from tests.process.processes import Child, control_plane, durable, running, until
+from tests.support.processes import Child, control_plane, durable, running, until
 
 FLOWS = "tests.operator.flows"
 

@@ -13,7 +13,7 @@ import durable
 from durable_cli import doctor
 from tests.cli.conftest import run
 from tests.operator.conftest import FLOWS, Deployment
-from tests.process.processes import running, until
+from tests.support.processes import running, until
 
 
 def test_an_attempt_that_fails_is_told_where_the_worker_runs(deployment: Deployment) -> None:

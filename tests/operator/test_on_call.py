@@ -16,8 +16,8 @@ import pytest
 import durable
 from tests.cli.conftest import Cli, run
 from tests.operator.conftest import FLOWS, Deployment
-from tests.process.processes import control_plane, nats_of, running, until
-from tests.process.processes import durable as command_line
+from tests.support.processes import control_plane, nats_of, running, until
+from tests.support.processes import durable as command_line
 
 
 def test_a_nats_server_that_died_is_in_the_log(deployment: Deployment) -> None:

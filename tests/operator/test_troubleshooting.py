@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.operator.conftest import Deployment
-from tests.process.processes import running, until
+from tests.support.processes import running, until
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs/troubleshooting.md").read_text()

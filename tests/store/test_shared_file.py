@@ -11,8 +11,7 @@ import pytest
 from durable_server.core.changes import Changes
 from durable_server.log.interface import Position
 from durable_server.store.sqlite import SqliteStore, StoreUnusableError, explain_error
-
-from .holding import READING, WRITING, held
+from tests.support.store_lock import READING, WRITING, held
 
 
 def commit(store: SqliteStore, sequence: int) -> None:

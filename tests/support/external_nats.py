@@ -1,4 +1,4 @@
-"""A nats-server as users run it: with a configuration of their own."""
+"""A nats-server as other people run it: with their configuration, not with ours."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ JETSTREAM = "jetstream { store_dir: DIR }"
 
 
 class External:
-    """One that runs."""
+    """A running nats-server."""
 
     def __init__(self, process: subprocess.Popen[bytes], config: Path, port: int) -> None:
         self.process = process
@@ -45,12 +45,12 @@ def _write(folder: Path, config: str, port: int) -> Path:
 
 @asynccontextmanager
 async def external_nats(folder: Path, config: str, port: int = -1) -> AsyncIterator[External]:
-    """Runs nats-server in a folder with these lines of configuration; DIR is a place for its store."""
+    """Runs nats-server with these lines of configuration; DIR stands for its store's folder."""
     path = _write(folder, config, port)
     process = _start(folder, path)
     try:
         async with asyncio.timeout(20):
-            while (found := _port(folder)) is None:  # it says it in a file only
+            while (found := _port(folder)) is None:  # it writes its port to a file only
                 assert process.poll() is None, (folder / "output.log").read_text()
                 await asyncio.sleep(0.02)
         yield External(process, path, found)

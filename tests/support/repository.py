@@ -1,4 +1,4 @@
-"""The repository's own files, as git sees them."""
+"""The repository's files, as git lists them."""
 
 from __future__ import annotations
 

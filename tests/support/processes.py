@@ -1,10 +1,11 @@
-"""Real processes for tests: started, awaited by their own words, killed without mercy."""
+"""Processes for tests: started, awaited by a condition, killed with their children at the end."""
 
 from __future__ import annotations
 
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -32,12 +33,12 @@ class Child:
         return self.output.read_text()
 
     def kill(self) -> None:
-        """SIGKILL, and wait until it is gone."""
+        """Sends SIGKILL and waits for the end."""
         self.process.kill()
         self.process.wait(PATIENCE_SECONDS)
 
     def terminate(self) -> int:
-        """SIGTERM; returns the exit code."""
+        """Sends SIGTERM; returns the exit code."""
         self.process.terminate()
         return self.process.wait(PATIENCE_SECONDS)
 
@@ -46,7 +47,7 @@ class Child:
 
 
 def until(condition: Callable[[], object], what: str, child: Child | None = None) -> None:
-    """Waits for a condition that another process brings about."""
+    """Waits for a condition that depends on another process; fails if `child` ends before."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while not condition():
         if child is not None and child.process.poll() is not None:
@@ -60,7 +61,7 @@ def until(condition: Callable[[], object], what: str, child: Child | None = None
 def running(
     command: Sequence[str], output: Path, *, environment: dict[str, str] | None = None
 ) -> Iterator[Child]:
-    """Runs a command for the length of the block; whatever is left of it is killed at the end."""
+    """Runs a command for the length of the block; then kills it and its children."""
     with output.open("ab") as file:
         process = subprocess.Popen(
             command,
@@ -106,6 +107,13 @@ def control_plane(
         yield child, json.loads(ready.read_text())["address"]
 
 
+def free_port() -> int:
+    """Returns a port that is free now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
 def nats_of(child: Child) -> psutil.Process:
     """The nats-server child of a control plane."""
     found = [it for it in child.descendants() if "nats-server" in " ".join(it.cmdline())]
@@ -114,6 +122,6 @@ def nats_of(child: Child) -> psutil.Process:
 
 
 def interrupt(child: Child) -> int:
-    """SIGINT, as Ctrl-C sends it; returns the exit code."""
+    """Sends SIGINT, as Ctrl-C does; returns the exit code."""
     child.process.send_signal(signal.SIGINT)
     return child.process.wait(PATIENCE_SECONDS)

@@ -1,40 +1,43 @@
-"""A real control plane with a real worker in this process, in four ways of working.
+"""The system under test: a control plane, a worker and a client, all real and in this process.
 
-`always suspended` evicts an attempt whenever it only waits, so that each await is a replay. `local` is
-local mode: the same parts in memory, without NATS and sockets.
+`System` talks over gRPC and keeps its log in an embedded nats-server. `LocalSystem` is local mode: the
+same parts in memory, without NATS and sockets. With `suspend_after=0` either of them suspends an
+attempt whenever it only waits, so that each await is a replay.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import grpc
-import pytest
+from durable._local.local import ADDRESS
 
 import durable
-from durable._worker.hosting import HostedWorker
+from durable._worker.hosting import Dial, HostedWorker
 from durable_proto.v1 import control_pb2, control_pb2_grpc, invocation_pb2
 from durable_server.app import ControlPlane
 from durable_server.config import Config
 from durable_server.sessions.times import SessionTimes
-
-from . import flows
+from tests.support.waiting import eventually
 
 
 class System:
-    """The control plane, its data dir, the worker that runs, and a client."""
+    """A control plane on a data dir of its own, one worker, and a client."""
 
-    workflows: Sequence[durable.Workflow[..., Any] | type] = flows.WORKFLOWS
-    """What its worker serves."""
-    options: Mapping[str, Any] = {}
-    """What its worker is made with beside that."""
-
-    def __init__(self, folder: Path, suspend_after: float | None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        suspend_after: float | None,
+        workflows: Sequence[durable.Workflow[..., Any] | type],
+    ) -> None:
+        self.workflows = workflows
+        self.options: Mapping[str, Any] = {}
+        """Further arguments of the workers that are started from now on."""
         self._config = Config(
             listen="127.0.0.1:0",
             data_dir=folder / "data",
@@ -69,7 +72,7 @@ class System:
         await worker.ready()
 
     async def kill(self) -> None:
-        """Ends the worker without a word."""
+        """Ends the worker at once, as a crash would."""
         assert self._worker is not None
         self._worker.cancel()
         await asyncio.gather(self._worker, return_exceptions=True)
@@ -87,10 +90,12 @@ class System:
         raise AssertionError(f"{invocation_id} ended in another state: {status}")
 
     async def journaled(self, invocation_id: str, count: int) -> None:
-        """Waits until an invocation's journal has so many entries: effects come before theirs."""
-        async with asyncio.timeout(20):
-            while len((await self.client.get(invocation_id)).journal) < count:  # noqa: ASYNC110
-                await asyncio.sleep(0.005)
+        """Waits until the journal has so many entries; a step's effect comes before its entry."""
+
+        async def grown() -> bool:
+            return len((await self.client.get(invocation_id)).journal) >= count
+
+        await eventually(grown)
 
     async def restart(self) -> None:
         """Stops the control plane and starts another one on the same data dir and address."""
@@ -109,33 +114,17 @@ class LocalSystem(System):
     """The same in local mode."""
 
     async def open(self) -> None:
-        self.client = durable.AsyncClient.local(timeout=30)
-        self.channel = self.client._connection.dial.open()
+        self._local = LocalControlPlane()
+        self.client = durable.AsyncClient._of(AsyncConnection.to_local(self._local), timeout=30)
+        self.channel = self._local.open()
         await self.employ()
 
     async def employ(self) -> None:
-        dial = self.client._connection.dial
+        dial = Dial(ADDRESS, self._local.open)
         worker = HostedWorker(
             dial, list(self.workflows), suspend_after=self._suspend_after, **self.options
         )
         await self._run(worker)
 
     async def restart(self) -> None:
-        local = self.client._connection.local
-        assert local is not None
-        await local.restart()
-
-
-@pytest.fixture(
-    params=[(System, 5.0), (System, 0.0), (LocalSystem, 5.0), (LocalSystem, 0.0)],
-    ids=["live", "always suspended", "local", "local, always suspended"],
-)
-async def system(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[System]:
-    flows.calls.clear()
-    kind, suspend_after = request.param
-    made: System = kind(tmp_path, suspend_after)
-    await made.open()
-    try:
-        yield made
-    finally:
-        await made.close()
+        await self._local.restart()

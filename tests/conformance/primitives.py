@@ -1,4 +1,4 @@
-"""Workflows that use every primitive, for the behaviour suite. Each has one right outcome."""
+"""Workflows that use every primitive. Each has one right outcome."""
 
 from __future__ import annotations
 
@@ -9,30 +9,7 @@ from typing import Any
 import durable
 from durable import Context
 
-
-class Calls(list[str]):
-    """Effects in the order in which they happened, and a way to wait for more."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.grown = asyncio.Event()
-
-    async def reached(self, count: int) -> str:
-        """Returns the `count`-th effect, once it has happened."""
-        while len(self) < count:
-            self.grown.clear()
-            await self.grown.wait()
-        return self[count - 1]
-
-
-calls = Calls()
-
-
-async def effect(text: str) -> str:
-    """A step with a visible effect."""
-    calls.append(text)
-    calls.grown.set()
-    return text
+from .effects import effect
 
 
 @durable.workflow

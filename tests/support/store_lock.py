@@ -1,4 +1,4 @@
-"""Another process that has a store's file open and holds a lock, as a person's shell may."""
+"""Another process that has a store's file open in a transaction, as a person's SQLite shell might."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ sys.stdin.read()
 
 @contextmanager
 def held(path: Path, statements: str) -> Iterator[subprocess.Popen[str]]:
-    """Runs statements in another process, which keeps its transaction open until the end of this."""
+    """Runs statements in another process, which keeps its transaction open until the block ends."""
     with subprocess.Popen(
         [sys.executable, "-c", _PROGRAM, str(path), statements],
         stdin=subprocess.PIPE,

@@ -1,4 +1,8 @@
-"""A worker played by hand, with nothing but the generated stubs: what worker.proto promises."""
+"""A worker whose every message the test sends itself, over the generated stubs only.
+
+Tests of the control plane use it to walk through worker.proto message by message, also in orders that
+the SDK's worker never produces.
+"""
 
 from __future__ import annotations
 
@@ -15,13 +19,13 @@ RUN = invocation_pb2.ENTRY_KIND_RUN
 SLEEP = invocation_pb2.ENTRY_KIND_SLEEP
 
 
-class HandWorker:
-    """One session; the test decides each word that is said."""
+class ManualWorker:
+    """One session; the test sends and receives each message."""
 
     def __init__(
         self,
         channel: grpc.aio.Channel,
-        worker_id: str = "hand",
+        worker_id: str = "manual",
         *,
         handlers: tuple[str, ...] = ("three",),
         slots: int = 10,
@@ -33,9 +37,9 @@ class HandWorker:
         for name in handlers:
             self.hello.handlers.add(name=name, version=version)
 
-    async def __aenter__(self) -> HandWorker:
-        await self.say(worker_pb2.WorkerMessage(hello=self.hello))
-        self.welcome = (await self.hear("welcome")).welcome
+    async def __aenter__(self) -> ManualWorker:
+        await self.send(worker_pb2.WorkerMessage(hello=self.hello))
+        self.welcome = (await self.receive("welcome")).welcome
         return self
 
     async def __aexit__(
@@ -46,21 +50,21 @@ class HandWorker:
     ) -> None:
         self._call.cancel()
 
-    def cut(self) -> None:
-        """Breaks the connection without a word."""
+    def disconnect(self) -> None:
+        """Breaks the connection, as a lost network does."""
         self._call.cancel()
 
-    async def say(self, *messages: worker_pb2.WorkerMessage) -> None:
+    async def send(self, *messages: worker_pb2.WorkerMessage) -> None:
         await self._call.write(worker_pb2.SessionRequest(messages=messages))
 
-    async def leave(self) -> None:
+    async def half_close(self) -> None:
         """Half-closes the stream and waits for the server's end of it."""
         await self._call.done_writing()
         while await self._call.read() is not grpc.aio.EOF:
             pass
 
-    async def hear(self, kind: str) -> worker_pb2.ServerMessage:
-        """Returns the next message, which must be of this kind; heartbeats are passed over."""
+    async def receive(self, kind: str) -> worker_pb2.ServerMessage:
+        """Returns the next message other than a heartbeat; it must be of this kind."""
         async with asyncio.timeout(20):
             while True:
                 while not self._received:
@@ -83,7 +87,7 @@ class HandWorker:
         )
 
     async def next_kind(self) -> str:
-        """Returns the kind of the very next message, heartbeats included."""
+        """Returns the kind of the next message, which may be a heartbeat."""
         async with asyncio.timeout(20):
             while not self._received:
                 self._received.extend((await self._call.read()).messages)
@@ -93,25 +97,27 @@ class HandWorker:
         self, about: worker_pb2.ServerMessage, index: int, value: bytes = b'"x"', name: str = "step"
     ) -> worker_pb2.Ack:
         """Records a step and returns its acknowledgement."""
-        await self.say(entry(about, index, value, name))
-        ack = await self.hear("ack")
+        await self.send(step_entry(about, index, value, name))
+        ack = await self.receive("ack")
         assert (ack.invocation_id, ack.attempt) == (about.invocation_id, about.attempt)
         return ack.ack
 
     async def finish(self, about: worker_pb2.ServerMessage, value: bytes = b'"done"') -> None:
-        message = reply(about)
+        """Ends an attempt with its invocation's result."""
+        message = message_about(about)
         message.finished.outcome.value.data = value
-        await self.say(message)
+        await self.send(message)
 
 
-def reply(about: worker_pb2.ServerMessage) -> worker_pb2.WorkerMessage:
+def message_about(about: worker_pb2.ServerMessage) -> worker_pb2.WorkerMessage:
+    """Returns an empty message about the attempt that the server's message is about."""
     return worker_pb2.WorkerMessage(invocation_id=about.invocation_id, attempt=about.attempt)
 
 
-def entry(
+def step_entry(
     about: worker_pb2.ServerMessage, index: int, value: bytes, name: str = "step"
 ) -> worker_pb2.WorkerMessage:
-    message = reply(about)
+    message = message_about(about)
     message.entry.index = index
     message.entry.kind = RUN
     message.entry.name = name
@@ -119,15 +125,15 @@ def entry(
     return message
 
 
-def sleep(about: worker_pb2.ServerMessage, index: int, ms: int) -> worker_pb2.WorkerMessage:
-    message = reply(about)
+def sleep_entry(about: worker_pb2.ServerMessage, index: int, ms: int) -> worker_pb2.WorkerMessage:
+    message = message_about(about)
     message.entry.index = index
     message.entry.kind = SLEEP
     message.entry.delay.FromMilliseconds(ms)
     return message
 
 
-def ask(
+def open_entry(
     about: worker_pb2.ServerMessage,
     index: int,
     kind: str,
@@ -136,8 +142,8 @@ def ask(
     target: str = "",
     argument: bytes | None = None,
 ) -> worker_pb2.WorkerMessage:
-    """Returns an entry of a kind that the server serves."""
-    message = reply(about)
+    """Returns an entry that the server completes, such as an awakeable or a child's invocation."""
+    message = message_about(about)
     message.entry.index = index
     message.entry.kind = invocation_pb2.EntryKind.Value(f"ENTRY_KIND_{kind}")
     message.entry.name = name
