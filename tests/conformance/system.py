@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import grpc
-from durable._local.local import ADDRESS
 
 import durable
+from durable._client.async_connection import AsyncConnection
+from durable._local.control_plane import ADDRESS, LocalControlPlane
 from durable._worker.hosting import Dial, HostedWorker
 from durable_proto.v1 import control_pb2, control_pb2_grpc, invocation_pb2
 from durable_server.app import ControlPlane
