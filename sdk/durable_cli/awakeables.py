@@ -15,23 +15,23 @@ if TYPE_CHECKING:
     import durable
 
 
-def _write_json(context: ClientContext, **told: Any) -> None:
+def _write_json(context: ClientContext, **facts: Any) -> None:
     if context.json:
-        output.write_json(told)
+        output.write_json(facts)
 
 
-def _report(context: ClientContext, result: str, done: durable.Resolution, **told: Any) -> None:
+def _report(context: ClientContext, result: str, done: durable.Resolution, **facts: Any) -> None:
     """Reports the resolution: as a note, since there is no result; with --json in full."""
-    text = f"{output.clean(told['awakeable_id'])} is {result}"
+    text = f"{output.clean(facts['awakeable_id'])} is {result}"
     if done.repeated:
-        text = f"{output.clean(told['awakeable_id'])} had been {result} with the same before"
+        text = f"{output.clean(facts['awakeable_id'])} had been {result} with the same before"
     if done.invocation_id:
         text += f", for invocation {done.invocation_id}"
     elif not done.repeated:
         text += "; no invocation has asked for it yet, and it is kept for a day"
     output.note(text)
-    rest = {"repeated": done.repeated, "invocation_id": done.invocation_id}
-    _write_json(context, **told, result=result, **rest)
+    more = {"repeated": done.repeated, "invocation_id": done.invocation_id}
+    _write_json(context, **facts, result=result, **more)
 
 
 def _value(text: str | None) -> Any:

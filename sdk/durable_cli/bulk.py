@@ -58,7 +58,7 @@ def bulk_command(function: Callable[..., None]) -> Callable[..., None]:
 
 def run(
     context: ClientContext,
-    operation: str,
+    action: str,
     possible: Iterable[str],
     change: Change,
     options: dict[str, Any],
@@ -72,18 +72,18 @@ def run(
     if ids and (filters or everything):
         raise click.UsageError("give ids or filters, not both")
     if not (ids or filters or everything):
-        raise click.UsageError(f"say what to {operation}: ids, filters such as --handler, or --all")
+        raise click.UsageError(f"say what to {action}: ids, filters such as --handler, or --all")
     with context.client(timeout) as client:
         if not ids or dry_run:
             chosen = _chosen(client, ids, filters, possible)
             ids = tuple(it.invocation_id for it in chosen)
             if dry_run:
-                _write_plan(context, operation, chosen)
+                _write_plan(context, action, chosen)
                 return
             if not yes and ids:
-                _ask(operation, len(ids))
-        done = _change_all(client, operation, ids, change)
-    _write_done(context, operation, done, left=len(ids) - len(done))
+                _ask(action, len(ids))
+        done = _change_all(client, action, ids, change)
+    _write_done(context, action, done, left=len(ids) - len(done))
 
 
 def _chosen(
@@ -99,15 +99,15 @@ def _chosen(
     return list(client.query_all(**filters))
 
 
-def _ask(operation: str, count: int) -> None:
-    what = f"{operation} {count} invocation{'s' * (count != 1)}"
+def _ask(action: str, count: int) -> None:
+    what = f"{action} {count} invocation{'s' * (count != 1)}"
     if not sys.stdin.isatty():
         raise click.UsageError(f"would {what}; add --yes, since nobody can be asked here")
     click.confirm(f"{what.capitalize()}?", abort=True, err=True)
 
 
 def _change_all(
-    client: durable.Client, operation: str, ids: tuple[str, ...], change: Change
+    client: durable.Client, action: str, ids: tuple[str, ...], change: Change
 ) -> list[_Done]:
     def one(invocation_id: str) -> _Done:
         try:
@@ -118,7 +118,7 @@ def _change_all(
     if len(ids) == 1:
         return [one(ids[0])]
     progress = (
-        click.progressbar(length=len(ids), label=operation, file=sys.stderr)
+        click.progressbar(length=len(ids), label=action, file=sys.stderr)
         if sys.stderr.isatty()
         else nullcontext()
     )
@@ -135,21 +135,21 @@ def _change_all(
     return [it.result() for it in changes if not it.cancelled()]
 
 
-def _write_plan(context: ClientContext, operation: str, chosen: list[durable.Invocation]) -> None:
+def _write_plan(context: ClientContext, action: str, chosen: list[durable.Invocation]) -> None:
     if context.json:
         output.write_json(
             {
-                "operation": operation,
+                "operation": action,
                 "dry_run": True,
                 "invocations": [it.to_dict(brief=True) for it in chosen],
             }
         )
         return
     write_table(chosen)
-    output.note(f"would {operation} {len(chosen)}")
+    output.note(f"would {action} {len(chosen)}")
 
 
-def _write_done(context: ClientContext, operation: str, done: list[_Done], left: int) -> None:
+def _write_done(context: ClientContext, action: str, done: list[_Done], left: int) -> None:
     """Writes each result; raises if some were refused, or if `left` were not tried."""
     refused = [(it, it.error) for it in done if it.error is not None]
     if context.json:
@@ -161,7 +161,7 @@ def _write_done(context: ClientContext, operation: str, done: list[_Done], left:
             }
             for it in done
         ]
-        output.write_json({"operation": operation, "dry_run": False, "results": results})
+        output.write_json({"operation": action, "dry_run": False, "results": results})
     else:
         for it in done:
             if it.error is None:
@@ -174,13 +174,13 @@ def _write_done(context: ClientContext, operation: str, done: list[_Done], left:
         output.note(f"{it.invocation_id}: {one_line(error)}")
     if left:
         raise CommandError(
-            f"{operation}: interrupted; {len(done) - len(refused)} are done, {len(refused)} refused,"
+            f"{action}: interrupted; {len(done) - len(refused)} are done, {len(refused)} refused,"
             f" {left} as they were",
             INTERRUPTED,
         )
     if refused:
         codes = {exit_code(error) for _, error in refused}
         raise CommandError(
-            f"{operation}: {len(refused)} of {len(done)} refused",
+            f"{action}: {len(refused)} of {len(done)} refused",
             codes.pop() if len(codes) == 1 else FAILED,
         )

@@ -1,5 +1,4 @@
-"""Client commands: the options and the connection that all commands share which call the control
-plane.
+"""Client commands: the options and the connection of all commands that call the control plane.
 
 A person waits for the command, so an unreachable control plane is an error after a few seconds.
 Only commands that wait for an invocation (`invoke`, `watch`) tolerate that the control plane goes

@@ -45,7 +45,7 @@ def pause(context: ClientContext, reason: str, wait: timedelta, **options: Any) 
 @bulk.bulk_command
 @_REASON
 def resume(context: ClientContext, reason: str, **options: Any) -> None:
-    """Let paused invocations go on, by ID or by filters.
+    """Resume paused invocations, by ID or by filters.
 
     Those that wait for their next attempt begin it now.
     """

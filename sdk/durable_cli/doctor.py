@@ -1,5 +1,4 @@
-"""`durable doctor`: tries each thing that a running system needs, and says what to do about
-problems.
+"""`durable doctor`: checks what a system needs to run, and says what to do about problems.
 
 There are two halves: what a client needs (an address that responds, versions that fit, workers, a
 correct clock), and what a control plane on this machine needs (a nats-server, a data dir that is
@@ -86,9 +85,9 @@ def _server(context: ClientContext) -> Iterator[Check]:
         except durable.RpcError as error:
             yield Check(FAIL, "server", one_line(error), "")
             return
-    told = f"version {info.version}, epoch {info.epoch}, answered in {length_text(took)}"
+    found = f"version {info.version}, epoch {info.epoch}, answered in {length_text(took)}"
     slow = "the network or the machine is slow; steps cannot be quicker than this"
-    yield Check(WARN if took > _SLOW else OK, "server", told, slow if took > _SLOW else "")
+    yield Check(WARN if took > _SLOW else OK, "server", found, slow if took > _SLOW else "")
     yield _protocol(info)
     yield check_clock(info, now)
     yield _workers(workers, handlers)
@@ -98,11 +97,11 @@ def _protocol(info: durable.ServerInfo) -> Check:
     from durable import PROTOCOL_VERSION as ours
 
     first, last = info.protocol_version_min, info.protocol_version_max
-    told = f"worker protocol {ours} here, {first} to {last} there"
+    found = f"worker protocol {ours} here, {first} to {last} there"
     if first <= ours <= last:
-        return Check(OK, "protocol", told, "")
+        return Check(OK, "protocol", found, "")
     side = "this package" if ours < first else "the control plane"
-    return Check(FAIL, "protocol", told, f"update {side}")
+    return Check(FAIL, "protocol", found, f"update {side}")
 
 
 def check_clock(info: durable.ServerInfo, here: datetime) -> Check:
@@ -113,8 +112,10 @@ def check_clock(info: durable.ServerInfo, here: datetime) -> Check:
     if abs(ahead) < _OFF:
         return Check(OK, "clock", f"the server's is this one's within {_OFF.seconds} s", "")
     side = "ahead of" if ahead > timedelta() else "behind"
-    told = f"the server's is {abs(ahead).total_seconds():.0f} s {side} this one"
-    return Check(WARN, "clock", told, "set both by NTP: delays and start times follow the server's")
+    found = f"the server's is {abs(ahead).total_seconds():.0f} s {side} this one"
+    return Check(
+        WARN, "clock", found, "set both by NTP: delays and start times follow the server's"
+    )
 
 
 def _workers(workers: list[durable.WorkerInfo], handlers: list[durable.Handler]) -> Check:
@@ -122,8 +123,8 @@ def _workers(workers: list[durable.WorkerInfo], handlers: list[durable.Handler])
         return Check(WARN, "workers", "none is connected", "start one: durable worker MODULE")
     served = {name for it in workers for name in it.handlers}
     idle = sorted(it.name for it in handlers if it.pending_count and it.name not in served)
-    told = f"{len(workers)} connected, {len(served)} handlers served"
+    found = f"{len(workers)} connected, {len(served)} handlers served"
     if idle:
         names = ", ".join(idle[:5])
-        return Check(WARN, "workers", told, f"work waits for handlers that nobody serves: {names}")
-    return Check(OK, "workers", told, "")
+        return Check(WARN, "workers", found, f"work waits for handlers that nobody serves: {names}")
+    return Check(OK, "workers", found, "")

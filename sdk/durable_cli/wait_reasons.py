@@ -1,5 +1,4 @@
-"""The reason why an invocation has not ended: what it waits for, as far as the control plane
-knows."""
+"""The reason why an invocation has not ended, as far as the control plane knows it."""
 
 from __future__ import annotations
 

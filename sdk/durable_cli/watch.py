@@ -32,7 +32,9 @@ def watch(context: ClientContext, invocation_id: str) -> None:
     last = ""
     found: durable.Invocation | None = None
     with context.client() as client:
-        client.get_result(invocation_id, timeout=0)  # fails soon when nobody answers
+        client.get_result(
+            invocation_id, timeout=0
+        )  # fails soon if the control plane is unreachable
         for found in client.options(timeout=_AWAY_SECONDS).watch(invocation_id):
             if context.json:
                 output.write_json_line(found.to_dict())

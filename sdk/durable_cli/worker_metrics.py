@@ -1,5 +1,4 @@
-"""`durable worker --metrics`: the worker's metrics for Prometheus, on a port and a thread of their
-own.
+"""`durable worker --metrics`: the worker's metrics for Prometheus, on a port of their own.
 
 A worker has no HTTP server otherwise. The thread is separate because user code may block the
 worker's event loop, and that is when metrics are needed. Access is restricted as for the control

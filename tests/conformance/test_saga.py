@@ -1,4 +1,4 @@
-"""Sagas: whatever ends the block early, what was done is undone, once and in reverse."""
+"""Sagas: whatever ends the block early, the compensations run once, in reverse order."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ import pytest
 
 import durable
 from durable import Context
-from tests.behaviour.conftest import System
-from tests.behaviour.flows import calls, effect
 
 from .conftest import EVERYWHERE
+from .effects import calls, effect
+from .system import System
 
 pytestmark = EVERYWHERE
 
@@ -363,7 +363,7 @@ async def test_an_attempt_that_is_to_be_repeated_undoes_nothing(system: System) 
     assert calls == DONE
 
 
-async def test_a_cancellation_that_comes_meanwhile_waits_and_counts(system: System) -> None:
+async def test_a_cancellation_during_the_compensation_waits_and_counts(system: System) -> None:
     invocation_id = await system.client.invoke_async(slow_to_undo)
     await system.journaled(invocation_id, 1)
     await system.client.cancel(invocation_id)
@@ -427,12 +427,14 @@ async def test_an_async_step_that_hangs_is_cancelled_to_be_undone(system: System
 
 
 async def test_a_sync_step_that_hangs_is_left_alone_in_the_end(
-    system: System, monkeypatch: pytest.MonkeyPatch
+    system: System, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     BEGUN.clear()
     STOP.clear()
+    caplog.set_level("INFO", "durable.worker")
     monkeypatch.setattr("durable._worker.time_bounds.UNDO_WAIT_SECONDS_MAX", 0.01)
     with pytest.raises(durable.InvocationFailedError, match="declined"):
         await system.client.invoke(gives_up, "hangs in a thread")
+    assert "has not ended; it goes on while it is compensated" in caplog.text
     STOP.set()
     assert calls == ["undo seat"]

@@ -1,21 +1,22 @@
-"""The server's part for one invocation, in memory: what the engine's tests run attempts against.
+"""A simulated server and worker for one invocation, in memory: the engine's tests run attempts on it.
 
-Theory. A `World` joins two machines: the engine (an `Attempt`) and a journal that plays the control
-plane. Everything that may happen next is an action: a step ends, a message is committed, an ack or
-a completion is delivered, a timer fires. A seed chooses among them, so one seed is one run. Messages
-of a worker are committed in the order in which they were sent, as on a stream; acks and completions
-are delivered in any order, which is more than a stream may do, so that the engine has to sort them.
+A `World` joins two state machines: the engine (an `Attempt`) and a journal in the role of the
+control plane. Everything that may happen next is an action: a step ends, a message is committed, an
+ack or a completion is delivered, a timer fires. A seed chooses among them, so one seed is one run.
+Messages of a worker are committed in the order in which they were sent, as on a stream. Acks and
+completions are delivered in any order, which a stream never does, so that the engine has to sort
+them.
 
 Time is virtual: it passes a little with each action, and jumps to the next timer when nothing else
 can happen.
 
-Every commit is a boundary. `history` holds them in order, and `World(..., history=some prefix)` is a
-worker that was killed right after the last of them: whatever was under way is lost, the next attempt
-starts from the journal. An attempt that only waits may also be suspended, which is the same as a crash
-at that point.
+Every commit is a boundary. `history` holds the boundaries in order, and `World(..., history=a
+prefix)` simulates a worker that was killed right after the last of them: everything that was not
+committed is lost, and the next attempt starts from the journal. An attempt that only waits may also
+be suspended, which is the same as a crash at that point.
 
-The harness asserts what must hold in every run: indexes are asked for once, no step runs whose outcome
-is in the journal, nothing is said after an attempt's end.
+The harness asserts what must hold in every run: an index is used once, no step runs whose outcome
+is in the journal, and an attempt sends nothing after its end.
 """
 
 from __future__ import annotations
@@ -28,10 +29,12 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
+import durable
+from durable import Context
 from durable._common.values.serde import decode
 from durable._definitions.workflow import Workflow
 from durable._engine.attempt import Attempt
-from durable._engine.operations import Environment, StepTask
+from durable._engine.steps import Environment, StepTask
 from durable_proto.v1 import invocation_pb2, payload_pb2, worker_pb2
 
 INVOCATION_ID = "0123456789abcdef0123456789abcdef"
@@ -52,11 +55,11 @@ RESOLVE = invocation_pb2.ENTRY_KIND_RESOLVE
 SEND = invocation_pb2.ENTRY_KIND_SEND
 
 DONE = -1
-"""The completion number of an entry that is done with its record and has none."""
+"""Stands for the completion number of an entry that is complete when it is recorded and has none."""
 
 
 def no_channel(service: str) -> Any:
-    """What a worker without services says."""
+    """The channels of a worker that knows no services."""
     raise LookupError(f"this worker knows no address of the service {service!r}")
 
 
@@ -78,7 +81,7 @@ class Completed(NamedTuple):
 
 
 class Cancelled(NamedTuple):
-    """A boundary: the end was asked for."""
+    """A boundary: cancellation was requested."""
 
     reason: str
     completion_number: int
@@ -177,8 +180,8 @@ class World:
     ) -> None:
         """Starts the first attempt.
 
-        `seed` None takes actions in a fixed order; `suspend` is how likely a waiting attempt is
-        suspended when it could be; `cancel_after` asks for the end after that many boundaries.
+        `seed` None takes actions in a fixed order; `suspend` is the probability with which a
+        waiting attempt is suspended; `cancel_after` requests cancellation after that many boundaries.
         """
         self.workflow = workflow
         self.args = args
@@ -189,9 +192,9 @@ class World:
         self.executions: list[tuple[int, str]] = []
         """Every step that was executed, in order: (index, name)."""
         self.withdrawn: list[str] = []
-        """The names of the steps that were taken back before they began."""
+        """The names of the steps that were withdrawn before they began."""
         self.failures: list[payload_pb2.Failure] = []
-        """What the failed attempts failed with."""
+        """The failures of the attempts that failed."""
         self.retry_delays: list[float | None] = []
         self.step_failures: dict[int, int] = {}
         """How often each step that is not in the journal has failed."""
@@ -208,7 +211,7 @@ class World:
         self._completions = max(self._completions, 0)
         self._timers: dict[int, int] = {}
         self._outside: dict[int, worker_pb2.EntryRecorded] = {}
-        """Open entries that something else than time completes."""
+        """Open entries that are completed by something other than a timer."""
         for event in self.history:
             if isinstance(event, Recorded) and not event.completion_number:
                 if event.entry.kind == SLEEP:
@@ -220,7 +223,7 @@ class World:
                 self._outside.pop(event.entry_index, None)
         self._start()
 
-    # What a test asks for
+    # For tests
 
     def run(self) -> End:
         """Runs to the end."""
@@ -232,7 +235,7 @@ class World:
 
     @property
     def commands(self) -> list[tuple[int, int, str]]:
-        """What the program asked for and the journal has: (index, kind, name), in program order."""
+        """The operations in the journal in program order: (index, kind, name)."""
         return sorted(
             (it.entry.index, it.entry.kind, it.entry.name)
             for it in self.history
@@ -251,10 +254,10 @@ class World:
         attempt.begin()
         return attempt
 
-    # One action
+    # Actions
 
     def act(self) -> None:
-        """Does one of the things that can happen now."""
+        """Does one of the actions that are possible now."""
         actions: list[Callable[[], None]] = [
             partial(self._execute, number) for number in range(len(self._tasks))
         ]
@@ -278,8 +281,8 @@ class World:
                 self._now = max(self._now, min(self._timers.values()))
                 return
             raise AssertionError(
-                "nothing can happen any more, and the attempt has not ended:"
-                f" asked for {self.commands}, waiting={self.attempt.waiting}"
+                "no action is possible, and the attempt has not ended:"
+                f" commands {self.commands}, waiting={self.attempt.waiting}"
             )
         if self._rng is None:
             actions[0]()
@@ -301,7 +304,7 @@ class World:
         self._collect()
 
     def _crash(self) -> None:
-        """Loses all that is not in the journal, and starts the next attempt."""
+        """Drops everything that is not in the journal, and starts the next attempt."""
         self.attempt.abandon()
         assert not self.attempt.outbox
         self._sent.clear()
@@ -310,7 +313,7 @@ class World:
         self._start()
 
     def _collect(self) -> None:
-        """Takes what the attempt wants, as a worker does after each input."""
+        """Takes the attempt's messages and tasks, as a worker does after each input."""
         attempt = self.attempt
         self._sent += attempt.outbox
         attempt.outbox.clear()
@@ -325,7 +328,7 @@ class World:
         self._tasks += attempt.tasks
         attempt.tasks.clear()
         if attempt.waiting:
-            # A step that was given up does not keep an attempt from being suspended.
+            # A discarded step does not keep an attempt from being suspended.
             assert all(it.index in attempt.unwanted for it in self._tasks)
             assert not any(it.WhichOneof("message") == "entry" for it in self._sent)
 
@@ -340,7 +343,7 @@ class World:
         self._collect()
 
     def _withdraw(self, task: StepTask) -> None:
-        """A sync step that was given up while it waited for a thread never begins."""
+        """Withdraws a sync step that was discarded while it waited for a thread."""
         self._tasks.remove(task)
         self.withdrawn.append(task.name)
         self.attempt.on_withdrawn(task.index)
@@ -354,7 +357,7 @@ class World:
         if kind == "entry":
             self._record(message.entry)
             return
-        assert not self._sent, "something was said after the end"
+        assert not self._sent, "something was sent after the end"
         if kind == "finished":
             self.end = ended(message.finished)
         elif kind == "held":
@@ -401,7 +404,7 @@ class World:
         self._complete(index, payload_pb2.Outcome(value=payload_pb2.Payload(data=b"null")))
 
     def _complete_outside(self, index: int) -> None:
-        """Gives an entry what its kind is completed with; a child answers with its own input."""
+        """Completes an entry as the server does for its kind; a child returns its own input."""
         entry = self._outside.pop(index)
         outcome = payload_pb2.Outcome()
         outcome.value.data = b"null"
@@ -434,7 +437,7 @@ class World:
             self.cancel("enough")
 
     def cancel(self, reason: str) -> None:
-        """Asks for the end."""
+        """Requests the invocation's cancellation."""
         self._completions += 1
         cancel = worker_pb2.CancelRequested(reason=reason, completion_number=self._completions)
         cancel.time.FromMilliseconds(self._now)
@@ -457,7 +460,7 @@ def _delay_ms(entry: worker_pb2.EntryRecorded) -> int:
 
 
 def ended(finished: worker_pb2.Finished) -> End:
-    """Reads an outcome."""
+    """Returns the end that a Finished message stands for."""
     outcome = finished.outcome
     if outcome.HasField("failure"):
         assert outcome.failure.terminal
@@ -485,7 +488,7 @@ def execute(task: StepTask) -> tuple[payload_pb2.Payload | None, BaseException |
 
 
 def last_message(attempt: Attempt) -> worker_pb2.WorkerMessage:
-    """Returns what the attempt ended with."""
+    """Returns the message with which the attempt ended."""
     assert attempt.done, "the attempt has not ended"
     return attempt.outbox[-1]
 
@@ -496,3 +499,14 @@ def attempt_of(workflow: Workflow[..., Any], *args: Any, **options: Any) -> Atte
     attempt = Attempt(workflow, INVOCATION_ID, 1, start, Environment(channel=no_channel))
     attempt.begin()
     return attempt
+
+
+def a_context() -> Context:
+    """Returns the context of a workflow that has ended."""
+    found: list[Context] = []
+
+    async def program(ctx: Context) -> None:
+        found.append(ctx)
+
+    attempt_of(durable.workflow(program))
+    return found[0]

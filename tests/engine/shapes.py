@@ -48,7 +48,7 @@ async def grouped(ctx: Context) -> list[int]:
 
 @durable.workflow
 async def group_aborts(ctx: Context) -> list[str]:
-    """One child fails for good, its siblings are cancelled and tidy up durably."""
+    """One task fails for good; its siblings are cancelled and clean up durably."""
     seen: list[str] = []
 
     async def fails() -> None:
@@ -132,7 +132,7 @@ async def nested(ctx: Context) -> int:
 
 @durable.workflow
 async def queued(ctx: Context) -> int:
-    """Tasks that talk through asyncio's own tools."""
+    """Tasks that communicate through asyncio's own primitives."""
     queue: asyncio.Queue[int] = asyncio.Queue(maxsize=2)
     gate = asyncio.Semaphore(2)
 
@@ -205,7 +205,7 @@ async def step_or_timer(ctx: Context) -> str:
 
 @durable.workflow
 async def sets_of_tasks(ctx: Context) -> list[str]:
-    """Sets of tasks are gone through in the same order each time."""
+    """Iterates over sets of tasks, whose order must be the same each time."""
 
     async def branch(number: int) -> str:
         await ctx.run(f"o{number}", double, number)
@@ -287,7 +287,7 @@ async def child_fails(ctx: Context) -> str:
 
 @durable.workflow
 async def child_given_up(ctx: Context) -> str:
-    """A child that takes too long is cancelled, and so it says."""
+    """A child that takes too long is cancelled."""
     child = ctx.invoke("slow", 1)
     await ctx.sleep(0.1)
     child.cancel()

@@ -1,4 +1,4 @@
-"""What can be a step: whether it runs in a thread, and what type its result is read as."""
+"""Which callables can be steps, whether they run in a thread, and the types of their results."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ class AsyncCallee:
 
 
 class ClassDecorator:
-    """A decorator as a class: what it has of the function was copied."""
+    """A decorator as a class, which copies the function's attributes."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
         functools.update_wrapper(self, function)
@@ -113,7 +113,7 @@ class ClassDecorator:
 
 
 class AnswersAll:
-    """A proxy that has an answer to every name."""
+    """A proxy that has an attribute of every name."""
 
     def __getattr__(self, name: str) -> Any:
         return AnswersAll()
@@ -131,7 +131,7 @@ class Raises:
 
 
 class Proxy:
-    """Passes for what it stands for, as proxies of wrapt do."""
+    """Pretends to be its target, as proxies of wrapt do."""
 
     def __init__(self, target: Any, call: Callable[..., Any]) -> None:
         self._target, self._call = target, call
@@ -217,7 +217,7 @@ for _ in range(50):
 
 
 class Subpartial(functools.partial[T]):
-    """Is not flattened when it is made."""
+    """A partial that functools does not flatten."""
 
 
 nested: Any = async_order
@@ -234,7 +234,7 @@ CASES: list[tuple[Any, Any, bool]] = [
     (lambda: async_order("a"), Any, THREAD),
     (nothing, types.NoneType, THREAD),
     (half_known, Order, THREAD),
-    # What is called decides, not what it wraps.
+    # The function that is called decides, not the one that it wraps.
     (wraps_plainly(sync_order), Order, THREAD),
     (wraps_plainly(async_order), Order, THREAD),
     (syncify(async_order), Order, THREAD),
@@ -278,13 +278,13 @@ CASES: list[tuple[Any, Any, bool]] = [
     (len, Any, THREAD),
     ("a".upper, Any, THREAD),
     (str.upper, Any, THREAD),
-    # Declared to return what is to be awaited
+    # Declared to return an awaitable
     (promises, Order, LOOP),
     (promises_coroutine, Order, LOOP),
     (promises_future, Order, LOOP),
     (promises_barely, Any, LOOP),
     (old_coroutine, Iterator[Any], LOOP),
-    # What answers to every name
+    # Objects that have every attribute
     (Mock(return_value="ok"), Any, THREAD),
     (MagicMock(), Any, THREAD),
     (AsyncMock(), Any, THREAD),
@@ -299,13 +299,13 @@ CASES: list[tuple[Any, Any, bool]] = [
 
 
 @pytest.mark.parametrize("number", range(len(CASES)))  # pytest itself stumbles over some of them
-def test_what_is_seen_of_a_function(number: int) -> None:
+def test_a_callable_is_described(number: int) -> None:
     function, hint, blocking = CASES[number]
     for _ in range(2):  # the second time it may be known
         assert described(function) == (hint, blocking)
 
 
-def test_a_function_with_a_specification_is_what_it_stands_for() -> None:
+def test_a_mock_with_a_specification_is_described_as_its_target() -> None:
     assert described(create_autospec(sync_order)).blocking
 
 
@@ -371,7 +371,7 @@ def test_a_local_class_that_the_function_uses_is_found() -> None:
     assert described(make).hint == list[Local]
 
 
-def test_a_decorator_says_which_type_it_makes_of_the_result() -> None:
+def test_a_decorators_own_annotation_counts() -> None:
     def listed(function: Callable[..., T]) -> Callable[..., list[T]]:
         @functools.wraps(function)
         def wrapper(*args: Any) -> list[T]:
@@ -455,7 +455,7 @@ def test_self_and_type_variables_are_those_of_the_object(method: Any, hint: Any)
     assert described(method).hint == hint
 
 
-def test_a_name_that_cannot_be_found_is_left_to_who_needs_the_type() -> None:
+def test_a_name_that_cannot_be_found_stays_unresolved_until_the_type_is_needed() -> None:
     def unknown() -> Unknown:
         raise NotImplementedError
 

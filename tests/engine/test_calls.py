@@ -15,7 +15,7 @@ import durable
 from durable import Context
 from durable._definitions.workflow import Workflow
 from durable._engine.attempt import Attempt
-from durable._engine.operations import Environment
+from durable._engine.steps import Environment
 from durable_proto.v1 import worker_pb2
 from examples.services.hello_v1 import hello_pb2, hello_pb2_grpc
 
@@ -25,7 +25,7 @@ HelloRequest, HelloResponse = hello_pb2.HelloRequest, hello_pb2.HelloResponse
 
 
 class Greeter(hello_pb2_grpc.HelloServiceServicer):
-    """Notes the metadata that it gets; fails with the code that the name is."""
+    """Records the metadata of calls; aborts if the name is that of a status code."""
 
     def __init__(self) -> None:
         self.calls: list[tuple[str, dict[str, Any]]] = []
@@ -39,20 +39,20 @@ class Greeter(hello_pb2_grpc.HelloServiceServicer):
 
 
 class Service:
-    """A served Greeter."""
+    """A Greeter behind a real server."""
 
     def __init__(self, greeter: Greeter, channel: grpc.aio.Channel) -> None:
         self.greeter = greeter
-        self.asked: list[str] = []
+        self.looked_up: list[str] = []
         self._channel = channel
         self.environment = Environment(channel=self.channel)
 
     def channel(self, service: str) -> grpc.aio.Channel:
-        self.asked.append(service)
+        self.looked_up.append(service)
         return self._channel
 
     async def run(self, workflow: Workflow[..., Any], *args: Any, **options: Any) -> End:
-        """Runs one attempt, its calls on the real loop; returns its end."""
+        """Runs one attempt, with its calls on the real loop; returns its end."""
         start = start_message(workflow, args, **options)
         attempt = Attempt(workflow, INVOCATION_ID, 1, start, self.environment)
         loop = asyncio.get_running_loop()
@@ -62,10 +62,11 @@ class Service:
 
         def take() -> None:
             nonlocal completions
-            attempt.outbox, sent = [], attempt.outbox
+            sent = attempt.outbox[:]
+            attempt.outbox.clear()
             for message in sent:
                 if message.WhichOneof("message") != "entry":
-                    attempt.outbox = [message]
+                    attempt.outbox.append(message)
                     over.set_result(None)
                     return
                 assert message.entry.kind == CALL
@@ -146,7 +147,7 @@ async def test_a_call_is_journaled_by_service_and_method(
     end = await service.run(workflow, "Ada", headers={"tenant": "acme"})
     assert end.get() == "Hello, Ada!"
     assert service.names == ["HelloService.SayHello"]
-    assert service.asked == ["hello.v1.HelloService"]
+    assert service.looked_up == ["hello.v1.HelloService"]
     ((_, metadata),) = service.greeter.calls
     assert metadata["durable-idempotency-key"] == f"{INVOCATION_ID}/0"
     assert metadata["tenant"] == "acme"
@@ -203,7 +204,7 @@ async def test_each_call_has_its_own_key_and_calls_run_side_by_side(service: Ser
         "UNAUTHENTICATED",
     ],
 )
-async def test_codes_that_will_not_change_are_journaled(service: Service, code: str) -> None:
+async def test_codes_that_no_retry_changes_are_journaled(service: Service, code: str) -> None:
     @durable.workflow
     async def caught(ctx: Context) -> str:
         hello = ctx.stub(hello_pb2_grpc.HelloServiceStub)
@@ -228,7 +229,7 @@ async def test_other_codes_fail_the_attempt(service: Service, code: str) -> None
     assert not service.names
 
 
-def test_an_unknown_service_says_how_to_name_it() -> None:
+def test_the_error_for_an_unknown_service_says_how_to_name_it() -> None:
     world = World(by_stub, "Ada", attempts=1)
     for task in list(world.attempt.tasks):
         world.attempt.tasks.remove(task)
@@ -237,7 +238,7 @@ def test_an_unknown_service_says_how_to_name_it() -> None:
     assert "hello.v1.HelloService" in end.failure.message
 
 
-def test_a_service_that_the_request_does_not_know_is_said_at_once() -> None:
+def test_a_short_service_name_must_be_in_the_file_of_the_request() -> None:
     @durable.workflow
     async def program(ctx: Context) -> None:
         await ctx.durable_call("Other", "SayHello", HelloRequest(), HelloResponse)

@@ -1,4 +1,4 @@
-"""Annotations are resolved one by one; one that is needed and cannot be is an error that names it."""
+"""Annotations are resolved one by one; the error for one that cannot be resolved names it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The engine against its protocol: determinism, order of delivery, endings, re-sending."""
+"""The engine against its protocol: determinism, order of delivery, endings, messages sent again."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import durable
 from durable import Context
 from durable._definitions.workflow import Workflow
 from durable._engine.attempt import Attempt
-from durable._engine.operations import Environment
+from durable._engine.steps import Environment
 from durable_proto.v1 import payload_pb2, worker_pb2
 
 from .harness import (
@@ -107,7 +107,7 @@ CHANGED: list[tuple[Any, int, str, str]] = [
 
 
 @pytest.mark.parametrize(("program", "index", "expected", "got"), CHANGED)
-def test_changed_code_is_held_and_told_what_differs(
+def test_changed_code_is_held_with_an_error_that_names_both_sides(
     program: Any, index: int, expected: str, got: str
 ) -> None:
     world = World(Workflow(original))
@@ -133,7 +133,7 @@ def test_changed_code_is_held_and_told_what_differs(
         assert any(place in failure.message for place in places)
 
 
-def test_code_that_changed_after_what_the_journal_has_goes_on() -> None:
+def test_code_that_changed_only_beyond_the_journal_goes_on() -> None:
     world = World(Workflow(original))
     world.run()
     changed = Workflow(renamed, name="original")
@@ -190,7 +190,7 @@ def test_an_outcome_is_seen_only_after_its_ack() -> None:
     assert ended(last_message(attempt).finished).get() == "x"
 
 
-def test_how_long_a_step_took_is_told_with_it_and_does_not_move_the_clock() -> None:
+def test_a_steps_duration_is_recorded_and_does_not_move_the_clock() -> None:
     @durable.workflow
     async def program(ctx: Context) -> str:
         await ctx.run("x", noted, "x")
@@ -221,7 +221,7 @@ def test_how_long_a_step_took_is_told_with_it_and_does_not_move_the_clock() -> N
     assert ended(last_message(replayed).finished).get() == seen
 
 
-def test_waiting_is_when_only_the_server_can_go_on() -> None:
+def test_an_attempt_waits_when_only_the_server_can_go_on() -> None:
     @durable.workflow
     async def program(ctx: Context) -> None:
         await ctx.sleep(10)
@@ -416,7 +416,7 @@ def test_cancellation_before_the_first_attempt() -> None:
     assert last_message(attempt).finished.outcome.failure.type == "durable.Cancelled"
 
 
-def test_a_step_that_nobody_waits_for_is_done_before_the_end() -> None:
+def test_an_unawaited_step_is_journaled_before_the_end() -> None:
     @durable.workflow
     async def program(ctx: Context) -> str:
         ctx.run("audit", noted)
@@ -432,7 +432,7 @@ def test_a_step_that_nobody_waits_for_is_done_before_the_end() -> None:
             assert len(other.commands) == 2
 
 
-def test_a_step_that_lost_its_race_does_not_hold_up_the_end() -> None:
+def test_a_step_that_lost_its_race_does_not_delay_the_end() -> None:
     @durable.workflow
     async def program(ctx: Context) -> str:
         slow, quick = ctx.run("slow", noted, "slow"), ctx.run("quick", noted, "quick")
@@ -446,7 +446,7 @@ def test_a_step_that_lost_its_race_does_not_hold_up_the_end() -> None:
     assert ended(last_message(attempt).finished).get() == "quick"
 
 
-def test_a_step_that_was_given_up_is_not_begun_and_cannot_fail_the_attempt() -> None:
+def test_a_discarded_step_does_not_begin_and_cannot_fail_the_attempt() -> None:
     @durable.workflow
     async def program(ctx: Context) -> None:
         ctx.run("never begun", noted).cancel()
@@ -468,8 +468,8 @@ def test_a_step_that_was_given_up_is_not_begun_and_cannot_fail_the_attempt() -> 
     assert last_message(attempt).WhichOneof("message") == "finished"
 
 
-def test_a_step_that_was_given_up_may_be_taken_back_and_is_not_undone_before_it_is_done() -> None:
-    """Whatever comes first: the step, its being given up, or a crash between any two of them."""
+def test_a_compensation_follows_the_discarded_step_unless_that_was_withdrawn() -> None:
+    """In every order of the step, its cancellation and a crash between any two of them."""
 
     @durable.workflow
     async def program(ctx: Context) -> str:
@@ -497,7 +497,7 @@ def test_a_step_that_was_given_up_may_be_taken_back_and_is_not_undone_before_it_
     assert taken_back == {"book"}
 
 
-def test_a_program_whose_only_step_was_taken_back_waits_for_nothing_and_is_held() -> None:
+def test_a_program_whose_only_step_was_withdrawn_is_held() -> None:
     @durable.workflow
     async def program(ctx: Context) -> None:
         step = ctx.run("step", noted, "x")
@@ -535,7 +535,7 @@ def test_input_that_does_not_fit_fails_for_good() -> None:
 
 
 def test_context_variables_of_the_host_are_not_the_programs() -> None:
-    """Another attempt, on another worker, would not find them."""
+    """Another attempt, on another worker, would not have them."""
     variable: ContextVar[str] = ContextVar("variable", default="none")
 
     @durable.workflow
@@ -559,7 +559,7 @@ def test_context_variables_of_the_host_are_not_the_programs() -> None:
         variable.reset(token)
 
 
-def test_a_malformed_step_is_said_at_once() -> None:
+def test_a_malformed_step_raises_in_the_program() -> None:
     @durable.workflow
     async def nameless(ctx: Context) -> None:
         await ctx.run(noted, "x")  # type: ignore[call-overload]  # on purpose
@@ -576,8 +576,8 @@ def test_a_malformed_step_is_said_at_once() -> None:
         assert text in failure.message
 
 
-def test_replay_is_over_exactly_where_the_journal_is() -> None:
-    """A line is live if no earlier attempt has reached it, be it past a state entry or a step."""
+def test_the_replay_ends_exactly_where_the_journal_does() -> None:
+    """A line is live if no earlier attempt has reached it, after a state entry as after a step."""
     live: list[str] = []
 
     @durable.workflow
@@ -602,7 +602,7 @@ def test_replay_is_over_exactly_where_the_journal_is() -> None:
     world = World(program)
     world.run()
     assert live == places
-    # Each boundary is one place further on; the sleep has two, its record and its completion.
+    # Each boundary is one line further on; the sleep has two, its record and its completion.
     for boundary, reached in enumerate([0, 1, 2, 3, 4, 5, 5]):
         live.clear()
         world.fork(boundary).attempt.abandon()

@@ -1,4 +1,4 @@
-"""The workflow's event loop: what a program may do on it, and what it is told when it may not."""
+"""The workflow's event loop: what a program may do on it, and the errors for what it may not."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def failure_of(attempt: Attempt) -> Any:
 
 
 def held_with(attempt: Attempt) -> Any:
-    """Returns why a person must look: no retry would help."""
+    """Returns the failure with which the program is held."""
     message = last_message(attempt)
     assert message.WhichOneof("message") == "held", message
     return message.held.failure
@@ -96,14 +96,14 @@ async def a_wake_up_by_a_thread(ctx: Context) -> None:
         a_wake_up_by_a_thread,
     ],
 )
-def test_reaching_outside_says_to_use_a_step(program: Any) -> None:
+def test_the_error_for_reaching_outside_says_to_use_a_step(program: Any) -> None:
     failure = held_with(attempt_of(durable.workflow(program)))
     assert failure.type == "durable.NonDurableAwaitError"
     assert "wrap it in ctx.run" in failure.message
 
 
 @pytest.mark.parametrize("grouped", [False, True])
-def test_a_future_of_another_loop_says_to_use_a_step(grouped: bool) -> None:
+def test_the_error_for_a_future_of_another_loop_says_to_use_a_step(grouped: bool) -> None:
     other = asyncio.new_event_loop()
     foreign = other.create_future()
 
@@ -209,10 +209,10 @@ def test_the_loop_is_stepped_from_callbacks_and_leaves_the_real_one_as_it_was() 
     assert seen[1] is True
 
 
-def test_what_is_left_over_is_closed_quietly(
+def test_what_the_program_leaves_is_closed_without_a_warning(
     caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Pending tasks, stubborn ones, unstarted ones, failures that nobody looked at."""
+    """Tasks that are pending, do not end or never started, and failures that no code looked at."""
     closed: list[str] = []
 
     @durable.workflow
@@ -366,7 +366,7 @@ def test_many_attempts_at_once_do_not_slow_each_other_down() -> None:
     attempts = [attempt_of(program) for _ in range(300)]
     everywhere: Any = asyncio.tasks
     tasks = getattr(everywhere, "_scheduled_tasks", None) or everywhere._all_tasks
-    # From Python 3.14 on they are in a list, which asks for no hashes.
+    # From Python 3.14 on they are in a list, which uses no hashes.
     held = [it for it in list(tasks.data) if isinstance(it(), WorkflowTask)]
     assert len({hash(it) for it in held}) >= len(held) * 0.9
     for attempt in attempts:
@@ -387,7 +387,7 @@ def test_time_is_the_journals() -> None:
     assert times[2] == times[3] == times[0] + 10
 
 
-def test_random_numbers_are_those_of_the_seed_and_a_copy_is_its_owners() -> None:
+def test_random_numbers_are_those_of_the_seed_and_a_copy_is_unguarded() -> None:
     @durable.workflow
     async def program(ctx: Context) -> list[Any]:
         rng = ctx.random

@@ -1,4 +1,4 @@
-"""Retry policies, spans of time, errors: what is refused where it is written, what an error means."""
+"""Retry policies, spans of time and errors: which arguments are refused, and what an error means."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ import durable
 from durable import RetryableError, RetryPolicy, TerminalError
 from durable._common.durations import CENTURY_SECONDS
 from durable._definitions.retry import Verdict, retry_delay
-from durable._engine.abilities import NO_OPTIONS
 from durable._engine.failures import to_failure
 from durable_proto.v1 import invocation_pb2
+
+from .harness import a_context
 
 POLICY: Any = RetryPolicy
 TERMINAL: Any = TerminalError
@@ -33,9 +34,7 @@ def _workflow(**options: Any) -> object:
 
 
 def _view(**options: Any) -> object:
-    ctx = object.__new__(durable.Context)
-    ctx._options = NO_OPTIONS
-    return ctx.options(**options)
+    return a_context().options(**options)
 
 
 def _client(timeout: Any) -> object:
@@ -48,7 +47,7 @@ BAD_SPANS: list[Any] = [-1, -0.001, math.nan, math.inf, -math.inf, timedelta(sec
 TOO_LONG: list[Any] = [CENTURY_SECONDS + 1, 1e300, timedelta.max]
 
 TAKES_SPANS: dict[str, tuple[Callable[[Any], object], bool, bool]] = {
-    # What is given a span of time; whether None is none; whether it may be 0.
+    # What takes a span of time; whether it may be None; whether it may be 0.
     "initial_interval": (lambda it: POLICY(initial_interval=it), False, True),
     "max_interval": (lambda it: POLICY(initial_interval=0, max_interval=it), True, True),
     "max_duration": (lambda it: POLICY(max_duration=it), True, False),
@@ -111,12 +110,12 @@ def test_spans_of_time_follow_one_rule_everywhere(name: str) -> None:
         ("on_exhausted", True, "'pause', 'fail' or None"),
     ],
 )
-def test_a_policy_that_makes_no_sense_is_refused(field: str, value: Any, problem: str) -> None:
+def test_a_policy_refuses_values_out_of_range(field: str, value: Any, problem: str) -> None:
     with pytest.raises((TypeError, ValueError), match=f"{field}.*{problem}"):
         POLICY(**{field: value})
 
 
-def test_what_a_policy_takes() -> None:
+def test_arguments_of_a_policy() -> None:
     policy = RetryPolicy(initial_interval=90, retry_on=[OSError, KeyError], give_up_on=ValueError)
     assert policy.initial_interval == policy.max_interval == timedelta(seconds=90)
     assert policy.retry_on == (OSError, KeyError)
@@ -133,7 +132,7 @@ def test_what_a_policy_takes() -> None:
         _view(retry=3)
 
 
-def test_what_is_declared_of_a_policy() -> None:
+def test_a_policy_as_the_worker_declares_it() -> None:
     kinds = invocation_pb2.RetryPolicy
     at_once = RetryPolicy(initial_interval=0, jitter=0, max_attempts=None).message()
     assert at_once.initial_interval.ToMilliseconds() == 1  # 0 is the protocol's default
@@ -183,7 +182,7 @@ NOT_VALUE = RetryPolicy(give_up_on=ValueError)
         (RetryPolicy(retry_on=ExceptionGroup), [OSError(), OSError()], RETRY, RETRY),
     ],
 )
-def test_what_an_error_means_alone_and_in_groups(
+def test_the_verdict_on_an_error_alone_and_in_groups(
     policy: RetryPolicy, errors: list[BaseException], of_program: Verdict, of_step: Verdict
 ) -> None:
     whole = errors[0] if len(errors) == 1 else _group(*errors)
@@ -192,7 +191,7 @@ def test_what_an_error_means_alone_and_in_groups(
         assert policy.verdict(error, of_step=True) is of_step
 
 
-def test_the_longest_delay_that_a_part_asks_for_counts() -> None:
+def test_the_longest_delay_of_the_parts_of_a_group_counts() -> None:
     parts = [RetryableError(retry_after=it) for it in (1, timedelta(minutes=1), None, 0)]
     assert retry_delay(_group(OSError(), *parts)) == timedelta(minutes=1)
     assert retry_delay(_group(OSError(), RetryableError())) is None
@@ -214,14 +213,12 @@ def test_the_longest_delay_that_a_part_asks_for_counts() -> None:
         ({"metadata": {1: "n"}}, "has 1: 'n'"),
     ],
 )
-def test_an_odd_field_of_an_error_is_refused_where_it_is_written(
-    options: dict[str, Any], problem: str
-) -> None:
+def test_an_error_refuses_a_field_of_a_wrong_type(options: dict[str, Any], problem: str) -> None:
     with pytest.raises((TypeError, ValueError), match=problem):
         TERMINAL("no", **options)
 
 
-def test_what_an_error_takes() -> None:
+def test_arguments_of_an_error() -> None:
     for code in (0, -1, 409, 2**31 - 1, -(2**31), HTTPStatus.CONFLICT):
         failure = to_failure(TerminalError("no", code=code))
         assert failure.code == code
@@ -292,7 +289,7 @@ ODD = [
 
 
 @pytest.mark.parametrize("error", ODD, ids=lambda it: f"{type(it).__name__[:20]}")
-def test_something_is_made_of_whatever_a_program_raises(error: BaseException) -> None:
+def test_every_exception_becomes_a_failure_within_the_limits(error: BaseException) -> None:
     whole = ExceptionGroup("several", [error, OSError()]) if isinstance(error, Exception) else error
     for it in (error, whole):
         failure = to_failure(it, terminal=True)
@@ -305,11 +302,11 @@ def test_something_is_made_of_whatever_a_program_raises(error: BaseException) ->
     assert to_failure(RuntimeError("outer")).message == "outer"
 
 
-def test_what_cannot_undo_is_said_at_once() -> None:
+def test_a_saga_refuses_what_cannot_be_called() -> None:
     context: Any = object()
     with pytest.raises(TypeError, match="takes the workflow's context"):
         durable.saga(context)
-    saga = durable.saga(object.__new__(durable.Context))
+    saga = durable.saga(a_context())
     called: Any = None
     with pytest.raises(TypeError, match="and not saga"):
         saga.undo(called)

@@ -1,8 +1,8 @@
 """Random programs in random orders with random crashes: what holds for all of them.
 
-A program is a tree of operations, given to one workflow as its input. Hypothesis makes the tree, the
-order in which things happen and the place of the crash, and makes all three small when something
-fails.
+A program is a tree of operations, given to one workflow as its input. Hypothesis makes the tree,
+the order in which things happen and the place of the crash, and makes all three small when
+something fails.
 """
 
 from __future__ import annotations
@@ -165,7 +165,7 @@ def test_a_program_that_races_follows_its_journal(tree: Tree, seed: int, share: 
 @settings(max_examples=100, deadline=None)
 @given(trees(["seq", "gather", "group"]), st.integers(0, 999), st.floats(0, 1))
 def test_a_program_that_does_not_race_has_one_outcome(tree: Tree, seed: int, share: float) -> None:
-    # What is drawn by chance follows the order in which it is drawn.
+    # Random numbers depend on the order in which they are drawn.
     check(without_chance(plain(tree)), seed, share, steady=True)
 
 

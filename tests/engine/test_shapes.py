@@ -24,7 +24,7 @@ def names(workflow: Workflow[..., Any]) -> str:
 
 
 def check_replays(world: World) -> None:
-    """The journal alone gives the end again: no command, no step."""
+    """A replay of the whole journal reaches the same end without a command or a step."""
     attempt = world.replay()
     message = last_message(attempt)
     assert message.WhichOneof("message") == "finished", message
@@ -34,7 +34,7 @@ def check_replays(world: World) -> None:
 
 
 def check_prefixes(world: World, *, seed: int | None, same_end: bool) -> None:
-    """A worker that dies after any commit is followed by one that goes on from there."""
+    """The attempt after a crash goes on from the last commit."""
     for boundary in range(len(world.history) + 1):
         next_world = world.fork(boundary, seed=seed)
         end = next_world.run()
@@ -85,8 +85,8 @@ def test_outcome_of_a_race_follows_from_its_journal(workflow: Workflow[..., Any]
     assert len(outcomes) > 1 or workflow.name == "chance", "the orders did not differ"
 
 
-def test_a_steady_program_asks_for_the_same_commands_in_every_order() -> None:
-    """Where nothing is raced, even the journal's entries are the same: only their order differs."""
+def test_a_program_without_races_has_the_same_commands_in_every_order() -> None:
+    """Without races, even the entries are the same, and only the order of completions differs."""
     for workflow in STEADY:
         if workflow.name in ("sequence", "gathered", "sleeps", "timeout_fires", "step_fails"):
             expected = World(workflow)
@@ -97,8 +97,8 @@ def test_a_steady_program_asks_for_the_same_commands_in_every_order() -> None:
                 assert world.commands == expected.commands
 
 
-def test_cancellation_is_delivered_in_its_turn() -> None:
-    """Wherever in the history the end is asked for, replay sees it at the same place."""
+def test_cancellation_is_delivered_in_the_order_of_completions() -> None:
+    """Wherever in the history cancellation is requested, a replay sees it at the same point."""
     for workflow in [*STEADY, *RACING]:
         for boundary in range(1, 8):
             world = World(workflow, seed=boundary, cancel_after=boundary)

@@ -1,4 +1,4 @@
-"""Every type comes back exactly, or is refused with the way out; and its schema fits what it reads."""
+"""Every type is decoded exactly or refused with a hint, and its schema accepts what is decoded."""
 
 from __future__ import annotations
 
@@ -326,7 +326,7 @@ class Behaves(Protocol):
 
 
 class Unknown:
-    """Nothing says how one is made."""
+    """A class whose constructor has no annotations."""
 
 
 class Names(list[str]):
@@ -500,7 +500,7 @@ DATA = [
 
 @pytest.mark.parametrize("hint", list({repr(it): it for _, it in EXACT}.values()), ids=_named)
 def test_no_schema_refuses_what_would_be_read(hint: Any) -> None:
-    """A schema may let through what is not read, but never the other way."""
+    """A schema may accept what is not decoded, but never refuse what is."""
     shape = shape_of(hint)
     schema = accepted_schema(shape)
     for data in DATA if schema else []:
@@ -560,7 +560,7 @@ REFUSED: list[tuple[Any, str]] = [
 
 
 @pytest.mark.parametrize(("hint", "words"), REFUSED, ids=_named)
-def test_what_could_not_come_back_is_refused(hint: Any, words: str) -> None:
+def test_a_type_that_could_not_be_decoded_is_refused(hint: Any, words: str) -> None:
     if hint == HelloRequest | Item:
         hint = list[hint]
     with pytest.raises(HintError, match=r".") as refused:
@@ -569,7 +569,7 @@ def test_what_could_not_come_back_is_refused(hint: Any, words: str) -> None:
 
 
 @pytest.mark.parametrize("pair", list(itertools.permutations([Cat, Dog], 2)), ids=repr)
-def test_the_order_in_a_union_is_nothing(pair: tuple[type, type]) -> None:
+def test_the_order_in_a_union_makes_no_difference(pair: tuple[type, type]) -> None:
     union = pair[0] | pair[1]
     assert decode(encode(Dog("rex", "pug")), union) == Dog("rex", "pug")
     assert decode(payload_pb2.Payload(data=b'{"name": "x"}'), union) == Cat("x")
@@ -612,7 +612,7 @@ def test_data_that_does_not_fit_says_where(data: Any, hint: Any, words: str) -> 
     ids=_named,
 )
 @pytest.mark.parametrize("hint", [Any, float, list[Any], Json], ids=repr)
-def test_what_no_number_or_stack_can_hold_is_an_error_of_the_value(data: bytes, hint: Any) -> None:
+def test_data_beyond_the_limits_of_python_is_an_error_of_the_value(data: bytes, hint: Any) -> None:
     with pytest.raises(CodecError):
         decode(payload_pb2.Payload(data=data), hint)
 
@@ -641,7 +641,7 @@ def test_bytes_and_messages_are_no_other_type() -> None:
 
 
 class Odd:
-    """Raises whatever it is told to while it is written."""
+    """Raises a given exception while it is encoded."""
 
     def __init__(self, error: Exception) -> None:
         self.error = error
@@ -716,7 +716,7 @@ def test_an_awaitable_is_what_it_gives() -> None:
     assert decode(encode(Item(1)), Awaitable[Item]) == Item(1)
 
 
-def test_a_text_in_a_type_is_looked_for_where_it_is_written() -> None:
+def test_a_name_in_a_type_is_resolved_where_it_is_written() -> None:
     scope = Scope(inner={"Here": Item})
     assert decode_as(encode([Item(1)]), shape_of(list["Here"], scope)) == [Item(1)]  # type: ignore[name-defined]  # noqa: F821
     with pytest.raises(HintError, match="Here"):

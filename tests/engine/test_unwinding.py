@@ -1,7 +1,7 @@
-"""The end of an attempt whose program is still at work: it is unwound with AttemptEnded, quietly.
+"""The end of an attempt whose program still runs: AttemptEnded unwinds it, without a warning.
 
-The attempt is over, the invocation may go on elsewhere: so nothing that the program does then counts,
-and nothing of it may hold up the worker.
+The attempt has ended and the invocation may go on elsewhere. So nothing that the program does while
+it is unwound has an effect, and none of it may block the worker.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def _nothing_seen() -> None:
 
 
 def abandoned(program: Any) -> list[Any]:
-    """Begins an attempt, drops it while it waits, and returns what the program has seen of that."""
+    """Begins an attempt, abandons it while it waits, and returns what the program has recorded."""
     attempt = attempt_of(durable.workflow(program))
     assert not attempt.done
     attempt.outbox.clear()
@@ -141,7 +141,7 @@ async def on_any_await_of_the_cleanup(ctx: Context) -> None:
         on_any_await_of_the_cleanup,
     ],
 )
-def test_code_that_is_unwound_can_tell_by_the_error(program: Any) -> None:
+def test_code_that_is_unwound_gets_attempt_ended(program: Any) -> None:
     assert abandoned(program) == [durable.AttemptEnded]
 
 
@@ -207,7 +207,7 @@ async def awaits_much_in_finally(ctx: Context) -> None:
     ],
 )
 @pytest.mark.timeout(20)
-def test_a_program_that_does_not_let_it_pass_holds_up_nobody(program: Any) -> None:
+def test_a_program_that_catches_it_for_ever_does_not_block_the_worker(program: Any) -> None:
     abandoned(program)
     gc.collect()
 
@@ -224,7 +224,7 @@ def test_a_program_that_does_not_let_it_pass_holds_up_nobody(program: Any) -> No
 
 
 def test_a_logger_is_silent_while_code_is_unwound(caplog: pytest.LogCaptureFixture) -> None:
-    """The same block is heard when it runs because the program has come to it."""
+    """The same block logs when it runs because the program has reached it."""
 
     @durable.workflow
     async def program(ctx: Context) -> None:

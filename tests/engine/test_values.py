@@ -165,7 +165,7 @@ ROUND_TRIPS: list[tuple[Any, Any]] = [
 
 
 @pytest.mark.parametrize(("value", "hint"), ROUND_TRIPS, ids=repr)
-def test_a_value_comes_back_as_what_its_hint_says(value: Any, hint: Any) -> None:
+def test_a_value_is_decoded_as_its_hint_says(value: Any, hint: Any) -> None:
     payload = encode(value)
     back = decode(payload_pb2.Payload.FromString(payload.SerializeToString()), hint)
     assert back == value
@@ -248,7 +248,7 @@ def _circle() -> list[Any]:
 @pytest.mark.parametrize(
     "value", [Unknown(), [Unknown()], {(1, 2): 3}, float("nan"), float("inf"), _circle(), "\ud800"]
 )
-def test_what_has_no_form_is_refused(value: Any) -> None:
+def test_a_value_without_a_json_form_is_refused(value: Any) -> None:
     with pytest.raises(CodecError):
         encode(value)
 
@@ -315,7 +315,7 @@ async def test_a_handler_gets_the_arguments_that_were_given(
     ("args", "kwargs"),
     [((), {}), ((1,), {}), ((1, 2, 3), {}), ((1, 2), {"d": 1}), ((1,), {"a": 2})],
 )
-def test_wrong_arguments_are_a_type_error_at_the_caller(
+def test_wrong_arguments_are_a_type_error_at_the_call(
     args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> None:
     with pytest.raises(TypeError):
@@ -356,7 +356,7 @@ def test_functions_that_cannot_be_workflows() -> None:
             durable.workflow(function)  # type: ignore[call-overload]  # on purpose
 
 
-def test_what_a_handler_declares() -> None:
+def test_the_declaration_of_a_handler() -> None:
     @durable.workflow(
         name="greet",
         retry=durable.RetryPolicy(max_attempts=None, jitter=0),
@@ -394,7 +394,7 @@ class _Mute(Exception):
         raise AttributeError("no text")
 
 
-def test_an_error_that_cannot_say_what_it_is_is_told_all_the_same() -> None:
+def test_an_exception_whose_text_raises_becomes_a_failure_anyway() -> None:
     failure = to_failure(_Mute())
     assert failure.type.endswith("_Mute")
     assert failure.message == "<its text cannot be made: AttributeError>"

@@ -199,7 +199,7 @@ class LocalConnection(Connection):
             while (changed := self._loop.run(next_change())) is not None:
                 yield changed
         finally:
-            # A client that was closed meanwhile has ended the watch already.
+            # If the client was closed during the watch, that has ended the watch already.
             with contextlib.suppress(RuntimeError):
                 self._loop.run(changes.aclose())
 

@@ -1,9 +1,9 @@
 """The RPC flows that change an invocation, an awakeable or an object's state, for both clients.
 
 Rules.
-- Each request has a request id, so that the server responses a retry with the first response and
-  the change happens once. Purge and SetState have none, because the same one twice changes nothing
-  more.
+- Each request has a request id, so that the server answers a retry with the first response and
+  the change happens once. Purge, SetState and CreateWebhook have none, because to repeat one
+  changes nothing more.
 - Pause, resume, cancel and restart name who asks, `user@host` unless the caller says otherwise: the
   person who later looks at a paused invocation wants to know whom to ask.
 - A pause is complete when the steps in flight have ended. The server waits for that, PAUSE_SECONDS

@@ -1,10 +1,10 @@
 """The RPC flows that start an invocation and wait for its outcome, for both clients.
 
 Rules.
-- A wait of any length is made of RPCs that wait WAIT_SECONDS_MAX each. The first is the Invoke
-  itself; each further one is a GetResult, so that a broken connection costs nothing.
-- The wait ends when the invocation has ended, when it is paused (only a person lets it go on, which
-  may be never), or when the caller's timeout is over.
+- A wait of any length is made of RPCs that wait at most WAIT_SECONDS_MAX each: the Invoke itself,
+  and then GetResult as often as needed.
+- The wait ends when the invocation has ended, when it is paused (only a resume continues it, which
+  may never come), or when the caller's timeout is over.
 - A target is a workflow, whose types check and decode the values, or a handler's name, which takes
   one plain value and gives a Result.
 """

@@ -68,7 +68,8 @@ class JournalEntry:
 
     @property
     def create_time(self) -> datetime | None:
-        """When it was committed; for a step or a call, when the attempt that completed it began it."""
+        """When it was committed; for a step or a call, when the attempt that completed it began
+        it."""
         return time_field(self.message, "create_time")
 
     @property

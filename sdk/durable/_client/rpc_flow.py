@@ -1,10 +1,10 @@
 """RPC flows: what a client method asks of the control plane, as a generator without I/O.
 
-A flow yields an `Rpc` (make this unary RPC) or a `Sleep` (wait so long). Whoever runs it sends back
-the response, or throws the typed error, and the flow returns the method's result. The two
-connections differ only in how they run a flow: with sync stubs and `time.sleep`, or with `await`.
-So retries, waits in parts, request ids and the reading of responses are written once for both
-clients: the sending of one RPC with its retries here, the flows in `invoke_requests`,
+A flow yields an `Rpc` (make this unary RPC) or a `Sleep` (wait so long). The connection that runs
+it sends back the response, or throws the typed error, and the flow returns the method's result. The
+two connections differ only in how they run a flow: with sync stubs and `time.sleep`, or with
+`await`. So retries, waits in parts, request ids and the reading of responses are written once for
+both clients: the sending of one RPC with its retries here, the flows in `invoke_requests`,
 `control_requests` and `query_requests`.
 
 Rules.

@@ -1,5 +1,4 @@
-"""The status words: a lifecycle state of the protocol as the lower-case word that users see, and
-back.
+"""The status words: lifecycle states of the protocol as the words that users see, and back.
 
 A state that this version does not know is shown by its number, and does not count as final.
 """

@@ -1,5 +1,4 @@
-"""The watch of one invocation: several streams of changes, merged into one sequence without
-repeats.
+"""The watch of one invocation: several streams of changes, merged into one without repeats.
 
 The server sends the invocation as it is, and then again at each change, until the final state. A
 stream may break at any time, and the next one begins with the whole invocation and its journal

@@ -76,7 +76,7 @@ _KEEPALIVE_OPTIONS: Final[tuple[tuple[str, int], ...]] = (
     ("grpc.http2.max_pings_without_data", 0),
 )
 
-# A proxy named by HTTP_PROXY must not be asked for a loopback address.
+# A loopback address must not be reached through the proxy that HTTP_PROXY names.
 _LOOPBACK_OPTIONS: Final[tuple[tuple[str, int], ...]] = (("grpc.enable_http_proxy", 0),)
 
 _LOOPBACK_HOSTS: Final = frozenset({"localhost", "127.0.0.1", "::1", "ip6-localhost"})

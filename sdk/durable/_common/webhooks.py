@@ -1,5 +1,4 @@
-"""Webhooks: URLs that resolve an awakeable; the messages for it, shared by clients and
-workflows."""
+"""Webhooks, URLs that resolve an awakeable: what clients and workflows share about them."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""The declarations of a program: workflows, virtual objects, retry policies; and loading of
-modules.
+"""What a program declares: workflows, virtual objects, retry policies; and how it is loaded.
 
 - `workflow`, `objects`: what the decorators make of functions and classes; `declaration_checks`
   refuses what cannot be declared.

@@ -1,5 +1,4 @@
-"""Checks of calls: a step or an invocation that cannot work is refused before anything of it is
-journaled.
+"""Checks of calls: refuse a step or an invocation that cannot work, before it is journaled.
 
 Each check raises a TypeError of one line that says what to write instead. Python's own error would
 come later, from within the step or the SDK, and would name neither the step nor the mistake.

@@ -1,5 +1,4 @@
-"""The functions of steps: whether one blocks, and the type of its result, found before it is
-called.
+"""The functions of steps: finds whether one blocks, and its result's type, without calling it.
 
 Rules.
 - Whether a step blocks depends on the callable itself, never on a function that it wraps: a sync

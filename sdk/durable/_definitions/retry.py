@@ -48,7 +48,7 @@ _MULTIPLIER_MAX = 1000
 _SDK: Final = str(Path(__file__).parent.parent) + os.sep
 _ASYNCIO: Final = str(Path(asyncio.__file__).parent) + os.sep
 _STEP_CALLERS: Final = frozenset(
-    _SDK + str(Path(*parts)) for parts in (("_worker", "steps.py"), ("_engine", "context.py"))
+    _SDK + str(Path(*parts)) for parts in (("_worker", "step_body.py"), ("_engine", "context.py"))
 )
 """The files that call the body of a step. An error whose innermost frame is there comes from a body
 without Python frames (`int("x")`), and not from the SDK."""

@@ -1,10 +1,11 @@
-"""Exceptions to `durable.v1.Failure`: what of an error travels, and within which limits.
+"""Failures: turns exceptions into `durable.v1.Failure`, the form in which they are journaled.
 
-The stack trace holds the user's frames only: those of the engine and of asyncio say nothing about
-the program. Limits are those of payload.proto; what is cut says so.
+The stack trace has only the user's frames, because those of the engine and of asyncio say nothing
+about the program. The limits are those of payload.proto; a text that is cut ends with a note.
 
-Whatever a user's exception is (a field of an odd type, a constructor that does not call its base's, a
-`__str__` that raises), something is made of it: an error of ours here would hide the user's.
+A user's exception may be broken: a field of an odd type, a constructor that does not call its
+base's, a `__str__` that raises. A failure is made of it anyway, because an error of the SDK here
+would hide it.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ _OURS = (str(Path(__file__).parent.parent) + os.sep, str(Path(asyncio.__file__).
 
 
 def internal_failure(error: Exception) -> payload_pb2.Failure:
-    """Returns what becomes of an error that is the SDK's own: a defect."""
+    """Returns the failure for an exception of the SDK itself, which is a defect."""
     return payload_pb2.Failure(
         type="durable.InternalError",
         message=_cut(f"{type(error).__name__}: {text_of(error)}", _MESSAGE_BYTES),
@@ -49,10 +50,10 @@ def internal_failure(error: Exception) -> payload_pb2.Failure:
 def to_failure(
     error: BaseException, *, terminal: bool = False, depth: int = _CAUSES
 ) -> payload_pb2.Failure:
-    """Returns what of an exception is kept."""
+    """Returns the failure for an exception, with its causes down to a depth."""
     try:
         return _to_failure(error, terminal, depth)
-    except Exception as broken:  # noqa: BLE001  # whatever a user's class does
+    except Exception as broken:  # noqa: BLE001  # a user's class may raise anything
         kind = type(error)
         return payload_pb2.Failure(
             type=_cut(f"{kind.__module__}.{kind.__qualname__}", _TYPE_BYTES),
@@ -78,7 +79,7 @@ def _to_failure(error: BaseException, terminal: bool, depth: int) -> payload_pb2
     )
     cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
     if isinstance(error, BaseExceptionGroup):
-        # What a TaskGroup says of itself is no news: the part that counts is told as the cause.
+        # The group's own text says little, so the cause is the exception in it that counts.
         cause = terminal_part(error) or error.exceptions[0]
         parts = "; ".join(f"{_type(it)}: {text_of(it)}" for it in error.exceptions)
         failure.message = _cut(f"{error.message}: {parts}", _MESSAGE_BYTES)
@@ -86,15 +87,15 @@ def _to_failure(error: BaseException, terminal: bool, depth: int) -> payload_pb2
     if noted is not None:
         _note_facts(noted, failure)
     if isinstance(error, StepFailedError):
-        # The step's own failure is what a person looks for.
+        # The type and the message are the step's own, because a person looks for those.
         failure.message = _cut(text_of(error), _MESSAGE_BYTES)
         kind = getattr(error, "type", "")
-        # Cancelled would say that it is we who were.
+        # Except for this type: it would say that this invocation was cancelled.
         if isinstance(kind, str) and kind and kind != "durable.Cancelled":
             failure.type = _cut(kind, _TYPE_BYTES)
         own = getattr(error, "failure", None)
         if cause is None and depth > 1 and isinstance(own, payload_pb2.Failure):
-            # With the place in the step, which the program's own stack trace does not have.
+            # It names the line in the step, which the program's own stack trace does not have.
             failure.cause.CopyFrom(own)
             failure.cause.ClearField("cause")
     if cause is not None and depth > 1:
@@ -103,7 +104,7 @@ def _to_failure(error: BaseException, terminal: bool, depth: int) -> payload_pb2
 
 
 def _note_facts(error: TerminalError, failure: payload_pb2.Failure) -> None:
-    """Notes the code and the metadata as far as they are what they must be."""
+    """Copies the code and the metadata, as far as they have the right types."""
     code: Any = getattr(error, "code", 0)
     if isinstance(code, int) and -(2**31) <= code < 2**31:
         failure.code = int(code)
@@ -114,7 +115,7 @@ def _note_facts(error: TerminalError, failure: payload_pb2.Failure) -> None:
 
 
 def _other_loop(text: str) -> str:
-    """Returns what to do about asyncio's complaint that something belongs to a different loop."""
+    """Returns a text that says what to do about asyncio's error of a different event loop."""
     future = re.search(r"got Future (<DurableFuture [^>]*>)", text)
     if future:
         return (
@@ -128,7 +129,7 @@ def _other_loop(text: str) -> str:
 
 
 def summary(failure: payload_pb2.Failure) -> str:
-    """Returns a failure on one line: type, message, and the user's line where it came from."""
+    """Returns a failure on one line: its type, its message, and the user's line that raised it."""
     text = " ".join(f"{failure.type}: {failure.message}".split())
     lines = [line.strip() for line in failure.stack_trace.splitlines()]
     place = next((line for line in reversed(lines) if line.startswith("File ")), "")
@@ -148,7 +149,7 @@ def describe_location() -> str:
 
 
 def is_users(file: str) -> bool:
-    """Says whether a file is neither ours nor asyncio's."""
+    """Returns True if a file is neither the SDK's nor asyncio's."""
     return not file.startswith(_OURS)
 
 

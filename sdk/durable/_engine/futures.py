@@ -1,8 +1,9 @@
-"""What a durable operation returns: a future of the workflow's loop.
+"""Durable futures: what a durable operation returns to the program.
 
-It is awaited, gathered, raced or cancelled like any asyncio future. The operation begins when it is
-asked for, not when it is awaited. Cancelling the future gives up its result only: a step that runs
-goes on, and what it makes is journaled, but an attempt neither fails for it nor waits for it.
+A durable future is awaited, gathered, raced or cancelled like any asyncio future. The operation
+begins when it is started, not when it is awaited. Cancelling the future discards the result: a step
+that runs goes on and its value is journaled, but the attempt neither fails because of it nor waits
+for it.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Generator
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeVar
 
-from . import patches  # noqa: F401  # whoever has a durable future has the patches
+from . import patches  # noqa: F401  # a program that has a durable future needs the patches
 from .failures import describe_location
 from .loop import WorkflowFuture, WorkflowLoop
 from .places import Place
@@ -23,42 +24,47 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class Asked(Protocol):
-    """The attempt that an operation belongs to."""
+class FutureOwner(Protocol):
+    """The part of an attempt that has started an operation."""
 
-    asked_at: Place | None
-    """Where the program has asked for the operation that was asked for last."""
-
-    def given_up(self, index: int) -> None:
-        """Hears that nobody wants an operation's result any more."""
+    def future_cancelled(self, index: int) -> None:
+        """Is called when the program cancels the operation's future."""
         ...
 
 
-class Issuer(Asked, Protocol):
-    """The attempt that an awakeable belongs to."""
+class AwakeableOwner(FutureOwner, Protocol):
+    """The part of an attempt that has started an awakeable."""
 
     def webhook(
         self, awakeable_id: str, expires_in: float | timedelta | None, scheme: str, secret: str
     ) -> DurableFuture[Webhook]:
-        """Asks for a URL that resolves an awakeable."""
+        """Makes a URL that resolves an awakeable."""
         ...
 
 
 class DurableFuture(WorkflowFuture[T]):
     """The result of a durable operation."""
 
-    __slots__ = ("_attempt", "_looked_at", "awaited", "index", "name", "place")
+    __slots__ = ("_looked_at", "_owner", "awaited", "index", "name", "place")
 
-    def __init__(self, attempt: Asked, loop: WorkflowLoop, index: int, name: str) -> None:
-        super().__init__(loop=loop)  # a hot path: each further call here is paid by every step
-        self._attempt = attempt
-        self.place = attempt.asked_at
-        """Where the program has asked for it."""
+    def __init__(
+        self,
+        owner: FutureOwner | None,
+        loop: WorkflowLoop,
+        index: int,
+        name: str,
+        place: Place | None,
+    ) -> None:
+        super().__init__(loop=loop)  # a hot path: every step pays for each further call here
+        self._owner = owner
+        """What has to know of a cancellation; None if nothing has."""
+        self.place = place
+        """The program's line that has started the operation."""
         self.awaited = False
-        """Whether anything has ever waited for it."""
+        """True once anything has waited for it."""
         self._looked_at = False
         self.index = index
-        """The operation's place in the journal."""
+        """The operation's index in the journal."""
         self.name = name
         """The operation's name."""
 
@@ -67,13 +73,13 @@ class DurableFuture(WorkflowFuture[T]):
         return super().__await__()
 
     def add_done_callback(self, *args: Any, **kwargs: Any) -> None:
-        """As asyncio's; this is also what awaiting does."""
+        """As asyncio's; awaiting the future calls this too."""
         self.awaited = True
         super().add_done_callback(*args, **kwargs)
 
     @property
     def looked_at(self) -> bool:
-        """Whether the program waits for it, or has asked how it stands."""
+        """True once the program has awaited it, or has read whether it is done."""
         return self.awaited or self._looked_at
 
     def done(self) -> bool:
@@ -89,8 +95,8 @@ class DurableFuture(WorkflowFuture[T]):
     def cancel(self, msg: Any = None) -> bool:
         """As asyncio's; the operation itself is not undone."""
         cancelled = super().cancel(msg)
-        if cancelled:
-            self._attempt.given_up(self.index)
+        if cancelled and self._owner is not None:
+            self._owner.future_cancelled(self.index)
         return cancelled
 
     def __repr__(self) -> str:
@@ -120,8 +126,9 @@ def _no_attribute(future: DurableFuture[Any], name: str) -> NoReturn:
     )
 
 
-# A result that was not awaited, used as if it were there: Python would make something of it, or give an
-# error that does not help. Not in the class's body, because type checkers would then allow such uses.
+# These operators raise, because a program that uses them has forgotten to await the future: Python
+# would give a wrong result or an error that does not help. They are set outside of the class's
+# body, because type checkers would otherwise allow such uses.
 for _name in (
     *("str", "format", "bool", "int", "float", "index", "len", "iter", "getitem", "contains"),
     *("lt", "le", "gt", "ge", "add", "radd", "sub", "rsub", "mul", "rmul", "truediv", "rtruediv"),
@@ -137,11 +144,18 @@ class Awakeable(DurableFuture[T]):
 
     __slots__ = ("_issuer", "id")
 
-    def __init__(self, attempt: Issuer, loop: WorkflowLoop, index: int, name: str) -> None:
-        super().__init__(attempt, loop, index, name)
-        self._issuer = attempt
+    def __init__(
+        self,
+        owner: AwakeableOwner,
+        loop: WorkflowLoop,
+        index: int,
+        name: str,
+        place: Place | None,
+    ) -> None:
+        super().__init__(owner, loop, index, name, place)
+        self._issuer = owner
         self.id = name
-        """What to hand to whoever is to resolve it."""
+        """The id with which it is resolved."""
 
     def webhook(
         self,

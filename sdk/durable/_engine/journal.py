@@ -1,16 +1,14 @@
-"""The bookkeeping of one attempt's journal: what is recorded, and in which order it is delivered.
+"""The journal of one attempt: what is recorded, and the completions in the order of their numbers.
 
-Completions are numbered 1, 2, 3 ... for each invocation. They are handed out strictly in that order;
-what arrives early waits for the ones before it. Those of the journal that an attempt starts with are
-nothing else than ones that arrived early: so replay and live execution are the same code.
-
-What the journal has and the program does not is described here, in the words of DeterminismError.
+The server numbers the completions of an invocation 1, 2, 3 ... The journal hands them out strictly
+in that order; one that arrives early waits for those before it. The completions in the journal with
+which an attempt starts are treated as early arrivals. So replay and live execution are the same
+code.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -18,90 +16,68 @@ from durable_proto.v1 import invocation_pb2, payload_pb2, worker_pb2
 
 from .._common.errors import DeterminismError
 
-RUN: Final = invocation_pb2.ENTRY_KIND_RUN
-CALL: Final = invocation_pb2.ENTRY_KIND_CALL
-SLEEP: Final = invocation_pb2.ENTRY_KIND_SLEEP
-AWAKEABLE: Final = invocation_pb2.ENTRY_KIND_AWAKEABLE
-GET_STATE: Final = invocation_pb2.ENTRY_KIND_GET_STATE
-SET_STATE: Final = invocation_pb2.ENTRY_KIND_SET_STATE
-CLEAR_STATE: Final = invocation_pb2.ENTRY_KIND_CLEAR_STATE
-STATE_KEYS: Final = invocation_pb2.ENTRY_KIND_STATE_KEYS
-INVOKE: Final = invocation_pb2.ENTRY_KIND_INVOKE
-SEND: Final = invocation_pb2.ENTRY_KIND_SEND
-ATTACH: Final = invocation_pb2.ENTRY_KIND_ATTACH
-SIGNAL: Final = invocation_pb2.ENTRY_KIND_SIGNAL
-RESOLVE: Final = invocation_pb2.ENTRY_KIND_RESOLVE
-CANCEL: Final = invocation_pb2.ENTRY_KIND_CANCEL
-_KINDS: Final[dict[int, str]] = {
-    number: name.removeprefix("ENTRY_KIND_") for name, number in invocation_pb2.EntryKind.items()
-}
 
+class Completion(NamedTuple):
+    """The completion of an operation, or a request to cancel the invocation, which is numbered too."""
 
-@dataclass(slots=True)
-class Completed:
-    """A completion, or a cancellation, in its place among them."""
-
-    index: int
+    entry_index: int
+    """The operation's index; -1 for a request to cancel."""
     outcome: payload_pb2.Outcome | None
-    """None for a cancellation."""
+    """None for a request to cancel."""
     time: Timestamp
 
 
 class Journal:
     """What an attempt knows of its journal."""
 
-    __slots__ = ("_arrived", "delivered", "last_index", "recorded")
+    __slots__ = ("_arrived", "delivered", "last_index", "recorded", "seconds")
 
     def __init__(self, start: worker_pb2.Start) -> None:
         self.recorded: Final[dict[int, invocation_pb2.JournalEntry]] = {}
-        """What the journal had when the attempt started, by index."""
+        """The entries that the journal had when the attempt started, by index."""
         self.delivered = 0
         """The number of the completion that was handed out last."""
         self.last_index: Final = max((entry.index for entry in start.journal), default=-1)
         """The highest index that the journal had when the attempt started; -1 for none."""
-        self._arrived: Final[dict[int, Completed]] = {}
+        self.seconds = seconds_of(start.start_time)
+        """The journal's time: that of the completion on which the program acts now."""
+        self._arrived: Final[dict[int, Completion]] = {}
         for entry in start.journal:
             self.recorded[entry.index] = entry
             if entry.completion_number:
-                self._arrived[entry.completion_number] = Completed(
+                self._arrived[entry.completion_number] = Completion(
                     entry.index, entry.outcome, entry.complete_time
                 )
 
-    def arrive(
-        self, number: int, index: int, outcome: payload_pb2.Outcome | None, time: Timestamp
+    def add(
+        self, number: int, entry_index: int, outcome: payload_pb2.Outcome | None, time: Timestamp
     ) -> None:
-        """Notes a completion; one that was handed out before is a repetition and is dropped."""
+        """Notes a completion; drops one that was handed out before, which is a repetition."""
         if number > self.delivered:
-            self._arrived[number] = Completed(index, outcome, time)
+            self._arrived[number] = Completion(entry_index, outcome, time)
 
-    def take(self) -> Completed | None:
+    def next_completion(self) -> Completion | None:
         """Hands out the next completion, if it has arrived."""
-        completed = self._arrived.pop(self.delivered + 1, None)
-        if completed is not None:
+        completion = self._arrived.pop(self.delivered + 1, None)
+        if completion is not None:
             self.delivered += 1
-        return completed
+        return completion
 
     @property
     def has_more(self) -> bool:
-        """Whether completions have arrived that were not handed out."""
+        """True while completions have arrived that were not handed out."""
         return bool(self._arrived)
 
-    def unasked(self, count: int) -> invocation_pb2.JournalEntry | None:
-        """Returns the first entry that a program does not ask for if it asks for `count` operations."""
-        index = min((it for it in self.recorded if it >= count), default=None)
-        return None if index is None else self.recorded[index]
+    def first_from(self, index: int) -> invocation_pb2.JournalEntry | None:
+        """Returns the first recorded entry at this index or after it."""
+        first = min((it for it in self.recorded if it >= index), default=None)
+        return None if first is None else self.recorded[first]
 
 
-def described(kind: int, name: str) -> str:
-    """Returns an operation in words: `RUN 'charge'`."""
-    word = _KINDS.get(kind, f"KIND_{kind}")
-    return f"{word} {name!r}" if name else word
-
-
-def difference(
+def mismatch(
     index: int, handler: str, *, expected: str, got: str, recorded_by: str, now: str
 ) -> DeterminismError:
-    """Returns the error for a journal that does not fit the program."""
+    """Returns the error for a journal that the program does not repeat."""
     return DeterminismError(
         f"operation {index} of {handler}: the journal has {expected} (recorded by version "
         f"{recorded_by or 'unknown'}), the program has {got} (version {now}); "

@@ -1,14 +1,14 @@
-"""Locks, events, conditions, semaphores, barriers and queues of asyncio: each belongs to one attempt.
+"""Patches for asyncio's locks, events, conditions, semaphores, barriers and queues: each gets an owner.
 
-One that was made elsewhere (at the top of a module, in another invocation) is shared by invocations
-that know nothing of each other: what one does would depend on what others happen to do at the time, and
-a replay would find them doing something else. And one of a workflow that a step uses is not used in the
-next replay, in which the step does not run. Asyncio itself notices only some of it, and only when
-somebody has to wait.
+One that was made elsewhere (at the top of a module, in another invocation) would be shared by
+invocations that know nothing of each other. What one of them does would depend on what the others
+happen to do at that time, and in a replay they do something else. And one that a workflow has made
+and a step uses is not used in the next replay, because the step does not run again. Asyncio itself
+notices only some of this, and only when a task has to wait.
 
-So each notes the workflow's loop in whose code it is made, and may be used on that loop only; and a
-workflow waits for its own only. Others, on ordinary loops, work as ever. The patches are put in place
-when a process runs its first workflow.
+So each notes the workflow's loop whose code has made it, and works on that loop only; and a
+workflow can wait only for its own. Those of ordinary loops work as before. The patches are
+installed when a process runs its first workflow.
 """
 
 from __future__ import annotations
@@ -27,27 +27,28 @@ from .loop import WorkflowLoop
 _WAITS: Final[dict[type, tuple[str, ...]]] = {
     asyncio.Lock: ("acquire",),
     asyncio.Event: ("wait",),
-    asyncio.Condition: ("wait", "notify"),  # which needs its lock
+    asyncio.Condition: ("wait", "notify"),  # `notify` needs the condition's lock
     asyncio.Semaphore: ("acquire",),
     asyncio.Queue: ("get", "put", "get_nowait", "join"),
     asyncio.Barrier: ("wait",),
 }
-"""What depends on what others do."""
+"""Methods whose result depends on what other code does."""
 _WAKES: Final[dict[type, tuple[str, ...]]] = {
     asyncio.Lock: ("release",),
     asyncio.Event: ("set", "clear"),
     asyncio.Semaphore: ("release",),
     asyncio.Queue: ("put_nowait",),
 }
-"""What others depend on: a workflow may do that to one of elsewhere, as it may append to a list."""
+"""Methods that other code depends on. A workflow may call them on one that was made elsewhere, as it
+may append to a list."""
 _OWNER: Final = "_durable_loop"
-"""The attribute with the workflow's loop in whose code one was made; there is none on others."""
+"""The attribute with the workflow's loop whose code has made it; others do not have the attribute."""
 
 _installed: list[bool] = []
 
 
 def install() -> None:
-    """Puts the patches in place; once is enough."""
+    """Installs the patches, unless they are installed already."""
     if not _installed:
         _installed.append(True)
         for kind, names in _WAITS.items():

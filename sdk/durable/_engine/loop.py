@@ -1,25 +1,25 @@
-"""The event loop of one attempt: asyncio, made a function of the journal.
+"""The event loop of one attempt: asyncio made a function of the journal.
 
-A workflow is ordinary asyncio code, but the loop that runs it belongs to the engine and does only
-what a replay can repeat: callbacks in the order in which they were asked for, timers that are entries
-of the journal, a clock that shows the journal's time. The engine delivers one completion, runs the
-loop until nothing is ready, delivers the next. There is no selector and no thread, and a loop costs
-little more than a deque.
+A workflow is ordinary asyncio code, but its loop does only what a replay can repeat: it runs
+callbacks in the order in which they were scheduled, its timers are journal entries, and its clock
+shows the journal's time. The engine delivers one completion, runs the loop until nothing is ready,
+and delivers the next. There is no selector and no thread, so a loop costs little more than a deque.
 
-What asyncio itself leaves to chance is taken from it:
-- `asyncio.wait` returns sets and TaskGroup keeps one, whose order follows the hash of the tasks,
-  which follows their address. Tasks and futures of this loop are hashed by their number instead.
-- Tasks get names of this loop's own; asyncio numbers them for the whole process.
-- An async generator that is dropped half-way would be closed by the worker's loop, whenever the
-  garbage collector finds it. It is closed at once instead, and quietly.
-- What asyncio makes without asking the loop is patched, see `_patches`.
+The loop also removes what makes asyncio differ from run to run:
+- `asyncio.wait` returns sets and TaskGroup keeps one. The order of a set follows the hash of the
+  tasks, which follows their address. Tasks and futures of this loop are hashed by their number
+  instead.
+- Asyncio numbers the names of tasks for the whole process. This loop gives names of its own.
+- Asyncio's loop closes an async generator that was dropped half-way when the garbage collector
+  finds it. This loop closes it at once, and does not wait for what it awaits then.
+- The module `patches` handles what asyncio does without asking the loop.
 
-Everything that reaches outside (sockets, threads, subprocesses, signals) raises NonDurableAwaitError
-at once. The loop is run from plain callbacks of the worker's loop, never from inside one of its
-tasks: from Python 3.14 on a task may not be entered within another.
+Whatever reaches outside (sockets, threads, subprocesses, signals) raises NonDurableAwaitError at
+once. The worker runs this loop from plain callbacks of its own loop and never from inside a task,
+because from Python 3.14 on a task must not be entered within another.
 
-A program that only ever yields (`while True: await asyncio.sleep(0)`) would hold up all others of
-the worker; CALLBACKS_MAX bounds how much it may do without waiting for anything.
+A program that only yields (`while True: await asyncio.sleep(0)`) would block all other attempts of
+the worker. CALLBACKS_MAX bounds how much it may do without waiting for anything.
 """
 
 from __future__ import annotations
@@ -41,33 +41,41 @@ from .places import Place, place_of
 T = TypeVar("T")
 
 CALLBACKS_MAX: Final = 1_000_000
-"""Callbacks between two completions: about a second, and far more than any program that waits."""
+"""Callbacks between two completions: about a second, and far more than any program needs that waits."""
 THROWS_MAX: Final = 100
-"""How often a task whose attempt is over may wait once more, as an `await` in a `finally` does."""
+"""How often a task may await again while it is unwound, as an `await` in a `finally` does."""
 GATHERS_MAX: Final = 100
-"""Gathers that are kept in mind before those that are over are forgotten."""
+"""How many gathers the loop remembers before it drops those that are done."""
 REFUSALS_MAX: Final = 1_000
-"""How many operations in a row an attempt that is over refuses; those after that never complete."""
+"""How many operations a program that is unwound may start before they stop raising, see `refuse`."""
 
 
-class Owner(Protocol):
-    """What the loop needs of the attempt that it belongs to."""
+class LoopOwner(Protocol):
+    """What the loop needs of its attempt."""
 
     def time(self) -> float:
-        """The journal's time, in seconds since the Unix epoch."""
+        """Returns the journal's time, in seconds since the Unix epoch."""
         ...
 
-    def set_timer(self, handle: Timer, delay: float) -> None:
-        """Makes a journal entry whose completion calls `WorkflowLoop.ring(handle)`."""
+    def set_timer(self, timer: Timer, delay: float) -> None:
+        """Starts a durable timer whose completion calls `WorkflowLoop.fire(timer)`."""
         ...
 
     def unhandled(self, message: str, error: BaseException | None, source: Any = None) -> None:
-        """Hears of an error that nobody awaits; `source` is the future or task that has it."""
+        """Is called with an error that nothing awaits; `source` is the future or task that has it."""
         ...
 
     def never_awaited(self, coroutine: Any, place: Place | None) -> None:
-        """Hears of a coroutine that is dropped, and of which nothing has run."""
+        """Is called with a coroutine that the program has dropped before it ran."""
         ...
+
+
+class Interruption(NamedTuple):
+    """Why a program was stopped from within, see `WorkflowLoop.interrupt`."""
+
+    error: BaseException
+    hold: bool
+    """True if the invocation is to be held; False if the attempt is to fail."""
 
 
 class Gather(NamedTuple):
@@ -78,7 +86,7 @@ class Gather(NamedTuple):
 
 
 class Handle:
-    """A callback that is to run; a light `asyncio.Handle`."""
+    """A scheduled callback; a light `asyncio.Handle`."""
 
     __slots__ = ("args", "callback", "is_cancelled", "variables")
 
@@ -91,16 +99,16 @@ class Handle:
         self.is_cancelled = False
 
     def cancel(self) -> None:
-        """Does not run the callback any more."""
+        """Keeps the callback from running."""
         self.is_cancelled = True
 
     def cancelled(self) -> bool:
-        """Says whether it was cancelled."""
+        """Returns True if it was cancelled."""
         return self.is_cancelled
 
 
 class Timer(Handle):
-    """A callback that is to run at a time; its journal entry stays when it is cancelled."""
+    """A callback scheduled for a time; cancelling it leaves its journal entry."""
 
     __slots__ = ("due",)
 
@@ -115,7 +123,7 @@ class Timer(Handle):
         self.due = due
 
     def when(self) -> float:
-        """The journal's time at which it is due."""
+        """Returns the time of the journal at which it is due."""
         return self.due
 
 
@@ -140,9 +148,9 @@ class WorkflowTask(asyncio.Task[T]):
 
     _number = 0
     awaited = False
-    """Whether anything has ever waited for it."""
+    """True once anything has waited for it."""
     place: Place | None = None
-    """Where the program has made it."""
+    """The program's line that has made it."""
 
     def __init__(
         self, coroutine: Coroutine[Any, Any, T], *, loop: WorkflowLoop, **more: Any
@@ -153,12 +161,13 @@ class WorkflowTask(asyncio.Task[T]):
         if more.get("eager_start"):
             self._number = number
         super().__init__(coroutine, loop=loop, **more)
-        # Not before: the base class enters the task into a set of all tasks of the process, where
-        # the first tasks of all attempts would collide. An eager one runs in there, and may ask.
+        # Not earlier, because the base class adds the task to a set of all tasks of the process, in
+        # which the first tasks of all attempts would collide. An eager task needs its number earlier:
+        # the base class runs it, and its code may use the hash.
         self._number = number
 
     def add_done_callback(self, *args: Any, **kwargs: Any) -> None:
-        """As asyncio's; this is also what awaiting does."""
+        """As asyncio's; awaiting the task calls this too."""
         self.awaited = True
         super().add_done_callback(*args, **kwargs)
 
@@ -172,25 +181,27 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
     """The loop of one attempt."""
 
     runs_workflow = True
-    """How code that must not import this module knows such a loop."""
+    """Marks such a loop for code that must not import this module."""
 
-    def __init__(self, owner: Owner) -> None:
+    def __init__(self, owner: LoopOwner) -> None:
         self._owner = owner
         self._ready: deque[Handle] = deque()
         self.numbers = 0
-        """How many tasks and futures were made; the last one's number."""
+        """How many tasks and futures were made; the latest one's number."""
         self.stopped = False
-        """Set when nothing may run any more, whatever is ready."""
+        """True once no callback may run any more, even if it is ready."""
         self.closing = False
-        """Set while code is unwound that can wait for nothing any more."""
+        """True while code is unwound; what it starts is refused."""
+        self.interruption: Interruption | None = None
+        """Why the program was stopped from within, if it was."""
         self.main: asyncio.Task[Any] | None = None
-        """The task of the handler; when it is over, so is everything else."""
+        """The handler's task; when it is done, no other task goes on."""
         self.tasks: list[asyncio.Task[Any]] = []
-        """Every task that was made, for the end of the attempt."""
+        """Every task that was made; the end of the attempt unwinds them."""
         self._gathers: list[Gather] = []
         self._gathers_max = GATHERS_MAX
         self.stubborn: list[str] = []
-        """Names of tasks that would not end."""
+        """Names of coroutines that could not be unwound."""
         self._refused = 0
 
     def next_number(self) -> int:
@@ -199,7 +210,7 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
         return self.numbers
 
     def run_ready(self) -> None:
-        """Runs until nothing is ready, or the handler has ended."""
+        """Runs callbacks until none is ready or the handler has ended."""
         ready = self._ready
         before, hooks = events._get_running_loop(), sys.get_asyncgen_hooks()
         events._set_running_loop(self)
@@ -226,12 +237,23 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
             events._set_running_loop(before)
             sys.set_asyncgen_hooks(*hooks)
 
-    def ring(self, timer: Timer) -> None:
-        """Makes a timer's callback ready: its entry has completed."""
+    def fire(self, timer: Timer) -> None:
+        """Schedules a timer's callback: its entry has completed."""
         self._ready.append(timer)
 
+    def interrupt(self, error: BaseException, *, hold: bool) -> NoReturn:
+        """Stops the program from within: raises AttemptEnded, and no code of the program goes on.
+
+        The attempt then ends with the error: the invocation is held, or the attempt fails.
+        If the code that unwinds interrupts again, a hold replaces a failure, because it needs a person.
+        """
+        if hold or self.interruption is None or not self.interruption.hold:
+            self.interruption = Interruption(error, hold)
+        self.stopped = self.closing = True
+        raise AttemptEnded
+
     def gathered(self, future: asyncio.Future[Any]) -> None:
-        """Keeps in mind what asyncio.gather has returned."""
+        """Remembers a future that asyncio.gather has returned, see `unawaited_gathers`."""
         if future.done():
             return
         gathers = self._gathers
@@ -241,7 +263,7 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
             self._gathers_max = max(GATHERS_MAX, 2 * len(gathers))
 
     def unawaited_gathers(self) -> list[Place | None]:
-        """Returns where gathers were made that are not done and that nothing has ever awaited."""
+        """Returns the lines of gathers that are not done and that nothing has awaited."""
         return [
             it.place
             for it in self._gathers
@@ -249,28 +271,29 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
         ]
 
     def never_awaited(self, coroutine: Any) -> None:
-        """Hears of a coroutine that is dropped, and of which nothing has run."""
+        """Reports a coroutine that the program has dropped before it ran."""
         if not self.closing:
             self._owner.never_awaited(coroutine, place_of(sys._getframe(1)))
 
     def refuse(self) -> None:
-        """Raises AttemptEnded in code that asks for an operation while it is unwound.
+        """Raises AttemptEnded in code that starts an operation while it is unwound.
 
-        Returns in the end: code that catches all and tries on would never give way otherwise. What it
-        then gets is an operation that nobody sends and nothing completes.
+        After REFUSALS_MAX times it returns instead, because code that catches everything and tries
+        again would never stop. That code then gets an operation that is never sent and never completes,
+        awaits it, and so gives control back.
         """
         self._refused += 1
         if self._refused <= REFUSALS_MAX:
             raise AttemptEnded
 
     def end(self) -> None:
-        """Ends what still runs, quietly: AttemptEnded is raised wherever a task waits."""
+        """Unwinds all tasks: raises AttemptEnded where each of them waits."""
         self.stopped = self.closing = True
         self._ready.clear()
         pending = [task for task in self.tasks if not task.done()]
         for task in self.tasks:
             if task.done() and not task.cancelled():
-                task.exception()  # or asyncio would report that nobody has
+                task.exception()  # or asyncio would log that it was never retrieved
         self.tasks.clear()
         if not pending:
             return
@@ -279,7 +302,7 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
         sys.set_asyncgen_hooks(None, self._drop_generator)
         try:
             for task in pending:
-                # Asyncio would report a pending task that is dropped; this is on purpose.
+                # Asyncio would log that a pending task was destroyed, which is intended here.
                 task._log_destroy_pending = False  # type: ignore[attr-defined]  # asyncio's own flag
                 coroutine = task.get_coro()
                 if coroutine is not None and not _unwind(coroutine):
@@ -290,16 +313,16 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
         self._ready.clear()
 
     def _drop_generator(self, generator: Any) -> None:
-        """Closes an async generator that was dropped half-way: its `finally` cannot wait."""
-        # The garbage collector may find it while other code runs.
+        """Closes an async generator that was dropped half-way; its `finally` cannot wait."""
+        # The garbage collector may call this while other code runs.
         before = events._get_running_loop()
         closing, self.closing = self.closing, True
         events._set_running_loop(self)
         closer = generator.aclose()
         try:
             closer.send(None)
-            closer.close()  # it awaits something in a `finally`
-        except BaseException:  # noqa: BLE001 - StopIteration as a rule; the rest is of no interest
+            closer.close()  # its `finally` awaits something
+        except BaseException:  # noqa: BLE001 - StopIteration as a rule; nothing can handle others
             return
         finally:
             self.closing = closing
@@ -336,11 +359,11 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
         *args: Any,
         context: Variables | None = None,
     ) -> Any:
-        """Runs the callback at a time of the journal."""
+        """Runs the callback at a time of the journal's clock."""
         return self.call_later(when - self.time(), callback, *args, context=context)
 
     def time(self) -> float:
-        """The journal's time."""
+        """Returns the journal's time."""
         return self._owner.time()
 
     def create_future(self) -> asyncio.Future[Any]:
@@ -355,32 +378,32 @@ class WorkflowLoop(asyncio.AbstractEventLoop):
         return task
 
     def create_main(self, coroutine: Coroutine[Any, Any, Any], variables: Variables) -> None:
-        """Makes the task of the handler."""
+        """Makes the handler's task."""
         self.main = WorkflowTask(coroutine, loop=self, context=variables)
         self.tasks.append(self.main)
 
     def call_exception_handler(self, context: dict[str, Any]) -> None:
-        """Hears of an error that nobody awaits."""
+        """Reports an error that nothing awaits."""
         source = context.get("future", context.get("task"))
         self._owner.unhandled(str(context.get("message", "")), context.get("exception"), source)
 
     def get_task_factory(self) -> None:
-        """There is none; libraries ask before they make tasks of their own."""
+        """Returns None: there is no factory. Libraries call this before they make tasks."""
 
     def get_debug(self) -> bool:
-        """Debug mode would slow everything down and find nothing here."""
+        """Returns False: asyncio's debug mode would cost time and find nothing here."""
         return False
 
     def is_running(self) -> bool:
-        """It runs whenever somebody can ask."""
+        """Returns True: only code that runs on the loop calls this."""
         return True
 
     def is_closed(self) -> bool:
-        """Says whether its attempt is over: threads ask before they would wake it."""
+        """Returns True if the attempt is over; threads check this before they wake the loop."""
         return self.stopped
 
     def _timer_handle_cancelled(self, handle: Any) -> None:
-        """Nothing to clean up: the journal entry stays."""
+        """Does nothing: the journal entry of a cancelled timer stays."""
 
 
 def _is_pending(future: asyncio.Future[Any] | None) -> bool:
@@ -398,16 +421,16 @@ def refuse_client() -> None:
 
 
 def _unwind(coroutine: Any) -> bool:
-    """Raises AttemptEnded in a coroutine until it has ended; says whether it did.
+    """Raises AttemptEnded in a coroutine until it has ended; returns False if it does not end.
 
-    What it raises or returns then does not matter any more.
+    The attempt has its outcome already, so what the coroutine raises or returns is ignored.
     """
     for _ in range(THROWS_MAX):
         try:
             coroutine.throw(AttemptEnded())
-        except BaseException:  # noqa: BLE001 - the attempt is over, whatever user code says to it
+        except BaseException:  # noqa: BLE001 - user code may raise anything here
             return True
-    # Python would raise in it once more when it is freed, maybe for ever: it never is.
+    # Freeing the coroutine would raise GeneratorExit in it, which may run for ever. So it is leaked.
     ctypes.pythonapi.Py_IncRef(ctypes.py_object(coroutine))
     return False
 

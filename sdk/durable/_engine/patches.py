@@ -1,20 +1,22 @@
-"""What asyncio leaves to chance without asking the loop, taken from it: patches made at import.
+"""Patches for what asyncio and Python do without asking the loop, installed when the SDK is imported.
 
+Two make a replay repeat what depends on addresses:
 - `asyncio.as_completed` puts raw coroutines into a set, whose order follows their addresses, before
   it makes tasks of them. It is wrapped to make the tasks first, in the given order.
 - The future of `asyncio.gather` is hashed by its address. It gets a number when its hash is first
-  asked for, which is when it is put into a set.
+  used, which is when it is put into a set.
 
-What would begin an event loop within a workflow's is refused with the way out:
-- `asyncio.run` and `asyncio.Runner`, which would say only that a loop runs already.
+Two refuse a second event loop within a workflow, with an error that names the way out:
+- `asyncio.run` and `asyncio.Runner`, whose own error says only that a loop runs already.
 
-And what Python keeps to itself, or does not know whose it is:
-- Nothing is made of a gather that nobody awaits. The loop is told of each, and each knows whether
-  anything waits for it.
-- The warning of a coroutine that was never awaited does not name the workflow. The loop is told too,
-  but not of what the garbage collector finds while it runs: that may be anybody's.
+Two find what a program has not awaited:
+- Nothing reports a gather that was never awaited. The loop gets each gather, and each notes
+  whether anything waits for it.
+- Python's warning of a coroutine that was never awaited does not name the workflow. The loop is
+  gets it too, except when the garbage collector finds the coroutine, which may be another
+  workflow's.
 
-All act only while a workflow's loop runs, and otherwise do what asyncio always did.
+All patches act only while a workflow's loop runs; otherwise asyncio works as before.
 """
 
 from __future__ import annotations
@@ -64,7 +66,7 @@ def _refusing(original: Any, name: str) -> Any:
         if isinstance(events._get_running_loop(), WorkflowLoop):
             for it in args:
                 if asyncio.iscoroutine(it):
-                    it.close()  # or the interpreter would warn too
+                    it.close()  # otherwise Python would warn that it was never awaited
             raise NonDurableAwaitError(
                 f"a workflow called {name}, and its code runs on an event loop already; write `await`"
                 " in front of the coroutine, or wrap the call in ctx.run if it reaches outside"
@@ -98,7 +100,7 @@ _warn_unawaited: Any = getattr(warnings, "_warn_unawaited_coroutine", None)
 
 
 _collecting: set[int] = set()
-"""The threads in which the garbage collector runs."""
+"""The threads in which the garbage collector runs now."""
 
 
 def _note_collection(phase: str, _: object) -> None:
@@ -117,7 +119,7 @@ def _noted_unawaited(coroutine: Any) -> None:
 
 
 def install() -> None:
-    """Puts the patches in place; once is enough."""
+    """Installs the patches; called once, by this module."""
     asyncio.as_completed = asyncio.tasks.as_completed = _ordered_as_completed
     gathering = getattr(asyncio.tasks, "_GatheringFuture", None)
     if gathering is not None:

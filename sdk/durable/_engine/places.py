@@ -1,7 +1,8 @@
-"""Lines of a program, noted cheaply: what is noted for every operation is needed for hardly any.
+"""Places: lines of the user's program, noted at almost no cost.
 
-A place is a code object and an offset in it; its line is looked up when somebody wants to read it. No
-frame is kept, which would keep the program's variables alive.
+The engine notes the line of every operation, and hardly any is ever shown. So a place is a code
+object and an offset in it, and the line number is looked up only when it is shown. A place keeps no
+frame, because a frame would keep the program's variables alive.
 """
 
 from __future__ import annotations
@@ -13,10 +14,10 @@ from typing import Final, TypeAlias
 
 Place: TypeAlias = tuple[CodeType, int]
 
-NOT_THE_PROGRAM: Final = frozenset(
+LIBRARY_FILES: Final = frozenset(
     str(path)
     for folder in (Path(__file__).parent.parent, Path(asyncio.__file__).parent)
-    for path in folder.glob("*.py")
+    for path in folder.rglob("*.py")
 )
 """The files of the SDK and of asyncio."""
 
@@ -24,10 +25,10 @@ NOT_THE_PROGRAM: Final = frozenset(
 def place_of(frame: FrameType) -> Place | None:
     """Returns the innermost line, from a frame outwards, that is not the SDK's or asyncio's.
 
-    None when there is none before the loop that runs the program: asyncio does something of its own.
+    Returns None if there is none below the loop that runs the program: asyncio itself acts then.
     """
     at: FrameType | None = frame
-    while at is not None and at.f_code.co_filename in NOT_THE_PROGRAM:
+    while at is not None and at.f_code.co_filename in LIBRARY_FILES:
         if at.f_code.co_name == "run_ready":  # of WorkflowLoop
             return None
         at = at.f_back

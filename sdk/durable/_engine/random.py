@@ -1,7 +1,8 @@
-"""The random numbers of an attempt: one sequence from the journal's seed, for the workflow's code only.
+"""The random numbers of a workflow: one sequence for an attempt, from the seed in the journal.
 
-A number that a step drew would be missing from the sequence in the next replay, where the step does not
-run. So whoever draws is checked, also when the generator itself was handed to a step.
+A number that a step draws would be missing from the sequence in a replay, which does not run the
+step. So the generator checks which code draws, also when a step has got hold of the generator
+itself.
 """
 
 from __future__ import annotations
@@ -11,17 +12,17 @@ from random import Random
 from typing import Any
 
 
-def _anybody() -> None:
-    """A copy is its owner's own business."""
+def _no_check() -> None:
+    """Allows everything: code that copies the generator has a sequence of its own."""
 
 
 class ReplayRandom(Random):
-    """A generator that only the workflow's own code may use; a copy of it is an ordinary one."""
+    """A generator that only the workflow's own code may use. A copy of it is an ordinary generator."""
 
-    _check: Callable[[], None] = staticmethod(_anybody)
+    _check: Callable[[], None] = staticmethod(_no_check)
 
     def __init__(self, seed: int, check: Callable[[], None]) -> None:
-        """`check` raises when somebody else's code runs."""
+        """`check` raises unless the workflow's own code runs."""
         super().__init__(seed)
         self._check = check
 

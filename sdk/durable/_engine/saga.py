@@ -1,20 +1,21 @@
-"""Sagas: what was done is undone, in reverse, when the rest cannot be done.
+"""Sagas: undo what was done, in reverse order, when a later part of the program fails.
 
-A saga is a list of compensations that the program fills while it goes on, and that runs when its block
-is left by an error. Rules:
+A saga is a list of compensations. The program registers them while it goes on, and they run when
+the saga's block is left by an error. Rules:
 
-- Compensations are ordinary durable operations, so they are retried, journaled and replayed. They run
-  one after the other, the last one first, in a task of their own: a cancellation or a timeout that
-  comes meanwhile does not stop them, and is raised when they are through.
-- Steps begin to undo when those that the program has given up (by a timeout, a cancellation, a group
-  that fails) have ended: what they undo must not come after them. A replay need not wait, because it
-  does not run again what was given up. The shell sees to it that they do end, or are left alone.
-- An attempt that merely ends (it is suspended, say) leaves the block too, and undoes nothing.
-- A programming error holds the invocation where it leaves the block, before anything is undone: the
-  code that is put right goes on from there. Undone, nothing would be left to go on with.
-- A RetryableError ends the attempt where it leaves the block: another attempt is what it asks for.
-- Once something was undone the program has failed: an error that goes on from the saga out of the
-  handler, or comes of it, ends the invocation, whatever the retry policy says.
+- Compensations are ordinary durable operations, so they are retried, journaled and replayed. They
+  run one after the other, the last one first, in a task of their own: a cancellation or a timeout
+  that arrives meanwhile does not stop them, and is raised when all have run.
+- The steps of compensations begin when the steps that the program has discarded (by a timeout, a
+  cancellation, a group that fails) have ended, because what they undo must not be done after them.
+  A replay need not wait, because it does not run discarded steps again. The worker bounds the wait.
+- An attempt that merely ends (because it is suspended, for example) leaves the block too, and
+  compensates nothing.
+- A programming error holds the invocation where it leaves the block, before any compensation: the
+  corrected code goes on from there. After compensations it would have nothing to go on with.
+- A RetryableError ends the attempt where it leaves the block, because it asks for another attempt.
+- Once compensations have run, the program has failed: if the error, or one that it causes, leaves
+  the handler, the invocation ends with it, whatever the retry policy says.
 """
 
 from __future__ import annotations
@@ -25,17 +26,14 @@ import sys
 from collections.abc import Callable
 from functools import partial
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, ParamSpec, Self
+from typing import Any, ParamSpec, Self
 
 from .._common.errors import AttemptEnded, CodecError, CompensationFailedError, RetryableError
 from .._definitions.retry import Verdict, leaves
-from .abilities import Abilities
-from .places import Place, place_of
+from .context import Context
+from .places import place_of
+from .program import Program
 from .service_calls import is_stub_method
-
-if TYPE_CHECKING:
-    from .context import Context
-    from .operations import Operations
 
 P = ParamSpec("P")
 
@@ -46,13 +44,12 @@ class Saga:
     """The compensations of what a block has done; `durable.saga` makes one."""
 
     def __init__(self, ctx: Context) -> None:
-        if not isinstance(ctx, Abilities):
+        if not isinstance(ctx, Context):
             raise TypeError(f"durable.saga takes the workflow's context, not {ctx!r}")
         self._ctx = ctx
         self._compensations: list[Callable[[], Any]] = []
         self._used = False
-        """Whether anything says when to undo: a block, or the program."""
-        self._given_at: Place | None = None
+        """True once a block or the program has said when the compensations run."""
 
     def undo(self, function: Callable[P, object], /, *args: P.args, **kwargs: P.kwargs) -> None:
         """Registers what undoes something, with its arguments as they are now.
@@ -73,8 +70,9 @@ class Saga:
                 " saga.undo(release, seat), and not saga.undo(release(seat))"
             )
         if not (self._used or self._compensations):
-            self._given_at = place_of(sys._getframe(1))
-            self._ctx._attempt.idle_sagas.append(self)
+            place = place_of(sys._getframe(1))
+            if place is not None:
+                self._ctx._program.compensations.unused[self] = place
         called = partial(function, *args, **kwargs)
         if _is_durable(function, args):
             self._compensations.append(called)
@@ -83,17 +81,16 @@ class Saga:
             self._compensations.append(step)
 
     def commit(self) -> None:
-        """Forgets what was registered: it stays done, whatever comes after."""
-        self._used = True
+        """Drops the compensations: what was done stays done, even if the block fails later."""
+        self._use()
         self._compensations.clear()
 
     async def compensate(self) -> None:
-        """Undoes now what was registered, for a program that ends without an error.
+        """Runs the compensations now, for a program that ends without an error.
 
-        Raises the failure of a compensation, if it was one, when all others have run; an
-        ExceptionGroup of several.
+        When all have run, raises the failure of a compensation, or an ExceptionGroup of several.
         """
-        self._used = True
+        self._use()
         failures, cancelled = await self._undo()
         if cancelled is not None:
             raise cancelled
@@ -102,14 +99,9 @@ class Saga:
         if failures:
             raise ExceptionGroup("compensations have failed", failures)
 
-    @property
-    def forgotten_at(self) -> Place | None:
-        """Where it was first given something to undo, if nothing ever says when; None else."""
-        return None if self._used else self._given_at
-
     async def __aenter__(self) -> Self:
-        self._used = True
-        self._ctx._attempt.open_sagas += 1
+        self._use()
+        self._ctx._program.compensations.open_blocks += 1
         return self
 
     async def __aexit__(
@@ -118,20 +110,19 @@ class Saga:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Undoes what was registered if the block is left by an error, which then goes on.
+        """Runs the compensations if an error leaves the block; the error then goes on.
 
-        Raises CompensationFailedError when something could not be undone, and the cancellation that
-        came meanwhile, if one did.
+        Raises CompensationFailedError if a compensation failed, or a cancellation that arrived while
+        they ran.
         """
-        self._ctx._attempt.open_sagas -= 1
+        self._ctx._program.compensations.open_blocks -= 1
         if error is None or isinstance(error, AttemptEnded | GeneratorExit):
             return
         count = len(self._compensations)
         if not count:
             return
-        attempt = self._ctx._attempt
-        _end_for_retry(attempt, error)
-        attempt.undone(error)
+        _interrupt_for_retry(self._ctx._program, error)
+        self._ctx._program.compensations.compensated.append(error)
         failures, cancelled = await self._undo()
         if failures:
             raise CompensationFailedError(error, failures, count) from error
@@ -139,7 +130,7 @@ class Saga:
             raise cancelled
 
     async def _undo(self) -> tuple[list[Exception], asyncio.CancelledError | None]:
-        """Runs all compensations; returns their failures, and a cancellation that came meanwhile."""
+        """Runs all compensations; returns their failures, and a cancellation that arrived meanwhile."""
         cancelled: asyncio.CancelledError | None = None
         undoing = asyncio.ensure_future(self._run())
         while not undoing.done():
@@ -153,8 +144,8 @@ class Saga:
 
     async def _run(self) -> list[Exception]:
         failures: list[Exception] = []
-        attempt = self._ctx._attempt
-        attempt.undoing += 1
+        state = self._ctx._program.compensations
+        state.running += 1
         try:
             while self._compensations:
                 compensation = self._compensations.pop()
@@ -162,12 +153,16 @@ class Saga:
                     result = compensation()
                     if inspect.isawaitable(result):
                         await result
-                except Exception as error:  # noqa: BLE001  # the others must run all the same
-                    _end_for_retry(attempt, error)
+                except Exception as error:  # noqa: BLE001  # the others must run anyway
+                    _interrupt_for_retry(self._ctx._program, error)
                     failures.append(error)
         finally:
-            attempt.undoing -= 1
+            state.running -= 1
         return failures
+
+    def _use(self) -> None:
+        self._used = True
+        self._ctx._program.compensations.unused.pop(self, None)
 
 
 def saga(ctx: Context) -> Saga:
@@ -182,30 +177,30 @@ def saga(ctx: Context) -> Saga:
     return Saga(ctx)
 
 
-def _end_for_retry(attempt: Operations, error: BaseException) -> None:
-    """Ends the attempt if the program is to go on from where it is: put right, or a little later."""
-    verdict = attempt.policy.verdict(error, of_step=False)
+def _interrupt_for_retry(program: Program, error: BaseException) -> None:
+    """Ends the attempt if the program is to go on from here later: when corrected, or by a retry."""
+    verdict = program.policy.verdict(error, of_step=False)
     parts = list(leaves(error))
-    # A value that does not fit may be the fault of whoever gave it: CodecError is no mistake here.
+    # CodecError is no mistake of the program here: the sender of the value may have made it.
     if verdict is Verdict.HOLD and not all(isinstance(it, CodecError) for it in parts):
-        attempt.hold(error)
+        program.loop.interrupt(error, hold=True)
     if verdict is Verdict.RETRY and any(isinstance(it, RetryableError) for it in parts):
-        attempt.fail(error)
+        program.loop.interrupt(error, hold=False)
 
 
 def _is_durable(function: object, args: tuple[object, ...]) -> bool:
-    """Says whether a call is code of the workflow, and not of a step."""
+    """Returns True if a call is the workflow's own code and is not to become a step."""
     if is_stub_method(function):
         return True
     if isinstance(function, partial):
         return _is_durable(function.func, (*function.args, *args))
-    if isinstance(getattr(function, "__self__", None), Abilities):
+    if isinstance(getattr(function, "__self__", None), Context):
         return True
-    return bool(args) and isinstance(args[0], Abilities)
+    return bool(args) and isinstance(args[0], Context)
 
 
 def _name(function: Any) -> str:
-    """Returns what a person calls a function."""
+    """Returns a function's name as a person knows it."""
     while isinstance(function, partial):
         function = function.func
     name = getattr(function, "__name__", None) or type(function).__name__

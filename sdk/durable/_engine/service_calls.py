@@ -1,18 +1,18 @@
 """Durable gRPC calls: a user's own generated stub on a channel whose calls are journal entries.
 
-A generated stub asks its channel for callables, one a method. `DurableChannel` gives callables that
-make a CALL entry of the attempt; the attempt has the worker make the real call, on the worker's own
-channel, with the worker's own event loop, and journals the response.
+A generated stub takes one callable for each method from its channel. `DurableChannel` gives it
+callables that start a step of the kind CALL. The worker makes the real call on its own channel and
+its own event loop, and the response is journaled.
 
-Which failures are worth another attempt is gRPC's own distinction: codes that say "this request will
-never do" are journaled and raised as StepFailedError; every other one ends the attempt, which is
-repeated by the retry policy.
+Status codes decide about retries, as gRPC defines them: a code which says that the request itself
+can never succeed is journaled and raised as StepFailedError; every other one ends the attempt, and
+the retry policy repeats the call.
 
-Rules. The request is serialized when the call is asked for, so that a program may use one message
-object for many calls. The invocation's headers travel as metadata as far as gRPC lets them: names in
-lower case, values beyond ASCII percent-encoded; names that are gRPC's own or no metadata names are
-left out, because one of them would make every call fail. A call without a timeout gets
-CALL_SECONDS_MAX: no wait is without an end.
+Rules. The request is serialized when the call starts, so a program may use one message object for
+many calls. The invocation's headers travel as metadata as far as gRPC permits: names in lower case,
+values beyond ASCII percent-encoded. Names that gRPC reserves or cannot carry are left out, because
+one of them would make every call fail. A call without a timeout gets CALL_SECONDS_MAX, because
+every wait has an end.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
+from typing import Any, Final, NoReturn, TypeVar
 from urllib.parse import quote
 
 import grpc
@@ -34,20 +34,17 @@ from .._common.durations import limit
 from .._common.errors import NonDurableAwaitError, TerminalError
 from .._common.webhooks import CREATE_PATH, Webhook, webhook_of
 from .futures import DurableFuture
-
-if TYPE_CHECKING:
-    from .attempt import Attempt
-    from .operations import Operations
+from .steps import Steps
 
 M = TypeVar("M", bound=Message)
 
 IDEMPOTENCY_HEADER = "durable-idempotency-key"
 
 CALL_SECONDS_MAX: Final = 60.0
-"""How long a call may take when it is given no timeout: a minute, as proxies have it."""
+"""How long a call without a timeout may take: a minute, as with many proxies."""
 
 _METADATA_NAME: Final = re.compile(r"[a-z0-9_.-]+")
-_OURS_ALONE: Final = frozenset({IDEMPOTENCY_HEADER, "content-type", "te", "user-agent"})
+_RESERVED: Final = frozenset({IDEMPOTENCY_HEADER, "content-type", "te", "user-agent"})
 _PRINTABLE: Final = "".join(map(chr, range(0x20, 0x7F)))
 
 _TERMINAL = frozenset(
@@ -69,10 +66,10 @@ class ServiceCallError(TerminalError):
 
 
 class DurableChannel:
-    """Stands where a generated stub expects a channel."""
+    """The channel of a durable stub: its unary calls are steps."""
 
-    def __init__(self, attempt: Attempt) -> None:
-        self._attempt = attempt
+    def __init__(self, steps: Steps) -> None:
+        self._steps = steps
 
     def unary_unary(
         self,
@@ -85,7 +82,7 @@ class DurableChannel:
         response_type = getattr(response_deserializer, "__self__", None)
         if not (isinstance(response_type, type) and issubclass(response_type, Message)):
             raise TypeError(f"{method}: a durable stub needs protobuf messages")
-        return partial(_call, self._attempt, method, response_type)
+        return partial(_call, self._steps, method, response_type)
 
     def _refuse(self, method: str, *_: Any, **__: Any) -> Any:
         def refuse(*_: Any, **__: Any) -> NoReturn:
@@ -100,19 +97,19 @@ class DurableChannel:
 
 
 def is_stub_method(function: object) -> bool:
-    """Says whether a function is a method of a durable stub, which makes a journal entry."""
+    """Returns True for a method of a durable stub, which starts a durable operation."""
     return isinstance(function, partial) and function.func is _call
 
 
 def call_by_name(
-    attempt: Attempt,
+    steps: Steps,
     service: str,
     method: str,
     request: Message,
     response_type: type[M],
     timeout: float | timedelta | None,
 ) -> DurableFuture[M]:
-    """Makes a durable call of a method that is given by name."""
+    """Starts a durable call of a method that is given by name."""
     full = service
     if "." not in service:
         found = request.DESCRIPTOR.file.services_by_name.get(service)
@@ -122,11 +119,11 @@ def call_by_name(
                 f"service {service!r}; give its full name, such as 'hello.v1.{service}'"
             )
         full = found.full_name
-    return _call(attempt, f"/{full}/{method}", response_type, request, timeout=timeout)
+    return _call(steps, f"/{full}/{method}", response_type, request, timeout=timeout)
 
 
 def _call(
-    attempt: Attempt,
+    steps: Steps,
     path: str,
     response_type: type[M],
     request: Message,
@@ -143,38 +140,38 @@ def _call(
     seconds = None if timeout is None else limit(timeout, "timeout").total_seconds()
 
     async def body(key: str) -> M:
-        return await _unary(attempt, key, path, data, response_type, seconds, metadata)
+        return await _unary(steps, key, path, data, response_type, seconds, metadata)
 
-    return attempt.call(_name(path), body, response_type)
+    return steps.call(_name(path), body, response_type)
 
 
 def create_webhook(
-    attempt: Operations, request: control_pb2.CreateWebhookRequest
+    steps: Steps, request: control_pb2.CreateWebhookRequest
 ) -> DurableFuture[Webhook]:
-    """Makes a durable call of the control plane itself, on the worker's own channel."""
+    """Starts a durable call of the control plane itself, on the worker's own channel."""
     data = request.SerializeToString()
     response_type = control_pb2.CreateWebhookResponse
 
     async def body(key: str) -> Webhook:
-        return webhook_of(await _unary(attempt, key, CREATE_PATH, data, response_type))
+        return webhook_of(await _unary(steps, key, CREATE_PATH, data, response_type))
 
-    return attempt.call(_name(CREATE_PATH), body, Webhook)
+    return steps.call(_name(CREATE_PATH), body, Webhook)
 
 
 async def _unary(
-    attempt: Operations,
+    steps: Steps,
     key: str,
     path: str,
     data: bytes,
     response_type: type[M],
-    timeout: float | None = None,  # noqa: ASYNC109  # gRPC's word
+    timeout: float | None = None,  # noqa: ASYNC109  # gRPC names it so
     metadata: Sequence[tuple[str, str | bytes]] | None = None,
 ) -> M:
-    """Makes the real call; raises ServiceCallError when it is refused for good."""
+    """Makes the real call; raises ServiceCallError for a code that no retry changes."""
     _, service, method = path.split("/")
-    headers = attempt.environment.calling(service, method, attempt.start.headers)
+    headers = steps.environment.calling(service, method, steps.headers)
     sent = [(IDEMPOTENCY_HEADER, key), *_metadata(headers), *(metadata or ())]
-    channel: grpc.aio.Channel = attempt.environment.channel(service)
+    channel: grpc.aio.Channel = steps.environment.channel(service)
     call: Any = channel.unary_unary(path, response_deserializer=response_type.FromString)
     seconds = CALL_SECONDS_MAX if timeout is None else timeout
     try:
@@ -190,13 +187,13 @@ async def _unary(
 
 
 def _name(path: str) -> str:
-    """Returns what the journal calls a call: `HelloService.SayHello`."""
+    """Returns the name of a call in the journal: `HelloService.SayHello`."""
     _, service, method = path.split("/")
     return f"{service.rpartition('.')[2]}.{method}"
 
 
 def _metadata(headers: Mapping[str, str]) -> list[tuple[str, str]]:
-    """Returns those of the headers that gRPC can carry."""
+    """Returns the headers that gRPC can carry, as metadata."""
     sent = []
     for name, value in headers.items():
         key = name.lower()
@@ -204,7 +201,7 @@ def _metadata(headers: Mapping[str, str]) -> list[tuple[str, str]]:
             _METADATA_NAME.fullmatch(key)
             and not key.startswith("grpc-")
             and not key.endswith("-bin")
-            and key not in _OURS_ALONE
+            and key not in _RESERVED
         ):
             sent.append((key, value if value.isprintable() and value.isascii() else _quoted(value)))
     return sent

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar
 if TYPE_CHECKING:
     from durable_proto.v1 import control_pb2, worker_pb2
 
-    from .._engine.operations import StepTask
+    from .._engine.steps import StepTask
     from .interface import AttemptTrace, CallTrace, StepTrace, Tracing
 
 P = ParamSpec("P")

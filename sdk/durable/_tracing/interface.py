@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from durable_proto.v1 import control_pb2, worker_pb2
 
-    from .._engine.operations import StepTask
+    from .._engine.steps import StepTask
 
 
 class CallTrace(Protocol):

@@ -27,12 +27,12 @@ from opentelemetry.trace import Span, SpanKind, Status, StatusCode, TraceFlags
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from .._common.errors import RpcError
-from .._engine.journal import CALL
+from .._engine.entry_kinds import CALL
 
 if TYPE_CHECKING:
     from durable_proto.v1 import control_pb2, worker_pb2
 
-    from .._engine.operations import StepTask
+    from .._engine.steps import StepTask
 
 INVOKE: Final = "durable.v1.DurableControl/Invoke"
 _W3C: Final = TraceContextTextMapPropagator()

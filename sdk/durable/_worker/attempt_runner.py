@@ -34,7 +34,8 @@ from durable_proto.v1 import worker_pb2
 from .._definitions.workflow import Workflow
 from .._engine.attempt import Attempt
 from .._engine.failures import internal_failure
-from .._engine.operations import Environment, too_large
+from .._engine.limits import too_large
+from .._engine.steps import Environment
 from .._tracing.interface import Tracing
 from . import log_messages, time_bounds
 from .idle_attempts import IdleAttempts
@@ -429,8 +430,8 @@ class AttemptRunner:
         for running in self._attempts.values():
             outbound += running.attempt.unacknowledged()
             running.suspend_sent = -1
-            self._idle.remove(running)
             if running.idle:
+                self._idle.remove(running)
                 self._idle.add(running)
         self._idle.make_room(len(self._attempts))
 

@@ -150,6 +150,15 @@ def thread_outlives_attempt(running: RunningAttempt, step: RunningStep) -> None:
     )
 
 
+def undone_while_it_runs(running: RunningAttempt, step: RunningStep) -> None:
+    """Logs a step that the program has given up and that still runs when compensations begin."""
+    _logger.info(
+        "step %r of %s [%s], which was given up, has not ended; it goes on while it is compensated",
+        *(step.task.name, running.attempt.start.handler, running.invocation_id),
+        extra=running.log_fields(),
+    )
+
+
 def unused_step_ended(
     running: RunningAttempt, step: RunningStep, error: BaseException | None
 ) -> None:

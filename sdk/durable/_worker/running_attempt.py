@@ -11,7 +11,7 @@ import time
 from typing import Any
 
 from .._engine.attempt import Attempt
-from .._engine.operations import StepTask
+from .._engine.steps import StepTask
 from .._tracing.interface import AttemptTrace, StepTrace
 from .step_body import StepOutcome
 from .step_threads import Job

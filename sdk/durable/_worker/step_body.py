@@ -20,7 +20,7 @@ from durable_proto.v1 import payload_pb2
 
 from .._common.errors import UnencodableValueError, text_of
 from .._engine.context import leave_workflow
-from .._engine.operations import StepTask
+from .._engine.steps import StepTask
 
 
 class TimedStep(Protocol):

@@ -22,7 +22,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Any, Final, TypeAlias
 
-from .._engine.operations import StepTask
+from .._engine.steps import StepTask
 from . import log_messages, time_bounds
 from .running_attempt import RunningAttempt, RunningStep
 from .step_body import StepOutcome, discard, run_async, timeout_error
@@ -145,7 +145,7 @@ class StepRunner:
         step.timer = None
         if isinstance(step.run, Job):
             self._threads.give_up(step.run)
-        log_messages.thread_outlives_attempt(running, step)
+        log_messages.undone_while_it_runs(running, step)
         error = TimeoutError("it was given up")
         self._on_end(running, step, StepOutcome(None, error), step.seconds)
 

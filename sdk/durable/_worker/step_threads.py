@@ -27,7 +27,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Final
 
-from .._engine.operations import StepTask
+from .._engine.steps import StepTask
 from .step_body import StepOutcome, discard, run_blocking
 
 _logger = logging.getLogger("durable.worker")

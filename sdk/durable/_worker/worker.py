@@ -40,7 +40,7 @@ from .._common.webhooks import CONTROL_SERVICE
 from .._definitions.call_checks import hidden_workflow, hidden_workflow_text
 from .._definitions.objects import handlers_of
 from .._definitions.workflow import Workflow
-from .._engine.operations import Environment
+from .._engine.steps import Environment
 from .._tracing.find import find_tracing
 from .attempt_runner import AttemptRunner, RunnerLimits
 from .service_channels import ServiceChannels
@@ -92,19 +92,19 @@ class Worker:
 
     Arguments: `address` as for Client. `workflows` are what it serves. `services` says where the
     gRPC services of durable calls are, by name; the environment's `DURABLE_SERVICES` adds to it.
-    `max_concurrent` bounds the attempts it holds, `max_threads` the sync steps that run at a time.
-    A sync step that was given up keeps its thread until it returns; up to `max_stuck_threads` of
-    those do not count (0: `max_threads` is strict). A step that has waited for a thread for
-    `thread_wait` (seconds or a timedelta; None: for ever) has not begun, and its attempt is given back.
-    `identity` is its name for people (host and process id by default), `build_id` the build that it
-    runs. `suspend_after` is how long (seconds or a timedelta) an attempt may only wait before it is
-    given back until what it waits for happens: 0 for at once, None for as long as there is room; when
-    every slot is taken, those that have waited longest are given back at once. `drain_timeout` is how
-    long steps that run may take to end when the worker stops; no other step begins then. `tls` and
-    `insecure` as for Client.
+    `max_concurrent` is its number of slots: how many attempts it holds at a time. `max_threads` bounds
+    the sync steps that run at a time. A sync step that was given up keeps its thread until it returns;
+    up to `max_stuck_threads` of those do not count (0: `max_threads` is strict). A step that has waited
+    for a thread for `thread_wait` (seconds or a timedelta; None: for ever) has not begun, and its
+    attempt is given back. `identity` is its name for people (host and process id by default),
+    `build_id` the build that it runs. `suspend_after` is how long (seconds or a timedelta) an attempt
+    may only wait before it is suspended until what it waits for happens: 0 for at once, None for as
+    long as there is room; when every slot is taken, those that have waited longest are suspended at
+    once. `drain_timeout` is how long running steps may take to end when the worker stops; no other
+    step begins then. `tls` and `insecure` as for Client.
 
     Raises ValueError for a bad address, for no workflows, for two of the same name, and for a limit
-    out of its range.
+    that is out of its range.
     """
 
     def __init__(
@@ -162,6 +162,7 @@ class Worker:
         self._drain: asyncio.Task[None] | None = None
         self._drained = False
         self._wake: Final = asyncio.Event()
+        """Set to end the wait before the next try to connect."""
         self._ready: Final = asyncio.Event()
 
     async def run(self, *, signals: bool = False) -> None:
@@ -256,9 +257,9 @@ class Worker:
         return open_async_channel(self._address)
 
     async def _serve(self, runner: AttemptRunner, channel: grpc.aio.Channel) -> None:
-        """Runs sessions until the worker is done; raises RpcError when it is refused for good."""
+        """Runs one session after the other until the worker is stopped. Raises RpcError as `run`."""
         assert self._loop is not None
-        attempt = 0
+        tries = 0
         since = lost = self._loop.time()
         grace = 0.0
         while not self._drained:
@@ -271,7 +272,7 @@ class Worker:
             if end.finished:
                 return
             if session.welcome is not None:
-                attempt = 0
+                tries = 0
                 lost = self._loop.time()
                 grace = session.welcome.reconnect_grace.ToTimedelta().total_seconds()
                 since = session.received_at - session.timeout_seconds
@@ -284,11 +285,11 @@ class Worker:
             # During the grace period it reconnects quickly, to keep its attempts.
             in_grace = self._loop.time() - lost < grace or not self._sessions
             delay = backoff_seconds(
-                attempt, longest=RECONNECT_SECONDS_MAX if in_grace else RECONNECT_SECONDS_PATIENT
+                tries, longest=RECONNECT_SECONDS_MAX if in_grace else RECONNECT_SECONDS_PATIENT
             )
             delay += end.delay or 0.0
-            attempt += 1
-            self._log_end(end, attempt, delay)
+            tries += 1
+            self._log_end(end, tries, delay)
             await self._wait_to_reconnect(delay)
 
     async def _wait_to_reconnect(self, seconds: float) -> None:
@@ -321,10 +322,10 @@ class Worker:
         if self._stopping:
             self._runner.drain()
 
-    def _log_end(self, end: End, attempt: int, delay: float) -> None:
+    def _log_end(self, end: End, tries: int, delay: float) -> None:
         why = end.error or end.reason
         # The first failure is worth a warning, and every twentieth after it.
-        level = logging.WARNING if attempt == 1 or attempt % 20 == 0 else logging.DEBUG
+        level = logging.WARNING if tries == 1 or tries % 20 == 0 else logging.DEBUG
         logger.log(level, "the session ended: %s; connecting again in %.1f s", why, delay)
 
     # Stopping

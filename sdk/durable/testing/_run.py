@@ -113,7 +113,7 @@ class _MortalWorker(HostedWorker):
     async def _wait_to_reconnect(self, seconds: float) -> None:
         await asyncio.sleep(0)
 
-    def _log_end(self, end: End, attempt: int, delay: float) -> None:
+    def _log_end(self, end: End, tries: int, delay: float) -> None:
         """Logs nothing, because sessions end on purpose here."""
 
 

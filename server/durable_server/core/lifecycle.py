@@ -1,10 +1,10 @@
 """The lifecycle: records that take an invocation from its acceptance through its attempts to its end.
 
 A worker's record counts only if the invocation is in the attempt that the record names, and a worker
-owns that attempt (design law 5). Any other such record is left over from a reconnect or a takeover, and
-is dropped without a reply. The rules need not check which worker sent it: that was checked when the
-record was proposed, ownership changes only through records, and each attempt number is given to one
-worker only.
+owns that attempt (docs/design/principles.md, 5). Any other such record is left over from a reconnect or
+a takeover, and is dropped without a reply. The rules need not check which worker sent it: that was
+checked when the record was proposed, ownership changes only through records, and each attempt number is
+given to one worker only.
 """
 
 from __future__ import annotations

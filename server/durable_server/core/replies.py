@@ -1,4 +1,4 @@
-"""The replies: what the proposer of a record gets back; `rpc` turns them into messages or errors."""
+"""The replies: what the proposer of a record gets back, and turns into an answer or an error."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""The shape factory: from type hints to shapes. Decides which types can be values, and their JSON
-form.
+"""The shape factory: decides which types can be values, and makes their shapes.
 
 A type either reads back as it was written, or it is refused here, where it is declared, with a
 message that says what to use instead. Any, object, a type variable without a bound, and a missing

@@ -1,5 +1,4 @@
-"""Shapes: how plain JSON data is read as values. One class for each form that a type can take in
-JSON.
+"""Shapes: how plain JSON data is read as values, with a class for each form of a type in JSON.
 
 A shape reads data and says which kinds of JSON it reads. It also describes itself enough for two
 other modules: `ambiguity` compares the members of unions, and `schemas` writes JSON Schema. Which

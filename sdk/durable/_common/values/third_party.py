@@ -1,5 +1,4 @@
-"""Shapes of third-party types, which read and write their values themselves: protobuf, pydantic,
-msgspec.
+"""Shapes of protobuf, pydantic and msgspec types, which read and write their values themselves.
 
 Only protobuf is imported here. The others are found in `sys.modules`: a program that has such a
 type has imported the library.
