@@ -110,7 +110,7 @@ def test_sync_client_from_many_threads() -> None:
 
 
 def _watched(client: Any) -> Any:
-    """Returns the invocations whose changes the control plane would tell somebody."""
+    """Returns the invocations that have subscribers in the control plane."""
     return client._connection.dial.open().local.plane._processor.waiting._watchers
 
 

@@ -1,4 +1,4 @@
-"""`/metrics`: what happened is what is counted, of the control plane and of a worker."""
+"""`/metrics` of the control plane and of a worker: the counts match what has happened."""
 
 from __future__ import annotations
 
@@ -215,7 +215,7 @@ def test_an_address_that_will_not_do_is_one_line(address: str, code: int, words:
 
 
 def series_of(path: str, prefix: str) -> set[str]:
-    """The series in a document's tables, as they are queried."""
+    """Returns the series in a document's tables, by the names under which they are queried."""
     text = (ROOT / path).read_text()
     found = set()
     for name, kind in re.findall(r"^\| `(\w+)[^`]*` \| (\w+) \|", text, flags=re.M):
@@ -235,7 +235,7 @@ async def test_the_documented_series_are_the_series(
 
 
 def expressions(node: Any) -> list[str]:
-    """All PromQL in a dashboard."""
+    """Returns all PromQL expressions of a dashboard."""
     if isinstance(node, dict):
         own = [node["expr"]] if "expr" in node else []
         queries = [node["query"]["query"]] if isinstance(node.get("query"), dict) else []
@@ -260,7 +260,7 @@ async def test_the_dashboard_asks_for_series_that_are_there(
         assert names <= there, expression
         used |= names
     assert len({panel["id"] for panel in dashboard["panels"]}) == len(dashboard["panels"])
-    # A series that nobody looks at is a series too many.
+    # The dashboard uses each series.
     families = {
         re.sub(r"_(bucket|sum|count)$", "", it) for it in there if it.startswith("durable_")
     }

@@ -54,7 +54,7 @@ async def hello() -> AsyncIterator[tuple[Hello, str]]:
 
 @pytest.fixture
 def set_up(monkeypatch: pytest.MonkeyPatch) -> Callable[..., InMemorySpanExporter]:
-    """Sets an SDK up as a program does, for one test: the real setter works once in a process."""
+    """Sets up an OpenTelemetry SDK for one test: the real setter works only once in a process."""
 
     def set_up(**options: Any) -> InMemorySpanExporter:
         exporter = InMemorySpanExporter()
@@ -92,7 +92,7 @@ async def test_one_trace_through_retries_a_crash_and_replays(
         worker = await employ(address, hello[1], suspend_after=0)
         started = await client.invoke_async(flows.journey, "Ann")
         await at_its_door(client, started)
-        # The worker is gone without a word, then the control plane with all that is in memory.
+        # The worker is killed, then the control plane with all that is in memory.
         worker.cancel()
         await asyncio.gather(worker, return_exceptions=True)
     async with ControlPlane(config(tmp_path, address)):
@@ -127,7 +127,7 @@ async def test_one_trace_through_retries_a_crash_and_replays(
     assert outcomes[-1] == "finished"
     assert set(outcomes[2:-1]) == {"suspended"}
     assert attempts["child", 1].attributes["durable.outcome"] == "finished"
-    # What really ran has a span for each time, and what a replay read has none.
+    # A step that really ran has a span for each run, and a replayed step has none.
     steps = [it for it in finished if "durable.entry" in (it.attributes or {})]
     assert Counter(it.name for it in steps) == {
         "step flaky": 3,
@@ -145,7 +145,7 @@ async def test_one_trace_through_retries_a_crash_and_replays(
     assert places == sorted(places)
     assert [entry for _, entry in places] == [1, 1, 1, 2, 5]
     assert [it.status.status_code.name for it in own] == ["ERROR", "ERROR", *["UNSET"] * 3]
-    # The service hears of the call's own span.
+    # The service gets the span of the call itself as its parent.
     (call,) = [it for it in steps if it.kind is trace.SpanKind.CLIENT]
     assert call.attributes["rpc.method"] == "hello.v1.HelloService/SayHello"
     assert call.attributes["rpc.response.status_code"] == "OK"
@@ -324,7 +324,7 @@ class Unspeakable(Exception):
 
 
 class Refusing:
-    """A provider of a program's own, whose spans cannot be made."""
+    """A tracer provider that a program has written itself, and that fails to make spans."""
 
     def get_tracer(self, name: str) -> Any:
         return self

@@ -1,4 +1,4 @@
-"""The local control plane: its leader may end at any frame, and the next one goes on over its log."""
+"""The local control plane: its leader may end at any batch, and the next one continues its log."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ async def test_the_next_leader_has_the_frame_that_the_last_one_died_at(
         return True
 
     plane.on_append = crash
-    # Those in the frame are told, like everybody else who waits.
+    # The subscribers of what is in the batch are notified, like all others.
     with pytest.raises(ProcessorEndedError):
         await plane._processor.propose(Invoked(invocation_id, "h", None))
     assert [(kind, fields["invocation_id"]) for kind, fields in seen] == [
