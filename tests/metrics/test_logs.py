@@ -47,7 +47,7 @@ def test_json_has_a_record_a_line_and_names_the_invocation(tmp_path: Path) -> No
     assert [(it["message"], it["attempt"]) for it in own] == [
         ("begins with Ann", 1),
         ("has set it", 1),
-        # Live again: the journal ends with the entry before it.
+        # Not replaying any more: the journal ends with the entry before it.
         ("has set it", 2),
         ("has run", 2),
     ]

@@ -218,7 +218,7 @@ def test_an_address_that_will_not_do_is_one_line(address: str, code: int, words:
 
 
 def series_of(path: str, prefix: str) -> set[str]:
-    """The series in a document's tables, as they are queried."""
+    """Returns the series in a document's tables, by the names under which they are queried."""
     text = (ROOT / path).read_text()
     found = set()
     for name, kind in re.findall(r"^\| `(\w+)[^`]*` \| (\w+) \|", text, flags=re.M):
@@ -238,7 +238,7 @@ async def test_the_documented_series_are_the_series(
 
 
 def expressions(node: Any) -> list[str]:
-    """All PromQL in a dashboard."""
+    """Returns all PromQL expressions of a dashboard."""
     if isinstance(node, dict):
         own = [node["expr"]] if "expr" in node else []
         queries = [node["query"]["query"]] if isinstance(node.get("query"), dict) else []

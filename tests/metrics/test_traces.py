@@ -55,7 +55,7 @@ async def hello() -> AsyncIterator[tuple[Hello, str]]:
 
 @pytest.fixture
 def set_up(monkeypatch: pytest.MonkeyPatch) -> Callable[..., InMemorySpanExporter]:
-    """Sets an SDK up as a program does, for one test: the real setter works once in a process."""
+    """Sets up an OpenTelemetry SDK for one test: the real setter works only once in a process."""
 
     def set_up(**options: Any) -> InMemorySpanExporter:
         exporter = InMemorySpanExporter()
@@ -146,7 +146,7 @@ async def test_one_trace_through_retries_a_crash_and_replays(
     assert places == sorted(places)
     assert [entry for _, entry in places] == [1, 1, 1, 2, 5]
     assert [it.status.status_code.name for it in own] == ["ERROR", "ERROR", *["UNSET"] * 3]
-    # The service hears of the call's own span.
+    # The service gets the span of the call itself as its parent.
     (call,) = [it for it in steps if it.kind is trace.SpanKind.CLIENT]
     assert call.attributes["rpc.method"] == "hello.v1.HelloService/SayHello"
     assert call.attributes["rpc.response.status_code"] == "OK"
@@ -323,7 +323,7 @@ class Unspeakable(Exception):
 
 
 class Refusing:
-    """A provider of a program's own, whose spans cannot be made."""
+    """A tracer provider that a program has written itself, and that fails to make spans."""
 
     def get_tracer(self, name: str) -> Any:
         return self

@@ -81,7 +81,7 @@ async def test_a_call_is_made_and_journaled(
         assert hello_pb2.HelloResponse.FromString(value.data).message == "Hello, Ann!"
         await session.send(ack(entry, 1))
         assert (await session.next("finished")).finished.outcome.value.data == b'"Hello, Ann!"'
-        # What lets a service make its effect exactly-once.
+        # With this key a service can make its effect exactly-once.
         assert hello[0].seen[0]["durable-idempotency-key"] == f"{ID}/0"
 
 

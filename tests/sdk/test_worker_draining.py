@@ -1,4 +1,4 @@
-"""A worker that stops begins no further step: what was recorded is kept, the rest goes on elsewhere."""
+"""A worker that drains begins no more steps, and gives attempts back that need one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .peers import BOUND, PeerSession, WorkerPeer, ack, start
 from .workers import ID, OTHER, Gate
 
 
-async def left(session: PeerSession, run: asyncio.Task[None]) -> None:
+async def ended(session: PeerSession, run: asyncio.Task[None]) -> None:
     await session.closed()
     session.finish()
     await asyncio.wait_for(run, BOUND)
@@ -39,7 +39,7 @@ async def test_no_step_begins_after_the_one_that_runs(peer: tuple[WorkerPeer, st
     await session.send(ack(entry, 1))
     released = await session.next("released")
     assert (released.invocation_id, released.attempt) == (ID, 1)
-    await left(session, run)
+    await ended(session, run)
     assert not begun
     assert worker.statistics().attempts_released == 1
 
@@ -70,15 +70,15 @@ async def test_steps_beside_each_other_end_before_the_attempt_is_given_back(
     entry = await session.next("entry")
     await session.send(ack(entry, 1))
     slow.open.set()
-    # The result of the one that still ran is kept too.
+    # The outcome of the step that still ran is journaled too.
     assert {entry.entry.name, (await session.next("entry")).entry.name} == {"fast", "slow"}
     assert (await session.next("released")).invocation_id == ID
-    await left(session, run)
+    await ended(session, run)
     assert not begun
 
 
 async def test_a_step_that_waits_for_a_thread_does_not_begin(peer: tuple[WorkerPeer, str]) -> None:
-    open_, busy = threading.Event(), threading.Event()
+    may_end, busy = threading.Event(), threading.Event()
     runs: list[str] = []
 
     @durable.workflow
@@ -86,7 +86,7 @@ async def test_a_step_that_waits_for_a_thread_does_not_begin(peer: tuple[WorkerP
         def step() -> None:
             runs.append(ctx.invocation_id)
             busy.set()
-            assert open_.wait(BOUND)
+            assert may_end.wait(BOUND)
 
         await ctx.run("step", step)
 
@@ -103,9 +103,9 @@ async def test_a_step_that_waits_for_a_thread_does_not_begin(peer: tuple[WorkerP
     worker.stop()
     await session.next("draining")
     assert (await session.next("released")).invocation_id == OTHER
-    open_.set()
+    may_end.set()
     entry = await session.next("entry")
     await session.send(ack(entry, 1))
     assert (await session.next("finished")).invocation_id == ID
-    await left(session, run)
+    await ended(session, run)
     assert runs == [ID]

@@ -1,4 +1,4 @@
-"""Finding workflows in modules and files, and the one line that a person gets when there are none."""
+"""Loading workflows from modules and files, and the one-line error when there are none."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ async def no_workflow() -> None: ...
 
 @pytest.fixture(autouse=True)
 def modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Every test has its own working folder and leaves no module behind."""
+    """Each test runs in its own working directory and leaves no module loaded."""
     before = dict(sys.modules)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", list(sys.path))

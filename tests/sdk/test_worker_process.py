@@ -45,7 +45,7 @@ async def process(
         )
         try:
             session = await peer.accept(heartbeat=0.05)
-            # A sign of life shows that the worker has seen its welcome.
+            # A heartbeat shows that the worker has received its Welcome.
             await session.next("heartbeat")
             yield child, session
             session.finish()

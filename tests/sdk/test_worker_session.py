@@ -1,7 +1,7 @@
-"""The worker against a control plane that plays a script: the protocol of worker.proto, end to end.
+"""The worker session: the protocol of worker.proto, against a scripted control plane.
 
-Each test names the rule that it checks. The peer is a real gRPC server; where a network fails, a
-relay between the two is cut.
+Tests name the rule of worker.proto that they check. The peer is a real gRPC server; to simulate a
+network failure, a test cuts a relay between the two.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ async def test_no_step_goes_on_before_its_ack(peer: tuple[WorkerPeer, str]) -> N
         session = await peer[0].accept(heartbeat=0.05)
         await session.send(start(ID, "three_steps", '"x"'))
         entry = await session.next("entry")
-        # Two signs of life: nothing else was there to say.
+        # Two heartbeats, because there was nothing else to send.
         await session.next("heartbeat")
         await session.next("heartbeat")
         await session.send(ack(entry, 1))
@@ -81,7 +81,7 @@ async def test_no_step_goes_on_before_its_ack(peer: tuple[WorkerPeer, str]) -> N
 
 
 async def test_replay_goes_on_from_the_journal(peer: tuple[WorkerPeer, str]) -> None:
-    """Rule 5: what is journaled is not run again."""
+    """Rule 5: a journaled step does not run again."""
     entry = invocation_pb2.JournalEntry(
         index=0, kind=invocation_pb2.ENTRY_KIND_RUN, name="first", completion_number=1, attempt=1
     )
@@ -100,10 +100,10 @@ async def test_replay_goes_on_from_the_journal(peer: tuple[WorkerPeer, str]) -> 
         assert finished.finished.outcome.value.data == b'"journaled23"'
 
 
-async def test_reconnect_resumes_and_says_again_what_was_not_acknowledged(
+async def test_a_reconnect_resumes_and_sends_again_what_was_not_acknowledged(
     peer: tuple[WorkerPeer, str],
 ) -> None:
-    """Rule 9, with the connection cut while one step runs and another's outcome has no ack."""
+    """Rule 9: the connection is cut while one step runs and another's outcome has no ack."""
     gate = Gate()
     async with wire(peer[1]) as relay, running(relay.address, gate.workflow(), three_steps) as it:
         session = await peer[0].accept()
@@ -129,8 +129,10 @@ async def test_reconnect_resumes_and_says_again_what_was_not_acknowledged(
         assert it.statistics().sessions == 2
 
 
-async def test_last_words_are_said_again_after_a_reconnect(peer: tuple[WorkerPeer, str]) -> None:
-    """A final message has no ack; the one of the moment before the cut is repeated."""
+async def test_final_messages_are_sent_again_after_a_reconnect(
+    peer: tuple[WorkerPeer, str],
+) -> None:
+    """A final message has no ack, so one that was sent just before the cut is sent again."""
     async with wire(peer[1]) as relay, running(relay.address):
         session = await peer[0].accept()
         await session.send(start(ID, "three_steps", '"x"'))
@@ -201,7 +203,7 @@ async def test_completions_that_were_seen_are_not_delivered_twice(
 
 
 async def test_only_the_owned_attempt_counts(peer: tuple[WorkerPeer, str]) -> None:
-    """Rule 2: what is said about another attempt is dropped."""
+    """Rule 2: a message about another attempt is dropped."""
     async with running(peer[1]):
         session = await peer[0].accept()
         await session.send(start(ID, "waits", attempt=3))
@@ -225,13 +227,13 @@ async def test_abandon_stops_the_step_that_runs(peer: tuple[WorkerPeer, str]) ->
         await asyncio.wait_for(gate.cancelled.wait(), BOUND)
         assert worker.statistics().attempts_running == 0
         assert worker.statistics().attempts_abandoned == 1
-        # The next thing said is about other work.
+        # The next message is about another invocation.
         await session.send(start(OTHER, "gated"))
         assert (await session.next("entry")).invocation_id == OTHER
 
 
 async def test_a_silent_control_plane_is_left(peer: tuple[WorkerPeer, str]) -> None:
-    """Rule 9: who hears nothing for the session timeout closes the stream."""
+    """Rule 9: a worker that receives nothing for the session timeout closes the stream."""
     async with running(peer[1]) as worker:
         session = await peer[0].accept(heartbeat=0.05, silence=0.2)
         again = await peer[0].accept()
@@ -240,7 +242,7 @@ async def test_a_silent_control_plane_is_left(peer: tuple[WorkerPeer, str]) -> N
 
 
 async def test_drain_by_the_control_plane_reconnects(peer: tuple[WorkerPeer, str]) -> None:
-    """Rule 10: the worker keeps its work and comes back."""
+    """Rule 10: the worker keeps its attempts and reconnects."""
     gate = Gate()
     async with running(peer[1], gate.workflow()):
         session = await peer[0].accept()
@@ -389,7 +391,7 @@ async def test_sync_steps_run_in_threads_beside_each_other(peer: tuple[WorkerPee
 
 
 async def test_many_attempts_share_frames(peer: tuple[WorkerPeer, str]) -> None:
-    """What accumulates goes into one frame: far fewer frames than messages."""
+    """Messages that accumulate go into one frame: far fewer frames than messages."""
 
     async def at_once() -> int:
         return 1
@@ -445,7 +447,7 @@ async def test_a_large_batch_is_split_into_frames(peer: tuple[WorkerPeer, str]) 
 async def test_a_value_that_no_frame_can_hold_ends_its_invocation(
     peer: tuple[WorkerPeer, str],
 ) -> None:
-    """It must not end the session again and again, and must not stay held."""
+    """It must not end one session after the other, and the attempt must not stay open."""
 
     @durable.workflow
     async def huge(ctx: durable.Context) -> str:

@@ -1,4 +1,4 @@
-"""Sync steps and their threads: a body's time, steps that wait, are given up, or hang."""
+"""Sync steps in threads: timeouts, steps that wait for a thread, are given up, or hang."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LATER = "b" * 32
 
 
 class Held:
-    """A step that holds its thread until it is let go, and steps that note that they have begun."""
+    """Steps that hold their threads until the test releases them, and steps that note their begin."""
 
     def __init__(self) -> None:
         self.begun: list[str] = []
@@ -46,7 +46,7 @@ class Held:
         return what
 
     async def held(self, count: int = 1) -> None:
-        """Returns when so many more steps hold their threads."""
+        """Returns when `count` more steps hold their threads."""
         for _ in range(count):
             assert await asyncio.to_thread(self.holding.acquire, True, BOUND)
 
@@ -55,7 +55,7 @@ class Held:
 def held() -> Iterator[Held]:
     made = Held()
     yield made
-    # No test leaves a thread behind.
+    # No test leaves a thread that blocks.
     made.go.set()
     made.hang.set()
 
@@ -85,7 +85,7 @@ def hanger(held: Held) -> durable.Workflow[[], str]:
 
 
 async def until(worker: durable.Worker, **expected: int) -> None:
-    """Waits until these numbers of the worker's statistics are so."""
+    """Waits until the worker's statistics have these values."""
     async with asyncio.timeout(BOUND):
         while True:
             now = worker.statistics()
@@ -95,18 +95,18 @@ async def until(worker: durable.Worker, **expected: int) -> None:
 
 
 async def take(session: PeerSession, held: Held, *values: str) -> None:
-    """Lets the holder go; then come its end and these values, and nothing else has begun."""
+    """Releases the holder; then its end and these values come, and no other step has begun."""
     held.go.set()
     seen = [(await session.next("entry")).entry.outcome.value.data for _ in range(len(values) + 1)]
     assert seen == [b'"held"', *(f'"{value}"'.encode() for value in values)]
     assert held.begun == list(values)
 
 
-# The time of a step
+# Timeouts
 
 
 async def test_a_steps_time_counts_from_its_begin(peer: tuple[WorkerPeer, str], held: Held) -> None:
-    """It waits for longer than its timeout, which another step shows that began then."""
+    """It waits for longer than its timeout: a later step that takes as long shows that."""
 
     async def sleeps() -> None:
         await asyncio.sleep(BOUND)
@@ -216,7 +216,7 @@ async def test_what_was_given_up_before_it_began_never_begins(
         elif how == "abandon":
             await session.send(about(ID, 1, "abandon"))
         elif how == "replaced":
-            # A later attempt has its step begun; that of this one never is.
+            # The step of a later attempt begins; the one of this attempt never does.
             await session.send(about(ID, 1, "abandon"), start(ID, "books", attempt=2))
             await session.next("entry")
             await session.send(about(ID, 2, "abandon"))
@@ -231,7 +231,7 @@ async def test_what_was_given_up_before_it_began_never_begins(
         if how == "stop":
             await take(session, held)
             return
-        # What is asked for now comes after it.
+        # A step that is requested now comes after it.
         await session.send(start(LATER, "noter", '"later"'))
         await take(session, held, "later")
 
@@ -259,7 +259,7 @@ async def test_a_failure_beside_it_takes_back_what_has_not_begun(
 async def test_a_program_that_gives_up_its_only_step_goes_on(
     peer: tuple[WorkerPeer, str], held: Held
 ) -> None:
-    """What has not begun leaves nothing behind that keeps an attempt from being suspended."""
+    """A step that was withdrawn leaves nothing that keeps its attempt from being suspended."""
 
     @durable.workflow
     async def moves_on(ctx: durable.Context) -> None:
@@ -283,7 +283,7 @@ async def test_a_program_that_gives_up_its_only_step_goes_on(
         await take(session, held)
 
 
-# Waiting for a thread
+# Steps that wait for a thread
 
 
 async def test_a_step_that_waits_too_long_is_given_back_and_has_not_failed(
@@ -451,7 +451,7 @@ async def test_a_thread_whose_attempt_is_over_leaves_room_too(
 
 
 async def test_a_value_that_comes_with_the_timeout_counts(peer: tuple[WorkerPeer, str]) -> None:
-    """The thread has ended before the loop sees that the time is up: its effect is done."""
+    """The thread has ended before the loop handles the timeout: the step has had its effect."""
     ended = threading.Event()
 
     def work() -> str:
@@ -464,7 +464,7 @@ async def test_a_value_that_comes_with_the_timeout_counts(peer: tuple[WorkerPeer
 
     @durable.workflow
     async def stalls(ctx: durable.Context) -> None:
-        # Holds up the loop until the other one's step has ended and its time is up.
+        # Blocks the loop until the other workflow's step has ended and its timeout has passed.
         assert ended.wait(BOUND)
         threading.Event().wait(0.2)
 
@@ -521,7 +521,7 @@ async def test_a_step_that_swallows_its_cancellation_is_given_up(
         assert "nor within 0.02 s after it was cancelled" in caplog.text
         assert worker.statistics().attempts_running == 0
         before = asyncio.all_tasks()
-    # The worker has ended, and whoever ends the loop does not wait for the step either.
+    # The worker has ended, and asyncio.run would not wait for the step either.
     left = [it for it in before & asyncio.all_tasks() if "run_async" in repr(it)]
     assert left == []
     assert "step 'step' of stubborn [" in caplog.text

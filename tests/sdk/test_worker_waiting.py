@@ -1,6 +1,6 @@
-"""What becomes of attempts that only wait: suspended in time, first of all where there is no room.
+"""Idle attempts: suspended after a time, or at once when the worker is full.
 
-And of steps that nobody waits for any more: they go on to their end.
+Also steps that the program has given up, which run to their end before their attempt is idle.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ async def test_a_completion_overtakes_the_suspension(peer: tuple[WorkerPeer, str
 
 
 def gives_up(gate: Gate) -> durable.Workflow[[], None]:
-    """Returns a workflow that gives up the gate's step, and then only waits."""
+    """Returns a workflow that gives up the gate's step, and then waits for a timer."""
 
     @durable.workflow
     async def impatient(ctx: durable.Context) -> None:

@@ -39,7 +39,7 @@ async def mediate(client: durable.AsyncClient, wait: Wait) -> None:
 
 
 async def cancel(client: durable.AsyncClient, wait: Wait) -> None:
-    """Cancels the outermost workflow once it sleeps, or waits for the one that does."""
+    """Cancels the outermost workflow when it sleeps, or waits for a child that sleeps."""
     if wait.handler in ("parent", "saga") or (wait.handler, wait.kind) == ("forever", "sleep"):
         found = await client.get(wait.invocation_id)
         if not found.parent_invocation_id:
@@ -63,7 +63,7 @@ async def race(ctx: durable.Context) -> str:
 
 @durable.workflow
 async def many(ctx: durable.Context) -> list[Any]:
-    """Everything at once, so that completions have an order of their own."""
+    """Runs everything at once, so that the order of completions differs from that of entries."""
     found = await asyncio.gather(
         ctx.run("one", effect, "one"),
         ctx.invoke(primitives.square, 7),
@@ -87,7 +87,7 @@ class Positive:
 
 @durable.workflow
 async def asks_until_it_can_read(ctx: durable.Context) -> list[Any]:
-    """Gets an awakeable's outcome and a signal that it cannot read, and waits for the next ones."""
+    """Gets an awakeable's outcome and a signal that it cannot decode, and waits for the next."""
     problems: list[str] = []
 
     async def readable(ask: Callable[[], Awaitable[Positive]]) -> int:
@@ -105,7 +105,7 @@ async def asks_until_it_can_read(ctx: durable.Context) -> list[Any]:
 
 
 async def answer_badly_first(client: durable.AsyncClient, wait: Wait) -> None:
-    """Gives what cannot be read twice, and then what can."""
+    """Sends two values that cannot be decoded, and then one that can."""
     found = await client.get(wait.invocation_id)
     asked = [it for it in found.journal if it.kind == wait.kind.upper()]
     number = -1 if len(asked) < 3 else 7
@@ -117,7 +117,7 @@ async def answer_badly_first(client: durable.AsyncClient, wait: Wait) -> None:
 
 @durable.workflow
 async def long_ago(ctx: durable.Context) -> str:
-    """Has ended, and is removed, long before what it has started begins."""
+    """Ends, and is removed, long before the invocation that it has started begins."""
     ctx.set("asked", True)
     await ctx.options(key="late").send_delayed(primitives.Counter.add, 1, 30 * 24 * 3600)
     return "asked"
@@ -185,7 +185,7 @@ async def test_the_same_end_wherever_it_crashes(
     assert report.boundaries[0].startswith(f"{workflow.name}#1 is asked for")
 
 
-# What it does
+# What crash_everywhere does
 
 
 @durable.workflow
@@ -209,7 +209,7 @@ async def test_crashes_happen_and_steps_are_not_repeated() -> None:
         "entry 2 of counted#1: RUN 'second'",
         "counted#1 ends",
     ]
-    # The worker dies at each boundary but the last, where nothing is left to do.
+    # The worker is killed at each boundary but the last, after which nothing is left to do.
     assert attempts["counted"] >= report.runs + len(report.boundaries) - 1
     # Each boundary is right after a step's outcome, so none is lost.
     assert effects == {"first": report.runs, "second": report.runs}
@@ -251,7 +251,7 @@ async def flips(ctx: durable.Context) -> str:
 
 @durable.workflow
 async def forgets(ctx: durable.Context) -> int:
-    """Counts in a variable what belongs into the journal."""
+    """Counts in a variable instead of the journal."""
     attempts[ctx.handler] += 1
     count = attempts[ctx.handler]
     await ctx.sleep(1)
@@ -310,13 +310,13 @@ seats: set[str] = set()
 
 
 def declines() -> None:
-    """A step that never works."""
+    """A step that always fails."""
     raise ConnectionError("down")
 
 
 @durable.workflow(retry=durable.RetryPolicy(max_attempts=3))
 async def books(ctx: durable.Context) -> str:
-    """Reserves two seats, and gives them back when all tries to pay are used up."""
+    """Reserves two seats, and releases them when all tries to pay are used up."""
     try:
         async with durable.saga(ctx) as saga:
             for seat in ("A1", "A2"):

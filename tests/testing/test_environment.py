@@ -95,8 +95,8 @@ ALL = (month, alarms, stubborn, waits, asks, in_time, sends, slow_step, brief)
 
 
 @pytest.fixture(autouse=True)
-def at_rest(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Holds each move of the clock against the event loop itself: nothing else is ready then."""
+def only_when_idle(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Checks that the event loop has nothing else to run whenever the clock is advanced."""
     fired.clear()
     move = LocalPlane.move
     ready: list[str] = []
@@ -167,7 +167,7 @@ async def test_time_stands_still_while_no_call_waits_for_a_result(
     assert env.now() == START
     await env.client.resolve_awakeable(f"answer-{invocation_id}", "soon")
     assert (await env.client.get_result(invocation_id)).value() == "soon"
-    # Its timer means nothing any more, and does not move the clock either.
+    # Its timer has no effect any more, and does not advance the clock either.
     other = asyncio.create_task(env.client.invoke(asks))
     await env.settle()
     assert env.now() == START
@@ -246,7 +246,7 @@ async def tells_time(ctx: durable.Context) -> datetime:
 
 
 async def test_a_delayed_workflow_begins_at_its_time() -> None:
-    """Not when it was asked for; and in every attempt at the same."""
+    """Its clock shows the time at which it was due, the same in every attempt."""
     async with durable.testing.AsyncEnvironment(suspend="always") as env:
         await env.register(tells_time)
         asked = env.now()

@@ -42,7 +42,7 @@ async def paid(ctx: durable.Context, scheme: str = "") -> Any:
 
 
 def post(url: str, body: bytes = b'{"amount": 12}', **headers: str) -> tuple[int, Any]:
-    """Posts as a payment provider would: over HTTP."""
+    """Posts over HTTP, as a payment provider would."""
     request = urllib.request.Request(url, body, {"content-type": "application/json", **headers})
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
@@ -54,7 +54,7 @@ def post(url: str, body: bytes = b'{"amount": 12}', **headers: str) -> tuple[int
 
 
 def handed_out(env: durable.testing.Environment, *arguments: str) -> tuple[str, str]:
-    """Starts the workflow; returns its id and the URL that it has handed out."""
+    """Starts the workflow; returns its id and the URL that it has published."""
     env.register(paid)
     invocation_id = env.client.invoke_async(paid, *arguments)
     env.settle()
@@ -164,7 +164,7 @@ async def test_a_delivery_survives_every_crash() -> None:
         if wait.kind == "awakeable":
             url = (await client.create_webhook(wait.name)).url
             while (await asyncio.to_thread(post, url))[0] == 503:  # killed: senders try again
-                await client.get(wait.invocation_id)  # when it is there again
+                await client.get(wait.invocation_id)  # waits until it is back
 
     report = await durable.testing.crash_everywhere(paid, drive=deliver, before=urls.clear)
     assert report.result.value() == {"amount": 12}

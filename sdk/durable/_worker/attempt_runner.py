@@ -9,7 +9,7 @@ no session.
 Rules.
 - Attempts are entered only from plain callbacks of the event loop, never from inside a task, because
   the engine steps tasks of its own and an event loop knows only one current task at a time.
-- A message counts only for the (invocation, attempt) that is held. Any other one is left over from an
+- A message counts only for an (invocation, attempt) that runs here. Any other one is left over from an
   earlier session or attempt, and is dropped.
 - After a reconnect, everything is sent again that the server may not have: entries without an ack, and
   final messages.
@@ -134,11 +134,11 @@ class AttemptRunner:
     def on_start(self, message: worker_pb2.ServerMessage) -> None:
         """Starts an attempt."""
         invocation_id, number = message.invocation_id, message.attempt
-        held = self._attempts.get(invocation_id)
-        if held is not None:
-            if held.number >= number:
+        earlier = self._attempts.get(invocation_id)
+        if earlier is not None:
+            if earlier.number >= number:
                 return
-            self._drop(held)
+            self._drop(earlier)
         start = message.start
         workflow = self._workflows.get(start.handler)
         if workflow is None or self._draining:
@@ -202,7 +202,7 @@ class AttemptRunner:
             self._drop(running)
 
     def _find(self, invocation_id: str, number: int) -> RunningAttempt | None:
-        """Returns the attempt of an invocation if it is held and has this number."""
+        """Returns the attempt of an invocation if it runs here and has this number."""
         running = self._attempts.get(invocation_id)
         return running if running is not None and running.number == number else None
 
@@ -412,8 +412,9 @@ class AttemptRunner:
     # Sessions
 
     def resume(self, since: float) -> list[worker_pb2.OwnedAttempt]:
-        """Returns the attempts that a new session's hello lists: those held, and those to end again.
+        """Returns the attempts to list in a new session's Hello.
 
+        These are the attempts that run here, and those whose final message will be sent again.
         `since` is the loop's time before which all that was sent has certainly arrived.
         """
         self._resend_buffer.drop_before(since)
@@ -453,7 +454,7 @@ class AttemptRunner:
                 self._idle.suspend(running)
 
     async def empty(self) -> None:
-        """Returns when no attempt is held."""
+        """Returns when no attempt runs here any more."""
         await self._empty.wait()
 
     def release_all(self) -> None:

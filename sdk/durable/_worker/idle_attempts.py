@@ -10,7 +10,7 @@ A quarter of the slots is freed at a time: the control plane fills free slots in
 one slot for each round trip would be slow.
 
 Rules.
-- An attempt stays held until the server answers a Suspend with Suspended. The server ignores a Suspend
+- An attempt stays here until the server answers a Suspend with Suspended. The server ignores a Suspend
   that crosses with a newer completion, so one without an answer is sent again after a while.
 - Without a new completion in between, a Suspend is sent once per session.
 """
@@ -57,7 +57,7 @@ class IdleAttempts:
             running.timer = self._loop.call_later(after, self.suspend, running)
 
     def remove(self, running: RunningAttempt) -> None:
-        """Removes an attempt that is no longer idle, or no longer held; cancels its timer."""
+        """Removes an attempt that is no longer idle, or has ended; cancels its timer."""
         self._kept.pop(running.invocation_id, None)
         self._suspending.discard(running.invocation_id)
         if running.timer is not None:
@@ -79,9 +79,9 @@ class IdleAttempts:
         message.suspend.completion_number = number
         self._queue.put(message)
 
-    def make_room(self, held: int) -> None:
-        """Suspends those that have been idle longest if `held` attempts take every slot."""
-        if held - len(self._suspending) < self._slot_count:
+    def make_room(self, attempt_count: int) -> None:
+        """Suspends those that have been idle longest if `attempt_count` attempts take every slot."""
+        if attempt_count - len(self._suspending) < self._slot_count:
             return
         count = max(1, self._slot_count // _FREED_SHARE)
         for running in list(islice(self._kept.values(), count)):
