@@ -108,10 +108,10 @@ class ControlPlane:
         self, processor: Processor, router: Router, limits: Limits, webhooks: Webhooks | None
     ) -> None:
         config = self.config
-        requests = build_requests(router, processor.workers, limits)
+        requests = build_requests(router, processor.workers, limits, webhooks)
         sessions = Sessions(router, processor.workers, limits, config.times)
         server = RpcServer(
-            ControlService(requests, processor.tally, webhooks),
+            ControlService(requests, processor.tally),
             WorkerService(sessions, limits, config.times),
             router,
             channelz=config.channelz,

@@ -145,9 +145,9 @@ class LocalPlane:
         await processor.start(f"local:{os.getpid()}")
         router, workers = Router(processor), processor.workers
         self._sessions = Sessions(router, workers, self._limits, TIMES)
-        requests = build_requests(router, workers, self._limits)
+        requests = build_requests(router, workers, self._limits, self._webhooks)
         self.services = {
-            _CONTROL: ControlService(requests, processor.tally, self._webhooks),
+            _CONTROL: ControlService(requests, processor.tally),
             _WORKER: WorkerService(self._sessions, self._limits, TIMES),
         }
 

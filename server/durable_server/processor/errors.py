@@ -10,6 +10,8 @@
     ├── AwakeableResolvedError       the awakeable has another outcome already
     ├── LimitReachedError            a named limit is reached for now; the client may retry
     ├── JournalTooLargeError         a journal does not fit into one message
+    ├── HttpNotServedError           nothing would answer at a webhook
+    ├── NotReadyError                the control plane is still starting
     └── ProcessorEndedError          the control plane stops; another leader may answer
 
 RecordTooLargeError stands apart: it is raised for any record, and each caller knows which field it
@@ -114,6 +116,14 @@ class JournalTooLargeError(RequestError):
         super().__init__(f"{size} bytes")
         self.size = size
         self.limit = limit
+
+
+class HttpNotServedError(RequestError):
+    """This control plane serves no HTTP, so nothing would answer at a webhook."""
+
+
+class NotReadyError(RequestError):
+    """The control plane is still starting."""
 
 
 class ProcessorEndedError(RequestError):

@@ -7,11 +7,13 @@ from typing import NamedTuple
 from ..core.limits import Limits
 from ..processor.router import Router
 from ..processor.workers import Workers
+from ..webhooks.service import Webhooks
 from .awakeables import Awakeables
 from .invocations import Invocations
 from .object_state import ObjectState
 from .proposals import Proposals
 from .reads import Reads
+from .webhook_urls import WebhookUrls
 
 
 class Requests(NamedTuple):
@@ -23,10 +25,13 @@ class Requests(NamedTuple):
     invocations: Invocations
     awakeables: Awakeables
     object_state: ObjectState
+    webhook_urls: WebhookUrls
 
 
-def build_requests(router: Router, workers: Workers, limits: Limits) -> Requests:
-    """Returns the requests of clients over some partitions."""
+def build_requests(
+    router: Router, workers: Workers, limits: Limits, webhooks: Webhooks | None
+) -> Requests:
+    """Returns the requests of clients; `webhooks` is None when no HTTP is served."""
     reads = Reads(router, workers, limits)
     proposals = Proposals(router, limits)
     return Requests(
@@ -36,4 +41,5 @@ def build_requests(router: Router, workers: Workers, limits: Limits) -> Requests
         Invocations(router, reads, proposals, limits),
         Awakeables(router, proposals, limits),
         ObjectState(router, reads, proposals, limits),
+        WebhookUrls(webhooks, limits),
     )

@@ -21,7 +21,6 @@ from ..metrics.tally import Tally
 from ..processor.errors import RequestError
 from ..requests.build import Requests
 from ..requests.invocations import NewInvocation
-from ..webhooks.service import Webhooks
 from . import convert
 from .listing import Listing
 from .object_state import ObjectStates
@@ -29,7 +28,6 @@ from .refusal import Refusal, abort, answers, invalid
 from .steering import Steering
 from .tracing import find_tracing
 from .watching import Watch
-from .webhooks import WebhookUrls
 
 PROTOCOL_VERSION = 1
 Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
@@ -38,7 +36,7 @@ Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
 class ControlService(control_pb2_grpc.DurableControlServicer):
     """The servicer of DurableControl."""
 
-    def __init__(self, requests: Requests, tally: Tally, webhooks: Webhooks | None) -> None:
+    def __init__(self, requests: Requests, tally: Tally) -> None:
         self.tally = tally
         self._limits = requests.limits
         self._reads = requests.reads
@@ -48,7 +46,6 @@ class ControlService(control_pb2_grpc.DurableControlServicer):
         self._listing = Listing(requests.reads, requests.limits)
         self._steering = Steering(requests)
         self._states = ObjectStates(requests)
-        self._webhook_urls = WebhookUrls(webhooks, requests.limits)
 
     @answers
     async def Invoke(
@@ -207,7 +204,7 @@ class ControlService(control_pb2_grpc.DurableControlServicer):
         self, request: control_pb2.CreateWebhookRequest, context: Context
     ) -> control_pb2.CreateWebhookResponse:
         """Returns a URL that resolves an awakeable; see control.proto."""
-        return await self._webhook_urls.create(request)
+        return await self._steering.create_webhook(request)
 
     @answers
     async def GetState(

@@ -28,12 +28,14 @@ from ..processor.errors import (
     AwakeableNotFoundError,
     AwakeableResolvedError,
     HandlerNotFoundError,
+    HttpNotServedError,
     IdempotencyMismatchError,
     InvalidFieldError,
     InvalidStateError,
     InvocationNotFoundError,
     JournalTooLargeError,
     LimitReachedError,
+    NotReadyError,
     ProcessorEndedError,
     RequestError,
 )
@@ -184,6 +186,15 @@ def refusal(error: Refusal | RequestError) -> Refusal:
                 limit="journal_bytes",
                 value=error.limit,
             )
+        case HttpNotServedError():
+            return Refusal(
+                grpc.StatusCode.FAILED_PRECONDITION,
+                errors_pb2.ERROR_REASON_HTTP_NOT_SERVED,
+                str(error),
+                operation="CreateWebhook",
+            )
+        case NotReadyError():
+            return unavailable("starting", str(error))
         case ProcessorEndedError():
             return unavailable("ended", str(error))
         case _:

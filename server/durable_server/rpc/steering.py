@@ -1,4 +1,4 @@
-"""The requests that change an invocation or an awakeable, translated for DurableControl."""
+"""The requests about one invocation or awakeable that change it, translated for DurableControl."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from .refusal import invalid
 
 
 class Steering:
-    """Translates Pause, Resume, Cancel, Restart, Purge, Signal and ResolveAwakeable."""
+    """Translates Pause, Resume, Cancel, Restart, Purge, Signal, ResolveAwakeable and CreateWebhook."""
 
     def __init__(self, requests: Requests) -> None:
         self._reads = requests.reads
         self._invocations = requests.invocations
         self._awakeables = requests.awakeables
+        self._webhook_urls = requests.webhook_urls
         self._limits = requests.limits
 
     async def pause(self, request: control_pb2.PauseRequest) -> control_pb2.PauseResponse:
@@ -73,12 +74,8 @@ class Steering:
         self, request: control_pb2.ResolveAwakeableRequest
     ) -> control_pb2.ResolveAwakeableResponse:
         """Gives an awakeable its outcome."""
-        awakeable_id = request.awakeable_id
-        if not awakeable_id:
-            raise invalid("awakeable_id", "is empty")
-        convert.check_text("awakeable_id", awakeable_id, self._limits.id_bytes, "id_bytes")
         resolved = await self._awakeables.resolve(
-            awakeable_id,
+            self._awakeable_id(request),
             self._outcome(request.outcome),
             self._request_id(request),
             _value(request.outcome),
@@ -86,6 +83,36 @@ class Steering:
         return control_pb2.ResolveAwakeableResponse(
             invocation_id=resolved.awakeable.invocation_id, repeated=resolved.repeated
         )
+
+    async def create_webhook(
+        self, request: control_pb2.CreateWebhookRequest
+    ) -> control_pb2.CreateWebhookResponse:
+        """Returns a URL that resolves an awakeable."""
+        expires_in_ms = expires_ms = None
+        if request.HasField("expires_in"):
+            if request.HasField("expire_time"):
+                raise invalid("expire_time", "cannot be together with expires_in")
+            expires_in_ms = convert.from_duration("expires_in", request.expires_in)
+        elif request.HasField("expire_time"):
+            expires_ms = convert.from_timestamp("expire_time", request.expire_time)
+        made = await self._webhook_urls.create(
+            self._awakeable_id(request),
+            scheme=request.scheme,
+            secret_name=request.secret_name,
+            expires_in_ms=expires_in_ms,
+            expires_ms=expires_ms,
+        )
+        return control_pb2.CreateWebhookResponse(
+            url=made.url, expire_time=convert.timestamp(made.expires_s * 1000)
+        )
+
+    def _awakeable_id(
+        self, request: control_pb2.ResolveAwakeableRequest | control_pb2.CreateWebhookRequest
+    ) -> str:
+        if not request.awakeable_id:
+            raise invalid("awakeable_id", "is empty")
+        limit = self._limits.id_bytes
+        return convert.check_text("awakeable_id", request.awakeable_id, limit, "id_bytes")
 
     def _reason(
         self,
