@@ -32,16 +32,16 @@ sys.path.insert(0, str(ROOT))
 from durable_proto.v1 import control_pb2, control_pb2_grpc  # noqa: E402
 from durable_server.app import ControlPlane  # noqa: E402
 from durable_server.config import Config  # noqa: E402
+from durable_server.core.changes import Changes  # noqa: E402
+from durable_server.core.entry_kinds import EntryKind  # noqa: E402
 from durable_server.core.ids import from_chance  # noqa: E402
 from durable_server.core.model import (  # noqa: E402
-    EntryKind,
     EntryRow,
-    Fault,
+    Failure,
     HandlerKind,
     Invocation,
     State,
 )
-from durable_server.core.partition import Changes  # noqa: E402
 from durable_server.rpc.listing import Listing  # noqa: E402
 from durable_server.store.sqlite import SqliteStore  # noqa: E402
 
@@ -99,17 +99,17 @@ def invocation(number: int, begin_ms: int, parent: str) -> Invocation:
     if draw < 100:
         it.state = (State.SUSPENDED, State.BACKING_OFF, State.PAUSED, State.SCHEDULED)[draw % 4]
         if it.state is State.BACKING_OFF:
-            it.fault = Fault("OSError", f"connection {number} refused", b"")
+            it.failure = Failure("OSError", f"connection {number} refused", b"")
         return it
     it.started_ms = created + 5
     it.completed_ms = it.updated_ms = created + 5 + number * 17 % 400
     if draw < 200:
         it.state = State.FAILED
         what = "card expired" if number % 3 == 0 else "out of stock"
-        it.fault = Fault("PaymentError", f"order {number}: {what} at shop {number % 97}", b"")
+        it.failure = Failure("PaymentError", f"order {number}: {what} at shop {number % 97}", b"")
     elif draw < 210:
         it.state = State.CANCELLED
-        it.fault = Fault("durable.Cancelled", "cancelled", b"")
+        it.failure = Failure("durable.Cancelled", "cancelled", b"")
     return it
 
 

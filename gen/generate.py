@@ -17,7 +17,18 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from recipes import ROOT, MissingError, Recipe, betterproto, go, java, openapi, python, typescript
+from recipes import (
+    ROOT,
+    MissingError,
+    Recipe,
+    betterproto,
+    go,
+    java,
+    openapi,
+    python,
+    sync_client,
+    typescript,
+)
 
 RECIPES = (
     python.RECIPE,
@@ -26,6 +37,7 @@ RECIPES = (
     java.RECIPE,
     betterproto.RECIPE,
     openapi.RECIPE,
+    sync_client.RECIPE,
 )
 
 

@@ -9,17 +9,26 @@
     with durable.Client() as client:
         print(client.invoke(hello, "you"))
 
-This module is a table of contents: every public name, from the private module that owns it.
+This module is the list of public names; each comes from the private module that defines it. The
+private packages are layers, from the lowest: `_common`, `_definitions`, `_engine`, `_tracing`,
+`_worker`, `_local`, `_client`.
 """
 
+import os as _os
+
+# uvloop, which runs workers, starts a subprocess with fork(2). With fork support, gRPC then starts
+# its threads again in the child, and the child crashes (SIGSEGV) if one of them runs before exec.
+# gRPC reads this variable when it is imported, so it must be set before the first import.
+_os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
+
 from ._client.async_client import AsyncClient, KeyedAsyncClient
-from ._client.client import Client, KeyedClient
-from ._client.entries import AwakeableInfo, FailingStep, JournalEntry
-from ._client.overviews import Handler, InvocationPage, ServerInfo, Stats, WorkerInfo
-from ._client.requests import Filters
+from ._client.control_requests import Resolution
+from ._client.generated.client import Client, KeyedClient
+from ._client.invocation_views import Invocation, Request
+from ._client.journal_views import AwakeableInfo, FailingStep, JournalEntry
+from ._client.query_requests import Filters
 from ._client.result import Result
-from ._client.steering import Resolution
-from ._client.views import Invocation, Request
+from ._client.server_views import Handler, InvocationPage, ServerInfo, Stats, WorkerInfo
 from ._common.errors import (
     AlreadyExistsError,
     AttemptEnded,
@@ -57,9 +66,10 @@ from ._engine.saga import Saga, saga
 from ._engine.service_calls import ServiceCallError
 from ._worker.hosting import ServeOptions
 from ._worker.statistics import WorkerStatistics
-from ._worker.worker import Worker, run_worker
+from ._worker.worker import PROTOCOL_VERSION, Worker, run_worker
 
 __all__ = [
+    "PROTOCOL_VERSION",
     "AlreadyExistsError",
     "AsyncClient",
     "AttemptEnded",

@@ -1,9 +1,10 @@
-"""One change to many invocations: which, whether really, how far, and what did not work.
+"""Bulk changes: applies one change to many invocations, after a question, and reports what failed.
 
-Either ids are given, or filters, and never nothing: "all" must be said. Filters are asked for before
-anything is changed, so that the number in the question is the number that is changed; an invocation
-that has moved on meanwhile refuses, and is told at the end. The changes run side by side, because a
-pause waits for steps. Ctrl-C ends it after those that are under way, and what was done is told.
+The user gives either ids or filters; to change everything needs `--all`. Filters are evaluated
+before the first change, so that the number in the question is the number of changes. An invocation
+whose status has changed since then refuses the change, and is reported at the end. Changes run
+concurrently, because a pause waits for steps. Ctrl-C stops after the changes in flight, and reports
+what was done.
 """
 
 from __future__ import annotations
@@ -17,20 +18,20 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import click
 
 from . import output
+from .client_command import CALL_SECONDS, ClientContext, client_command
 from .errors import FAILED, INTERRUPTED, CommandError, exit_code, one_line
+from .filters import filter_options, filters_of
 from .listing import write_table
-from .selection import filter_options, filters_of
-from .session import CALL_SECONDS, Session, client_command
 
 if TYPE_CHECKING:
     import durable
 
-_AT_ONCE: Final = 8
+_CONCURRENCY: Final = 8
 _PAGE: Final = 500
 _REFUSALS_SHOWN: Final = 10
 
 Change = Callable[["durable.Client", str], str]
-"""Changes one invocation; returns what became of it: a status, or a new id."""
+"""Changes one invocation; returns its status after that, or a new id."""
 
 
 class _Done(NamedTuple):
@@ -47,7 +48,7 @@ _OPTIONS: Final = (
 
 
 def bulk_command(function: Callable[..., None]) -> Callable[..., None]:
-    """Gives a command ids, filters and the common options."""
+    """Adds ids, filters and the common options to a command."""
     decorated = client_command(function)
     for option in reversed(_OPTIONS):
         decorated = option(decorated)
@@ -56,33 +57,33 @@ def bulk_command(function: Callable[..., None]) -> Callable[..., None]:
 
 
 def run(
-    session: Session,
-    operation: str,
+    context: ClientContext,
+    action: str,
     possible: Iterable[str],
     change: Change,
     options: dict[str, Any],
     *,
     timeout: float = CALL_SECONDS,
 ) -> None:
-    """Changes what the options choose; `possible` are the statuses that filters look in."""
+    """Changes the chosen invocations; filters match only the statuses in `possible`."""
     ids: tuple[str, ...] = options.pop("invocation_ids")
     everything, dry_run, yes = (options.pop(it) for it in ("everything", "dry_run", "yes"))
     filters = filters_of(options)
     if ids and (filters or everything):
         raise click.UsageError("give ids or filters, not both")
     if not (ids or filters or everything):
-        raise click.UsageError(f"say what to {operation}: ids, filters such as --handler, or --all")
-    with session.client(timeout) as client:
+        raise click.UsageError(f"say what to {action}: ids, filters such as --handler, or --all")
+    with context.client(timeout) as client:
         if not ids or dry_run:
             chosen = _chosen(client, ids, filters, possible)
             ids = tuple(it.invocation_id for it in chosen)
             if dry_run:
-                _write_plan(session, operation, chosen)
+                _write_plan(context, action, chosen)
                 return
             if not yes and ids:
-                _ask(operation, len(ids))
-        done = _change_all(client, operation, ids, change)
-    _write_done(session, operation, done, left=len(ids) - len(done))
+                _ask(action, len(ids))
+        done = _change_all(client, action, ids, change)
+    _write_done(context, action, done, left=len(ids) - len(done))
 
 
 def _chosen(
@@ -98,30 +99,30 @@ def _chosen(
     return list(client.query_all(**filters))
 
 
-def _ask(operation: str, count: int) -> None:
-    what = f"{operation} {count} invocation{'s' * (count != 1)}"
+def _ask(action: str, count: int) -> None:
+    what = f"{action} {count} invocation{'s' * (count != 1)}"
     if not sys.stdin.isatty():
         raise click.UsageError(f"would {what}; add --yes, since nobody can be asked here")
     click.confirm(f"{what.capitalize()}?", abort=True, err=True)
 
 
 def _change_all(
-    client: durable.Client, operation: str, ids: tuple[str, ...], change: Change
+    client: durable.Client, action: str, ids: tuple[str, ...], change: Change
 ) -> list[_Done]:
     def one(invocation_id: str) -> _Done:
         try:
             return _Done(invocation_id, change(client, invocation_id), None)
-        except Exception as error:  # noqa: BLE001  # told at the end, beside the others'
+        except Exception as error:  # noqa: BLE001  # reported at the end, with the others
             return _Done(invocation_id, "", error)
 
     if len(ids) == 1:
         return [one(ids[0])]
     progress = (
-        click.progressbar(length=len(ids), label=operation, file=sys.stderr)
+        click.progressbar(length=len(ids), label=action, file=sys.stderr)
         if sys.stderr.isatty()
         else nullcontext()
     )
-    with ThreadPoolExecutor(_AT_ONCE) as threads, progress as bar:
+    with ThreadPoolExecutor(_CONCURRENCY) as threads, progress as bar:
         changes: list[Future[_Done]] = []
         try:
             changes.extend(threads.submit(one, it) for it in ids)
@@ -129,29 +130,29 @@ def _change_all(
                 if bar is not None:
                     bar.update(1)
         except KeyboardInterrupt:
-            for asked in changes:
-                asked.cancel()
+            for pending in changes:
+                pending.cancel()
     return [it.result() for it in changes if not it.cancelled()]
 
 
-def _write_plan(session: Session, operation: str, chosen: list[durable.Invocation]) -> None:
-    if session.json:
+def _write_plan(context: ClientContext, action: str, chosen: list[durable.Invocation]) -> None:
+    if context.json:
         output.write_json(
             {
-                "operation": operation,
+                "operation": action,
                 "dry_run": True,
                 "invocations": [it.to_dict(brief=True) for it in chosen],
             }
         )
         return
     write_table(chosen)
-    output.note(f"would {operation} {len(chosen)}")
+    output.note(f"would {action} {len(chosen)}")
 
 
-def _write_done(session: Session, operation: str, done: list[_Done], left: int) -> None:
-    """Writes what became of each; raises when some were refused, or `left` untouched."""
+def _write_done(context: ClientContext, action: str, done: list[_Done], left: int) -> None:
+    """Writes each result; raises if some were refused, or if `left` were not tried."""
     refused = [(it, it.error) for it in done if it.error is not None]
-    if session.json:
+    if context.json:
         results = [
             {
                 "invocation_id": it.invocation_id,
@@ -160,7 +161,7 @@ def _write_done(session: Session, operation: str, done: list[_Done], left: int) 
             }
             for it in done
         ]
-        output.write_json({"operation": operation, "dry_run": False, "results": results})
+        output.write_json({"operation": action, "dry_run": False, "results": results})
     else:
         for it in done:
             if it.error is None:
@@ -173,13 +174,13 @@ def _write_done(session: Session, operation: str, done: list[_Done], left: int) 
         output.note(f"{it.invocation_id}: {one_line(error)}")
     if left:
         raise CommandError(
-            f"{operation}: interrupted; {len(done) - len(refused)} are done, {len(refused)} refused,"
+            f"{action}: interrupted; {len(done) - len(refused)} are done, {len(refused)} refused,"
             f" {left} as they were",
             INTERRUPTED,
         )
     if refused:
         codes = {exit_code(error) for _, error in refused}
         raise CommandError(
-            f"{operation}: {len(refused)} of {len(done)} refused",
+            f"{action}: {len(refused)} of {len(done)} refused",
             codes.pop() if len(codes) == 1 else FAILED,
         )

@@ -1,4 +1,4 @@
-"""What a check of `durable doctor` says."""
+"""The result of one check of `durable doctor`."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ FAIL: Final = "fail"
 
 
 class Check(NamedTuple):
-    """One verdict."""
+    """The result of one check."""
 
     verdict: str
     """OK, WARN or FAIL."""
     name: str
-    """What was looked at."""
+    """What was checked."""
     found: str
     """What was found."""
     advice: str
-    """What to do about it; empty when nothing is to be done."""
+    """What to do about it; empty when there is nothing to do."""

@@ -1,4 +1,4 @@
-"""`durable completion`: prints what a shell needs to complete our commands; click's own script."""
+"""`durable completion`: prints click's script with which a shell completes the command line."""
 
 from __future__ import annotations
 

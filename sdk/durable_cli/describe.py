@@ -1,6 +1,6 @@
-"""`durable describe`: all of one invocation, with its journal as a tree.
+"""`durable describe`: everything about one invocation, with its journal as a tree.
 
-Children stand below the step that started them, with their own steps, down to `--depth`.
+Children are shown below the entry that started them, with their own journals, down to `--depth`.
 """
 
 from __future__ import annotations
@@ -11,18 +11,17 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from . import output
-from .failing import failing_lines
+from .client_command import ClientContext, client_command
 from .get import summary
-from .journal import entry_text
+from .journal_lines import entry_text, failing_lines
 from .listing import took
-from .session import Session, client_command
 
 if TYPE_CHECKING:
     import durable
     from durable_proto.v1 import payload_pb2
 
 _CHILDREN: Final = 100
-"""How many children are asked for by their ids; a tree with more is not read by people."""
+"""How many children are fetched; nobody reads a larger tree."""
 
 
 @click.command()
@@ -35,15 +34,15 @@ _CHILDREN: Final = 100
     help="How deep to follow children.",
 )
 @client_command
-def describe(session: Session, invocation_id: str, depth: int) -> None:
+def describe(context: ClientContext, invocation_id: str, depth: int) -> None:
     """Show all of an invocation, steps as a tree.
 
     With its children, awakeables, state and failure.
     """
-    with session.client() as client:
+    with context.client() as client:
         found = client.get(invocation_id)
         children = _children(client, found, depth)
-    if session.json:
+    if context.json:
         data = found.to_dict()
         data["children"] = [child.to_dict() for child in children.values()]
         output.write_json(data)
@@ -82,7 +81,7 @@ def _title(text: str) -> None:
 def _children(
     client: durable.Client, found: durable.Invocation, depth: int
 ) -> dict[str, durable.Invocation]:
-    """Returns the invocations that this one awaits or has sent, and theirs, by id."""
+    """Returns the invocations that this one has started, and their children, by id."""
     import durable
 
     children: dict[str, durable.Invocation] = {}

@@ -1,9 +1,9 @@
-"""`durable doctor`: what is needed to run, each part tried, with what to do about it.
+"""`durable doctor`: checks what a system needs to run, and says what to do about problems.
 
-Two halves: what a client needs (an address that answers, versions that fit, workers, a clock that is
-right), and what a control plane on this machine needs (a nats-server, a data dir that can be written,
-synced quickly and has room; in `local_checks`). A warning is what works today and will hurt; only a
-failure makes the exit code 1.
+There are two halves: what a client needs (an address that responds, versions that fit, workers, a
+correct clock), and what a control plane on this machine needs (a nats-server, a data dir that is
+writable, fast and has space; see `local_checks`). A warning is something that works today and will
+cause trouble; only a failure makes the exit code 1.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ import click
 
 from . import output
 from .checks import FAIL, OK, WARN, Check
+from .client_command import ClientContext, client_command
 from .errors import FAILED, CommandError, one_line
 from .local_checks import local_checks
-from .session import Session, client_command
 from .times import length_text
 
 if TYPE_CHECKING:
@@ -41,17 +41,17 @@ _OFF: Final = timedelta(seconds=2)
     help="Where a control plane on this machine keeps its data.",
 )
 @client_command
-def doctor(session: Session, data_dir: Path) -> None:
+def doctor(context: ClientContext, data_dir: Path) -> None:
     """Check what is needed to run, and say what to do."""
     checks: list[Check] = []
-    for check in (*_versions(), *_server(session), *local_checks(data_dir)):
+    for check in (*_versions(), *_server(context), *local_checks(data_dir)):
         checks.append(check)
-        if not session.json:
+        if not context.json:
             verdict = output.coloured(check.verdict.ljust(4))
             output.echo(f"{verdict}  {check.name.ljust(12)}  {output.clean(check.found)}")
             if check.advice:
                 output.echo(f"{' ' * 20}{output.clean(check.advice)}")
-    if session.json:
+    if context.json:
         output.write_json([check._asdict() for check in checks])
     failed = [check.name for check in checks if check.verdict == FAIL]
     if failed:
@@ -72,10 +72,10 @@ def _versions() -> Iterator[Check]:
         yield Check(OK, "packages", packages, "")
 
 
-def _server(session: Session) -> Iterator[Check]:
+def _server(context: ClientContext) -> Iterator[Check]:
     import durable
 
-    with session.client(3.0) as client:
+    with context.client(3.0) as client:
         began = time.monotonic()
         try:
             info = client.server_info()
@@ -85,35 +85,37 @@ def _server(session: Session) -> Iterator[Check]:
         except durable.RpcError as error:
             yield Check(FAIL, "server", one_line(error), "")
             return
-    told = f"version {info.version}, epoch {info.epoch}, answered in {length_text(took)}"
+    found = f"version {info.version}, epoch {info.epoch}, answered in {length_text(took)}"
     slow = "the network or the machine is slow; steps cannot be quicker than this"
-    yield Check(WARN if took > _SLOW else OK, "server", told, slow if took > _SLOW else "")
+    yield Check(WARN if took > _SLOW else OK, "server", found, slow if took > _SLOW else "")
     yield _protocol(info)
-    yield _clock(info, now)
+    yield check_clock(info, now)
     yield _workers(workers, handlers)
 
 
 def _protocol(info: durable.ServerInfo) -> Check:
-    from durable._worker.worker import PROTOCOL_VERSION as ours
+    from durable import PROTOCOL_VERSION as ours
 
     first, last = info.protocol_version_min, info.protocol_version_max
-    told = f"worker protocol {ours} here, {first} to {last} there"
+    found = f"worker protocol {ours} here, {first} to {last} there"
     if first <= ours <= last:
-        return Check(OK, "protocol", told, "")
+        return Check(OK, "protocol", found, "")
     side = "this package" if ours < first else "the control plane"
-    return Check(FAIL, "protocol", told, f"update {side}")
+    return Check(FAIL, "protocol", found, f"update {side}")
 
 
-def _clock(info: durable.ServerInfo, here: datetime) -> Check:
-    """Compares the server's clock with what this machine's was when the answer came."""
+def check_clock(info: durable.ServerInfo, here: datetime) -> Check:
+    """Compares the server's clock with this machine's at the time of the response."""
     if info.time is None:
         return Check(OK, "clock", "this server does not tell its own", "")
     ahead = info.time - here
     if abs(ahead) < _OFF:
         return Check(OK, "clock", f"the server's is this one's within {_OFF.seconds} s", "")
     side = "ahead of" if ahead > timedelta() else "behind"
-    told = f"the server's is {abs(ahead).total_seconds():.0f} s {side} this one"
-    return Check(WARN, "clock", told, "set both by NTP: delays and start times follow the server's")
+    found = f"the server's is {abs(ahead).total_seconds():.0f} s {side} this one"
+    return Check(
+        WARN, "clock", found, "set both by NTP: delays and start times follow the server's"
+    )
 
 
 def _workers(workers: list[durable.WorkerInfo], handlers: list[durable.Handler]) -> Check:
@@ -121,8 +123,8 @@ def _workers(workers: list[durable.WorkerInfo], handlers: list[durable.Handler])
         return Check(WARN, "workers", "none is connected", "start one: durable worker MODULE")
     served = {name for it in workers for name in it.handlers}
     idle = sorted(it.name for it in handlers if it.pending_count and it.name not in served)
-    told = f"{len(workers)} connected, {len(served)} handlers served"
+    found = f"{len(workers)} connected, {len(served)} handlers served"
     if idle:
         names = ", ".join(idle[:5])
-        return Check(WARN, "workers", told, f"work waits for handlers that nobody serves: {names}")
-    return Check(OK, "workers", told, "")
+        return Check(WARN, "workers", found, f"work waits for handlers that nobody serves: {names}")
+    return Check(OK, "workers", found, "")

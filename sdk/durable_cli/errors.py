@@ -1,12 +1,12 @@
-"""Exit codes, and errors as one line.
+"""Exit codes, and errors as one line of text.
 
-0    it worked
-1    the work failed, was cancelled or is paused; or any error that has no code of its own
+0    success
+1    the invocation failed, was cancelled or is paused; or any error without a code of its own
 2    wrong usage, or an argument that the control plane refuses
 3    there is no such invocation, handler or awakeable
-4    the control plane cannot be reached, or cannot serve now: try again later
-5    the state does not allow it: ended already, not paused, resolved with another outcome
-6    the time is up and the work goes on
+4    the control plane is unreachable or overloaded: try again later
+5    the status does not allow it: ended already, not paused, resolved with another outcome
+6    the timeout is over and the invocation continues
 130  interrupted
 """
 
@@ -29,7 +29,7 @@ UNFINISHED: Final = 6
 INTERRUPTED: Final = 130
 
 _LONG_WORD: Final = re.compile(r"\S{200,}")
-"""What somebody has typed, or a program for them, and nobody can read in an error."""
+"""A word that is too long to show in an error."""
 _HTTP_PACKAGES: Final = ("starlette", "uvicorn", "prometheus_client")
 SERVER_PACKAGES: Final = ("nats", "msgspec", "grpc_health", "grpc_reflection", "watchfiles")
 
@@ -61,7 +61,7 @@ def exit_code(error: BaseException) -> int:
 
 
 def usage_line(error: click.UsageError) -> str:
-    """Returns what to tell a person who has typed a command wrong, and where to look."""
+    """Returns the message for wrong usage, with a hint where to look."""
     hint = ""
     if error.ctx is not None and error.ctx.command.get_help_option(error.ctx) is not None:
         hint = f" ('{error.ctx.command_path} {error.ctx.help_option_names[-1]}' shows what is possible)"
@@ -70,7 +70,7 @@ def usage_line(error: click.UsageError) -> str:
 
 
 def one_line(error: BaseException) -> str:
-    """Returns what to tell a person about an error: what happened, and what to do."""
+    """Returns the message of an error: what happened, and what to do."""
     if isinstance(error, click.ClickException):
         text = error.format_message()
     elif isinstance(error, OSError) and error.errno in FULL:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from . import output
+from .client_command import ClientContext, client_command
 from .listing import took
-from .session import Session, client_command
 
 if TYPE_CHECKING:
     import durable
@@ -18,18 +18,18 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("invocation_id", metavar="ID")
 @client_command
-def get(session: Session, invocation_id: str) -> None:
+def get(context: ClientContext, invocation_id: str) -> None:
     """Show an invocation in a few lines."""
-    with session.client() as client:
+    with context.client() as client:
         found = client.get(invocation_id)
-    if session.json:
+    if context.json:
         output.write_json(found.to_dict())
     else:
         output.fields(summary(found))
 
 
 def summary(found: durable.Invocation) -> list[tuple[str, str]]:
-    """Returns what a person wants to know of an invocation first."""
+    """Returns names and values of the main facts about an invocation."""
     data = found.to_dict()
     pairs = [
         ("id", found.invocation_id),

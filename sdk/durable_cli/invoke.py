@@ -1,7 +1,8 @@
 """`durable invoke`: starts an invocation and, by default, waits for its value.
 
-The start is one request that fails soon when nobody answers. The wait has no bound of its own and
-outlives a control plane that restarts: whoever has an id has work that goes on.
+The start is one request that fails soon when the control plane is unreachable. The wait has no
+timeout of its own and survives a restart of the control plane, because an invocation that has an id
+continues.
 """
 
 from __future__ import annotations
@@ -12,18 +13,18 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from . import output, waits
+from . import output, wait_reasons
+from .client_command import ClientContext, client_command
 from .errors import UNFINISHED, CommandError
-from .journal import ending_text
-from .session import Session, client_command
+from .journal_lines import ending_text
 from .times import duration_option, time_option
 from .values import INT32_MAX, INT32_MIN, parse_pairs, parse_value
 
 if TYPE_CHECKING:
     import durable
 
-_PATIENCE_SECONDS: Final = 3.0
-"""How long an invocation without a --timeout may take before a person wants to know why."""
+_SILENT_SECONDS: Final = 3.0
+"""How long a wait without --timeout is silent, before it looks for a reason and shows it."""
 
 
 @click.command()
@@ -45,7 +46,7 @@ _PATIENCE_SECONDS: Final = 3.0
 )
 @client_command
 def invoke(
-    session: Session,
+    context: ClientContext,
     handler: str,
     value: str | None,
     no_wait: bool,
@@ -63,13 +64,12 @@ def invoke(
     """
     if delay is not None and start_time is not None:
         raise click.UsageError("--delay and --at both say when to start; give one of them")
-    if (
-        idempotency_key == ""
-    ):  # as of a variable that is not set; it would keep nothing from doubling
+    # From a shell variable that is not set, for example. An empty key would not prevent duplicates.
+    if idempotency_key == "":
         raise click.UsageError("--idempotency-key is empty: give a value, or leave it out")
     arguments = () if value is None else (parse_value(value, "INPUT"),)
     given = parse_pairs(headers, "--header")
-    with session.client() as client:
+    with context.client() as client:
         view = client.options(
             headers=given or None, idempotency_key=idempotency_key or "", **labels
         )
@@ -79,62 +79,62 @@ def invoke(
             view = view.options(start_time=start_time)
         invocation_id = view.invoke_async(handler, *arguments)
         if no_wait:
-            _write_id(session, invocation_id)
+            _write_id(context, invocation_id)
             return
         if output.on_terminal():
             output.note(output.faint(f"{invocation_id} started; Ctrl-C stops only the waiting"))
         seconds = None if timeout is None else timeout.total_seconds()
         logging.getLogger("durable.client").setLevel(logging.NOTSET)
         if seconds is None:
-            _tell_why_not(client, invocation_id)
+            _warn_if_stuck(client, invocation_id)
         result = client.get_result(invocation_id, timeout=seconds)
         why = "" if result.finished else _reason(client, invocation_id)
-    _write_result(session, result, why)
+    _write_result(context, result, why)
 
 
-def _tell_why_not(client: durable.Client, invocation_id: str) -> None:
-    """Waits a while, and says so if there is a reason why the end may never come."""
+def _warn_if_stuck(client: durable.Client, invocation_id: str) -> None:
+    """Waits a while, and then warns if the invocation cannot end without somebody's action."""
     import durable
 
     try:
-        result = client.get_result(invocation_id, timeout=_PATIENCE_SECONDS)
+        result = client.get_result(invocation_id, timeout=_SILENT_SECONDS)
         if result.finished or result.status == "paused":
             return
         found = client.get(invocation_id)
-        if not waits.is_stuck(client, found):
+        if not wait_reasons.is_stuck(client, found):
             return
-        problem = waits.reason(client, found)
+        problem = wait_reasons.reason(client, found)
     except (durable.RpcError, durable.WaitTimeoutError):
-        return  # the wait itself tells what is wrong
+        return  # the wait that follows reports it
     output.note(f"{invocation_id} goes on waiting: {output.clean(problem)}")
 
 
 def _reason(client: durable.Client, invocation_id: str) -> str:
-    """Returns why it has not ended; empty when the control plane cannot be asked."""
+    """Returns why it has not ended; empty when the control plane is unreachable."""
     import durable
 
     try:
-        return output.clean(waits.reason(client, client.get(invocation_id)))
+        return output.clean(wait_reasons.reason(client, client.get(invocation_id)))
     except durable.RpcError:
         return ""
 
 
-def _write_id(session: Session, invocation_id: str) -> None:
-    if session.json:
+def _write_id(context: ClientContext, invocation_id: str) -> None:
+    if context.json:
         output.write_json({"invocation_id": invocation_id})
     else:
         output.echo(invocation_id)
 
 
-def _write_result(session: Session, result: durable.Result[Any], why: str) -> None:
-    """Writes how it ended; raises CommandError when that is not with a value.
+def _write_result(context: ClientContext, result: durable.Result[Any], why: str) -> None:
+    """Writes the result; raises CommandError unless the invocation completed.
 
-    `why` says what it waits for, if it has not ended.
+    `why` is what it waits for, if it has not ended.
     """
-    if session.json:
+    if context.json:
         output.write_json(result.to_dict())
     if result.status == "completed":
-        if not session.json:
+        if not context.json:
             _write_value(result.to_dict()["value"])
         return
     invocation_id = result.invocation_id

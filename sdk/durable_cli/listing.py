@@ -1,4 +1,4 @@
-"""`durable list`: the invocations that match some filters, sorted by one of their times."""
+"""`durable list`: the invocations that match some filters, ordered by one of their times."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from . import output
-from .selection import filter_options, filters_of
-from .session import Session, client_command
+from .client_command import ClientContext, client_command
+from .filters import filter_options, filters_of
 from .times import length_text
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ _SORTS: Final = {"created": "create_time", "ended": "complete_time", "updated": 
 @click.option("--oldest-first", is_flag=True, help="Oldest first.")
 @client_command
 def list_(
-    session: Session,
+    context: ClientContext,
     limit: int,
     everything: bool,
     sort: str,
@@ -46,12 +46,12 @@ def list_(
     filters = filters_of(options)
     filters["order_by"] = _SORTS[sort] + ("" if oldest_first else " desc")
     filters["page_size"] = _PAGE if everything else min(limit + 1, _PAGE)
-    # One more than is shown tells whether there are more.
+    # One more than is shown, to know whether there are more.
     count = None if everything else min(limit + 1, sys.maxsize)
-    with session.client() as client:
+    with context.client() as client:
         found = list(islice(client.query_all(**filters), count))
     shown = found if everything else found[:limit]
-    if session.json:
+    if context.json:
         output.write_json([it.to_dict(brief=True) for it in shown])
         return
     write_table(shown)

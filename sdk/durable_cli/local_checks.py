@@ -1,7 +1,7 @@
-"""The checks of `durable doctor` that concern a control plane on this machine.
+"""The checks of `durable doctor` for a control plane on this machine.
 
-Its log syncs to disk before it answers, so the time of one sync bounds how quick anything is. The
-data dir is written to only by a file of our own, which is removed again.
+The log syncs to disk before the control plane responds, so the time of one sync bounds every
+response. The checks write only a temporary file to the data dir.
 """
 
 from __future__ import annotations
@@ -29,22 +29,22 @@ _FREE_BYTES_FAIL: Final = 256 * 1024**2
 
 
 def local_checks(data_dir: Path) -> Iterator[Check]:
-    """Tries the nats-server program and the data dir; neither where only a client is installed."""
+    """Checks nats-server and the data dir; neither where only a client is installed."""
     missing = [name for name in SERVER_PACKAGES if find_spec(name) is None]
     if missing:
-        told = f"the control plane is not installed here ({missing[0]} is missing), only the client"
-        yield Check(OK, "nats-server", told, "to run one: pip install 'durable-grpc[server]'")
+        text = f"the control plane is not installed here ({missing[0]} is missing), only the client"
+        yield Check(OK, "nats-server", text, "to run one: pip install 'durable-grpc[server]'")
         return
     yield _nats_server()
     folder = data_dir.resolve()
-    while not folder.exists():  # what is to be made will be on the disk of what is there
+    while not folder.exists():  # a new folder will be on the disk of its parent
         folder = folder.parent
     yield _space(folder)
     yield _sync_speed(folder)
 
 
 def _nats_server() -> Check:
-    # By name: this package does without the control plane.
+    # By name, because this package must not import the control plane.
     binary = import_module("durable_server.nats.binary")
     try:
         found = binary.find_nats_server()
@@ -55,13 +55,13 @@ def _nats_server() -> Check:
 
 def _space(folder: Path) -> Check:
     free = shutil.disk_usage(folder).free
-    told = f"{free / 1024**3:.1f} GiB free at {folder}"
+    text = f"{free / 1024**3:.1f} GiB free at {folder}"
     if free < _FREE_BYTES_WARN:
         verdict = FAIL if free < _FREE_BYTES_FAIL else WARN
         return Check(
-            verdict, "disk space", told, "free some, or name another place with --data-dir"
+            verdict, "disk space", text, "free some, or name another place with --data-dir"
         )
-    return Check(OK, "disk space", told, "")
+    return Check(OK, "disk space", text, "")
 
 
 def _sync_speed(folder: Path) -> Check:
@@ -77,8 +77,8 @@ def _sync_speed(folder: Path) -> Check:
     except OSError as error:
         return Check(FAIL, "disk sync", f"{folder} cannot be written: {error}", "see --data-dir")
     middle = statistics.median(times)
-    told = f"{middle:.2f} ms for one, {max(times):.1f} ms at worst, at {folder}"
+    text = f"{middle:.2f} ms for one, {max(times):.1f} ms at worst, at {folder}"
     if middle > _SYNC_MS_WARN:
         verdict = FAIL if middle > _SYNC_MS_FAIL else WARN
-        return Check(verdict, "disk sync", told, "every answer waits for one: use a local SSD")
-    return Check(OK, "disk sync", told, "")
+        return Check(verdict, "disk sync", text, "every answer waits for one: use a local SSD")
+    return Check(OK, "disk sync", text, "")

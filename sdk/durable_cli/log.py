@@ -1,7 +1,8 @@
-"""`durable log`: what the partition's log holds, in plain words, for whoever must know what happened.
+"""`durable log`: the records in the partition's log, in words.
 
-It reads the log itself and not the control plane, so it works while that is down. How it is kept from
-writing is told in `durable_server.reading`, how records are told in `durable_server.telling`.
+It reads the log itself and not the control plane, so it works while that is down.
+`durable_server.log_reader` explains how it reads without writing; `durable_server.log_format` puts
+records into words.
 """
 
 from __future__ import annotations
@@ -16,9 +17,9 @@ from . import output
 from .errors import UNAVAILABLE, CommandError
 
 _LAST: Final = 1000
-"""Frames that are shown without --from."""
+"""How many batches are shown without --from."""
 _VALUE: Final = 100
-"""Characters of a value."""
+"""How many characters of a value are shown."""
 _POSITION_MAX: Final = 2**63 - 1
 
 
@@ -69,60 +70,60 @@ def log(
 ) -> None:
     """Show the log of a partition.
 
-    The log is the truth: everything that was ever answered was written here first. Each batch has its
-    position, the epoch of the leader who wrote it, its number in that epoch and its time, and then its
-    records, one a line. A batch that is marked as dead was written by a leader that had been replaced;
-    it does not count. What a checkpoint has made superfluous is trimmed, and gone.
+    The log is the truth: everything that was ever answered was written here first. Each batch has
+    its position, the epoch of the leader who wrote it, its number in that epoch and its time, and
+    then its records, one a line. A batch that is marked as dead was written by a leader that had
+    been replaced; it does not count. What a checkpoint has made superfluous is trimmed, and gone.
 
     Nothing is written. With a control plane that runs on the data dir its own NATS server is asked,
-    with a login that can only look; else one is started for the time of the reading, and no control
-    plane can start on the data dir until it is over.
+    with a login that can only look; else one is started for the time of the reading, and no
+    control plane can start on the data dir until it is over.
     """
     import asyncio  # not at the top: help needs none of it
 
-    # By name: this package does without the control plane.
-    reading = import_module("durable_server.reading")
-    shown = _Shown(invocation, as_json)
+    # By name, because this package must not import the control plane.
+    log_reader = import_module("durable_server.log_reader")
+    writer = _Writer(invocation, as_json)
     try:
-        asyncio.run(_show(reading, shown, data_dir, nats_url, first, last, follow))
-    except reading.LogReadError as error:
+        asyncio.run(_show(log_reader, writer, data_dir, nats_url, first, last, follow))
+    except log_reader.LogReadError as error:
         raise CommandError(str(error), UNAVAILABLE) from error
 
 
 async def _show(
-    reading: Any,
-    shown: _Shown,
+    log_reader: Any,
+    writer: _Writer,
     data_dir: Path,
     nats_url: str,
     first: int,
     last: int,
     follow: bool,
 ) -> None:
-    async with reading.opened(data_dir, nats_url, follow=follow) as reader:
+    async with log_reader.opened(data_dir, nats_url, follow=follow) as reader:
         bounds = await reader.bounds()
-        begin = first or (1 if shown.invocation else max((last or bounds.last) - _LAST + 1, 1))
+        begin = first or (1 if writer.invocation else max((last or bounds.last) - _LAST + 1, 1))
         if begin < bounds.first:
             output.note(output.faint(f"what was before {bounds.first:,} has been trimmed"))
         elif not first and begin > bounds.first:
             output.note(output.faint(f"from {begin:,}; --from {bounds.first} for all that is kept"))
         async for seen in reader.read(begin, last, follow=follow):
-            shown.write(seen)
+            writer.write(seen)
 
 
-class _Shown:
-    """Writes frames as they come."""
+class _Writer:
+    """Writes batches as they are read."""
 
     def __init__(self, invocation: str, as_json: bool) -> None:
-        self._telling = import_module("durable_server.telling")
-        self._moment = import_module("durable_server.plain").moment
+        self._format = import_module("durable_server.log_format")
+        self._moment = import_module("durable_server.display").moment
         self.invocation = invocation
         self._json = as_json
 
     def write(self, seen: Any) -> None:
-        """Writes a frame, or what of it concerns the invocation."""
+        """Writes a batch, or those of its records that concern the invocation."""
         records = [] if seen.batch is None else list(seen.batch.records)
         if self.invocation:
-            records = [it for it in records if self._telling.concerns(it, self.invocation)]
+            records = [it for it in records if self._format.concerns(it, self.invocation)]
             if not records:
                 return
         time = None if seen.batch is None else self._moment(seen.batch.time_ms)
@@ -130,9 +131,9 @@ class _Shown:
             place = {"sequence": seen.sequence}
             if seen.position is not None:
                 place |= {"epoch": seen.position.epoch, "number": seen.position.number}
-            told = [self._telling.plain(it) for it in records]
-            rest = {"time": time, "size": seen.size, "trouble": seen.trouble, "records": told}
-            output.write_json_line({**place, **rest})
+            plain = [self._format.plain(it) for it in records]
+            more = {"time": time, "size": seen.size, "trouble": seen.trouble, "records": plain}
+            output.write_json_line({**place, **more})
             return
         head = [f"#{seen.sequence}"]
         if seen.position is not None:
@@ -143,4 +144,4 @@ class _Shown:
         if seen.trouble:
             output.echo(f"  {click.style(output.clean(seen.trouble), fg='red')}")
         for record in records:
-            output.echo(f"  {output.clean(self._telling.line(record, _VALUE))}")
+            output.echo(f"  {output.clean(self._format.line(record, _VALUE))}")

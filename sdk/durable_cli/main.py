@@ -1,4 +1,4 @@
-"""The group of all commands: which there are, where each lives, and what becomes of errors."""
+"""The command group: the commands by name, their modules, and the handling of errors."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import click
 
-from . import errors, logs, output, outputs, serving, streams, telemetry
+from . import errors, logging_setup, output, streams, telemetry, worker_options
 
 _COMMANDS: Final = {
     "server": "durable_server.cli:server",
@@ -22,15 +22,15 @@ _COMMANDS: Final = {
     "list": "durable_cli.listing:list_",
     "describe": "durable_cli.describe:describe",
     "watch": "durable_cli.watch:watch",
-    "pause": "durable_cli.steering:pause",
-    "resume": "durable_cli.steering:resume",
-    "cancel": "durable_cli.steering:cancel",
-    "restart": "durable_cli.steering:restart",
-    "purge": "durable_cli.steering:purge",
-    "resolve": "durable_cli.sending:resolve",
-    "reject": "durable_cli.sending:reject",
-    "signal": "durable_cli.sending:signal",
-    "webhook": "durable_cli.sending:webhook",
+    "pause": "durable_cli.control:pause",
+    "resume": "durable_cli.control:resume",
+    "cancel": "durable_cli.control:cancel",
+    "restart": "durable_cli.control:restart",
+    "purge": "durable_cli.control:purge",
+    "resolve": "durable_cli.awakeables:resolve",
+    "reject": "durable_cli.awakeables:reject",
+    "signal": "durable_cli.awakeables:signal",
+    "webhook": "durable_cli.awakeables:webhook",
     "state": "durable_cli.state:state",
     "stats": "durable_cli.overview:stats",
     "handlers": "durable_cli.overview:handlers",
@@ -41,16 +41,16 @@ _COMMANDS: Final = {
     "completion": "durable_cli.completion:completion",
 }
 _RUNNERS: Final = ("server", "dev", "worker")
-"""Commands that run for long, and log."""
+"""Long-running commands, which log."""
 _DRAIN: Final = {"worker": "30s", "dev": "5s"}
-"""Commands that serve workflows, with how long they let steps go on when they stop."""
+"""Commands that run a worker, with the default drain timeout."""
 
 
 class _Group(click.Group):
-    """Imports a command when it is asked for, and lets a reader leave early."""
+    """Imports a command when it is used; turns a closed pipe into ReaderLeftError."""
 
     def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
-        with streams.leaving():  # help and version are written here
+        with streams.leaving():  # writes help and version
             return super().make_context(*args, **kwargs)
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -66,17 +66,17 @@ class _Group(click.Group):
             return None
         module, _, name = place.partition(":")
         command: click.Command = getattr(import_module(module), name)
-        if cmd_name in _RUNNERS and logs.FORMAT not in command.params:
+        if cmd_name in _RUNNERS and logging_setup.FORMAT not in command.params:
             drain_timeout = _DRAIN.get(cmd_name)
             if drain_timeout is not None:
-                command.params += serving.serving_options(drain_timeout)
-            command.params.append(logs.FORMAT)
+                command.params += worker_options.worker_options(drain_timeout)
+            command.params.append(logging_setup.FORMAT)
             command.callback = _traced(command.callback, f"durable-{cmd_name}")
         return command
 
 
 def _traced(run: Callable[..., Any] | None, service: str) -> Callable[..., Any]:
-    """Sets tracing up before a command begins, and after its log's form was chosen."""
+    """Configures tracing before a command runs, and after the log format is set."""
     assert run is not None
 
     @wraps(run)
@@ -97,20 +97,22 @@ def cli(context: click.Context, verbose: int) -> None:
     if os.environ.get("NO_COLOR"):
         context.color = False
     if context.invoked_subcommand in _RUNNERS:
-        outputs.forgive()
-    logs.begin(verbose)
+        streams.ignore_write_errors()
+    logging_setup.begin(verbose)
 
 
 def main() -> None:
     """Runs the command line."""
     streams.prepare()
-    # gRPC's own lines name its source files, and what matters of them comes as an error anyway.
+    # gRPC logs lines about its internals; what matters of them is in the errors too.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+    # As in `durable/__init__.py`; the control plane does not import that.
+    os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
     sys.exit(run(sys.argv[1:]))
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Runs a command, and tells of what is wrong on stderr; returns its exit code."""
+    """Runs a command and reports errors on stderr; returns its exit code."""
     try:
         streams.check_arguments(arguments)
         cli.main(list(arguments), prog_name="durable", standalone_mode=False)
@@ -125,7 +127,7 @@ def run(arguments: Sequence[str]) -> int:
     except streams.ReaderLeftError:
         streams.discard()
     except Exception as error:
-        # Known from the arguments, because what failed may be their parsing.
+        # Looked up in the arguments, because their parsing may be what failed.
         if "--debug" in arguments:
             raise
         output.note(f"durable: {errors.one_line(error)}")

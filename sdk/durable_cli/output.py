@@ -1,7 +1,7 @@
-"""What commands write: tables, fields, JSON; for a terminal, a pipe or a program.
+"""Output of commands: tables, fields and JSON, for a terminal, a pipe or a program.
 
-Text that came from outside (failures, keys, values) may hold control characters, which on a terminal
-are commands to it: `clean` shows them as what they are.
+Text from outside (failures, keys, values) may contain control characters, which a terminal would
+execute. `clean` replaces them with visible escapes.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ _COLOURS: Final = {
 
 
 def on_terminal() -> bool:
-    """Says whether a person reads stdout."""
+    """Says whether stdout is a terminal."""
     return sys.stdout.isatty()
 
 
 def echo(text: str = "", err: bool = False) -> None:
-    """Writes a line; what a stream's encoding does not have is escaped (see `streams`)."""
-    # Named here, because click opens a stream of ASCII anew, as UTF-8.
+    """Writes a line; characters that the encoding lacks are escaped (see `streams`)."""
+    # With an explicit file, because click would reopen a stream of ASCII as UTF-8.
     click.echo(text, file=sys.stderr if err else sys.stdout)
 
 
@@ -56,26 +56,26 @@ def write_json_line(data: Any) -> None:
 
 
 def _ascii() -> bool:
-    """Says whether JSON must be in ASCII, because stdout does not have all characters.
+    """Says whether JSON must be ASCII, because the encoding of stdout lacks characters.
 
-    The escapes that a stream writes in their place are none of JSON's.
+    The escapes that the stream would write instead are not valid JSON.
     """
     return not (sys.stdout.encoding or "").lower().replace("-", "").startswith("utf")
 
 
 def write_text(text: str) -> None:
-    """Writes a text that came from outside: as it is in a pipe, harmless on a terminal."""
+    """Writes a text from outside: unchanged to a pipe, cleaned to a terminal."""
     echo("\n".join(clean_lines(text)) if on_terminal() else text)
 
 
 def note(text: str) -> None:
-    """Tells a person something that is not the answer; where nobody can be told, it is dropped."""
+    """Writes a note to stderr; drops it if stderr cannot be written."""
     with contextlib.suppress(OSError):
         echo(text, err=True)
 
 
 def clean(text: str) -> str:
-    """Returns text on one line, with control characters shown and not sent."""
+    """Returns text on one line, with control characters as visible escapes."""
     if text.isprintable():
         return text
     return "".join(it if it.isprintable() else ascii(it)[1:-1] for it in text)
@@ -104,13 +104,13 @@ def width() -> int:
 
 
 def coloured(word: str) -> str:
-    """Returns a state or a verdict in its colour; without a terminal click takes it off again."""
+    """Returns a status or a verdict in its colour; click removes it without a terminal."""
     colour = _COLOURS.get(word.strip())
     return click.style(word, fg=colour) if colour else word
 
 
 def faint(text: str) -> str:
-    """Returns a text that matters less."""
+    """Returns a text in a faint colour."""
     return click.style(text, dim=True)
 
 
@@ -122,7 +122,7 @@ def moment(time: datetime | None) -> str:
 
 
 def table(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Writes columns; on a terminal the last one is cut at its edge."""
+    """Writes columns; on a terminal the last one is cut to fit."""
     cleaned = [[clean(cell) or "-" for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(headers, *cleaned, strict=True)]
     last = max(width() - sum(widths[:-1]) - 2 * (len(widths) - 1), len(headers[-1]), 8)

@@ -1,26 +1,26 @@
-"""`durable stats`, `handlers`, `workers`: what there is, and how much of it."""
+"""`durable stats`, `handlers`, `workers`: counts and lists of what the control plane knows."""
 
 from __future__ import annotations
 
 import click
 
 from . import output
-from .selection import STATES
-from .session import Session, client_command
+from .client_command import ClientContext, client_command
+from .filters import STATUSES
 
 
 @click.command()
 @client_command
-def stats(session: Session) -> None:
+def stats(context: ClientContext) -> None:
     """Count invocations by handler and status."""
-    with session.client() as client:
+    with context.client() as client:
         found = client.stats()
-    if session.json:
+    if context.json:
         output.write_json(found.to_dict())
         return
-    # A status that this version does not know stands after the others.
-    states: list[str] = [it for it in STATES if it in found.by_status]
-    states += sorted(set(found.by_status) - set(STATES))
+    # Statuses that this version does not know come last.
+    states: list[str] = [it for it in STATUSES if it in found.by_status]
+    states += sorted(set(found.by_status) - set(STATUSES))
     rows = [
         (handler, *(str(counts.get(it, "")) for it in states), str(sum(counts.values())))
         for handler, counts in sorted(found.by_handler.items())
@@ -32,11 +32,11 @@ def stats(session: Session) -> None:
 
 @click.command()
 @client_command
-def handlers(session: Session) -> None:
+def handlers(context: ClientContext) -> None:
     """List the handlers that workers have registered."""
-    with session.client() as client:
+    with context.client() as client:
         found = client.list_handlers()
-    if session.json:
+    if context.json:
         output.write_json([it.to_dict() for it in found])
         return
     if not found:
@@ -61,11 +61,11 @@ def handlers(session: Session) -> None:
 
 @click.command()
 @client_command
-def workers(session: Session) -> None:
+def workers(context: ClientContext) -> None:
     """List the workers that are connected."""
-    with session.client() as client:
+    with context.client() as client:
         found = client.list_workers()
-    if session.json:
+    if context.json:
         output.write_json([it.to_dict() for it in found])
         return
     if not found:

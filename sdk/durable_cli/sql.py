@@ -1,7 +1,7 @@
-"""`durable sql`: a question to a store file on this machine, in SQL.
+"""`durable sql`: queries a store file on this machine with SQL.
 
-It asks the file and not the control plane, so it works while that is down, and needs the right to read
-its data dir. How it is kept from doing anything else is told in `durable_server.sql`.
+It reads the file and not the control plane, so it works while that is down, and needs read access
+to its data dir. `durable_server.sql` explains how it is limited to reading.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from .errors import USAGE, CommandError
 from .times import duration_option
 
 _ROWS_MAX = 2**31 - 2
-"""More than this SQLite's interface cannot count, and nobody can read."""
+"""The most that SQLite's interface can count."""
 
 
 @click.command()
@@ -48,7 +48,7 @@ def sql(statement: str, data_dir: Path, limit: int, timeout: timedelta, as_json:
     There are invocations, journal, awakeables, signals and state, with statuses as words, times in
     UTC and values as JSON, for SQLite's JSON functions.
     """
-    # By name: this package does without the control plane.
+    # By name, because this package must not import the control plane.
     engine = import_module("durable_server.sql")
     try:
         answer = engine.query(

@@ -1,12 +1,12 @@
-"""`durable state`: the state of objects' keys and of workflows."""
+"""`durable state`: the state of virtual objects and workflows."""
 
 from __future__ import annotations
 
 import click
 
 from . import output
+from .client_command import ClientContext, client_command
 from .errors import NOT_FOUND, CommandError
-from .session import Session, client_command
 from .values import parse_pairs, parse_value
 
 
@@ -19,12 +19,12 @@ def state() -> None:
 @click.argument("where", nargs=-1, required=True, metavar="OBJECT KEY | ID")
 @click.option("--name", help="Only the value of this name.")
 @client_command
-def get(session: Session, where: tuple[str, ...], name: str | None) -> None:
+def get(context: ClientContext, where: tuple[str, ...], name: str | None) -> None:
     """Show the state of an object's key, or of the invocation ID."""
     first, *rest = where
     if len(rest) > 1:
         raise click.UsageError("give OBJECT and KEY, or the id of an invocation")
-    with session.client() as client:
+    with context.client() as client:
         if rest:
             found = client.get_state(object=first, key=rest[0])
         else:
@@ -34,7 +34,7 @@ def get(session: Session, where: tuple[str, ...], name: str | None) -> None:
             known = ", ".join(map(output.clean, found)) or "none"
             raise CommandError(f"there is no {name!r} in this state; names: {known}", NOT_FOUND)
         output.echo(output.value_text(found[name]))
-    elif session.json:
+    elif context.json:
         output.write_json(found)
     elif found:
         output.table(
@@ -49,12 +49,12 @@ def get(session: Session, where: tuple[str, ...], name: str | None) -> None:
 @click.argument("key")
 @click.argument("pairs", nargs=-1, required=True, metavar="NAME=JSON...")
 @client_command
-def set_(session: Session, object_name: str, key: str, pairs: tuple[str, ...]) -> None:
+def set_(context: ClientContext, object_name: str, key: str, pairs: tuple[str, ...]) -> None:
     """Set values: NAME=JSON, NAME=- or NAME=@FILE."""
     values = {name: parse_value(text, name) for name, text in parse_pairs(pairs, "value").items()}
-    with session.client() as client:
+    with context.client() as client:
         client.set_state(object=object_name, key=key, values=values)
-    if session.json:
+    if context.json:
         output.write_json({"object": object_name, "key": key, "set": values})
 
 
@@ -65,13 +65,13 @@ def set_(session: Session, object_name: str, key: str, pairs: tuple[str, ...]) -
 @click.option("--all", "everything", is_flag=True, help="All names.")
 @client_command
 def clear(
-    session: Session, object_name: str, key: str, names: tuple[str, ...], everything: bool
+    context: ClientContext, object_name: str, key: str, names: tuple[str, ...], everything: bool
 ) -> None:
     """Remove names from the state, or all of it."""
     if bool(names) == everything:
         raise click.UsageError("name what to remove, or say --all")
-    with session.client() as client:
+    with context.client() as client:
         client.set_state(object=object_name, key=key, clear=names, clear_all=everything)
-    if session.json:
-        told = None if everything else list(names)
-        output.write_json({"object": object_name, "key": key, "cleared": told})
+    if context.json:
+        cleared = None if everything else list(names)
+        output.write_json({"object": object_name, "key": key, "cleared": cleared})

@@ -1,9 +1,14 @@
-"""The standard streams of the `durable` command, made safe whatever they were opened as.
+"""The standard streams, made safe for every command, whatever they were opened as.
 
-A stream that was closed by whoever started us stands for "nothing": it reads and writes /dev/null, and
-its number cannot be taken by a socket. What the terminal's encoding does not have is written as an
-escape (`\\xe9`) instead of ending the command. A reader that leaves early, as `head` and pagers do, has
-all that it wanted: that is a success, and quiet.
+- A stream that the parent process has closed is opened on /dev/null, so that a socket cannot get
+  its file number.
+- Characters that the encoding lacks are written as escapes (`\\xe9`), where they would end the
+  command.
+- A reader that closes the pipe early, as `head` and pagers do, has all that it wanted: the command
+  ends silently and successfully.
+- In long-running commands, output that cannot be written is dropped (`ignore_write_errors`): the
+  pager may be closed, the disk of a log file full, the terminal gone. The work continues, and so
+  does the output once it can be written again.
 """
 
 from __future__ import annotations
@@ -14,22 +19,25 @@ import io
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
+
 FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
-"""What a write fails with where there is no room, as on /dev/full."""
+"""The errors of a write to a full or broken disk, as of /dev/full."""
 
 _NUMBERS: Final = {"stdin": 0, "stdout": 1, "stderr": 2}
 
 
 class ReaderLeftError(Exception):
-    """Whoever reads our output has closed it. Not an OSError, which click would handle its own way."""
+    """The reader has closed the pipe. Not an OSError, which click would handle in its own way."""
 
 
 def prepare() -> None:
-    """Opens what is closed, and lets what an encoding does not have be written as an escape."""
+    """Opens closed streams, and makes characters that the encoding lacks be written as escapes."""
     for name, number in _NUMBERS.items():
         if getattr(sys, name) is None:
             opened = os.open(os.devnull, os.O_RDWR)
@@ -44,7 +52,7 @@ def prepare() -> None:
 
 
 def check_arguments(arguments: Sequence[str]) -> None:
-    """Raises click.UsageError for an argument that is no Unicode: no value or name could hold it."""
+    """Raises click.UsageError for an argument that is not Unicode, as all values must be."""
     for number, argument in enumerate(arguments, 1):
         try:
             argument.encode()
@@ -57,7 +65,7 @@ def check_arguments(arguments: Sequence[str]) -> None:
 
 @contextlib.contextmanager
 def leaving() -> Iterator[None]:
-    """Makes a ReaderLeftError of a broken pipe."""
+    """Turns a BrokenPipeError into a ReaderLeftError."""
     try:
         yield
     except BrokenPipeError as error:
@@ -65,9 +73,32 @@ def leaving() -> Iterator[None]:
 
 
 def discard() -> None:
-    """Gives up what is still to be written, which Python would try to write once more at its end."""
+    """Drops buffered output, which Python would try to write once more at exit."""
     with contextlib.suppress(OSError):
         nowhere = os.open(os.devnull, os.O_WRONLY)
         for stream in (sys.stdout, sys.stderr):
             os.dup2(nowhere, stream.fileno())
         os.close(nowhere)
+
+
+def ignore_write_errors() -> None:
+    """Makes writing to stdout and stderr never raise; what cannot be written is lost."""
+    sys.stdout = _lossy(1, sys.stdout)
+    sys.stderr = _lossy(2, sys.stderr)
+
+
+class _LossyFile(io.FileIO):
+    """A file that drops what it cannot write."""
+
+    def write(self, data: ReadableBuffer) -> int:
+        try:
+            written = super().write(data)
+        except OSError:
+            written = None
+        return memoryview(data).nbytes if written is None else written
+
+
+def _lossy(number: int, stream: io.TextIOBase | object) -> io.TextIOWrapper:
+    file = io.BufferedWriter(_LossyFile(number, "w", closefd=False))
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    return io.TextIOWrapper(file, encoding=encoding, errors="backslashreplace", line_buffering=True)

@@ -1,11 +1,13 @@
-"""OpenTelemetry for the commands that run for long, by the environment: the usual `OTEL_*`.
+"""OpenTelemetry for long-running commands, configured by the usual `OTEL_*` environment variables.
 
 Nothing happens, and nothing is imported, unless the environment names an exporter:
-`OTEL_TRACES_EXPORTER` (`otlp`, `console`, or what an installed package calls its own) or an
-`OTEL_EXPORTER_OTLP_ENDPOINT`. The exporter's package is the user's to install; the SDK reads all other
-variables itself. A program that sets up an SDK of its own, or `opentelemetry-instrument`, has the say.
+`OTEL_TRACES_EXPORTER` (`otlp`, `console`, or the name of an installed exporter) or an
+`OTEL_EXPORTER_OTLP_ENDPOINT`. The user installs the exporter's package; OpenTelemetry's SDK reads
+all other variables itself. A tracer provider that the program or `opentelemetry-instrument` has set
+takes precedence.
 
-What is missing is a warning: a process that serves must not stay down because nobody can watch it.
+A missing package is a warning, because a process that serves must start even if it cannot be
+traced.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ _GROUP: Final = "opentelemetry_traces_exporter"
 
 
 def configure(service: str) -> None:
-    """Sets up an SDK if the environment asks for one; `service` names the process by default."""
+    """Sets a tracer provider if the environment asks for it; `service` is the default name."""
     names = _exporters()
     if not names or os.environ.get("OTEL_SDK_DISABLED", "").lower() == "true":
         return
@@ -57,7 +59,7 @@ def _exporters() -> list[str]:
 
 
 def _load(name: str) -> Any:
-    """Returns an exporter by its name in the environment; None when it is not installed."""
+    """Returns the exporter for a name in the environment; None if it is not installed."""
     known = {it.name: it for it in entry_points(group=_GROUP)}
     wanted = [name]
     if name == "otlp":

@@ -1,4 +1,4 @@
-"""Times and lengths of time, as people write and read them."""
+"""Times and durations, as users write and read them."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import click
 _UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 _PART: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|[smhdw])")
 _LONGEST: Final = timedelta(days=36525)
-"""The control plane's longest delay, too: a hundred years."""
+"""A hundred years, the control plane's limit for delays."""
 
 
 def parse_duration(text: str) -> timedelta | None:
-    """Reads `90`, `1.5s`, `2h30m`, `1d`; None when it is no duration.
+    """Parses `90`, `1.5s`, `2h30m`, `1d`; None for anything else.
 
-    Raises OverflowError for one of more than a hundred years.
+    Raises OverflowError for more than a hundred years.
     """
     if re.fullmatch(r"\d+(\.\d+)?", text):
         seconds = float(text)
@@ -32,14 +32,14 @@ def parse_duration(text: str) -> timedelta | None:
 
 
 def shortened(text: str) -> str:
-    """Returns what was typed, quoted, at a length that an error can show."""
+    """Returns a typed text, quoted and cut to a length for an error."""
     return repr(text if len(text) <= 40 else text[:37] + "...")
 
 
 def duration_option(
     context: click.Context, parameter: click.Parameter, value: str | None
 ) -> timedelta | None:
-    """Reads an option's length of time; a click callback."""
+    """Parses an option's duration; a click callback."""
     if value is None:
         return None
     try:
@@ -56,11 +56,11 @@ def duration_option(
 def time_option(
     context: click.Context, parameter: click.Parameter, value: str | None
 ) -> datetime | None:
-    """Reads an option's time: RFC 3339, local without a zone; a click callback."""
+    """Parses an option's time: RFC 3339, local without a zone; a click callback."""
     if value is None:
         return None
     try:
-        # In UTC here already: at the ends of the calendar another zone's time does not exist.
+        # Converted to UTC here, because at the ends of the calendar the conversion can fail.
         return datetime.fromisoformat(value).astimezone(UTC)
     except (ValueError, OverflowError):
         raise click.BadParameter(
@@ -71,7 +71,7 @@ def time_option(
 def past_option(
     context: click.Context, parameter: click.Parameter, value: str | None
 ) -> datetime | None:
-    """Reads an option's time, where a duration means so long ago; a click callback."""
+    """Parses an option's time, where a duration means that long ago; a click callback."""
     try:
         length = None if value is None else parse_duration(value)
     except OverflowError as error:
@@ -86,7 +86,7 @@ def past_option(
 
 
 def length_text(length: timedelta) -> str:
-    """Returns a length of time in two units at most: `340 ms`, `1.2 s`, `5m 3s`, `2d 4h`."""
+    """Returns a duration in at most two units: `340 ms`, `1.2 s`, `5m 3s`, `2d 4h`."""
     seconds = length.total_seconds()
     if seconds < 0:
         return f"-{length_text(-length)}"
@@ -114,7 +114,7 @@ def absolute(time: datetime | None) -> str:
 
 
 def relative(time: datetime | None, now: datetime) -> str:
-    """Returns a time as seen from now, in one unit: `5m ago`, `in 2h`; empty for none."""
+    """Returns a time relative to now, in one unit: `5m ago`, `in 2h`; empty for none."""
     if time is None:
         return ""
     seconds = (now - time).total_seconds()
@@ -125,7 +125,7 @@ def relative(time: datetime | None, now: datetime) -> str:
 
 
 def local(time: datetime | None) -> str:
-    """Returns a time on the local clock, with the date unless it is today; empty for none."""
+    """Returns a time in the local zone, with the date unless it is today; empty for none."""
     if time is None:
         return ""
     here = time.astimezone()

@@ -1,4 +1,4 @@
-"""Values as people type them: JSON, `-` for stdin, `@file`; NAME=VALUE pairs."""
+"""Values that users type: JSON, `-` for stdin, `@file`; and NAME=VALUE pairs."""
 
 from __future__ import annotations
 
@@ -15,17 +15,18 @@ from .times import shortened
 
 INT32_MIN: Final = -(2**31)
 INT32_MAX: Final = 2**31 - 1
-"""What a number in a request may be."""
+"""The range of integers in requests."""
 
 
 def parse_value(text: str, what: str = "the value") -> Any:
-    """Returns the value of an argument; raises click.UsageError when it is no JSON.
+    """Returns the value of an argument; raises click.UsageError for invalid JSON.
 
-    A word that is no JSON is an error and not a string: `tru` for `true` would else go unnoticed.
+    A word that is not JSON is an error and not a string, because `tru` for `true` would go
+    unnoticed.
     """
     source = what
     try:
-        # JSON is UTF-8, whatever the locale is; some editors put a mark before it.
+        # JSON is UTF-8, whatever the locale is; some editors begin a file with a byte order mark.
         if text == "-":
             source = f"{what} on stdin"
             text = sys.stdin.buffer.read().decode("utf-8-sig")

@@ -1,4 +1,4 @@
-"""`durable watch`: follows an invocation until it has ended, a line for each thing that happens."""
+"""`durable watch`: follows an invocation until it has ended, with a line for each change."""
 
 from __future__ import annotations
 
@@ -9,32 +9,34 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from . import output
+from .client_command import ClientContext, client_command
 from .errors import CommandError
-from .journal import ending_text, entry_text
-from .session import Session, client_command
+from .journal_lines import ending_text, entry_text
 from .times import absolute
 
 if TYPE_CHECKING:
     import durable
 
 _AWAY_SECONDS: Final = 60.0
-"""How long the control plane may be away, once it has answered: a restart takes seconds."""
+"""How long the control plane may be away, once it has responded; a restart takes seconds."""
 
 
 @click.command()
 @click.argument("invocation_id", metavar="ID")
 @client_command
-def watch(session: Session, invocation_id: str) -> None:
+def watch(context: ClientContext, invocation_id: str) -> None:
     """Follow an invocation until it has ended.
 
     With --json it is a document for each change, each on a line.
     """
     last = ""
     found: durable.Invocation | None = None
-    with session.client() as client:
-        client.get_result(invocation_id, timeout=0)  # fails soon when nobody answers
+    with context.client() as client:
+        client.get_result(
+            invocation_id, timeout=0
+        )  # fails soon if the control plane is unreachable
         for found in client.options(timeout=_AWAY_SECONDS).watch(invocation_id):
-            if session.json:
+            if context.json:
                 output.write_json_line(found.to_dict())
             else:
                 last = _write_change(found, last)
@@ -43,7 +45,7 @@ def watch(session: Session, invocation_id: str) -> None:
 
 
 def _write_change(found: durable.Invocation, last: str) -> str:
-    """Writes what is new; returns the head line, so that it is written only when it is another."""
+    """Writes a change; returns the status line, which is written only when it is new."""
     for entry in found.journal:
         time = entry.complete_time or entry.create_time
         output.echo(f"{_clock(time)}  {entry_text(entry, None)}")
@@ -62,7 +64,7 @@ def _write_change(found: durable.Invocation, last: str) -> str:
 
 
 def _clock(time: datetime | None) -> str:
-    """Returns a time of a line: of day on a terminal, absolute in a pipe."""
+    """Returns the time of a line: time of day on a terminal, absolute in a pipe."""
     if not output.on_terminal():
         return absolute(time)
     here = (time or datetime.now(UTC)).astimezone()

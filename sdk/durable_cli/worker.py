@@ -1,4 +1,4 @@
-"""`durable worker`: serves the workflows of some modules until a signal."""
+"""`durable worker`: runs a worker for the workflows of some modules until a signal."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from typing import Final
 import click
 
 from . import output
-from .session import address_error
+from .client_command import address_error
 from .values import parse_pairs
 
 DEFAULT_ADDRESS = "127.0.0.1:50051"
-_PATIENCE_SECONDS: Final = 2.0
-"""How long an import may take before a person wants to know what the command is at."""
+_SILENT_SECONDS: Final = 2.0
+"""How long importing the modules may take before a note says so."""
 
 
 @click.command()
@@ -54,12 +54,12 @@ def worker(
         if not text.partition("=")[2]:
             raise click.UsageError(f"--service {text!r} is not NAME=HOST:PORT")
     addresses = parse_pairs(services, "--service")
-    # All that is needed is imported before the modules: they may hide what has the same name.
+    # Import everything before the modules, because they may hide modules with the same name.
     from durable import Worker, load_workflows, run_worker
 
-    # Has a need of its own, prometheus-client.
+    # Needs an extra dependency, prometheus-client.
     measured = import_module("durable_cli.worker_metrics").serving if metrics else None
-    with _patience(modules):
+    with _note_if_slow(modules):
         workflows = load_workflows(modules)
     try:
         made = Worker(
@@ -83,10 +83,10 @@ def worker(
 
 
 @contextmanager
-def _patience(modules: Sequence[str]) -> Iterator[None]:
-    """Says what it is at, when that takes long: an import may load a model, or wait for a network."""
+def _note_if_slow(modules: Sequence[str]) -> Iterator[None]:
+    """Writes a note if the block takes long: an import may load a model, or wait for a network."""
     text = f"durable: importing {', '.join(modules)} takes a while; nothing is served yet"
-    timer = threading.Timer(_PATIENCE_SECONDS, output.note, [text])
+    timer = threading.Timer(_SILENT_SECONDS, output.note, [text])
     timer.daemon = True
     timer.start()
     try:

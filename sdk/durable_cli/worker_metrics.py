@@ -1,8 +1,8 @@
-"""`durable worker --metrics`: a worker's numbers for Prometheus, on a port and a thread of their own.
+"""`durable worker --metrics`: the worker's metrics for Prometheus, on a port of their own.
 
-A worker has no HTTP server otherwise, and its event loop may be held up by user code just when one
-wants to look; hence the thread. Doors are those of the control plane's HTTP: no page of another origin,
-and on loopback no `Host` but a loopback name.
+A worker has no HTTP server otherwise. The thread is separate because user code may block the
+worker's event loop, and that is when metrics are needed. Access is restricted as for the control
+plane's HTTP: no page of another origin, and on loopback only a loopback name as `Host`.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ _OUTCOMES: Final = (
     "abandoned",
     "released",
 )
-_SILENCE_SECONDS: Final = 10.0
-"""How long a connection may say nothing."""
+_IDLE_SECONDS: Final = 10.0
+"""How long a connection may be idle."""
 
 
 class _Series(Collector):
-    """A worker's own series."""
+    """The metrics of a worker."""
 
     def __init__(self, worker: Worker, slots: int) -> None:
         self._worker = worker
@@ -84,9 +84,10 @@ class _Series(Collector):
 
 @contextmanager
 def serving(worker: Worker, slots: int, address: str, *, insecure: bool) -> Iterator[str]:
-    """Serves `/metrics` for the length of the block; gives the address with the port that was taken.
+    """Serves `/metrics` during the block; yields the address with the actual port.
 
-    Raises click.UsageError for a malformed address, CommandError for one that is taken or not safe.
+    Raises click.UsageError for a malformed address, CommandError for one that is in use or not
+    safe.
     """
     host, separator, port = address.rpartition(":")
     host = host.strip("[]")
@@ -103,7 +104,7 @@ def serving(worker: Worker, slots: int, address: str, *, insecure: bool) -> Iter
     ProcessCollector(registry=registry)
 
     class Handler(BaseHTTPRequestHandler):
-        timeout = _SILENCE_SECONDS
+        timeout = _IDLE_SECONDS
 
         def do_GET(self) -> None:
             problem = self._problem()
@@ -132,7 +133,7 @@ def serving(worker: Worker, slots: int, address: str, *, insecure: bool) -> Iter
             return None
 
         def log_message(self, format: str, *args: object) -> None:
-            """Says nothing: a scrape is no news."""
+            """Logs nothing about scrapes."""
 
     class Server(ThreadingHTTPServer):
         daemon_threads = True

@@ -121,7 +121,7 @@ class LocalSystem(System):
         await self._run(worker)
 
     async def restart(self) -> None:
-        local = self.client._local
+        local = self.client._connection.local
         assert local is not None
         await local.restart()
 

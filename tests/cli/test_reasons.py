@@ -9,7 +9,7 @@ import click
 import pytest
 
 import durable
-from durable_cli import failing, journal
+from durable_cli import journal_lines
 from durable_proto.v1 import invocation_pb2
 from tests.process.processes import control_plane, running, until
 from tests.process.processes import durable as command
@@ -111,7 +111,7 @@ def test_describe_shows_steps_that_fail() -> None:
     step.last_failure_time.FromJsonString("2030-01-01T00:00:30Z")
     step.last_failure.type = "ConnectionError"
     step.last_failure.message = "the bank is closed"
-    head, failure = map(click.unstyle, failing.failing_lines(durable.Invocation(found)))
+    head, failure = map(click.unstyle, journal_lines.failing_lines(durable.Invocation(found)))
     assert head.startswith("  3 RUN:charge  4 tries failed  first 2030-01-01T00:00:00.000Z  last ")
     assert "next 2030-01-01T00:01:00.000Z" in head
     assert failure.strip() == "ConnectionError: the bank is closed"
@@ -119,7 +119,7 @@ def test_describe_shows_steps_that_fail() -> None:
     assert (data["step_number"], data["kind"], data["failed_try_count"]) == (3, "RUN", 4)
     assert data["last_failure"]["message"] == "the bank is closed"
     entry = invocation_pb2.JournalEntry(kind=invocation_pb2.ENTRY_KIND_RUN, failed_try_count=1)
-    assert "after 1 try that failed" in journal.entry_text(durable.JournalEntry(entry), None)
+    assert "after 1 try that failed" in journal_lines.entry_text(durable.JournalEntry(entry), None)
 
 
 def test_resolve_says_what_it_did(cli: Cli) -> None:

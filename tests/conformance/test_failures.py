@@ -266,7 +266,7 @@ async def test_a_cancellation_does_not_wait_for_what_runs_beside_a_failure(syste
 async def test_a_step_that_hangs_does_not_keep_a_failure_to_itself(
     system: System, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("durable._worker.attempt_runner.ENDING_SECONDS_MAX", 0.05)
+    monkeypatch.setattr("durable._worker.time_bounds.ENDING_SECONDS_MAX", 0.05)
     LET_GO.clear()
     invocation_id = await system.client.invoke_async(fails_beside_what_hangs)
     await system.until(invocation_id, "backing_off")

@@ -427,12 +427,14 @@ async def test_an_async_step_that_hangs_is_cancelled_to_be_undone(system: System
 
 
 async def test_a_sync_step_that_hangs_is_left_alone_in_the_end(
-    system: System, monkeypatch: pytest.MonkeyPatch
+    system: System, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     BEGUN.clear()
     STOP.clear()
-    monkeypatch.setattr("durable._worker.attempt_runner.UNDO_WAIT_SECONDS_MAX", 0.01)
+    caplog.set_level("INFO", "durable.worker")
+    monkeypatch.setattr("durable._worker.time_bounds.UNDO_WAIT_SECONDS_MAX", 0.01)
     with pytest.raises(durable.InvocationFailedError, match="declined"):
         await system.client.invoke(gives_up, "hangs in a thread")
+    assert "has not ended; it goes on while it is compensated" in caplog.text
     STOP.set()
     assert calls == ["undo seat"]

@@ -1,4 +1,4 @@
-"""The small rules: the state table, the retry arithmetic, ids, the failure's wire form."""
+"""The small rules: the lifecycle table, entry kinds, the retry arithmetic, ids, outcomes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 
 from durable_proto.v1 import invocation_pb2, payload_pb2
 from durable_server.core import ids, retry
-from durable_server.core.model import EntryKind, Failure, HandlerKind, RetryPolicy, State
+from durable_server.core.entry_kinds import KINDS, EntryKind
+from durable_server.core.journal import ENTRY_RULES
+from durable_server.core.model import Failure, HandlerKind, RetryPolicy, State
 from durable_server.core.outcomes import (
     NULL_OUTCOME,
     failure_outcome,
@@ -17,11 +19,10 @@ from durable_server.core.outcomes import (
     text_outcome,
     value_outcome,
 )
-from durable_server.core.partition import Partition
 from durable_server.core.states import (
     COLD,
     FINAL,
-    RESTING,
+    SETTLED,
     TRANSITIONS,
     Event,
     TransitionError,
@@ -32,7 +33,7 @@ from durable_server.core.states import (
 def test_the_table_is_complete_and_ends() -> None:
     assert set(TRANSITIONS) == set(State)
     assert {state for state, row in TRANSITIONS.items() if not row} == FINAL
-    assert FINAL < RESTING < COLD
+    assert FINAL < SETTLED < COLD
 
 
 @pytest.mark.parametrize("state", State)
@@ -43,6 +44,12 @@ def test_what_is_not_in_the_table_is_an_error(state: State, event: Event) -> Non
     else:
         with pytest.raises(TransitionError, match=state.name):
             after(state, event)
+
+
+def test_each_kind_of_entry_has_its_facts_and_a_way_to_be_completed() -> None:
+    assert set(KINDS) == set(EntryKind)
+    for kind, facts in KINDS.items():
+        assert (facts.by_worker or facts.is_timer) == (kind not in ENTRY_RULES), kind
 
 
 def test_the_numbers_are_those_of_the_protos() -> None:
@@ -120,9 +127,3 @@ def test_an_awakeable_id_may_name_its_invocation() -> None:
     assert ids.owner(f"{invocation_id}-3") == invocation_id
     assert ids.owner(f"{invocation_id}.paid") == invocation_id
     assert ids.owner(invocation_id) == ids.owner("approval-7") == ids.owner("x" * 40) == ""
-
-
-def test_changes_are_taken_once() -> None:
-    partition = Partition()
-    first = partition.take_changes()
-    assert partition.take_changes() is not first

@@ -40,9 +40,9 @@ import typing_extensions
 
 from durable._common.errors import CodecError
 from durable._common.values.hints import HintError, Scope
-from durable._common.values.readers import shape_of
 from durable._common.values.schemas import SCHEMA_BYTES_MAX, accepted_schema, described_schema
 from durable._common.values.serde import decode, decode_as, encode, encode_as
+from durable._common.values.shape_factory import shape_of
 from durable_proto.v1 import payload_pb2
 from examples.services.hello_v1.hello_pb2 import HelloRequest, HelloResponse
 

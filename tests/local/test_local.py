@@ -109,9 +109,9 @@ def test_sync_client_from_many_threads() -> None:
     assert not [it for it in threading.enumerate() if it.name == "durable-client"]
 
 
-def _watched(client: Any) -> Any:
+def _watched(connection: Any) -> Any:
     """Returns the invocations whose changes the control plane would tell somebody."""
-    return client._connection.dial.open().local.plane._processor.waiting._watchers
+    return connection.dial.open().local.plane._processor.waiting._watchers
 
 
 async def test_watching_from_asyncio() -> None:
@@ -128,7 +128,7 @@ async def test_watching_from_asyncio() -> None:
             assert not it.finished
             break
         await watched.aclose()
-        assert not _watched(client)
+        assert not _watched(client._connection)
 
 
 def test_watching_from_a_thread() -> None:
@@ -142,7 +142,7 @@ def test_watching_from_a_thread() -> None:
         for it in client.watch(client.invoke_async(sleeper)):
             assert not it.finished
             break
-        assert not _watched(client._host.local)
+        assert not _watched(client._connection.connection)
         left = client.watch(client.invoke_async(sleeper))
         next(left)
     left.close()

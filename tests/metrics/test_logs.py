@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import durable
-from durable_cli.logs import JsonFormatter
+from durable_cli.logging_setup import JsonFormatter
 from tests.process.processes import control_plane, running, until
 from tests.process.processes import durable as command
 

@@ -19,7 +19,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 
 import durable
-from durable._tracing.tracing import find_tracing
+from durable._tracing.find import find_tracing
 from durable_server.app import ControlPlane
 from durable_server.config import Config
 from durable_server.rpc.session_writer import SessionTimes

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import random
+import socket
 import ssl
+import struct
 import subprocess
 from pathlib import Path
 
@@ -74,6 +76,24 @@ async def test_a_connection_has_one_life(server: EmbeddedNats) -> None:
     with pytest.raises(ConnectionLostError):
         connection.call(b"nobody.there", b"", 5)
     connection.abort()
+
+
+async def test_a_connection_that_is_reset_names_its_end() -> None:
+    """A server that is killed with our bytes unread resets the connection instead of closing it."""
+
+    async def reset(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b'INFO {"max_payload": 1000, "version": "2.15.1"}\r\nPONG\r\n')
+        while b"PUB" not in await reader.read(1000):
+            pass
+        plain = writer.get_extra_info("socket")
+        plain.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        writer.transport.abort()
+
+    listener = await asyncio.start_server(reset, "127.0.0.1", 0)
+    connection = await Connection.open(Endpoint((listener.sockets[0].getsockname(),)), name="test")
+    with pytest.raises(ConnectionLostError, match=r"the server closed the connection: .*reset"):
+        await connection.call(b"a", b"", 30)
+    listener.close()
 
 
 async def test_a_call_that_nobody_answers_times_out(server: EmbeddedNats) -> None:

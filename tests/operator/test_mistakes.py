@@ -116,4 +116,4 @@ def test_doctor_sees_a_clock_that_is_wrong_on_either_side(
     with durable.Client(night.cli.address) as client:
         info = client.server_info()
     assert info.time is not None
-    assert verdict in doctor._clock(info, info.time - timedelta(seconds=ahead)).found
+    assert verdict in doctor.check_clock(info, info.time - timedelta(seconds=ahead)).found

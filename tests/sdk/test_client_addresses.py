@@ -6,7 +6,7 @@ import pytest
 
 import durable
 from durable._common.transport import backoff_seconds, parse_address
-from durable._worker.services import Services, parse_services
+from durable._worker.service_channels import ServiceChannels, parse_services
 
 
 @pytest.mark.parametrize(
@@ -82,11 +82,11 @@ def test_services_are_read_from_the_environment(monkeypatch: pytest.MonkeyPatch)
         parse_services("A")
     monkeypatch.setenv("DURABLE_SERVICES", "A=nonsense")
     with pytest.raises(ValueError, match="host:port"):
-        Services(None)
+        ServiceChannels(None)
 
 
 async def test_one_channel_for_each_address() -> None:
-    services = Services({"A": "127.0.0.1:1", "pkg.B": "127.0.0.1:1", "C": "127.0.0.1:2"})
+    services = ServiceChannels({"A": "127.0.0.1:1", "pkg.B": "127.0.0.1:1", "C": "127.0.0.1:2"})
     assert services.channel("A") is services.channel("pkg.B")
     assert services.channel("pkg.A") is services.channel("A")
     assert services.channel("C") is not services.channel("A")

@@ -53,7 +53,7 @@ class Wires:
 @pytest.fixture
 def wires(monkeypatch: pytest.MonkeyPatch) -> Iterator[Wires]:
     channel = grpc_testing.channel([SERVICE], grpc_testing.strict_real_time())
-    monkeypatch.setattr("durable._client.client.open_channel", lambda address: channel)
+    monkeypatch.setattr("durable._client.connection.open_channel", lambda address: channel)
     with durable.Client() as client, ThreadPoolExecutor(4) as threads:
         yield Wires(client, channel, threads)
 

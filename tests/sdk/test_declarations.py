@@ -113,7 +113,7 @@ class WithCall:
         (WithCall(), "must be an `async def` function"),
         (durable.workflow(fine), "^fine is a workflow already"),
         (5, "^5 must be an `async def` function"),
-        ("fine", r"^a name is given by its own: write @durable.workflow\(name='fine'\)"),
+        ("fine", r"^a name is given by keyword: write @durable.workflow\(name='fine'\)"),
         (of_order, "^of_order: the first parameter must be the context, not order: 'Order'"),
         (of_mapping, "^of_mapping: the first parameter must be the context"),
     ],

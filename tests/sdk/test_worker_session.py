@@ -13,6 +13,7 @@ import grpc
 import pytest
 
 import durable
+from durable._worker import time_bounds
 from durable_proto.v1 import invocation_pb2, worker_pb2
 
 from .peers import (
@@ -158,6 +159,32 @@ async def test_a_step_that_ends_while_there_is_no_session(peer: tuple[WorkerPeer
         assert entry.entry.index == 1
         await session.send(ack(entry, 2))
         await session.next("finished")
+
+
+async def test_a_failure_that_waits_for_a_step_survives_a_reconnect(
+    peer: tuple[WorkerPeer, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The wait of a failed attempt for its other steps stays bounded on the next session."""
+    monkeypatch.setattr(time_bounds, "ENDING_SECONDS_MAX", 1.0)
+    hangs, fails = Gate(), Gate()
+
+    @durable.workflow
+    async def two_steps(ctx: durable.Context) -> None:
+        async def fail() -> None:
+            await fails.pass_through()
+            raise ConnectionError("refused")
+
+        await asyncio.gather(ctx.run("hangs", hangs.pass_through), ctx.run("fails", fail))
+
+    async with wire(peer[1]) as relay, running(relay.address, two_steps):
+        session = await peer[0].accept()
+        await session.send(start(ID, "two_steps"))
+        await asyncio.wait_for(fails.begun.wait(), BOUND)
+        relay.cut()
+        fails.open.set()
+        session = await peer[0].accept()
+        failed = (await session.next("attempt_failed")).attempt_failed
+        assert failed.failure.message == "refused"
 
 
 async def test_completions_that_were_seen_are_not_delivered_twice(

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import durable
-from durable._worker import attempt_runner
+from durable._worker import time_bounds
 from durable_proto.v1 import invocation_pb2
 
 from .peers import BOUND, PeerSession, WorkerPeer, about, ack, completion, start
@@ -511,7 +511,7 @@ async def test_a_step_that_swallows_its_cancellation_is_given_up(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr(attempt_runner, "CANCEL_SECONDS_MAX", 0.02)
+    monkeypatch.setattr(time_bounds, "CANCEL_SECONDS_MAX", 0.02)
     end = asyncio.Event()
     async with running(peer[1], stubborn(lambda: "end" if end.is_set() else None)) as worker:
         session = await peer[0].accept()

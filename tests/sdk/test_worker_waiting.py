@@ -143,7 +143,9 @@ async def test_the_timeout_of_a_sync_step_ends_with_it(peer: tuple[WorkerPeer, s
 
     def timeouts() -> int:
         loop: Any = asyncio.get_running_loop()
-        return sum("_too_slow" in repr(it) and not it.cancelled() for it in loop._scheduled)
+        return sum(
+            "StepRunner._time_out" in repr(it) and not it.cancelled() for it in loop._scheduled
+        )
 
     async with running(peer[1], limited) as worker:
         session = await peer[0].accept()

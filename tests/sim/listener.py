@@ -1,8 +1,9 @@
-"""The simulated program that gives up its waits for signals: none may be lost, doubled or overtaken.
+"""The listener: a simulated handler that gives up waits for signals.
 
-A `listener` takes as many signals of one name as its input says, and returns them. In each round it
-waits for one beside something that may end first: a timer, or a second wait for the same name. The
-loser of a round is given up, as an SDK does it for `asyncio.timeout` and for races.
+It takes as many signals of one name as its input says, and returns them in order: none may be lost,
+doubled or overtaken. In each round it waits for one signal and for something that may complete first: a
+timer, or a second wait for the same name. It gives up the entries that lose, as an SDK does for
+`asyncio.timeout` and for races.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ _CANCEL = invocation_pb2.ENTRY_KIND_CANCEL
 
 
 class Listener:
-    """One attempt of one invocation on a worker."""
+    """One attempt of a listener on a worker."""
 
     def __init__(self, worker: SimWorker, message: worker_pb2.ServerMessage) -> None:
         self.worker = worker
@@ -33,25 +34,25 @@ class Listener:
         self.executing: set[int] = set()
         self.unacknowledged: dict[int, worker_pb2.WorkerMessage] = {}
         self.finished: worker_pb2.WorkerMessage | None = None
-        self.frozen = False
+        self.pausing = False
         self.seen = 0
-        self.early: dict[int, tuple[int, Any]] = {}
+        self.undelivered: dict[int, tuple[int, Any]] = {}
         self.journal = {entry.index: entry.kind for entry in message.start.journal}
         for entry in message.start.journal:
             if entry.completion_number:
-                self.early[entry.completion_number] = (entry.index, read(entry.outcome))
-        self._asked = 0
+                self.undelivered[entry.completion_number] = (entry.index, read(entry.outcome))
+        self._next_index = 0
         self._rounds = 0
         self._waits: list[int] = []
         self._timer = -1
         self._begin_round()
         self.deliver()
 
-    def _ask(self, kind: invocation_pb2.EntryKind, name: str = "") -> int:
-        index = self._asked
-        self._asked += 1
+    def _record(self, kind: invocation_pb2.EntryKind, name: str = "") -> int:
+        index = self._next_index
+        self._next_index += 1
         if index in self.journal:
-            assert self.journal[index] == kind, "the program is not the journal's"
+            assert self.journal[index] == kind, "the journal does not fit the program"
             return index
         message = worker_pb2.WorkerMessage(invocation_id=self.id, attempt=self.attempt)
         entry = message.entry
@@ -67,25 +68,25 @@ class Listener:
     def _begin_round(self) -> None:
         chance = random.Random(f"{self.id}/{self._rounds}")
         self._rounds += 1
-        self._waits = [self._ask(_SIGNAL, "n")]
+        self._waits = [self._record(_SIGNAL, "n")]
         self._timer = -1
         if chance.random() < 0.3:
-            self._waits.append(self._ask(_SIGNAL, "n"))
+            self._waits.append(self._record(_SIGNAL, "n"))
         if len(self._waits) == 1 or chance.random() < 0.5:
-            self._timer = self._ask(_SLEEP)
+            self._timer = self._record(_SLEEP)
 
     def deliver(self) -> None:
-        """Delivers completions in their order."""
-        while self.seen + 1 in self.early and not self.frozen and self.finished is None:
-            index, value = self.early.pop(self.seen + 1)
+        """Delivers completions in the order of their numbers."""
+        while self.seen + 1 in self.undelivered and not self.pausing and self.finished is None:
+            index, value = self.undelivered.pop(self.seen + 1)
             self.seen += 1
             if index in self._waits:
                 self.received.append(value)
                 self._waits.remove(index)
             elif index != self._timer:
-                continue  # of an earlier round
+                continue  # it belongs to an earlier round
             for loser in self._waits:
-                self._ask(_CANCEL, f"#{loser}")
+                self._record(_CANCEL, f"#{loser}")
             if len(self.received) == self.count:
                 self._finish()
             else:
@@ -98,18 +99,18 @@ class Listener:
         self.worker.send(message)
 
     def acknowledged(self, ack: worker_pb2.Ack) -> None:
-        """An entry is in the log."""
+        """Handles an acknowledgement: an entry is in the log."""
         self.unacknowledged.pop(ack.index, None)
 
     def complete(self, index: int, number: int, value: Any) -> None:
-        """An entry has ended."""
+        """Handles the completion of an entry."""
         if number > self.seen:
-            self.early[number] = (index, value)
+            self.undelivered[number] = (index, value)
         self.deliver()
 
     @property
     def idle(self) -> bool:
-        """Whether it only waits for the control plane."""
+        """Whether it only waits for completions."""
         return not (self.unacknowledged or self.finished)
 
 

@@ -1,20 +1,21 @@
-"""The simulated worker's programs, which speak the worker protocol by hand.
+"""The programs: the simulated handlers `program` and `counter.bump`, on the plain worker protocol.
 
-A `program` is stages of entries that are open side by side, as the invocation's JSON input:
-`[["run", "run"], ["sleep"], ...]`. A stage is over when all its entries are; the result is the list of
-all values. Each execution of a step makes a new value, so a step that was repeated after its commit,
-or a value that got lost, shows in the result. The other kinds of entries:
+The JSON input of a `program` is a list of stages, each a list of entries that are open at the same
+time: `[["run", "run"], ["sleep"], ...]`. A stage is over when all its entries are complete. The result
+is the list of all values. Each execution of a step makes a new value, so the result shows a step that
+ran again after its commit, and a value that got lost. The entries are:
 
-    try         a step that fails often, and for good when its TRIES are used up; for each that has, the
-                program ends with one more step, which undoes it
+    run         a step
+    try         a step that often fails, and that fails for good when its TRIES are used up; for each of
+                these the program ends with one more step, which compensates it
     sleep       a timer
-    wait        an awakeable, which a client resolves at some time before or after
-    child       a program of two steps, awaited
-    bump, send  a turn on one of two object keys, awaited or not: `counter.bump`
-    set         a write to the invocation's own state, which the next attempt must bring along
+    wait        an awakeable, which a client resolves before or after
+    child       an awaited child, a program of two steps
+    bump, send  an invocation of `counter.bump` on one of two object keys, awaited or not
+    set         a write to the invocation's own state, which the next attempt must start with
 
-`counter.bump` reads a number from its key's state, and writes and returns the next one. So any turn
-that was lost, doubled or not alone on its key shows in the numbers.
+`counter.bump` reads a number from the state of its key, writes the next one and returns it. So the
+numbers show an invocation that was lost, doubled or not alone on its key.
 """
 
 from __future__ import annotations
@@ -44,27 +45,27 @@ _RUN = invocation_pb2.ENTRY_KIND_RUN
 _CHILD = [["run", "run"]]
 TRIES = 2
 FAILED = {"failed": "SimulatedError"}
-"""What a program makes of a step that has failed for good."""
+"""The value of a step that has failed for good."""
 
 
-def undoing(stages: list[list[str]], values: Mapping[int, Any]) -> list[str]:
-    """Returns the steps that undo what has failed, of a program whose other steps have ended."""
+def compensations(stages: list[list[str]], values: Mapping[int, Any]) -> list[str]:
+    """Returns the compensations of a program whose stages are over: a step for each that failed."""
     kinds = [kind for stage in stages for kind in stage]
     return ["run" for it, kind in enumerate(kinds) if kind == "try" and values[it] == FAILED]
 
 
 def value_of(outcome: payload_pb2.Outcome) -> Any:
-    """Returns what a program makes of an outcome."""
+    """Returns the value that a program gets from an outcome."""
     return FAILED if outcome.HasField("failure") else json.loads(outcome.value.data)
 
 
 def key_of(invocation_id: str, index: int) -> str:
-    """Returns the object key that a `bump` or `send` uses."""
+    """Returns the object key of a `bump` or `send`."""
     return f"key-{(int(invocation_id[-1], 16) + index) % 2}"
 
 
 class Program:
-    """One attempt of one invocation on a worker."""
+    """One attempt of a `program` or `counter.bump` on a worker."""
 
     def __init__(self, worker: SimWorker, message: worker_pb2.ServerMessage) -> None:
         self.worker = worker
@@ -76,22 +77,22 @@ class Program:
         self.stages: list[list[str]] = [["get"], ["set"]]
         if not self.bumps:
             self.stages = json.loads(start.input.data)
-        self.undoes = False
-        """Whether the steps that undo what has failed are among the stages."""
+        self.compensates = False
+        """Whether the compensations have been added to the stages."""
         self.step_failures = dict(start.step_failures)
         self.values: dict[int, Any] = {}
         self.recorded = {entry.index for entry in start.journal}
         self.unacknowledged: dict[int, worker_pb2.WorkerMessage] = {}
         self.executing: set[int] = set()
         self.finished: worker_pb2.WorkerMessage | None = None
-        self.frozen = False
+        self.pausing = False
         self.stage = 0
         self.seen = 0
-        self.early: dict[int, tuple[int, Any]] = {}
+        self.undelivered: dict[int, tuple[int, Any]] = {}
         self._check_state(start)
         for entry in start.journal:
             if entry.completion_number:
-                self.early[entry.completion_number] = (entry.index, value_of(entry.outcome))
+                self.undelivered[entry.completion_number] = (entry.index, value_of(entry.outcome))
             elif entry.kind == _KINDS["get"]:
                 self.values[entry.index] = json.loads(entry.outcome.value.data)
             elif entry.kind == _KINDS["set"]:
@@ -102,7 +103,7 @@ class Program:
         self.deliver()
 
     def _check_state(self, start: worker_pb2.Start) -> None:
-        """The state that came along is what the journal says of it."""
+        """Checks that the state in Start is the one that the journal has written."""
         written = [
             json.loads(entry.argument.data)
             for entry in start.journal
@@ -120,15 +121,15 @@ class Program:
         return range(first, first + len(self.stages[stage]))
 
     def deliver(self) -> None:
-        """Delivers completions in their order, and goes on as far as they allow."""
-        if self.frozen:
+        """Delivers completions in the order of their numbers, and continues as far as they allow."""
+        if self.pausing:
             return
         self.open_stage()
-        while self.seen + 1 in self.early and not self.frozen:
-            index, value = self.early.pop(self.seen + 1)
+        while self.seen + 1 in self.undelivered and not self.pausing:
+            index, value = self.undelivered.pop(self.seen + 1)
             self.seen += 1
-            assert self.stage < len(self.stages), "a completion after the end"
-            assert index in self.indexes(self.stage), "a completion that was not asked for"
+            assert self.stage < len(self.stages), "a completion after the end of the program"
+            assert index in self.indexes(self.stage), "a completion of an entry that is not open"
             self.values[index] = value
             self._next_stage()
 
@@ -138,16 +139,16 @@ class Program:
             self.open_stage()
 
     def open_stage(self) -> None:
-        """Asks for what the present stage has and nobody has asked for."""
-        if self.stage == len(self.stages) and not self.undoes and not self.bumps:
-            self.undoes = True
-            undo = undoing(self.stages, self.values)
-            if undo:
-                self.stages.append(undo)
+        """Records the entries of the present stage that are not recorded yet."""
+        if self.stage == len(self.stages) and not self.compensates and not self.bumps:
+            self.compensates = True
+            extra = compensations(self.stages, self.values)
+            if extra:
+                self.stages.append(extra)
         if self.stage == len(self.stages):
             self._finish()
             return
-        known = {index for index, _ in self.early.values()}
+        known = {index for index, _ in self.undelivered.values()}
         first = self.indexes(self.stage).start
         for index in self.indexes(self.stage):
             if index in self.values or index in known or index in self.unacknowledged:
@@ -160,7 +161,7 @@ class Program:
             elif index not in self.recorded:
                 self.recorded.add(index)
                 message = self._entry(kind, index)
-                self._ask(kind, index, message.entry)
+                self._fill(kind, index, message.entry)
                 self.unacknowledged[index] = message
                 self.worker.send(message)
         if self.stage < len(self.stages) and all(
@@ -175,7 +176,7 @@ class Program:
         message.entry.name = f"{kind}-{index}"
         return message
 
-    def _ask(self, kind: str, index: int, entry: worker_pb2.EntryRecorded) -> None:
+    def _fill(self, kind: str, index: int, entry: worker_pb2.EntryRecorded) -> None:
         if kind == "sleep":
             entry.delay.FromMilliseconds(1 + index * 200)
         elif kind == "wait":
@@ -208,7 +209,7 @@ class Program:
         self.worker.send(message)
 
     def acknowledged(self, ack: worker_pb2.Ack) -> None:
-        """An entry is in the log."""
+        """Handles an acknowledgement: an entry is in the log."""
         message = self.unacknowledged.pop(ack.index, None)
         if message is not None and ack.completion_number:
             value = value_of(message.entry.outcome)
@@ -216,12 +217,12 @@ class Program:
             self.complete(ack.index, ack.completion_number, value)
 
     def complete(self, index: int, number: int, value: Any) -> None:
-        """An entry has ended."""
+        """Handles the completion of an entry."""
         if number > self.seen:
-            self.early[number] = (index, value)
+            self.undelivered[number] = (index, value)
         self.deliver()
 
     @property
     def idle(self) -> bool:
-        """Whether it only waits for the control plane."""
+        """Whether it only waits for completions."""
         return not (self.executing or self.unacknowledged or self.finished)

@@ -1,8 +1,8 @@
-"""A store whose disk is the world's: what no checkpoint holds may be gone after a crash.
+"""The simulated disk: what a store loses when its process crashes.
 
-What survives is a copy of the file: the last one that a complete checkpoint has made, or a later one
-that happened to be written. Other processes read and write the file too, so that checkpoints
-stay incomplete and transactions cannot begin.
+A crash leaves a copy of the store's file: the one of the last complete checkpoint, or a later one that
+happened to be written. Other processes also read and write the file, so some checkpoints are
+incomplete and some transactions cannot begin.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from durable_server.store.sqlite import SqliteStore
 
 
 class Disk:
-    """The copies of the store that a crash may leave behind; the first is the oldest that can."""
+    """The copies of the store's file that a crash may leave, the oldest first."""
 
     def __init__(self, rng: random.Random, trouble: float) -> None:
         self.rng = rng
@@ -22,7 +22,7 @@ class Disk:
         self.incomplete = 0
         self.copies: list[bytes] = []
         self.current: SimStore | None = None
-        """The store in use; those of leaders that were replaced are not on this disk any more."""
+        """The store of the present leader; the stores of replaced leaders are not on this disk."""
 
     def open(self, path: Path) -> SimStore:
         """Opens the store as a crash may have left it."""
@@ -31,14 +31,14 @@ class Disk:
         self.current = SimStore(path, self)
         return self.current
 
-    def keep(self) -> None:
-        """What is committed now may be what a crash leaves behind."""
+    def add_copy(self) -> None:
+        """Makes what is committed now one of the copies that a crash may leave."""
         assert self.current is not None
         self.copies.append(self.current.copy())
 
 
 class SimStore(SqliteStore):
-    """A store on such a disk."""
+    """A store on a simulated disk."""
 
     def __init__(self, path: Path, disk: Disk) -> None:
         super().__init__(path)
@@ -46,7 +46,7 @@ class SimStore(SqliteStore):
         self._known = 0
 
     def copy(self) -> bytes:
-        """The file as it is when all of it is written."""
+        """Returns the file with everything that is committed."""
         return self._db.serialize()
 
     def begin(self) -> bool:
@@ -55,10 +55,10 @@ class SimStore(SqliteStore):
 
     def holders(self) -> str:
         """See `Store.holders`."""
-        return "another process of this world"
+        return "another simulated process"
 
     def checkpoint(self) -> int:
-        """See `Store.checkpoint`; often another process reads an older state."""
+        """See `Store.checkpoint`; it is often incomplete, as if another process read an older state."""
         disk = self._disk
         if disk.current is not self or disk.rng.random() < 0.5:
             disk.incomplete += 1

@@ -1,6 +1,6 @@
-"""Many seeds of the simulated world; a failing one is named and reproduces its run.
+"""The simulation, run with many seeds; a failure names its seed, which reproduces the run.
 
-`pytest tests/sim --seeds 2000` runs more of them, `--seed N` one.
+`pytest tests/sim --seeds 2000` runs more seeds, `--seed N` runs one.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from .virtual import run
 from .world import World
 
 
-def test_every_program_ends_once_and_rightly(
+def test_every_program_ends_once_with_the_right_result(
     tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     one = request.config.getoption("--seed")
     seeds = range(request.config.getoption("--seeds")) if one is None else [one]
-    undone = 0
+    compensated = 0
     for seed in seeds:
         folder = tmp_path / str(seed)
         folder.mkdir()
@@ -29,5 +29,5 @@ def test_every_program_ends_once_and_rightly(
             error.add_note(f"seed {seed}: run it alone with --seed {seed}")
             raise
         assert world.executions
-        undone += world.undone
-    assert undone or one is not None
+        compensated += world.compensated
+    assert compensated or one is not None

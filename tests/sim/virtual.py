@@ -1,7 +1,7 @@
-"""An event loop with a clock of its own: when nothing can run, time jumps to the next timer.
+"""The virtual event loop: when nothing can run, its clock jumps to the next timer.
 
-With no sockets and no threads a run is a function of its seed, and an hour of backoff costs nothing.
-What is meant for a thread is done at once.
+There are no sockets and no threads, so a run depends on its seed alone, and an hour of backoff costs no
+time. Work for a thread runs at once, in the loop.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 class DeadlockError(Exception):
-    """Nothing can run and no timer is set: somebody waits for ever."""
+    """Nothing can run and no timer is set, so something waits for ever."""
 
 
 class _Selector(selectors.SelectSelector):
@@ -36,13 +36,13 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def __init__(self) -> None:
         self._virtual = _Selector()
         super().__init__(self._virtual)
-        # Timers within one clock tick of now count as due; virtual time has no ticks.
+        # asyncio takes timers within one tick of the clock as due; virtual time has no ticks.
         self._clock_resolution = 1e-9
 
     def time(self) -> float:
         return self._virtual.now
 
-    def run_in_executor(  # type: ignore[override]  # as typeshed has it, with fewer promises
+    def run_in_executor(  # type: ignore[override]  # typeshed's signature is more general
         self, executor: object, func: Callable[..., T], *args: Any
     ) -> asyncio.Future[T]:
         done: asyncio.Future[T] = self.create_future()

@@ -1,7 +1,7 @@
-"""A worker for the simulation: it speaks the worker protocol by hand over a link in memory.
+"""The simulated worker: the plain worker protocol over a link in memory.
 
-It dies, loses its connection, fails steps, suspends what only waits and holds what is to be paused,
-all as the world's seed has it. What it runs is in `program`.
+It crashes, loses its connection, fails steps, suspends attempts that only wait and pauses them on
+request, as the seed decides. Its handlers are in `program` and `listener`.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ if TYPE_CHECKING:
 
 
 TRY_FAILURE_RATE = 0.6
-"""How likely one try of a `try` fails."""
+"""The probability that one try of a `try` fails."""
 
 
 class Aborted(Exception):
-    """The server ended the session with an error."""
+    """The control plane ended the session with an error."""
 
 
 class Link:
-    """Both ends of one session's stream; also the servicer context of the server's end."""
+    """Both ends of a session's stream; for the control plane it is the servicer context."""
 
     def __init__(self, rng: random.Random) -> None:
         self.to_server: asyncio.Queue[Any] = asyncio.Queue()
@@ -55,7 +55,7 @@ class Link:
 
 
 class SimWorker:
-    """One worker process: its programs, its session, its death."""
+    """One worker process, with its attempts and its session."""
 
     def __init__(self, world: World, name: str) -> None:
         self.world = world
@@ -63,14 +63,14 @@ class SimWorker:
         self.rng = world.rng
         self.programs: dict[str, Program | Listener] = {}
         self.outbox: list[worker_pb2.WorkerMessage] = []
-        self.filled = asyncio.Event()
+        self.outbox_filled = asyncio.Event()
         self.tasks: set[asyncio.Task[None]] = set()
         self.alive = True
         self.version = self.rng.choice(("1", "2"))
 
     def send(self, message: worker_pb2.WorkerMessage) -> None:
         self.outbox.append(message)
-        self.filled.set()
+        self.outbox_filled.set()
 
     def execute(self, program: Program, message: worker_pb2.WorkerMessage) -> None:
         async def body() -> None:
@@ -126,7 +126,7 @@ class SimWorker:
         first.protocol_version = 1
         first.worker_id = self.name
         first.slot_count = 8
-        # Both versions do the same: the world asks whether work waits for a version in vain.
+        # Both versions do the same: no invocation may wait for ever for one of them.
         first.handlers.add(name="program", version=self.version)
         first.handlers.add(name="listener", version=self.version)
         first.handlers.add(
@@ -143,7 +143,7 @@ class SimWorker:
             if message is not None
         ]
         self.outbox = resent
-        self.filled.set()
+        self.outbox_filled.set()
         link.to_server.put_nowait(hello)
         served = asyncio.create_task(service.Session(iter(()), link))
         read = asyncio.create_task(self._read(link))
@@ -168,8 +168,8 @@ class SimWorker:
     def _handle(self, message: worker_pb2.ServerMessage) -> None:
         kind = message.WhichOneof("message")
         if kind == "start":
-            runs = Listener if message.start.handler == "listener" else Program
-            self.programs[message.invocation_id] = runs(self, message)
+            handler = Listener if message.start.handler == "listener" else Program
+            self.programs[message.invocation_id] = handler(self, message)
             return
         program = self.programs.get(message.invocation_id)
         if program is None or program.attempt != message.attempt:
@@ -181,18 +181,18 @@ class SimWorker:
             value = read(completion.outcome)
             program.complete(completion.index, completion.completion_number, value)
         elif kind == "pause_requested":
-            program.frozen = True
+            program.pausing = True
         elif kind in ("abandon", "suspended"):
             del self.programs[message.invocation_id]
             return
-        self._let_go(program)
+        self._pause_or_suspend(program)
 
-    def _let_go(self, program: Program | Listener) -> None:
-        """Holds what is to be held, and sometimes suspends what only waits."""
+    def _pause_or_suspend(self, program: Program | Listener) -> None:
+        """Pauses an idle attempt if that was requested, or else sometimes suspends it."""
         if not program.idle:
             return
         message = worker_pb2.WorkerMessage(invocation_id=program.id, attempt=program.attempt)
-        if program.frozen:
+        if program.pausing:
             message.paused.SetInParent()
             del self.programs[program.id]
             self.send(message)
@@ -202,15 +202,15 @@ class SimWorker:
 
     async def _write(self, link: Link) -> None:
         while True:
-            await self.filled.wait()
-            self.filled.clear()
+            await self.outbox_filled.wait()
+            self.outbox_filled.clear()
             frame = worker_pb2.SessionRequest(messages=self.outbox)
             self.outbox = []
             link.to_server.put_nowait(frame)
             await asyncio.sleep(self.rng.random() * 0.01)
 
     async def run(self) -> None:
-        """Keeps a session open for as long as the worker lives."""
+        """Opens one session after the other until the worker is killed."""
         while self.alive:
             await self.session()
             await asyncio.sleep(self.rng.random() * 0.5)

@@ -1,9 +1,9 @@
-"""The simulated world: one log, leaders that come and go, workers, clients, and what must hold.
+"""The world: one log, leaders that replace each other, workers, clients, and the invariants.
 
-Everything that can go wrong is drawn from one seed: the leader dies between any two steps of its
-loop, or lives on beside its successor; its store comes back as old as its last complete checkpoint,
-and is held by other processes; appends and acks are lost or late; workers die, or lose their
-connection and come back; steps fail.
+One seed decides everything that goes wrong. A leader crashes between any two steps of its loop, or goes
+on beside its successor. Its store may come back as old as the last complete checkpoint, and other
+processes lock it. Appends and their acknowledgements are lost or late. Workers crash, or lose their
+connection and come back. Steps fail.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ from durable_server.rpc.session_writer import SessionTimes
 from durable_server.rpc.worker import WorkerService
 from durable_server.store.sqlite import SqliteStore
 
-from .program import FAILED, TRIES, key_of, undoing
+from .program import FAILED, TRIES, compensations, key_of
 from .storage import Disk
 from .worker import SimWorker
 
@@ -63,7 +63,7 @@ TIMES = SessionTimes(heartbeat=1.0, timeout=4.0, grace=1.0)
 
 
 class _LoopClock(WallClock):
-    """The time of the virtual loop, as a machine shows it whose clock is wrong by `skew_ms`."""
+    """The clock of a machine that is wrong by `skew_ms`, on the time of the virtual loop."""
 
     def __init__(self, skew_ms: int) -> None:
         self._skew_ms = skew_ms
@@ -87,44 +87,43 @@ class World:
         self.stream.fault = self._fault
         self.values: dict[tuple[str, int], Any] = {}
         self.resolved: dict[str, Any] = {}
-        """What clients were told that awakeables have."""
+        """The value that each awakeable has, according to the replies to clients."""
         self.bumps: dict[str, list[int]] = {}
-        """The numbers that awaited turns have returned, by object key."""
+        """The numbers that awaited invocations of `counter.bump` returned, by object key."""
         self.sends: dict[str, set[str]] = {}
-        """The invocations that were sent, by object key."""
+        """The ids of invocations of `counter.bump` that nobody awaits, by object key."""
         self.executions = 0
-        self.undone = 0
-        """How many steps have failed for good and were undone."""
+        self.compensated = 0
+        """How many steps have failed for good and were compensated."""
         self.leaders = 0
         self.store: SqliteStore | None = None
         self.disk = Disk(self.rng, self.trouble)
         self.limits = Limits(trim_bytes=self.rng.choice((2_000, 20_000)))
         self.processor: Processor
         self.service: WorkerService
-        self.tasks: set[asyncio.Task[None]] = set()
 
-    # What must hold
+    # Invariants
 
     def executed(self, invocation_id: str, index: int) -> str:
-        """A step runs: it must not have been committed before. Returns its new value."""
+        """Checks that a step that runs was not committed before; returns its new value."""
         known = self.values.get((invocation_id, index))
         assert known is None, f"step {index} of {invocation_id} ran again after its commit"
         self.executions += 1
         return f"{invocation_id[:6]}/{index}/{self.executions}"
 
     def committed(self, invocation_id: str, index: int, value: Any) -> None:
-        """A step was acknowledged: with the same value each time."""
+        """Checks that each acknowledgement of a step is for the same value."""
         known = self.values.setdefault((invocation_id, index), value)
         assert known == value, f"step {index} of {invocation_id} was acknowledged with two values"
 
     def check_result(self, found: Invocation, program: list[list[str]]) -> None:
-        """An invocation has ended: rightly, and with the values that were acknowledged."""
+        """Checks that an invocation has ended with the values that were acknowledged."""
         assert found.state is State.COMPLETED, found
         assert found.outcome is not None
         values = json.loads(payload_pb2.Outcome.FromString(found.outcome).value.data)
-        undone = undoing(program, dict(enumerate(values)))
-        self.undone += len(undone)
-        kinds = [kind for stage in [*program, undone] for kind in stage]
+        compensated = compensations(program, dict(enumerate(values)))
+        self.compensated += len(compensated)
+        kinds = [kind for stage in [*program, compensated] for kind in stage]
         assert len(values) == len(kinds)
         for index, (kind, value) in enumerate(zip(kinds, values, strict=True)):
             if kind in ("sleep", "set"):
@@ -143,8 +142,8 @@ class World:
             else:
                 self.sends.setdefault(key_of(found.id, index), set()).add(value)
 
-    async def signaller(self, number: int) -> None:
-        """Sends numbered signals to a listener, one after the other, and looks at what it got."""
+    async def signal_client(self, number: int) -> None:
+        """Sends numbered signals to a listener, one after the other, and checks what it received."""
         await asyncio.sleep(self.rng.random() * 5)
         count = self.rng.randint(1, 5)
         data = payload_pb2.Payload(data=b"%d" % count).SerializeToString()
@@ -162,19 +161,19 @@ class World:
         assert received == list(range(count)), (found.id, received)
 
     async def send_signals(self, invocation_id: str, count: int) -> None:
-        """Sends each signal until it is accepted, before the next."""
+        """Sends each signal again until it is accepted, and then the next one."""
         for number in range(count):
             await asyncio.sleep(self.rng.expovariate(1.0) * self.rng.choice((0, 1)))
             outcome = payload_pb2.Outcome(value=payload_pb2.Payload(data=b"%d" % number))
             signal = Signalled(invocation_id, "n", outcome.SerializeToString(), f"s{number}")
             reply = None
             while not isinstance(reply, Done):
-                reply = await self.ask(signal)
+                reply = await self.propose(signal)
                 assert isinstance(reply, Done | Missing | None), reply
                 await asyncio.sleep(self.rng.random() * 0.1)
 
     def _check_tries(self, found: Invocation, index: int, value: Any) -> None:
-        """A step fails for good only when its tries are used up, and the journal has their number."""
+        """Checks that a step failed for good only after all its tries, which the journal counts."""
         assert self.store is not None
         row = self.store.entry(found.number, index)
         assert row is not None
@@ -184,7 +183,7 @@ class World:
             assert 0 <= row.failed_tries < TRIES
 
     def check_counters(self) -> None:
-        """Every turn on a key was taken once, alone, and left its mark."""
+        """Checks that each `counter.bump` ran once, alone on its key, and changed the state."""
         assert self.store is not None
         for key in self.bumps.keys() | self.sends.keys():
             numbers, sent = self.bumps.get(key, []), self.sends.get(key, set())
@@ -206,7 +205,7 @@ class World:
         return self.rng.choice([Fault.LOST_ACK, Fault.LOST_APPEND, Fault.LATE])
 
     def cut_after(self) -> float:
-        """How long a session lasts."""
+        """Returns after how many seconds a session loses its connection."""
         return self.rng.expovariate(0.3)
 
     # Leaders
@@ -227,12 +226,12 @@ class World:
             await processor.propose(HandlerRegistered(bump))
             await processor.propose(HandlerRegistered(Handler("listener", retry=_POLICY)))
 
-    async def reign(self) -> None:
-        """Lets leaders die, or be replaced while they live on, again and again."""
+    async def replace_leaders(self) -> None:
+        """Replaces leaders again and again, after a crash or while the old one still runs."""
         while True:
             await asyncio.sleep(self.rng.expovariate(0.5))
             self.stream.release()
-            self.disk.keep()
+            self.disk.add_copy()
             old = self.processor
             if self.rng.random() < 0.5:
                 assert old._task is not None
@@ -245,8 +244,8 @@ class World:
 
     # Workers and clients
 
-    async def employ(self, name: str) -> None:
-        """Keeps one worker at work; a dead one is replaced by one with a new name."""
+    async def keep_worker(self, name: str) -> None:
+        """Runs one worker after the other, each under a new name."""
         generation = 0
         while True:
             generation += 1
@@ -262,7 +261,7 @@ class World:
                 raise ended
 
     async def client(self, number: int) -> None:
-        """Invokes one program and waits for its end, as often as it takes."""
+        """Invokes one program, repeats the request until it has ended, and checks the result."""
         program = [
             [self.rng.choice(_KINDS) for _ in range(self.rng.randint(1, 3))]
             for _ in range(self.rng.randint(1, 4))
@@ -284,24 +283,24 @@ class World:
                 group.create_task(other)
             found = await self.ended(Invoked(invocation_id, "program", data))
         self.check_result(found, program)
-        # What it has sent must come to its end too.
-        for ids_sent in list(self.sends.values()):
-            for sent in list(ids_sent):
+        # Invocations that it has started without waiting for them must end too.
+        for started in list(self.sends.values()):
+            for sent in list(started):
                 await self.ended(Invoked(sent, "counter.bump", None, self._key(sent)))
 
     def _key(self, invocation_id: str) -> str:
         return next(key for key, sent in self.sends.items() if invocation_id in sent)
 
     async def ended(self, record: Invoked) -> Invocation:
-        """Asks for an invocation until it has ended."""
+        """Repeats a request until its invocation has ended; returns the invocation."""
         while True:
-            reply = await self.ask(record, follow=True)
+            reply = await self.propose(record, follow=True)
             if isinstance(reply, Created | Attached) and reply.invocation.state in FINAL:
                 return reply.invocation
             await asyncio.sleep(0.1 + self.rng.random())
 
-    async def ask(self, record: Record, *, follow: bool = False) -> Reply:
-        """Proposes a record; None when nobody has answered in a while."""
+    async def propose(self, record: Record, *, follow: bool = False) -> Reply:
+        """Proposes a record; returns its reply, or None if none comes within 5 seconds."""
         processor = self.processor
         future = processor.propose(record, follow_until=math.inf if follow else 0.0)
         await asyncio.wait({future}, timeout=5)
@@ -317,7 +316,7 @@ class World:
         data = payload_pb2.Payload(data=json.dumps(value).encode())
         outcome = payload_pb2.Outcome(value=data).SerializeToString()
         while True:
-            reply = await self.ask(AwakeableResolved(awakeable_id, outcome))
+            reply = await self.propose(AwakeableResolved(awakeable_id, outcome))
             if isinstance(reply, Resolved):
                 assert self.resolved.setdefault(awakeable_id, value) == value
                 return
@@ -327,33 +326,35 @@ class World:
             await asyncio.sleep(self.rng.random())
 
     async def pause(self, invocation_id: str) -> None:
-        """Pauses an invocation and lets it go on."""
+        """Pauses an invocation and resumes it."""
         await asyncio.sleep(self.rng.random() * 10)
         for record in (PauseAsked(invocation_id), Resumed(invocation_id)):
             reply = None
             while not isinstance(reply, Done | Missing | Refused):
-                reply = await self.ask(record)
+                reply = await self.propose(record)
                 await asyncio.sleep(self.rng.random())
             await asyncio.sleep(self.rng.random() * 5)
 
     async def run(self, clients: int, workers: int) -> None:
-        """Runs the world until every client has its result."""
+        """Runs the simulation until every client has its result."""
         await self.lead()
-        staff = [asyncio.create_task(self.employ(f"w{number}")) for number in range(workers)]
-        staff.append(asyncio.create_task(self.reign()))
-        crowd = asyncio.gather(
+        background = [
+            asyncio.create_task(self.keep_worker(f"w{number}")) for number in range(workers)
+        ]
+        background.append(asyncio.create_task(self.replace_leaders()))
+        clients_done = asyncio.gather(
             *(self.client(number) for number in range(clients)),
-            *(self.signaller(number) for number in range(clients // 2)),
+            *(self.signal_client(number) for number in range(clients // 2)),
         )
         try:
             async with asyncio.timeout(10_000):
-                await asyncio.wait({crowd, *staff}, return_when=asyncio.FIRST_COMPLETED)
-                for task in staff:
+                await asyncio.wait({clients_done, *background}, return_when=asyncio.FIRST_COMPLETED)
+                for task in background:
                     if task.done():
                         task.result()
-                await crowd
+                await clients_done
                 self.check_counters()
         finally:
-            for task in (*staff, crowd):
+            for task in (*background, clients_done):
                 task.cancel()
-            await asyncio.gather(*staff, crowd, return_exceptions=True)
+            await asyncio.gather(*background, clients_done, return_exceptions=True)

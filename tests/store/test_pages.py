@@ -16,8 +16,8 @@ from typing import Any
 
 import pytest
 
+from durable_server.core.changes import Changes
 from durable_server.core.model import Failure, HandlerKind, Invocation, State
-from durable_server.core.partition import Changes
 from durable_server.core.states import FINAL
 from durable_server.log.interface import Position
 from durable_server.store import failures as failures_module

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from durable_server.core.partition import Changes
+from durable_server.core.changes import Changes
 from durable_server.log.interface import Position
 from durable_server.store.sqlite import SqliteStore, StoreUnusableError, explained
 

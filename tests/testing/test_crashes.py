@@ -354,6 +354,6 @@ async def fails_for_ever(ctx: durable.Context) -> None:
 async def test_a_workflow_that_is_tried_for_ever_is_given_up(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("durable.testing._run.FRAMES_MAX", 50)
+    monkeypatch.setattr("durable.testing._run.BATCHES_MAX", 50)
     with pytest.raises(AssertionError, match=r"within 50 records .* was ValueError: again"):
         await crash_everywhere(fails_for_ever)

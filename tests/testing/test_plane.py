@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 import durable
-from durable._local.local import Local
+from durable._client.async_connection import AsyncConnection
+from durable._local.control_plane import LocalControlPlane
 from durable_server.core.ids import from_name
 from durable_server.core.model import Handler
 from durable_server.core.records import HandlerRegistered, Invoked
@@ -59,8 +60,8 @@ async def test_the_next_leader_has_the_frame_that_the_last_one_died_at(
 
 @pytest.mark.parametrize("empty_store", [False, True])
 async def test_calls_and_workers_outlive_a_restart(empty_store: bool) -> None:
-    local = Local()
-    async with durable.AsyncClient._of(local, 20) as client:
+    local = LocalControlPlane()
+    async with durable.AsyncClient._of(AsyncConnection.to_local(local), 20) as client:
         client.register(answer)
         await client.serve_handlers()
         invocation_id = await client.invoke_async(answer)

@@ -1,106 +1,59 @@
-"""The async client: `AsyncClient`, on grpc.aio.
+"""The async client: `AsyncClient`, the typed methods over an `AsyncConnection`.
 
-Rules.
-- The channel is opened at the first call, because grpc.aio binds it to the running event loop; a
-  client that is then used on another loop says so instead of hanging.
-- The path of a call is lean: the stub's methods are bound once, and the operation runs inside the
-  caller's own task: no thread, no task, no lock per call.
-- A local client is the same client on another channel (`_local`); handlers that a client serves have
-  a worker on the client's loop (`_hosting`).
-- Cancelling a call stops the waiting, not the invocation.
+A method builds an RPC flow, which says without I/O what to send and what to make of the responses
+(`invoke_requests`, `control_requests`, `query_requests`), and the client's connection runs it.
 
-What the methods do is written in `_requests` and `_steering`, once for this client and for `Client`;
-how a call is retried, in `_operations`.
+This file is the one source of both clients. The sync client in `generated/client.py` is made from
+it by `make gen`, with `await` and `async` taken out (how: `gen/recipes/sync_client.py`):
+signatures, overloads and docstrings must be written out for each client, because Python's types
+cannot say "the same method, but awaitable". All that is not a signature is shared or in the two
+connections. So edit this file, run `make gen`, and commit both.
 """
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
+from contextlib import aclosing
 from datetime import timedelta
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, ParamSpec, Self, TypeVar, Unpack, overload
+from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar, Unpack, overload
 
 import grpc
-import grpc.aio
 
-from durable_proto.v1.control_pb2_grpc import DurableControlStub
-
-from .._common.transport import open_async_channel, parse_address, translate
+from .._common.transport import parse_address
+from .._common.webhooks import Webhook, webhook_request
 from .._definitions.workflow import Workflow, WorkflowRef
-from .._engine.loop import refuse_client
-from .._local.local import ADDRESS as LOCAL_ADDRESS
-from .._local.local import Local
-from .._worker.hosting import Dial, Hosting, ServeOptions
-from . import requests
-from .async_client_steering import AsyncSteeringClient
-from .calls import Operation, Send
-from .options import DEFAULT_TIMEOUT_SECONDS, UNSET, Unset, ViewOptions
-from .overviews import Handler, InvocationPage, ServerInfo, Stats, WorkerInfo
-from .requests import Filters
+from .._worker.hosting import ServeOptions
+from . import control_requests, invoke_requests, query_requests
+from .async_connection import AsyncConnection, open_connection, open_local_connection
+from .control_requests import PAUSE_SECONDS, Resolution
+from .invocation_views import Invocation
+from .options import DEFAULT_TIMEOUT_SECONDS, UNSET, ClientBase, Unset, ViewOptions
+from .query_requests import Filters
 from .result import Result
-from .views import Invocation
-from .watching import Watching
+from .server_views import Handler, InvocationPage, ServerInfo, Stats, WorkerInfo
 
 if TYPE_CHECKING:
-    from durable_proto.v1.control_pb2_grpc import DurableControlAsyncStub
-
     from .._definitions.objects import ObjectHandler, ObjectRef
 
 P = ParamSpec("P")
 R = TypeVar("R")
-T = TypeVar("T")
 
 
-class _Connection:
-    """The channel that a client and its views share; opened at the first call."""
-
-    __slots__ = ("_channel", "_closed", "_loop", "_stub", "dial")
-
-    def __init__(self, dial: Dial) -> None:
-        self.dial: Final = dial
-        self._channel: grpc.aio.Channel | None = None
-        self._stub: DurableControlAsyncStub | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._closed = False
-
-    def stub(self) -> DurableControlAsyncStub:
-        """Returns the stub for the running loop; raises RuntimeError on any other than the first."""
-        loop = asyncio.get_running_loop()
-        if self._stub is not None and loop is self._loop:
-            return self._stub
-        refuse_client()
-        if self._closed:
-            raise RuntimeError("this AsyncClient is closed")
-        if self._stub is not None:
-            raise RuntimeError(
-                "this AsyncClient was first used on another event loop; make one for each loop"
-            )
-        self._loop = loop
-        self._channel = self.dial.open()
-        self._stub = DurableControlStub(self._channel)
-        return self._stub
-
-    async def close(self) -> None:
-        """Closes the channel, if there is one."""
-        self._closed = True
-        channel, self._channel, self._stub = self._channel, None, None
-        if channel is not None:
-            await channel.close()
-
-
-class AsyncClient(AsyncSteeringClient):
-    """Starts, watches and steers invocations from asyncio code.
+class AsyncClient(ClientBase):
+    """Starts, watches and controls invocations from asyncio code.
 
     Arguments: `address` is `host:port`, `grpcs://host:port` for TLS, or None for the environment's
     `DURABLE_ADDRESS`, else `127.0.0.1:50051`. `timeout` bounds each call, in seconds or as a
     timedelta; None for no bound. `tls` is True for the system's roots, or credentials. `insecure`
-    permits plain text to another machine. The connection is made at the first call. Raises ValueError
-    for a bad address.
+    permits plain text to another machine. The connection is made at the first call. Raises
+    ValueError for a bad address.
 
-    Every method raises RpcError (or one of its subclasses) when the control plane refuses or cannot
-    be reached within the timeout. Belongs to the event loop of its first call.
+    Every method raises RpcError (or one of its subclasses) when the control plane refuses the
+    request or cannot be reached within the timeout. Belongs to the event loop of its first call.
     """
+
+    _connection: AsyncConnection
 
     def __init__(
         self,
@@ -111,13 +64,8 @@ class AsyncClient(AsyncSteeringClient):
         insecure: bool = False,
     ) -> None:
         parsed = parse_address(address, tls=tls, insecure=insecure)
-        self._connect(Dial(parsed, lambda: open_async_channel(parsed)), None, timeout)
-
-    def _connect(self, dial: Dial, local: Local | None, timeout: float | timedelta | None) -> None:
-        self._connection = _Connection(dial)
-        self._hosting = Hosting(dial)
-        self._local = local
         super().__init__(timeout)
+        self._connection = open_connection(parsed)
 
     @classmethod
     def local(
@@ -126,68 +74,48 @@ class AsyncClient(AsyncSteeringClient):
         timeout: float | timedelta | None = None,
         webhook_secrets: Mapping[str, str] | None = None,
     ) -> Self:
-        """Returns a client with a control plane of its own, in this process and in memory.
+        """Returns a client with its own control plane, in this process and in memory.
 
-        Nothing else needs to run: `register` workflows, `serve_handlers`, and call. It is the same
-        client, worker and control plane without NATS and sockets; all is gone when it is closed.
-        Without a `timeout` calls wait for ever, as one does at a breakpoint. The first webhook's URL
-        opens a port of loopback; `webhook_secrets` holds the secrets, by name, that senders of webhooks
-        sign with. Raises ServerNotInstalledError when the control plane is not installed, ValueError
-        for a secret that is empty.
+        Nothing else needs to run: `register` workflows, `serve_handlers`, and invoke them. Client,
+        worker and control plane are the usual ones without NATS and sockets; closing the client
+        drops all data. Without a `timeout` calls have no time limit, which suits breakpoints. The
+        first webhook opens a port on loopback; `webhook_secrets` holds the secrets, by name, that
+        senders of webhooks sign with. Raises ServerNotInstalledError when the control plane is not
+        installed, ValueError for a secret that is empty.
         """
-        return cls._of(Local(webhook_secrets=webhook_secrets), timeout)
+        return cls._of(open_local_connection(webhook_secrets), timeout)
 
     @classmethod
-    def _of(cls, local: Local, timeout: float | timedelta | None) -> Self:
-        """Returns the client of a local control plane."""
+    def _of(cls, connection: AsyncConnection, timeout: float | timedelta | None) -> Self:
+        """Returns a client that owns a connection."""
         client = cls.__new__(cls)
-        client._connect(Dial(LOCAL_ADDRESS, local.open), local, timeout)
+        ClientBase.__init__(client, timeout)
+        client._connection = connection
         return client
 
     def register(self, *workflows: Workflow[..., Any] | type) -> None:
         """Adds workflows and object classes that `serve_handlers` serves in this process.
 
-        Raises TypeError for what is neither, ValueError for a name that was registered before.
+        Raises TypeError for any other argument, ValueError for a name that is registered already.
         """
-        self._hosting.register(workflows)
+        self._connection.register(workflows)
 
     async def serve_handlers(self, **options: Unpack[ServeOptions]) -> None:
-        """Begins to run what is registered in this process; returns when it can be invoked.
+        """Starts to serve the registered handlers; returns when they can be invoked.
 
-        It is served until the client is closed. For what is registered later, call it again. The
-        options are those of `ServeOptions`. Raises ValueError when nothing is registered, RpcError
-        when the control plane refuses the handlers.
+        They run on the current event loop until the client is closed. After a further `register`,
+        call it again. The options are those of `ServeOptions`. Raises ValueError when nothing is
+        registered, RpcError when the control plane refuses the handlers.
         """
-        self._connection.stub()  # binds the client to this loop
-        await self._hosting.serve(options)
+        await self._connection.serve(options)
 
     if TYPE_CHECKING:
-        # At run time it is `ClientBase.options`, which takes the mark for "not given" too.
-        @overload  # type: ignore[override]  # nobody outside has that mark
+        # At run time this is `ClientBase.options`, whose parameters may be UNSET too.
+        @overload  # type: ignore[override]  # UNSET is not public
         def options(self, *, key: str, **others: Unpack[ViewOptions]) -> KeyedAsyncClient: ...
         @overload
         def options(self, **others: Unpack[ViewOptions]) -> Self: ...
         def options(self, **options: Any) -> Any: ...
-
-    async def _run(self, operation: Operation[T]) -> T:
-        """Runs an operation: the one place where this client does anything."""
-        stub = self._connection.stub()
-        try:
-            step = next(operation)
-            while True:
-                if not isinstance(step, Send):
-                    await asyncio.sleep(step.seconds)
-                    step = operation.send(None)
-                    continue
-                try:
-                    answer = await getattr(stub, step.method)(step.request, timeout=step.timeout)
-                except grpc.RpcError as error:
-                    step = operation.throw(translate(error, self._connection.dial.address.target))
-                else:
-                    step = operation.send(answer)
-        except StopIteration as end:
-            value: T = end.value
-            return value
 
     @overload
     async def invoke(
@@ -205,7 +133,9 @@ class AsyncClient(AsyncSteeringClient):
         complete (by name those are in the Result), WaitTimeoutError with its id when the timeout
         is over while it goes on, NotFoundError when no worker ever registered the handler.
         """
-        return await self._run(requests.invoke(workflow, args, kwargs, self._options))
+        return await self._connection.run(
+            invoke_requests.invoke(workflow, args, kwargs, self._options)
+        )
 
     @overload
     async def invoke_async(
@@ -217,7 +147,9 @@ class AsyncClient(AsyncSteeringClient):
 
     async def invoke_async(self, workflow: Any, /, *args: Any, **kwargs: Any) -> str:
         """Starts an invocation and returns its id as soon as it is in the log."""
-        return await self._run(requests.start(workflow, args, kwargs, self._options))
+        return await self._connection.run(
+            invoke_requests.start(workflow, args, kwargs, self._options)
+        )
 
     @overload
     async def get_result(
@@ -246,15 +178,17 @@ class AsyncClient(AsyncSteeringClient):
     ) -> Result[Any]:
         """Waits until an invocation has ended or is paused, or the timeout is over.
 
-        `timeout` is in seconds or a timedelta, 0 to look without waiting, None for no bound; without
-        it the client's. With `workflow` the value is decoded as its return type. The Result says where
-        it stands; only its `value()` raises. Raises NotFoundError for an unknown id.
+        `timeout` is in seconds or a timedelta, 0 to look without waiting, None for no bound;
+        without it the client's. With `workflow` the value is decoded as its return type. The Result
+        says where it stands; only its `value()` raises. Raises NotFoundError for an unknown id.
         """
-        return await self._run(requests.get_result(invocation_id, workflow, self._seconds(timeout)))
+        return await self._connection.run(
+            invoke_requests.get_result(invocation_id, workflow, self._seconds(timeout))
+        )
 
     async def get(self, invocation_id: str) -> Invocation:
         """Returns what is known about an invocation, with journal. Raises NotFoundError."""
-        return await self._run(requests.get(invocation_id, self._options.timeout))
+        return await self._connection.run(query_requests.get(invocation_id, self._options.timeout))
 
     async def query(self, **filters: Unpack[Filters]) -> InvocationPage:
         """Returns a page of the invocations that match all filters, newest first.
@@ -262,75 +196,239 @@ class AsyncClient(AsyncSteeringClient):
         The filters are those of `Filters`; `status` is a word or several. Raises ValueError for an
         unknown status, InvalidArgumentError.
         """
-        return await self._run(requests.query(filters, self._options.timeout))
+        return await self._connection.run(query_requests.query(filters, self._options.timeout))
 
     async def query_all(self, **filters: Unpack[Filters]) -> AsyncIterator[Invocation]:
         """Iterates over all invocations that match all filters, page by page as it is consumed.
 
-        An invocation that is accepted meanwhile may be left out. Raises as `query` does.
+        An invocation that starts during the iteration may be left out. Raises as `query` does.
         """
         following: Filters | None = filters
         while following is not None:
             page = await self.query(**following)
             for found in page.invocations:
                 yield found
-            following = requests.next_page(filters, page)
+            following = query_requests.next_page(filters, page)
 
     async def watch(self, invocation_id: str) -> AsyncGenerator[Invocation, None]:
-        """Iterates over an invocation as it changes: as it is now, then each change, until it ends.
+        """Iterates over the changes of an invocation: first as it is now, then each change, to its
+        end.
 
-        The journal of each holds only the entries that are new or changed since the one before. A
-        broken connection is made anew and nothing is shown twice; the client's timeout bounds how
-        long the control plane may be away. Raises NotFoundError.
+        The journal of each item holds only the entries that are new or changed since the item
+        before. A broken connection is replaced without repeating an item; the client's timeout
+        bounds how long the control plane may be away. Raises NotFoundError.
         """
-        watching = Watching(invocation_id, self._options.timeout)
-        while True:
-            stream = self._connection.stub().WatchInvocation(watching.request)
-            error: grpc.RpcError | None = None
-            try:
-                async for message in stream:
-                    found = watching.received(message)
-                    if found is not None:
-                        yield found
-            except grpc.RpcError as broken:
-                error = broken
-            finally:
-                stream.cancel()
-            target = self._connection.dial.address.target
-            delay = watching.ended(None if error is None else translate(error, target))
-            if delay is None:
-                return
-            await asyncio.sleep(delay)
+        timeout = self._options.timeout
+        async with aclosing(self._connection.watch(invocation_id, timeout)) as changes:
+            async for changed in changes:
+                yield changed
+
+    async def pause(
+        self,
+        invocation_id: str,
+        *,
+        reason: str = "",
+        identity: str = "",
+        timeout: float | timedelta = PAUSE_SECONDS,  # noqa: ASYNC109  # the server waits
+    ) -> str:
+        """Pauses an invocation at its next journal boundary; returns its status after that.
+
+        Waits up to `timeout` seconds (at most 50) for steps in flight, so the status is usually
+        "paused". "running" means that a step still runs, and that the pause takes effect after it.
+        Raises NotFoundError, PreconditionError when it has ended.
+        """
+        seconds = self._options.timeout
+        return await self._connection.run(
+            control_requests.pause(invocation_id, reason, identity, timeout, seconds)
+        )
+
+    async def resume(self, invocation_id: str, *, reason: str = "", identity: str = "") -> str:
+        """Resumes a paused invocation from its journal; returns its status after that.
+
+        An invocation that is "backing_off" starts its next attempt now; its failures still count.
+        Raises NotFoundError, PreconditionError for any other status.
+        """
+        timeout = self._options.timeout
+        return await self._connection.run(
+            control_requests.resume(invocation_id, reason, identity, timeout)
+        )
+
+    async def cancel(
+        self, invocation_id: str, *, reason: str = "", identity: str = "", force: bool = False
+    ) -> str:
+        """Cancels an invocation; returns its status after that.
+
+        The handler gets an exception and may compensate; with `force` the invocation ends at once.
+        Raises NotFoundError, PreconditionError when it has ended.
+        """
+        timeout = self._options.timeout
+        return await self._connection.run(
+            control_requests.cancel(invocation_id, reason, identity, force, timeout)
+        )
+
+    async def restart(
+        self,
+        invocation_id: str,
+        *,
+        from_index: int = 0,
+        input: Any = UNSET,
+        reason: str = "",
+        identity: str = "",
+    ) -> str:
+        """Starts a copy of an invocation that has ended or is paused; returns the new id.
+
+        The copy takes over the completed steps before `from_index` and does not run them again.
+        `input` replaces the input, as one value (for several arguments a dict); it excludes
+        `from_index`. Raises
+        NotFoundError, PreconditionError, InvalidArgumentError.
+        """
+        timeout = self._options.timeout
+        return await self._connection.run(
+            control_requests.restart(invocation_id, from_index, input, reason, identity, timeout)
+        )
+
+    async def purge(self, invocation_id: str) -> None:
+        """Removes an invocation that has ended, before its retention is over.
+
+        Raises NotFoundError, PreconditionError when it has not ended.
+        """
+        await self._connection.run(control_requests.purge(invocation_id, self._options.timeout))
+
+    async def signal(self, invocation_id: str, name: str, value: Any = None) -> None:
+        """Delivers a named signal to an invocation, which keeps it until the handler awaits it.
+
+        Raises NotFoundError, PreconditionError when it has ended, LimitError.
+        """
+        await self._connection.run(
+            control_requests.signal(invocation_id, name, value, self._options.timeout)
+        )
+
+    async def resolve_awakeable(self, awakeable_id: str, value: Any = None) -> Resolution:
+        """Resolves an awakeable with a value, even before the handler has created it.
+
+        The first outcome counts. The same outcome again changes nothing, and the Resolution says
+        so. Raises NotFoundError, AlreadyExistsError when the awakeable has another outcome already.
+        """
+        return await self._connection.run(
+            control_requests.resolve(awakeable_id, value, self._options.timeout)
+        )
+
+    async def reject_awakeable(
+        self,
+        awakeable_id: str,
+        message: str,
+        *,
+        code: int = 0,
+        metadata: Mapping[str, str] | None = None,
+    ) -> Resolution:
+        """Rejects an awakeable: the handler that awaits it gets a terminal error with this message.
+
+        The first outcome counts, as for `resolve_awakeable`. Raises NotFoundError,
+        AlreadyExistsError when the awakeable has another outcome already.
+        """
+        timeout = self._options.timeout
+        return await self._connection.run(
+            control_requests.reject(awakeable_id, message, code, metadata, timeout)
+        )
+
+    async def create_webhook(
+        self,
+        awakeable_id: str,
+        *,
+        expires_in: float | timedelta | None = None,
+        scheme: str = "",
+        secret: str = "",
+    ) -> Webhook:
+        """Creates a URL that resolves an awakeable, for senders that can only POST to an address.
+
+        `expires_in` is in seconds or a timedelta, 24 hours by default, a year at most. With a
+        `scheme`, "stripe" or "github", the sender must sign with the webhook secret that the
+        control plane knows by the name `secret`. The URL is itself a secret. Raises
+        PreconditionError when the control plane serves no HTTP, InvalidArgumentError.
+        """
+        request = webhook_request(awakeable_id, expires_in, scheme, secret)
+        return await self._connection.run(
+            control_requests.create_webhook(request, self._options.timeout)
+        )
+
+    async def resolve_promise(self, invocation_id: str, name: str, value: Any = None) -> Resolution:
+        """Resolves a named promise of an invocation; otherwise as `resolve_awakeable`."""
+        awakeable_id = control_requests.promise_id(invocation_id, name)
+        return await self._connection.run(
+            control_requests.resolve(awakeable_id, value, self._options.timeout)
+        )
+
+    async def reject_promise(
+        self,
+        invocation_id: str,
+        name: str,
+        message: str,
+        *,
+        code: int = 0,
+        metadata: Mapping[str, str] | None = None,
+    ) -> Resolution:
+        """Rejects a named promise of an invocation; otherwise as `reject_awakeable`."""
+        awakeable_id = control_requests.promise_id(invocation_id, name)
+        timeout = self._options.timeout
+        return await self._connection.run(
+            control_requests.reject(awakeable_id, message, code, metadata, timeout)
+        )
+
+    async def get_state(
+        self, *, object: str = "", key: str = "", invocation_id: str = ""
+    ) -> dict[str, Any]:
+        """Returns the state of an object's key, or of a workflow's invocation, by name.
+
+        Give `object` and `key`, or `invocation_id`. Raises NotFoundError, InvalidArgumentError.
+        """
+        timeout = self._options.timeout
+        return await self._connection.run(
+            control_requests.get_state(object, key, invocation_id, timeout)
+        )
+
+    async def set_state(
+        self,
+        *,
+        object: str,
+        key: str,
+        values: Mapping[str, Any] | None = None,
+        clear: Iterable[str] = (),
+        clear_all: bool = False,
+    ) -> None:
+        """Changes the state of an object's key: removes all or some names, then sets values.
+
+        Raises PreconditionError while an exclusive handler runs on the key,
+        InvalidArgumentError.
+        """
+        timeout = self._options.timeout
+        await self._connection.run(
+            control_requests.set_state(object, key, values or {}, clear, clear_all, timeout)
+        )
 
     async def list_handlers(self) -> list[Handler]:
         """Returns the handlers that workers have registered, by name."""
-        return await self._run(requests.list_handlers(self._options.timeout))
+        return await self._connection.run(query_requests.list_handlers(self._options.timeout))
 
     async def stats(self) -> Stats:
         """Counts invocations by status and by handler."""
-        return await self._run(requests.stats(self._options.timeout))
+        return await self._connection.run(query_requests.stats(self._options.timeout))
 
     async def list_workers(self) -> list[WorkerInfo]:
         """Returns the workers that are connected now, by connect time."""
-        return await self._run(requests.list_workers(self._options.timeout))
+        return await self._connection.run(query_requests.list_workers(self._options.timeout))
 
     async def server_info(self) -> ServerInfo:
-        """Returns the control plane's version, limits and start."""
-        return await self._run(requests.server_info(self._options.timeout))
+        """Returns the control plane's version, limits and start time."""
+        return await self._connection.run(query_requests.server_info(self._options.timeout))
 
     async def close(self) -> None:
-        """Closes the connection; of a view, nothing. Calls under way end with an error.
+        """Closes the connection; does nothing on a view. Calls in flight end with an error.
 
-        Handlers that it serves may end before, or are given to another worker; those of a local
-        client are dropped with its control plane.
+        Attempts of handlers that it serves may end first, or go to another worker; a local client
+        drops them with its control plane.
         """
         if self._owner:
-            if self._local is not None:
-                await self._local.halt()
-            await self._hosting.close(gently=self._local is None)
             await self._connection.close()
-            if self._local is not None:
-                await self._local.close()
 
     async def __aenter__(self) -> AsyncClient:
         return self
@@ -347,7 +445,7 @@ class AsyncClient(AsyncSteeringClient):
 if TYPE_CHECKING:
 
     class KeyedAsyncClient(AsyncClient):
-        """What `options(key=...)` is to type checkers: it invokes handlers of objects too."""
+        """The type of `options(key=...)`, which can invoke handlers of objects too."""
 
         @overload
         async def invoke(
@@ -382,5 +480,5 @@ if TYPE_CHECKING:
         async def invoke_async(self, workflow: Any, /, *args: Any, **kwargs: Any) -> Any: ...
 
 else:
-    # At run time a view is a view, whatever its options are.
+    # Only types differ; at run time every view is an AsyncClient.
     KeyedAsyncClient = AsyncClient

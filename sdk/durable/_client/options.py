@@ -1,8 +1,9 @@
-"""What a client is told once and sends with each request: the options, and the views that change them.
+"""Options: what a client sends with each request, and the views that change it.
 
-Rules. Options are frozen; `options` gives a view with others, so that a client that is shared by
-threads or tasks is never changed under them. What is not given stays as it is; `delay` and
-`start_time` exclude each other, so giving one takes the other back.
+Options are frozen. `options()` returns a view: a copy of the client with other options on the same
+connection, so that the options of a client that threads or tasks share never change. Options that
+are not given stay as they are. `delay` and `start_time` exclude each other, so giving one removes
+the other.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from functools import cache
 from typing import Any, Final, TypedDict
 
 from .._common.durations import span, wait_seconds
-from .._tracing.tracing import Tracing, find_tracing
+from .._tracing.find import find_tracing
+from .._tracing.interface import Tracing
 
 DEFAULT_TIMEOUT_SECONDS: Final = 60.0
 
@@ -30,12 +32,12 @@ class Unset:
 
 
 UNSET: Final = Unset()
-"""Marks an argument that was not given, where None means something."""
+"""The default of arguments for which None is a value."""
 
 
 @cache
 def default_identity() -> str:
-    """Names who asks, for whoever reads a reason later: `user@host`."""
+    """Returns who asks for a pause or a cancellation, by default: `user@host`."""
     try:
         user = getpass.getuser()
     except (OSError, KeyError):  # a container's user id without a name
@@ -45,7 +47,7 @@ def default_identity() -> str:
 
 @dataclass(frozen=True, slots=True)
 class InvokeOptions:
-    """What an invocation is started with, beside its arguments, and how long calls may take."""
+    """What an invocation is started with, besides its arguments, and the timeout of calls."""
 
     timeout: float | None
     partition_key: str = ""
@@ -60,7 +62,7 @@ class InvokeOptions:
 
 
 class ViewOptions(TypedDict, total=False):
-    """What a view of a client may change, beside the object key; see `Client.options`."""
+    """The options that a view may change, besides the object key; see `Client.options`."""
 
     partition_key: str
     service: str
@@ -73,11 +75,11 @@ class ViewOptions(TypedDict, total=False):
 
 
 class ClientBase:
-    """What both clients have and what is no I/O: the options and the views that change them."""
+    """The part of both clients that does no I/O: the options and the views that change them."""
 
     _options: InvokeOptions
     _owner: bool
-    """Whether this one opened the connection, and so closes it."""
+    """Whether this client opened the connection and closes it; views do not."""
 
     def __init__(self, timeout: float | timedelta | None) -> None:
         self._options = InvokeOptions(wait_seconds(timeout, "timeout"), tracing=find_tracing())
@@ -98,14 +100,15 @@ class ClientBase:
     ) -> Any:
         """Returns a view of this client with other options; what is not given stays as it is.
 
-        `partition_key` chooses the partition, `service` is a label, `key` the object key,
-        `idempotency_key` makes a second start of the same work answer with the first, `headers`
-        travel to the handler, `timeout` bounds calls (seconds or a timedelta; 0 for one try without
-        waiting, None for no bound), `delay` (likewise) starts the work that much later, `start_time`
-        not before a time (UTC without a time zone). Where work of one handler waits for workers, a
-        higher `priority` goes first (any number that fits 32 bits, 0 if none is given); children have
-        their parent's. The view shares the connection and need not be closed. Raises ValueError for
-        `delay` with `start_time` and for a span of time out of range, TypeError for what is none.
+        `partition_key` chooses the partition, `service` is a label, `key` the object key. With an
+        `idempotency_key` a second start of the same work returns the first invocation. `headers`
+        are passed to the handler. `timeout` bounds calls (seconds or a timedelta; 0 for one try
+        without waiting, None for no bound). `delay` (likewise) starts the work that much later,
+        `start_time` not before a time (UTC without a time zone). When invocations of a handler wait
+        for a worker, those with a higher `priority` are dispatched first (any number that fits 32
+        bits, 0 by default); children inherit it. The view shares the connection and need not be
+        closed. Raises ValueError for `delay` with `start_time` and for a span of time out of range,
+        TypeError for anything that is not a span of time.
         """
         changes: dict[str, Any] = {
             "partition_key": partition_key,
@@ -134,7 +137,7 @@ class ClientBase:
         return view
 
     def _seconds(self, timeout: float | timedelta | Unset | None) -> float | None:
-        """Returns the bound of one call: its own, or else the client's."""
+        """Returns the timeout of one call in seconds: its own if given, else the client's."""
         if isinstance(timeout, Unset):
             return self._options.timeout
         return wait_seconds(timeout, "timeout")

@@ -1,13 +1,13 @@
-"""What became of an invocation: `Result`, and how an outcome turns into a value or an error.
+"""The result of an invocation: `Result`, and how an outcome becomes a value or an error.
 
-Rules. Asking for a result never raises because the work failed: the failure is data in it. `value()`
-is where work that did not succeed becomes an exception, each kind of ending its own:
+A failure of the work is data in the Result; getting a Result never raises because of it. `value()`
+turns each kind of ending into a value or an exception:
 
 - completed: the value, decoded by the workflow's return type
 - failed: InvocationFailedError with the failure
 - cancelled: InvocationCancelledError
-- paused: InvocationPausedError (it goes on at resume, not by itself)
-- anything else: WaitTimeoutError (it goes on; ask again)
+- paused: InvocationPausedError (it continues only after a resume)
+- anything else: WaitTimeoutError (it continues; ask again later)
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from .._common.errors import (
     InvocationPausedError,
     WaitTimeoutError,
 )
-from .entries import JournalEntry, parse_message
-from .plain import failure_data, outcome_data
-from .views import FINAL_STATES, state_word
+from .journal_views import JournalEntry, parse_message
+from .json_form import failure_data, outcome_data
+from .status import FINAL_STATES, status_word
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message
@@ -34,61 +34,61 @@ R = TypeVar("R")
 M = TypeVar("M", bound="Message")
 
 Decoder = Callable[[payload_pb2.Payload], Any]
-"""Makes the value of a payload: a workflow's typed one, or the one that gives plain data."""
+"""Decodes a payload: a workflow's decoder gives typed values, the general one plain data."""
 
-Answer = control_pb2.InvokeResponse | control_pb2.GetResultResponse
-"""Both answers that can hold an outcome; the fields that are read here have the same names."""
+OutcomeResponse = control_pb2.InvokeResponse | control_pb2.GetResultResponse
+"""The responses that can hold an outcome. The fields that are read here have the same names."""
 
 
-def outcome_value(answer: Answer, decoder: Decoder) -> Any:
-    """Returns the value of a completed invocation; raises what the module's head says for others."""
-    outcome = answer.outcome
-    # Tested first and alone: this is the path of nearly every call.
-    if outcome.HasField("value") and answer.state == invocation_pb2.INVOCATION_STATE_COMPLETED:
+def outcome_value(response: OutcomeResponse, decoder: Decoder) -> Any:
+    """Returns the value of a completed invocation; raises the module head's error for any other."""
+    outcome = response.outcome
+    # This case first, because it is that of nearly every call.
+    if outcome.HasField("value") and response.state == invocation_pb2.INVOCATION_STATE_COMPLETED:
         return decoder(outcome.value)
-    invocation_id = answer.invocation_id
-    state = answer.state
+    invocation_id = response.invocation_id
+    state = response.state
     if state == invocation_pb2.INVOCATION_STATE_COMPLETED:
         return None
     if state == invocation_pb2.INVOCATION_STATE_CANCELLED:
         raise InvocationCancelledError(invocation_id, outcome.failure.message)
     if state == invocation_pb2.INVOCATION_STATE_FAILED:
         raise InvocationFailedError(outcome.failure, invocation_id)
-    last_failure = _last_failure(answer)
+    last_failure = _last_failure(response)
     if state == invocation_pb2.INVOCATION_STATE_PAUSED:
         raise InvocationPausedError(invocation_id, last_failure)
-    raise WaitTimeoutError(invocation_id, state_word(state))
+    raise WaitTimeoutError(invocation_id, status_word(state))
 
 
-def _last_failure(answer: Answer) -> payload_pb2.Failure | None:
-    if isinstance(answer, control_pb2.GetResultResponse) and answer.HasField("last_failure"):
-        return answer.last_failure
+def _last_failure(response: OutcomeResponse) -> payload_pb2.Failure | None:
+    if isinstance(response, control_pb2.GetResultResponse) and response.HasField("last_failure"):
+        return response.last_failure
     return None
 
 
 class Result(Generic[R]):
-    """How an invocation ended, or where it stands if it has not."""
+    """How an invocation ended, or its status if it has not."""
 
-    __slots__ = ("_answer", "_decoder")
+    __slots__ = ("_decoder", "_response")
 
-    def __init__(self, answer: Answer, decoder: Decoder) -> None:
-        self._answer: Final = answer
+    def __init__(self, response: OutcomeResponse, decoder: Decoder) -> None:
+        self._response: Final = response
         self._decoder: Final = decoder
 
     @property
     def invocation_id(self) -> str:
         """The invocation's id."""
-        return self._answer.invocation_id
+        return self._response.invocation_id
 
     @property
     def status(self) -> str:
-        """Where it stands: "completed", "failed", "cancelled", "paused", "running", ..."""
-        return state_word(self._answer.state)
+        """The status: "completed", "failed", "cancelled", "paused", "running", ..."""
+        return status_word(self._response.state)
 
     @property
     def finished(self) -> bool:
         """Whether it has ended: completed, failed or cancelled."""
-        return self._answer.state in FINAL_STATES
+        return self._response.state in FINAL_STATES
 
     def value(self) -> R:
         """Returns its value.
@@ -96,28 +96,28 @@ class Result(Generic[R]):
         Raises InvocationFailedError, InvocationCancelledError, InvocationPausedError, or
         WaitTimeoutError when it had not ended; CodecError when the value does not decode.
         """
-        value: R = outcome_value(self._answer, self._decoder)
+        value: R = outcome_value(self._response, self._decoder)
         return value
 
     @property
     def failure(self) -> payload_pb2.Failure | None:
-        """Why it failed or was cancelled, or what its last attempt failed with; else None."""
-        if self._answer.outcome.HasField("failure"):
-            return self._answer.outcome.failure
-        return _last_failure(self._answer)
+        """Why it failed or was cancelled, or the failure of its last attempt; else None."""
+        if self._response.outcome.HasField("failure"):
+            return self._response.outcome.failure
+        return _last_failure(self._response)
 
     @property
     def journal(self) -> list[JournalEntry]:
         """Its steps in program order."""
-        return [JournalEntry(entry) for entry in self._answer.journal]
+        return [JournalEntry(entry) for entry in self._response.journal]
 
     def first_response(self, message_type: type[M]) -> M:
         """Decodes the response of its first journaled call as a protobuf message.
 
-        Where it made no call, of its first step that ended with a value. Raises LookupError when
-        there is none, ValueError when the response is not such a message.
+        Without a call, decodes the value of its first completed step. Raises LookupError when there
+        is neither, ValueError when the response is another message.
         """
-        ended = [entry for entry in self._answer.journal if entry.outcome.HasField("value")]
+        ended = [entry for entry in self._response.journal if entry.outcome.HasField("value")]
         calls = [entry for entry in ended if entry.kind == invocation_pb2.ENTRY_KIND_CALL]
         steps = [entry for entry in ended if entry.kind == invocation_pb2.ENTRY_KIND_RUN]
         for entry in calls or steps:
@@ -127,8 +127,8 @@ class Result(Generic[R]):
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns it as plain data, for JSON; the value as it is without the workflow's types."""
-        outcome = self._answer.outcome
+        """Returns plain data, for JSON; the value is not decoded by the workflow's types."""
+        outcome = self._response.outcome
         return {
             "invocation_id": self.invocation_id,
             "status": self.status,

@@ -1,1 +1,1 @@
-"""What every other package uses: errors, spans of time, values, the channel to a control plane."""
+"""The lowest layer of the SDK: errors, spans of time, values, and the channel to a gRPC server."""

@@ -1,9 +1,9 @@
-"""Spans of time as people give them: a timedelta, or a number of seconds.
+"""Spans of time as users give them: a timedelta, or a number of seconds.
 
-The same rules hold wherever one is given, and what breaks them is refused there. Zero is no time at
-all: a delay of 0 is at once, a wait of 0 looks without waiting, and a limit of 0, which nothing could
-keep, is an error; None is no limit. Negative spans, nan and infinity are errors. Only a sleep takes
-what `asyncio.sleep` takes.
+The same rules hold everywhere, and a span that breaks them is refused where it is given. Zero means
+no time: a delay of 0 starts at once, a wait of 0 looks without waiting, and a time limit of 0 is an
+error, because nothing could keep it. None means no limit. Negative spans, nan and infinity are
+errors. Only a sleep accepts whatever `asyncio.sleep` accepts.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from __future__ import annotations
 from datetime import timedelta
 
 CENTURY_SECONDS = 3_155_760_000
-"""The longest span: a hundred years. The control plane takes no longer one."""
+"""The longest span, a hundred years; it is the control plane's limit too."""
 
 
 def in_seconds(it: float | timedelta, what: str = "a span of time") -> float:
-    """Returns a span of time in seconds, whatever its sign; it may be infinite.
+    """Returns a span of time in seconds; it may be negative or infinite.
 
-    Raises TypeError for what is neither a number nor a timedelta.
+    Raises TypeError for anything but a number or a timedelta.
     """
     if isinstance(it, timedelta):
         return it.total_seconds()
@@ -29,10 +29,11 @@ def in_seconds(it: float | timedelta, what: str = "a span of time") -> float:
 def span(it: float | timedelta, what: str = "a span of time") -> timedelta:
     """Returns a span of time, 0 or more.
 
-    Raises TypeError for what is none, ValueError for a negative, endless or undefined one.
+    Raises TypeError for anything else, ValueError for a negative, infinite or too long span and
+    nan.
     """
     seconds = in_seconds(it, what)
-    if not 0 <= seconds <= CENTURY_SECONDS:  # false for nan
+    if not 0 <= seconds <= CENTURY_SECONDS:  # also for nan
         if seconds > CENTURY_SECONDS:
             problem = f"and the limit is {CENTURY_SECONDS} seconds, a hundred years"
         else:
@@ -42,10 +43,9 @@ def span(it: float | timedelta, what: str = "a span of time") -> timedelta:
 
 
 def limit(it: float | timedelta, what: str, *, none: str = "for no limit") -> timedelta:
-    """Returns a span of time within which something must happen: more than 0.
+    """Returns a time limit: a span of more than 0.
 
-    `none` says what None is given for.
-    Raises TypeError for what is no span of time, ValueError for 0 and for what `span` refuses.
+    `none` completes the advice "give None ..." in the error for 0. Raises as `span` does.
     """
     given = span(it, what)
     if not in_seconds(it):
@@ -54,10 +54,7 @@ def limit(it: float | timedelta, what: str, *, none: str = "for no limit") -> ti
 
 
 def wait_seconds(it: float | timedelta | None, what: str) -> float | None:
-    """Returns in seconds how long a caller waits: 0 or more, None for no bound.
-
-    Raises TypeError for what is no span of time, ValueError for what `span` refuses.
-    """
+    """Returns a timeout in seconds: 0 or more, None for none. Raises as `span` does."""
     return None if it is None else span(it, f"{what} (None is no bound)").total_seconds()
 
 

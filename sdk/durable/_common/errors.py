@@ -1,23 +1,23 @@
-"""Every error of the SDK, by who must act.
+"""The errors of the SDK, ordered by who must act.
 
     Exception
     ├── DurableError                    base of all below
-    │   ├── TerminalError               raised by user code: the work failed for good, no retry
+    │   ├── TerminalError               raised by user code: the work failed, no retry
     │   │   ├── StepFailedError         a step's or call's journaled failure, as the program sees it
     │   │   │   └── ChildFailedError    another invocation's failure
     │   │   │       └── ChildCancelledError
-    │   │   └── CompensationFailedError what a saga has done could not all be undone
-    │   ├── RetryableError              raised by user code: try again, after a delay of its choice
-    │   ├── DeterminismError            the journal does not fit the program: deploy code that fits
+    │   │   └── CompensationFailedError a saga could not undo everything
+    │   ├── RetryableError              raised by user code: try again, after the given delay
+    │   ├── DeterminismError            the journal does not fit the code: deploy code that does
     │   ├── NonDurableAwaitError        the program awaits what cannot be replayed: use ctx.run
     │   ├── CodecError                  a value cannot be encoded, or a payload not decoded
     │   │   └── UnencodableValueError   the value of a step; the invocation is held
     │   ├── InvocationFailedError       the work of an invocation failed; `failure` says how
     │   ├── InvocationCancelledError    the invocation was cancelled
-    │   ├── InvocationPausedError       the invocation is held; it goes on after a resume
+    │   ├── InvocationPausedError       the invocation is paused until it is resumed
     │   ├── ServerNotInstalledError     local mode needs the control plane: install it
-    │   ├── WaitTimeoutError            the caller's time is up; the work goes on
-    │   └── RpcError                    the control plane refused a request, or could not be asked
+    │   ├── WaitTimeoutError            the caller's timeout is over; the work continues
+    │   └── RpcError                    the control plane refused a request or is unreachable
     │       ├── NotFoundError
     │       ├── InvalidArgumentError
     │       ├── PreconditionError
@@ -25,9 +25,9 @@
     │       ├── LimitError              retry with backoff
     │       └── UnavailableError        retry with backoff
     BaseException
-    └── AttemptEnded                    the attempt is over, the workflow maybe not: let it pass
+    └── AttemptEnded                    the attempt is over, the workflow may not be: do not catch it
 
-`AttemptEnded` is no Exception, so that `except Exception` in a workflow does not swallow it.
+`AttemptEnded` is not an Exception, so that `except Exception` in a workflow does not catch it.
 """
 
 from __future__ import annotations
@@ -51,12 +51,12 @@ class DurableError(Exception):
 
 
 class TerminalError(DurableError):
-    """The work has failed for good: raise it in a handler or a step to prevent any retry.
+    """The work has failed and must not be retried: raise it in a handler or a step.
 
-    `code` is a whole number of 32 bits that callers may act on (HTTP surfaces use 400-599 as the
-    status), 0 for none; `metadata` holds facts that they may act on. A message that is no str is made
-    one, as with Python's own exceptions. Raises TypeError for another code and for metadata that is no
-    mapping of str to str, ValueError for a code of more than 32 bits.
+    Callers may act on `code`, an integer of 32 bits, 0 for none (HTTP uses 400-599 as the status),
+    and on the facts in `metadata`. A message that is not a str is converted, as in Python's own
+    exceptions. Raises TypeError for any other code and for metadata that is not a mapping of str to
+    str, ValueError for a code of more than 32 bits.
     """
 
     def __init__(
@@ -70,9 +70,10 @@ class TerminalError(DurableError):
 
 
 class StepFailedError(TerminalError):
-    """A step has failed for good, and its failure is in the journal: replay raises it again.
+    """A step has failed and is not retried; its failure is in the journal, and replay raises it
+    again.
 
-    `type` is the kind of the failure as its language names it.
+    `type` is the failure's type as its language names it.
     """
 
     def __init__(self, step: str, failure: payload_pb2.Failure) -> None:
@@ -94,10 +95,10 @@ class ChildCancelledError(ChildFailedError):
 
 
 class CompensationFailedError(TerminalError):
-    """A saga was left by an error, and not all that it had done could be undone; see `durable.saga`.
+    """An error ended a saga, and some of its compensations failed; see `durable.saga`.
 
-    `error` is what the saga was left by, also the `__cause__`; `failures` are those of the
-    compensations, in the order in which they were run. Code and metadata are those of `error`.
+    `error` is the one that ended the saga, also the `__cause__`; `failures` are those of the
+    compensations, in the order in which they ran. Code and metadata are those of `error`.
     """
 
     def __init__(self, error: BaseException, failures: Sequence[Exception], count: int) -> None:
@@ -113,11 +114,11 @@ class CompensationFailedError(TerminalError):
 
 
 class RetryableError(DurableError):
-    """What raises it has failed and is to be tried again, whatever `retry_on` of a policy says.
+    """The work has failed and is to be retried, whatever `retry_on` of the retry policy says.
 
-    `retry_after` is the delay in seconds or as a timedelta, 0 for at once; None for the policy's. The
-    policy still says when the tries are used up. Raises TypeError for what is no span of time,
-    ValueError for a negative or endless one.
+    `retry_after` is the delay in seconds or as a timedelta, 0 for at once; None for the policy's
+    delay. The policy still limits the tries. Raises TypeError for anything but a span of time,
+    ValueError for a negative or infinite one.
     """
 
     def __init__(self, message: str = "", *, retry_after: float | timedelta | None = None) -> None:
@@ -130,7 +131,7 @@ class DeterminismError(DurableError):
 
 
 class NonDurableAwaitError(DurableError):
-    """A workflow does something that a replay could not repeat; wrap it in ctx.run."""
+    """A workflow awaits something that a replay cannot repeat; wrap it in ctx.run."""
 
 
 class CodecError(DurableError):
@@ -142,14 +143,14 @@ class UnencodableValueError(CodecError):
 
 
 class ServerNotInstalledError(DurableError):
-    """Local mode needs the control plane, which is not installed; the message says how to."""
+    """Local mode needs the control plane; the message says how to install it."""
 
 
 class InvocationFailedError(DurableError):
-    """The work of an invocation has failed.
+    """An invocation has failed.
 
-    `message`, `code` and `metadata` are those of the TerminalError that ended it, where it was one;
-    `type` is the kind of the failure as its language names it; `failure` is all of it, a
+    `message`, `code` and `metadata` are those of the TerminalError that ended it, if it was one;
+    `type` is the failure's type as its language names it; `failure` is the whole
     `durable.v1.Failure`.
     """
 
@@ -174,7 +175,7 @@ class InvocationCancelledError(DurableError):
 
 
 class InvocationPausedError(DurableError):
-    """The invocation is held and does not go on before it is resumed."""
+    """The invocation is paused, and continues only after a resume."""
 
     def __init__(self, invocation_id: str, failure: payload_pb2.Failure | None = None) -> None:
         why = f" after {failure.type}: {failure.message}" if failure is not None else ""
@@ -184,7 +185,7 @@ class InvocationPausedError(DurableError):
 
 
 class WaitTimeoutError(DurableError, TimeoutError):
-    """The time that the caller would wait is up. The invocation goes on; ask again with its id."""
+    """The caller's timeout is over. The invocation continues; ask again with its id."""
 
     def __init__(self, invocation_id: str, status: str) -> None:
         super().__init__(
@@ -195,10 +196,10 @@ class WaitTimeoutError(DurableError, TimeoutError):
 
 
 class RpcError(DurableError):
-    """The control plane refused a request, or could not be asked.
+    """The control plane refused a request, or could not be reached.
 
     `code` is the gRPC code, `reason` the ErrorReason without its prefix (empty when the error came
-    from the transport), `metadata` the message's changing parts, `hint` what to do.
+    from the transport), `metadata` the variable parts of the message, `hint` what to do.
     """
 
     def __init__(
@@ -227,15 +228,15 @@ class InvalidArgumentError(RpcError):
 
 
 class PreconditionError(RpcError):
-    """The state of the invocation does not allow it."""
+    """The status of the invocation does not allow the request."""
 
 
 class AlreadyExistsError(RpcError):
-    """The same key or id was used for something else before."""
+    """The key or id was used for a different request before."""
 
 
 class LimitError(RpcError):
-    """A named limit is reached; retry with backoff."""
+    """A limit, which the error names, is reached; retry with backoff."""
 
 
 class UnavailableError(RpcError):
@@ -243,17 +244,17 @@ class UnavailableError(RpcError):
 
 
 class AttemptEnded(BaseException):
-    """The attempt is over: raised wherever a workflow waits, to unwind what is left of its code.
+    """The attempt is over: raised wherever the workflow's code waits, to unwind it.
 
-    An attempt ends when its workflow has ended, and also when the workflow is suspended, taken to
-    another worker or tried again: then it goes on from its journal, in another attempt. So a
-    `finally` or an `except BaseException` may run many times, and no durable operation works there.
-    Let it pass: `except durable.AttemptEnded: raise`.
+    An attempt ends with its workflow, and also when the workflow is suspended, moved to another
+    worker or retried; then it continues from its journal in another attempt. So a `finally` or an
+    `except BaseException` may run many times, and durable operations do not work there. Re-raise
+    it: `except durable.AttemptEnded: raise`.
     """
 
 
 def text_of(value: object) -> str:
-    """Returns the text of an error or a value; one that cannot say it must not hide the error."""
+    """Returns the text of an error or a value, also when its `__str__` raises."""
     try:
         return str(value)
     except Exception as broken:  # noqa: BLE001  # whatever a user's __str__ raises

@@ -1,26 +1,25 @@
-"""How the SDK reaches a gRPC server: addresses, channels, errors, and when to try again.
+"""The transport to a gRPC server: addresses, channels, typed errors, and retries.
 
-Theory. Everything that the client and the worker must agree on about the wire stands here, and
-nothing about what is said on it.
+Client and worker share it. It knows nothing of the requests that are sent over it.
 
-Addresses. `127.0.0.1:50051`, `host:port`, any gRPC target (`dns:///host:port`, `unix:/path`), or one
-of two schemes of our own: `grpc://host:port` and `grpcs://host:port` (TLS with the system's roots).
-Plain text leaves the machine only when the caller says so (`insecure=True`): an address that is
-mistyped into a public one must not send payloads unencrypted.
+Addresses. `127.0.0.1:50051`, `host:port`, any gRPC target (`dns:///host:port`, `unix:/path`), or
+one of two schemes of our own: `grpc://host:port` and `grpcs://host:port` (TLS with the system's
+roots). Plain text leaves the machine only when the caller says so (`insecure=True`): a typing error
+in an address must not send payloads unencrypted to a public host.
 
-Channels. Every option on which we rely is set here, whatever grpcio's default: message sizes, and
-keepalive, because a dead peer behind a firewall is otherwise noticed after many minutes. Keepalive
-needs a server that permits it (grpcio's default answers with GOAWAY after three pings): the control
-plane does, a user's own services may not, so channels to those send none.
+Channels. Every option that the SDK relies on is set here, whatever grpcio's default is: message
+sizes, and keepalive, without which a dead peer behind a firewall is noticed only after many
+minutes. The server must permit keepalive (by default grpcio sends GOAWAY after three pings). The
+control plane does; a user's own services may not, so channels to those use none.
 
-Errors. The control plane's errors are a google.rpc.Status with one google.rpc.ErrorInfo in the
-trailer `grpc-status-details-bin`. `translate` makes the typed errors of `_errors` from them; when
-there is no ErrorInfo (a proxy answered, or nobody) the gRPC code decides.
+Errors. The control plane sends a google.rpc.Status with one google.rpc.ErrorInfo in the trailer
+`grpc-status-details-bin`. `translate` makes the typed errors of `errors` from it. Without an
+ErrorInfo (a proxy has responded, or nothing has) the gRPC code decides.
 
-Retries. Only UNAVAILABLE and RESOURCE_EXHAUSTED are tried again as they are; each mutating request
-carries a request id, so that a retry of one that was served has no second effect. Delays grow
-exponentially and are drawn from the whole interval ("full jitter"): clients that were refused
-together must not come back together.
+Retries. Only UNAVAILABLE and RESOURCE_EXHAUSTED are retried with the same request. Each mutating
+request has a request id, so that the retry of one that was executed has no second effect. Delays
+grow exponentially and are drawn from the whole interval ("full jitter"), so that clients that were
+refused together do not return together.
 """
 
 from __future__ import annotations
@@ -50,21 +49,22 @@ ADDRESS_VARIABLE: Final = "DURABLE_ADDRESS"
 ERROR_DOMAIN: Final = "durable.v1"
 
 MESSAGE_BYTES_MAX: Final = 64 * 1024 * 1024
-"""The largest gRPC message in either direction: the control plane's limit, over its `journal_bytes`."""
+"""The largest gRPC message in either direction: the control plane's limit, over its
+`journal_bytes`."""
 
 BACKOFF_SECONDS_FIRST: Final = 0.05
-"""The first delay is drawn from 0 to this: about one fsync batch of a busy server."""
+"""The first delay is at most this: about one fsync batch of a busy server."""
 BACKOFF_SECONDS_MAX: Final = 2.0
-"""The longest delay, so that a server that returns is noticed soon."""
+"""The longest delay, so that a restarted server is noticed soon."""
 
 _STATUS_TRAILER: Final = "grpc-status-details-bin"
 
 _COMMON_OPTIONS: Final[tuple[tuple[str, int], ...]] = (
     ("grpc.max_send_message_length", MESSAGE_BYTES_MAX),
     ("grpc.max_receive_message_length", MESSAGE_BYTES_MAX),
-    # We retry ourselves, with knowledge of request ids; gRPC's own buffering for it costs CPU.
+    # The SDK retries by itself, because it knows request ids; gRPC's buffering for it costs CPU.
     ("grpc.enable_retries", 0),
-    # The defaults (1 s growing to 120 s) leave a client deaf for long after a server's restart.
+    # With the defaults (1 s growing to 120 s) a client notices a restarted server much too late.
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 2_000),
 )
@@ -76,14 +76,14 @@ _KEEPALIVE_OPTIONS: Final[tuple[tuple[str, int], ...]] = (
     ("grpc.http2.max_pings_without_data", 0),
 )
 
-# What a proxy that HTTP_PROXY names does with a loopback address is never what was meant.
+# A loopback address must not be reached through the proxy that HTTP_PROXY names.
 _LOOPBACK_OPTIONS: Final[tuple[tuple[str, int], ...]] = (("grpc.enable_http_proxy", 0),)
 
 _LOOPBACK_HOSTS: Final = frozenset({"localhost", "127.0.0.1", "::1", "ip6-localhost"})
 
 
 class Address(NamedTuple):
-    """Where a server is: what gRPC calls the target, and how to speak to it."""
+    """The address of a server: gRPC's target, and the credentials for it."""
 
     target: str
     credentials: grpc.ChannelCredentials | None
@@ -97,10 +97,10 @@ def parse_address(
     tls: bool | grpc.ChannelCredentials | None = None,
     insecure: bool = False,
 ) -> Address:
-    """Reads an address; None means the environment's `DURABLE_ADDRESS`, else `127.0.0.1:50051`.
+    """Parses an address; None means the environment's `DURABLE_ADDRESS`, else `127.0.0.1:50051`.
 
-    Raises ValueError when it cannot be one, or when it would send plain text off this machine
-    without `insecure`.
+    Raises ValueError for a malformed address, and for one that would send plain text to another
+    machine without `insecure`.
     """
     text = address or os.environ.get(ADDRESS_VARIABLE) or DEFAULT_ADDRESS
     target = text.strip()
@@ -139,7 +139,7 @@ def _is_loopback(target: str, text: str) -> bool:
     for prefix in ("dns:", "ipv4:", "ipv6:"):
         if name.startswith(prefix):
             name = name[len(prefix) :]
-            # `dns://authority/host:port`: the name is what stands after the last slash.
+            # `dns://authority/host:port`: the host follows the last slash.
             name = name.rpartition("/")[2]
             break
     else:
@@ -183,7 +183,7 @@ def open_async_channel(address: Address, *, keepalive: bool = True) -> grpc.aio.
 def backoff_seconds(attempt: int, *, longest: float = BACKOFF_SECONDS_MAX) -> float:
     """Draws the delay after the failed attempt number `attempt` (from 0): full jitter."""
     ceiling = min(longest, BACKOFF_SECONDS_FIRST * 2.0 ** min(attempt, 32))
-    return random.uniform(0.0, ceiling)  # spreading load is not cryptography
+    return random.uniform(0.0, ceiling)  # not for cryptography
 
 
 _RETRIED: Final = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED})
@@ -191,7 +191,7 @@ _RETRIED: Final = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOUR
 
 def is_retryable(error: RpcError) -> bool:
     """Says whether the same request may be sent again as it is."""
-    # gRPC says RESOURCE_EXHAUSTED too when a message is over the size limit; that will not change.
+    # gRPC also reports RESOURCE_EXHAUSTED for a message over the size limit; a retry cannot help.
     return error.code in _RETRIED and "larger than max" not in error.message
 
 
@@ -206,7 +206,7 @@ _CLASSES: Final[dict[grpc.StatusCode, type[RpcError]]] = {
     grpc.StatusCode.DEADLINE_EXCEEDED: UnavailableError,
 }
 
-# One line each, for a person, by reason: what to do, where the message does not say it already.
+# By reason: one line that says what to do, where the message does not say it already.
 _HINTS: Final[dict[str, str]] = {
     "HANDLER_NOT_FOUND": "`durable handlers` lists those that there are",
     "AWAKEABLE_NOT_FOUND": "check the id; awakeables end with their invocation",
@@ -216,12 +216,12 @@ _HINTS: Final[dict[str, str]] = {
 }
 
 
-# What gRPC says when there was no connection at all; anything else broke one.
-_NOBODY: Final = ("onnect to", "resol", "No route", "not ready")
+# Parts of gRPC's texts for "no connection could be made"; other texts are of broken connections.
+_NO_CONNECTION: Final = ("onnect to", "resol", "No route", "not ready")
 
 
 def translate(error: grpc.RpcError, address: str = "") -> RpcError:
-    """Makes the typed error of what a stub raised; `address` is where the call went, for the text."""
+    """Returns the typed error for an error that a stub raised; `address` is for its message."""
     call: grpc.Call = error  # type: ignore[assignment]  # grpcio's errors are Calls; stubs differ
     code = call.code() or grpc.StatusCode.UNKNOWN
     message = call.details() or code.name
@@ -235,8 +235,8 @@ def translate(error: grpc.RpcError, address: str = "") -> RpcError:
                 hint = (
                     "give the address of gRPC, by default port 50051; that of --http is another one"
                 )
-            elif any(word in message for word in _NOBODY):
-                # The last part is the system's word; before it stands how gRPC came to it.
+            elif any(word in message for word in _NO_CONNECTION):
+                # gRPC's text ends with the system's reason; before it come gRPC's own steps.
                 why = message.rpartition(": ")[2].rstrip("]")
                 message = f"no control plane answers at {where}: {why}"
                 hint = "start it with `durable server` or `durable dev`, or set DURABLE_ADDRESS"
@@ -249,7 +249,8 @@ def translate(error: grpc.RpcError, address: str = "") -> RpcError:
 
 
 def _error_info(trailers: Iterable[tuple[str, str | bytes]] | None) -> tuple[str, dict[str, str]]:
-    """Finds the reason and the metadata in the trailers; ("", {}) when they carry none of ours."""
+    """Returns reason and metadata of the ErrorInfo in the trailers; ("", {}) without one of
+    ours."""
     for key, value in trailers or ():
         if key != _STATUS_TRAILER or not isinstance(value, bytes):
             continue
@@ -259,6 +260,6 @@ def _error_info(trailers: Iterable[tuple[str, str | bytes]] | None) -> tuple[str
                 info = error_details_pb2.ErrorInfo()
                 if detail.Unpack(info) and info.domain == ERROR_DOMAIN:
                     return info.reason, dict(info.metadata)
-        except DecodeError:  # somebody else's trailer; the gRPC code still decides
+        except DecodeError:  # not a trailer of ours; the gRPC code decides
             continue
     return "", {}

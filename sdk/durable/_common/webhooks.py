@@ -1,4 +1,4 @@
-"""Webhooks: URLs that resolve an awakeable, as clients and workflows ask for them. Without I/O."""
+"""Webhooks, URLs that resolve an awakeable: what clients and workflows share about them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from durable_proto.v1 import control_pb2
 from .durations import limit
 
 CONTROL_SERVICE: Final = control_pb2.DESCRIPTOR.services_by_name["DurableControl"].full_name
-"""The control plane as a service that workflows can call: a worker knows where it is."""
+"""The control plane as a gRPC service that workflows can call; a worker knows its address."""
 CREATE_PATH: Final = f"/{CONTROL_SERVICE}/CreateWebhook"
 
 
@@ -20,15 +20,15 @@ class Webhook:
     """A URL that resolves one awakeable with the body of the first POST."""
 
     url: str
-    """Where to POST. Who knows it can resolve the awakeable, so it is a secret."""
+    """Where to POST. Anyone who knows it can resolve the awakeable, so it is a secret."""
     expire_time: datetime
-    """Until when it is good, in UTC."""
+    """When it expires, in UTC."""
 
 
 def webhook_request(
     awakeable_id: str, expires_in: float | timedelta | None, scheme: str, secret: str
 ) -> control_pb2.CreateWebhookRequest:
-    """Returns the request for a URL; `expires_in` in seconds or as a timedelta."""
+    """Returns the request to create a webhook; `expires_in` is in seconds or a timedelta."""
     request = control_pb2.CreateWebhookRequest(
         awakeable_id=awakeable_id, scheme=scheme, secret_name=secret
     )
@@ -37,6 +37,6 @@ def webhook_request(
     return request
 
 
-def webhook_of(answer: control_pb2.CreateWebhookResponse) -> Webhook:
-    """Returns what the control plane has made."""
-    return Webhook(answer.url, answer.expire_time.ToDatetime(UTC))
+def webhook_of(response: control_pb2.CreateWebhookResponse) -> Webhook:
+    """Returns the webhook of a response."""
+    return Webhook(response.url, response.expire_time.ToDatetime(UTC))

@@ -1,20 +1,20 @@
-"""What a step's function is, seen before it is called: whether it blocks, and what type its result has.
+"""The functions of steps: finds whether one blocks, and its result's type, without calling it.
 
 Rules.
-- Whether it blocks is decided by the callable that is called, never by what it wraps: a sync wrapper
-  around an async function blocks, and an async wrapper around a sync one does not. Only what is seen
-  to be async runs on the event loop; all else runs in a thread, where nothing can be held up. If the
-  call returns an awaitable after all, that is awaited on the loop.
-- The type of the result is what the called object's own `__annotations__` say. `functools.wraps` and
-  `functools.update_wrapper` copy those from the wrapped function, so a decorator that leaves the
-  result as it is needs nothing; `__wrapped__` itself is not followed. A decorator that changes the
-  result's type must say so: `wrapper.__annotations__["return"] = ...` after `functools.wraps`.
-- Nothing is asked of an object but what its class defines and the plain attribute `__annotations__`:
-  mocks and proxies answer to every name, with nonsense or without end.
-- A generator function is refused: a step has one value.
+- Whether a step blocks depends on the callable itself, never on a function that it wraps: a sync
+  wrapper around an async function blocks, and an async wrapper around a sync one does not. Only
+  what is known to be async runs on the event loop. Everything else runs in a thread, where it
+  cannot block the loop. If the call returns an awaitable after all, that is awaited on the loop.
+- The type of the result is what the callable's own `__annotations__` say. `functools.wraps` and
+  `functools.update_wrapper` copy those from the wrapped function, so a decorator that keeps the
+  type of the result needs nothing more; `__wrapped__` itself is not followed. A decorator that
+  changes the type must say so: `wrapper.__annotations__["return"] = ...` after `functools.wraps`.
+- Only the class of an object and its plain attribute `__annotations__` are looked at, because mocks
+  and proxies have every attribute, with meaningless or endless values.
+- A generator function is refused, because a step has one value.
 
-A closure is made anew each time and shares its code object with others that may differ from it. So
-what an annotation stands for is kept by code object only where nothing but the code decides.
+A closure is made anew at each call and shares its code object with closures that may differ from
+it. So a type is cached by code object only where nothing but the code decides it.
 """
 
 from __future__ import annotations
@@ -38,39 +38,40 @@ from .._common.values.hints import (
 )
 
 _LAYERS_MAX: Final = 100
-"""Partials and methods around a function: more than anybody writes, and an end for what has none."""
+"""How many partials and methods are looked under; the limit ends the search in endless objects."""
 
 _COROUTINE: Final = inspect.CO_COROUTINE | inspect.CO_ITERABLE_COROUTINE
 _MISSING: Final[Any] = object()
 
 
 class Description(NamedTuple):
-    """What is known of a step's function before it is called."""
+    """A step's function, as it is known before it is called."""
 
     hint: Any
-    """The type of its result, after awaiting it; Any when nothing says, perhaps an `Unresolved`."""
+    """The type of its awaited result; Any without an annotation, `Unresolved` for a missing
+    name."""
     blocking: bool
-    """Whether it belongs in a thread."""
+    """Whether it must run in a thread."""
 
 
 class _Result(NamedTuple):
-    """What the annotation of a result stands for."""
+    """The meaning of the annotation of a result."""
 
     hint: Any
     """The type itself."""
     awaited: Any
-    """The type that it has once it was awaited, if it is an awaitable one."""
+    """The type after awaiting it, if it is awaitable; else the same type."""
     promised: bool
-    """Whether it is an awaitable one."""
+    """Whether it is awaitable."""
 
 
 class _Known(NamedTuple):
-    """A result, and all that it was made from beside the code."""
+    """A cached result, with everything it depends on besides the code."""
 
     code: CodeType
-    """Kept, so that no other code object gets its id."""
+    """Kept, so that no other code object gets the same id."""
     variables: dict[str, Any]
-    """The module's, where names in annotations are looked up."""
+    """The module's variables, where names in annotations are looked up."""
     annotation: Any
     result: _Result
 
@@ -78,13 +79,13 @@ class _Known(NamedTuple):
 _UNKNOWN: Final = _Result(Any, Any, False)
 
 _known: Final[dict[int, _Known]] = {}
-"""By the id of the code object: two of them can be equal and come from different modules."""
+"""By the id of the code object, because code objects of different modules can be equal."""
 
 
 def described(function: Callable[..., Any]) -> Description:
     """Returns the description of a step's function.
 
-    The hint is an `Unresolved` where it names what cannot be found. Raises TypeError for generator
+    The hint is an `Unresolved` where a name in it is not defined. Raises TypeError for generator
     functions.
     """
     # A hot path: most steps are plain functions.
@@ -111,19 +112,19 @@ def _describe(function: Any) -> Description:
         )
     if kind is FunctionType:
         found = _of_function(called)
-        # A class is what it is everywhere; `Self` and a class's type variables are the owner's.
+        # Other hints may contain `Self` or type variables, which depend on the owner.
         if owner is _MISSING or isinstance(found.hint, type | Unresolved):
             return found
         return Description(_owned(found.hint, called, owner), found.blocking)
     call = next((vars(it)["__call__"] for it in kind.__mro__ if "__call__" in vars(it)), None)
     described_call = _of_function(call) if type(call) is FunctionType else Description(Any, True)
-    if issubclass(kind, type):  # calling a class makes one of it, unless its own class is async
+    if issubclass(kind, type):  # calling a class makes an instance, unless its metaclass is async
         made = Any if issubclass(cast("type", called), Awaitable) else called
         return Description(made, True) if described_call.blocking else described_call
-    if isinstance(typing.get_origin(called), type):  # `list[int]`, called, makes such a list
+    if isinstance(typing.get_origin(called), type):  # calling `list[int]` makes such a list
         return Description(called, True)
-    # A decorator written as a class has what functools.update_wrapper copied, and so have those of
-    # functools that are written in C.
+    # A decorator that is a class has the annotations that functools.update_wrapper copied, and so
+    # have the decorators of functools that are written in C.
     annotation = _annotation_of(called)
     if annotation is _MISSING:
         return described_call
@@ -131,12 +132,12 @@ def _describe(function: Any) -> Description:
 
 
 def _owned(hint: Any, function: FunctionType, owner: Any) -> Any:
-    """Returns what a hint stands for in a method of an object, or in a class method of a class."""
+    """Returns the type that a hint means in a method of an object, or in a class method."""
     cls = owner if isinstance(owner, type) else type(owner)
-    # `Repository[Order]()` is an object that knows its arguments.
+    # `Repository[Order]()` makes an object that has the type arguments in `__orig_class__`.
     generic = (getattr(owner, "__dict__", None) or {}).get("__orig_class__")
     variables: dict[Any, Any] = {typing.Self: cls}
-    # As it was before `Self`: `def load(cls: type[T]) -> T`.
+    # The older form of `Self`: `def load(cls: type[T]) -> T`.
     first = resolve_hint(function, next(iter(function.__code__.co_varnames), ""))
     if typing.get_origin(first) is type:
         first = typing.get_args(first)[0]
@@ -151,7 +152,7 @@ def _owned(hint: Any, function: FunctionType, owner: Any) -> Any:
 
 
 def _is_partial(kind: Any) -> bool:
-    """Says whether calling one of a class calls what functools.partial holds, and nothing else."""
+    """Says whether a class is functools.partial, or a subclass that calls in the same way."""
     return issubclass(kind, partial) and kind.__call__ is partial.__call__
 
 
@@ -170,7 +171,7 @@ def _of_function(function: FunctionType) -> Description:
         return Description(result.hint, False)
     if not function.__dict__:
         return Description(result.awaited, not result.promised)
-    # What a wrapper has copied says nothing of whether the wrapper itself blocks.
+    # Copied annotations do not tell whether the wrapper itself blocks.
     own = "__wrapped__" not in function.__dict__
     return Description(result.awaited, not (own and (result.promised or _is_marked(function))))
 
@@ -187,21 +188,21 @@ def _is_marked(function: FunctionType) -> bool:
 
 
 def _annotation_of(called: Any) -> Any:
-    """Returns the annotation of the result, as it is written; _MISSING when there is none."""
+    """Returns the annotation of the result as it is written; _MISSING without one."""
     try:
         annotations = called.__annotations__
-    except NameError:  # from Python 3.14 on it is evaluated here, and one name is enough to fail
+    except NameError:  # from Python 3.14 on it is evaluated here; one missing name fails all
         from annotationlib import Format, get_annotations  # type: ignore[import-not-found]
 
         annotations = get_annotations(called, format=Format.FORWARDREF)
-    except Exception:  # noqa: BLE001  # whatever a proxy's __getattr__ raises
+    except Exception:  # noqa: BLE001  # a proxy's __getattr__ may raise anything
         return _MISSING
-    # Of a proxy it may be anything.
+    # A proxy may return anything.
     return annotations.get("return", _MISSING) if isinstance(annotations, dict) else _MISSING
 
 
 def _resolved(called: Any, annotation: Any) -> _Result:
-    """Returns what an annotation stands for."""
+    """Returns the meaning of an annotation."""
     writer = _writer_of(called, annotation)
     if type(writer) is not FunctionType:
         return _result_of(writer, annotation)
@@ -227,29 +228,29 @@ def _result_of(writer: Any, annotation: Any) -> _Result:
     if not (isinstance(origin, type) and issubclass(origin, Awaitable)):
         return _Result(hint, hint, False)
     args = typing.get_args(hint)
-    # A Coroutine names what it yields and is sent before what it returns.
+    # The last type argument of a Coroutine, after those for yield and send, is the result.
     if len(args) == (3 if issubclass(origin, Coroutine) else 1):
         return _Result(hint, args[-1], True)
     return _Result(hint, Any, True)
 
 
 def _hint_of(writer: Any, annotation: Any) -> Any:
-    """Evaluates an annotation where it was written, with the texts that are within it.
+    """Resolves an annotation, and the texts in it, where it was written.
 
-    What cannot be found there may still be in the workflow's own scope: that is left to whoever
-    needs the type, as an `Unresolved` or as it is.
+    A name that is missing there may be in the workflow's own scope; so the caller gets an
+    `Unresolved`, or the type with its texts, and may try again.
     """
     scope = function_scope(writer)
     try:
         return typing.get_type_hints(
             _Holder(annotation), dict(scope.module), dict(scope.inner), include_extras=True
         )["return"]
-    except Exception:  # noqa: BLE001  # whatever the text does
+    except Exception:  # noqa: BLE001  # evaluating the text may raise anything
         return resolve(annotation, scope)
 
 
 def _writer_of(called: Any, annotation: Any) -> Any:
-    """Returns the function that an annotation was written for: functools.wraps copies annotations."""
+    """Returns the function whose annotation it was, before functools.wraps copied it."""
     writer = called
     for _ in range(_LAYERS_MAX):
         if type(writer) is FunctionType and not writer.__dict__:
@@ -263,17 +264,17 @@ def _writer_of(called: Any, annotation: Any) -> Any:
 
 
 class _Holder:
-    """Something with one annotation."""
+    """An object with one annotation, for typing.get_type_hints."""
 
     def __init__(self, annotation: Any) -> None:
         self.__annotations__ = {"return": annotation}
 
 
 def _decided_by_code(function: FunctionType, annotation: Any) -> bool:
-    """Says whether another function of the same code and annotation has the same result type."""
+    """Says whether all functions with this code and annotation have the same result type."""
     if function.__closure__ is None or annotation is None or isinstance(annotation, type):
         return True
-    # A text whose names are all of the module: those of the enclosing function may differ.
+    # A text that uses no name of the enclosing function; those may differ between closures.
     return isinstance(annotation, str) and not any(
         name in annotation for name in function.__code__.co_freevars
     )

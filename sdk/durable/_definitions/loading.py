@@ -1,13 +1,13 @@
-"""Finds workflows in modules: what `durable worker MODULE...` serves.
+"""Loading: finds the workflows of modules, for `durable worker MODULE...`.
 
-A MODULE is an importable name (`examples.simple.workflows`) or a path to a file (`main.py`,
-`app/workflows.py`). A file that lies in a package is imported under its full name, so that its
-relative imports work and it is not loaded twice; the folder above the package, or the file's own, is
-put first on `sys.path`, as `python FILE` would. The workflows of a module are the `Workflow` objects
-and the classes of virtual objects in its namespace, also those that it imported: a module that collects
-them is a fine way to choose.
+A MODULE is an importable name (`examples.simple.workflows`) or the path of a file (`main.py`,
+`app/workflows.py`). A file in a package is imported under its full name, so that its relative
+imports work and it is not loaded twice. As with `python FILE`, the folder above the package, or the
+file's own folder, comes first on `sys.path`. The workflows of a module are the `Workflow` objects
+and the virtual objects in its namespace, also imported ones; so a module may collect those of
+others.
 
-Errors are one line with a hint, for a person at a prompt; a fault inside the module is chained.
+Errors are one line with a hint, for a person at a prompt; an error of the module itself is chained.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from pathlib import Path
 from typing import Any
 
 from .._common.errors import DurableError
-from .mistakes import hidden_workflow, hiding
+from .call_checks import hidden_workflow, hidden_workflow_text
 from .objects import handlers_of
 from .workflow import Workflow
 
 
 class LoadError(DurableError):
-    """A module cannot be loaded, or has no workflows; the message is one line with a hint."""
+    """A module cannot be loaded, or has no workflows. The message is one line with a hint."""
 
 
 def load_workflows(modules: Iterable[str]) -> list[Workflow[..., Any]]:
@@ -40,7 +40,7 @@ def load_workflows(modules: Iterable[str]) -> list[Workflow[..., Any]]:
             )
         workflows = _workflows_of(name)
         if not workflows:
-            hidden = "" if _is_path(name) else _mistaken(Path(), name.partition(".")[0])
+            hidden = "" if _is_path(name) else _name_clash(Path(), name.partition(".")[0])
             raise LoadError(
                 f"no workflows in {name!r}: decorate an async function there with"
                 f" @durable.workflow, or name the module that has them{hidden}"
@@ -66,9 +66,9 @@ def _workflows_of(name: str) -> list[Workflow[..., Any]]:
     found += [handler for it in values for handler in handlers_of(it)]
     for variable, it in vars(module).items():
         hidden = hidden_workflow(it)
-        # A function under another name may well use a workflow that is to be served elsewhere.
+        # Under another name, the function may use a workflow that another module serves.
         if hidden and hidden not in found and variable == hidden.__name__:
-            raise LoadError(f"{name!r}: {hiding(it, hidden)}")
+            raise LoadError(f"{name!r}: {hidden_workflow_text(it, hidden)}")
     return list({id(it): it for it in found}.values())
 
 
@@ -77,7 +77,7 @@ def _is_path(name: str) -> bool:
 
 
 def _import_module(name: str) -> Any:
-    # `python -m` and console scripts differ in where the current folder is in the search.
+    # `python -m` has the current folder on sys.path, a console script has not.
     if sys.path[0] not in ("", os.getcwd()):
         sys.path.insert(0, os.getcwd())
     try:
@@ -94,7 +94,7 @@ def _import_module(name: str) -> Any:
             )
         )
         raise LoadError(f"no module {name!r}: {hint}") from None
-    except (Exception, SystemExit) as error:  # whatever the user's module raises is this one line
+    except (Exception, SystemExit) as error:  # the user's module may raise anything
         raise _broken(name, error, Path()) from error
 
 
@@ -116,12 +116,12 @@ def _import_file(name: str) -> Any:
         if len(parts) > 1 or folder != path.parent:
             return importlib.import_module(".".join(parts))
         return _execute(path)
-    except (Exception, SystemExit) as error:  # whatever the user's module raises is this one line
+    except (Exception, SystemExit) as error:  # the user's module may raise anything
         raise _broken(name, error, folder) from error
 
 
 def _execute(path: Path) -> Any:
-    """Loads a file that is in no package; its name may be that of another module (`main.py`)."""
+    """Loads a file outside of packages, also if its name (`main`) is taken by another module."""
     for module in list(sys.modules.values()):
         if getattr(module, "__file__", None) == str(path):
             return module
@@ -142,17 +142,17 @@ def _execute(path: Path) -> Any:
 
 
 def _broken(name: str, error: BaseException, folder: Path) -> LoadError:
-    """Returns the error of a module that cannot be imported; `folder` is where the search begins."""
+    """Returns the error for a module whose import failed; `folder` is first on the search path."""
     if isinstance(error, SystemExit):
         return LoadError(
             f"importing {name!r} ended with sys.exit({error.code!r}): what runs it as a program must"
             " stand below `if __name__ == '__main__':`"
         )
     again = f"python {name}" if _is_path(name) else f"python -c 'import {name}'"
-    # What lacks something may be another module than the one that was meant.
+    # The failing import may have found another module than the author meant.
     lacking = error.name if isinstance(error, ImportError) else getattr(error, "obj", None)
     lacking = getattr(lacking, "__name__", lacking)
-    hint = _mistaken(folder, lacking.partition(".")[0]) if isinstance(lacking, str) else ""
+    hint = _name_clash(folder, lacking.partition(".")[0]) if isinstance(lacking, str) else ""
     text = " ".join(str(error).split())
     if "no known parent package" in text:
         hint = "; put an __init__.py beside it, or give its name with that of its package"
@@ -161,10 +161,11 @@ def _broken(name: str, error: BaseException, folder: Path) -> LoadError:
     )
 
 
-def _mistaken(folder: Path, name: str) -> str:
-    """Says when a file of a folder has the name of another module that is imported; "" if not.
+def _name_clash(folder: Path, name: str) -> str:
+    """Returns a hint about a file of a folder and another module with the same name; "" without
+    one.
 
-    One of the two is not what its importers meant.
+    One of the two is not the module that its importers meant.
     """
     files = (folder / f"{name}.py", folder / name / "__init__.py")
     here = next((it for it in files if it.is_file()), None)

@@ -8,10 +8,10 @@
         @durable.shared
         async def items(self, ctx: durable.Context) -> list[str]: ...
 
-`Cart.add` is a workflow named `cart.add`, invoked with a key. A `handler` is alone on its key while it
-runs; a `shared` one runs beside and only reads. State is what `ctx.get` and `ctx.set` keep; `self` is a
-fresh instance for each call and carries nothing from one to the next. Handlers are inherited: a class
-that is decorated has those of its bases too, under its own name.
+`Cart.add` is a workflow named `cart.add`, invoked with a key. A `handler` has its key
+exclusively while it runs; `shared` ones run concurrently and only read. State is what `ctx.get` and
+`ctx.set` keep; `self` is a new instance for each call, so its attributes are not kept. Handlers are
+inherited: a decorated class has those of its bases too, under its own name.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, overload
 
 from durable_proto.v1 import invocation_pb2
 
-from .declarations import check_async, check_method, check_name
+from .declaration_checks import check_async, check_method, check_name
 from .retry import RetryPolicy
 from .workflow import Workflow, WorkflowRef
 
@@ -38,14 +38,15 @@ C = TypeVar("C", bound=type)
 
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,127}")
-"""What an object may be called: a point is between its name and its handlers'."""
+"""The names that an object may have; without a dot, which separates the handler's name from it."""
 
 
 class ObjectKey:
-    """The parameter that a call of an object's handler lacks without `options(key=...)`.
+    """A parameter, for type checkers only, that stands for the key in the type of an object's
+    handler.
 
-    It has no value: it makes type checkers refuse such a call. A view that has a key takes the
-    handler without it.
+    A call without `options(key=...)` lacks it, so type checkers refuse the call. The methods of a
+    view with a key take the handler without it.
     """
 
 
@@ -84,23 +85,23 @@ class ObjectHandler(Workflow[Concatenate[ObjectKey, P], R]):
         plain: Any = function
         super().__init__(plain, **options)
 
-    # As methods are called, so without the parameter that stands for the key.
+    # The parameters of the method, so without the ObjectKey.
     def __call__(  # type: ignore[override]
         self, ctx: Context, *args: P.args, **kwargs: P.kwargs
     ) -> Awaitable[R]:
-        """Runs the function itself, on a fresh instance."""
+        """Runs the method itself, on a new instance."""
         function: Any = self.function
         ran: Awaitable[R] = function(ctx, *args, **kwargs)
         return ran
 
     def ref(self) -> ObjectRef[P, R]:
-        """Returns a reference that knows the name and the types and not the code."""
+        """Returns a reference with the name and the types, without the code."""
         made: Any = super().ref()
         reference: ObjectRef[P, R] = made
         return reference
 
     def bind(self, name: str, owner: type) -> ObjectHandler[P, R]:
-        """Returns this handler as that of an object, which a class of its own may inherit too."""
+        """Returns a copy of this handler for one object; other classes may inherit the original."""
         bound: ObjectHandler[P, R] = ObjectHandler(self._method, self.kind, **self._given)
         bound.name = f"{name}.{bound.name}"
         bound._owner = owner
@@ -109,7 +110,7 @@ class ObjectHandler(Workflow[Concatenate[ObjectKey, P], R]):
 
 
 def handlers_of(it: object) -> list[Workflow[..., Any]]:
-    """Returns the handlers of a class that `object` has decorated; of anything else none."""
+    """Returns the handlers of a virtual object's class; an empty list for anything else."""
     if not isinstance(it, type) or "_durable_object" not in vars(it):
         return []
     return [value for value in vars(it).values() if isinstance(value, ObjectHandler)]
@@ -138,7 +139,7 @@ def object_(name: str) -> Callable[[C], C]:
             raise TypeError(f"{owner.__name__} has no method with @durable.handler")
         for attribute, it in handlers.items():
             setattr(owner, attribute, it.bind(name, owner))
-        owner()  # better now than in an invocation
+        owner()  # a constructor that fails must fail here, not in an invocation
         return owner
 
     return decorate
@@ -178,7 +179,7 @@ def shared(
     max_concurrent: int = 0,
 ) -> Callable[[Callable[Concatenate[Any, Context, P], Awaitable[R]]], ObjectHandler[P, R]]: ...
 def shared(method: Any = None, /, **options: Any) -> Any:
-    """Makes a method a shared handler: it reads state, beside an exclusive one that may run."""
+    """Makes a method a shared handler: it only reads state, also while an exclusive one runs."""
     return _decorator(method, invocation_pb2.HANDLER_KIND_OBJECT_SHARED, options)
 
 

@@ -1,17 +1,18 @@
-"""When a failure is tried again: the retry policy, and what it says of one error.
+"""The retry policy, and how it classifies an error.
 
-The arithmetic is the control plane's (its `retry`): the delay after the n-th failure is
-`initial * multiplier^(n-1)`, at most `max`, shortened by a random share of up to `jitter`. Chance comes
-from the step's own place, so that the engine stays a function of its inputs.
+The delays are computed as on the control plane (its `retry` module): the delay after the n-th
+failure is `initial * multiplier^(n-1)`, at most `max`, shortened by a random share of up to
+`jitter`. The random number is derived from the step's index, so that the engine stays a function of
+its inputs.
 
-What an error means is decided here alone, for steps and for programs, from these questions in this
-order. An exception group is asked for its parts, at every depth:
+`RetryPolicy.verdict` alone decides what an error means, for steps and for programs, by these
+questions in this order. For an exception group it looks at the parts, at every depth:
 
-1. Is any part a TerminalError, or named by `give_up_on`? Then it is final.
-2. Is any part a programming error, and does `retry_on` not name its class or one of that kind? Then
-   the code must change: the invocation is held. `Exception` in `retry_on` names no such class.
-3. Is `retry_on` given, and does it leave out any part that is no RetryableError? Then it is final.
-4. Else it is tried again, after the longest `retry_after` of its parts, or the policy's delay.
+1. Is any part a TerminalError, or of a class in `give_up_on`? Then the error is final.
+2. Is any part a programming error that no class of programming errors in `retry_on` covers? Then
+   the code must change, and the invocation is held. `Exception` in `retry_on` covers none of them.
+3. Is `retry_on` given, without covering every part that is not a RetryableError? Then it is final.
+4. Otherwise it is retried, after the longest `retry_after` of its parts, or the policy's delay.
 """
 
 from __future__ import annotations
@@ -46,8 +47,11 @@ _ATTEMPTS_MAX = 2**31 - 1
 _MULTIPLIER_MAX = 1000
 _SDK: Final = str(Path(__file__).parent.parent) + os.sep
 _ASYNCIO: Final = str(Path(asyncio.__file__).parent) + os.sep
-_STEP_CALLERS: Final = frozenset({f"{_SDK}_steps.py", f"{_SDK}_context.py"})
-"""Where the body of a step is called."""
+_STEP_CALLERS: Final = frozenset(
+    _SDK + str(Path(*parts)) for parts in (("_worker", "step_body.py"), ("_engine", "context.py"))
+)
+"""The files that call the body of a step. An error whose innermost frame is there comes from a body
+without Python frames (`int("x")`), and not from the SDK."""
 
 Errors: TypeAlias = type[BaseException] | Iterable[type[BaseException]]
 """One class of exceptions, or several."""
@@ -61,16 +65,16 @@ PROGRAMMING_ERRORS: Final = (
     NonDurableAwaitError,
     CodecError,
 )
-"""What says that the code is wrong, and not that something outside is.
+"""Errors which show that the code is wrong, and not that something outside has failed.
 
-The code of a workflow is deterministic: run again over the same journal it raises the same again, so a
-retry only delays the moment at which a person looks. Code that is put right goes on from the journal.
-Other errors that are often mistakes too (ValueError, KeyError, AssertionError) are as often about what
-the program was given or has looked at, and stay with the retry policy."""
+The code of a workflow is deterministic: over the same journal it raises the same error again, so a
+retry only delays the moment at which a person looks. Corrected code continues from the journal.
+Other errors that are often mistakes (ValueError, KeyError, AssertionError) are as often caused by
+the input or by what the program has read, so the retry policy decides about them."""
 
 
 class Verdict(Enum):
-    """What is to become of an error."""
+    """What happens after an error."""
 
     RETRY = "retry"
     FINAL = "final"
@@ -79,28 +83,30 @@ class Verdict(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True, init=False)
 class RetryPolicy:
-    """How what fails is tried again, with exponential backoff and jitter.
+    """How failures are retried, with exponential backoff and jitter.
 
-    A handler's policy is for its steps and calls, each counted by itself, and for failures of the
-    program. A step's own policy (`ctx.options(retry=...)`) stands in its place for that step.
+    A handler's policy applies to its steps and calls, each counted by itself, and to failures of
+    the program. A step's own policy (`ctx.options(retry=...)`) replaces it for that step.
     """
 
     initial_interval: timedelta
     """The delay after the first failure."""
     multiplier: float
-    """By what the delay grows, 1 to 1000."""
+    """The factor by which the delay grows, 1 to 1000."""
     max_interval: timedelta
     """The longest delay."""
     max_attempts: int | None
-    """How many tries a step has, or attempts in a row without progress a program; None for no limit."""
+    """The tries of a step, or the attempts in a row of a program without progress; None for no
+    limit."""
     jitter: float
-    """The share of the delay that chance takes off, 0 to 1."""
+    """The largest random share by which the delay is shortened, 0 to 1."""
     on_exhausted: Literal["pause", "fail"] | None
-    """What happens when they are used up; None for what loses nothing."""
+    """What happens when the attempts are used up; None for "fail" for a step, "pause" for a
+    program."""
     max_duration: timedelta | None
-    """How long after the first failure they are used up too; None for no limit."""
+    """The time after the first failure at which they count as used up; None for no limit."""
     retry_on: tuple[type[BaseException], ...]
-    """If not empty, only these errors are retried."""
+    """If not empty, only these errors (and RetryableError) are retried."""
     give_up_on: tuple[type[BaseException], ...]
     """These errors are final, as if they were TerminalErrors."""
 
@@ -120,24 +126,27 @@ class RetryPolicy:
         """Makes a policy. Spans of time are seconds or timedeltas.
 
         - `initial_interval`: the delay after the first failure, 0.2 s by default; 0 is at once.
-        - `multiplier`: by what the delay grows with each failure, 1 to 1000; 2 by default.
+        - `multiplier`: the factor by which the delay grows with each failure, 1 to 1000; 2 by
+          default.
         - `max_interval`: the longest delay; by default 60 s, or `initial_interval` if that is more.
-        - `max_attempts`: how many tries a step has, the first included; for failures of the program,
-          how many attempts in a row without a new journal entry. 1 or more, 50 by default, None for
-          no limit.
-        - `jitter`: the share of the delay that chance takes off, 0 to 1; 0.2 by default.
-        - `on_exhausted`: what happens when the tries are used up. "fail": a step's failure is journaled
-          and raised in the program; a program's fails the invocation. "pause": the invocation is held
-          for a person, and after a resume all tries are there again. None, the default, is "fail" for
-          a step and "pause" for a program.
-        - `max_duration`: how long after the first failure the tries are used up too, more than 0; None,
-          the default, for no limit. What counts is when the failing attempt ends, for a step when it
-          begins.
-        - `retry_on`: one class of exceptions or several; if given, only these (and RetryableError) are
-          retried, and any other one is final.
-        - `give_up_on`: one class or several that are final, as if they were TerminalErrors.
+        - `max_attempts`: the tries of a step, including the first; for failures of the program, the
+          attempts in a row without a new journal entry. 1 or more, 50 by default, None for no
+          limit.
+        - `jitter`: the largest random share by which the delay is shortened, 0 to 1; 0.2 by
+          default.
+        - `on_exhausted`: what happens when the tries are used up. "fail": a step's failure is
+          journaled and raised in the program; a program's fails the invocation. "pause": the
+          invocation is paused for a person, and a resume gives it all tries again. None, the
+          default, is "fail" for a step and "pause" for a program.
+        - `max_duration`: the time after the first failure at which the tries count as used up, more
+          than 0; None, the default, for no limit. The time is measured to the end of the failing
+          attempt, for a step to the start of the failing try.
+        - `retry_on`: one exception class or several; if given, only these (and RetryableError) are
+          retried, and any other error is final.
+        - `give_up_on`: one exception class or several that are final, as if they were
+          TerminalErrors.
 
-        Raises TypeError for what is of a wrong type, ValueError for what is out of range.
+        Raises TypeError for a wrong type, ValueError for a value out of range.
         """
         first = span(initial_interval, "initial_interval")
         longest = max(first, timedelta(seconds=60))
@@ -165,7 +174,7 @@ class RetryPolicy:
             object.__setattr__(self, name, value)
 
     def verdict(self, error: BaseException, *, of_step: bool) -> Verdict:
-        """Says what is to become of an error, as long as tries are left; see the module's head."""
+        """Classifies an error, while tries are left; see the module's head."""
         parts = list(leaves(error))
         if any(isinstance(it, (TerminalError, *self.give_up_on)) for it in (error, *parts)):
             return Verdict.FINAL
@@ -181,13 +190,13 @@ class RetryPolicy:
         return Verdict.FINAL
 
     def used_up(self, failures: int, failing: timedelta) -> bool:
-        """Says whether no try may follow the `failures`-th failure, `failing` after the first."""
+        """Says whether the `failures`-th failure, `failing` after the first one, is the last."""
         if self.max_attempts is not None and failures >= self.max_attempts:
             return True
         return self.max_duration is not None and failures > 1 and failing >= self.max_duration
 
     def delay(self, failures: int, place: str) -> timedelta:
-        """Returns the delay after the `failures`-th failure (from 1) of what `place` names."""
+        """Returns the delay after the `failures`-th failure (from 1); `place` seeds the jitter."""
         seconds = min(
             self.initial_interval.total_seconds()
             * self.multiplier ** min(failures - 1, _EXPONENT_MAX),
@@ -197,7 +206,7 @@ class RetryPolicy:
         return timedelta(seconds=max(0.001, seconds * (1 - self.jitter * chance)))
 
     def message(self) -> invocation_pb2.RetryPolicy:
-        """Returns the policy as the protocol has it, where 0 stands for the default."""
+        """Returns the policy as a message, in which 0 means the default."""
         kinds = invocation_pb2.RetryPolicy
         exhaustion = {
             None: kinds.EXHAUSTION_UNSPECIFIED,
@@ -219,7 +228,7 @@ class RetryPolicy:
 
 
 def leaves(error: BaseException) -> Iterator[BaseException]:
-    """Gives the errors in a group, at every depth; of any other error itself."""
+    """Yields the errors in a group, at every depth; for any other error, the error itself."""
     waiting = [error]
     while waiting:
         it = waiting.pop()
@@ -237,8 +246,8 @@ def terminal_part(error: BaseException) -> TerminalError | None:
 def is_programming_error(error: BaseException) -> bool:
     """Says whether an error shows that the code is wrong, see PROGRAMMING_ERRORS.
 
-    So does a ValueError of the SDK's own or of asyncio's, for a call of them that no other time would
-    make right.
+    A ValueError that the SDK or asyncio raises does too: a call of them with a wrong argument stays
+    wrong in every retry.
     """
     if isinstance(error, PROGRAMMING_ERRORS) or awaits_another_loop(error):
         return True
@@ -246,21 +255,21 @@ def is_programming_error(error: BaseException) -> bool:
 
 
 def awaits_another_loop(error: BaseException) -> bool:
-    """Says whether an error is asyncio's for a future of another loop."""
+    """Says whether an error is asyncio's own for a future of another event loop."""
     return isinstance(error, RuntimeError) and "attached to a different loop" in text_of(error)
 
 
 def is_wrong_call(error: BaseException) -> bool:
     """Says whether an error shows that a step is called wrongly, or calls the SDK wrongly.
 
-    A step's body talks to the world, where a TypeError may be what a broken answer leads to: those are
-    ordinary failures. Not so one that comes before any line of the body, which cannot have been given
-    these arguments, and one of the SDK's own.
+    A step's body talks to the outside, and a malformed response may well lead to a TypeError in it;
+    that is an ordinary failure. A TypeError that is raised before the first line of the body (the
+    arguments do not fit its signature) or by the SDK itself is not.
     """
     if isinstance(error, TypeError):
         return _raised_in(error).startswith(_SDK)
     if isinstance(error, ValueError):
-        # Where the body is called it may be a function without Python frames that has raised it.
+        # A body without Python frames (a C function) seems to raise in the SDK file that calls it.
         file = _raised_in(error)
         return file.startswith(_SDK) and file not in _STEP_CALLERS
     return isinstance(error, NonDurableAwaitError | UnencodableValueError)
@@ -277,7 +286,7 @@ def _raised_in(error: BaseException) -> str:
 
 
 def retry_delay(error: BaseException) -> timedelta | None:
-    """Returns the delay that an error asks for, of a group's parts the longest; None for none."""
+    """Returns the `retry_after` of an error, the longest in a group; None without one."""
     wanted = []
     for it in leaves(error):
         after: Any = getattr(it, "retry_after", None) if isinstance(it, RetryableError) else None
@@ -285,7 +294,7 @@ def retry_delay(error: BaseException) -> timedelta | None:
             try:
                 wanted.append(span(after))
             except (TypeError, ValueError):
-                continue  # of a subclass that sets the field itself: the policy's delay will do
+                continue  # a subclass has set the field itself: use the policy's delay
     return max(wanted, default=None)
 
 

@@ -1,10 +1,10 @@
-"""Workflows: what the decorator makes of an async function, and references without the code.
+"""Workflows: the declared async function, and references to workflows without their code.
 
 A workflow's type carries its arguments and its result: `Workflow[P, R]`, where P leaves out the
 context. So `client.invoke(hello, "x")` is checked like a call of `hello` itself, and gives an R.
 
-Arguments are one payload, in the form that other languages expect: no argument is no payload, one is
-the value itself, several are a JSON object by parameter name.
+The arguments are one payload, in the form that other languages expect: without arguments no
+payload, one argument as the value itself, several as a JSON object by parameter name.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ from .._common.values.hints import (
     signature_of,
     unwrapped,
 )
-from .._common.values.losses import loss
-from .._common.values.readers import shape_of
+from .._common.values.roundtrip import roundtrip_problem
 from .._common.values.schemas import described_schema
 from .._common.values.serde import decode_as, encode, encode_as, load_object, read_as
+from .._common.values.shape_factory import shape_of
 from .._common.values.shapes import ANYTHING, Field, Record, Shape
-from .declarations import (
+from .declaration_checks import (
     check_async,
     check_name,
     check_options,
@@ -53,8 +53,8 @@ if TYPE_CHECKING:
     from .._engine.context import Context
 
     TypeExpression: TypeAlias = UnionType | _SpecialForm
-    """What is no class, as in `type=str | None`: type checkers cannot tell the value's type from it,
-    so that it is Any, until they know TypeForm (PEP 747)."""
+    """A type that is not a class, as in `type=str | None`. Type checkers cannot infer the value's
+    type from it before they support TypeForm (PEP 747), so the value is Any."""
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -66,7 +66,7 @@ class WorkflowRef(Generic[P, R]):
     """The name and the types of a workflow, without its code: enough to invoke it."""
 
     needs_key = False
-    """Whether it is known to be an object's handler, which is invoked with a key."""
+    """Whether it is an object's handler, which needs a key; False where that is not known."""
 
     def __init__(self, name: str, result: Any = Any) -> None:
         check_name(name, "a handler")
@@ -76,7 +76,7 @@ class WorkflowRef(Generic[P, R]):
     def encode_input(
         self, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> payload_pb2.Payload | None:
-        """Returns the payload of these arguments; raises TypeError for ones that do not fit."""
+        """Returns the payload of arguments; raises TypeError for arguments that do not fit."""
         if kwargs:
             if args:
                 raise TypeError(f"{self.name}: give several arguments by name")
@@ -86,7 +86,7 @@ class WorkflowRef(Generic[P, R]):
         return encode(args[0]) if args else None
 
     def encode_value(self, value: Any) -> payload_pb2.Payload | None:
-        """Returns the payload of an input that is given as one value; see `Context.send_delayed`."""
+        """Returns the payload of an input given as one value; see `Context.send_delayed`."""
         return None if value is None else encode(value)
 
     def decode_output(self, payload: payload_pb2.Payload) -> Any:
@@ -129,7 +129,8 @@ class Workflow(WorkflowRef[P, R]):
         parameters = list(signature_of(function).parameters.values())
         check_parameters(self.name, parameters)
         first = parameters[0]
-        # Under a decorator it may be made of the context.
+        # Under a decorator, the first parameter may be a value that the decorator derives from the
+        # context.
         if unwrapped(function) is function and is_value(resolve_hint(function, first.name)):
             raise TypeError(f"{self.name}: the first parameter must be the context, not {first}")
         self._parameters = parameters[1:]
@@ -141,11 +142,11 @@ class Workflow(WorkflowRef[P, R]):
         self._shapes: dict[str, Shape] = {}
         self._surroundings = Surroundings(function)
         self._complete = False
-        self._look(final=False)
+        self._find_shapes(final=False)
 
     def __call__(self, ctx: Context, *args: P.args, **kwargs: P.kwargs) -> Awaitable[R]:
         """Runs the function itself."""
-        # Without a context: within a workflow an invocation was meant.
+        # A call without a context, from within a workflow, was probably meant as an invocation.
         inside = getattr(_get_running_loop(), "runs_workflow", False)
         if inside and not hasattr(ctx, "invocation_id"):
             raise TypeError(
@@ -155,12 +156,12 @@ class Workflow(WorkflowRef[P, R]):
         return self.function(ctx, *args, **kwargs)
 
     def ref(self) -> WorkflowRef[P, R]:
-        """Returns a reference that knows the name and the types and not the code."""
+        """Returns a reference with the name and the types, without the code."""
         return _TypedRef(self)
 
     @cached_property
     def version(self) -> str:
-        """A word for the code's version: the one given, or a hash of the function's source."""
+        """The version of the code: the one given, or a hash of the function's source."""
         if self._version is not None:
             return self._version
         try:
@@ -172,25 +173,26 @@ class Workflow(WorkflowRef[P, R]):
     def check(self) -> None:
         """Raises TypeError for a parameter or a result whose type cannot be resolved or read.
 
-        The decorator raises it too for a type that cannot be read. What is not defined yet then may
-        be defined before the workflow is served; so names are looked for again here.
+        The decorator raises it too for a type that cannot be read. But a name that is not defined
+        yet at the decorator may be defined when the workflow is served, so it is looked up again
+        here.
         """
         if not self._complete:
-            self._look(final=True)
+            self._find_shapes(final=True)
 
     @property
     def scope(self) -> Scope:
-        """Where the names of types are looked for: the function's, and those around it."""
+        """The names that type hints may use: the function's, and those around its definition."""
         return function_scope(unwrapped(self.function), self._surroundings.scope())
 
     def defined_as(self, other: Workflow[..., Any]) -> None:
-        """Takes over where another one of the same function was defined."""
+        """Takes over the types and the scope of another workflow of the same function."""
         self._shapes = dict(other._shapes)
         self._surroundings = other._surroundings
         self._complete = other._complete
 
-    def _look(self, *, final: bool) -> None:
-        """Finds out the types of what travels; `final` if everything must be defined now."""
+    def _find_shapes(self, *, final: bool) -> None:
+        """Finds the shapes of parameters and result; with `final`, no name may be undefined."""
         scope = self.scope
         complete = True
         for name in (*(it.name for it in self._parameters), "return"):
@@ -212,18 +214,18 @@ class Workflow(WorkflowRef[P, R]):
             except HintError as error:
                 raise HintError(f"{self.name}: {what}: {error}") from None
         if complete or final:
-            self._surroundings.settle()
+            self._surroundings.release()
             self._complete = True
 
     def _shape(self, name: str) -> Shape:
         if not self._complete:
-            self._look(final=True)
+            self._find_shapes(final=True)
         return self._shapes.get(name, ANYTHING)
 
     def encode_input(
         self, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> payload_pb2.Payload | None:
-        """Returns the payload of these arguments; raises TypeError for ones that do not fit."""
+        """Returns the payload of arguments; raises TypeError for arguments that do not fit."""
         if len(args) == 1 and not kwargs and len(self._parameters) == 1:
             return encode_as(args[0], self._shape(self._parameters[0].name))
         try:
@@ -235,14 +237,14 @@ class Workflow(WorkflowRef[P, R]):
         if len(self._parameters) == 1:
             return encode_as(next(iter(given.values())), self._shape(self._parameters[0].name))
         for name, value in given.items():
-            if problem := loss(value, self._shape(name)):
+            if problem := roundtrip_problem(value, self._shape(name)):
                 raise CodecError(f"{name}: {problem}")
         return encode(given)
 
     def encode_value(self, value: Any) -> payload_pb2.Payload | None:
-        """Returns the payload of an input that is given as one value; see `Context.send_delayed`.
+        """Returns the payload of an input given as one value; see `Context.send_delayed`.
 
-        Raises TypeError for one that does not fit the parameters.
+        Raises TypeError for a value that does not fit the parameters.
         """
         parameters = self._parameters
         if value is None and (len(parameters) != 1 or parameters[0].default is not _EMPTY):
@@ -276,7 +278,7 @@ class Workflow(WorkflowRef[P, R]):
             for it in parameters
             if it.name in data
         }
-        # Those before a `/` cannot be given by name, and none of them may be left out.
+        # Parameters before a `/` cannot be given by name, and none of them may be left out.
         first = [it for it in parameters if it.kind is it.POSITIONAL_ONLY]
         return tuple(given.pop(it.name, it.default) for it in first), given
 
@@ -289,7 +291,7 @@ class Workflow(WorkflowRef[P, R]):
         return decode_as(payload, self._shape("return"))
 
     def spec(self) -> invocation_pb2.HandlerSpec:
-        """Returns what a worker declares about the workflow."""
+        """Returns the HandlerSpec that a worker registers for the workflow."""
         spec = invocation_pb2.HandlerSpec(
             name=self.name,
             kind=self.kind,
@@ -321,7 +323,7 @@ class Workflow(WorkflowRef[P, R]):
 
 
 class _TypedRef(WorkflowRef[P, R]):
-    """A reference made from a workflow: it binds arguments as the workflow does."""
+    """A reference made from a workflow; it encodes and decodes as the workflow does."""
 
     def __init__(self, workflow: Workflow[P, R]) -> None:
         super().__init__(workflow.name)
@@ -356,14 +358,14 @@ def workflow(
 ) -> Any:
     """Makes an async function durable.
 
-    `name` is what it is registered as (default: the function's name), `retry` its policy for failures
-    of its steps and its own, `retention` how long a finished invocation is kept (default 24 h),
-    `version` a word for the code's version (default: a hash of the source). After `timeout` from
-    its start an invocation is asked to end, as by a cancellation, and has failed. Both are in seconds
-    or timedeltas; a retention of 0 keeps nothing, a timeout is more than 0, None is no limit. At most
-    `max_concurrent` of its invocations run at a time, over all workers; 0 for no limit. Raises
-    TypeError for a function that is not async or has no context and for an option of a wrong type,
-    ValueError for a name that is not allowed and for a span of time out of range.
+    `name` is the registered name (default: the function's), `retry` the policy for failures of its
+    steps and of the program, `retention` how long a finished invocation is kept (default 24 h),
+    `version` the version of the code (default: a hash of the source). An invocation that takes
+    longer than `timeout` is cancelled and fails. Both are in seconds or timedeltas; a retention of
+    0 keeps nothing, a timeout is more than 0, None is no limit. At most `max_concurrent` of its
+    invocations run at a time, over all workers; 0 for no limit. Raises TypeError for a function
+    that is not async or has no context and for an option of a wrong type, ValueError for a name
+    that is not allowed and for a span of time out of range.
     """
 
     def make(it: Callable[Concatenate[Context, P], Awaitable[R]]) -> Workflow[P, R]:
@@ -381,7 +383,7 @@ def workflow(
 
 
 def check_key(workflow: WorkflowRef[..., Any], key: str) -> None:
-    """Raises TypeError for an object's handler that would be invoked without a key."""
+    """Raises TypeError for an object's handler without a key."""
     if workflow.needs_key and not key:
         raise TypeError(
             f"{workflow.name} is a keyed handler; say which key it is for: write"

@@ -20,8 +20,8 @@ from durable_proto.v1 import payload_pb2
 
 from .._common.durations import in_seconds, limit, span
 from .._common.values.serde import decode, encode
+from .._definitions.call_checks import check_step, refuse_target
 from .._definitions.callables import described
-from .._definitions.mistakes import check_step, refuse_target
 from .._definitions.retry import RetryPolicy
 from .._definitions.workflow import Workflow, WorkflowRef, check_key
 from .futures import Awakeable, DurableFuture

@@ -18,7 +18,7 @@ from durable_proto.v1 import payload_pb2, worker_pb2
 
 from .._common.errors import DeterminismError
 from .._common.values.hints import HintError, Unresolved, resolve
-from .._common.values.readers import known_shape, shape_of
+from .._common.values.shape_factory import known_shape, shape_of
 from .._common.values.shapes import Shape
 from .._definitions.retry import RetryPolicy
 from .._definitions.workflow import Workflow

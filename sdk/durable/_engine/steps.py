@@ -26,8 +26,8 @@ from typing import Any, Final, NamedTuple, TypeVar
 from durable_proto.v1 import payload_pb2
 
 from .._common.values.hints import HintError
-from .._common.values.readers import known_shape, shape_of
 from .._common.values.serde import encode_as
+from .._common.values.shape_factory import known_shape, shape_of
 from .._common.values.shapes import Shape
 from .._definitions.retry import RetryPolicy
 from .compensations import Compensations

@@ -1,1 +1,1 @@
-"""Local mode: a control plane in this process."""
+"""Local mode: a control plane in the client's process, and the channel that reaches it."""

@@ -1,16 +1,16 @@
-"""A channel whose other end is in this process: how local mode makes its calls.
+"""The local channel: a gRPC channel whose other end is in the same process.
 
-Theory. A servicer is a few coroutines, and a channel is what stubs and sessions call. `LocalChannel`
-joins them on one event loop: a unary call is awaited where it is made, and a stream is a pipe in each
-direction.
+A servicer is an object with coroutine methods, and a channel is what stubs and sessions call.
+`LocalChannel` joins them on one event loop: a unary call awaits the servicer's method, and a stream is
+a pipe in each direction.
 
 Rules.
-- Messages are serialised and parsed on the way, as on a wire: neither side may see what the other
-  changes later, and what is too large for a wire is refused here too.
-- Errors arrive as grpc.aio.AioRpcError with code, text and trailers, so that `_transport.translate`
-  has nothing new to learn.
-- Every message counts from its sending until it has been dealt with, so that somebody can tell when
-  none is on its way (`Switchboard`).
+- Messages are serialised and parsed on the way, as on a wire. So neither side sees later changes to the
+  other side's objects, and a message that is too large for a wire is refused here too.
+- Errors arrive as grpc.aio.AioRpcError with code, text and trailers, so `transport.translate` handles
+  them like those of a real channel.
+- A message counts from the time it is sent until it has been handled, so that `Backend` can tell when
+  none is in flight.
 """
 
 from __future__ import annotations
@@ -34,31 +34,31 @@ Parse = Callable[[bytes], Any]
 Serialize = Callable[[Any], bytes]
 
 
-class Switchboard(Protocol):
-    """Where channels find servicers, and what is kept for all of them."""
+class Backend(Protocol):
+    """The control plane behind local channels: its servicers, and what is in progress there."""
 
     calls: int
-    """How many unary calls are being worked on."""
+    """How many unary calls are in progress."""
     streams: set[LocalStream]
     """The open streams of all channels."""
-    moved: Callable[[], None]
-    """Called when something may have become quiet."""
+    on_progress: Callable[[], None]
+    """Called when a call or a frame begins or ends."""
 
     async def service(self, name: str) -> Any:
-        """Returns a servicer by its full name."""
+        """Returns the servicer of a service, by its full name."""
         ...
 
 
 def call_error(
     code: grpc.StatusCode, details: str, trailers: tuple[tuple[str, str | bytes], ...] = ()
 ) -> grpc.aio.AioRpcError:
-    """Makes the error with which a call ends."""
+    """Returns the error with which a call ends."""
     metadata = grpc.aio.Metadata
     return grpc.aio.AioRpcError(code, metadata(), metadata(*trailers), details=details)
 
 
-def _unforeseen(error: Exception) -> grpc.aio.AioRpcError:
-    """Answers as gRPC does to an exception that a servicer did not answer itself."""
+def _unexpected(error: Exception) -> grpc.aio.AioRpcError:
+    """Returns what gRPC makes of an exception that a servicer does not handle itself; logs it."""
     logger.error("the local control plane failed", exc_info=error)
     return call_error(
         grpc.StatusCode.UNKNOWN, f"Unexpected {type(error)}: {error}; the log has the traceback"
@@ -66,7 +66,7 @@ def _unforeseen(error: Exception) -> grpc.aio.AioRpcError:
 
 
 class _Context:
-    """What servicers see of a call that needs no stream."""
+    """The servicer context of a call without a request stream."""
 
     async def abort(
         self,
@@ -79,7 +79,7 @@ class _Context:
 
 
 class _Method:
-    """One method of one service, as a stub calls it."""
+    """A multi-callable: one method of one service, as a stub calls it."""
 
     def __init__(
         self, channel: LocalChannel, path: str, serialize: Serialize | None, parse: Parse | None
@@ -91,17 +91,17 @@ class _Method:
         self._parse_request: Final[Parse] = _request_class(self._service, self.name).FromString
 
     async def servicer(self) -> Any:
-        """Returns the method of the servicer."""
+        """Returns the servicer's method that serves this one."""
         if self._channel.closed:
             raise call_error(grpc.StatusCode.CANCELLED, "the channel is closed")
         return getattr(await self._channel.local.service(self._service), self.name)
 
     def request(self, message: Any) -> Any:
-        """Returns a request as it arrives."""
+        """Returns a request as the servicer receives it."""
         return self._parse_request(_sized(self._serialize(message) if self._serialize else message))
 
     def response(self, message: Any) -> Any:
-        """Returns a response as it arrives."""
+        """Returns a response as the caller receives it."""
         data = _sized(message.SerializeToString())
         return self._parse(data) if self._parse else data
 
@@ -127,7 +127,7 @@ class _UnaryUnary(_Method):
         bound = asyncio.timeout(timeout)
         local = self._channel.local
         local.calls += 1
-        local.moved()
+        local.on_progress()
         try:
             async with bound:
                 serve = await self.servicer()
@@ -137,14 +137,14 @@ class _UnaryUnary(_Method):
         except Exception as error:
             if bound.expired():
                 raise call_error(grpc.StatusCode.DEADLINE_EXCEEDED, "Deadline Exceeded") from None
-            raise _unforeseen(error) from error
+            raise _unexpected(error) from error
         finally:
             local.calls -= 1
-            local.moved()
+            local.on_progress()
 
 
 class LocalResponses:
-    """One call that a stream answers."""
+    """One call with a stream of responses."""
 
     def __init__(self, responses: AsyncGenerator[Any, None]) -> None:
         self._responses: Final = responses
@@ -153,16 +153,16 @@ class LocalResponses:
         return self._responses
 
     def cancel(self) -> bool:
-        """Breaks the call off, between two responses; says whether that was possible.
+        """Cancels the call between two responses; returns whether that was possible.
 
-        It is over at once, because no servicer waits for anything while it ends: nothing is left
-        for a loop that may be ending itself.
+        The call ends before this returns, because no servicer awaits anything while it ends. So it
+        leaves nothing to a loop that may be about to close.
         """
         try:
             self._responses.aclose().send(None)
         except StopIteration:
             return True
-        except RuntimeError:  # somebody reads from it at this moment
+        except RuntimeError:  # a reader waits for the next response
             return False
         return True
 
@@ -181,14 +181,14 @@ class _UnaryStream(_Method):
         except grpc.RpcError:
             raise
         except Exception as error:
-            raise _unforeseen(error) from error
+            raise _unexpected(error) from error
         finally:
             await responses.aclose()
 
 
 class _StreamStream(_Method):
     def __call__(self, **_: Any) -> LocalStream:
-        stream = LocalStream(self, self._channel.local.moved)
+        stream = LocalStream(self, self._channel.local.on_progress)
         self._channel.track(stream)
         return stream
 
@@ -196,20 +196,20 @@ class _StreamStream(_Method):
 class _Pipe:
     """One direction of a stream.
 
-    It has no bound: both readers only take frames apart, and never wait for anything. A writer gives
-    up one turn of the loop, in which its next frame fills. A frame counts from its writing until its
-    reader, who may have put off its handling by a turn, asks for the next one.
+    It has no bound, because both readers only split frames into messages and never wait. A writer
+    yields to the loop once, and its next frame fills meanwhile. A frame is pending from the write until
+    the reader asks for the next frame, and one turn longer: the reader may have handed it to the loop.
     """
 
-    def __init__(self, moved: Callable[[], None]) -> None:
+    def __init__(self, on_progress: Callable[[], None]) -> None:
         self._queue: Final[asyncio.Queue[Any]] = asyncio.Queue()
-        self._moved: Final = moved
+        self._on_progress: Final = on_progress
         self._pending = 0
         self._taken = False
 
     @property
     def quiet(self) -> bool:
-        """Whether nothing is in it or being handled, and nobody is in the middle of writing."""
+        """Whether no frame is pending and no writer waits for its turn."""
         return not self._pending
 
     def put(self, frame: Any) -> None:
@@ -218,14 +218,14 @@ class _Pipe:
         self._queue.put_nowait(frame)
 
     async def write(self, frame: Any) -> None:
-        """Adds a frame and gives up a turn."""
+        """Adds a frame and yields to the loop once."""
         self.put(frame)
         self._pending += 1
         try:
             await asyncio.sleep(0)
         finally:
             self._pending -= 1
-            self._moved()
+            self._on_progress()
 
     async def read(self) -> Any:
         """Returns the next frame, or EOF."""
@@ -238,25 +238,25 @@ class _Pipe:
 
     def _handled(self) -> None:
         self._pending -= 1
-        self._moved()
+        self._on_progress()
 
 
 class LocalStream:
-    """One call of two streams: the caller's half, and for the servicer its context."""
+    """One bidirectional call, as the caller sees it; it runs the servicer's side in a task."""
 
-    def __init__(self, method: _Method, moved: Callable[[], None]) -> None:
+    def __init__(self, method: _Method, on_progress: Callable[[], None]) -> None:
         self._method: Final = method
-        self._requests: Final = _Pipe(moved)
-        self._responses: Final = _Pipe(moved)
+        self._requests: Final = _Pipe(on_progress)
+        self._responses: Final = _Pipe(on_progress)
         self._half_closed = False
         self._context: Final = _StreamContext(self._requests, self._responses, method)
         self.served: Final = asyncio.get_running_loop().create_task(self._serve())
-        """The servicer's side, which ends with the call."""
+        """The task of the servicer's side, which ends with the call."""
         self.served.add_done_callback(lambda _: self._responses.put(grpc.aio.EOF))
 
     @property
     def quiet(self) -> bool:
-        """Whether no frame is on its way."""
+        """Whether no frame is in flight in either direction."""
         return self._requests.quiet and self._responses.quiet
 
     async def _serve(self) -> grpc.aio.AioRpcError | None:
@@ -266,11 +266,11 @@ class LocalStream:
         except grpc.aio.AioRpcError as error:
             return error
         except Exception as error:  # noqa: BLE001 - a servicer's failure is the caller's answer
-            return _unforeseen(error)
+            return _unexpected(error)
         return None
 
     async def read(self) -> Any:
-        """Returns the next response, or EOF; raises the error with which the call has ended."""
+        """Returns the next response, or EOF. Raises the error with which the call has ended."""
         response = await self._responses.read()
         if response is grpc.aio.EOF:
             self._responses.put(response)
@@ -291,7 +291,7 @@ class LocalStream:
         self._requests.put(grpc.aio.EOF)
 
     def cancel(self) -> bool:
-        """Breaks the call off."""
+        """Cancels the call."""
         return self.served.cancel()
 
     def _end(self) -> grpc.aio.AioRpcError | None:
@@ -300,28 +300,28 @@ class LocalStream:
         return self.served.result()
 
     async def code(self) -> grpc.StatusCode:
-        """Returns how the call has ended, once it has."""
+        """Returns the status code of the call, once it has ended."""
         await asyncio.wait([self.served])
         error = self._end()
         return error.code() if error is not None else grpc.StatusCode.OK
 
     async def details(self) -> str:
-        """Returns the text of the end."""
+        """Returns the status message of the call."""
         error = self._end()
         return (error.details() or "") if error is not None else ""
 
     async def initial_metadata(self) -> grpc.aio.Metadata:
-        """Returns no metadata."""
+        """Returns the initial metadata, of which there is none."""
         return grpc.aio.Metadata()
 
     async def trailing_metadata(self) -> grpc.aio.Metadata:
-        """Returns the metadata of the end."""
+        """Returns the trailing metadata."""
         error = self._end()
         return error.trailing_metadata() if error is not None else grpc.aio.Metadata()
 
 
 class _StreamContext(_Context):
-    """The servicer's half of a call of two streams."""
+    """The servicer context of a bidirectional call."""
 
     def __init__(self, requests: _Pipe, responses: _Pipe, method: _Method) -> None:
         self._requests: Final = requests
@@ -329,7 +329,7 @@ class _StreamContext(_Context):
         self._method: Final = method
 
     async def send_initial_metadata(self, metadata: tuple[()]) -> None:
-        """Does nothing: there is no wire that must be opened."""
+        """Does nothing, because there is no connection to open."""
 
     async def read(self) -> Any:
         """Returns the next request, or EOF."""
@@ -341,7 +341,7 @@ class _StreamContext(_Context):
 
 
 async def break_off(streams: set[LocalStream]) -> None:
-    """Breaks streams off."""
+    """Cancels streams, and returns when they have ended."""
     served = [stream.served for stream in streams]
     for task in served:
         task.cancel()
@@ -351,7 +351,7 @@ async def break_off(streams: set[LocalStream]) -> None:
 class LocalChannel(grpc.aio.Channel):
     """A channel to a control plane in this process."""
 
-    def __init__(self, local: Switchboard) -> None:
+    def __init__(self, local: Backend) -> None:
         self.local: Final = local
         self.closed = False
         self._streams: Final[set[LocalStream]] = set()
@@ -391,19 +391,19 @@ class LocalChannel(grpc.aio.Channel):
         raise NotImplementedError(method)
 
     def track(self, stream: LocalStream) -> None:
-        """Ends a stream with the channel."""
+        """Counts a stream while it is open, so that it ends with the channel."""
         open_streams = (self._streams, self.local.streams)
         for streams in open_streams:
             streams.add(stream)
 
-        def over(_: object) -> None:
+        def untrack(_: object) -> None:
             for streams in open_streams:
                 streams.discard(stream)
 
-        stream.served.add_done_callback(over)
+        stream.served.add_done_callback(untrack)
 
     async def close(self, grace: float | None = None) -> None:
-        """Ends the streams; the control plane lives on."""
+        """Ends the streams of this channel; the control plane goes on."""
         self.closed = True
         await break_off(self._streams)
 

@@ -1,16 +1,16 @@
-"""Spans of OpenTelemetry: one trace for each invocation. Imported only where an SDK was set up.
+"""OpenTelemetry tracing: one trace for each invocation. Imported only when a program set up an SDK.
 
     client    durable.v1.DurableControl/Invoke    CLIENT
     worker    attempt HANDLER                     CONSUMER, child of the client's span
               step NAME                           INTERNAL, child of its attempt
               SERVICE/METHOD                      CLIENT, child of its attempt; the service's parent
 
-An invocation whose headers have no trace (it was started by a client without tracing) gets one of its
-own: the trace's id is the invocation's id, so that attempts on any worker find the same one without
-asking, and the sampler decides by that id, so that they agree. Their parent, which has no span, is
-named after the invocation too.
+An invocation that a client without tracing has started has no trace in its headers. It gets a trace
+whose id is the invocation's id, so that attempts on all workers use the same trace without having to
+agree on one. The sampler decides by that id, so that all workers decide alike. The parent span id of
+its attempts, which belongs to no span, comes from the invocation's id too.
 
-Names and attributes are those of the OpenTelemetry semantic conventions, `rpc.*`, and beside them
+Names and attributes follow the OpenTelemetry semantic conventions for `rpc.*`. The SDK adds
 `durable.*`: invocation_id, handler, attempt, entry, outcome.
 """
 
@@ -90,7 +90,7 @@ class AttemptSpan:
         )
         self._context: Final = trace.set_span_in_context(self._span, parent)
 
-    def step(self, task: StepTask) -> StepSpan:
+    def start_step(self, task: StepTask) -> StepSpan:
         """See AttemptTrace."""
         calls = task.kind == CALL
         span = self._tracer.start_span(
@@ -113,24 +113,24 @@ class AttemptSpan:
         if failure is not None:
             self._span.set_attribute("error.type", failure.type)
             self._span.set_status(Status(StatusCode.ERROR, failure.message))
-        self.let_go(str(kind).removeprefix("attempt_"))
+        self.close(str(kind).removeprefix("attempt_"))
 
-    def let_go(self, outcome: str) -> None:
+    def close(self, outcome: str) -> None:
         """See AttemptTrace."""
         if self._span.is_recording():
             self._span.set_attribute("durable.outcome", outcome)
             self._span.end()
 
 
-class Spans:
+class OpenTelemetryTracing:
     """See Tracing."""
 
     def __init__(self, provider: trace.TracerProvider) -> None:
         self._tracer: Final = provider.get_tracer("durable")
-        # Of the SDK's provider; another one has no say in what is sampled here.
+        # Only the SDK's provider has a sampler; with any other one, every trace counts as sampled.
         self._sampler: Final[Any] = getattr(provider, "sampler", None)
 
-    def invoking(self, request: control_pb2.InvokeRequest) -> CallSpan:
+    def start_call(self, request: control_pb2.InvokeRequest) -> CallSpan:
         """See Tracing."""
         span = self._tracer.start_span(
             INVOKE,
@@ -147,11 +147,11 @@ class Spans:
             request.headers.update(carrier)
         return CallSpan(span)
 
-    def attempt(self, message: worker_pb2.ServerMessage) -> AttemptSpan:
+    def start_attempt(self, message: worker_pb2.ServerMessage) -> AttemptSpan:
         """See Tracing."""
         parent = _W3C.extract(message.start.headers, Context())
         if not trace.get_current_span(parent).get_span_context().is_valid:
-            parent = self._own(message.invocation_id)
+            parent = self._parent_by_id(message.invocation_id)
         attributes = {
             "durable.invocation_id": message.invocation_id,
             "durable.handler": message.start.handler,
@@ -159,20 +159,23 @@ class Spans:
         }
         return AttemptSpan(self._tracer, parent, attributes)
 
-    def calling(self, service: str, method: str, headers: Mapping[str, str]) -> Mapping[str, str]:
+    def outgoing_headers(
+        self, service: str, method: str, headers: Mapping[str, str]
+    ) -> Mapping[str, str]:
         """See Tracing."""
         name = f"{service}/{method}"
         span = trace.get_current_span()
         span.update_name(name)
         span.set_attributes({"rpc.system.name": "grpc", "rpc.method": name})
-        carried = dict(headers)
-        # That of the headers is the trace's beginning, and may have a state that this span has not.
-        carried.pop("tracestate", None)
-        _W3C.inject(carried)
-        return carried
+        outgoing = dict(headers)
+        # The invocation's headers hold the context of the trace's root span. Inject replaces its
+        # traceparent, but not its tracestate when this span has none.
+        outgoing.pop("tracestate", None)
+        _W3C.inject(outgoing)
+        return outgoing
 
-    def _own(self, invocation_id: str) -> Context:
-        """Returns the context of an invocation that came without a trace."""
+    def _parent_by_id(self, invocation_id: str) -> Context:
+        """Returns the parent context for attempts of an invocation without a trace in its headers."""
         trace_id = int(invocation_id, 16)
         flags = TraceFlags.SAMPLED
         if self._sampler is not None:
@@ -185,11 +188,12 @@ class Spans:
 
 
 def _make_current(span: Span) -> None:
-    """Makes a span the current one, beside what the program has there: baggage stays."""
+    """Makes a span the current one in this context; the program's other values, baggage, stay."""
     otel_context.attach(trace.set_span_in_context(span))
 
 
 def _fail(span: Span, error: BaseException) -> None:
+    """Marks a span as failed with an error."""
     code = _code(error)
     if code:
         span.set_attribute("rpc.response.status_code", code)
@@ -199,7 +203,7 @@ def _fail(span: Span, error: BaseException) -> None:
 
 
 def _code(error: BaseException) -> str:
-    """Returns the name of the gRPC code that an error has; an empty string for none."""
+    """Returns the name of an error's gRPC status code; an empty string if it has none."""
     if isinstance(error, RpcError):
         return error.code.name
     if isinstance(error, grpc.aio.AioRpcError):

@@ -1,13 +1,13 @@
-"""Handlers in the client's process: what `register` and `serve_handlers` do, and their thread.
+"""Hosting: the workers that run inside a client's process, for `register` and `serve_handlers`.
 
-Theory. A client that serves handlers has a worker beside it, on its own event loop and for as long as
-it is open. That is all there is to it, whether the control plane is in this process (local mode) or
-behind an address; so what is tried out locally is served the same way later.
+A client that serves handlers has a worker beside it, which runs on the client's event loop until the
+client is closed. It is the same worker whether the control plane is in this process (local mode) or
+behind an address, so handlers that work locally are served in the same way later.
 
-Serving what has been registered since the last time is one worker. It is served when the control plane
-has welcomed it, so that an invocation that follows finds its handler.
+Each call of `serve_handlers` starts one worker for what was registered since the last call, and returns
+when the control plane has welcomed it, so that an invocation that follows finds its handler.
 
-A sync client has no event loop: `LoopThread` is one in a daemon thread, made when it is needed.
+A sync client has no event loop, so it gets one in a daemon thread (`LoopThread`) when it needs one.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ logger = logging.getLogger("durable.worker")
 
 
 class ServeOptions(TypedDict, total=False):
-    """What handlers in the client's process are served with; see Worker."""
+    """The options of a worker in the client's process; see Worker."""
 
     services: Mapping[str, str] | None
     """Where the gRPC services of durable calls are, by name; `DURABLE_SERVICES` adds to it."""
@@ -41,7 +41,7 @@ class ServeOptions(TypedDict, total=False):
     max_threads: int
     """How many sync steps run at a time."""
     max_stuck_threads: int
-    """How many threads with a step that was given up do not count as one of those."""
+    """How many threads with a step that was given up do not count against `max_threads`."""
     thread_wait: float | timedelta | None
     """How long, in seconds or as a timedelta, an attempt waits for a thread before it is given back;
     None for no bound."""
@@ -50,14 +50,14 @@ class ServeOptions(TypedDict, total=False):
 
 
 class Dial(NamedTuple):
-    """How the client reaches its control plane; its workers do it the same way."""
+    """How a client, and its workers, reach the control plane."""
 
     address: Address
     open: Callable[[], grpc.aio.Channel]
 
 
 class HostedWorker(Worker):
-    """A worker that is connected as its client is."""
+    """A worker that reaches the control plane in the same way as its client."""
 
     def __init__(
         self, dial: Dial, workflows: list[Workflow[..., Any] | type], **options: Any
@@ -79,7 +79,7 @@ class Hosting:
         self._pending: list[Workflow[..., Any] | type] = []
         self._serving: Final[list[tuple[Worker, asyncio.Task[None]]]] = []
         self._joining = 0
-        """How many workers are not welcomed yet."""
+        """How many workers wait for the control plane to welcome them."""
 
     def register(self, workflows: tuple[Workflow[..., Any] | type, ...]) -> None:
         """Adds handlers that the next `serve` serves. Raises TypeError, ValueError."""
@@ -91,11 +91,11 @@ class Hosting:
 
     @property
     def quiet(self) -> bool:
-        """Whether none of its workers does anything."""
+        """Whether all workers are connected, run no step and have nothing to send."""
         return not self._joining and all(worker.quiet for worker, _ in self._serving)
 
     async def serve(self, options: ServeOptions) -> None:
-        """Serves what was registered since the last time; returns when it is being served."""
+        """Serves what was registered since the last call; returns when the control plane knows it."""
         if not self._pending:
             raise ValueError("there is nothing to serve; call client.register(workflow) before")
         worker = HostedWorker(self.dial, self._pending, **options)
@@ -118,7 +118,7 @@ class Hosting:
         self._serving.append((worker, task))
 
     async def close(self, *, gently: bool) -> None:
-        """Ends the workers; `gently` lets attempts end first, or be given back."""
+        """Ends the workers; `gently` lets them drain first."""
         for worker, task in self._serving:
             if gently:
                 worker.stop()
@@ -146,8 +146,8 @@ class LoopThread:
     def run(self, main: Coroutine[Any, Any, T]) -> T:
         """Runs a coroutine on the loop; blocks the calling thread until it is done.
 
-        Raises RuntimeError in the loop's own thread, which would wait for itself, and when the loop
-        ends meanwhile.
+        Raises RuntimeError in the loop's own thread, which would wait for itself, and when the loop is
+        stopped before the coroutine is done.
         """
         if threading.current_thread() is self._thread:
             main.close()

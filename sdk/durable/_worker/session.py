@@ -1,18 +1,18 @@
-"""One session: one stream of frames between the worker and the control plane.
+"""The session: one bidirectional stream of frames between the worker and the control plane.
 
-Theory. A session has a reader, a writer and a pulse, and ends when the first of them says so. The
-reader is a task that only reads: each frame is handed to the loop by `call_soon`, so that frames are
-handled in the stream's order and the engine is never entered inside a task. The writer is a task
-that takes all that the desk's `outbound` holds and writes it as one frame: while a frame is being
-written the next one fills, so batches grow with the load and an idle worker has no delay. The pulse
-is a timer: it sends a heartbeat when nothing else was sent, and ends the session when nothing was
-heard for the session timeout.
+A session has a reader, a writer and a heartbeat timer, and ends when the first of them ends it. The
+reader is a task that only reads. It passes each frame to the loop with `call_soon`, so that frames are
+handled in the order of the stream and the replay engine is never entered inside a task. The writer is a
+task that takes all that the send queue holds and writes it as one frame. While a frame is being written
+the next one fills, so batches grow with the load and an idle worker has no delay. The heartbeat timer
+sends a heartbeat when nothing else was sent, and ends the session when nothing was received for the
+session timeout.
 
 Rules.
-- Hello is written first and alone; nothing follows before Welcome, whose limits hold for the rest.
-- A frame is at most the server's limit `frame_bytes`; a batch that is larger is split. A single
-  message that is larger cannot be sent at all, so its attempt is ended with a failure that says so.
-- Frames are serialised here and not by gRPC, because only the serialised form shows the size.
+- Hello is written first and alone. Nothing follows before Welcome, which brings the server's limits.
+- A frame has at most `frame_bytes` bytes, a limit of the server; a larger batch is split. A single
+  message that is larger cannot be sent at all, so its invocation fails with an error that says so.
+- Frames are serialised here instead of by gRPC, because only the serialised form shows the size.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ from durable_proto.v1 import worker_pb2
 
 from .._common.errors import RpcError
 from .._common.transport import translate
-from .attempt_runner import Desk
+from .attempt_runner import AttemptRunner
+from .send_queue import wakes_nobody
 from .statistics import Traffic
 
 FRAME_BYTES_MAX: Final = 4 * 1024 * 1024
-"""A frame's size until the server has said its limit."""
-"""The protocol's limit for a worker's frame."""
+"""The largest frame if the server names no other limit; the protocol's own limit."""
 WELCOME_SECONDS_MAX: Final = 15.0
-"""How long the control plane may take to answer a hello; it writes the handlers to its log first."""
+"""How long the control plane may take to answer Hello: it writes the handlers to its log first."""
 METHOD: Final = "/durable.v1.DurableWorker/Session"
 
 logger = logging.getLogger("durable.worker")
@@ -46,83 +46,83 @@ class End(NamedTuple):
     """Why a session ended."""
 
     error: RpcError | None = None
-    """What the control plane or the transport said; None when the stream just ended."""
+    """The error of the control plane or of the transport; None when the stream ended without one."""
     reason: str = ""
-    """Why we ended it, for the log."""
+    """Why the worker ended it, for the log."""
     delay: float | None = None
-    """How long the control plane asks to stay away, in seconds."""
+    """How many seconds the control plane asks the worker to wait before it reconnects."""
     finished: bool = False
-    """Whether it ended because all was said: after our half-close."""
+    """Whether the control plane closed the stream after the worker's half-close."""
 
 
 class Session:
-    """One session. `run` is its life; the rest may be called while it runs."""
+    """One session. `run` opens and serves it; the other methods may be called meanwhile."""
 
     def __init__(
         self,
-        desk: Desk,
+        runner: AttemptRunner,
         channel: grpc.aio.Channel,
         address: str,
         hello: worker_pb2.Hello,
-        welcomed: Callable[[], None],
+        on_welcome: Callable[[], None],
         traffic: Traffic,
     ) -> None:
         self.welcome: worker_pb2.Welcome | None = None
-        """The answer to the hello."""
-        self.heard: float
-        """The loop's time when the last frame came."""
+        """The server's answer to Hello; None until it comes."""
+        self._loop: Final = asyncio.get_running_loop()
+        self.received_at = self._loop.time()
+        """The loop's time when the last frame was received."""
         self.timeout_seconds = WELCOME_SECONDS_MAX
-        """How long nothing may be heard."""
-        self._desk: Final = desk
+        """How long the session lives without receiving anything."""
+        self._runner: Final = runner
+        self._queue: Final = runner.send_queue
         self._address: Final = address
         self._hello: Final = hello
-        self._loop: Final = asyncio.get_running_loop()
-        self.heard = self._loop.time()
-        self._sent = self.heard
+        self._sent_at = self.received_at
         self._call: grpc.aio.StreamStreamCall[Any, Any] = channel.stream_stream(
             METHOD,
             request_serializer=None,
             response_deserializer=worker_pb2.SessionResponse.FromString,
         )()
         self._ended: Final[asyncio.Future[End]] = self._loop.create_future()
-        self._on_welcomed: Final = welcomed
+        self._on_welcomed: Final = on_welcome
         self._traffic: Final = traffic
         self._welcomed: Final = asyncio.Event()
         self._filled: Final = asyncio.Event()
         self._finishing = False
         self._heartbeat_seconds = 5.0
         self._frame_bytes = FRAME_BYTES_MAX
-        self._pulse: asyncio.TimerHandle | None = None
+        self._heartbeat: asyncio.TimerHandle | None = None
         self._handlers: Final[dict[str | None, Callable[[worker_pb2.ServerMessage], None]]] = {
-            "start": desk.start,
-            "ack": desk.ack,
-            "completion": desk.completion,
-            "suspended": desk.suspended,
-            "abandon": desk.abandon,
-            "cancel_requested": desk.cancel_requested,
-            "pause_requested": desk.pause_requested,
+            "start": runner.on_start,
+            "ack": runner.on_ack,
+            "completion": runner.on_completion,
+            "suspended": runner.on_suspended,
+            "abandon": runner.on_abandon,
+            "cancel_requested": runner.on_cancel_requested,
+            "pause_requested": runner.on_pause_requested,
             "welcome": self._on_welcome,
             "drain": self._on_drain,
         }
 
     async def run(self) -> End:
-        """Lives until the stream ends; returns why."""
-        self._desk.wake = self._filled.set
+        """Serves the session until it ends; returns why it ended."""
+        self._queue.wake = self._filled.set
         tasks = [self._loop.create_task(self._read()), self._loop.create_task(self._write())]
-        self._beat()
+        self._on_heartbeat_due()
         try:
             return await self._ended
         finally:
-            self._desk.wake = self._forget
-            if self._pulse is not None:
-                self._pulse.cancel()
+            self._queue.wake = wakes_nobody
+            if self._heartbeat is not None:
+                self._heartbeat.cancel()
             self._call.cancel()
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
     def finish(self) -> None:
-        """Half-closes the stream when all that waits to be sent is sent."""
+        """Half-closes the stream as soon as the send queue is empty."""
         self._finishing = True
         self._filled.set()
 
@@ -132,13 +132,10 @@ class Session:
             self._ended.set_result(end)
 
     def break_off(self) -> None:
-        """Ends the session now: what comes yet is not heard."""
+        """Ends the session now, and ignores the frames that are still to be handled."""
         self._handlers.clear()
         self._call.cancel()
         self.end(End(reason="broken off"))
-
-    def _forget(self) -> None:
-        """What waits for the next session needs no waking now."""
 
     # Inbound
 
@@ -154,7 +151,7 @@ class Session:
         except grpc.RpcError as error:
             self._end_soon(End(translate(error, self._address)))
         except asyncio.CancelledError:
-            # Ours (the session has ended already), or the channel was closed below us.
+            # `run` cancels this task when the session has ended. Or the channel was closed.
             self._end_soon(End(reason="the stream was cancelled"))
             raise
         else:
@@ -171,18 +168,18 @@ class Session:
                 self._end_soon(End(translate(refusal, self._address)))
 
     def _end_soon(self, end: End) -> None:
-        # Behind the frames that were read before.
+        # The frames that were read before this are handled before this.
         self._loop.call_soon(self.end, end)
 
     def _on_frame(self, frame: worker_pb2.SessionResponse) -> None:
-        self.heard = self._loop.time()
+        self.received_at = self._loop.time()
         self._traffic.frames_received += 1
         messages = frame.messages
         self._traffic.messages_received += len(messages)
         handlers = self._handlers
         for message in messages:
             handler = handlers.get(message.WhichOneof("message"))
-            # What this version does not know, and heartbeats, only count as heard.
+            # A heartbeat, or a message that this version does not know, has no handler.
             if handler is not None:
                 handler(message)
 
@@ -193,15 +190,14 @@ class Session:
             self._heartbeat_seconds = max(0.01, _seconds(welcome.heartbeat_interval))
         if welcome.HasField("session_timeout"):
             self.timeout_seconds = max(0.02, _seconds(welcome.session_timeout))
-        if self._pulse is not None:
-            self._pulse.cancel()
-        self._beat()
-        desk = self._desk
+        if self._heartbeat is not None:
+            self._heartbeat.cancel()
+        self._on_heartbeat_due()
         payload_bytes = welcome.limits.get("payload_bytes")
         if payload_bytes:
-            desk.limited(payload_bytes)
+            self._runner.set_payload_limit(payload_bytes)
         self._frame_bytes = welcome.limits.get("frame_bytes") or FRAME_BYTES_MAX
-        desk.connected()
+        self._runner.session_opened()
         self._on_welcomed()
         self._welcomed.set()
         self._filled.set()
@@ -213,7 +209,7 @@ class Session:
     # Outbound
 
     async def _write(self) -> None:
-        call, desk, filled = self._call, self._desk, self._filled
+        call, queue, filled = self._call, self._queue, self._filled
         try:
             hello = worker_pb2.WorkerMessage(hello=self._hello)
             await call.write(worker_pb2.SessionRequest(messages=[hello]).SerializeToString())
@@ -221,24 +217,24 @@ class Session:
             while True:
                 await filled.wait()
                 filled.clear()
-                while desk.outbound:
-                    batch, desk.outbound = desk.outbound, []
+                while queue.messages:
+                    batch = queue.take()
                     self._traffic.messages_sent += len(batch)
                     for frame in frames(batch, self._refuse, self._frame_bytes):
                         self._traffic.frames_sent += 1
                         await call.write(frame)
-                    self._sent = self._loop.time()
+                    self._sent_at = self._loop.time()
                 if self._finishing:
                     await call.done_writing()
                     return
         except (grpc.RpcError, asyncio.InvalidStateError) as error:
-            # The reader knows better why; this is for the case that it waits for ever.
+            # The reader usually gets the reason and ends the session; this is for when it does not.
             logger.debug("writing failed: %r", error)
             await asyncio.sleep(1.0)
             self.end(End(reason="the stream can no longer be written"))
 
     def _refuse(self, message: worker_pb2.WorkerMessage, size: int) -> worker_pb2.WorkerMessage:
-        """Replaces a message that no frame can hold by the end of its invocation."""
+        """Returns a failure of the invocation, to send instead of a message too large for a frame."""
         problem = (
             f"a message of {size} bytes ({message.WhichOneof('message')}) is more than a frame can"
             f" hold ({self._frame_bytes}); store the value elsewhere and pass a reference"
@@ -246,35 +242,36 @@ class Session:
         invocation_id, attempt = message.invocation_id, message.attempt
         about = {"invocation_id": invocation_id, "attempt": attempt}
         logger.error("%s: %s", invocation_id, problem, extra=about)
-        self._loop.call_soon(self._desk.forget, invocation_id, attempt)
-        replaced = worker_pb2.WorkerMessage(invocation_id=invocation_id, attempt=attempt)
-        failure = replaced.finished.outcome.failure
+        self._loop.call_soon(self._runner.forget, invocation_id, attempt)
+        final = worker_pb2.WorkerMessage(invocation_id=invocation_id, attempt=attempt)
+        failure = final.finished.outcome.failure
         failure.type = "durable.PayloadTooLarge"
         failure.message = problem
         failure.terminal = True
-        return replaced
+        return final
 
-    # The pulse
+    # Heartbeats
 
-    def _beat(self) -> None:
-        """Looks whether both sides live; runs twice in each heartbeat interval."""
+    def _on_heartbeat_due(self) -> None:
+        """Ends a session that receives nothing, and sends a heartbeat if nothing else was sent.
+
+        Runs twice in each heartbeat interval.
+        """
         loop = self._loop
         now = loop.time()
         interval = self._heartbeat_seconds / 2
-        if now - self.heard >= self.timeout_seconds:
-            # If our own loop stood still, frames may wait to be read: look again after a turn.
-            late = self._pulse is not None and now - self._pulse.when() > interval
+        if now - self.received_at >= self.timeout_seconds:
+            # If this loop was blocked, frames may wait to be read: decide at the next call.
+            late = self._heartbeat is not None and now - self._heartbeat.when() > interval
             if not late:
-                silent = f"nothing was heard for {self.timeout_seconds:g} s"
-                self.end(End(reason=silent))
+                self.end(End(reason=f"nothing was heard for {self.timeout_seconds:g} s"))
                 return
-        desk = self._desk
-        if self.welcome is not None and now - self._sent >= interval and not desk.outbound:
+        queue = self._queue
+        if self.welcome is not None and now - self._sent_at >= interval and not queue.messages:
             message = worker_pb2.WorkerMessage()
             message.heartbeat.SetInParent()
-            desk.outbound.append(message)
-            self._filled.set()
-        self._pulse = loop.call_later(interval, self._beat)
+            queue.put(message)
+        self._heartbeat = loop.call_later(interval, self._on_heartbeat_due)
 
 
 def _seconds(duration: Any) -> float:
@@ -288,7 +285,7 @@ Refuse = Callable[[worker_pb2.WorkerMessage, int], worker_pb2.WorkerMessage]
 def frames(messages: list[worker_pb2.WorkerMessage], refuse: Refuse, limit: int) -> Iterator[bytes]:
     """Serialises messages into frames of at most `limit` bytes, in order.
 
-    `refuse` is given a message that is too large alone and its size, and returns a replacement.
+    `refuse` gets a message that is too large for a frame, and its size, and returns a replacement.
     """
     data = worker_pb2.SessionRequest(messages=messages).SerializeToString()
     if len(data) <= limit:

@@ -1,4 +1,4 @@
-"""What a worker counts, and the frozen picture of it that a user gets."""
+"""Statistics: what a worker counts, and the snapshot of it that a user gets."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 class Counters:
-    """What the desk has counted since the worker started."""
+    """What the attempt runner has counted since the worker started."""
 
     __slots__ = (
         "abandoned",
@@ -37,7 +37,7 @@ class Counters:
 
 
 class Traffic:
-    """What all sessions of a worker have moved."""
+    """What all sessions of a worker have sent and received."""
 
     __slots__ = ("frames_received", "frames_sent", "messages_received", "messages_sent")
 
@@ -55,7 +55,7 @@ class WorkerStatistics:
     connected: bool
     """Whether a session is open and welcomed."""
     draining: bool
-    """Whether it takes no new work."""
+    """Whether it is stopping and takes no new work."""
     attempts_running: int
     """Attempts that it holds now."""
     steps_running: int
@@ -71,11 +71,11 @@ class WorkerStatistics:
     attempts_failed: int
     """Attempts that failed and may be retried."""
     attempts_held: int
-    """Attempts that were held for a person."""
+    """Attempts whose invocation was held, to wait for a person."""
     attempts_suspended: int
     """Attempts that were suspended while they waited."""
     attempts_paused: int
-    """Attempts that stopped because a pause was asked for."""
+    """Attempts that stopped because a pause was requested."""
     attempts_abandoned: int
     """Attempts that the control plane took away."""
     attempts_released: int
@@ -85,7 +85,7 @@ class WorkerStatistics:
     steps_failed: int
     """Steps that ended with an error."""
     step_seconds: float
-    """How long the steps that ended took, all together, without their waiting for a thread."""
+    """Seconds that the bodies of ended steps took, all together, without the wait for a thread."""
     sessions: int
     """Sessions that were welcomed; all but the first are reconnects."""
     frames_sent: int

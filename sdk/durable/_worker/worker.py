@@ -1,18 +1,18 @@
-"""The worker: runs workflows for a control plane, for as long as it is wanted.
+"""The worker: connects to a control plane, runs workflows for it, and drains when it is stopped.
 
-Theory. The worker dials the control plane and keeps one session open (`_session`); what it holds lies
-on the desk (`_executor`) and survives the session. This room is the life around them: connect, run
-the session, and when it ends for another reason than ours connect again, with backoff and jitter,
-as the same worker; and on a wish to stop, drain.
+The worker keeps one session open (`session`). The attempts that it holds survive the session
+(`attempt_runner`). This module does the rest: it connects, serves the session, reconnects as the same
+worker with backoff and jitter when the session ends, and drains when somebody stops it.
 
-Draining. `stop` (or SIGTERM, SIGINT) says Draining, so that no new work comes; attempts that only
+Draining. `stop` (or SIGTERM, SIGINT) sends Draining, so that no new work comes, and attempts that only
 wait are suspended. Steps that run may end within `drain_timeout`, and no other step begins: an attempt
-that needs one is given back when those of it that run are in the log. What is left at the end is
-given back too, the stream is half-closed, and the control plane hands the work to others at once. A
-second signal skips the waiting. Heartbeats go on throughout.
+that needs one is released when its steps that run are journaled. At the end the worker releases all
+other attempts and half-closes the stream, so that the control plane gives the work to other workers at
+once. A second signal skips the wait. Heartbeats go on throughout.
 
-Errors. A lost connection is never fatal: the worker comes back when the control plane does. A hello
-that is refused as wrong (INVALID_ARGUMENT and the like) is: it would be refused again.
+Errors. A lost connection is never fatal: the worker reconnects when the control plane is back. A Hello
+that the control plane refuses as wrong (INVALID_ARGUMENT and the like) is fatal, because it would be
+refused again.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ from durable_proto.v1 import worker_pb2
 from .._common.durations import limit, span, wait_seconds
 from .._common.transport import backoff_seconds, open_async_channel, parse_address
 from .._common.webhooks import CONTROL_SERVICE
-from .._definitions.mistakes import hidden_workflow, hiding
+from .._definitions.call_checks import hidden_workflow, hidden_workflow_text
 from .._definitions.objects import handlers_of
 from .._definitions.workflow import Workflow
 from .._engine.steps import Environment
-from .._tracing.tracing import find_tracing
-from .attempt_runner import Desk
-from .services import Services
+from .._tracing.find import find_tracing
+from .attempt_runner import AttemptRunner, RunnerLimits
+from .service_channels import ServiceChannels
 from .session import End, Session
 from .statistics import Counters, Traffic, WorkerStatistics
 
@@ -55,17 +55,19 @@ MAX_THREADS_DEFAULT: Final = 64
 MAX_THREADS: Final = 10_000
 """More than a process can have on most systems."""
 MAX_STUCK_THREADS_DEFAULT: Final = 64
-"""Threads with a step that was given up which are replaced: each keeps memory, often a connection."""
+"""Stuck threads that are replaced. Limited because each keeps memory, and often a connection."""
 THREAD_WAIT_SECONDS_DEFAULT: Final = 300.0
-"""How long a step waits for a thread: another worker may have some, and a replay costs little."""
+"""How long a step waits for a thread before its attempt is given back: another worker may have a free
+thread, and a replay costs little."""
 SUSPEND_SECONDS_DEFAULT: Final = 5.0
 DRAIN_SECONDS_DEFAULT: Final = 30.0
-FAREWELL_SECONDS_MAX: Final = 5.0
-"""How long the control plane may take to answer our half-close."""
+CLOSE_SECONDS_MAX: Final = 5.0
+"""How long the control plane may take to close the stream after the worker's half-close."""
 RECONNECT_SECONDS_MAX: Final = 1.0
-"""The longest delay between two tries while the control plane still keeps our work for us."""
+"""The longest delay between two tries to connect during the grace period, while the control plane
+keeps the worker's attempts for it."""
 RECONNECT_SECONDS_PATIENT: Final = 5.0
-"""The longest delay after that."""
+"""The longest delay between two tries to connect after the grace period."""
 
 logger = logging.getLogger("durable.worker")
 
@@ -76,12 +78,13 @@ _FATAL: Final = frozenset(
         grpc.StatusCode.PERMISSION_DENIED,
     }
 )
-"""A hello that is refused with one of these will be refused again."""
+"""A Hello that is refused with one of these codes would be refused again."""
 _FATAL_AT_FIRST: Final = _FATAL | {
     grpc.StatusCode.FAILED_PRECONDITION,
     grpc.StatusCode.UNIMPLEMENTED,
 }
-"""At the first session these say the same; later they may be what a restart looks like."""
+"""The fatal codes before the first welcome. Later, the two additional ones may come from a control
+plane that is being restarted or replaced."""
 
 
 class Worker:
@@ -89,19 +92,19 @@ class Worker:
 
     Arguments: `address` as for Client. `workflows` are what it serves. `services` says where the
     gRPC services of durable calls are, by name; the environment's `DURABLE_SERVICES` adds to it.
-    `max_concurrent` bounds the attempts it holds, `max_threads` the sync steps that run at a time.
-    A sync step that was given up keeps its thread until it returns; up to `max_stuck_threads` of
-    those do not count (0: `max_threads` is strict). A step that has waited for a thread for
-    `thread_wait` (seconds or a timedelta; None: for ever) has not begun, and its attempt is given back.
-    `identity` is its name for people (host and process id by default), `build_id` the build that it
-    runs. `suspend_after` is how long (seconds or a timedelta) an attempt may only wait before it is
-    given back until what it waits for happens: 0 for at once, None for as long as there is room; when
-    every slot is taken, those that have waited longest are given back at once. `drain_timeout` is how
-    long steps that run may take to end when the worker stops; no other step begins then. `tls` and
-    `insecure` as for Client.
+    `max_concurrent` is its number of slots: how many attempts it holds at a time. `max_threads` bounds
+    the sync steps that run at a time. A sync step that was given up keeps its thread until it returns;
+    up to `max_stuck_threads` of those do not count (0: `max_threads` is strict). A step that has waited
+    for a thread for `thread_wait` (seconds or a timedelta; None: for ever) has not begun, and its
+    attempt is given back. `identity` is its name for people (host and process id by default),
+    `build_id` the build that it runs. `suspend_after` is how long (seconds or a timedelta) an attempt
+    may only wait before it is suspended until what it waits for happens: 0 for at once, None for as
+    long as there is room; when every slot is taken, those that have waited longest are suspended at
+    once. `drain_timeout` is how long running steps may take to end when the worker stops; no other
+    step begins then. `tls` and `insecure` as for Client.
 
     Raises ValueError for a bad address, for no workflows, for two of the same name, and for a limit
-    out of its range.
+    that is out of its range.
     """
 
     def __init__(
@@ -123,7 +126,7 @@ class Worker:
     ) -> None:
         self._address = parse_address(address, tls=tls, insecure=insecure)
         self._workflows: Final = workflows_by_name(workflows)
-        self._services: Final = Services(services)
+        self._services: Final = ServiceChannels(services)
         if not 1 <= max_concurrent <= 100_000:
             raise ValueError(f"max_concurrent must be from 1 to 100000, not {max_concurrent}")
         if not 1 <= max_threads <= MAX_THREADS:
@@ -132,37 +135,42 @@ class Worker:
             raise ValueError(
                 f"max_stuck_threads must be from 0 to {MAX_THREADS}, not {max_stuck_threads}"
             )
-        self._max_concurrent: Final = max_concurrent
-        self._max_threads: Final = max_threads
-        self._max_stuck_threads: Final = max_stuck_threads
-        self._thread_wait: Final = (
-            math.inf if thread_wait is None else limit(thread_wait, "thread_wait").total_seconds()
+        self._limits: Final = RunnerLimits(
+            slot_count=max_concurrent,
+            threads=max_threads,
+            stuck_threads=max_stuck_threads,
+            thread_wait=(
+                math.inf
+                if thread_wait is None
+                else limit(thread_wait, "thread_wait").total_seconds()
+            ),
+            suspend_after=wait_seconds(suspend_after, "suspend_after"),
         )
-        self._suspend_after: Final = wait_seconds(suspend_after, "suspend_after")
         self._drain_timeout: Final = span(drain_timeout, "drain_timeout").total_seconds()
         self._build_id: Final = build_id
         self.worker_id: Final = uuid.uuid4().hex
         """The id under which the control plane knows this worker; new for each Worker."""
         self.identity: Final = identity or f"{socket.gethostname()}:{os.getpid()}"
-        """What it calls itself, for a person."""
-        self._desk: Desk | None = None
+        """Its name for people."""
+        self._runner: AttemptRunner | None = None
         self._session: Session | None = None
         self._sessions = 0
         self._traffic: Final = Traffic()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopping = False
-        self._hurried = False
+        self._stopping_now = False
         self._drain: asyncio.Task[None] | None = None
         self._drained = False
         self._wake: Final = asyncio.Event()
+        """Set to end the wait before the next try to connect."""
         self._ready: Final = asyncio.Event()
 
     async def run(self, *, signals: bool = False) -> None:
-        """Works until it is stopped; once only.
+        """Works until it is stopped; may be called once.
 
         `signals` makes SIGTERM and SIGINT stop it (`run_worker` does so). Raises RpcError when the
-        control plane refuses the worker for good. Cancelling it leaves without a drain: the control
-        plane gives the work to others after its grace period.
+        control plane refuses the worker for good. If it is cancelled, the worker does not drain, and
+        the control plane gives its work to other workers after the grace period.
         """
         if self._loop is not None:
             raise RuntimeError("a Worker runs once; make another one")
@@ -177,29 +185,21 @@ class Worker:
         tracing = find_tracing()
         environment = Environment(channel_to)
         if tracing is not None:
-            environment = environment._replace(calling=tracing.calling)
-        desk = self._desk = Desk(
-            self._workflows,
-            environment,
-            tracing,
-            suspend_after=self._suspend_after,
-            size=self._max_concurrent,
-            threads=self._max_threads,
-            stuck_threads=self._max_stuck_threads,
-            thread_wait=self._thread_wait,
-        )
+            environment = environment._replace(calling=tracing.outgoing_headers)
+        runner = AttemptRunner(self._workflows, environment, tracing, self._limits)
+        self._runner = runner
         with self._signals() if signals else contextlib.nullcontext():
             try:
-                await self._serve(desk, channel)
+                await self._serve(runner, channel)
             finally:
                 if self._drain is not None:
                     self._drain.cancel()
-                await desk.close()
+                await runner.close()
                 await channel.close()
                 await self._services.close()
 
     def stop(self) -> None:
-        """Stops the worker: it drains, then `run` returns. Again: it does not wait for attempts.
+        """Stops the worker: it drains, then `run` returns. A second call skips the wait for attempts.
 
         May be called from any thread and at any time.
         """
@@ -217,22 +217,22 @@ class Worker:
     @property
     def quiet(self) -> bool:
         """Whether it is connected, no step runs, and nothing waits to be sent."""
-        desk, session = self._desk, self._session
-        if desk is None or session is None or session.welcome is None:
+        runner, session = self._runner, self._session
+        if runner is None or session is None or session.welcome is None:
             return False
-        return desk.quiet
+        return runner.quiet
 
     def statistics(self) -> WorkerStatistics:
         """Returns what the worker is doing and has done. May be called from any thread."""
-        desk, session = self._desk, self._session
-        counters = desk.counters if desk is not None else Counters()
+        runner, session = self._runner, self._session
+        counters = runner.counters if runner is not None else Counters()
         return WorkerStatistics(
             connected=session is not None and session.welcome is not None,
             draining=self._stopping,
-            attempts_running=len(desk) if desk is not None else 0,
-            steps_running=desk.step_count if desk is not None else 0,
-            steps_waiting=desk.steps_waiting if desk is not None else 0,
-            threads_stuck=desk.threads_stuck if desk is not None else 0,
+            attempts_running=len(runner) if runner is not None else 0,
+            steps_running=runner.step_count if runner is not None else 0,
+            steps_waiting=runner.steps_waiting if runner is not None else 0,
+            threads_stuck=runner.threads_stuck if runner is not None else 0,
             attempts_started=counters.started,
             attempts_finished=counters.finished,
             attempts_failed=counters.attempts_failed,
@@ -251,49 +251,49 @@ class Worker:
             messages_received=self._traffic.messages_received,
         )
 
-    # The life of the worker
+    # Sessions
 
     def _open_channel(self) -> grpc.aio.Channel:
         return open_async_channel(self._address)
 
-    async def _serve(self, desk: Desk, channel: grpc.aio.Channel) -> None:
-        """Runs sessions until the worker is done; raises RpcError when it is refused for good."""
+    async def _serve(self, runner: AttemptRunner, channel: grpc.aio.Channel) -> None:
+        """Runs one session after the other until the worker is stopped. Raises RpcError as `run`."""
         assert self._loop is not None
-        attempt = 0
+        tries = 0
         since = lost = self._loop.time()
         grace = 0.0
         while not self._drained:
-            hello = self._hello(desk.resume(since))
+            hello = self._hello(runner.resume(since))
             session = self._session = Session(
-                desk, channel, self._address.target, hello, self._welcomed, self._traffic
+                runner, channel, self._address.target, hello, self._welcomed, self._traffic
             )
             end = await session.run()
             self._session = None
             if end.finished:
                 return
             if session.welcome is not None:
-                attempt = 0
+                tries = 0
                 lost = self._loop.time()
                 grace = session.welcome.reconnect_grace.ToTimedelta().total_seconds()
-                since = session.heard - session.timeout_seconds
+                since = session.received_at - session.timeout_seconds
             elif end.error is not None and end.error.code in (
                 _FATAL if self._sessions else _FATAL_AT_FIRST
             ):
                 raise end.error
-            if self._hurried or (self._stopping and not len(desk)):
+            if self._stopping_now or (self._stopping and not len(runner)):
                 return
-            # Quick while the control plane keeps our work, then patient.
-            hurry = self._loop.time() - lost < grace or not self._sessions
+            # During the grace period it reconnects quickly, to keep its attempts.
+            in_grace = self._loop.time() - lost < grace or not self._sessions
             delay = backoff_seconds(
-                attempt, longest=RECONNECT_SECONDS_MAX if hurry else RECONNECT_SECONDS_PATIENT
+                tries, longest=RECONNECT_SECONDS_MAX if in_grace else RECONNECT_SECONDS_PATIENT
             )
             delay += end.delay or 0.0
-            attempt += 1
-            self._log_end(end, attempt, delay)
-            await self._pause(delay)
+            tries += 1
+            self._log_end(end, tries, delay)
+            await self._wait_to_reconnect(delay)
 
-    async def _pause(self, seconds: float) -> None:
-        """Waits before the next try to connect, unless the worker is stopped meanwhile."""
+    async def _wait_to_reconnect(self, seconds: float) -> None:
+        """Waits before the next try to connect; returns early when the worker has drained."""
         self._wake.clear()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._wake.wait(), seconds)
@@ -305,12 +305,12 @@ class Worker:
             identity=self.identity,
             build_id=self._build_id,
             handlers=[workflow.spec() for workflow in self._workflows.values()],
-            slot_count=self._max_concurrent,
+            slot_count=self._limits.slot_count,
             resumed=resumed,
         )
 
     def _welcomed(self) -> None:
-        assert self._desk is not None
+        assert self._runner is not None
         self._sessions += 1
         self._ready.set()
         logger.info(
@@ -320,12 +320,12 @@ class Worker:
             self._address.target,
         )
         if self._stopping:
-            self._desk.drain()
+            self._runner.drain()
 
-    def _log_end(self, end: End, attempt: int, delay: float) -> None:
+    def _log_end(self, end: End, tries: int, delay: float) -> None:
         why = end.error or end.reason
-        # The first end of a session is news; that it is still so, once in a while.
-        level = logging.WARNING if attempt == 1 or attempt % 20 == 0 else logging.DEBUG
+        # The first failure is worth a warning, and every twentieth after it.
+        level = logging.WARNING if tries == 1 or tries % 20 == 0 else logging.DEBUG
         logger.log(level, "the session ended: %s; connecting again in %.1f s", why, delay)
 
     # Stopping
@@ -333,27 +333,27 @@ class Worker:
     def _stop(self) -> None:
         assert self._loop is not None
         if self._stopping:
-            self._hurried = True
+            self._stopping_now = True
             if self._drain is not None and not self._drained:
                 self._drain.cancel()
-                self._drain = self._loop.create_task(self._leave(0.0))
+                self._drain = self._loop.create_task(self._drain_and_close(0.0))
         else:
             self._stopping = True
-            self._drain = self._loop.create_task(self._leave(self._drain_timeout))
+            self._drain = self._loop.create_task(self._drain_and_close(self._drain_timeout))
 
-    async def _leave(self, seconds: float) -> None:
-        """Drains: lets attempts end, gives back the rest, half-closes."""
-        desk = self._desk
-        assert desk is not None
+    async def _drain_and_close(self, seconds: float) -> None:
+        """Drains: lets attempts end, releases those that do not in time, and half-closes the stream."""
+        runner = self._runner
+        assert runner is not None
         loop = asyncio.get_running_loop()
-        loop.call_soon(desk.drain)
-        logger.info("draining %d attempts", len(desk))
+        loop.call_soon(runner.drain)
+        logger.info("draining %d attempts", len(runner))
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                await desk.empty()
-        if len(desk):
-            logger.warning("giving back %d attempts that did not end in time", len(desk))
-        loop.call_soon(desk.release_all)
+                await runner.empty()
+        if len(runner):
+            logger.warning("giving back %d attempts that did not end in time", len(runner))
+        loop.call_soon(runner.release_all)
         await asyncio.sleep(0)
         self._drained = True
         self._wake.set()
@@ -364,12 +364,12 @@ class Worker:
             session.end(End(reason="the worker stops"))
             return
         session.finish()
-        await asyncio.sleep(FAREWELL_SECONDS_MAX)
+        await asyncio.sleep(CLOSE_SECONDS_MAX)
         session.end(End(reason="the control plane did not close the stream"))
 
     @contextlib.contextmanager
     def _signals(self) -> Iterator[None]:
-        """Makes SIGTERM and SIGINT stop the worker, where this is possible."""
+        """Makes SIGTERM and SIGINT stop the worker, where the platform supports that."""
         assert self._loop is not None
         installed: list[signal.Signals] = []
         if threading.current_thread() is threading.main_thread():
@@ -385,10 +385,10 @@ class Worker:
 
 
 def workflows_by_name(given: Iterable[Workflow[..., Any] | type]) -> dict[str, Workflow[..., Any]]:
-    """Returns all handlers by name.
+    """Returns all handlers of workflows and object classes, by name.
 
-    Raises TypeError for what is no handler and for one with a type that cannot be read, ValueError
-    for none and for two of a name.
+    Raises TypeError for what is neither and for a handler with a type hint that cannot be resolved,
+    ValueError for no handler at all and for two of the same name.
     """
     workflows: list[Workflow[..., Any]] = []
     for it in given:
@@ -397,7 +397,7 @@ def workflows_by_name(given: Iterable[Workflow[..., Any] | type]) -> dict[str, W
         elif handlers := handlers_of(it):
             workflows += handlers
         elif hidden := hidden_workflow(it):
-            raise TypeError(hiding(it, hidden))
+            raise TypeError(hidden_workflow_text(it, hidden))
         else:
             raise TypeError(
                 f"{it!r} is no workflow; decorate it with @durable.workflow, or a class with"

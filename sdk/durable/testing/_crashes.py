@@ -1,13 +1,13 @@
-"""`crash_everywhere`: a workflow that is crashed at every boundary must come to the same end.
+"""`crash_everywhere`: runs a workflow with a crash at every boundary, and compares the outcomes.
 
-Theory. First the workflow is run without a crash, and every record that this brings to the log is a
-boundary. Twice, because only a second run shows which values vary by themselves; and once with each
-await a replay, because a workflow that cannot be replayed needs no crash to show it. Then, for each
-boundary, it is run again with the worker killed there, with the control plane killed there, and with
-the control plane killed and its store lost, so that all it knows is read from the log.
+First the workflow runs without a crash, and each record that it brings to the log is a boundary. It
+runs so twice, because only a second run shows which values vary by themselves. A third run replays at
+each await, because a workflow that cannot be replayed needs no crash to show it. Then, for each
+boundary, the workflow runs again with the worker killed there, with the control plane killed there, and
+with the control plane killed and its store lost, so that it reads everything from the log.
 
-Each run must come to what the first came to: outcome, state and journals, of the workflow and of all
-that it has started; and no step whose outcome is in the log may run again.
+Each run must have the outcome, the state and the journals of the first, for the workflow and for all
+invocations that it has started. And no step may run again whose outcome is in the log.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from ._run import CrashAt, Drive, Outcome, Plan, Run, Victim
 from ._snapshot import Snapshot, differences, varying
 
 _SHOWN_MAX = 5
-"""Differences in one message: the first ones say it."""
+"""How many differences one message shows: the first ones usually explain the others."""
 
 
 class Report(NamedTuple):
@@ -33,7 +33,7 @@ class Report(NamedTuple):
     result: Result[Any]
     """How the workflow ended, in every run."""
     boundaries: list[str]
-    """What happened in the run without a crash, one thing after the other; crashes were after each."""
+    """What happened in the run without a crash, in order. There was a crash after each of these."""
     runs: int
     """How often the workflow was run."""
 
@@ -53,18 +53,18 @@ async def crash_everywhere(
 
     Arguments: `workflow` and its `args`; `key` for a handler of an object. `others` are the workflows
     and object classes that it needs. `services` says where the gRPC services of durable calls are.
-    `start` is what the virtual clock shows first; now by default. `drive(client, wait)` plays the
-    outside: it is called as soon as an invocation waits for something, once for each (see Wait), and
-    may resolve an awakeable, send a signal, cancel, or do nothing; time passes only when it has
-    returned. `before` is called before each run, to put back what steps have changed in the test.
+    `start` is what the virtual clock shows first; now by default. `drive(client, wait)` acts for the
+    outside world: it is called once for each thing that an invocation waits for (see Wait), as soon as
+    it does, and may resolve an awakeable, send a signal, cancel, or do nothing; time passes only when
+    it has returned. `before` is called before each run, to reset what steps have changed in the test.
     `webhook_secrets` holds the secrets, by name, that senders of webhooks sign with.
 
-    Steps really run, in each run anew, and one that was under way in a crash runs twice. What they
+    Steps really run, again in each run, and a step that is interrupted by a crash runs twice. What they
     return may vary; what the workflow does and how it ends may not.
 
-    Raises AssertionError, which shows the boundary and the difference, when a run comes to another
-    end than the first; also when the workflow does not end, or varies without a crash. To be awaited on
-    any event loop; in a test that is not async, `asyncio.run(crash_everywhere(...))`.
+    Raises AssertionError, which shows the boundary and the difference, when a run ends differently
+    from the first; also when the workflow does not end, or varies without a crash. It can be awaited on
+    any event loop; in a test that is not async, use `asyncio.run(crash_everywhere(...))`.
     """
     served = list(others)
     if workflow.name not in (workflows_by_name(served) if served else ()):
@@ -89,7 +89,7 @@ async def crash_everywhere(
     _compare(when, first.snapshot, second, ignored)
     when = f"{workflow.name} comes to another end when each await is a replay"
     _compare(when, first.snapshot, await run(suspend=True), ignored)
-    for boundary, told in enumerate(first.boundaries, start=1):
+    for boundary, event in enumerate(first.boundaries, start=1):
         for victim in Victim:
             where = (
                 f"when {victim.value} is killed at boundary {boundary} of {len(first.boundaries)},"
@@ -98,10 +98,11 @@ async def crash_everywhere(
             try:
                 found = await run(crash=CrashAt(victim, boundary))
             except AssertionError as error:
-                error.add_note(f"This was {where}{told}")
+                error.add_note(f"This was {where}{event}")
                 raise
-            told = found.boundaries[boundary - 1] if boundary <= len(found.boundaries) else told
-            when = f"{workflow.name} comes to another end {where}{told}"
+            if boundary <= len(found.boundaries):
+                event = found.boundaries[boundary - 1]
+            when = f"{workflow.name} comes to another end {where}{event}"
             _compare(when, first.snapshot, found, ignored)
     return Report(first.result, first.boundaries, count)
 

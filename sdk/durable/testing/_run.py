@@ -1,15 +1,16 @@
-"""One run of a workflow to its end, with at most one crash in it.
+"""One run: a workflow runs to its end on a control plane of its own, with at most one crash.
 
-Theory. A run has a control plane of its own, in memory, in which every record of the log is a frame of
-its own. So between any two things that the log will ever know there is a boundary, and a crash can be
-had at each: when a frame is in the log, and nobody knows of it yet.
+The control plane is in memory and appends each record of the log as a batch of its own. So there is a
+boundary between any two records, and a crash can be had at each: when a batch is in the log and has not
+been applied.
 
-    the worker        forgets all attempts and its session breaks; another one is employed
-    the plane         its leader ends; another one goes on over the same log, with the store as it
-                      was before the frame, or with an empty one; the worker lives on
+    the worker          drops all attempts and its session breaks; a new worker takes its place
+    the control plane   its leader ends; a new one continues over the same log, with the store as it was
+                        before the batch, or with an empty store; the worker goes on
 
 Rules.
-- Nothing waits here. The run is driven from rest to rest: outside events first, then the next timer.
+- Nothing here waits for real time. The run alternates: when nothing more happens, `drive` is called for
+  the new waits, and if there are none, the clock goes to the next timer.
 - The run is over when the workflow has ended and nothing more can happen in what it has started.
 """
 
@@ -23,20 +24,21 @@ from typing import Any, Final, NamedTuple, TypeAlias
 from durable_proto.v1 import invocation_pb2
 
 from .._client.async_client import AsyncClient
+from .._client.async_connection import AsyncConnection
+from .._client.invocation_views import Invocation
 from .._client.result import Result
-from .._client.views import Invocation
 from .._definitions.workflow import Workflow
 from .._engine.failures import summary
-from .._local.local import Local
+from .._local.control_plane import LocalControlPlane
 from .._worker.hosting import HostedWorker
 from .._worker.session import End
 from ._snapshot import Labels, Snapshot, describe, snapshot
 from ._time import VirtualTime
 
-FRAMES_MAX: Final = 5_000
-"""Frames in the log of one run: a workflow that is tried again for ever must not run for ever."""
+BATCHES_MAX: Final = 5_000
+"""How many batches the log of one run may have: a workflow that is retried for ever must be stopped."""
 IDEMPOTENCY_KEY: Final = "durable.testing"
-"""Gives the workflow and all that it starts the same ids in each run."""
+"""Gives the workflow and all invocations that it starts the same ids in each run."""
 _WAITING: Final = frozenset({"SLEEP", "AWAKEABLE", "SIGNAL", "INVOKE", "ATTACH"})
 _STEPS: Final = (invocation_pb2.ENTRY_KIND_RUN, invocation_pb2.ENTRY_KIND_CALL)
 
@@ -45,11 +47,11 @@ class Wait(NamedTuple):
     """Something that an invocation waits for."""
 
     invocation_id: str
-    """Who waits."""
+    """The invocation that waits."""
     handler: str
-    """What that runs."""
+    """The handler of that invocation."""
     kind: str
-    """For what: "awakeable" (a promise is one), "signal", "sleep", "invoke" or "attach"."""
+    """What it waits for: "awakeable" (also for a promise), "signal", "sleep", "invoke" or "attach"."""
     name: str
     """The awakeable's id, the signal's name, the child's handler; "" for a sleep."""
 
@@ -58,7 +60,7 @@ Drive: TypeAlias = Callable[[AsyncClient, Wait], Awaitable[object]]
 
 
 class Victim(Enum):
-    """Who is killed."""
+    """What a crash kills."""
 
     WORKER = "the worker"
     PLANE = "the control plane"
@@ -66,11 +68,11 @@ class Victim(Enum):
 
 
 class CrashAt(NamedTuple):
-    """When a run has its crash."""
+    """The crash of a run."""
 
     victim: Victim
     boundary: int
-    """After which frame, from 1: the one that brings the workflow's invocation."""
+    """The batch after which it happens. Batch 1 has the workflow's invocation."""
 
 
 class Plan(NamedTuple):
@@ -87,79 +89,83 @@ class Plan(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What a run has come to."""
+    """The result of a run."""
 
     result: Result[Any]
     """How the workflow ended."""
     snapshot: Snapshot
     boundaries: list[str]
-    """What each frame has told."""
+    """What happened in each batch."""
     repeated: list[str]
     """The steps that ran again although their outcome was in the log."""
 
 
 class _MortalWorker(HostedWorker):
-    """A worker that can be killed, and that connects again at once."""
+    """A worker that can be killed, and that reconnects at once."""
 
     def kill(self) -> None:
-        """Ends it without a word: not even what is on its way to it is heard."""
-        if self._desk is not None:
-            self._desk.drop_all()
+        """Kills it: nothing more is sent, and what is on its way to it is ignored."""
+        if self._runner is not None:
+            self._runner.drop_all()
         if self._session is not None:
             self._session.break_off()
 
-    async def _pause(self, seconds: float) -> None:
+    async def _wait_to_reconnect(self, seconds: float) -> None:
         await asyncio.sleep(0)
 
-    def _log_end(self, end: End, attempt: int, delay: float) -> None:
-        """Says nothing: sessions end here because they shall."""
+    def _log_end(self, end: End, tries: int, delay: float) -> None:
+        """Logs nothing, because sessions end on purpose here."""
 
 
 class Run:
-    """One run. `suspend` drops attempts at each await; `crash` kills somebody once."""
+    """One run. `suspend` drops attempts at each await; `crash` is the crash to have, if any."""
 
     def __init__(self, plan: Plan, *, suspend: bool = False, crash: CrashAt | None = None) -> None:
         self._plan: Final = plan
         self._suspend_after: Final = 0.0 if suspend else None
         self._crash: Final = crash
-        self._local: Final = Local(
+        self._local: Final = LocalControlPlane(
             start_ms=plan.start_ms, one_by_one=True, webhook_secrets=plan.webhook_secrets
         )
-        self._client: Final = AsyncClient._of(self._local, None)
+        self._client: Final = AsyncClient._of(AsyncConnection.to_local(self._local), None)
         self._time: Final = VirtualTime(self._local, lambda: self._worker.quiet, skip=False)
         self._worker: _MortalWorker
         self._working: asyncio.Task[None]
         self._tasks: Final[set[asyncio.Task[None]]] = set()
         self._labels: Final = Labels()
         self._boundaries: Final[list[str]] = []
-        self._frames = 0
+        self._batches = 0
         self._attempts: Final[dict[str, int]] = {}
+        """The number of the current attempt, by invocation id."""
         self._recorded: Final[dict[tuple[str, int], int]] = {}
+        """The attempt that has recorded a step's outcome, by invocation id and entry index."""
         self._repeated: Final[list[str]] = []
         self._driven: Final[set[tuple[str, int]]] = set()
+        """The waits, by invocation id and entry index, for which `drive` was called."""
         self._found: Final[dict[str, Invocation]] = {}
-        """All invocations as they were last seen, oldest first; retention removes none here."""
+        """All invocations as they were last read, oldest first, with those that retention removed."""
         self._root = ""
         self._result: Result[Any]
 
     async def outcome(self) -> Outcome:
         """Runs the workflow to its end."""
-        self._broken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         playing = asyncio.ensure_future(self._play())
         try:
-            await asyncio.wait({playing, self._broken}, return_when=asyncio.FIRST_COMPLETED)
-            if self._broken.done():
-                await self._broken
+            await asyncio.wait({playing, self._failed}, return_when=asyncio.FIRST_COMPLETED)
+            if self._failed.done():
+                await self._failed
             await playing
-            words = (self._boundaries, self._repeated)
+            labelled = self._labels.replace
             return Outcome(
                 self._result,
                 snapshot(self._found.values(), self._labels),
-                *([self._labels.replace(it) for it in each] for each in words),
+                [labelled(it) for it in self._boundaries],
+                [labelled(it) for it in self._repeated],
             )
         finally:
             playing.cancel()
-            self._broken.cancel()
+            self._failed.cancel()
             self._local.plane.on_append = None
             await self._local.halt()
             for task in self._tasks:
@@ -167,7 +173,7 @@ class Run:
             await asyncio.gather(*self._tasks, return_exceptions=True)
             await self._client.close()
 
-    def _employ(self) -> None:
+    def _start_worker(self) -> None:
         plan = self._plan
         self._worker = _MortalWorker(
             self._client._connection.dial,
@@ -175,24 +181,24 @@ class Run:
             services=plan.services,
             suspend_after=self._suspend_after,
         )
-        self._working = self._begin(self._worker.run())
+        self._working = self._start_task(self._worker.run())
 
-    def _begin(self, main: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    def _start_task(self, main: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(main)
         self._tasks.add(task)
-        task.add_done_callback(self._over)
+        task.add_done_callback(self._task_ended)
         return task
 
-    def _over(self, task: asyncio.Task[None]) -> None:
-        """Whatever of ours has failed ends the run: nothing would come to rest any more."""
-        if not task.cancelled() and (error := task.exception()) and not self._broken.done():
-            self._broken.set_exception(error)
+    def _task_ended(self, task: asyncio.Task[None]) -> None:
+        """Ends the run if a task of it has failed, because the control plane would never be idle."""
+        if not task.cancelled() and (error := task.exception()) and not self._failed.done():
+            self._failed.set_exception(error)
 
-    # From rest to rest
+    # The loop
 
     async def _play(self) -> None:
         plan = self._plan
-        self._employ()
+        self._start_worker()
         await self._worker.ready()
         self._local.plane.on_append = self._appended
         client = self._client.options(key=plan.key, idempotency_key=IDEMPOTENCY_KEY)
@@ -200,44 +206,44 @@ class Run:
         over = False
         while True:
             await self._time.settle()
-            await self._look()
+            await self._read_all()
             if await self._drive():
                 continue
-            if not over and _at_rest(self._found[self._root]):
+            if not over and _settled(self._found[self._root]):
                 over = True
                 self._result = await client.get_result(self._root, plan.workflow, timeout=0)
-            if all(_at_rest(it) for it in self._found.values()):
+            if all(_settled(it) for it in self._found.values()):
                 return
-            if self._frames > FRAMES_MAX:
+            if self._batches > BATCHES_MAX:
                 raise AssertionError(self._endless())
             if not await self._time.jump():
                 if over:
                     return
                 raise AssertionError(self._stuck())
 
-    async def _look(self) -> None:
+    async def _read_all(self) -> None:
         async for it in self._client.query_all(oldest_first=True, page_size=500):
             self._found[it.invocation_id] = await self._client.get(it.invocation_id)
             self._labels.add(it.invocation_id, it.handler)
 
     async def _drive(self) -> bool:
-        """Tells whoever plays the outside what is waited for now; says whether there was news."""
+        """Calls `drive` for each wait that is new; returns whether there were any."""
         drive = self._plan.drive
         if drive is None:
             return False
-        news = [
+        new = [
             (invocation.invocation_id, entry.step_number, wait)
             for invocation in self._found.values()
             for entry, wait in _waits(invocation)
             if (invocation.invocation_id, entry.step_number) not in self._driven
         ]
-        for invocation_id, index, wait in news:
+        for invocation_id, index, wait in new:
             self._driven.add((invocation_id, index))
             await drive(self._client, wait)
-        return bool(news)
+        return bool(new)
 
     def _paused(self) -> list[str]:
-        """Says of those that are paused why: what waits for them waits for that."""
+        """Returns a line for each paused invocation with the reason: others may wait for it."""
         lines = []
         for it in self._found.values():
             if it.status == "paused":
@@ -263,36 +269,36 @@ class Run:
         failure = self._found[self._root].failure
         last = f"; its last failure was {failure.type}: {failure.message}" if failure else ""
         text = (
-            f"{self._plan.workflow.name} has not ended within {FRAMES_MAX} records of the log{last}."
+            f"{self._plan.workflow.name} has not ended within {BATCHES_MAX} records of the log{last}."
             " Give it a retry policy that ends, or less to do."
         )
         return "\n".join([*self._paused(), text])
 
-    # In the log
+    # The log
 
     def _appended(self, facts: list[tuple[str, Mapping[str, Any]]]) -> bool:
-        """Notes a frame; kills whom the run has it in for when it is the one."""
-        self._frames += 1
+        """Notes a batch of records; if the crash is due, kills the worker or returns True."""
+        self._batches += 1
         for kind, fields in facts:
             if kind == "Started":
                 self._attempts[fields["invocation_id"]] = fields["attempt"]
             elif kind == "EntryRecorded" and fields["kind"] in _STEPS:
-                self._step(fields)
+                self._note_step(fields)
         self._boundaries.append(describe(facts))
         crash = self._crash
-        if crash is None or crash.boundary != self._frames:
+        if crash is None or crash.boundary != self._batches:
             return False
         if crash.victim is Victim.WORKER:
             self._worker.kill()
             self._working.cancel()
-            self._employ()
+            self._start_worker()
             return False
         empty_store = crash.victim is Victim.PLANE_AND_STORE
-        self._begin(self._local.restart(empty_store=empty_store))
+        self._start_task(self._local.restart(empty_store=empty_store))
         return True
 
-    def _step(self, fields: Mapping[str, Any]) -> None:
-        """Notes a step's outcome: once it is recorded, no later attempt may bring another one."""
+    def _note_step(self, fields: Mapping[str, Any]) -> None:
+        """Notes a step's outcome. Once it is recorded, no later attempt may record another one."""
         invocation_id, attempt = fields["invocation_id"], fields["attempt"]
         if attempt != self._attempts.get(invocation_id):
             return
@@ -304,7 +310,7 @@ class Run:
             )
 
 
-def _at_rest(invocation: Invocation) -> bool:
+def _settled(invocation: Invocation) -> bool:
     return invocation.finished or invocation.status == "paused"
 
 

@@ -1,16 +1,17 @@
-"""What a run has come to, in words that two runs can be compared by.
+"""The snapshot: the outcome of a run, as texts that can be compared with those of another run.
 
-A snapshot says for each invocation how it ended, what its state is and what its journal holds. It
-leaves out what may differ between two right runs: times, attempts, workers. Ids are replaced by labels
-(`order#1` is the first invocation of `order`), also where they stand inside of values, because what
-is started from outside has another id each time.
+For each invocation a snapshot has how it ended, what its state is and what its journal holds. It leaves
+out what may differ between two correct runs: times, attempts, workers. Ids are replaced by labels
+(`order#1` is the first invocation of `order`), also inside of values, because an invocation that is
+started from outside has another id each time.
 
-What nobody waited for any more when it came may differ too, in whether it came before the end: the
-loser of a race, a child that was cancelled. It has changed nothing, or the facts after it show it.
+The outcome of an operation that the workflow no longer waited for, such as the loser of a race or a
+cancelled child, may come before or after the workflow's end. So a missing outcome equals any other: if
+the outcome has changed anything, the facts after it show that.
 
-What a step does itself may differ: `ctx.run("id", uuid4)`. Nobody can know which ones do, but two runs
-without a crash show it. So values are facts of their own, and those that vary without a crash are not
-held against a crash. What the workflow does may not vary: that is, what it asks for and how it ends.
+The value of a step may differ too: `ctx.run("id", uuid4)`. Which values do cannot be known, but two
+runs without a crash show it. So values are facts of their own, and those that vary without a crash are
+not compared after a crash. What the workflow does must not vary, that is, its operations and its end.
 """
 
 from __future__ import annotations
@@ -22,36 +23,36 @@ from typing import Any, NamedTuple, TypeAlias
 
 from durable_proto.v1 import invocation_pb2, payload_pb2
 
-from .._client.entries import JournalEntry
-from .._client.plain import payload_data
-from .._client.views import Invocation
+from .._client.invocation_views import Invocation
+from .._client.journal_views import JournalEntry
+from .._client.json_form import payload_data
 
 
 class Fact(NamedTuple):
-    """One thing to compare."""
+    """A text to compare."""
 
     text: str
     value: bool = False
-    """Whether it may vary by itself."""
+    """Whether it is a value, which may vary without a crash."""
 
 
 Snapshot: TypeAlias = dict[str, Fact]
-"""Facts by what they are about, in the order of invocations and journals."""
+"""Facts by their subject, in the order of invocations and journals."""
 
 _OPEN = "nothing yet"
 _TEXT_MAX = 500
-"""Characters of a value in a message; what is cut off counts in the comparison all the same."""
+"""How many characters of a value a message shows. The comparison uses the whole value."""
 
 
 class Labels:
-    """Names for invocations: the handler and how many there were of it before."""
+    """Labels of invocations: the handler's name and a number, counted from 1."""
 
     def __init__(self) -> None:
         self._counts: Counter[str] = Counter()
         self._labels: dict[str, str] = {}
 
     def add(self, invocation_id: str, handler: str) -> str:
-        """Returns the label of an invocation; the first time it is seen decides its number."""
+        """Returns the label of an invocation; gives it the next number if it has none."""
         if invocation_id not in self._labels:
             self._counts[handler] += 1
             self._labels[invocation_id] = f"{handler}#{self._counts[handler]}"
@@ -93,10 +94,10 @@ def _facts(invocation: Invocation, label: str) -> Iterator[tuple[str, Fact]]:
         )
         if message.HasField("argument"):
             yield f"{about}: given", Fact(_text(payload_data(message.argument)), value=True)
-        yield f"{about}: outcome", Fact(_came(entry), value=True)
+        yield f"{about}: outcome", Fact(_outcome(entry), value=True)
 
 
-def _came(entry: JournalEntry) -> str:
+def _outcome(entry: JournalEntry) -> str:
     outcome = entry.outcome
     if outcome is None:
         return _OPEN
@@ -117,20 +118,20 @@ def _text(value: Any) -> str:
 
 
 def varying(one: Snapshot, other: Snapshot) -> set[str]:
-    """Returns which values two runs have both, and differ in."""
+    """Returns the names of the values that are in both snapshots and differ."""
     both = one.keys() & other.keys()
     return {name for name in both if one[name].value and one[name] != other[name]}
 
 
 def differences(expected: Snapshot, got: Snapshot, ignored: set[str]) -> list[str]:
-    """Describes in which facts two runs differ, each in three lines."""
+    """Returns a description, in three lines, of each fact in which two runs differ."""
     absent = Fact("nothing")
-    found: list[str] = []
+    lines: list[str] = []
     for name in {**expected, **got}:
-        wanted, came = expected.get(name, absent).text, got.get(name, absent).text
-        if wanted != came and name not in ignored and _OPEN not in (wanted, came):
-            found.append(f"{name}\n    expected {_cut(wanted)}\n    got      {_cut(came)}")
-    return found
+        wanted, found = expected.get(name, absent).text, got.get(name, absent).text
+        if wanted != found and name not in ignored and _OPEN not in (wanted, found):
+            lines.append(f"{name}\n    expected {_cut(wanted)}\n    got      {_cut(found)}")
+    return lines
 
 
 def _cut(text: str) -> str:
@@ -138,7 +139,7 @@ def _cut(text: str) -> str:
 
 
 def describe(facts: Iterable[tuple[str, Mapping[str, Any]]]) -> str:
-    """Says what a frame of the log tells, in a few words, with ids and not with labels."""
+    """Describes the records of a batch in a few words, with ids instead of labels."""
     return " and ".join(_fact(kind, fields) for kind, fields in facts)
 
 

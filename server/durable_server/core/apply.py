@@ -1,24 +1,38 @@
-"""What each record does: `apply(partition, record, now_ms, effects) -> reply`.
+"""The rules' one entry point: `step` applies a batch of records to a partition.
 
-One function for each record, none longer than a screen, in the module that its subject has:
+Each record type has one rule, a function `rule(tx, record) -> reply` in the module of its subject:
 
-    lifecycle   acceptance, attempts, timers, the end
-    journal     entries: what each kind does
-    outside     signals, awakeables, edits of state
-    steering    pause, resume, cancel, restart, remove
-    moves       what they share; turns: object keys
+    lifecycle      acceptance, attempts, timers, the end
+    journal        journal entries; what a kind of entry does stands in the module of its subject
+    awakeables     resolving and expiring them
+    signals        delivering them
+    object_state   edits of an object's state from outside
+    steering       pause, resume, remove
+    cancellation   cancel
+    restart        restart
 
-A function looks at the state, lets the table in `states` decide where an event leads, notes what the
-store must write in `partition.changes`, and appends what must be done to `effects`. It returns a
-reply only for records that someone waits for.
+A rule looks at the invocation, lets the table in `states` decide where an event leads, notes what the
+store must write in `tx.changes`, and appends what must be done afterwards to `tx.effects`. It returns
+a reply when a client waits for the record, and None otherwise. What rules share is in `transitions`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
-from . import journal, lifecycle, outside, steering
+from . import (
+    awakeables,
+    cancellation,
+    journal,
+    lifecycle,
+    object_state,
+    restart,
+    signals,
+    steering,
+)
+from .changes import Changes
+from .effects import Effect
 from .partition import Partition
 from .records import (
     AttemptFailed,
@@ -45,31 +59,50 @@ from .records import (
     TimerFired,
 )
 from .replies import Reply
-from .transitions import Effects
+from .transaction import Transaction
 
 
-def apply(partition: Partition, record: Record, now_ms: int, effects: Effects) -> Reply:
-    """Applies one record; appends to `effects`; returns the reply to whoever proposed it."""
-    return _APPLY[type(record)](partition, record, now_ms, effects)
+class Output(NamedTuple):
+    """What applying a batch asks of its caller.
+
+    The caller must keep this order:
+
+    1. The batch is in the log BEFORE it is applied: the rules change the partition in memory at once,
+       and there is no way back.
+    2. `changes` are committed to the store, in one transaction with the batch's position in the log,
+       BEFORE anything of the batch becomes visible.
+    3. Then the replies are sent, and then the effects are carried out, in the order of `effects`,
+       and ONLY by the leader that appended the batch. A replay of the log discards both.
+    4. All of this is over BEFORE the next batch is applied, because replies and effects refer to
+       invocations as they are after this batch. Nothing may keep an Output any longer.
+    """
+
+    replies: list[Reply]
+    """One reply for each record, in the order of the records."""
+    effects: list[Effect]
+    changes: Changes
 
 
-def _epoch_started(
-    partition: Partition, record: EpochStarted, _now_ms: int, _effects: Effects
-) -> Reply:
-    partition.epoch = record.epoch
+def step(partition: Partition, records: Sequence[Record], now_ms: int) -> Output:
+    """Applies a batch of records, at the batch's time."""
+    tx = Transaction(partition, now_ms)
+    replies = [_RULES[type(record)](tx, record) for record in records]
+    return Output(replies, tx.effects, tx.changes)
+
+
+def _epoch_started(tx: Transaction, record: EpochStarted) -> Reply:
+    tx.partition.epoch = record.epoch
     return None
 
 
-def _handler_registered(
-    partition: Partition, record: HandlerRegistered, now_ms: int, _effects: Effects
-) -> Reply:
-    partition.handlers[record.handler.name] = record.handler
-    partition.changes.handlers.append((record.handler, now_ms))
+def _handler_registered(tx: Transaction, record: HandlerRegistered) -> Reply:
+    tx.partition.handlers[record.handler.name] = record.handler
+    tx.changes.handlers.append((record.handler, tx.now_ms))
     return None
 
 
 # The key decides the type of the record, which a dict's type cannot say.
-_APPLY: dict[type[Record], Callable[[Partition, Any, int, Effects], Reply]] = {
+_RULES: dict[type[Record], Callable[[Transaction, Any], Reply]] = {
     EpochStarted: _epoch_started,
     HandlerRegistered: _handler_registered,
     Invoked: lifecycle.invoked,
@@ -85,10 +118,10 @@ _APPLY: dict[type[Record], Callable[[Partition, Any, int, Effects], Reply]] = {
     Removed: steering.removed,
     PauseAsked: steering.pause_asked,
     AttemptPaused: steering.attempt_paused,
-    CancelAsked: steering.cancel_asked,
-    Signalled: outside.signalled,
-    AwakeableResolved: outside.awakeable_resolved,
-    AwakeableExpired: outside.awakeable_expired,
-    Restarted: steering.restarted,
-    StateEdited: outside.state_edited,
+    CancelAsked: cancellation.cancel_asked,
+    Signalled: signals.signalled,
+    AwakeableResolved: awakeables.awakeable_resolved,
+    AwakeableExpired: awakeables.awakeable_expired,
+    Restarted: restart.restarted,
+    StateEdited: object_state.state_edited,
 }

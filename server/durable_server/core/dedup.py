@@ -1,21 +1,21 @@
-"""Requests that name themselves: a repeated one has no second effect.
+"""Deduplication: a steering request that is repeated with the same request id has no second effect.
 
-An invocation remembers the last of them, with the state that each led to; that is the answer to a
-repetition.
+An invocation remembers its last requests, each with the lifecycle state that it led to. That state is
+the reply to a repetition.
 """
 
 from __future__ import annotations
 
 from .model import Invocation, State
-from .partition import Partition
 from .replies import Done
+from .transaction import Transaction
 
-REMEMBERED = 16
-"""How many requests an invocation, or an awakeable, remembers."""
+REQUESTS_MAX = 16
+"""How many request ids an invocation, or an awakeable, remembers."""
 
 
-def answered(invocation: Invocation, request_id: str) -> Done | None:
-    """Returns the answer to a request that was answered before."""
+def earlier_reply(invocation: Invocation, request_id: str) -> Done | None:
+    """Returns the reply that this request got before; None for a new one."""
     if request_id:
         for known, state in invocation.requests:
             if known == request_id:
@@ -23,10 +23,10 @@ def answered(invocation: Invocation, request_id: str) -> Done | None:
     return None
 
 
-def done(partition: Partition, invocation: Invocation, request_id: str) -> Done:
-    """Returns the answer to a request that has had its effect, and remembers it."""
+def done(tx: Transaction, invocation: Invocation, request_id: str) -> Done:
+    """Returns the reply to a request that has had its effect, and remembers it."""
     if request_id:
-        kept = (*invocation.requests, (request_id, int(invocation.state)))
-        invocation.requests = kept[-REMEMBERED:]
-        partition.changes.touch(invocation)
+        requests = (*invocation.requests, (request_id, int(invocation.state)))
+        invocation.requests = requests[-REQUESTS_MAX:]
+        tx.changes.touch(invocation)
     return Done(invocation, invocation.state)

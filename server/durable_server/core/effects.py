@@ -1,12 +1,7 @@
-"""What must be done after a batch: the machine's output.
+"""The effects: what the processor must do after a batch, outside of the core.
 
-The ordering laws, which the processor keeps:
-- nothing here happens before the batch is in the log AND the store's transaction is committed;
-- effects happen in the order in which the machine gave them;
-- only the leader does them; whoever replays the log throws them away.
-
-They hold references to invocations as they are after the whole batch, so they are to be carried out
-at once and not to be kept.
+`apply.Output` says when and in which order. Effects refer to invocations as they are after the whole
+batch, so they are carried out at once and never kept.
 """
 
 from __future__ import annotations
@@ -17,13 +12,13 @@ from .model import Invocation
 
 
 class Dispatch(NamedTuple):
-    """Send the attempt to the worker that owns it."""
+    """Send an attempt to the worker that owns it."""
 
     invocation: Invocation
 
 
 class Acknowledge(NamedTuple):
-    """Tell the worker that an entry is in the log."""
+    """Tell a worker that an entry is in the log."""
 
     worker_id: str
     invocation_id: str
@@ -31,13 +26,13 @@ class Acknowledge(NamedTuple):
     entry_index: int
     completion: int
     time_ms: int
-    """0 when the entry was recorded earlier: then the store knows the time."""
+    """When the entry was recorded; 0 if that was in an earlier batch, so the store has the time."""
     number: int
-    """The invocation's number, to look the entry up."""
+    """The invocation's number, to look the entry up in the store."""
 
 
 class Complete(NamedTuple):
-    """Tell the worker that one of its open entries has ended."""
+    """Tell a worker that an open entry of its attempt is complete."""
 
     worker_id: str
     invocation_id: str
@@ -49,7 +44,7 @@ class Complete(NamedTuple):
 
 
 class RequestPause(NamedTuple):
-    """Ask the worker to hold the attempt."""
+    """Ask a worker to stop an attempt, because a pause was requested."""
 
     worker_id: str
     invocation_id: str
@@ -57,13 +52,13 @@ class RequestPause(NamedTuple):
 
 
 class RequestCancel(NamedTuple):
-    """Tell the worker that the invocation's end is asked for."""
+    """Tell the worker that cancellation of the invocation was requested."""
 
     invocation: Invocation
 
 
 class Abandon(NamedTuple):
-    """Tell the worker that the attempt is not its own any more."""
+    """Tell a worker that it does not own an attempt any more."""
 
     worker_id: str
     invocation_id: str
@@ -72,23 +67,23 @@ class Abandon(NamedTuple):
 
 
 class Free(NamedTuple):
-    """The worker does not own the attempt any more; its slot is free."""
+    """Free the slot of a worker that does not own an attempt any more."""
 
     worker_id: str
     invocation_id: str
     attempt: int
     suspended: bool = False
-    """True: the worker waits to be told that the attempt is suspended."""
+    """Whether the attempt was suspended; then the worker waits for the confirmation."""
 
 
 class Ready(NamedTuple):
-    """The invocation waits for a worker now."""
+    """Let the dispatcher choose a worker for a PENDING invocation."""
 
     invocation: Invocation
 
 
 class SetTimer(NamedTuple):
-    """Propose TimerFired(invocation_id, index) at this time; see TimerFired for indexes."""
+    """Propose TimerFired(invocation_id, entry_index) at this time."""
 
     due_ms: int
     invocation_id: str
@@ -96,7 +91,7 @@ class SetTimer(NamedTuple):
 
 
 class Changed(NamedTuple):
-    """The invocation's state changed: tell those who wait for it or watch it."""
+    """Tell the subscribers of an invocation that its lifecycle state changed."""
 
     invocation: Invocation
 

@@ -1,9 +1,9 @@
-"""Invocation ids: 32 lower-case hexadecimal characters that route themselves.
+"""Invocation ids: 32 lower-case hexadecimal characters, of which the first four are the route.
 
-The first four come from whatever decides the partition (object key, partition key, idempotency key,
-else chance), so any id leads to its partition without a lookup. The rest is random, or, where the
-caller named the request, a hash of that name: then a retry has the same id and finds what the first
-request made, and no second table is needed to remember requests.
+The route is a hash of what decides the partition: the object key, the partition key or the idempotency
+key; without any it is random. So an id leads to its partition without a lookup. The rest is random, or
+a hash of the request id or idempotency key if the caller gave one. Then a retry has the same id and
+finds the invocation that the first request created, without a second table of requests.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ import hashlib
 import re
 
 PATTERN = re.compile(r"[0-9a-f]{32}")
-"""What an invocation id looks like."""
+"""The form of an invocation id."""
 
 _OWNED = re.compile(r"([0-9a-f]{32})[-.].+", re.DOTALL)
 _SEPARATOR = "\x00"
-"""Between the parts of a name; no part may contain it."""
+"""Separates the parts of a name; no part may contain it."""
 
 
 def from_chance(random_hex: str, routing_key: str = "") -> str:
@@ -27,9 +27,9 @@ def from_chance(random_hex: str, routing_key: str = "") -> str:
 
 
 def from_name(kind: str, handler: str, key: str, name: str, routing_key: str = "") -> str:
-    """Returns the id of a request that its caller named.
+    """Returns the id of the invocation that a named request creates.
 
-    `kind` keeps the namespaces apart: request ids and idempotency keys never meet.
+    `kind` keeps the namespaces apart: a request id and an equal idempotency key give different ids.
     """
     text = _SEPARATOR.join((kind, handler, key, name))
     digest = hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
@@ -37,7 +37,7 @@ def from_name(kind: str, handler: str, key: str, name: str, routing_key: str = "
 
 
 def owner(awakeable_id: str) -> str:
-    """Returns the invocation that an awakeable's id names, `<invocation id>-...`; else nothing."""
+    """Returns the invocation id in an awakeable id like `<invocation id>-...`; empty if it has none."""
     found = _OWNED.fullmatch(awakeable_id)
     return found[1] if found else ""
 

@@ -1,25 +1,26 @@
-"""From acceptance to the end: records about invocations and their attempts.
+"""The lifecycle: records that take an invocation from its acceptance through its attempts to its end.
 
-A worker's record counts only when the named attempt is the one that the invocation is in and is
-owned by a worker (design law 5); anything else is what a reconnect or a takeover left behind and
-is dropped without a word. Whether the worker that sent it is the owner was checked when the record
-was proposed, and ownership changes only through records, so the check on (invocation, attempt)
-suffices: each attempt number is given to one worker only.
+A worker's record counts only if the invocation is in the attempt that the record names, and a worker
+owns that attempt (docs/design/principles.md, 5). Any other such record is left over from a reconnect or
+a takeover, and is dropped without a reply. The rules need not check which worker sent it: that was
+checked when the record was proposed, ownership changes only through records, and each attempt number is
+given to one worker only.
 """
 
 from __future__ import annotations
 
 from . import retry
-from .effects import Dispatch, Free, RequestCancel, SetTimer
-from .model import EntryKind, HandlerKind, Invocation, State
+from .cancellation import CANCELLED, TIMED_OUT, request_cancel
+from .effects import Dispatch, Free, SetTimer
+from .model import HandlerKind, Invocation, State
 from .outcomes import NULL_OUTCOME, make_failure, terminal_outcome
-from .partition import Partition
 from .records import (
     DEADLINE,
     WAKE,
     AttemptFailed,
     AttemptHeld,
     AttemptReleased,
+    FailedStep,
     Finished,
     Invoked,
     Started,
@@ -29,42 +30,40 @@ from .records import (
 from .replies import Attached, Created, Mismatch, Reply
 from .states import FINAL, Event
 from .step_failures import count_step_failure
+from .transaction import Transaction
 from .transitions import (
-    Effects,
     back_off,
+    change_state,
+    clear_pause,
     complete_entry,
     disown,
     end,
-    forget_pause,
     handler_of,
     hold,
-    hold_if_asked,
     make_ready,
-    move,
     owned,
+    pause_if_requested,
+    release,
 )
 
-CANCELLED = "durable.Cancelled"
-"""The failure of a handler that ended because it was cancelled."""
-TIMED_OUT = "durable.TimedOut"
-"""The failure of an invocation that did not end in its time."""
 _REASON_CHARS = 500
-"""How much of a failure a pause's reason repeats; all of it is the invocation's last failure."""
+"""How much of a failure a pause's reason repeats; the invocation's last failure has all of it."""
 
 
-def invoked(partition: Partition, record: Invoked, now_ms: int, effects: Effects) -> Reply:
-    """Makes an invocation, or attaches to the one with this id."""
-    known = partition.find(record.invocation_id)
+def invoked(tx: Transaction, record: Invoked) -> Reply:
+    """Creates an invocation, or attaches to the one that has this id."""
+    known = tx.find(record.invocation_id)
     if known is not None:
         for field in ("handler", "key", "input"):
             if getattr(known, field) != getattr(record, field):
                 return Mismatch(known, field)
         return Attached(known)
-    return Created(create(partition, record, now_ms, effects))
+    return Created(create(tx, record))
 
 
-def create(partition: Partition, record: Invoked, now_ms: int, effects: Effects) -> Invocation:
-    """Makes an invocation: SCHEDULED, or PENDING and ready for a worker."""
+def create(tx: Transaction, record: Invoked) -> Invocation:
+    """Creates an invocation: SCHEDULED, or PENDING and ready for a worker."""
+    partition, now_ms = tx.partition, tx.now_ms
     partition.last_number += 1
     scheduled = record.start_ms > now_ms
     handler = partition.handlers.get(record.handler)
@@ -86,40 +85,41 @@ def create(partition: Partition, record: Invoked, now_ms: int, effects: Effects)
         updated_ms=now_ms,
         wake_ms=record.start_ms if scheduled else 0,
     )
-    partition.invocations[invocation.id] = invocation
-    partition.changes.created[invocation.number] = invocation
+    tx.invocations[invocation.id] = invocation
+    tx.changes.created[invocation.number] = invocation
     if scheduled:
-        effects.append(SetTimer(record.start_ms, invocation.id, WAKE))
+        tx.effects.append(SetTimer(record.start_ms, invocation.id, WAKE))
     if handler is not None and handler.timeout_ms:
         invocation.deadline_ms = max(record.start_ms, now_ms) + handler.timeout_ms
-        effects.append(SetTimer(invocation.deadline_ms, invocation.id, DEADLINE))
+        tx.effects.append(SetTimer(invocation.deadline_ms, invocation.id, DEADLINE))
     if not scheduled:
-        make_ready(partition, invocation, effects)
+        make_ready(tx, invocation)
     return invocation
 
 
-def started(partition: Partition, record: Started, now_ms: int, effects: Effects) -> Reply:
-    """Hands an attempt to the worker that was chosen for it."""
-    invocation = partition.find(record.invocation_id)
+def started(tx: Transaction, record: Started) -> Reply:
+    """Gives an attempt to the worker that the dispatcher chose."""
+    invocation = tx.find(record.invocation_id)
     if (
         invocation is None
         or invocation.state is not State.PENDING
         or record.attempt != invocation.attempt + 1
     ):
-        # It was assigned on what an earlier record of the same batch has changed.
-        effects.append(Free(record.worker_id, record.invocation_id, record.attempt))
+        # An earlier record of the same batch has changed what the dispatcher decided on.
+        tx.effects.append(Free(record.worker_id, record.invocation_id, record.attempt))
         return None
-    move(partition, invocation, Event.START, now_ms, effects)
+    change_state(tx, invocation, Event.START)
     invocation.attempt = record.attempt
     invocation.worker_id = record.worker_id
     _note_version(invocation, record.version)
-    invocation.started_ms = invocation.started_ms or now_ms
-    effects.append(Dispatch(invocation))
+    invocation.started_ms = invocation.started_ms or tx.now_ms
+    tx.effects.append(Dispatch(invocation))
     return None
 
 
 def _note_version(invocation: Invocation, version: str) -> None:
-    """Notes who runs the attempt, and until it has recorded something, who did before it."""
+    """Notes the version that runs the attempt, and the version that wrote to the journal last, until
+    the new one has written to it."""
     if version == invocation.recorded_by:
         invocation.recorded_by = ""
     elif invocation.version and version != invocation.version and not invocation.recorded_by:
@@ -127,14 +127,14 @@ def _note_version(invocation: Invocation, version: str) -> None:
     invocation.version = version
 
 
-def finished(partition: Partition, record: Finished, now_ms: int, effects: Effects) -> Reply:
-    """Ends an invocation by what its handler returned or raised."""
-    invocation = owned(partition, record.invocation_id, record.attempt)
+def finished(tx: Transaction, record: Finished) -> Reply:
+    """Ends an invocation with what its handler returned or raised."""
+    invocation = owned(tx, record.invocation_id, record.attempt)
     if invocation is None:
         return None
-    disown(invocation, effects)
+    disown(tx, invocation)
     invocation.failure = record.failure
-    forget_pause(invocation)
+    clear_pause(invocation)
     outcome, event = record.outcome, Event.COMPLETE
     if record.failure is not None:
         event = Event.FAIL
@@ -144,176 +144,110 @@ def finished(partition: Partition, record: Finished, now_ms: int, effects: Effec
                 outcome = terminal_outcome(invocation.failure)
             else:
                 event = Event.CANCEL
-    end(partition, invocation, event, outcome, now_ms, effects)
+    end(tx, invocation, event, outcome)
     return None
 
 
-def attempt_failed(
-    partition: Partition, record: AttemptFailed, now_ms: int, effects: Effects
-) -> Reply:
-    """Lets a failed attempt be repeated, if it was a step's when its worker wants it."""
-    invocation = owned(partition, record.invocation_id, record.attempt)
+def attempt_failed(tx: Transaction, record: AttemptFailed) -> Reply:
+    """Retries a failed attempt by the handler's policy, or ends or holds its invocation.
+
+    When a step has failed, the worker has applied the step's policy, and the record has the delay.
+    """
+    invocation = owned(tx, record.invocation_id, record.attempt)
     if invocation is None:
         return None
-    disown(invocation, effects)
+    disown(tx, invocation)
     invocation.failure = record.failure
     delay = record.retry_ms
     if record.entry_index >= 0:
-        count_step_failure(invocation, record, now_ms)
+        for step in record.other_steps:
+            count_step_failure(invocation, step, tx.now_ms)
+        # Last, because it is the invocation's last failure too.
+        first = FailedStep(record.entry_index, record.kind, record.name, record.failure)
+        count_step_failure(invocation, first, tx.now_ms)
         delay = max(delay, 1)
     else:
-        policy = handler_of(partition, invocation).retry
+        policy = handler_of(tx, invocation).retry
         invocation.failures += 1
         if invocation.failures == 1:
-            invocation.failing_ms = now_ms
-        if retry.exhausted(policy, invocation.failures, now_ms - invocation.failing_ms):
+            invocation.failing_ms = tx.now_ms
+        if retry.exhausted(policy, invocation.failures, tx.now_ms - invocation.failing_ms):
             if policy.pause_when_exhausted:
                 why = f"{record.failure.type}: {record.failure.message}"[:_REASON_CHARS]
                 reason = f"the retry policy's attempts are used up; the last failure was {why}"
-                hold(partition, invocation, reason, now_ms, effects)
+                hold(tx, invocation, reason)
             else:
-                outcome = terminal_outcome(record.failure)
-                forget_pause(invocation)
-                end(partition, invocation, Event.FAIL, outcome, now_ms, effects)
+                clear_pause(invocation)
+                end(tx, invocation, Event.FAIL, terminal_outcome(record.failure))
             return None
         if delay < 0:
             delay = retry.delay_ms(policy, invocation.failures, record.chance)
-    if not hold_if_asked(partition, invocation, now_ms, effects):
-        back_off(partition, invocation, delay, now_ms, effects)
+    if not pause_if_requested(tx, invocation):
+        back_off(tx, invocation, delay)
     return None
 
 
-def attempt_held(partition: Partition, record: AttemptHeld, now_ms: int, effects: Effects) -> Reply:
-    """Holds an invocation whose worker cannot go on with it."""
-    invocation = owned(partition, record.invocation_id, record.attempt)
+def attempt_held(tx: Transaction, record: AttemptHeld) -> Reply:
+    """Holds an invocation that its worker cannot continue."""
+    invocation = owned(tx, record.invocation_id, record.attempt)
     if invocation is None:
         return None
-    disown(invocation, effects)
+    disown(tx, invocation)
     invocation.failure = record.failure
-    hold(partition, invocation, f"{record.failure.type}: see last_failure", now_ms, effects)
+    hold(tx, invocation, f"{record.failure.type}: see last_failure")
     return None
 
 
-def attempt_released(
-    partition: Partition, record: AttemptReleased, now_ms: int, effects: Effects
-) -> Reply:
-    """Gives an attempt that ended without a verdict to another worker."""
-    invocation = owned(partition, record.invocation_id, record.attempt)
+def attempt_released(tx: Transaction, record: AttemptReleased) -> Reply:
+    """Gives an attempt that ended without a result to another worker."""
+    invocation = owned(tx, record.invocation_id, record.attempt)
     if invocation is None:
         return None
-    disown(invocation, effects)
-    if hold_if_asked(partition, invocation, now_ms, effects):
+    disown(tx, invocation)
+    if pause_if_requested(tx, invocation):
         return None
     if record.lost:
-        # A handler that takes its worker down with it must not take down all of them in a row: the
-        # first loss is repeated at once, later ones without progress back off like failures.
+        # A handler that crashes its worker must not crash all workers in a row. So the first loss is
+        # retried at once, and further ones without progress back off like failures.
         invocation.failures += 1
         if invocation.failures > 1:
-            policy = handler_of(partition, invocation).retry
+            policy = handler_of(tx, invocation).retry
             delay = retry.delay_ms(policy, invocation.failures - 1, record.chance)
-            back_off(partition, invocation, delay, now_ms, effects)
+            back_off(tx, invocation, delay)
             return None
-    release(partition, invocation, now_ms, effects)
+    release(tx, invocation)
     return None
 
 
-def release(partition: Partition, invocation: Invocation, now_ms: int, effects: Effects) -> None:
-    """Lets another worker go on at once."""
-    move(partition, invocation, Event.RELEASE, now_ms, effects)
-    make_ready(partition, invocation, effects)
-
-
-def suspend_asked(
-    partition: Partition, record: SuspendAsked, now_ms: int, effects: Effects
-) -> Reply:
-    """Takes an attempt that only waits off its worker, if nothing has happened meanwhile."""
-    invocation = owned(partition, record.invocation_id, record.attempt)
+def suspend_asked(tx: Transaction, record: SuspendAsked) -> Reply:
+    """Suspends an attempt that only waits, unless something has completed since its worker asked."""
+    invocation = owned(tx, record.invocation_id, record.attempt)
     if invocation is None or record.completion != invocation.completions:
         return None
     if all(invocation.recorded.values()):
         return None
-    disown(invocation, effects, suspended=True)
-    if not hold_if_asked(partition, invocation, now_ms, effects):
-        move(partition, invocation, Event.SUSPEND, now_ms, effects)
+    disown(tx, invocation, suspended=True)
+    if not pause_if_requested(tx, invocation):
+        change_state(tx, invocation, Event.SUSPEND)
     return None
 
 
-def timer_fired(partition: Partition, record: TimerFired, now_ms: int, effects: Effects) -> Reply:
-    """Does what was to be done at a time, if it still means anything."""
-    invocation = partition.find(record.invocation_id)
+def timer_fired(tx: Transaction, record: TimerFired) -> Reply:
+    """Does what a timer was set for, if it is still wanted."""
+    invocation = tx.find(record.invocation_id)
     if invocation is None or invocation.state in FINAL:
         return None
     if record.entry_index == WAKE:
         if invocation.state in (State.SCHEDULED, State.BACKING_OFF):
-            move(partition, invocation, Event.DUE, now_ms, effects)
+            change_state(tx, invocation, Event.DUE)
             invocation.wake_ms = 0
-            make_ready(partition, invocation, effects)
+            make_ready(tx, invocation)
     elif record.entry_index == DEADLINE:
         if invocation.deadline_ms:
-            handler = handler_of(partition, invocation)
+            handler = handler_of(tx, invocation)
             reason = f"it has not ended within its timeout of {handler.timeout_ms / 1000:g} s"
             invocation.timed_out = True
-            ask_to_end(partition, invocation, reason, "durable", now_ms, effects)
+            request_cancel(tx, invocation, reason, "durable")
     elif invocation.recorded.get(record.entry_index) == 0:
-        complete_entry(partition, invocation, record.entry_index, NULL_OUTCOME, now_ms, effects)
+        complete_entry(tx, invocation, record.entry_index, NULL_OUTCOME)
     return None
-
-
-def ask_to_end(
-    partition: Partition,
-    invocation: Invocation,
-    reason: str,
-    identity: str,
-    now_ms: int,
-    effects: Effects,
-) -> None:
-    """Asks a handler to end; ends at once what has not begun. Asking twice is asking once.
-
-    The request takes its place among the completions, so that a replay sees it where it was seen.
-    """
-    if invocation.cancel_ms:
-        return
-    invocation.cancel_ms = now_ms
-    invocation.cancel_reason = reason
-    invocation.cancel_identity = identity
-    invocation.deadline_ms = 0
-    partition.changes.touch(invocation)
-    if not invocation.attempt and not invocation.recorded:
-        end_unasked(partition, invocation, now_ms, effects)
-        return
-    invocation.completions += 1
-    invocation.cancel_number = invocation.completions
-    forget_pause(invocation)
-    if invocation.state is State.RUNNING:
-        effects.append(RequestCancel(invocation))
-        return
-    event = _AWAKENING.get(invocation.state)
-    if event is not None:
-        invocation.wake_ms = 0
-        move(partition, invocation, event, now_ms, effects)
-        make_ready(partition, invocation, effects)
-
-
-_AWAKENING = {
-    State.SCHEDULED: Event.DUE,
-    State.SUSPENDED: Event.WAKE,
-    State.BACKING_OFF: Event.DUE,
-    State.PAUSED: Event.RESUME,
-}
-
-
-def end_unasked(
-    partition: Partition, invocation: Invocation, now_ms: int, effects: Effects
-) -> None:
-    """Ends an invocation whose end was asked for, without asking its handler."""
-    kind, event = CANCELLED, Event.CANCEL
-    if invocation.timed_out:
-        kind, event = TIMED_OUT, Event.FAIL
-    invocation.failure = make_failure(kind, invocation.cancel_reason or "cancelled")
-    forget_pause(invocation)
-    end(partition, invocation, event, terminal_outcome(invocation.failure), now_ms, effects)
-
-
-def children(invocation: Invocation) -> list[str]:
-    """Returns the children that an invocation awaits."""
-    return [it.target for it in invocation.opened.values() if it.kind == EntryKind.INVOKE]

@@ -1,11 +1,11 @@
-"""The nouns: invocations, handlers, retry policies, and what a step or an attempt ended with.
+"""The model: the data types of invocations, journal entries, awakeables, handlers and failures.
 
-Values that users own (inputs, results, failures) are opaque here: `bytes` that hold a serialized
-`durable.v1` message. The rules never look inside, so a payload's encoding can change without them.
-Where a rule or a list needs a fact about a value, that fact stands beside it (`Failure.message`).
+The values of users (inputs, results, failures) are opaque here: `bytes` that hold a serialized
+`durable.v1` message. The rules never parse them, so the encoding of payloads can change without a
+change here. A fact that a rule or a list needs stands beside the value (`Failure.message`).
 
-Times are whole milliseconds since the Unix epoch. Zero means "none" wherever a time may be absent.
-The numbers of the enums are those of the public protos and of the log: they never change.
+Times are whole milliseconds since the Unix epoch; 0 means that there is none. The numbers of the enums
+are those of the public protos and of the log, and never change.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 
 class State(IntEnum):
-    """Where an invocation stands; see `states` for how it moves."""
+    """The lifecycle state of an invocation; `states` has the transitions."""
 
     SCHEDULED = 1
     PENDING = 2
@@ -29,27 +29,8 @@ class State(IntEnum):
     CANCELLED = 9
 
 
-class EntryKind(IntEnum):
-    """What a journal entry is."""
-
-    RUN = 1
-    CALL = 2
-    SLEEP = 3
-    AWAKEABLE = 4
-    GET_STATE = 5
-    SET_STATE = 6
-    CLEAR_STATE = 7
-    STATE_KEYS = 8
-    INVOKE = 9
-    SEND = 10
-    ATTACH = 11
-    SIGNAL = 12
-    RESOLVE = 13
-    CANCEL = 14
-
-
 class HandlerKind(IntEnum):
-    """How invocations of a handler relate to each other."""
+    """Whether a handler has an object key, and whether its invocations exclude each other on it."""
 
     WORKFLOW = 1
     OBJECT_EXCLUSIVE = 2
@@ -57,26 +38,26 @@ class HandlerKind(IntEnum):
 
 
 class RetryPolicy(NamedTuple):
-    """How failed attempts are repeated; `retry` holds the arithmetic."""
+    """How failed attempts are retried; `retry` has the arithmetic."""
 
     initial_ms: int = 200
     multiplier: float = 2.0
     max_ms: int = 60_000
     max_attempts: int = 50
-    """All attempts, the first included; -1 for no limit."""
+    """The number of attempts, including the first; -1 for no limit."""
     jitter: float = 0.2
-    """The share of a delay that chance decides, 0 to 1."""
+    """The random share of a delay, 0 to 1."""
     pause_when_exhausted: bool = True
-    """Whether an invocation whose attempts are used up is held for a person, or else fails."""
+    """Whether an invocation whose attempts are used up is held until a person resumes it, or fails."""
     max_duration_ms: int = 0
-    """How long after the first failure in a row no attempt may begin; 0 for no limit."""
+    """The time after the first failure in a row within which attempts may begin; 0 for no limit."""
 
 
 DEFAULT_RETENTION_MS = 24 * 3600 * 1000
 
 
 class Handler(NamedTuple):
-    """What a worker declared about a handler."""
+    """A handler as a worker declared it."""
 
     name: str
     kind: int = HandlerKind.WORKFLOW
@@ -87,13 +68,13 @@ class Handler(NamedTuple):
     output_schema: str = ""
     description: str = ""
     timeout_ms: int = 0
-    """How long an invocation may take from its start time; 0 for no limit."""
+    """The time that an invocation may take from its start time on; 0 for no limit."""
     max_concurrent: int = 0
-    """How many of its invocations run at once; 0 for no limit."""
+    """The number of its invocations that may run at the same time; 0 for no limit."""
 
 
 class Failure(NamedTuple):
-    """A failure: two facts that lists show, and the serialized `durable.v1.Failure`."""
+    """A failure: its type and message, which lists show, and the serialized `durable.v1.Failure`."""
 
     type: str
     message: str
@@ -101,43 +82,43 @@ class Failure(NamedTuple):
 
 
 class EntryRow(NamedTuple):
-    """A journal entry as the store keeps it."""
+    """A journal entry, as the store has it."""
 
     entry_index: int
     kind: int
     name: str
     argument: bytes | None
-    """The serialized `durable.v1.Payload` that was asked for."""
+    """A serialized `durable.v1.Payload`, which the program gave: an input or a value."""
     outcome: bytes | None
     """The serialized `durable.v1.Outcome`."""
     completion: int
-    """Its number among the invocation's completions, from 1; 0 while it is open, UNNUMBERED when it
-    was done as soon as it was recorded."""
+    """Its number among the invocation's completions, from 1; 0 while it is open; UNNUMBERED for an
+    entry that was complete as soon as it was recorded."""
     created_ms: int
     completed_ms: int
     due_ms: int
     target: str
     attempt: int
     signal: int = 0
-    """The number of the signal that ended it, for a SIGNAL entry; 0 for none, and for one that was
+    """For a SIGNAL, the number of the signal that completed it; 0 for none, and for a signal that was
     given back."""
     failed_tries: int = 0
-    """For a step or a call, how many of its tries had failed before the one that is recorded."""
+    """For a RUN or CALL, how many tries had failed before the one that is recorded."""
     schema: str = ""
     """For a SIGNAL, the JSON Schema of the value that the program reads; empty for any."""
 
     @property
     def size(self) -> int:
-        """The bytes of its values."""
+        """The size of its values in bytes."""
         return len(self.argument or b"") + len(self.outcome or b"")
 
 
 UNNUMBERED = -1
-"""The completion of an entry that has none of its own: a state entry, done with its record."""
+"""The completion of an entry that was complete as soon as it was recorded, and has no number."""
 
 
 class OpenEntry(NamedTuple):
-    """What an open entry waits for, where the rules must know it."""
+    """What an open entry waits for; only for kinds with `wait_in_memory`."""
 
     kind: int
     name: str
@@ -146,44 +127,47 @@ class OpenEntry(NamedTuple):
 
 @dataclass(slots=True)
 class Awakeable:
-    """A promise that something outside resolves; perhaps before anybody has asked for it."""
+    """A promise that something outside resolves, perhaps before an entry waits for it."""
 
     id: str
     invocation_id: str
-    """The invocation that it belongs to; empty while it is only resolved."""
+    """The invocation that it belongs to; empty for one that was resolved before an entry waited."""
     indexes: tuple[int, ...]
-    """That invocation's open entries that wait for it."""
+    """The indexes of that invocation's open entries that wait for it."""
     created_ms: int
     resolved_ms: int = 0
     outcome: bytes | None = None
     schema: str = ""
-    """The JSON Schema of the value that the invocation reads; empty for any."""
+    """The JSON Schema of the value that the program reads; empty for any value."""
     requests: tuple[str, ...] = ()
-    """The ids of the last requests that gave it an outcome, also one that was forgotten since."""
+    """The ids of the last requests that gave it an outcome, also one that `renew` has removed since."""
 
 
 class StepFailures(NamedTuple):
-    """The failures of a step that is not in the journal; fields are added at the end."""
+    """The failures of a step that is not in the journal yet.
+
+    The store serializes it by position: add fields at the end, with a default.
+    """
 
     entry_index: int
     times: int
     since_ms: int = 0
-    """When the first of them was."""
+    """The time of the first of them."""
     kind: int = 0
-    """What the entry will be: RUN or CALL; 0 where only the numbers are kept."""
+    """The kind that the entry will have, RUN or CALL; 0 if only the counts are kept."""
     name: str = ""
     last_ms: int = 0
-    """When the last of them was."""
+    """The time of the last of them."""
     failure: Failure | None = None
-    """The last of them, cut short: type and message."""
+    """The last of them: its type and its message, cut short."""
 
 
 @dataclass(slots=True)
 class Invocation:
-    """All that the rules know of one invocation, as long as it is in memory.
+    """An invocation, with everything that the rules need to know while it is in memory.
 
-    The journal's values are not here: they are written once, to the store, and read back only for
-    a later attempt. `recorded` keeps what the rules need: which indexes exist and which are open.
+    The values of its journal are not here: they are written to the store once, and read back only
+    for a later attempt. `recorded` has what the rules need: which indexes exist and which are open.
     """
 
     id: str
@@ -206,22 +190,22 @@ class Invocation:
     worker_id: str = ""
     """The worker that owns the attempt; empty when none does."""
     failures: int = 0
-    """Attempts that failed since the journal last grew."""
+    """How many attempts have failed since the journal last grew."""
     completions: int = 0
     recorded: dict[int, int] = field(default_factory=dict)
-    """Entry index -> completion number, 0 while open, UNNUMBERED for one that has none."""
+    """The completion of each entry, by index; see `EntryRow.completion`."""
     journal_bytes: int = 0
-    """The arguments and outcomes in its journal, together."""
+    """The size of all arguments and outcomes in its journal."""
     opened: dict[int, OpenEntry] = field(default_factory=dict)
-    """The open entries that wait for a signal or for another invocation."""
+    """The open entries that wait for a signal or for another invocation, by index."""
     waiters: tuple[tuple[str, int], ...] = ()
-    """Entries of other invocations that wait for this one's end: invocation id, index."""
+    """The entries that wait for the end of this invocation: invocation id, entry index."""
     signals: tuple[tuple[int, str, bytes], ...] = ()
-    """Signals that nothing has taken yet, oldest first: number, name, serialized Outcome."""
+    """The signals that no entry has taken yet, oldest first: number, name, serialized Outcome."""
     signal_count: int = 0
-    """How many signals have come: the number of the last one."""
+    """How many signals have come, which is the number of the last one."""
     turn: int = 0
-    """Its place among those that want the same object key; 0 when it wants none."""
+    """Its place in the queue for the lock of its object key; 0 if it is not in a queue."""
     started_ms: int = 0
     updated_ms: int = 0
     completed_ms: int = 0
@@ -229,37 +213,37 @@ class Invocation:
     expire_ms: int = 0
     version: str = ""
     recorded_by: str = ""
-    """The version that wrote to the journal last; empty where it is that of the last attempt."""
+    """The version that wrote to the journal last; empty if it is the version of the last attempt."""
     outcome: bytes | None = None
     failure: Failure | None = None
     pause_reason: str = ""
     pause_identity: str = ""
     pause_ms: int = 0
-    """Since when it is held; in RUNNING, since when that is asked for."""
+    """When it was paused; while it is RUNNING, when a pause was requested; 0 for neither."""
     cancel_reason: str = ""
     cancel_identity: str = ""
     cancel_ms: int = 0
-    """When its end was asked for; 0 if it was not."""
+    """When its cancellation was requested; 0 if it was not."""
     cancel_number: int = 0
-    """The place of that among its completions."""
+    """The number of that request among its completions."""
     timed_out: bool = False
-    """Its end was asked for because its time was up."""
+    """Whether its cancellation was requested because of the handler's timeout."""
     deadline_ms: int = 0
     failing_ms: int = 0
-    """When the first of the failures in a row was."""
+    """When the first of `failures` happened."""
     step_failures: tuple[StepFailures, ...] = ()
-    """The failures of steps that are not in the journal; the one that failed last comes last."""
+    """The failures of steps that are not in the journal yet; the step that failed last comes last."""
     requests: tuple[tuple[str, int], ...] = ()
-    """The last steering requests that were answered: request id, state after it."""
+    """The last steering requests: request id, the lifecycle state that the request led to."""
 
     @property
     def state_owner(self) -> str:
-        """Whose state it reads and writes: its object key's, or its own."""
+        """The owner of the state that it reads and writes: its object key, or the invocation itself."""
         if self.kind == HandlerKind.WORKFLOW:
             return self.id
         return object_scope(self.handler.rpartition(".")[0], self.key)
 
 
 def object_scope(name: str, key: str) -> str:
-    """Names an object's key in one string; neither part may contain a NUL."""
+    """Returns an object and a key as one string; neither may contain a NUL."""
     return f"{name}\0{key}"

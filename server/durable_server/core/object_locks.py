@@ -1,10 +1,12 @@
-"""Object keys: who has its turn, and in which order the others wait.
+"""Object locks: which invocation of an exclusive handler may run on an object key, and who is next.
 
-An exclusive handler is alone on its key from its first attempt to its end, while it is suspended,
-backs off or is paused as well: what it has read of the state stays true. The order is the order of
-arrival: acceptance, or for a delayed start the time when it was due. A paused one keeps its place.
+An exclusive handler holds the lock of its key from its first attempt to its end, also while it is
+suspended, backs off or is paused: so what it has read of the state stays true. The queue is in order
+of arrival: of acceptance, or for a delayed start of the time when it was due. An invocation that is
+paused while it waits keeps its place.
 
-`Invocation.turn` is the place, in the store too, from which the queues are made anew at a start.
+`Invocation.turn` is the place in the queue. The store has it too, and the queues are rebuilt from it
+when a leader starts.
 """
 
 from __future__ import annotations
@@ -12,11 +14,12 @@ from __future__ import annotations
 from collections import deque
 
 from .model import Invocation
-from .partition import Partition
+from .transaction import Transaction
 
 
-def take(partition: Partition, invocation: Invocation) -> bool:
-    """Gives the invocation a place, if it has none; says whether it has its turn."""
+def acquire(tx: Transaction, invocation: Invocation) -> bool:
+    """Puts the invocation into the queue if it is not there; says whether it holds the lock."""
+    partition = tx.partition
     scope = invocation.state_owner
     queue = partition.turns.get(scope)
     if queue is None:
@@ -24,19 +27,20 @@ def take(partition: Partition, invocation: Invocation) -> bool:
     if not invocation.turn:
         partition.last_turn += 1
         invocation.turn = partition.last_turn
-        partition.changes.touch(invocation)
+        tx.changes.touch(invocation)
         queue.append(invocation.id)
     return queue[0] == invocation.id
 
 
-def give_back(partition: Partition, invocation: Invocation) -> Invocation | None:
-    """Takes the invocation's place away; returns who has its turn because of that."""
+def release(tx: Transaction, invocation: Invocation) -> Invocation | None:
+    """Removes the invocation from the queue; returns the one that gets the lock because of that."""
+    turns = tx.partition.turns
     scope = invocation.state_owner
-    queue = partition.turns[scope]
-    had_turn = queue[0] == invocation.id
+    queue = turns[scope]
+    held = queue[0] == invocation.id
     queue.remove(invocation.id)
     invocation.turn = 0
     if not queue:
-        del partition.turns[scope]
+        del turns[scope]
         return None
-    return partition.find(queue[0]) if had_turn else None
+    return tx.find(queue[0]) if held else None

@@ -1,10 +1,10 @@
-"""Outcomes that the rules make themselves, on the wire format of `durable.v1.Outcome`.
+"""The outcomes that the rules make themselves, in the wire format of `durable.v1.Outcome`.
 
-The rules treat users' values as opaque bytes and need no message classes. The few outcomes that the
-system itself gives (a timer's end, a child's id, an end by cancellation) are so small that writing
-them by hand costs less than a dependency of the core on generated code; a test reads each with it.
+Users' values are opaque bytes to the rules, so the core needs no message classes. The few outcomes that
+the control plane makes (the end of a timer, the id of a child, a cancellation) are so small that they
+are encoded here, without a dependency of the core on generated code; a test reads each with that code.
 
-Of the messages this is used: Outcome {1: Payload value, 2: Failure failure}, Payload {2: data},
+These fields are used: Outcome {1: Payload value, 2: Failure failure}, Payload {2: data},
 Failure {1: type, 2: message, 7: terminal}.
 """
 
@@ -15,7 +15,7 @@ import json
 from .model import Failure
 
 NULL_OUTCOME = b"\x0a\x06\x12\x04null"
-"""An outcome whose value is JSON null: how a timer ends."""
+"""An outcome whose value is JSON null, for a timer for example."""
 
 _TERMINAL = b"\x38\x01"
 _TEXT_BYTES = 8 * 1024
@@ -27,7 +27,7 @@ def text_outcome(text: str) -> bytes:
 
 
 def value_outcome(payload: bytes | None) -> bytes:
-    """Returns an outcome with a serialized Payload as its value; without one an empty outcome."""
+    """Returns an outcome whose value is a serialized Payload; for None an empty outcome."""
     return b"" if payload is None else _field(1, payload)
 
 
@@ -37,7 +37,7 @@ def names_outcome(names: list[str]) -> bytes:
 
 
 def make_failure(kind: str, message: str, *, terminal: bool = True) -> Failure:
-    """Returns a failure of the system's own making, or one that is told in short."""
+    """Returns a failure of the control plane, or the short form of another failure."""
     cut = message.encode()[:_TEXT_BYTES]
     data = _field(1, kind.encode()) + _field(2, cut)
     return Failure(kind, message, data + _TERMINAL if terminal else data)
@@ -49,15 +49,15 @@ def failure_outcome(kind: str, message: str) -> bytes:
 
 
 def terminal_outcome(failure: Failure) -> bytes:
-    """Returns the outcome of an invocation whose last failure was final.
+    """Returns a failure as the outcome of an invocation, marked as terminal.
 
-    Of a field that occurs twice the last counts, so that `terminal` can be added at the end.
+    Protobuf takes the last of a field that occurs twice, so `terminal` can be appended.
     """
     return _field(2, failure.data + _TERMINAL)
 
 
 def _field(number: int, data: bytes) -> bytes:
-    """Returns a length-delimited field; numbers up to 15."""
+    """Returns a length-delimited field, with a number of at most 15."""
     size = len(data)
     prefix = bytearray((number << 3 | 2,))
     while size > 0x7F:

@@ -1,12 +1,11 @@
-"""What the log holds: one record for each thing that happened, in the order in which it counts.
+"""The records: what the log holds, one for each thing that happened, in the order in which they apply.
 
-A record is a fact with everything that applying it needs: ids, and whatever came from a clock or
-from chance, were put in by the leader when it proposed. The batch that carries records has the one
-clock reading that they share.
+A record has everything that is needed to apply it. The leader that proposed it put ids and random
+numbers into it. The time is that of the batch, and all records of a batch share it.
 
-Rules for changing this file, because old logs are read by new code:
-- a record's number in `NUMBERS` is for ever; a dead one is not reused;
-- fields are added at the end and with a default; none is removed, reordered or given a new meaning.
+Old logs are read by new code, so:
+- the number of a record in `NUMBERS` never changes, and the number of a removed record is not reused;
+- a new field comes at the end and has a default; no field is removed, reordered or given a new meaning.
 """
 
 from __future__ import annotations
@@ -16,26 +15,26 @@ from typing import NamedTuple, TypeAlias
 from .model import Failure, Handler
 
 WAKE = -1
-"""The timer of an invocation's own wake time: a delayed start, or the end of a backoff."""
+"""In place of an entry's index: the timer of a delayed start, or of the end of a backoff."""
 DEADLINE = -2
-"""The timer of an invocation's deadline."""
+"""In place of an entry's index: the timer of the handler's timeout."""
 
 
 class EpochStarted(NamedTuple):
-    """A leader begins; every record after it in the log is its own."""
+    """A leader took over; it wrote every record between this one and the next EpochStarted."""
 
     epoch: int
     leader: str
 
 
 class HandlerRegistered(NamedTuple):
-    """A worker declared a handler that was unknown or different before."""
+    """A worker declared a new handler, or a known one differently."""
 
     handler: Handler
 
 
 class Invoked(NamedTuple):
-    """Someone asks for an invocation. A known id attaches to what is there."""
+    """A client requested an invocation; if the id is known, the request attaches to that invocation."""
 
     invocation_id: str
     handler: str
@@ -46,13 +45,13 @@ class Invoked(NamedTuple):
     partition_key: str = ""
     idempotency_key: str = ""
     start_ms: int = 0
-    """Not before this time; 0 for at once."""
+    """The earliest time of its first attempt; 0 for at once."""
     parent: str = ""
     priority: int = 0
 
 
 class Started(NamedTuple):
-    """The leader gave an attempt to a worker."""
+    """The dispatcher gave an attempt to a worker."""
 
     invocation_id: str
     attempt: int
@@ -62,7 +61,7 @@ class Started(NamedTuple):
 
 
 class EntryRecorded(NamedTuple):
-    """A worker's journal entry, with its outcome when the worker made it."""
+    """A worker recorded a journal entry, with the outcome if the worker made it."""
 
     invocation_id: str
     attempt: int
@@ -76,17 +75,17 @@ class EntryRecorded(NamedTuple):
     idempotency_key: str = ""
     partition_key: str = ""
     elapsed_ms: int = 0
-    """How long the worker's own work took, as the worker says; 0 when it does not."""
+    """How long a step took, as the worker measured it; 0 if it did not."""
     schema: str = ""
-    """AWAKEABLE, SIGNAL: the JSON Schema of the value that the program reads; empty for any."""
+    """AWAKEABLE, SIGNAL: the JSON Schema of the value that the program reads; empty for any value."""
     renew: bool = False
-    """AWAKEABLE: forget the outcome that the id has, and wait for another."""
+    """AWAKEABLE: remove the outcome that the awakeable has, and wait for another one."""
     refused: str = ""
-    """RESOLVE: why the value does not fit what is waited for; nothing is resolved then."""
+    """RESOLVE: why the value does not fit the schema there, in which case nothing is resolved."""
 
 
 class Finished(NamedTuple):
-    """The handler ended; with a failure when `failure` is set."""
+    """A handler returned, or failed for good if `failure` is set."""
 
     invocation_id: str
     attempt: int
@@ -94,8 +93,18 @@ class Finished(NamedTuple):
     failure: Failure | None = None
 
 
+class FailedStep(NamedTuple):
+    """A step that failed beside the one that an AttemptFailed names."""
+
+    entry_index: int
+    kind: int
+    """RUN or CALL."""
+    name: str
+    failure: Failure
+
+
 class AttemptFailed(NamedTuple):
-    """An attempt failed and may be repeated."""
+    """An attempt failed and may be retried."""
 
     invocation_id: str
     attempt: int
@@ -103,17 +112,19 @@ class AttemptFailed(NamedTuple):
     chance: float
     """Between 0 and 1, for the jitter."""
     retry_ms: int = -1
-    """The worker's own wish for the delay; -1 for the policy's."""
+    """The delay that the worker decided on; -1 for the policy's."""
     entry_index: int = -1
-    """The step that failed; -1 for a failure of the program itself."""
+    """The index of the step that failed; -1 for a failure of the program itself."""
     kind: int = 0
-    """What that step is: RUN or CALL."""
+    """The kind of that step, RUN or CALL."""
     name: str = ""
-    """That step's name."""
+    """The name of that step."""
+    other_steps: tuple[FailedStep, ...] = ()
+    """Steps that failed too while the attempt waited for those that ran beside the first."""
 
 
 class AttemptHeld(NamedTuple):
-    """An attempt cannot go on until a person has looked at it."""
+    """A worker cannot continue an attempt: a person must look at it first."""
 
     invocation_id: str
     attempt: int
@@ -121,7 +132,7 @@ class AttemptHeld(NamedTuple):
 
 
 class AttemptReleased(NamedTuple):
-    """An attempt ended without a verdict: given back, or its worker is lost."""
+    """An attempt ended without a result: its worker gave it back, or is lost."""
 
     invocation_id: str
     attempt: int
@@ -130,7 +141,7 @@ class AttemptReleased(NamedTuple):
 
 
 class SuspendAsked(NamedTuple):
-    """A worker says that the attempt only waits, having seen `completion` completions."""
+    """A worker that has seen `completion` completions asks to suspend an attempt that only waits."""
 
     invocation_id: str
     attempt: int
@@ -138,14 +149,14 @@ class SuspendAsked(NamedTuple):
 
 
 class TimerFired(NamedTuple):
-    """A time has come: an entry's, with WAKE the invocation's own, with DEADLINE its end."""
+    """A timer is due: an entry's, or the invocation's WAKE or DEADLINE."""
 
     invocation_id: str
     entry_index: int = WAKE
 
 
 class Resumed(NamedTuple):
-    """Someone lets a paused invocation go on."""
+    """A client resumes an invocation."""
 
     invocation_id: str
     reason: str = ""
@@ -154,13 +165,13 @@ class Resumed(NamedTuple):
 
 
 class Removed(NamedTuple):
-    """A finished invocation's retention is over."""
+    """The retention of an ended invocation is over, or a client removes it."""
 
     invocation_id: str
 
 
 class PauseAsked(NamedTuple):
-    """Someone wants an invocation to be held."""
+    """A client pauses an invocation."""
 
     invocation_id: str
     reason: str = ""
@@ -169,14 +180,14 @@ class PauseAsked(NamedTuple):
 
 
 class AttemptPaused(NamedTuple):
-    """A worker has stopped an attempt at a boundary, as it was asked to."""
+    """A worker stopped an attempt because a pause was requested."""
 
     invocation_id: str
     attempt: int
 
 
 class CancelAsked(NamedTuple):
-    """Someone wants an invocation to end."""
+    """A client cancels an invocation."""
 
     invocation_id: str
     reason: str = ""
@@ -186,48 +197,48 @@ class CancelAsked(NamedTuple):
 
 
 class Signalled(NamedTuple):
-    """A signal for an invocation."""
+    """A client sends a signal to an invocation."""
 
     invocation_id: str
     name: str
     outcome: bytes
     request_id: str = ""
     limit: int = 1000
-    """How many may wait."""
+    """How many signals the invocation may keep."""
 
 
 class AwakeableResolved(NamedTuple):
-    """Someone gives an awakeable its outcome."""
+    """A client resolves an awakeable."""
 
     awakeable_id: str
     outcome: bytes
     limit: int = 10_000
-    """How many may wait for somebody to ask for them."""
+    """How many awakeables may be resolved before an entry waits for them."""
     request_id: str = ""
 
 
 class AwakeableExpired(NamedTuple):
-    """Nobody has asked for an awakeable that was resolved early."""
+    """No entry has waited for an awakeable that was resolved early, and its time is over."""
 
     awakeable_id: str
 
 
 class Restarted(NamedTuple):
-    """A new invocation like an old one, with the beginning of its journal."""
+    """A client restarts an invocation: a new one gets the beginning of its journal."""
 
     invocation_id: str
     source_id: str
     from_index: int = 0
     input: bytes | None = None
-    """Another input; None for the old one."""
+    """The new invocation's input; None for that of the old one."""
 
 
 class StateEdited(NamedTuple):
-    """Someone outside changes the state of an object's key."""
+    """A client edits the state of an object key."""
 
     owner: str
     values: tuple[tuple[str, bytes | None], ...]
-    """Names with new values; None removes one."""
+    """Names with their new values; None removes one."""
     clear_all: bool = False
 
 
@@ -278,4 +289,4 @@ NUMBERS: dict[type[Record], int] = {
     Restarted: 20,
     StateEdited: 21,
 }
-"""Each record's number in the log."""
+"""The number of each record type in the log."""

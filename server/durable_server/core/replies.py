@@ -1,4 +1,4 @@
-"""What whoever proposed a record is told; the shell turns it into messages."""
+"""The replies: what the proposer of a record gets back, and turns into an answer or an error."""
 
 from __future__ import annotations
 
@@ -8,44 +8,44 @@ from .model import Awakeable, Invocation, State
 
 
 class Created(NamedTuple):
-    """The invocation is new."""
+    """The invocation was created."""
 
     invocation: Invocation
 
 
 class Attached(NamedTuple):
-    """The id was known, and asked for the same."""
+    """The id is known, and the request is the same as the first one."""
 
     invocation: Invocation
 
 
 class Mismatch(NamedTuple):
-    """The id was known, and asked for something else."""
+    """The id is known, but the request differs from the first one in a field."""
 
     invocation: Invocation
     field: str
 
 
 class Refused(NamedTuple):
-    """The invocation's state does not allow it."""
+    """The invocation's lifecycle state does not allow the request."""
 
     invocation: Invocation
 
 
 class Missing(NamedTuple):
-    """There is no such invocation, or no such awakeable."""
+    """There is no such invocation, or awakeable."""
 
 
 class Done(NamedTuple):
-    """It has happened."""
+    """The request had its effect."""
 
     invocation: Invocation
     state: State
-    """The state that the request led to; for a repeated request, the one that the first led to."""
+    """The state that the request led to, or for a repeated request, that the first one led to."""
 
 
 class Full(NamedTuple):
-    """A limit is reached, and nothing has happened."""
+    """A limit is reached; the request had no effect."""
 
 
 class Resolved(NamedTuple):
@@ -53,11 +53,11 @@ class Resolved(NamedTuple):
 
     awakeable: Awakeable
     repeated: bool = False
-    """It had this same one before."""
+    """Whether it had the same outcome before."""
 
 
 class Conflict(NamedTuple):
-    """The awakeable had another outcome before."""
+    """The awakeable has another outcome already."""
 
     awakeable: Awakeable
 
@@ -67,7 +67,7 @@ class Edited(NamedTuple):
 
 
 class Busy(NamedTuple):
-    """An invocation has its turn on the key."""
+    """An invocation holds the lock of the object key."""
 
     invocation_id: str
 

@@ -1,8 +1,8 @@
-"""When a failed attempt is repeated.
+"""The retry arithmetic: the delay of the next attempt, and when there is none.
 
-The delay before attempt n+1 is `initial * multiplier^(n-1)`, at most `max`, and then shortened by a
-random share of up to `jitter`: spreading only downwards keeps `max` a promise. Chance comes in as a
-number, so that the same record always gives the same delay.
+The delay before attempt n+1 is `initial * multiplier^(n-1)`, at most `max`, shortened by a random share
+of up to `jitter`. Jitter only shortens, so no delay is longer than `max`. The random number is an
+argument, so that the same record always gives the same delay.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from .model import RetryPolicy
 
 _EXPONENT_MAX = 63
-"""Beyond it every policy has reached its maximum; it keeps the power within a float's range."""
+"""Keeps the power within the range of a float; every policy reaches its maximum before."""
 
 
 def delay_ms(policy: RetryPolicy, failures: int, chance: float) -> int:

@@ -1,22 +1,21 @@
-"""How an invocation moves: one table, and the only place that decides it.
+"""The lifecycle table: which state each event leads to; no other place decides a transition.
 
-Two rules keep the rest simple. First, what is not in the table is an error: there is no default and
-no second place that knows a transition. Second, the table knows nothing of workers, timers or
-retries; the machine turns what happened into an Event and lets the table say where that leads.
+A pair of state and event that is not in the table is an error. The table knows nothing of workers,
+timers or retries: the rules turn a record into an event, and the table says which state follows.
 
     SCHEDULED ──DUE──► PENDING ──START──► RUNNING ──COMPLETE──► COMPLETED
                           ▲  ▲               │ ├──────FAIL────► FAILED
                           │  └───RELEASE─────┤ └──BACK_OFF────► BACKING_OFF ──DUE──► PENDING
                           └──WAKE── SUSPENDED◄┘
 
-    any of these but the last two ──HOLD──► PAUSED ──RESUME──► PENDING (or SCHEDULED by POSTPONE)
-    any of these but the last two ──CANCEL──► CANCELLED
+    any state that is not final ──PAUSE───► PAUSED ──RESUME──► PENDING (or SCHEDULED by POSTPONE)
+    any state that is not final ──CANCEL──► CANCELLED
 
-RELEASE is an attempt that ends without a verdict: its worker is lost or gives it back. HOLD is a
-pause, by a person or by the system: a journal that does not fit the program, or attempts used up
-under a policy that pauses. FAIL happens outside of RUNNING to what runs out of time before it has
-begun. If you add a state, add its word to `invocation.proto` and its row here; `test_rules` fails
-until each pair of state and event is either listed or refused on purpose.
+RELEASE ends an attempt without a result: its worker is lost or gives it back. PAUSE is a pause by a
+person, or by the control plane (then the invocation is *held*): the journal does not fit the program,
+or the attempts are used up under a policy that pauses. FAIL outside of RUNNING is a timeout of an
+invocation that has not begun. If you add a state, add its number to `invocation.proto` and to `State`,
+and its row here; `test_rules` fails until the table has a row for each state.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ from .model import State
 
 
 class Event(Enum):
-    """What can happen to an invocation's state."""
+    """What can happen to an invocation."""
 
     DUE = "due"
     START = "start"
@@ -35,7 +34,7 @@ class Event(Enum):
     FAIL = "fail"
     BACK_OFF = "back off"
     RELEASE = "release"
-    HOLD = "hold"
+    PAUSE = "pause"
     SUSPEND = "suspend"
     WAKE = "wake"
     RESUME = "resume"
@@ -43,7 +42,7 @@ class Event(Enum):
     CANCEL = "cancel"
 
 
-_ALWAYS = {Event.HOLD: State.PAUSED, Event.CANCEL: State.CANCELLED}
+_ALWAYS = {Event.PAUSE: State.PAUSED, Event.CANCEL: State.CANCELLED}
 
 TRANSITIONS: dict[State, dict[Event, State]] = {
     State.SCHEDULED: {Event.DUE: State.PENDING, Event.FAIL: State.FAILED, **_ALWAYS},
@@ -70,21 +69,21 @@ TRANSITIONS: dict[State, dict[Event, State]] = {
 }
 
 FINAL = frozenset({State.COMPLETED, State.FAILED, State.CANCELLED})
-"""States that never change again."""
+"""States that an invocation never leaves."""
 
 COLD = FINAL | {State.SCHEDULED, State.SUSPENDED, State.BACKING_OFF, State.PAUSED}
-"""States in which an invocation need not be in memory: something outside must happen first."""
+"""States that only a record about the invocation ends, so that it need not stay in memory."""
 
-RESTING = FINAL | {State.PAUSED}
-"""States that an invocation does not leave by itself: a wait for a result ends here."""
+SETTLED = FINAL | {State.PAUSED}
+"""States that an invocation does not leave by itself, so that a wait for its result ends there."""
 
 
 class TransitionError(Exception):
-    """The table has no row for this: a defect of the machine, never of a user."""
+    """The table has no such transition: a defect of the rules, never a mistake of a user."""
 
 
 def after(state: State, event: Event) -> State:
-    """Returns the state that `event` leads to; raises TransitionError when there is no such row."""
+    """Returns the state that `event` leads to; raises TransitionError if the table has none."""
     try:
         return TRANSITIONS[state][event]
     except KeyError:

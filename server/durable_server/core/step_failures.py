@@ -1,33 +1,34 @@
-"""The failures of steps that are not in the journal yet: counted for the worker, shown to people.
+"""Step failures: counts the failures of each step that is not in the journal yet.
 
-The count must be exact, because the worker applies a policy to it. What people read beside it (name,
-last failure) is bounded: it is kept of the steps that failed last, and cut short.
+The counts are exact, because the worker applies the step's retry policy to them. What people read
+beside them (the step's name, its last failure) is bounded: it is kept only for the steps that failed
+last, and cut short.
 """
 
 from __future__ import annotations
 
 from .model import Failure, Invocation, StepFailures
 from .outcomes import make_failure
-from .records import AttemptFailed
+from .records import FailedStep
 
 DESCRIBED_MAX = 32
-"""Of how many steps more than the numbers is kept."""
+"""For how many steps more than the counts is kept."""
 MESSAGE_CHARS = 1_000
 """How much of a failure's message is kept; the invocation's last failure has all of it."""
 
 
-def count_step_failure(invocation: Invocation, record: AttemptFailed, now_ms: int) -> None:
+def count_step_failure(invocation: Invocation, step: FailedStep, now_ms: int) -> None:
     """Counts one more failure of a step."""
     failing = {it.entry_index: it for it in invocation.step_failures}
-    last = failing.pop(record.entry_index, None)
-    failing[record.entry_index] = StepFailures(
-        record.entry_index,
+    last = failing.pop(step.entry_index, None)
+    failing[step.entry_index] = StepFailures(
+        step.entry_index,
         1 if last is None else last.times + 1,
         now_ms if last is None else last.since_ms,
-        record.kind,
-        record.name,
+        step.kind,
+        step.name,
         now_ms,
-        _brief(record.failure),
+        _brief(step.failure),
     )
     kept = list(failing.values())
     if len(kept) > DESCRIBED_MAX:
@@ -36,7 +37,7 @@ def count_step_failure(invocation: Invocation, record: AttemptFailed, now_ms: in
     invocation.step_failures = tuple(kept)
 
 
-def tries_that_failed(invocation: Invocation, index: int) -> int:
+def failed_tries(invocation: Invocation, index: int) -> int:
     """Returns how often a step has failed so far."""
     return next((it.times for it in invocation.step_failures if it.entry_index == index), 0)
 

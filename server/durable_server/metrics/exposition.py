@@ -21,7 +21,8 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
 from .. import __version__
-from ..core.model import EntryKind, State
+from ..core.entry_kinds import EntryKind
+from ..core.model import State
 from ..processor.loop import Processor
 from .tally import Histogram
 

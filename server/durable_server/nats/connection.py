@@ -281,7 +281,9 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Asyncio's callback."""
-        self._lose(ConnectionLostError(str(exc) if exc else "the server closed the connection"))
+        # A server that ends with our bytes still unread resets the connection instead of closing it.
+        why = f": {exc}" if exc else ""
+        self._lose(ConnectionLostError(f"the server closed the connection{why}"))
 
     def data_received(self, data: bytes) -> None:
         """Parses what arrived; an incomplete message waits, without being scanned again, until all

@@ -27,7 +27,7 @@ from ..core.model import HandlerKind, Invocation, State
 from ..core.outcomes import make_failure
 from ..core.partition import Partition
 from ..core.records import AttemptHeld, AttemptReleased, Record
-from ..core.states import RESTING
+from ..core.states import SETTLED
 from ..metrics.tally import Tally
 from ..store.interface import Store
 from .dispatcher import Assigner
@@ -156,7 +156,7 @@ class Carrier:
 
     def _changed(self, effect: Changed) -> None:
         invocation = effect.invocation
-        if invocation.state in RESTING:
+        if invocation.state in SETTLED:
             self._waiting.rest(invocation)
             if invocation.expire_ms:
                 self._retention.schedule(invocation.expire_ms)

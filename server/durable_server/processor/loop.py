@@ -29,11 +29,11 @@ from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
-from ..core.apply import apply
-from ..core.effects import Effect
+from ..core.apply import step
+from ..core.changes import Changes
 from ..core.limits import ASSIGNMENT_BYTES, Limits
 from ..core.model import Invocation, State
-from ..core.partition import Changes, Partition
+from ..core.partition import Partition
 from ..core.records import (
     DEADLINE,
     WAKE,
@@ -43,7 +43,7 @@ from ..core.records import (
     TimerFired,
 )
 from ..core.replies import Created, Reply
-from ..core.states import COLD, FINAL, RESTING
+from ..core.states import COLD, FINAL, SETTLED
 from ..log.batch import Batch, decode, encode, encode_record, join
 from ..log.interface import Log, Position
 from ..metrics.tally import Tally
@@ -385,10 +385,7 @@ class Processor:
         """
         if not (self.store.begin() or await self._lock.wait(self.ended.done)):
             return False
-        effects: list[Effect] = []
-        partition = self.partition
-        replies = [apply(partition, record, time_ms, effects) for record in records]
-        changes = partition.take_changes()
+        replies, effects, changes = step(self.partition, records, time_ms)
         commit = partial(self.store.commit, position, time_ms, changes)
         try:
             commit()
@@ -424,10 +421,7 @@ class Processor:
         """Applies a batch that an earlier leader wrote: the same, without its effects."""
         time_ms, records = decode(body)
         self._time.reached(time_ms)
-        partition = self.partition
-        for record in records:
-            apply(partition, record, time_ms, [])
-        changes = partition.take_changes()
+        changes = step(self.partition, records, time_ms).changes
         self._lock.insist()
         self.store.commit(position, time_ms, changes)
         self._evict(changes)
@@ -441,7 +435,7 @@ class Processor:
         if (
             item.follow_until
             and type(reply) is Created
-            and reply.invocation.state not in RESTING
+            and reply.invocation.state not in SETTLED
             and asyncio.get_running_loop().time() < item.follow_until
         ):
             self.waiting.follow(reply.invocation.id, future)

@@ -18,7 +18,7 @@ from typing import Any, Final, NamedTuple
 
 from durable_proto.v1 import payload_pb2
 
-from ..core.model import EntryKind
+from ..core.entry_kinds import EntryKind
 from ..processor.loop import Processor
 
 SCHEMA_BYTES_MAX: Final = 64 * 1024

@@ -13,7 +13,7 @@ from ..core import ids
 from ..core.model import EntryRow, Invocation
 from ..core.records import Record
 from ..core.replies import Created, Reply
-from ..core.states import RESTING
+from ..core.states import SETTLED
 from ..processor.loop import Processor
 from ..processor.subscriptions import ProcessorEndedError
 from . import convert
@@ -91,7 +91,7 @@ class Asking:
 
     async def rest(self, found: Invocation, wait: float) -> Invocation:
         """Returns the invocation at rest, or as it is when the time is up."""
-        if found.state in RESTING:
+        if found.state in SETTLED:
             return found
         future = self._processor.follow(found.id)
         reply = await self.within(future, found.id, wait)

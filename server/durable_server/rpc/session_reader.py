@@ -13,9 +13,9 @@ from typing import ClassVar
 
 from durable_proto.v1 import payload_pb2, worker_pb2
 
-from ..core.journal import OWN_WORK, STARTS, WRITES
+from ..core.entry_kinds import KINDS, EntryKind, KindFacts
 from ..core.limits import LIMIT_REACHED, SPAN_SECONDS
-from ..core.model import EntryKind, HandlerKind
+from ..core.model import HandlerKind
 from ..core.records import (
     AttemptFailed,
     AttemptHeld,
@@ -33,9 +33,6 @@ from .refusal import protocol_violation
 
 _SLACK_BYTES = 1024
 """What an outcome or an argument may have beside its value's data, which fills the limit alone."""
-_NAMED = frozenset(
-    {EntryKind.SET_STATE, EntryKind.GET_STATE, EntryKind.SIGNAL, EntryKind.AWAKEABLE}
-)
 
 
 class Inbound:
@@ -87,9 +84,10 @@ class Inbound:
         if problem:
             self._hold(message, "durable.ProtocolError", problem)
             return
+        facts = KINDS[kind]
         outcome = argument = None
         if entry.HasField("outcome"):
-            outcome = entry.outcome.SerializeToString(deterministic=kind == EntryKind.RESOLVE)
+            outcome = entry.outcome.SerializeToString(deterministic=facts.gives_value)
         if entry.HasField("argument"):
             argument = entry.argument.SerializeToString(deterministic=bool(entry.argument.metadata))
         size = len(outcome or b"") + len(argument or b"")
@@ -97,7 +95,7 @@ class Inbound:
         if max(value, size - _SLACK_BYTES) > limits.payload_bytes:
             self._too_large(message, size)
             return
-        if kind in STARTS and not self._may_start(message):
+        if facts.starts_invocation and not self._may_start(message):
             return
         found = self._processor.partition.invocations.get(message.invocation_id)
         if (
@@ -111,7 +109,7 @@ class Inbound:
         delay_ms = 0
         if entry.HasField("delay"):
             delay_ms = entry.delay.ToMilliseconds()
-            delay_ms = max(1, delay_ms) if kind == EntryKind.SLEEP else max(0, delay_ms)
+            delay_ms = max(1, delay_ms) if facts.is_timer else max(0, delay_ms)
         record = EntryRecorded(
             message.invocation_id,
             message.attempt,
@@ -127,7 +125,7 @@ class Inbound:
             max(0, min(entry.elapsed.ToMilliseconds(), SPAN_SECONDS * 1000)),
             entry.schema,
             entry.renew,
-            self._unfit(entry) if kind == EntryKind.RESOLVE else "",
+            self._unfit(entry) if facts.gives_value else "",
         )
         self._processor.submit(record)
 
@@ -146,7 +144,8 @@ class Inbound:
         entry = message.entry
         limits = self._processor.limits
         kind = int(entry.kind)
-        if kind not in EntryKind._value2member_map_:
+        facts = KINDS.get(kind)
+        if facts is None:
             return f"{kind} is no kind of entry that this control plane knows"
         if entry.index < 0:
             return f"{entry.index} is no index of an entry"
@@ -155,7 +154,7 @@ class Inbound:
             size = convert.text_bytes(text)
             if size <= limits.id_bytes and "\0" not in text:
                 continue
-            word = "key" if field == "target" and kind in STARTS else field
+            word = "key" if field == "target" and facts.starts_invocation else field
             if size > limits.id_bytes:
                 return f"{word}: {size} bytes are more than the limit id_bytes ({limits.id_bytes})"
             return f"{word}: {text!r} holds a NUL character"
@@ -164,13 +163,13 @@ class Inbound:
             return f"schema: {size} bytes are more than {SCHEMA_BYTES_MAX}; leave it out"
         if problem := convert.too_long(entry.delay.ToMilliseconds()):
             return f"delay: {problem}"
-        if kind in OWN_WORK and entry.outcome.WhichOneof("result") is None:
+        if facts.by_worker and entry.outcome.WhichOneof("result") is None:
             return "an entry of kind RUN or CALL must have an outcome"
-        if kind in _NAMED and not entry.name:
+        if facts.needs_name and not entry.name:
             return f"an entry of kind {EntryKind(kind).name} must have a name"
-        if kind == EntryKind.SET_STATE and not entry.HasField("argument"):
-            return "an entry of kind SET_STATE must have an argument"
-        if kind in WRITES:
+        if facts.needs_argument and not entry.HasField("argument"):
+            return f"an entry of kind {EntryKind(kind).name} must have an argument"
+        if facts.writes_state:
             found = self._processor.find(message.invocation_id)
             if found is not None and found.kind == HandlerKind.OBJECT_SHARED:
                 return f"{found.handler} is a shared handler: it reads state, and cannot change it"
@@ -243,7 +242,7 @@ class Inbound:
 
     def _step_problem(self, failed: worker_pb2.AttemptFailed) -> str:
         """Says what is wrong with the step that an attempt failed at; empty when nothing is."""
-        if failed.kind and int(failed.kind) not in OWN_WORK:
+        if failed.kind and not KINDS.get(int(failed.kind), KindFacts()).by_worker:
             return f"{failed.kind} is no kind of a step: it must be RUN or CALL"
         size, limit = convert.text_bytes(failed.name), self._processor.limits.id_bytes
         if size > limit:

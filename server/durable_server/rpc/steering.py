@@ -31,7 +31,7 @@ from ..core.replies import (
     Reply,
     Resolved,
 )
-from ..core.steering import restart_id
+from ..core.restart import restart_id
 from ..display import failure_text, value_text
 from ..processor.loop import Processor
 from . import convert

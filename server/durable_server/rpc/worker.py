@@ -18,7 +18,7 @@ import grpc
 from durable_proto.v1 import worker_pb2, worker_pb2_grpc
 
 from ..core.effects import Complete
-from ..core.journal import OWN_WORK
+from ..core.entry_kinds import KINDS
 from ..core.records import (
     AttemptReleased,
     HandlerRegistered,
@@ -203,7 +203,8 @@ class WorkerService(worker_pb2_grpc.DurableWorkerServicer):
             if found.pause_ms:
                 stream.request_pause(invocation_id, attempt)
             for row in processor.store.journal(found.number):
-                if row.kind not in OWN_WORK and row.completion > 0 and row.outcome is not None:
+                by_worker = KINDS[row.kind].by_worker
+                if not by_worker and row.completion > 0 and row.outcome is not None:
                     stream.complete(
                         Complete(
                             worker.id,

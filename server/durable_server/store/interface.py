@@ -10,8 +10,9 @@ from __future__ import annotations
 from enum import Enum
 from typing import NamedTuple, Protocol
 
+from ..core.changes import Changes
 from ..core.model import Awakeable, EntryRow, Handler, Invocation, State
-from ..core.partition import Changes, Source
+from ..core.partition import Source
 from ..log.interface import Position
 
 

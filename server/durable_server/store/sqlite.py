@@ -23,16 +23,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from ..core.changes import Changes
+from ..core.entry_kinds import KINDS
 from ..core.model import (
     Awakeable,
-    EntryKind,
     EntryRow,
     Handler,
     Invocation,
     OpenEntry,
     State,
 )
-from ..core.partition import Changes
 from ..core.records import DEADLINE, WAKE
 from ..log.interface import Position
 from . import pages, rows
@@ -51,8 +51,6 @@ _START_SECONDS = 5.0
 """How long a start waits for another process that is writing to the file."""
 _WAL_BYTES = 64 * 1024 * 1024
 """What is left of a write-ahead log that has grown because somebody was reading."""
-_WAITING_KINDS = frozenset({EntryKind.SIGNAL, EntryKind.INVOKE, EntryKind.ATTACH})
-"""Open entries of which the rules must know what they wait for."""
 
 
 class StoreVersionError(Exception):
@@ -474,7 +472,7 @@ class SqliteStore:
             invocation.journal_bytes += size
             last = max(last, completion)
             invocation.signal_count = max(invocation.signal_count, signal)
-            if not completion and kind in _WAITING_KINDS:
+            if not completion and KINDS[kind].wait_in_memory:
                 invocation.opened[position] = OpenEntry(kind, name, target)
         invocation.completions = last
         found = self._db.execute(

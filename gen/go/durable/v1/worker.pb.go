@@ -1,141 +1,118 @@
-// The worker protocol: how code that runs invocations talks with the control plane.
+// The worker protocol: how a process that runs invocations talks with the control plane.
 //
-// A worker dials the control plane and opens one Session stream for as long as it lives. Everything
+// A worker dials the control plane and opens one Session stream for its whole lifetime. Everything
 // goes through that stream, batched: each side puts into one frame whatever has accumulated while
-// the frame before was being written. Messages within a frame, and frames within a stream, are
-// handled in order.
+// the previous frame was being written. Each side handles messages within a frame, and frames within
+// a stream, in order.
 //
-// 1. Hello. The worker's first message is a Hello; the server answers with a Welcome, or ends the
+// 1. Hello. The worker's first message is a Hello. The server answers with a Welcome, or ends the
 //    stream with FAILED_PRECONDITION / PROTOCOL_VIOLATION or INVALID_ARGUMENT / INVALID_FIELD. These
-//    would come again: the worker is to be corrected. After every other end of a stream it connects
-//    again, with pauses that grow, but stay well below `reconnect_grace`: mind those of the gRPC
-//    library itself, which may grow to minutes.
+//    two errors are permanent: they recur until the worker is corrected. After any other end of the
+//    stream the worker reconnects with increasing backoff that stays well below `reconnect_grace`.
+//    Note that the backoff of the gRPC library itself may grow to minutes.
 //
-// 2. Work. The server sends Start, at most `slot_count` of them at a time. The pair (invocation id,
-//    attempt) names the work; the worker that got it owns it until one of Finished, AttemptFailed,
-//    Held, Released (worker's), or Suspended or Abandon (server's). A message for a pair that the
-//    session does not own is dropped, never an error: it is what a reconnect leaves behind. What
-//    ends the ownership is not acknowledged: when the stream breaks after it, the worker may keep the
-//    pair, list it after the reconnect and say it again, or forget it. Then the server starts the
-//    invocation anew, unless the message has arrived.
+// 2. Work. The server sends Start, for at most `slot_count` attempts at a time. The pair (invocation
+//    id, attempt) identifies the work. The worker that received it owns it until one of Finished,
+//    AttemptFailed, Held, Released (sent by the worker), or Suspended or Abandon (sent by the
+//    server). A message for a pair that the session does not own is dropped and is never an error,
+//    because reconnects leave such messages behind. A message that ends the ownership is not
+//    acknowledged. If the stream breaks after it, the worker may keep the pair, list it in the Hello
+//    of the next session and send the message again; or it may forget the pair. In the second case
+//    the server starts the invocation again, unless the message has arrived.
 //
-// 3. The journal. The program's durable operations are numbered from 0 in the order in which it asks
-//    for them. For RUN and CALL the worker does the work and sends one EntryRecorded with the outcome,
-//    and with how long it took. For every other kind it sends EntryRecorded without an outcome and goes
-//    on; the server answers later with a Completion (SET_STATE and CLEAR_STATE have none: they are done
-//    when they are acknowledged). An outcome that the worker made counts only once it is acknowledged:
-//    the worker MUST NOT let the program see it before its Ack. Entries of one invocation MUST be
-//    sent in the order in which they got ready; their indexes need not be in order. Every
-//    EntryRecorded gets an Ack. A value over the limit `payload_bytes` fails the invocation with
-//    `durable.PayloadTooLarge`, an index beyond `journal_entries` or values beyond `journal_bytes`
-//    hold it; the worker then gets an Abandon.
+// 3. The journal. The program's durable operations are numbered from 0 in the order in which it
+//    requests them. The comments of EntryKind in invocation.proto specify each kind.
 //
-//    What each kind is and how it completes:
-//    - SLEEP: after `delay`, with null.
-//    - AWAKEABLE: `name` is its id, 1 to 256 bytes. The worker makes it: `<invocation id>-<index>`
-//      when the program gives none, `<invocation id>.<name>` for a named promise. It completes with
-//      the first outcome that anybody gives it, also when that came before. An id belongs to the
-//      invocation that asked for it first; asked for by another it completes with the failure
-//      `durable.AwakeableTaken`. With `schema` an outcome that does not fit is refused where it is
-//      given. One that came before, or that a worker cannot decode all the same, can be replaced: an
-//      entry with `renew` forgets the outcome that its id has, and waits for another.
-//    - SIGNAL: `name` is the signal's; it completes with the oldest buffered one of that name, or
-//      with the next that comes. Several are served in the order in which they were recorded. `schema`
-//      as for AWAKEABLE. A program that gives the wait up (a timeout, a race that it lost, a task that
-//      is cancelled) must say so with CANCEL, or it would take a signal that nobody gets.
-//    - INVOKE: `name` is the handler, `target` the object key, `argument` the input. Completes with
-//      the child's outcome; the failure of a cancelled child has the type `durable.Cancelled`. The
-//      child inherits headers and the service label. With `idempotency_key` it may be an invocation
-//      that exists; asked for with another input it fails with `durable.IdempotencyMismatch`.
-//    - SEND: as INVOKE, for a start after `delay`. Completes at once, with the id as a JSON string.
-//    - ATTACH: `target` is an invocation; completes with its outcome, or with the failure
-//      `durable.InvocationNotFound`.
-//    - RESOLVE: resolves the awakeable `name` with `argument`, or rejects it with `outcome.failure`;
-//      with a `target`, delivers the signal `name` to that invocation instead. Completes at once:
-//      with null, or with the failure `durable.AwakeableNotFound`, `durable.AlreadyResolved`,
-//      `durable.InvocationNotFound`, `durable.InvalidState` or `durable.LimitReached`.
-//      ATTACH and CANCEL have the target as their `name` too.
-//    - CANCEL: cancels the invocation `target`; `#INDEX` names the one that INVOKE or SEND entry of
-//      this journal started, unless it was found by its idempotency key and somebody else has
-//      started it, or another entry of this journal waits for it or has sent it. Completes at once with null, whatever
-//      became of it. Where the entry `#INDEX` is a SIGNAL, its wait is given up: an open one completes with the failure
-//      `durable.GivenUp` and takes no signal any more; one that a signal has completed meanwhile gives
-//      it back, to its old place before all that came later, for the next SIGNAL of that name.
+//    For RUN and CALL the worker does the work and sends one EntryRecorded with the outcome and the
+//    time that the work took. For every other kind it sends EntryRecorded without an outcome and goes
+//    on; the server sends a Completion later. (SET_STATE and CLEAR_STATE have none: they are complete
+//    when they are acknowledged.) An outcome that the worker made counts only once it is
+//    acknowledged: the worker MUST NOT let the program see it before its Ack. The entries of one
+//    invocation MUST be sent in the order in which they become ready; their indexes need not be in
+//    order. Every EntryRecorded gets an Ack. A value over the limit `payload_bytes` fails the
+//    invocation with `durable.PayloadTooLarge`. An index beyond `journal_entries`, or values beyond
+//    `journal_bytes`, hold it. In both cases the worker then gets an Abandon.
 //
-//    State. A Start carries the state that the handler may read: `state`, and `state_complete` when
+//    State. A Start carries the state that the handler may read: `state`, and `state_complete` if
 //    that is all of it. A worker that has the value answers GET_STATE and STATE_KEYS itself: it gives
-//    the program the value at once, and sends EntryRecorded with it as the outcome (an Outcome with
-//    nothing set: the key is absent; STATE_KEYS: a JSON array of names in order). Such an entry has
-//    no completion number, and in a replay is answered from the journal as soon as it is asked for.
-//    What the worker does not have (a shared handler's state, or beyond `state_complete`) it asks
-//    for by sending GET_STATE or STATE_KEYS without an outcome, and gets a Completion. SET_STATE has
-//    the value as `argument`; CLEAR_STATE with an empty `name` removes all. Both take effect in the
-//    worker's view when they are asked for. Shared handlers cannot change state.
+//    the program the value at once, and sends EntryRecorded with the value as the outcome. (An
+//    Outcome with nothing set means that the key is absent; for STATE_KEYS the value is a JSON array
+//    of names in order.) Such an entry has no completion number; a replay answers it from the journal
+//    as soon as the program requests it. A value that the worker does not have (a shared handler's
+//    state, or beyond `state_complete`) is requested by sending GET_STATE or STATE_KEYS without an
+//    outcome, and comes as a Completion. SET_STATE has the value as `argument`; CLEAR_STATE with an
+//    empty `name` removes all values. Both take effect in the worker's copy when the program requests
+//    them. Shared handlers cannot change state.
 //
 // 4. Order. Each Ack of an outcome and each Completion carries a `completion_number`, 1, 2, 3 ... per
-//    invocation. The worker delivers them to the program in this order, one at a time, each time
-//    letting the program run until it can do nothing more. This makes the program's behaviour a
+//    invocation. The worker delivers them to the program in this order, one at a time, and after
+//    each one lets the program run until it waits again. This makes the program's behaviour a
 //    function of its input and its journal.
 //
 // 5. Replay. A Start with a non-empty journal is a later attempt. The worker runs the program from
-//    the beginning. When the program asks for an operation whose index is in the journal, kind and
-//    name must be the same: else the worker sends Held with a `durable.DeterminismError` that names
-//    both. Entries with an outcome are delivered in the order of their completion numbers exactly as
-//    in 4; each must have been asked for by the time its turn comes, else it is a determinism error.
-//    Entries without an outcome are open on the server already and are not sent again. When all are
-//    delivered, RUN and CALL operations that were asked for and have no outcome are executed.
-//    A cancellation is no entry: it stands in `cancel_requested` of the Start, with its number, and is
-//    delivered when that is due. Later completions still have their turns after it, also those of
-//    operations that the program does not wait for any more.
+//    the beginning. When the program requests an operation whose index is in the journal, kind and
+//    name must be equal; otherwise the worker sends Held with a `durable.DeterminismError` that
+//    names both. Entries with an outcome are delivered in the order of their completion numbers,
+//    exactly as in section 4; the program must have requested each one by the time its turn comes,
+//    otherwise it is a determinism error. Entries without an outcome are already open on the server
+//    and are not sent again. When all outcomes are delivered, the worker executes the RUN and CALL
+//    operations that the program has requested and that have no outcome. A cancellation is not an
+//    entry: it is in `cancel_requested` of the Start, with its completion number, and is delivered
+//    when that number is due. Later completions still follow it in order, including those of
+//    operations that the program no longer waits for.
 //
-// 6. Time and chance. The program's clock shows `start_time` of the Start at first, and then the
-//    time of the last delivered Ack or Completion. Its random numbers are seeded with `random_seed`.
+// 6. Time and randomness. The program's clock shows `start_time` of the Start first, and then the
+//    time of the Ack or Completion that was delivered last. Its random numbers are seeded with
+//    `random_seed`.
 //
-// 7. Failure. An operation that raises is retried by ending the attempt: AttemptFailed. The server
-//    applies the handler's retry policy and sends a new Start with the next attempt number. What no
-//    retry would change is a failure with `terminal` set: as the step's outcome, or in Finished. An
-//    outcome that is a failure and was journaled is given to the program as an exception. When it was
-//    a step that has failed, AttemptFailed names its `index`, `kind` and `name`, with `retry_delay`:
-//    the worker applies the step's own policy, or else the handler's, to the step. The next Start says
-//    in `step_failures` how often that step has failed and in `step_failing` for how long, so that the
-//    worker can tell when its tries are used up: then it journals a failure as the step's outcome, so
-//    that the program can compensate, or sends Held if the policy says PAUSE. An AttemptFailed without
-//    `index` is a failure of the program itself: the server applies the handler's policy. What no
-//    retry can mend, since the same code would do the same again, is better Held at once. Where other
-//    steps run beside the one that has failed, a worker SHOULD let them end and be recorded first, for
-//    a bounded time: the next attempt then need not do them again.
+// 7. Failure. When an operation raises, the worker ends the attempt with AttemptFailed. The server
+//    applies the handler's retry policy and sends a new Start with the next attempt number. A failure
+//    that no retry can change has `terminal` set: as the outcome of the step, or in Finished. A
+//    failure in the journal as an outcome is raised in the program as an exception.
 //
-// 8. Suspension. When the program only waits for Completions and every entry is acknowledged, the
-//    worker may send Suspend with the number of the last completion that it has delivered; how soon is
-//    its own choice. The server answers Suspended (the pair is no longer owned; a later Start brings
-//    it back) unless a newer completion exists, of which a CancelRequested is one: that is then on its
-//    way and the attempt goes on, without an answer to the Suspend.
+//    If a step has failed, AttemptFailed names its `index`, `kind` and `name`, with `retry_delay`:
+//    the worker applies the step's own policy, or else the handler's, to the step. The next Start
+//    contains in `step_failures` how often that step has failed and in `step_failing` for how long, so
+//    that the worker can tell when its tries are used up. Then the worker journals a failure as the
+//    step's outcome, so that the program can compensate, or sends Held if the policy says PAUSE. An
+//    AttemptFailed without `index` is a failure of the program itself, to which the server applies
+//    the handler's policy. For an error that the same code would raise again, the worker should send
+//    Held at once. If other steps run beside the failed one, a worker SHOULD let them end and be
+//    recorded first, for a bounded time, so that the next attempt need not repeat them.
+//
+// 8. Suspension. When the program waits only for Completions and every entry is acknowledged, the
+//    worker may send Suspend with the number of the last completion that it has delivered; it chooses
+//    how soon. The server answers Suspended, and the worker no longer owns the pair; a later Start
+//    resumes the invocation. If a newer completion exists (a CancelRequested counts as one), the
+//    server does not answer the Suspend: the completion is on its way, and the attempt goes on.
 //
 // 9. Pause and cancellation. After PauseRequested the worker delivers nothing more to the program and
-//    starts nothing new; when every step in flight is acknowledged it answers Paused, and the pair is
-//    no longer owned. An attempt that ends meanwhile ends as always. CancelRequested takes its place
-//    among the completions by its number; the program sees it as an exception at its await. It also
-//    ends a pause that was not answered yet. A handler that ends by that exception sends Finished
-//    with a failure of type `durable.Cancelled`. A resume that comes before the worker has answered
-//    is not told to it: its Paused then only gives the attempt back. A Paused that got lost need not
-//    be repeated: an attempt that the worker does not list after a reconnect is held all the same.
+//    starts nothing new. When every step in flight is acknowledged it answers Paused and no longer
+//    owns the pair. An attempt that ends in the meantime ends as usual. CancelRequested has a
+//    completion number and is delivered in that order; the program sees it as an exception at its
+//    await. It also ends a pause that the worker has not answered yet. A handler that ends by that
+//    exception sends Finished with a failure of type `durable.Cancelled`. The server does not tell
+//    the worker about a resume that precedes the worker's answer: the Paused then only releases the
+//    attempt. A lost Paused need not be repeated: an attempt that the worker does not list after a
+//    reconnect is paused anyway.
 //
-// 10. Liveness. Both sides send Heartbeat when they have sent nothing for `heartbeat_interval`; who
-//    hears nothing for `session_timeout` closes the stream. When a stream ends other than by the
-//    worker's half-close, the server keeps what the worker owned for `reconnect_grace`; a new
-//    session with the same `worker_id` takes it up. Its Hello lists what the worker still holds in
-//    `resumed`; what it does not list is started anew, what it lists and does not own any more is
-//    answered with Abandon. Messages not acknowledged are sent again: duplicates are recognised by
-//    (invocation id, attempt, index). A Suspend without an answer and Draining are said again too. The
-//    server for its part repeats every Completion, CancelRequested and PauseRequested of what is
-//    listed; the worker recognises those that it has by their numbers. Acks and Suspended are not
-//    repeated. A second session with the same `worker_id` takes the place of the first.
+// 10. Liveness. Each side sends Heartbeat when it has sent nothing for `heartbeat_interval`; a side
+//    that receives nothing for `session_timeout` closes the stream. When a stream ends in any way
+//    other than the worker's half-close, the server reserves the worker's attempts for
+//    `reconnect_grace`, and a new session with the same `worker_id` takes them up. Its Hello lists in
+//    `resumed` the attempts that the worker still holds. The server starts again what it owns and
+//    does not list, and answers Abandon for what it lists and does not own. The worker resends
+//    messages that were not acknowledged; the server recognizes duplicates by (invocation id,
+//    attempt, index). It also resends an unanswered Suspend, and Draining. The server repeats every
+//    Completion, CancelRequested and PauseRequested of the listed attempts; the worker recognizes
+//    those that it has by their numbers. The server does not repeat Acks and Suspended. A second
+//    session with the same `worker_id` replaces the first.
 //
-// 11. Leaving. Draining says: no new Start. When nothing is owned the worker half-closes the stream;
-//    what it still owns then is given to others at once. A half-close without Draining before it
-//    counts as a broken connection; after Draining the server ends the stream in answer. The server's
-//    Drain says: finish nothing more here. The worker ends the stream without Draining, keeps what it
-//    owns, and reconnects after `delay`.
+// 11. Leaving. Draining means: send no new Start. When the worker owns nothing it half-closes the
+//    stream; whatever it still owns then is dispatched to other workers at once. A half-close without
+//    a preceding Draining counts as a broken connection. After Draining the server ends the stream in
+//    answer. The server's Drain means that this control plane stops: the worker ends the stream
+//    without Draining, keeps what it owns, and reconnects after `delay`.
 
 // Code generated by protoc-gen-go. DO NOT EDIT.
 // versions:
@@ -208,8 +185,8 @@ func (x *SessionRequest) GetMessages() []*WorkerMessage {
 	return nil
 }
 
-// A frame from the server. At most 64 MiB, since a Start brings a whole journal: the receive limit of
-// a gRPC library, often 4 MiB, must be raised.
+// A frame from the server. At most 64 MiB, because a Start contains a whole journal: raise the
+// receive limit of the gRPC library, which is often 4 MiB.
 type SessionResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Handled in order.
@@ -258,11 +235,11 @@ func (x *SessionResponse) GetMessages() []*ServerMessage {
 // One message of a worker.
 type WorkerMessage struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The invocation it is about; empty for messages about the session.
+	// The invocation that the message is about; empty for messages about the session.
 	InvocationId string `protobuf:"bytes,1,opt,name=invocation_id,json=invocationId,proto3" json:"invocation_id,omitempty"`
-	// The attempt it is about; 0 for messages about the session.
+	// The attempt that the message is about; 0 for messages about the session.
 	Attempt int32 `protobuf:"varint,2,opt,name=attempt,proto3" json:"attempt,omitempty"`
-	// What it says.
+	// The message itself.
 	//
 	// Types that are valid to be assigned to Message:
 	//
@@ -442,17 +419,17 @@ type WorkerMessage_AttemptFailed struct {
 }
 
 type WorkerMessage_Held struct {
-	// About an invocation: it must be held for a person.
+	// About an invocation: it cannot go on until a person resumes it.
 	Held *Held `protobuf:"bytes,6,opt,name=held,proto3,oneof"`
 }
 
 type WorkerMessage_Suspend struct {
-	// About an invocation: it only waits.
+	// About an invocation: the program only waits for completions.
 	Suspend *Suspend `protobuf:"bytes,7,opt,name=suspend,proto3,oneof"`
 }
 
 type WorkerMessage_Released struct {
-	// About an invocation: the worker gives it back untouched.
+	// About an invocation: the worker gives it back; this is not a failure.
 	Released *Released `protobuf:"bytes,8,opt,name=released,proto3,oneof"`
 }
 
@@ -462,7 +439,7 @@ type WorkerMessage_Hello struct {
 }
 
 type WorkerMessage_Heartbeat struct {
-	// About the session: a sign of life.
+	// About the session: the sender is alive.
 	Heartbeat *Heartbeat `protobuf:"bytes,10,opt,name=heartbeat,proto3,oneof"`
 }
 
@@ -472,7 +449,7 @@ type WorkerMessage_Draining struct {
 }
 
 type WorkerMessage_Paused struct {
-	// About an invocation: it is held, as was asked for.
+	// About an invocation: it has stopped, in answer to PauseRequested.
 	Paused *Paused `protobuf:"bytes,12,opt,name=paused,proto3,oneof"`
 }
 
@@ -499,11 +476,11 @@ func (*WorkerMessage_Paused) isWorkerMessage_Message() {}
 // One message of the server.
 type ServerMessage struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The invocation it is about; empty for messages about the session.
+	// The invocation that the message is about; empty for messages about the session.
 	InvocationId string `protobuf:"bytes,1,opt,name=invocation_id,json=invocationId,proto3" json:"invocation_id,omitempty"`
-	// The attempt it is about; 0 for messages about the session.
+	// The attempt that the message is about; 0 for messages about the session.
 	Attempt int32 `protobuf:"varint,2,opt,name=attempt,proto3" json:"attempt,omitempty"`
-	// What it says.
+	// The message itself.
 	//
 	// Types that are valid to be assigned to Message:
 	//
@@ -678,7 +655,7 @@ type ServerMessage_Ack struct {
 }
 
 type ServerMessage_Completion struct {
-	// About an invocation: an operation of the server's has ended.
+	// About an invocation: an operation that the server completes has completed.
 	Completion *Completion `protobuf:"bytes,5,opt,name=completion,proto3,oneof"`
 }
 
@@ -688,12 +665,12 @@ type ServerMessage_Suspended struct {
 }
 
 type ServerMessage_Abandon struct {
-	// About an invocation: stop working on it, say nothing more about it.
+	// About an invocation: stop working on it and send nothing more about it.
 	Abandon *Abandon `protobuf:"bytes,7,opt,name=abandon,proto3,oneof"`
 }
 
 type ServerMessage_CancelRequested struct {
-	// About an invocation: its end is asked for.
+	// About an invocation: its cancellation was requested.
 	CancelRequested *CancelRequested `protobuf:"bytes,8,opt,name=cancel_requested,json=cancelRequested,proto3,oneof"`
 }
 
@@ -703,7 +680,7 @@ type ServerMessage_Welcome struct {
 }
 
 type ServerMessage_Heartbeat struct {
-	// About the session: a sign of life.
+	// About the session: the sender is alive.
 	Heartbeat *Heartbeat `protobuf:"bytes,10,opt,name=heartbeat,proto3,oneof"`
 }
 
@@ -713,7 +690,7 @@ type ServerMessage_Drain struct {
 }
 
 type ServerMessage_PauseRequested struct {
-	// About an invocation: hold it at its next boundary.
+	// About an invocation: pause it at its next journal boundary.
 	PauseRequested *PauseRequested `protobuf:"bytes,12,opt,name=pause_requested,json=pauseRequested,proto3,oneof"`
 }
 
@@ -737,25 +714,25 @@ func (*ServerMessage_Drain) isServerMessage_Message() {}
 
 func (*ServerMessage_PauseRequested) isServerMessage_Message() {}
 
-// Introduces a worker.
+// The first message of a worker.
 type Hello struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The newest protocol version that the worker speaks. This file is version 1.
 	ProtocolVersion int32 `protobuf:"varint,1,opt,name=protocol_version,json=protocolVersion,proto3" json:"protocol_version,omitempty"`
-	// An id that is new for each start of the worker process, and the same for all its sessions.
-	// 1 to 64 characters `[A-Za-z0-9_-]`.
+	// An id that is new for each start of the worker process, and the same for all its sessions. 1 to
+	// 64 characters `[A-Za-z0-9_-]`.
 	WorkerId string `protobuf:"bytes,2,opt,name=worker_id,json=workerId,proto3" json:"worker_id,omitempty"`
-	// What it calls itself, for a person: host and process id, for example.
+	// A name for people: host and process id, for example.
 	Identity string `protobuf:"bytes,3,opt,name=identity,proto3" json:"identity,omitempty"`
-	// The build that it runs.
+	// The build that the worker runs.
 	BuildId string `protobuf:"bytes,4,opt,name=build_id,json=buildId,proto3" json:"build_id,omitempty"`
-	// What it serves. At most 1,000.
+	// The handlers that it serves. At most 1,000.
 	Handlers []*HandlerSpec `protobuf:"bytes,5,rep,name=handlers,proto3" json:"handlers,omitempty"`
-	// How many invocations it takes at a time; 1 to 100,000.
+	// How many attempts it holds at most; 1 to 100,000.
 	SlotCount int32 `protobuf:"varint,6,opt,name=slot_count,json=slotCount,proto3" json:"slot_count,omitempty"`
-	// What it can do beyond this version; unknown names are ignored.
+	// Features beyond this protocol version; unknown names are ignored.
 	Capabilities []string `protobuf:"bytes,7,rep,name=capabilities,proto3" json:"capabilities,omitempty"`
-	// After a reconnect: the work that it still holds.
+	// After a reconnect: the attempts that it still holds.
 	Resumed       []*OwnedAttempt `protobuf:"bytes,8,rep,name=resumed,proto3" json:"resumed,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -847,7 +824,7 @@ func (x *Hello) GetResumed() []*OwnedAttempt {
 	return nil
 }
 
-// A piece of work, by name.
+// One attempt of one invocation.
 type OwnedAttempt struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The invocation.
@@ -911,11 +888,11 @@ type Welcome struct {
 	Epoch int64 `protobuf:"varint,2,opt,name=epoch,proto3" json:"epoch,omitempty"`
 	// How long either side may be silent before it sends a Heartbeat.
 	HeartbeatInterval *durationpb.Duration `protobuf:"bytes,3,opt,name=heartbeat_interval,json=heartbeatInterval,proto3" json:"heartbeat_interval,omitempty"`
-	// How long silence means that the other side is gone.
+	// After how long without a message the other side counts as gone.
 	SessionTimeout *durationpb.Duration `protobuf:"bytes,4,opt,name=session_timeout,json=sessionTimeout,proto3" json:"session_timeout,omitempty"`
-	// How long the server keeps the worker's work after its stream ended.
+	// How long the server reserves the worker's attempts after its stream has ended.
 	ReconnectGrace *durationpb.Duration `protobuf:"bytes,5,opt,name=reconnect_grace,json=reconnectGrace,proto3" json:"reconnect_grace,omitempty"`
-	// The named limits that a worker must keep: `payload_bytes`, `frame_bytes`, `journal_entries`,
+	// The named limits that a worker must observe: `payload_bytes`, `frame_bytes`, `journal_entries`,
 	// `journal_bytes`.
 	Limits        map[string]int64 `protobuf:"bytes,6,rep,name=limits,proto3" json:"limits,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
@@ -994,7 +971,7 @@ func (x *Welcome) GetLimits() map[string]int64 {
 	return nil
 }
 
-// A sign of life.
+// Shows that the sender is alive.
 type Heartbeat struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -1031,7 +1008,7 @@ func (*Heartbeat) Descriptor() ([]byte, []int) {
 	return file_durable_v1_worker_proto_rawDescGZIP(), []int{7}
 }
 
-// Says that the worker takes no new work.
+// The worker takes no new work.
 type Draining struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -1068,10 +1045,10 @@ func (*Draining) Descriptor() ([]byte, []int) {
 	return file_durable_v1_worker_proto_rawDescGZIP(), []int{8}
 }
 
-// Asks the worker to reconnect.
+// Requests that the worker reconnects.
 type Drain struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// How long to wait before.
+	// How long to wait before reconnecting.
 	Delay         *durationpb.Duration `protobuf:"bytes,1,opt,name=delay,proto3" json:"delay,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1114,12 +1091,12 @@ func (x *Drain) GetDelay() *durationpb.Duration {
 	return nil
 }
 
-// Hands an attempt to the worker.
+// Dispatches an attempt to the worker.
 type Start struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The handler to run.
 	Handler string `protobuf:"bytes,1,opt,name=handler,proto3" json:"handler,omitempty"`
-	// Its input; absent when it is to be called without arguments.
+	// Its input; absent if the handler is to be called without arguments.
 	Input *Payload `protobuf:"bytes,2,opt,name=input,proto3" json:"input,omitempty"`
 	// The object key for keyed handlers.
 	Key string `protobuf:"bytes,3,opt,name=key,proto3" json:"key,omitempty"`
@@ -1139,15 +1116,15 @@ type Start struct {
 	LastFailure *Failure `protobuf:"bytes,10,opt,name=last_failure,json=lastFailure,proto3" json:"last_failure,omitempty"`
 	// The version of the handler that recorded the journal; empty on a first attempt.
 	Version string `protobuf:"bytes,11,opt,name=version,proto3" json:"version,omitempty"`
-	// Set when a cancellation was asked for before this attempt.
+	// Set if a cancellation was requested before this attempt.
 	CancelRequested *CancelRequested `protobuf:"bytes,12,opt,name=cancel_requested,json=cancelRequested,proto3" json:"cancel_requested,omitempty"`
-	// The state as it is now, by name: the invocation's own, or the object key's.
+	// The current state by name: the invocation's own, or the object key's.
 	State map[string]*Payload `protobuf:"bytes,13,rep,name=state,proto3" json:"state,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	// True when `state` is all of it.
+	// True if `state` is the whole state.
 	StateComplete bool `protobuf:"varint,14,opt,name=state_complete,json=stateComplete,proto3" json:"state_complete,omitempty"`
-	// How often steps that are not in the journal have failed, by index.
+	// How often each step that is not in the journal has failed, by index.
 	StepFailures map[int32]int32 `protobuf:"bytes,15,rep,name=step_failures,json=stepFailures,proto3" json:"step_failures,omitempty" protobuf_key:"varint,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
-	// How long ago the first of those failures was when this attempt was handed out, by index.
+	// How long before the dispatch of this attempt the first of those failures was, by index.
 	StepFailing   map[int32]*durationpb.Duration `protobuf:"bytes,16,rep,name=step_failing,json=stepFailing,proto3" json:"step_failing,omitempty" protobuf_key:"varint,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1298,18 +1275,18 @@ func (x *Start) GetStepFailing() map[int32]*durationpb.Duration {
 // Records a journal entry.
 type EntryRecorded struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The position in program order, from 0.
+	// The index in program order, from 0.
 	Index int32 `protobuf:"varint,1,opt,name=index,proto3" json:"index,omitempty"`
-	// What it is.
+	// The kind.
 	Kind EntryKind `protobuf:"varint,2,opt,name=kind,proto3,enum=durable.v1.EntryKind" json:"kind,omitempty"`
 	// Its name; see JournalEntry.name. At most 256 bytes.
 	Name string `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
-	// What is asked for, by kind: SET_STATE the value, INVOKE and SEND the input, RESOLVE the value.
+	// The argument, by kind: SET_STATE the value, INVOKE and SEND the input, RESOLVE the value.
 	Argument *Payload `protobuf:"bytes,4,opt,name=argument,proto3" json:"argument,omitempty"`
-	// RUN and CALL: how it ended. GET_STATE and STATE_KEYS: the value, where the worker has it.
-	// RESOLVE: a failure to reject with.
+	// RUN and CALL: the outcome of the work. GET_STATE and STATE_KEYS: the value, if the worker has
+	// it. RESOLVE: a failure, to reject the awakeable.
 	Outcome *Outcome `protobuf:"bytes,5,opt,name=outcome,proto3" json:"outcome,omitempty"`
-	// SLEEP: how long from the commit; INVOKE, SEND: how much later to start.
+	// SLEEP: the time from the commit; INVOKE, SEND: by how much the start is delayed.
 	Delay *durationpb.Duration `protobuf:"bytes,6,opt,name=delay,proto3" json:"delay,omitempty"`
 	// INVOKE, SEND: the object key. CANCEL, ATTACH, and RESOLVE for a signal: the target's id.
 	Target string `protobuf:"bytes,7,opt,name=target,proto3" json:"target,omitempty"`
@@ -1317,15 +1294,15 @@ type EntryRecorded struct {
 	IdempotencyKey string `protobuf:"bytes,8,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
 	// INVOKE, SEND: the partition key.
 	PartitionKey string `protobuf:"bytes,9,opt,name=partition_key,json=partitionKey,proto3" json:"partition_key,omitempty"`
-	// RUN and CALL: how long the work took, in the attempt that ended it, by a monotonic clock of the
-	// worker's. The entry's `create_time` is that much before its commit, though never before the
-	// invocation's own; the program's clock does not depend on it. Absent or negative: not known, as 0.
+	// RUN and CALL: how long the work took in the attempt that ended it, by the worker's monotonic
+	// clock. The entry's `create_time` is that much before its commit, but not before the invocation's
+	// own; the program's clock does not depend on it. Absent or negative means unknown, like 0.
 	Elapsed *durationpb.Duration `protobuf:"bytes,10,opt,name=elapsed,proto3" json:"elapsed,omitempty"`
-	// AWAKEABLE, SIGNAL: JSON Schema of the value that the program can read; empty for any. At most
-	// 64 KiB. A value that is no JSON fits where a string does, for the program may want its bytes;
-	// protobuf messages are not compared with it.
+	// AWAKEABLE, SIGNAL: JSON Schema of the value that the program can read; empty for any value. At
+	// most 64 KiB. A value that is not JSON fits where a string fits, because the program may want its
+	// bytes; protobuf messages are not checked.
 	Schema string `protobuf:"bytes,11,opt,name=schema,proto3" json:"schema,omitempty"`
-	// AWAKEABLE: forget the outcome that the id has already, and wait for another.
+	// AWAKEABLE: forget the outcome that the id already has, and wait for another one.
 	Renew         bool `protobuf:"varint,12,opt,name=renew,proto3" json:"renew,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1445,12 +1422,12 @@ func (x *EntryRecorded) GetRenew() bool {
 	return false
 }
 
-// Says that an entry is in the log.
+// An entry is in the log.
 type Ack struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The entry.
 	Index int32 `protobuf:"varint,1,opt,name=index,proto3" json:"index,omitempty"`
-	// The number of its completion, when the entry had an outcome; else 0.
+	// The number of its completion if the entry had an outcome, else 0.
 	CompletionNumber int64 `protobuf:"varint,2,opt,name=completion_number,json=completionNumber,proto3" json:"completion_number,omitempty"`
 	// The commit time.
 	Time          *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=time,proto3" json:"time,omitempty"`
@@ -1509,12 +1486,12 @@ func (x *Ack) GetTime() *timestamppb.Timestamp {
 	return nil
 }
 
-// Says that an operation has ended.
+// An operation has completed.
 type Completion struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The entry.
 	Index int32 `protobuf:"varint,1,opt,name=index,proto3" json:"index,omitempty"`
-	// How it ended.
+	// Its outcome.
 	Outcome *Outcome `protobuf:"bytes,2,opt,name=outcome,proto3" json:"outcome,omitempty"`
 	// The number of this completion.
 	CompletionNumber int64 `protobuf:"varint,3,opt,name=completion_number,json=completionNumber,proto3" json:"completion_number,omitempty"`
@@ -1582,7 +1559,7 @@ func (x *Completion) GetTime() *timestamppb.Timestamp {
 	return nil
 }
 
-// Says that the handler has ended.
+// The handler has returned or failed for good.
 type Finished struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Its value, or the terminal failure that it raised.
@@ -1628,18 +1605,18 @@ func (x *Finished) GetOutcome() *Outcome {
 	return nil
 }
 
-// Says that the attempt has failed.
+// The attempt has failed and may be retried.
 type AttemptFailed struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Why.
 	Failure *Failure `protobuf:"bytes,1,opt,name=failure,proto3" json:"failure,omitempty"`
-	// When set, the delay before the next attempt, instead of the retry policy's.
+	// If set, the delay before the next attempt, instead of the retry policy's.
 	RetryDelay *durationpb.Duration `protobuf:"bytes,2,opt,name=retry_delay,json=retryDelay,proto3" json:"retry_delay,omitempty"`
-	// The step that failed, if it was one; `retry_delay` is then required.
+	// The step that failed, if a step failed; `retry_delay` is then required.
 	Index *int32 `protobuf:"varint,3,opt,name=index,proto3,oneof" json:"index,omitempty"`
-	// What that step is: RUN or CALL.
+	// The kind of that step: RUN or CALL.
 	Kind EntryKind `protobuf:"varint,4,opt,name=kind,proto3,enum=durable.v1.EntryKind" json:"kind,omitempty"`
-	// That step's name; see JournalEntry.name. At most 256 bytes.
+	// The name of that step; see JournalEntry.name. At most 256 bytes.
 	Name          string `protobuf:"bytes,5,opt,name=name,proto3" json:"name,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1710,7 +1687,7 @@ func (x *AttemptFailed) GetName() string {
 	return ""
 }
 
-// Says that an invocation cannot go on until a person has looked at it.
+// The invocation cannot go on until a person resumes it.
 type Held struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Why; for a journal that does not fit the program, a `durable.DeterminismError`.
@@ -1756,7 +1733,7 @@ func (x *Held) GetFailure() *Failure {
 	return nil
 }
 
-// Says that an attempt is held, as was asked for.
+// The attempt has stopped, in answer to PauseRequested.
 type Paused struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -1793,7 +1770,7 @@ func (*Paused) Descriptor() ([]byte, []int) {
 	return file_durable_v1_worker_proto_rawDescGZIP(), []int{17}
 }
 
-// Asks to hold an attempt at its next boundary.
+// Requests that an attempt stops at its next journal boundary.
 type PauseRequested struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -1830,10 +1807,10 @@ func (*PauseRequested) Descriptor() ([]byte, []int) {
 	return file_durable_v1_worker_proto_rawDescGZIP(), []int{18}
 }
 
-// Says that an attempt only waits.
+// The program of the attempt only waits for completions.
 type Suspend struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The number of the last completion that was delivered; 0 when there was none.
+	// The number of the last completion that was delivered; 0 if there was none.
 	CompletionNumber int64 `protobuf:"varint,1,opt,name=completion_number,json=completionNumber,proto3" json:"completion_number,omitempty"`
 	unknownFields    protoimpl.UnknownFields
 	sizeCache        protoimpl.SizeCache
@@ -1876,7 +1853,7 @@ func (x *Suspend) GetCompletionNumber() int64 {
 	return 0
 }
 
-// Gives an attempt back; it does not count as a failure.
+// The worker gives the attempt back; this does not count as a failure.
 type Released struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -1913,7 +1890,7 @@ func (*Released) Descriptor() ([]byte, []int) {
 	return file_durable_v1_worker_proto_rawDescGZIP(), []int{20}
 }
 
-// Says that the attempt is suspended and no longer owned.
+// The attempt is suspended, and the worker no longer owns it.
 type Suspended struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -1950,7 +1927,7 @@ func (*Suspended) Descriptor() ([]byte, []int) {
 	return file_durable_v1_worker_proto_rawDescGZIP(), []int{21}
 }
 
-// Says that the attempt is not the worker's any more.
+// The worker no longer owns the attempt.
 type Abandon struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Why, for the worker's log.
@@ -1996,12 +1973,12 @@ func (x *Abandon) GetReason() string {
 	return ""
 }
 
-// Says that the end of the invocation is asked for.
+// The cancellation of the invocation was requested.
 type CancelRequested struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Why, as the caller said.
+	// The reason that the caller gave.
 	Reason string `protobuf:"bytes,1,opt,name=reason,proto3" json:"reason,omitempty"`
-	// The number of this event among the invocation's completions: it is delivered in that order.
+	// The number of this event among the invocation's completions, which sets when it is delivered.
 	CompletionNumber int64 `protobuf:"varint,2,opt,name=completion_number,json=completionNumber,proto3" json:"completion_number,omitempty"`
 	// The commit time.
 	Time          *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=time,proto3" json:"time,omitempty"`

@@ -1,141 +1,118 @@
-// The worker protocol: how code that runs invocations talks with the control plane.
+// The worker protocol: how a process that runs invocations talks with the control plane.
 //
-// A worker dials the control plane and opens one Session stream for as long as it lives. Everything
+// A worker dials the control plane and opens one Session stream for its whole lifetime. Everything
 // goes through that stream, batched: each side puts into one frame whatever has accumulated while
-// the frame before was being written. Messages within a frame, and frames within a stream, are
-// handled in order.
+// the previous frame was being written. Each side handles messages within a frame, and frames within
+// a stream, in order.
 //
-// 1. Hello. The worker's first message is a Hello; the server answers with a Welcome, or ends the
+// 1. Hello. The worker's first message is a Hello. The server answers with a Welcome, or ends the
 //    stream with FAILED_PRECONDITION / PROTOCOL_VIOLATION or INVALID_ARGUMENT / INVALID_FIELD. These
-//    would come again: the worker is to be corrected. After every other end of a stream it connects
-//    again, with pauses that grow, but stay well below `reconnect_grace`: mind those of the gRPC
-//    library itself, which may grow to minutes.
+//    two errors are permanent: they recur until the worker is corrected. After any other end of the
+//    stream the worker reconnects with increasing backoff that stays well below `reconnect_grace`.
+//    Note that the backoff of the gRPC library itself may grow to minutes.
 //
-// 2. Work. The server sends Start, at most `slot_count` of them at a time. The pair (invocation id,
-//    attempt) names the work; the worker that got it owns it until one of Finished, AttemptFailed,
-//    Held, Released (worker's), or Suspended or Abandon (server's). A message for a pair that the
-//    session does not own is dropped, never an error: it is what a reconnect leaves behind. What
-//    ends the ownership is not acknowledged: when the stream breaks after it, the worker may keep the
-//    pair, list it after the reconnect and say it again, or forget it. Then the server starts the
-//    invocation anew, unless the message has arrived.
+// 2. Work. The server sends Start, for at most `slot_count` attempts at a time. The pair (invocation
+//    id, attempt) identifies the work. The worker that received it owns it until one of Finished,
+//    AttemptFailed, Held, Released (sent by the worker), or Suspended or Abandon (sent by the
+//    server). A message for a pair that the session does not own is dropped and is never an error,
+//    because reconnects leave such messages behind. A message that ends the ownership is not
+//    acknowledged. If the stream breaks after it, the worker may keep the pair, list it in the Hello
+//    of the next session and send the message again; or it may forget the pair. In the second case
+//    the server starts the invocation again, unless the message has arrived.
 //
-// 3. The journal. The program's durable operations are numbered from 0 in the order in which it asks
-//    for them. For RUN and CALL the worker does the work and sends one EntryRecorded with the outcome,
-//    and with how long it took. For every other kind it sends EntryRecorded without an outcome and goes
-//    on; the server answers later with a Completion (SET_STATE and CLEAR_STATE have none: they are done
-//    when they are acknowledged). An outcome that the worker made counts only once it is acknowledged:
-//    the worker MUST NOT let the program see it before its Ack. Entries of one invocation MUST be
-//    sent in the order in which they got ready; their indexes need not be in order. Every
-//    EntryRecorded gets an Ack. A value over the limit `payload_bytes` fails the invocation with
-//    `durable.PayloadTooLarge`, an index beyond `journal_entries` or values beyond `journal_bytes`
-//    hold it; the worker then gets an Abandon.
+// 3. The journal. The program's durable operations are numbered from 0 in the order in which it
+//    requests them. The comments of EntryKind in invocation.proto specify each kind.
 //
-//    What each kind is and how it completes:
-//    - SLEEP: after `delay`, with null.
-//    - AWAKEABLE: `name` is its id, 1 to 256 bytes. The worker makes it: `<invocation id>-<index>`
-//      when the program gives none, `<invocation id>.<name>` for a named promise. It completes with
-//      the first outcome that anybody gives it, also when that came before. An id belongs to the
-//      invocation that asked for it first; asked for by another it completes with the failure
-//      `durable.AwakeableTaken`. With `schema` an outcome that does not fit is refused where it is
-//      given. One that came before, or that a worker cannot decode all the same, can be replaced: an
-//      entry with `renew` forgets the outcome that its id has, and waits for another.
-//    - SIGNAL: `name` is the signal's; it completes with the oldest buffered one of that name, or
-//      with the next that comes. Several are served in the order in which they were recorded. `schema`
-//      as for AWAKEABLE. A program that gives the wait up (a timeout, a race that it lost, a task that
-//      is cancelled) must say so with CANCEL, or it would take a signal that nobody gets.
-//    - INVOKE: `name` is the handler, `target` the object key, `argument` the input. Completes with
-//      the child's outcome; the failure of a cancelled child has the type `durable.Cancelled`. The
-//      child inherits headers and the service label. With `idempotency_key` it may be an invocation
-//      that exists; asked for with another input it fails with `durable.IdempotencyMismatch`.
-//    - SEND: as INVOKE, for a start after `delay`. Completes at once, with the id as a JSON string.
-//    - ATTACH: `target` is an invocation; completes with its outcome, or with the failure
-//      `durable.InvocationNotFound`.
-//    - RESOLVE: resolves the awakeable `name` with `argument`, or rejects it with `outcome.failure`;
-//      with a `target`, delivers the signal `name` to that invocation instead. Completes at once:
-//      with null, or with the failure `durable.AwakeableNotFound`, `durable.AlreadyResolved`,
-//      `durable.InvocationNotFound`, `durable.InvalidState` or `durable.LimitReached`.
-//      ATTACH and CANCEL have the target as their `name` too.
-//    - CANCEL: cancels the invocation `target`; `#INDEX` names the one that INVOKE or SEND entry of
-//      this journal started, unless it was found by its idempotency key and somebody else has
-//      started it, or another entry of this journal waits for it or has sent it. Completes at once with null, whatever
-//      became of it. Where the entry `#INDEX` is a SIGNAL, its wait is given up: an open one completes with the failure
-//      `durable.GivenUp` and takes no signal any more; one that a signal has completed meanwhile gives
-//      it back, to its old place before all that came later, for the next SIGNAL of that name.
+//    For RUN and CALL the worker does the work and sends one EntryRecorded with the outcome and the
+//    time that the work took. For every other kind it sends EntryRecorded without an outcome and goes
+//    on; the server sends a Completion later. (SET_STATE and CLEAR_STATE have none: they are complete
+//    when they are acknowledged.) An outcome that the worker made counts only once it is
+//    acknowledged: the worker MUST NOT let the program see it before its Ack. The entries of one
+//    invocation MUST be sent in the order in which they become ready; their indexes need not be in
+//    order. Every EntryRecorded gets an Ack. A value over the limit `payload_bytes` fails the
+//    invocation with `durable.PayloadTooLarge`. An index beyond `journal_entries`, or values beyond
+//    `journal_bytes`, hold it. In both cases the worker then gets an Abandon.
 //
-//    State. A Start carries the state that the handler may read: `state`, and `state_complete` when
+//    State. A Start carries the state that the handler may read: `state`, and `state_complete` if
 //    that is all of it. A worker that has the value answers GET_STATE and STATE_KEYS itself: it gives
-//    the program the value at once, and sends EntryRecorded with it as the outcome (an Outcome with
-//    nothing set: the key is absent; STATE_KEYS: a JSON array of names in order). Such an entry has
-//    no completion number, and in a replay is answered from the journal as soon as it is asked for.
-//    What the worker does not have (a shared handler's state, or beyond `state_complete`) it asks
-//    for by sending GET_STATE or STATE_KEYS without an outcome, and gets a Completion. SET_STATE has
-//    the value as `argument`; CLEAR_STATE with an empty `name` removes all. Both take effect in the
-//    worker's view when they are asked for. Shared handlers cannot change state.
+//    the program the value at once, and sends EntryRecorded with the value as the outcome. (An
+//    Outcome with nothing set means that the key is absent; for STATE_KEYS the value is a JSON array
+//    of names in order.) Such an entry has no completion number; a replay answers it from the journal
+//    as soon as the program requests it. A value that the worker does not have (a shared handler's
+//    state, or beyond `state_complete`) is requested by sending GET_STATE or STATE_KEYS without an
+//    outcome, and comes as a Completion. SET_STATE has the value as `argument`; CLEAR_STATE with an
+//    empty `name` removes all values. Both take effect in the worker's copy when the program requests
+//    them. Shared handlers cannot change state.
 //
 // 4. Order. Each Ack of an outcome and each Completion carries a `completion_number`, 1, 2, 3 ... per
-//    invocation. The worker delivers them to the program in this order, one at a time, each time
-//    letting the program run until it can do nothing more. This makes the program's behaviour a
+//    invocation. The worker delivers them to the program in this order, one at a time, and after
+//    each one lets the program run until it waits again. This makes the program's behaviour a
 //    function of its input and its journal.
 //
 // 5. Replay. A Start with a non-empty journal is a later attempt. The worker runs the program from
-//    the beginning. When the program asks for an operation whose index is in the journal, kind and
-//    name must be the same: else the worker sends Held with a `durable.DeterminismError` that names
-//    both. Entries with an outcome are delivered in the order of their completion numbers exactly as
-//    in 4; each must have been asked for by the time its turn comes, else it is a determinism error.
-//    Entries without an outcome are open on the server already and are not sent again. When all are
-//    delivered, RUN and CALL operations that were asked for and have no outcome are executed.
-//    A cancellation is no entry: it stands in `cancel_requested` of the Start, with its number, and is
-//    delivered when that is due. Later completions still have their turns after it, also those of
-//    operations that the program does not wait for any more.
+//    the beginning. When the program requests an operation whose index is in the journal, kind and
+//    name must be equal; otherwise the worker sends Held with a `durable.DeterminismError` that
+//    names both. Entries with an outcome are delivered in the order of their completion numbers,
+//    exactly as in section 4; the program must have requested each one by the time its turn comes,
+//    otherwise it is a determinism error. Entries without an outcome are already open on the server
+//    and are not sent again. When all outcomes are delivered, the worker executes the RUN and CALL
+//    operations that the program has requested and that have no outcome. A cancellation is not an
+//    entry: it is in `cancel_requested` of the Start, with its completion number, and is delivered
+//    when that number is due. Later completions still follow it in order, including those of
+//    operations that the program no longer waits for.
 //
-// 6. Time and chance. The program's clock shows `start_time` of the Start at first, and then the
-//    time of the last delivered Ack or Completion. Its random numbers are seeded with `random_seed`.
+// 6. Time and randomness. The program's clock shows `start_time` of the Start first, and then the
+//    time of the Ack or Completion that was delivered last. Its random numbers are seeded with
+//    `random_seed`.
 //
-// 7. Failure. An operation that raises is retried by ending the attempt: AttemptFailed. The server
-//    applies the handler's retry policy and sends a new Start with the next attempt number. What no
-//    retry would change is a failure with `terminal` set: as the step's outcome, or in Finished. An
-//    outcome that is a failure and was journaled is given to the program as an exception. When it was
-//    a step that has failed, AttemptFailed names its `index`, `kind` and `name`, with `retry_delay`:
-//    the worker applies the step's own policy, or else the handler's, to the step. The next Start says
-//    in `step_failures` how often that step has failed and in `step_failing` for how long, so that the
-//    worker can tell when its tries are used up: then it journals a failure as the step's outcome, so
-//    that the program can compensate, or sends Held if the policy says PAUSE. An AttemptFailed without
-//    `index` is a failure of the program itself: the server applies the handler's policy. What no
-//    retry can mend, since the same code would do the same again, is better Held at once. Where other
-//    steps run beside the one that has failed, a worker SHOULD let them end and be recorded first, for
-//    a bounded time: the next attempt then need not do them again.
+// 7. Failure. When an operation raises, the worker ends the attempt with AttemptFailed. The server
+//    applies the handler's retry policy and sends a new Start with the next attempt number. A failure
+//    that no retry can change has `terminal` set: as the outcome of the step, or in Finished. A
+//    failure in the journal as an outcome is raised in the program as an exception.
 //
-// 8. Suspension. When the program only waits for Completions and every entry is acknowledged, the
-//    worker may send Suspend with the number of the last completion that it has delivered; how soon is
-//    its own choice. The server answers Suspended (the pair is no longer owned; a later Start brings
-//    it back) unless a newer completion exists, of which a CancelRequested is one: that is then on its
-//    way and the attempt goes on, without an answer to the Suspend.
+//    If a step has failed, AttemptFailed names its `index`, `kind` and `name`, with `retry_delay`:
+//    the worker applies the step's own policy, or else the handler's, to the step. The next Start
+//    contains in `step_failures` how often that step has failed and in `step_failing` for how long, so
+//    that the worker can tell when its tries are used up. Then the worker journals a failure as the
+//    step's outcome, so that the program can compensate, or sends Held if the policy says PAUSE. An
+//    AttemptFailed without `index` is a failure of the program itself, to which the server applies
+//    the handler's policy. For an error that the same code would raise again, the worker should send
+//    Held at once. If other steps run beside the failed one, a worker SHOULD let them end and be
+//    recorded first, for a bounded time, so that the next attempt need not repeat them.
+//
+// 8. Suspension. When the program waits only for Completions and every entry is acknowledged, the
+//    worker may send Suspend with the number of the last completion that it has delivered; it chooses
+//    how soon. The server answers Suspended, and the worker no longer owns the pair; a later Start
+//    resumes the invocation. If a newer completion exists (a CancelRequested counts as one), the
+//    server does not answer the Suspend: the completion is on its way, and the attempt goes on.
 //
 // 9. Pause and cancellation. After PauseRequested the worker delivers nothing more to the program and
-//    starts nothing new; when every step in flight is acknowledged it answers Paused, and the pair is
-//    no longer owned. An attempt that ends meanwhile ends as always. CancelRequested takes its place
-//    among the completions by its number; the program sees it as an exception at its await. It also
-//    ends a pause that was not answered yet. A handler that ends by that exception sends Finished
-//    with a failure of type `durable.Cancelled`. A resume that comes before the worker has answered
-//    is not told to it: its Paused then only gives the attempt back. A Paused that got lost need not
-//    be repeated: an attempt that the worker does not list after a reconnect is held all the same.
+//    starts nothing new. When every step in flight is acknowledged it answers Paused and no longer
+//    owns the pair. An attempt that ends in the meantime ends as usual. CancelRequested has a
+//    completion number and is delivered in that order; the program sees it as an exception at its
+//    await. It also ends a pause that the worker has not answered yet. A handler that ends by that
+//    exception sends Finished with a failure of type `durable.Cancelled`. The server does not tell
+//    the worker about a resume that precedes the worker's answer: the Paused then only releases the
+//    attempt. A lost Paused need not be repeated: an attempt that the worker does not list after a
+//    reconnect is paused anyway.
 //
-// 10. Liveness. Both sides send Heartbeat when they have sent nothing for `heartbeat_interval`; who
-//    hears nothing for `session_timeout` closes the stream. When a stream ends other than by the
-//    worker's half-close, the server keeps what the worker owned for `reconnect_grace`; a new
-//    session with the same `worker_id` takes it up. Its Hello lists what the worker still holds in
-//    `resumed`; what it does not list is started anew, what it lists and does not own any more is
-//    answered with Abandon. Messages not acknowledged are sent again: duplicates are recognised by
-//    (invocation id, attempt, index). A Suspend without an answer and Draining are said again too. The
-//    server for its part repeats every Completion, CancelRequested and PauseRequested of what is
-//    listed; the worker recognises those that it has by their numbers. Acks and Suspended are not
-//    repeated. A second session with the same `worker_id` takes the place of the first.
+// 10. Liveness. Each side sends Heartbeat when it has sent nothing for `heartbeat_interval`; a side
+//    that receives nothing for `session_timeout` closes the stream. When a stream ends in any way
+//    other than the worker's half-close, the server reserves the worker's attempts for
+//    `reconnect_grace`, and a new session with the same `worker_id` takes them up. Its Hello lists in
+//    `resumed` the attempts that the worker still holds. The server starts again what it owns and
+//    does not list, and answers Abandon for what it lists and does not own. The worker resends
+//    messages that were not acknowledged; the server recognizes duplicates by (invocation id,
+//    attempt, index). It also resends an unanswered Suspend, and Draining. The server repeats every
+//    Completion, CancelRequested and PauseRequested of the listed attempts; the worker recognizes
+//    those that it has by their numbers. The server does not repeat Acks and Suspended. A second
+//    session with the same `worker_id` replaces the first.
 //
-// 11. Leaving. Draining says: no new Start. When nothing is owned the worker half-closes the stream;
-//    what it still owns then is given to others at once. A half-close without Draining before it
-//    counts as a broken connection; after Draining the server ends the stream in answer. The server's
-//    Drain says: finish nothing more here. The worker ends the stream without Draining, keeps what it
-//    owns, and reconnects after `delay`.
+// 11. Leaving. Draining means: send no new Start. When the worker owns nothing it half-closes the
+//    stream; whatever it still owns then is dispatched to other workers at once. A half-close without
+//    a preceding Draining counts as a broken connection. After Draining the server ends the stream in
+//    answer. The server's Drain means that this control plane stops: the worker ends the stream
+//    without Draining, keeps what it owns, and reconnects after `delay`.
 
 // Code generated by protoc-gen-go-grpc. DO NOT EDIT.
 // versions:
@@ -165,7 +142,7 @@ const (
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
-// The service that workers dial. There is no HTTP mapping: HTTP/JSON cannot carry the stream.
+// The service that workers dial. It has no HTTP mapping, because HTTP/JSON cannot carry the stream.
 type DurableWorkerClient interface {
 	// One session of one worker; see the head of this file.
 	Session(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[SessionRequest, SessionResponse], error)
@@ -196,7 +173,7 @@ type DurableWorker_SessionClient = grpc.BidiStreamingClient[SessionRequest, Sess
 // All implementations must embed UnimplementedDurableWorkerServer
 // for forward compatibility.
 //
-// The service that workers dial. There is no HTTP mapping: HTTP/JSON cannot carry the stream.
+// The service that workers dial. It has no HTTP mapping, because HTTP/JSON cannot carry the stream.
 type DurableWorkerServer interface {
 	// One session of one worker; see the head of this file.
 	Session(grpc.BidiStreamingServer[SessionRequest, SessionResponse]) error

@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class DurableControlStub(object):
-    """Starts, watches and steers invocations.
+    """Starts, awaits, inspects and controls invocations.
     """
 
     def __init__(self, channel):
@@ -133,47 +133,46 @@ class DurableControlStub(object):
 
 
 class DurableControlServicer(object):
-    """Starts, watches and steers invocations.
+    """Starts, awaits, inspects and controls invocations.
     """
 
     def Invoke(self, request, context):
-        """Starts an invocation of a handler and, when `wait_timeout` is set, waits for its end that long.
+        """Starts an invocation of a handler and, if `wait_timeout` is set, waits that long for its end.
 
-        The answer comes after the invocation is in the log: from then on it survives any crash. A
-        handler whose workers are all away is accepted and waits; a handler that no worker has ever
-        registered is NOT_FOUND / HANDLER_NOT_FOUND. A failed invocation is not an RPC error: see
-        `outcome`. Other errors: INVALID_FIELD, PAYLOAD_TOO_LARGE, IDEMPOTENCY_MISMATCH, LIMIT_REACHED,
-        UNAVAILABLE.
+        The server answers after the invocation is in the log: from then on it survives any crash. If no
+        worker of the handler is connected, the invocation is accepted and waits; a handler that no
+        worker has ever registered is NOT_FOUND / HANDLER_NOT_FOUND. A failed invocation is not an RPC
+        error: see `outcome`. Other errors: INVALID_FIELD, PAYLOAD_TOO_LARGE, IDEMPOTENCY_MISMATCH,
+        LIMIT_REACHED, UNAVAILABLE.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetResult(self, request, context):
-        """Returns how an invocation ended, waiting for it up to `wait_timeout`.
+        """Returns the outcome of an invocation, and waits for it up to `wait_timeout`.
 
-        It answers as soon as the invocation is finished or paused (a paused one does not move by
-        itself), or when the time is up: then `state` is not final and `outcome` is absent, and the
-        client asks again. Errors: INVOCATION_NOT_FOUND, INVALID_FIELD.
+        The server answers as soon as the invocation is finished or paused (a paused one does not go on
+        by itself), or when the time is up: then `state` is not final and `outcome` is absent, and the
+        client calls again. Errors: INVOCATION_NOT_FOUND, INVALID_FIELD.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetInvocation(self, request, context):
-        """Returns what is known about one invocation. Errors: INVOCATION_NOT_FOUND.
+        """Returns one invocation. Errors: INVOCATION_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def WatchInvocation(self, request, context):
-        """Streams an invocation as it changes: its present form first, then each batch of changes, the last
-        one in a final state; then the stream ends. Journal entries of one batch may come in several
-        messages, so that each stays small: it is all said when the stream ends, and not with the first
-        message in a final state. There is no HTTP mapping because a
-        unary JSON answer cannot show it; the HTTP shim offers server-sent events. Errors:
-        INVOCATION_NOT_FOUND.
+        """Streams an invocation as it changes: first as it is now, then after each batch of changes, until
+        it is in a final state; then the stream ends. Journal entries of one batch may come in several
+        messages, so that each message stays small. The last message is therefore marked by the end of
+        the stream, not by the first final state. There is no HTTP mapping because a unary JSON answer
+        cannot express a stream; the HTTP shim offers server-sent events. Errors: INVOCATION_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -208,41 +207,43 @@ class DurableControlServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def Pause(self, request, context):
-        """Holds an invocation at its next journal boundary. Allowed in every state that is not final;
-        pausing a paused one answers as the first did. Results of steps in flight are still journaled,
-        nothing new is dispatched, what comes due meanwhile (timers, awakeables, signals, children) is
-        kept and delivered after the resume. An invocation that waits for its turn on an object key
-        keeps its place; one that has the turn keeps it. Errors: INVOCATION_NOT_FOUND, INVALID_STATE.
+        """Pauses an invocation at its next journal boundary. Allowed in every state that is not final;
+        pausing a paused one gets the same answer as the first request. Results of steps in flight are
+        still journaled and nothing new is dispatched. Completions that come in the meantime (timers,
+        awakeables, signals, children) are kept and delivered after the resume. An invocation that waits
+        for an object key keeps its place in the queue; one that holds the key keeps it. Errors:
+        INVOCATION_NOT_FOUND, INVALID_STATE.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def Resume(self, request, context):
-        """Lets a paused invocation go on from its journal, with the same id; its retry policy begins anew.
-        A pause that was asked for and has not taken effect is taken back. One that waits for its next
-        attempt (BACKING_OFF) begins it now; failed attempts still count. Errors: INVOCATION_NOT_FOUND,
-        INVALID_STATE when it is neither.
+        """Continues a paused invocation from its journal, with the same id and a fresh retry policy. A
+        pause that was requested and has not taken effect is withdrawn. An invocation that waits for its
+        next attempt (BACKING_OFF) begins it now; its failed attempts still count. Errors:
+        INVOCATION_NOT_FOUND, INVALID_STATE when it is neither.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def Cancel(self, request, context):
-        """Asks an invocation to end. The handler sees it as an exception at its next await and may run
-        compensations, which are durable like everything else; then the state is CANCELLED. A handler
-        that catches the exception and returns a value has COMPLETED. One that has not started, or with
-        `force` any, is CANCELLED at once and the handler is not asked; children that it awaits are then
-        cancelled too. A paused one is resumed to see the request. Asking again answers alike. Errors:
-        INVOCATION_NOT_FOUND, INVALID_STATE when it has completed or failed.
+        """Cancels an invocation. The handler sees the request as an exception at its next await and may
+        run compensations, which are durable like everything else; then the state is CANCELLED. A
+        handler that catches the exception and returns a value has COMPLETED. An invocation that has not
+        started, or any with `force`, is CANCELLED at once without running the handler; children that it
+        awaits are then cancelled too. A paused one is resumed so that it sees the request. A repeated
+        request gets the same answer. Errors: INVOCATION_NOT_FOUND, INVALID_STATE when it has completed
+        or failed.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def Restart(self, request, context):
-        """Starts a new invocation with the input of an old one, optionally with the journal's beginning:
-        completed entries before `from_index` are copied, and are not done again. Errors:
+        """Starts a new invocation with the input of an old one, optionally with the beginning of its
+        journal: completed entries before `from_index` are copied and not executed again. Errors:
         INVOCATION_NOT_FOUND, INVALID_FIELD, INVALID_STATE when the old one is not finished or paused.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -259,7 +260,7 @@ class DurableControlServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def Purge(self, request, context):
-        """Removes a finished invocation before its retention is over. Errors: INVOCATION_NOT_FOUND,
+        """Removes a finished invocation before its retention ends. Errors: INVOCATION_NOT_FOUND,
         INVALID_STATE when it is not finished.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -267,33 +268,33 @@ class DurableControlServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ResolveAwakeable(self, request, context):
-        """Resolves or rejects an awakeable. The first outcome wins; the same again is answered alike, a
-        different one is ALREADY_EXISTS / AWAKEABLE_ALREADY_RESOLVED. It may come before the handler asks
-        for the awakeable: for an id that begins with an invocation's id that invocation must exist, else
-        it is AWAKEABLE_NOT_FOUND; an id of the user's own choice is kept for a day. After the end of the
-        invocation it is recorded and changes nothing. Errors: AWAKEABLE_NOT_FOUND, PAYLOAD_TOO_LARGE,
-        LIMIT_REACHED (`early_awakeables`).
+        """Resolves or rejects an awakeable. The first outcome wins. The same outcome again gets the same
+        answer; a different one is ALREADY_EXISTS / AWAKEABLE_ALREADY_RESOLVED. The outcome may come
+        before the handler requests the awakeable: if the id begins with an invocation's id, that
+        invocation must exist, else the error is AWAKEABLE_NOT_FOUND; the outcome for an id of the
+        user's own choice is kept for a day. After the end of the invocation it is recorded without
+        effect. Errors: AWAKEABLE_NOT_FOUND, PAYLOAD_TOO_LARGE, LIMIT_REACHED (`early_awakeables`).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def CreateWebhook(self, request, context):
-        """Returns a URL that resolves one awakeable: for senders who can only POST to an address.
+        """Returns a URL that resolves one awakeable, for senders that can only POST to a URL.
 
-        Who has the URL needs nothing else, and can do nothing else with it. The body of a POST becomes
-        the awakeable's value: JSON as it is, another content type as a payload of that type. The first
-        POST counts, a repeated one is answered alike. With a `scheme` the sender must have signed the
-        body, as Stripe or GitHub do. The awakeable is not looked up: a URL may be made before the handler
-        asks for it. Nothing is recorded; each request makes another URL. Errors: INVALID_FIELD,
-        HTTP_NOT_SERVED, UNAVAILABLE.
+        The URL is the only credential, and permits nothing else. The body of a POST becomes the
+        awakeable's value: JSON as it is, another content type as a payload of that type. The first POST
+        counts; a repeated one gets the same answer. With a `scheme` the sender must have signed the
+        body, as Stripe and GitHub do. The server does not look the awakeable up, so a URL may be made
+        before the handler requests it. Nothing is recorded; each request makes another URL. Errors:
+        INVALID_FIELD, HTTP_NOT_SERVED, UNAVAILABLE.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetState(self, request, context):
-        """Returns the state of an object's key, or of a workflow's invocation. Empty when it has none.
+        """Returns the state of an object's key, or of a workflow's invocation. Empty if it has none.
         Errors: INVALID_FIELD, INVOCATION_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -301,8 +302,8 @@ class DurableControlServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def SetState(self, request, context):
-        """Changes the state of an object's key, between two invocations: while an exclusive handler has its
-        turn on the key it is INVALID_STATE. Errors: INVALID_FIELD, PAYLOAD_TOO_LARGE, INVALID_STATE.
+        """Changes the state of an object's key between two invocations: while an exclusive handler holds
+        the key, the error is INVALID_STATE. Errors: INVALID_FIELD, PAYLOAD_TOO_LARGE, INVALID_STATE.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -422,7 +423,7 @@ def add_DurableControlServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class DurableControl(object):
-    """Starts, watches and steers invocations.
+    """Starts, awaits, inspects and controls invocations.
     """
 
     @staticmethod

@@ -5,8 +5,8 @@ The reasons behind RPC errors.
 
 Every error of every RPC carries a google.rpc.Status with exactly one google.rpc.ErrorInfo whose
 `domain` is `durable.v1` and whose `reason` is the name of an ErrorReason value without the prefix
-`ERROR_REASON_`. Every changing part of the message stands in the ErrorInfo's metadata too, under
-the keys that are named below. Clients decide by code and reason, never by the text.
+`ERROR_REASON_`. Every variable part of the message is also in the ErrorInfo's metadata, under the
+keys that are named below. Clients must decide by code and reason, never by the text.
 """
 
 from collections import abc as _abc

@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class DurableWorkerStub(object):
-    """The service that workers dial. There is no HTTP mapping: HTTP/JSON cannot carry the stream.
+    """The service that workers dial. It has no HTTP mapping, because HTTP/JSON cannot carry the stream.
     """
 
     def __init__(self, channel):
@@ -43,7 +43,7 @@ class DurableWorkerStub(object):
 
 
 class DurableWorkerServicer(object):
-    """The service that workers dial. There is no HTTP mapping: HTTP/JSON cannot carry the stream.
+    """The service that workers dial. It has no HTTP mapping, because HTTP/JSON cannot carry the stream.
     """
 
     def Session(self, request_iterator, context):
@@ -70,7 +70,7 @@ def add_DurableWorkerServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class DurableWorker(object):
-    """The service that workers dial. There is no HTTP mapping: HTTP/JSON cannot carry the stream.
+    """The service that workers dial. It has no HTTP mapping, because HTTP/JSON cannot carry the stream.
     """
 
     @staticmethod

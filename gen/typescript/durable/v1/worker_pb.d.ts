@@ -1,141 +1,118 @@
-// The worker protocol: how code that runs invocations talks with the control plane.
+// The worker protocol: how a process that runs invocations talks with the control plane.
 //
-// A worker dials the control plane and opens one Session stream for as long as it lives. Everything
+// A worker dials the control plane and opens one Session stream for its whole lifetime. Everything
 // goes through that stream, batched: each side puts into one frame whatever has accumulated while
-// the frame before was being written. Messages within a frame, and frames within a stream, are
-// handled in order.
+// the previous frame was being written. Each side handles messages within a frame, and frames within
+// a stream, in order.
 //
-// 1. Hello. The worker's first message is a Hello; the server answers with a Welcome, or ends the
+// 1. Hello. The worker's first message is a Hello. The server answers with a Welcome, or ends the
 //    stream with FAILED_PRECONDITION / PROTOCOL_VIOLATION or INVALID_ARGUMENT / INVALID_FIELD. These
-//    would come again: the worker is to be corrected. After every other end of a stream it connects
-//    again, with pauses that grow, but stay well below `reconnect_grace`: mind those of the gRPC
-//    library itself, which may grow to minutes.
+//    two errors are permanent: they recur until the worker is corrected. After any other end of the
+//    stream the worker reconnects with increasing backoff that stays well below `reconnect_grace`.
+//    Note that the backoff of the gRPC library itself may grow to minutes.
 //
-// 2. Work. The server sends Start, at most `slot_count` of them at a time. The pair (invocation id,
-//    attempt) names the work; the worker that got it owns it until one of Finished, AttemptFailed,
-//    Held, Released (worker's), or Suspended or Abandon (server's). A message for a pair that the
-//    session does not own is dropped, never an error: it is what a reconnect leaves behind. What
-//    ends the ownership is not acknowledged: when the stream breaks after it, the worker may keep the
-//    pair, list it after the reconnect and say it again, or forget it. Then the server starts the
-//    invocation anew, unless the message has arrived.
+// 2. Work. The server sends Start, for at most `slot_count` attempts at a time. The pair (invocation
+//    id, attempt) identifies the work. The worker that received it owns it until one of Finished,
+//    AttemptFailed, Held, Released (sent by the worker), or Suspended or Abandon (sent by the
+//    server). A message for a pair that the session does not own is dropped and is never an error,
+//    because reconnects leave such messages behind. A message that ends the ownership is not
+//    acknowledged. If the stream breaks after it, the worker may keep the pair, list it in the Hello
+//    of the next session and send the message again; or it may forget the pair. In the second case
+//    the server starts the invocation again, unless the message has arrived.
 //
-// 3. The journal. The program's durable operations are numbered from 0 in the order in which it asks
-//    for them. For RUN and CALL the worker does the work and sends one EntryRecorded with the outcome,
-//    and with how long it took. For every other kind it sends EntryRecorded without an outcome and goes
-//    on; the server answers later with a Completion (SET_STATE and CLEAR_STATE have none: they are done
-//    when they are acknowledged). An outcome that the worker made counts only once it is acknowledged:
-//    the worker MUST NOT let the program see it before its Ack. Entries of one invocation MUST be
-//    sent in the order in which they got ready; their indexes need not be in order. Every
-//    EntryRecorded gets an Ack. A value over the limit `payload_bytes` fails the invocation with
-//    `durable.PayloadTooLarge`, an index beyond `journal_entries` or values beyond `journal_bytes`
-//    hold it; the worker then gets an Abandon.
+// 3. The journal. The program's durable operations are numbered from 0 in the order in which it
+//    requests them. The comments of EntryKind in invocation.proto specify each kind.
 //
-//    What each kind is and how it completes:
-//    - SLEEP: after `delay`, with null.
-//    - AWAKEABLE: `name` is its id, 1 to 256 bytes. The worker makes it: `<invocation id>-<index>`
-//      when the program gives none, `<invocation id>.<name>` for a named promise. It completes with
-//      the first outcome that anybody gives it, also when that came before. An id belongs to the
-//      invocation that asked for it first; asked for by another it completes with the failure
-//      `durable.AwakeableTaken`. With `schema` an outcome that does not fit is refused where it is
-//      given. One that came before, or that a worker cannot decode all the same, can be replaced: an
-//      entry with `renew` forgets the outcome that its id has, and waits for another.
-//    - SIGNAL: `name` is the signal's; it completes with the oldest buffered one of that name, or
-//      with the next that comes. Several are served in the order in which they were recorded. `schema`
-//      as for AWAKEABLE. A program that gives the wait up (a timeout, a race that it lost, a task that
-//      is cancelled) must say so with CANCEL, or it would take a signal that nobody gets.
-//    - INVOKE: `name` is the handler, `target` the object key, `argument` the input. Completes with
-//      the child's outcome; the failure of a cancelled child has the type `durable.Cancelled`. The
-//      child inherits headers and the service label. With `idempotency_key` it may be an invocation
-//      that exists; asked for with another input it fails with `durable.IdempotencyMismatch`.
-//    - SEND: as INVOKE, for a start after `delay`. Completes at once, with the id as a JSON string.
-//    - ATTACH: `target` is an invocation; completes with its outcome, or with the failure
-//      `durable.InvocationNotFound`.
-//    - RESOLVE: resolves the awakeable `name` with `argument`, or rejects it with `outcome.failure`;
-//      with a `target`, delivers the signal `name` to that invocation instead. Completes at once:
-//      with null, or with the failure `durable.AwakeableNotFound`, `durable.AlreadyResolved`,
-//      `durable.InvocationNotFound`, `durable.InvalidState` or `durable.LimitReached`.
-//      ATTACH and CANCEL have the target as their `name` too.
-//    - CANCEL: cancels the invocation `target`; `#INDEX` names the one that INVOKE or SEND entry of
-//      this journal started, unless it was found by its idempotency key and somebody else has
-//      started it, or another entry of this journal waits for it or has sent it. Completes at once with null, whatever
-//      became of it. Where the entry `#INDEX` is a SIGNAL, its wait is given up: an open one completes with the failure
-//      `durable.GivenUp` and takes no signal any more; one that a signal has completed meanwhile gives
-//      it back, to its old place before all that came later, for the next SIGNAL of that name.
+//    For RUN and CALL the worker does the work and sends one EntryRecorded with the outcome and the
+//    time that the work took. For every other kind it sends EntryRecorded without an outcome and goes
+//    on; the server sends a Completion later. (SET_STATE and CLEAR_STATE have none: they are complete
+//    when they are acknowledged.) An outcome that the worker made counts only once it is
+//    acknowledged: the worker MUST NOT let the program see it before its Ack. The entries of one
+//    invocation MUST be sent in the order in which they become ready; their indexes need not be in
+//    order. Every EntryRecorded gets an Ack. A value over the limit `payload_bytes` fails the
+//    invocation with `durable.PayloadTooLarge`. An index beyond `journal_entries`, or values beyond
+//    `journal_bytes`, hold it. In both cases the worker then gets an Abandon.
 //
-//    State. A Start carries the state that the handler may read: `state`, and `state_complete` when
+//    State. A Start carries the state that the handler may read: `state`, and `state_complete` if
 //    that is all of it. A worker that has the value answers GET_STATE and STATE_KEYS itself: it gives
-//    the program the value at once, and sends EntryRecorded with it as the outcome (an Outcome with
-//    nothing set: the key is absent; STATE_KEYS: a JSON array of names in order). Such an entry has
-//    no completion number, and in a replay is answered from the journal as soon as it is asked for.
-//    What the worker does not have (a shared handler's state, or beyond `state_complete`) it asks
-//    for by sending GET_STATE or STATE_KEYS without an outcome, and gets a Completion. SET_STATE has
-//    the value as `argument`; CLEAR_STATE with an empty `name` removes all. Both take effect in the
-//    worker's view when they are asked for. Shared handlers cannot change state.
+//    the program the value at once, and sends EntryRecorded with the value as the outcome. (An
+//    Outcome with nothing set means that the key is absent; for STATE_KEYS the value is a JSON array
+//    of names in order.) Such an entry has no completion number; a replay answers it from the journal
+//    as soon as the program requests it. A value that the worker does not have (a shared handler's
+//    state, or beyond `state_complete`) is requested by sending GET_STATE or STATE_KEYS without an
+//    outcome, and comes as a Completion. SET_STATE has the value as `argument`; CLEAR_STATE with an
+//    empty `name` removes all values. Both take effect in the worker's copy when the program requests
+//    them. Shared handlers cannot change state.
 //
 // 4. Order. Each Ack of an outcome and each Completion carries a `completion_number`, 1, 2, 3 ... per
-//    invocation. The worker delivers them to the program in this order, one at a time, each time
-//    letting the program run until it can do nothing more. This makes the program's behaviour a
+//    invocation. The worker delivers them to the program in this order, one at a time, and after
+//    each one lets the program run until it waits again. This makes the program's behaviour a
 //    function of its input and its journal.
 //
 // 5. Replay. A Start with a non-empty journal is a later attempt. The worker runs the program from
-//    the beginning. When the program asks for an operation whose index is in the journal, kind and
-//    name must be the same: else the worker sends Held with a `durable.DeterminismError` that names
-//    both. Entries with an outcome are delivered in the order of their completion numbers exactly as
-//    in 4; each must have been asked for by the time its turn comes, else it is a determinism error.
-//    Entries without an outcome are open on the server already and are not sent again. When all are
-//    delivered, RUN and CALL operations that were asked for and have no outcome are executed.
-//    A cancellation is no entry: it stands in `cancel_requested` of the Start, with its number, and is
-//    delivered when that is due. Later completions still have their turns after it, also those of
-//    operations that the program does not wait for any more.
+//    the beginning. When the program requests an operation whose index is in the journal, kind and
+//    name must be equal; otherwise the worker sends Held with a `durable.DeterminismError` that
+//    names both. Entries with an outcome are delivered in the order of their completion numbers,
+//    exactly as in section 4; the program must have requested each one by the time its turn comes,
+//    otherwise it is a determinism error. Entries without an outcome are already open on the server
+//    and are not sent again. When all outcomes are delivered, the worker executes the RUN and CALL
+//    operations that the program has requested and that have no outcome. A cancellation is not an
+//    entry: it is in `cancel_requested` of the Start, with its completion number, and is delivered
+//    when that number is due. Later completions still follow it in order, including those of
+//    operations that the program no longer waits for.
 //
-// 6. Time and chance. The program's clock shows `start_time` of the Start at first, and then the
-//    time of the last delivered Ack or Completion. Its random numbers are seeded with `random_seed`.
+// 6. Time and randomness. The program's clock shows `start_time` of the Start first, and then the
+//    time of the Ack or Completion that was delivered last. Its random numbers are seeded with
+//    `random_seed`.
 //
-// 7. Failure. An operation that raises is retried by ending the attempt: AttemptFailed. The server
-//    applies the handler's retry policy and sends a new Start with the next attempt number. What no
-//    retry would change is a failure with `terminal` set: as the step's outcome, or in Finished. An
-//    outcome that is a failure and was journaled is given to the program as an exception. When it was
-//    a step that has failed, AttemptFailed names its `index`, `kind` and `name`, with `retry_delay`:
-//    the worker applies the step's own policy, or else the handler's, to the step. The next Start says
-//    in `step_failures` how often that step has failed and in `step_failing` for how long, so that the
-//    worker can tell when its tries are used up: then it journals a failure as the step's outcome, so
-//    that the program can compensate, or sends Held if the policy says PAUSE. An AttemptFailed without
-//    `index` is a failure of the program itself: the server applies the handler's policy. What no
-//    retry can mend, since the same code would do the same again, is better Held at once. Where other
-//    steps run beside the one that has failed, a worker SHOULD let them end and be recorded first, for
-//    a bounded time: the next attempt then need not do them again.
+// 7. Failure. When an operation raises, the worker ends the attempt with AttemptFailed. The server
+//    applies the handler's retry policy and sends a new Start with the next attempt number. A failure
+//    that no retry can change has `terminal` set: as the outcome of the step, or in Finished. A
+//    failure in the journal as an outcome is raised in the program as an exception.
 //
-// 8. Suspension. When the program only waits for Completions and every entry is acknowledged, the
-//    worker may send Suspend with the number of the last completion that it has delivered; how soon is
-//    its own choice. The server answers Suspended (the pair is no longer owned; a later Start brings
-//    it back) unless a newer completion exists, of which a CancelRequested is one: that is then on its
-//    way and the attempt goes on, without an answer to the Suspend.
+//    If a step has failed, AttemptFailed names its `index`, `kind` and `name`, with `retry_delay`:
+//    the worker applies the step's own policy, or else the handler's, to the step. The next Start
+//    contains in `step_failures` how often that step has failed and in `step_failing` for how long, so
+//    that the worker can tell when its tries are used up. Then the worker journals a failure as the
+//    step's outcome, so that the program can compensate, or sends Held if the policy says PAUSE. An
+//    AttemptFailed without `index` is a failure of the program itself, to which the server applies
+//    the handler's policy. For an error that the same code would raise again, the worker should send
+//    Held at once. If other steps run beside the failed one, a worker SHOULD let them end and be
+//    recorded first, for a bounded time, so that the next attempt need not repeat them.
+//
+// 8. Suspension. When the program waits only for Completions and every entry is acknowledged, the
+//    worker may send Suspend with the number of the last completion that it has delivered; it chooses
+//    how soon. The server answers Suspended, and the worker no longer owns the pair; a later Start
+//    resumes the invocation. If a newer completion exists (a CancelRequested counts as one), the
+//    server does not answer the Suspend: the completion is on its way, and the attempt goes on.
 //
 // 9. Pause and cancellation. After PauseRequested the worker delivers nothing more to the program and
-//    starts nothing new; when every step in flight is acknowledged it answers Paused, and the pair is
-//    no longer owned. An attempt that ends meanwhile ends as always. CancelRequested takes its place
-//    among the completions by its number; the program sees it as an exception at its await. It also
-//    ends a pause that was not answered yet. A handler that ends by that exception sends Finished
-//    with a failure of type `durable.Cancelled`. A resume that comes before the worker has answered
-//    is not told to it: its Paused then only gives the attempt back. A Paused that got lost need not
-//    be repeated: an attempt that the worker does not list after a reconnect is held all the same.
+//    starts nothing new. When every step in flight is acknowledged it answers Paused and no longer
+//    owns the pair. An attempt that ends in the meantime ends as usual. CancelRequested has a
+//    completion number and is delivered in that order; the program sees it as an exception at its
+//    await. It also ends a pause that the worker has not answered yet. A handler that ends by that
+//    exception sends Finished with a failure of type `durable.Cancelled`. The server does not tell
+//    the worker about a resume that precedes the worker's answer: the Paused then only releases the
+//    attempt. A lost Paused need not be repeated: an attempt that the worker does not list after a
+//    reconnect is paused anyway.
 //
-// 10. Liveness. Both sides send Heartbeat when they have sent nothing for `heartbeat_interval`; who
-//    hears nothing for `session_timeout` closes the stream. When a stream ends other than by the
-//    worker's half-close, the server keeps what the worker owned for `reconnect_grace`; a new
-//    session with the same `worker_id` takes it up. Its Hello lists what the worker still holds in
-//    `resumed`; what it does not list is started anew, what it lists and does not own any more is
-//    answered with Abandon. Messages not acknowledged are sent again: duplicates are recognised by
-//    (invocation id, attempt, index). A Suspend without an answer and Draining are said again too. The
-//    server for its part repeats every Completion, CancelRequested and PauseRequested of what is
-//    listed; the worker recognises those that it has by their numbers. Acks and Suspended are not
-//    repeated. A second session with the same `worker_id` takes the place of the first.
+// 10. Liveness. Each side sends Heartbeat when it has sent nothing for `heartbeat_interval`; a side
+//    that receives nothing for `session_timeout` closes the stream. When a stream ends in any way
+//    other than the worker's half-close, the server reserves the worker's attempts for
+//    `reconnect_grace`, and a new session with the same `worker_id` takes them up. Its Hello lists in
+//    `resumed` the attempts that the worker still holds. The server starts again what it owns and
+//    does not list, and answers Abandon for what it lists and does not own. The worker resends
+//    messages that were not acknowledged; the server recognizes duplicates by (invocation id,
+//    attempt, index). It also resends an unanswered Suspend, and Draining. The server repeats every
+//    Completion, CancelRequested and PauseRequested of the listed attempts; the worker recognizes
+//    those that it has by their numbers. The server does not repeat Acks and Suspended. A second
+//    session with the same `worker_id` replaces the first.
 //
-// 11. Leaving. Draining says: no new Start. When nothing is owned the worker half-closes the stream;
-//    what it still owns then is given to others at once. A half-close without Draining before it
-//    counts as a broken connection; after Draining the server ends the stream in answer. The server's
-//    Drain says: finish nothing more here. The worker ends the stream without Draining, keeps what it
-//    owns, and reconnects after `delay`.
+// 11. Leaving. Draining means: send no new Start. When the worker owns nothing it half-closes the
+//    stream; whatever it still owns then is dispatched to other workers at once. A half-close without
+//    a preceding Draining counts as a broken connection. After Draining the server ends the stream in
+//    answer. The server's Drain means that this control plane stops: the worker ends the stream
+//    without Draining, keeps what it owns, and reconnects after `delay`.
 
 // @generated by protoc-gen-es v2.13.0 with parameter "target=js+dts,import_extension=js"
 // @generated from file durable/v1/worker.proto (package durable.v1, syntax proto3)
@@ -173,8 +150,8 @@ export declare type SessionRequest = Message<"durable.v1.SessionRequest"> & {
 export declare const SessionRequestSchema: GenMessage<SessionRequest>;
 
 /**
- * A frame from the server. At most 64 MiB, since a Start brings a whole journal: the receive limit of
- * a gRPC library, often 4 MiB, must be raised.
+ * A frame from the server. At most 64 MiB, because a Start contains a whole journal: raise the
+ * receive limit of the gRPC library, which is often 4 MiB.
  *
  * @generated from message durable.v1.SessionResponse
  */
@@ -200,21 +177,21 @@ export declare const SessionResponseSchema: GenMessage<SessionResponse>;
  */
 export declare type WorkerMessage = Message<"durable.v1.WorkerMessage"> & {
   /**
-   * The invocation it is about; empty for messages about the session.
+   * The invocation that the message is about; empty for messages about the session.
    *
    * @generated from field: string invocation_id = 1;
    */
   invocationId: string;
 
   /**
-   * The attempt it is about; 0 for messages about the session.
+   * The attempt that the message is about; 0 for messages about the session.
    *
    * @generated from field: int32 attempt = 2;
    */
   attempt: number;
 
   /**
-   * What it says.
+   * The message itself.
    *
    * @generated from oneof durable.v1.WorkerMessage.message
    */
@@ -244,7 +221,7 @@ export declare type WorkerMessage = Message<"durable.v1.WorkerMessage"> & {
     case: "attemptFailed";
   } | {
     /**
-     * About an invocation: it must be held for a person.
+     * About an invocation: it cannot go on until a person resumes it.
      *
      * @generated from field: durable.v1.Held held = 6;
      */
@@ -252,7 +229,7 @@ export declare type WorkerMessage = Message<"durable.v1.WorkerMessage"> & {
     case: "held";
   } | {
     /**
-     * About an invocation: it only waits.
+     * About an invocation: the program only waits for completions.
      *
      * @generated from field: durable.v1.Suspend suspend = 7;
      */
@@ -260,7 +237,7 @@ export declare type WorkerMessage = Message<"durable.v1.WorkerMessage"> & {
     case: "suspend";
   } | {
     /**
-     * About an invocation: the worker gives it back untouched.
+     * About an invocation: the worker gives it back; this is not a failure.
      *
      * @generated from field: durable.v1.Released released = 8;
      */
@@ -276,7 +253,7 @@ export declare type WorkerMessage = Message<"durable.v1.WorkerMessage"> & {
     case: "hello";
   } | {
     /**
-     * About the session: a sign of life.
+     * About the session: the sender is alive.
      *
      * @generated from field: durable.v1.Heartbeat heartbeat = 10;
      */
@@ -292,7 +269,7 @@ export declare type WorkerMessage = Message<"durable.v1.WorkerMessage"> & {
     case: "draining";
   } | {
     /**
-     * About an invocation: it is held, as was asked for.
+     * About an invocation: it has stopped, in answer to PauseRequested.
      *
      * @generated from field: durable.v1.Paused paused = 12;
      */
@@ -314,21 +291,21 @@ export declare const WorkerMessageSchema: GenMessage<WorkerMessage>;
  */
 export declare type ServerMessage = Message<"durable.v1.ServerMessage"> & {
   /**
-   * The invocation it is about; empty for messages about the session.
+   * The invocation that the message is about; empty for messages about the session.
    *
    * @generated from field: string invocation_id = 1;
    */
   invocationId: string;
 
   /**
-   * The attempt it is about; 0 for messages about the session.
+   * The attempt that the message is about; 0 for messages about the session.
    *
    * @generated from field: int32 attempt = 2;
    */
   attempt: number;
 
   /**
-   * What it says.
+   * The message itself.
    *
    * @generated from oneof durable.v1.ServerMessage.message
    */
@@ -350,7 +327,7 @@ export declare type ServerMessage = Message<"durable.v1.ServerMessage"> & {
     case: "ack";
   } | {
     /**
-     * About an invocation: an operation of the server's has ended.
+     * About an invocation: an operation that the server completes has completed.
      *
      * @generated from field: durable.v1.Completion completion = 5;
      */
@@ -366,7 +343,7 @@ export declare type ServerMessage = Message<"durable.v1.ServerMessage"> & {
     case: "suspended";
   } | {
     /**
-     * About an invocation: stop working on it, say nothing more about it.
+     * About an invocation: stop working on it and send nothing more about it.
      *
      * @generated from field: durable.v1.Abandon abandon = 7;
      */
@@ -374,7 +351,7 @@ export declare type ServerMessage = Message<"durable.v1.ServerMessage"> & {
     case: "abandon";
   } | {
     /**
-     * About an invocation: its end is asked for.
+     * About an invocation: its cancellation was requested.
      *
      * @generated from field: durable.v1.CancelRequested cancel_requested = 8;
      */
@@ -390,7 +367,7 @@ export declare type ServerMessage = Message<"durable.v1.ServerMessage"> & {
     case: "welcome";
   } | {
     /**
-     * About the session: a sign of life.
+     * About the session: the sender is alive.
      *
      * @generated from field: durable.v1.Heartbeat heartbeat = 10;
      */
@@ -406,7 +383,7 @@ export declare type ServerMessage = Message<"durable.v1.ServerMessage"> & {
     case: "drain";
   } | {
     /**
-     * About an invocation: hold it at its next boundary.
+     * About an invocation: pause it at its next journal boundary.
      *
      * @generated from field: durable.v1.PauseRequested pause_requested = 12;
      */
@@ -422,7 +399,7 @@ export declare type ServerMessage = Message<"durable.v1.ServerMessage"> & {
 export declare const ServerMessageSchema: GenMessage<ServerMessage>;
 
 /**
- * Introduces a worker.
+ * The first message of a worker.
  *
  * @generated from message durable.v1.Hello
  */
@@ -435,50 +412,50 @@ export declare type Hello = Message<"durable.v1.Hello"> & {
   protocolVersion: number;
 
   /**
-   * An id that is new for each start of the worker process, and the same for all its sessions.
-   * 1 to 64 characters `[A-Za-z0-9_-]`.
+   * An id that is new for each start of the worker process, and the same for all its sessions. 1 to
+   * 64 characters `[A-Za-z0-9_-]`.
    *
    * @generated from field: string worker_id = 2;
    */
   workerId: string;
 
   /**
-   * What it calls itself, for a person: host and process id, for example.
+   * A name for people: host and process id, for example.
    *
    * @generated from field: string identity = 3;
    */
   identity: string;
 
   /**
-   * The build that it runs.
+   * The build that the worker runs.
    *
    * @generated from field: string build_id = 4;
    */
   buildId: string;
 
   /**
-   * What it serves. At most 1,000.
+   * The handlers that it serves. At most 1,000.
    *
    * @generated from field: repeated durable.v1.HandlerSpec handlers = 5;
    */
   handlers: HandlerSpec[];
 
   /**
-   * How many invocations it takes at a time; 1 to 100,000.
+   * How many attempts it holds at most; 1 to 100,000.
    *
    * @generated from field: int32 slot_count = 6;
    */
   slotCount: number;
 
   /**
-   * What it can do beyond this version; unknown names are ignored.
+   * Features beyond this protocol version; unknown names are ignored.
    *
    * @generated from field: repeated string capabilities = 7;
    */
   capabilities: string[];
 
   /**
-   * After a reconnect: the work that it still holds.
+   * After a reconnect: the attempts that it still holds.
    *
    * @generated from field: repeated durable.v1.OwnedAttempt resumed = 8;
    */
@@ -492,7 +469,7 @@ export declare type Hello = Message<"durable.v1.Hello"> & {
 export declare const HelloSchema: GenMessage<Hello>;
 
 /**
- * A piece of work, by name.
+ * One attempt of one invocation.
  *
  * @generated from message durable.v1.OwnedAttempt
  */
@@ -546,21 +523,21 @@ export declare type Welcome = Message<"durable.v1.Welcome"> & {
   heartbeatInterval?: Duration | undefined;
 
   /**
-   * How long silence means that the other side is gone.
+   * After how long without a message the other side counts as gone.
    *
    * @generated from field: google.protobuf.Duration session_timeout = 4;
    */
   sessionTimeout?: Duration | undefined;
 
   /**
-   * How long the server keeps the worker's work after its stream ended.
+   * How long the server reserves the worker's attempts after its stream has ended.
    *
    * @generated from field: google.protobuf.Duration reconnect_grace = 5;
    */
   reconnectGrace?: Duration | undefined;
 
   /**
-   * The named limits that a worker must keep: `payload_bytes`, `frame_bytes`, `journal_entries`,
+   * The named limits that a worker must observe: `payload_bytes`, `frame_bytes`, `journal_entries`,
    * `journal_bytes`.
    *
    * @generated from field: map<string, int64> limits = 6;
@@ -575,7 +552,7 @@ export declare type Welcome = Message<"durable.v1.Welcome"> & {
 export declare const WelcomeSchema: GenMessage<Welcome>;
 
 /**
- * A sign of life.
+ * Shows that the sender is alive.
  *
  * @generated from message durable.v1.Heartbeat
  */
@@ -589,7 +566,7 @@ export declare type Heartbeat = Message<"durable.v1.Heartbeat"> & {
 export declare const HeartbeatSchema: GenMessage<Heartbeat>;
 
 /**
- * Says that the worker takes no new work.
+ * The worker takes no new work.
  *
  * @generated from message durable.v1.Draining
  */
@@ -603,13 +580,13 @@ export declare type Draining = Message<"durable.v1.Draining"> & {
 export declare const DrainingSchema: GenMessage<Draining>;
 
 /**
- * Asks the worker to reconnect.
+ * Requests that the worker reconnects.
  *
  * @generated from message durable.v1.Drain
  */
 export declare type Drain = Message<"durable.v1.Drain"> & {
   /**
-   * How long to wait before.
+   * How long to wait before reconnecting.
    *
    * @generated from field: google.protobuf.Duration delay = 1;
    */
@@ -623,7 +600,7 @@ export declare type Drain = Message<"durable.v1.Drain"> & {
 export declare const DrainSchema: GenMessage<Drain>;
 
 /**
- * Hands an attempt to the worker.
+ * Dispatches an attempt to the worker.
  *
  * @generated from message durable.v1.Start
  */
@@ -636,7 +613,7 @@ export declare type Start = Message<"durable.v1.Start"> & {
   handler: string;
 
   /**
-   * Its input; absent when it is to be called without arguments.
+   * Its input; absent if the handler is to be called without arguments.
    *
    * @generated from field: durable.v1.Payload input = 2;
    */
@@ -706,35 +683,35 @@ export declare type Start = Message<"durable.v1.Start"> & {
   version: string;
 
   /**
-   * Set when a cancellation was asked for before this attempt.
+   * Set if a cancellation was requested before this attempt.
    *
    * @generated from field: durable.v1.CancelRequested cancel_requested = 12;
    */
   cancelRequested?: CancelRequested | undefined;
 
   /**
-   * The state as it is now, by name: the invocation's own, or the object key's.
+   * The current state by name: the invocation's own, or the object key's.
    *
    * @generated from field: map<string, durable.v1.Payload> state = 13;
    */
   state: { [key: string]: Payload };
 
   /**
-   * True when `state` is all of it.
+   * True if `state` is the whole state.
    *
    * @generated from field: bool state_complete = 14;
    */
   stateComplete: boolean;
 
   /**
-   * How often steps that are not in the journal have failed, by index.
+   * How often each step that is not in the journal has failed, by index.
    *
    * @generated from field: map<int32, int32> step_failures = 15;
    */
   stepFailures: { [key: number]: number };
 
   /**
-   * How long ago the first of those failures was when this attempt was handed out, by index.
+   * How long before the dispatch of this attempt the first of those failures was, by index.
    *
    * @generated from field: map<int32, google.protobuf.Duration> step_failing = 16;
    */
@@ -754,14 +731,14 @@ export declare const StartSchema: GenMessage<Start>;
  */
 export declare type EntryRecorded = Message<"durable.v1.EntryRecorded"> & {
   /**
-   * The position in program order, from 0.
+   * The index in program order, from 0.
    *
    * @generated from field: int32 index = 1;
    */
   index: number;
 
   /**
-   * What it is.
+   * The kind.
    *
    * @generated from field: durable.v1.EntryKind kind = 2;
    */
@@ -775,22 +752,22 @@ export declare type EntryRecorded = Message<"durable.v1.EntryRecorded"> & {
   name: string;
 
   /**
-   * What is asked for, by kind: SET_STATE the value, INVOKE and SEND the input, RESOLVE the value.
+   * The argument, by kind: SET_STATE the value, INVOKE and SEND the input, RESOLVE the value.
    *
    * @generated from field: durable.v1.Payload argument = 4;
    */
   argument?: Payload | undefined;
 
   /**
-   * RUN and CALL: how it ended. GET_STATE and STATE_KEYS: the value, where the worker has it.
-   * RESOLVE: a failure to reject with.
+   * RUN and CALL: the outcome of the work. GET_STATE and STATE_KEYS: the value, if the worker has
+   * it. RESOLVE: a failure, to reject the awakeable.
    *
    * @generated from field: durable.v1.Outcome outcome = 5;
    */
   outcome?: Outcome | undefined;
 
   /**
-   * SLEEP: how long from the commit; INVOKE, SEND: how much later to start.
+   * SLEEP: the time from the commit; INVOKE, SEND: by how much the start is delayed.
    *
    * @generated from field: google.protobuf.Duration delay = 6;
    */
@@ -818,25 +795,25 @@ export declare type EntryRecorded = Message<"durable.v1.EntryRecorded"> & {
   partitionKey: string;
 
   /**
-   * RUN and CALL: how long the work took, in the attempt that ended it, by a monotonic clock of the
-   * worker's. The entry's `create_time` is that much before its commit, though never before the
-   * invocation's own; the program's clock does not depend on it. Absent or negative: not known, as 0.
+   * RUN and CALL: how long the work took in the attempt that ended it, by the worker's monotonic
+   * clock. The entry's `create_time` is that much before its commit, but not before the invocation's
+   * own; the program's clock does not depend on it. Absent or negative means unknown, like 0.
    *
    * @generated from field: google.protobuf.Duration elapsed = 10;
    */
   elapsed?: Duration | undefined;
 
   /**
-   * AWAKEABLE, SIGNAL: JSON Schema of the value that the program can read; empty for any. At most
-   * 64 KiB. A value that is no JSON fits where a string does, for the program may want its bytes;
-   * protobuf messages are not compared with it.
+   * AWAKEABLE, SIGNAL: JSON Schema of the value that the program can read; empty for any value. At
+   * most 64 KiB. A value that is not JSON fits where a string fits, because the program may want its
+   * bytes; protobuf messages are not checked.
    *
    * @generated from field: string schema = 11;
    */
   schema: string;
 
   /**
-   * AWAKEABLE: forget the outcome that the id has already, and wait for another.
+   * AWAKEABLE: forget the outcome that the id already has, and wait for another one.
    *
    * @generated from field: bool renew = 12;
    */
@@ -850,7 +827,7 @@ export declare type EntryRecorded = Message<"durable.v1.EntryRecorded"> & {
 export declare const EntryRecordedSchema: GenMessage<EntryRecorded>;
 
 /**
- * Says that an entry is in the log.
+ * An entry is in the log.
  *
  * @generated from message durable.v1.Ack
  */
@@ -863,7 +840,7 @@ export declare type Ack = Message<"durable.v1.Ack"> & {
   index: number;
 
   /**
-   * The number of its completion, when the entry had an outcome; else 0.
+   * The number of its completion if the entry had an outcome, else 0.
    *
    * @generated from field: int64 completion_number = 2;
    */
@@ -884,7 +861,7 @@ export declare type Ack = Message<"durable.v1.Ack"> & {
 export declare const AckSchema: GenMessage<Ack>;
 
 /**
- * Says that an operation has ended.
+ * An operation has completed.
  *
  * @generated from message durable.v1.Completion
  */
@@ -897,7 +874,7 @@ export declare type Completion = Message<"durable.v1.Completion"> & {
   index: number;
 
   /**
-   * How it ended.
+   * Its outcome.
    *
    * @generated from field: durable.v1.Outcome outcome = 2;
    */
@@ -925,7 +902,7 @@ export declare type Completion = Message<"durable.v1.Completion"> & {
 export declare const CompletionSchema: GenMessage<Completion>;
 
 /**
- * Says that the handler has ended.
+ * The handler has returned or failed for good.
  *
  * @generated from message durable.v1.Finished
  */
@@ -945,7 +922,7 @@ export declare type Finished = Message<"durable.v1.Finished"> & {
 export declare const FinishedSchema: GenMessage<Finished>;
 
 /**
- * Says that the attempt has failed.
+ * The attempt has failed and may be retried.
  *
  * @generated from message durable.v1.AttemptFailed
  */
@@ -958,28 +935,28 @@ export declare type AttemptFailed = Message<"durable.v1.AttemptFailed"> & {
   failure?: Failure | undefined;
 
   /**
-   * When set, the delay before the next attempt, instead of the retry policy's.
+   * If set, the delay before the next attempt, instead of the retry policy's.
    *
    * @generated from field: google.protobuf.Duration retry_delay = 2;
    */
   retryDelay?: Duration | undefined;
 
   /**
-   * The step that failed, if it was one; `retry_delay` is then required.
+   * The step that failed, if a step failed; `retry_delay` is then required.
    *
    * @generated from field: optional int32 index = 3;
    */
   index?: number | undefined;
 
   /**
-   * What that step is: RUN or CALL.
+   * The kind of that step: RUN or CALL.
    *
    * @generated from field: durable.v1.EntryKind kind = 4;
    */
   kind: EntryKind;
 
   /**
-   * That step's name; see JournalEntry.name. At most 256 bytes.
+   * The name of that step; see JournalEntry.name. At most 256 bytes.
    *
    * @generated from field: string name = 5;
    */
@@ -993,7 +970,7 @@ export declare type AttemptFailed = Message<"durable.v1.AttemptFailed"> & {
 export declare const AttemptFailedSchema: GenMessage<AttemptFailed>;
 
 /**
- * Says that an invocation cannot go on until a person has looked at it.
+ * The invocation cannot go on until a person resumes it.
  *
  * @generated from message durable.v1.Held
  */
@@ -1013,7 +990,7 @@ export declare type Held = Message<"durable.v1.Held"> & {
 export declare const HeldSchema: GenMessage<Held>;
 
 /**
- * Says that an attempt is held, as was asked for.
+ * The attempt has stopped, in answer to PauseRequested.
  *
  * @generated from message durable.v1.Paused
  */
@@ -1027,7 +1004,7 @@ export declare type Paused = Message<"durable.v1.Paused"> & {
 export declare const PausedSchema: GenMessage<Paused>;
 
 /**
- * Asks to hold an attempt at its next boundary.
+ * Requests that an attempt stops at its next journal boundary.
  *
  * @generated from message durable.v1.PauseRequested
  */
@@ -1041,13 +1018,13 @@ export declare type PauseRequested = Message<"durable.v1.PauseRequested"> & {
 export declare const PauseRequestedSchema: GenMessage<PauseRequested>;
 
 /**
- * Says that an attempt only waits.
+ * The program of the attempt only waits for completions.
  *
  * @generated from message durable.v1.Suspend
  */
 export declare type Suspend = Message<"durable.v1.Suspend"> & {
   /**
-   * The number of the last completion that was delivered; 0 when there was none.
+   * The number of the last completion that was delivered; 0 if there was none.
    *
    * @generated from field: int64 completion_number = 1;
    */
@@ -1061,7 +1038,7 @@ export declare type Suspend = Message<"durable.v1.Suspend"> & {
 export declare const SuspendSchema: GenMessage<Suspend>;
 
 /**
- * Gives an attempt back; it does not count as a failure.
+ * The worker gives the attempt back; this does not count as a failure.
  *
  * @generated from message durable.v1.Released
  */
@@ -1075,7 +1052,7 @@ export declare type Released = Message<"durable.v1.Released"> & {
 export declare const ReleasedSchema: GenMessage<Released>;
 
 /**
- * Says that the attempt is suspended and no longer owned.
+ * The attempt is suspended, and the worker no longer owns it.
  *
  * @generated from message durable.v1.Suspended
  */
@@ -1089,7 +1066,7 @@ export declare type Suspended = Message<"durable.v1.Suspended"> & {
 export declare const SuspendedSchema: GenMessage<Suspended>;
 
 /**
- * Says that the attempt is not the worker's any more.
+ * The worker no longer owns the attempt.
  *
  * @generated from message durable.v1.Abandon
  */
@@ -1109,20 +1086,20 @@ export declare type Abandon = Message<"durable.v1.Abandon"> & {
 export declare const AbandonSchema: GenMessage<Abandon>;
 
 /**
- * Says that the end of the invocation is asked for.
+ * The cancellation of the invocation was requested.
  *
  * @generated from message durable.v1.CancelRequested
  */
 export declare type CancelRequested = Message<"durable.v1.CancelRequested"> & {
   /**
-   * Why, as the caller said.
+   * The reason that the caller gave.
    *
    * @generated from field: string reason = 1;
    */
   reason: string;
 
   /**
-   * The number of this event among the invocation's completions: it is delivered in that order.
+   * The number of this event among the invocation's completions, which sets when it is delivered.
    *
    * @generated from field: int64 completion_number = 2;
    */
@@ -1143,7 +1120,7 @@ export declare type CancelRequested = Message<"durable.v1.CancelRequested"> & {
 export declare const CancelRequestedSchema: GenMessage<CancelRequested>;
 
 /**
- * The service that workers dial. There is no HTTP mapping: HTTP/JSON cannot carry the stream.
+ * The service that workers dial. It has no HTTP mapping, because HTTP/JSON cannot carry the stream.
  *
  * @generated from service durable.v1.DurableWorker
  */

@@ -1,12 +1,13 @@
-"""What annotations name: each is resolved by itself, where it was written.
+"""Type hints: resolves the annotations of functions and classes to types.
 
-An annotation may be a text, or hold one (`from __future__ import annotations`, `list["Order"]`), and
-the names in it may be defined later, in a function, or for type checkers only. So each annotation is
-resolved alone: one that cannot be resolved is no reason to forget the others, and whoever needs it can
-say which name is missing. `typing.get_type_hints` resolves all of a function's or none.
+An annotation may be a text, or hold one (`from __future__ import annotations`, `list["Order"]`),
+and the names in it may be defined later, in a function, or for type checkers only. So each
+annotation is resolved alone, where it is written. One that cannot be resolved becomes an
+`Unresolved`, which names what is missing, and does not affect the others; `typing.get_type_hints`
+resolves all annotations of a function or none.
 
 A name is looked for in the module, in the closure, and in the functions and classes around the
-definition, as far as they run while it is made.
+definition, as long as these still run (`Surroundings`).
 """
 
 from __future__ import annotations
@@ -21,18 +22,19 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 _WRAPPERS_MAX = 100
-"""How many wrappers are looked under; an object that answers to every name seems to have no end."""
+"""How many `__wrapped__` are followed. A mock has every attribute, so following it would never
+end."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Where the names of annotations are looked for: the inner names first, then the module's."""
+    """The names that an annotation may use: the inner ones come before the module's."""
 
     module: Mapping[str, Any] = field(default_factory=dict)
     inner: Mapping[str, Any] = field(default_factory=dict)
 
     def within(self, inner: Mapping[str, Any]) -> Scope:
-        """Returns this scope with further names in front."""
+        """Returns this scope with further inner names, which come first."""
         return Scope(self.module, {**self.inner, **inner}) if inner else self
 
 
@@ -41,11 +43,11 @@ class Unresolved:
     """An annotation that cannot be resolved."""
 
     annotation: str
-    """As it is written."""
+    """The annotation as it is written."""
     problem: str
-    """Why, for a sentence: `the name 'Order' is not defined`."""
+    """The reason, as part of a sentence: `the name 'Order' is not defined`."""
     scope: Scope = field(repr=False, compare=False)
-    """Where its names were looked for."""
+    """The names that were available."""
 
     def __str__(self) -> str:
         return f"{self.annotation!r} cannot be resolved: {self.problem}"
@@ -55,18 +57,19 @@ NO_SCOPE = Scope()
 
 
 class HintError(TypeError):
-    """A type whose values would not come back as they were; the message has the way out."""
+    """A type whose values could not be read back; the message says what to use instead."""
 
 
 class UnresolvedError(HintError):
-    """A type that names what is not defined, or not yet."""
+    """A type with a name in it that is not defined, or not yet."""
 
 
 def resolve_hint(function: Callable[..., Any], name: str, scope: Scope = NO_SCOPE) -> Any:
     """Returns the type that a function's annotation says, for a parameter or for "return".
 
-    Any where there is no annotation; an `Unresolved` where a name in it is not defined. What texts
-    within the type name is not looked at. `scope` adds names, such as those of `defining_scope`.
+    Returns Any without an annotation, an `Unresolved` where a name in it is not defined. Texts
+    within the type (`list["Order"]`) stay texts. `scope` adds names, such as those of
+    `Surroundings`.
     """
     plain = unwrapped(function)
     annotation = annotations_of(plain).get(name, Any)
@@ -74,7 +77,7 @@ def resolve_hint(function: Callable[..., Any], name: str, scope: Scope = NO_SCOP
 
 
 def resolve(annotation: Any, scope: Scope) -> Any:
-    """Returns the type that an annotation says; an `Unresolved` if a name in it is not defined."""
+    """Returns the type of an annotation; an `Unresolved` where a name in it is not defined."""
     if annotation is None:
         return types.NoneType
     if isinstance(annotation, typing.ForwardRef):
@@ -91,7 +94,7 @@ def resolve(annotation: Any, scope: Scope) -> Any:
         found = eval(annotation, names, dict(scope.inner))
     except NameError as error:
         return Unresolved(annotation, f"the name {error.name!r} is not defined", scope)
-    except Exception as error:  # noqa: BLE001  # whatever the text does
+    except Exception as error:  # noqa: BLE001  # evaluating the text may raise anything
         return Unresolved(annotation, f"{type(error).__name__}: {error}", scope)
     return resolve(found, scope)
 
@@ -103,7 +106,7 @@ def annotations_of(holder: Any) -> Mapping[str, Any]:
 
         try:
             return annotationlib.get_annotations(holder, format=annotationlib.Format.FORWARDREF)
-        except TypeError:  # no function and no class
+        except TypeError:  # neither a function nor a class
             return {}
     found = holder.__dict__ if isinstance(holder, type) else holder
     found = (
@@ -115,7 +118,7 @@ def annotations_of(holder: Any) -> Mapping[str, Any]:
 
 
 def signature_of(function: Callable[..., Any]) -> inspect.Signature:
-    """Returns a function's signature; its annotations are as they are written."""
+    """Returns a function's signature, with the annotations as they are written."""
     if sys.version_info >= (3, 14):
         import annotationlib
 
@@ -124,7 +127,7 @@ def signature_of(function: Callable[..., Any]) -> inspect.Signature:
 
 
 def unwrapped(function: Any) -> Any:
-    """Returns the function under decorators that used functools.wraps."""
+    """Returns the function under the decorators that used functools.wraps."""
     for _ in range(_WRAPPERS_MAX):
         inner = getattr(function, "__dict__", {}).get("__wrapped__")
         if inner is None:
@@ -134,7 +137,7 @@ def unwrapped(function: Any) -> Any:
 
 
 def function_scope(function: Any, scope: Scope = NO_SCOPE) -> Scope:
-    """Returns where the names in a function's annotations are looked for."""
+    """Returns the names that a function's annotations may use: its closure's and its module's."""
     inner: dict[str, Any] = dict(scope.inner)
     code = getattr(function, "__code__", None)
     for name, cell in zip(
@@ -149,10 +152,11 @@ def function_scope(function: Any, scope: Scope = NO_SCOPE) -> Scope:
 
 
 class Surroundings:
-    """The functions and classes around a definition, as far as they run while it is made.
+    """The functions and classes around a definition that are running while it is made.
 
-    Their frames are kept, for names that are assigned later, until `settle` is called; then only the
-    types among their names are.
+    Annotations may use their local names, also names that are assigned after the definition. So
+    their frames are kept until `release` is called; from then on only the types among the names
+    are.
     """
 
     def __init__(self, function: Any) -> None:
@@ -177,8 +181,8 @@ class Surroundings:
             inner |= frame.f_locals
         return Scope(inner=inner)
 
-    def settle(self) -> None:
-        """Lets go of what runs around the definition; keeps its types."""
+    def release(self) -> None:
+        """Drops the frames, and keeps the types among their names."""
         for frame in self._frames:
             self._types |= {name: it for name, it in frame.f_locals.items() if _is_type(it)}
         self._frames.clear()
@@ -197,10 +201,10 @@ def _is_type(value: Any) -> bool:
 
 
 def class_hints(cls: type, args: tuple[Any, ...], scope: Scope) -> dict[str, tuple[Any, Scope]]:
-    """Returns the annotations of a class and its bases, each with where its names are looked for.
+    """Returns the annotations of a class and its bases by name, each with the scope of its names.
 
-    `args` are the arguments of a generic class: what an annotation says with the class's type
-    variables is resolved with them, through all bases.
+    `args` are the arguments of a generic class. They replace the class's type variables in the
+    annotations, also in those of its bases.
     """
     bound = bound_variables(cls, args)
     hints: dict[str, tuple[Any, Scope]] = {}
@@ -223,7 +227,7 @@ def class_hints(cls: type, args: tuple[Any, ...], scope: Scope) -> dict[str, tup
 
 
 def bound_variables(cls: type, args: tuple[Any, ...]) -> dict[type, dict[Any, Any]]:
-    """Returns what each base of a class takes for its type variables."""
+    """Returns, for a class and each of its bases, the types that its type variables stand for."""
     found: dict[type, dict[Any, Any]] = {}
     pending: list[tuple[type, tuple[Any, ...]]] = [(cls, args)]
     while pending:
@@ -245,7 +249,7 @@ def bound_variables(cls: type, args: tuple[Any, ...]) -> dict[type, dict[Any, An
 
 
 def substitute(hint: Any, variables: Mapping[Any, Any], scope: Scope) -> Any:
-    """Returns a type with its type variables (or Self) replaced; then texts in it are resolved too."""
+    """Returns a type with its type variables and Self replaced; resolves texts in it on the way."""
     if not variables or isinstance(hint, Unresolved):
         return hint
     if isinstance(hint, TypeVar) or hint is typing.Self:
@@ -254,7 +258,7 @@ def substitute(hint: Any, variables: Mapping[Any, Any], scope: Scope) -> Any:
     if not args or typing.get_origin(hint) is typing.Literal:
         return hint
     if typing.get_origin(hint) is typing.Annotated:
-        args = args[:1]  # the rest is no types, also where it is texts
+        args = args[:1]  # the rest is metadata; a text there is not a type
     replaced = tuple(
         it
         if it is Ellipsis

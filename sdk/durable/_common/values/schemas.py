@@ -1,8 +1,8 @@
-"""JSON Schema of types, for whoever gives a value without the code that reads it.
+"""JSON Schema of shapes, for those who give a value without the code that reads it.
 
-`accepted_schema` is compared with values at the control plane, so it must fit everything that is read:
-where a type cannot be described so, it fits anything. `described_schema` is for people and tools, and
-may say more.
+The control plane validates values by `accepted_schema`, so that schema must accept everything that
+the shape reads: a type that cannot be described exactly accepts anything. `described_schema` is for
+people and tools and may be more precise.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from .shapes import (
     STRING,
     Anything,
     Array,
-    Derived,
-    Finite,
-    Fixed,
-    Foreign,
-    Later,
+    Choice,
+    Deferred,
+    FixedArray,
     Map,
     Record,
+    ScalarSubclass,
     Shape,
+    ThirdParty,
     Union,
 )
 
@@ -37,31 +37,31 @@ _TYPES: Final = {NULL: "null", BOOL: "boolean", INTEGER: "integer", STRING: "str
 
 @lru_cache(maxsize=1024)
 def accepted_schema(shape: Shape) -> str:
-    """Returns a schema that fits whatever a shape reads; empty when that is anything."""
+    """Returns a schema that accepts whatever the shape reads; empty when that is anything."""
     return _text(shape, describing=False)
 
 
 def described_schema(shape: Shape) -> str:
-    """Returns a schema that shows what a shape is; empty when it can be anything."""
+    """Returns a schema that documents the shape; empty when it can be anything."""
     return _text(shape, describing=True)
 
 
 def _text(shape: Shape, *, describing: bool) -> str:
-    writing = _Writing(describing=describing)
+    writer = _Writer(describing=describing)
     try:
-        schema = writing.schema(shape)
+        schema = writer.schema(shape)
         if not schema:
             return ""
-        if writing.definitions:
-            schema = {**schema, "$defs": writing.definitions}
+        if writer.definitions:
+            schema = {**schema, "$defs": writer.definitions}
         text = json.dumps(schema, ensure_ascii=False, separators=(",", ":"))
-    except Exception:  # noqa: BLE001  # another library's, of a type that it cannot describe
+    except Exception:  # noqa: BLE001  # a third-party library's, for a type that it cannot describe
         return ""
     return text if len(text.encode(errors="replace")) <= SCHEMA_BYTES_MAX else ""
 
 
-class _Writing:
-    """The writing of one schema."""
+class _Writer:
+    """Writes one schema and the definitions that it refers to."""
 
     def __init__(self, *, describing: bool) -> None:
         self.definitions: dict[str, Any] = {}
@@ -72,12 +72,12 @@ class _Writing:
         """Returns the schema of a shape."""
         if isinstance(shape, Anything):
             return {}
-        if isinstance(shape, Later | Record):
+        if isinstance(shape, Deferred | Record):
             return self._reference(shape)
         if isinstance(shape, Union):
             return self._union(shape)
-        if isinstance(shape, Finite):
-            if shape.more is not None and not shape.loosely:
+        if isinstance(shape, Choice):
+            if shape.more is not None and not shape.inexactly:
                 return {"type": "integer"}  # flags
             if shape.more is not None and not self._describing:
                 return {}
@@ -85,7 +85,7 @@ class _Writing:
         if isinstance(shape, Array):
             item = self.schema(shape.item)
             return {"type": "array", "items": item} if item else {"type": "array"}
-        if isinstance(shape, Fixed):
+        if isinstance(shape, FixedArray):
             sizes = {"type": "array", "minItems": shape.least, "maxItems": len(shape.items)}
             items = [self.schema(it) for it in shape.items]
             return {**sizes, "prefixItems": items} if items else sizes
@@ -94,9 +94,9 @@ class _Writing:
             return (
                 {"type": "object", "additionalProperties": value} if value else {"type": "object"}
             )
-        if isinstance(shape, Foreign):
+        if isinstance(shape, ThirdParty):
             return self._foreign(shape)
-        if isinstance(shape, Derived):
+        if isinstance(shape, ScalarSubclass):
             return self.schema(shape.base)
         types = sorted({_TYPES.get(it, "number") for it in shape.kinds})
         if "number" in types:
@@ -114,12 +114,12 @@ class _Writing:
         return {"anyOf": parts} if len(parts) > 1 else parts[0]
 
     def _reference(self, shape: Shape) -> dict[str, Any]:
-        """Returns a reference: what contains itself is written once."""
+        """Returns a reference, because a type that contains itself must be written once."""
         known = self._names.get(id(shape))
         if known is None:
             known = self._names[id(shape)] = self._name(shape.name)
             self.definitions[known] = {}
-            if isinstance(shape, Later):
+            if isinstance(shape, Deferred):
                 self.definitions[known] = self.schema(shape.target)
             else:
                 assert isinstance(shape, Record)
@@ -134,13 +134,13 @@ class _Writing:
         required = [name for name, it in shape.fields.items() if it.required]
         return {**schema, "required": required} if required else schema
 
-    def _foreign(self, shape: Foreign) -> dict[str, Any]:
+    def _foreign(self, shape: ThirdParty) -> dict[str, Any]:
         make = (self._describing and shape.described) or shape.schema
         if make is None:
             return {}
         schema = dict(make())
         parts: Mapping[str, Any] = schema.pop("$defs", {})
-        # The names of another library's parts may be those of ours.
+        # A third-party library may have used names of our definitions.
         names = {it: self._name(it) for it in parts}
         for name, part in parts.items():
             self.definitions[names[name]] = _renamed(part, names)

@@ -1,12 +1,13 @@
-"""Values to payloads and back.
+"""Serialization: values to payloads and back.
 
-JSON by default, written from what the value is (`_writers`) and read by what the type hint says
-(`_readers`), so that a dataclass goes out as an object and comes back as that dataclass. Protobuf
-messages and bytes travel in their own encodings. Never pickle: a payload may come from anywhere.
+JSON is the default: written from what the value is (`json_writer`) and read by what the type hint
+says (`shapes`), so that a dataclass goes out as an object and comes back as that dataclass.
+Protobuf messages and bytes travel in their own encodings. Pickle is never used, because a payload
+may come from anywhere.
 
-Whatever goes wrong with a value is a CodecError, also what the value's own code raises: it names the
-place (`value.items[3].cents`), and the program can catch it where it gives or gets the value. A type
-that cannot be read is another matter: a HintError, raised where the type is named.
+Every failure with a value is a CodecError, also when the value's own code raises. It names the
+place (`value.items[3].cents`), and the program can catch it where it gives or gets the value. A
+type that cannot be read at all is a HintError, raised where the type is named.
 """
 
 from __future__ import annotations
@@ -20,10 +21,10 @@ from google.protobuf.message import DecodeError, Message
 from durable_proto.v1 import payload_pb2
 
 from ..errors import CodecError, text_of
-from .losses import loss
-from .readers import shape_of
-from .shapes import Anything, Foreign, Parsed, Shape, Unfit, Union
-from .writers import dump
+from .json_writer import dump
+from .roundtrip import roundtrip_problem
+from .shape_factory import shape_of
+from .shapes import Anything, Mismatch, Parsed, Shape, ThirdParty, Union
 
 JSON = "application/json"
 BYTES = "application/octet-stream"
@@ -42,10 +43,10 @@ def encode(value: Any) -> payload_pb2.Payload:
     if isinstance(value, bytes | bytearray | memoryview):
         return payload_pb2.Payload(content_type=BYTES, data=bytes(value))
     try:
-        if type(value) is int:  # the encoder makes a machine for it
+        if type(value) is int:  # faster than the JSON encoder
             return payload_pb2.Payload(data=b"%d" % value)
         return payload_pb2.Payload(data=dump(value).encode())
-    except Exception as error:  # json's own, or whatever a property or `model_dump` raises
+    except Exception as error:  # json's own, or any error of a property or `model_dump`
         words = text_of(error)
         if not isinstance(error, TypeError | ValueError):
             words = f"{type(error).__name__}: {words}"
@@ -55,26 +56,27 @@ def encode(value: Any) -> payload_pb2.Payload:
 
 
 def encode_as(value: Any, shape: Shape) -> payload_pb2.Payload:
-    """As `encode`, for a value that is read as a type; raises CodecError if that would change it."""
+    """Encodes a value that will be read with a shape; raises CodecError if that would change it."""
     try:
-        lost = loss(value, shape)
-    except RecursionError:  # encoding says the same, with better words
-        lost = ""
-    if lost:
-        raise CodecError(lost)
+        problem = roundtrip_problem(value, shape)
+    except RecursionError:  # encoding raises it too, with a better message
+        problem = ""
+    if problem:
+        raise CodecError(problem)
     return encode(value)
 
 
 def decode(payload: payload_pb2.Payload, hint: Any = Any) -> Any:
     """Returns the value of a payload, of the type that `hint` says.
 
-    Raises CodecError for a payload that holds no such value, HintError for a type that cannot be read.
+    Raises CodecError for a payload that holds no such value, HintError for a type that cannot be
+    read.
     """
     return decode_as(payload, shape_of(hint))
 
 
 def decode_as(payload: payload_pb2.Payload, shape: Shape, place: str = "value") -> Any:
-    """As `decode`, for a type whose shape is known. `place` is what errors call the value."""
+    """Decodes with a known shape. `place` is what errors call the value."""
     kind = payload.content_type
     if not kind or kind.startswith(JSON):
         data = load(payload.data)
@@ -95,7 +97,7 @@ def read_as(data: Any, shape: Shape, place: str) -> Any:
     """Returns the value that plain data holds; raises CodecError, which names the place."""
     try:
         return shape.read(data, None)
-    except Unfit as error:
+    except Mismatch as error:
         raise CodecError(f"{place}{error.place}: {error}") from error.__cause__
     except RecursionError as error:
         raise CodecError(f"{place}: nested too deeply") from error
@@ -104,7 +106,7 @@ def read_as(data: Any, shape: Shape, place: str) -> Any:
 
 
 def load(data: bytes) -> Any:
-    """Returns the plain data of JSON; raises CodecError for what is none, and for what is too large."""
+    """Returns the plain data of JSON text; raises CodecError for invalid or too large data."""
     try:
         return _load(data.decode())
     except RecursionError as error:
@@ -129,7 +131,7 @@ def _decode_message(payload: payload_pb2.Payload, shape: Shape) -> Message:
     known = {
         it.cls.DESCRIPTOR.full_name: it.cls
         for it in members_of(shape)
-        if isinstance(it, Foreign) and it.native
+        if isinstance(it, ThirdParty) and it.native
     }
     cls: type[Message]
     if known:

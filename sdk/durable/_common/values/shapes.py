@@ -1,17 +1,17 @@
-"""How plain JSON data is read as values: one class for each form that a type can take in JSON.
+"""Shapes: how plain JSON data is read as values, with a class for each form of a type in JSON.
 
-A shape reads data, says which kinds of JSON it reads, and knows enough of itself for two others:
-`_overlaps`, which finds unions that could not be told apart, and `_schemas`, which describes it.
-What shape a type hint has is decided in `_readers`.
+A shape reads data and says which kinds of JSON it reads. It also describes itself enough for two
+other modules: `ambiguity` compares the members of unions, and `schemas` writes JSON Schema. Which
+shape a type hint has is decided in `shape_factory`.
 
-What does not fit raises Unfit. Its path is put together on the way out, so that reading what fits
-costs nothing for it. Whatever a user's own code raises on the way (`__post_init__`, a validator, an
-enum's `_missing_`) is Unfit too: the data is what was wrong.
+Data that does not fit raises Mismatch. The path to the place is collected while the exception
+propagates, so that reading data that fits costs nothing for it. Errors of a user's own code on the
+way (`__post_init__`, a validator, an enum's `_missing_`) become Mismatch too: the data was wrong.
 
-A union tries its members and has to know how well each fits. So reads carry a `Tally`, which counts
-what is only nearly right: a field that is not there and takes its default, a whole number for a float.
-Within a union an object with an unknown field does not fit at all; elsewhere (no tally) such a field is
-ignored, so that old code can read what newer code has written.
+A union tries its members and must know how well each fits. So `read` takes a `Tally`, which counts
+inexact matches: a missing field that takes its default, a whole number for a float. Within a union
+(with a tally), an object with an unknown field does not fit. Elsewhere (tally None) an unknown
+field is ignored, so that old code can read what newer code has written.
 """
 
 from __future__ import annotations
@@ -41,15 +41,15 @@ _CHOICES_SHOWN = 10
 
 
 class Tally:
-    """How much of what was read is only nearly right."""
+    """Counts where the data fits, but is not what writing the value would give."""
 
-    __slots__ = ("loose",)
+    __slots__ = ("inexact",)
 
     def __init__(self) -> None:
-        self.loose = 0
+        self.inexact = 0
 
 
-class Unfit(Exception):
+class Mismatch(Exception):
     """Data that does not fit a shape."""
 
     def __init__(self, problem: str) -> None:
@@ -64,27 +64,27 @@ class Unfit(Exception):
         return "".join(reversed(self.path))
 
 
-def unfit(expected: str, data: Any) -> Unfit:
+def mismatch(expected: str, data: Any) -> Mismatch:
     """Returns the error for data of another kind."""
-    return Unfit(f"expected {expected}, got {type(data).__name__}")
+    return Mismatch(f"expected {expected}, got {type(data).__name__}")
 
 
-def refused(name: str, error: Exception) -> Unfit:
-    """Returns the error for data that the user's own code, or another library, has refused."""
+def refused(name: str, error: Exception) -> Mismatch:
+    """Returns the error for data that a user's own code or a library has refused."""
     kind = type(error).__name__
     text = " ".join(text_of(error).split())
     if kind not in ("ValueError", "TypeError"):
         text = f"{kind}: {text}" if text else kind
-    found = Unfit(f"no {name}: {text}" if text else f"no {name}")
+    found = Mismatch(f"no {name}: {text}" if text else f"no {name}")
     if kind == "ValidationError" and type(error).__module__.startswith("pydantic"):
         first = error.errors()[0]  # type: ignore[attr-defined]  # pydantic's
-        found = Unfit(f"no {name}: {kind}: {first['msg']}")
+        found = Mismatch(f"no {name}: {kind}: {first['msg']}")
         found.path = [f"[{it}]" if isinstance(it, int) else f".{it}" for it in first["loc"]][::-1]
     return found
 
 
 def form_key(form: Any) -> Any:
-    """Returns what tells one piece of JSON from all others, as a key: true is not 1."""
+    """Returns a key that is equal only for equal JSON: true is not 1."""
     if isinstance(form, list | dict):
         return json.dumps(form, sort_keys=True)
     return type(form), form
@@ -99,16 +99,16 @@ class Shape:
     """The kinds of JSON that are read."""
     exact: frozenset[str]
     """The kinds of JSON that values are written as."""
-    watched: bool | None = None
-    """Whether a value may lose something, see `_losses`; None while nobody has asked."""
+    has_classes: bool | None = None
+    """Whether it contains classes, see `roundtrip`; None until that is first needed."""
 
     def read(self, data: Any, tally: Tally | None) -> Any:
-        """Returns the value; raises Unfit."""
+        """Returns the value; raises Mismatch."""
         raise NotImplementedError
 
 
 class Anything(Shape):
-    """What is taken as plain data."""
+    """Plain data of any kind."""
 
     name = "Any"
     kinds = exact = ALL_KINDS
@@ -122,12 +122,12 @@ ANYTHING: Final = Anything()
 
 
 def reading(shape: Shape) -> Read | None:
-    """Returns what reads a shape; None when the data is the value."""
+    """Returns the function that reads a shape; None when the data is the value."""
     return None if isinstance(shape, Anything) else shape.read
 
 
-class Plain(Shape):
-    """null, a boolean, a string: the data is the value."""
+class Scalar(Shape):
+    """null, a boolean, an integer or a string: the data is the value."""
 
     def __init__(self, name: str, cls: type) -> None:
         self.name = name
@@ -138,11 +138,11 @@ class Plain(Shape):
         """Returns the data, if it is of that kind."""
         if type(data) is self.cls:
             return data
-        raise unfit(self.name, data)
+        raise mismatch(self.name, data)
 
 
 class Float(Shape):
-    """A float; a whole number is one too."""
+    """A float. A whole number is accepted too."""
 
     name = "float"
     kinds = frozenset({FLOAT, INTEGER})
@@ -153,17 +153,17 @@ class Float(Shape):
         if type(data) is float:
             return data
         if type(data) is not int:
-            raise unfit("float", data)
+            raise mismatch("float", data)
         if tally is not None:
-            tally.loose += 1
+            tally.inexact += 1
         try:
             return float(data)
         except OverflowError as error:
             raise refused("float", error) from error
 
 
-class Derived(Shape):
-    """A subclass of str, int or float, made of what its base reads."""
+class ScalarSubclass(Shape):
+    """A subclass of str, int or float, constructed from the value of its base."""
 
     def __init__(self, cls: type, base: Shape) -> None:
         self.name = cls.__name__
@@ -182,7 +182,7 @@ class Derived(Shape):
 
 
 class Parsed(Shape):
-    """A value that is written as a text, or as a number, and made of it."""
+    """A value that is written as a text or a number, such as a datetime or a Decimal."""
 
     def __init__(
         self,
@@ -201,25 +201,26 @@ class Parsed(Shape):
         self.kinds = frozenset(kinds)
         self.exact = frozenset(exact)
         self.any_text: Final = any_text
-        """Whether texts of other types are read too: then no text can tell which it was."""
+        """Whether any text may be read, so that a text does not show which type it was written
+        for."""
 
     def read(self, data: Any, tally: Tally | None) -> Any:
         """Returns the value."""
         if KINDS.get(type(data)) not in self.kinds:
-            raise unfit(f"{' or '.join(sorted(self.kinds))} for {self.name}", data)
+            raise mismatch(f"{' or '.join(sorted(self.kinds))} for {self.name}", data)
         try:
             value = self._parse(data)
             if tally is not None and form_key(self._form(value)) != form_key(data):
-                tally.loose += 1  # not as we write it
-        except ArithmeticError as error:  # decimal's, which shows its own classes instead of words
-            raise Unfit(f"no {self.name}: {data!r:.100}") from error
+                tally.inexact += 1  # `json_writer` would write it differently
+        except ArithmeticError as error:  # decimal's, whose text names only its own classes
+            raise Mismatch(f"no {self.name}: {data!r:.100}") from error
         except Exception as error:
-            raise Unfit(f"no {self.name}: {text_of(error):.200}") from error
+            raise Mismatch(f"no {self.name}: {text_of(error):.200}") from error
         return value
 
 
-class Finite(Shape):
-    """One of a few values: of an enum, or a Literal."""
+class Choice(Shape):
+    """One of a few values: an enum or a Literal."""
 
     def __init__(
         self,
@@ -227,14 +228,14 @@ class Finite(Shape):
         forms: Sequence[tuple[Any, Any]],
         more: Callable[[Any], Any] | None = None,
         *,
-        loosely: bool = False,
+        inexactly: bool = False,
     ) -> None:
-        """`forms` are JSON and value; `more` makes values of what is not among them."""
+        """`forms` are pairs of JSON and value; `more` makes values of other data."""
         self.name = name
         self.forms: Final = forms
         self.more: Final = more
-        self.loosely: Final = loosely
-        """Whether that is only nearly right."""
+        self.inexactly: Final = inexactly
+        """Whether a value that `more` makes counts as inexact."""
         self._values = {form_key(form): value for form, value in forms}
         self.exact = frozenset(KINDS[type(form)] for form, _ in forms)
         self.kinds = ALL_KINDS if more is not None else self.exact
@@ -250,15 +251,15 @@ class Finite(Shape):
                 value = self.more(data)
             except Exception as error:
                 raise refused(self.name, error) from error
-            if tally is not None and self.loosely:
-                tally.loose += 1
+            if tally is not None and self.inexactly:
+                tally.inexact += 1
             return value
         shown = ", ".join(repr(form) for form, _ in self.forms[:_CHOICES_SHOWN])
-        raise Unfit(f"{data!r:.100} is none of {shown} ({self.name})")
+        raise Mismatch(f"{data!r:.100} is none of {shown} ({self.name})")
 
 
 class Array(Shape):
-    """An array of like items."""
+    """An array whose items have one shape: a list, a set, a tuple of any length."""
 
     kinds = exact = frozenset({ARRAY})
 
@@ -270,34 +271,34 @@ class Array(Shape):
     def read(self, data: Any, tally: Tally | None) -> Any:
         """Returns the collection."""
         if type(data) is not list:
-            raise unfit("an array", data)
+            raise mismatch("an array", data)
         items = data
         if not isinstance(self.item, Anything):
             items = []
             read = self.item.read
             try:
                 for it in data:
-                    items.append(read(it, tally))  # its length is the place
-            except Unfit as error:
+                    items.append(read(it, tally))  # in a mismatch, the length is the index
+            except Mismatch as error:
                 error.path.append(f"[{len(items)}]")
                 raise
         if self.make is list:
             return items
         try:
             return self.make(items)
-        except Exception as error:  # of a set: an item that cannot be hashed
+        except Exception as error:  # for example a set with an item that cannot be hashed
             raise refused(self.name, error) from error
 
 
-class Fixed(Shape):
-    """An array with a shape for each place: a tuple, a NamedTuple."""
+class FixedArray(Shape):
+    """An array with a shape for each item: a tuple, a NamedTuple."""
 
     kinds = exact = frozenset({ARRAY})
 
     def __init__(
         self, name: str, make: Callable[[list[Any]], Any], items: Sequence[Shape], least: int
     ) -> None:
-        """`least` is how many must be there; the rest has defaults."""
+        """`least` is how many items are required; the others have defaults."""
         self.name = name
         self.make: Final = make
         self.items: Final = items
@@ -307,15 +308,15 @@ class Fixed(Shape):
         """Returns the tuple."""
         if type(data) is not list or not self.least <= len(data) <= len(self.items):
             if type(data) is list:
-                raise Unfit(f"expected an array of {len(self.items)}, got one of {len(data)}")
-            raise unfit(f"an array of {len(self.items)}", data)
+                raise Mismatch(f"expected an array of {len(self.items)}, got one of {len(data)}")
+            raise mismatch(f"an array of {len(self.items)}", data)
         if tally is not None:
-            tally.loose += len(self.items) - len(data)
+            tally.inexact += len(self.items) - len(data)
         values: list[Any] = []
         try:
             for shape, it in zip(self.items, data, strict=False):
-                values.append(shape.read(it, tally))  # its length is the place
-        except Unfit as error:
+                values.append(shape.read(it, tally))  # in a mismatch, the length is the index
+        except Mismatch as error:
             error.path.append(f"[{len(values)}]")
             raise
         try:
@@ -337,7 +338,7 @@ class Map(Shape):
         key_name: str,
         value: Shape,
     ) -> None:
-        """`key` makes a key of its text; None when the text is the key."""
+        """`key` converts the text of a key; None when the text is the key."""
         self.name = name
         self.make: Final = make
         self.key: Final = key
@@ -347,7 +348,7 @@ class Map(Shape):
     def read(self, data: Any, tally: Tally | None) -> Any:
         """Returns the mapping."""
         if type(data) is not dict:
-            raise unfit("an object", data)
+            raise mismatch("an object", data)
         values = data
         key, read = self.key, reading(self.value)
         if read is not None or key is not None:
@@ -360,15 +361,15 @@ class Map(Shape):
                         try:
                             made = key(name)
                         except Exception as error:
-                            raise Unfit(
+                            raise Mismatch(
                                 f"the key is no {self.key_name}: {text_of(error):.200}"
                             ) from error
                         if made in values:
-                            raise Unfit(f"the key {made!r} is there twice")
+                            raise Mismatch(f"the key {made!r} is there twice")
                         values[made] = value
                     else:
                         values[name] = value
-            except Unfit as error:
+            except Mismatch as error:
                 error.path.append(f"[{name!r}]")
                 raise
         return values if self.make is dict else self.make(values)
@@ -392,11 +393,12 @@ class Field:
         """Its name in JSON."""
         self.shape: Final = shape
         self.required: Final = required
-        """Whether there is no value without it."""
+        """Whether the data must have it."""
         self.argument: Final = name if argument is None else argument
-        """The constructor's argument; empty when it has none and the attribute is set instead."""
+        """The constructor's argument; empty when the attribute is set after construction
+        instead."""
         self.written: Final = written
-        """Whether it is there whenever a value is written."""
+        """Whether every written value has it."""
 
 
 class Record(Shape):
@@ -405,7 +407,7 @@ class Record(Shape):
     kinds = exact = frozenset({OBJECT})
 
     def __init__(self, cls: type, name: str, *, plain: bool = False) -> None:
-        """`plain` is for a TypedDict, whose value is a dict. Fields are given later, see `fill`."""
+        """`plain` is for a TypedDict, whose value is a dict. `fill` sets the fields."""
         self.name = name
         self.cls: Final = cls
         self.plain: Final = plain
@@ -415,7 +417,7 @@ class Record(Shape):
         self._set: list[str] = []
 
     def fill(self, fields: Iterable[Field]) -> None:
-        """Sets the fields; they come after the record, because they may name it."""
+        """Sets the fields; not in the constructor, because they may contain the record itself."""
         self.fields = {it.name: it for it in fields}
         self._reads = [
             (it.name, it.argument or it.name, reading(it.shape)) for it in self.fields.values()
@@ -426,7 +428,7 @@ class Record(Shape):
     def read(self, data: Any, tally: Tally | None) -> Any:
         """Returns the object."""
         if type(data) is not dict:
-            raise unfit(f"an object for {self.name}", data)
+            raise mismatch(f"an object for {self.name}", data)
         given: dict[str, Any] = {}
         name = ""
         try:
@@ -434,21 +436,21 @@ class Record(Shape):
                 if name in data:
                     value = data[name]
                     given[argument] = value if read is None else read(value, tally)
-        except Unfit as error:
+        except Mismatch as error:
             error.path.append(f".{name}")
             raise
         if len(given) != len(self._reads):
             missing = self._required - data.keys()
             if missing:
-                raise Unfit(f"{self.name} needs the field {', '.join(sorted(missing))}")
+                raise Mismatch(f"{self.name} needs the field {', '.join(sorted(missing))}")
             if tally is not None:
-                tally.loose += sum(
+                tally.inexact += sum(
                     it.written and it.name not in data for it in self.fields.values()
                 )
         if len(given) != len(data) and (tally is not None or self.plain):
             unknown = [it for it in data if it not in self.fields]
             if tally is not None:
-                raise Unfit(f"{self.name} has no field {', '.join(map(str, unknown))}")
+                raise Mismatch(f"{self.name} has no field {', '.join(map(str, unknown))}")
             given |= {it: data[it] for it in unknown}
         if self.plain:
             return given
@@ -463,8 +465,8 @@ class Record(Shape):
         return made
 
 
-class Foreign(Shape):
-    """A type of another library, which reads and writes its values itself."""
+class ThirdParty(Shape):
+    """A type of a third-party library, which reads and writes its values itself."""
 
     def __init__(
         self,
@@ -485,20 +487,21 @@ class Foreign(Shape):
         self._form = form
         self.kinds = self.exact = frozenset(kinds)
         self.fields: Final = fields
-        """The fields that are always written, as far as is known."""
+        """The fields that are always written; None when they are not known."""
         self.schema: Final = schema
-        """Makes its JSON Schema, if it has one that refuses nothing which is read."""
+        """Returns a JSON Schema that accepts everything that is read; None when there is none."""
         self.described: Final = described
-        """Makes the JSON Schema that its library shows, where that is another one."""
+        """Returns the JSON Schema of its library, where that is stricter than `schema`."""
         self.native: Final = native
-        """Whether a value alone has an encoding of its own, which names the type."""
+        """Whether a whole payload has its own encoding, whose content type names the type
+        (protobuf)."""
 
     def read(self, data: Any, tally: Tally | None) -> Any:
         """Returns the value."""
         try:
             value = self._make(data)
             if tally is not None and form_key(self._form(value)) != form_key(data):
-                tally.loose += 1
+                tally.inexact += 1
         except Exception as error:
             raise refused(self.name, error) from error
         return value
@@ -508,21 +511,21 @@ class Union(Shape):
     """One of several shapes: the one that fits best."""
 
     def __init__(self, members: Sequence[Shape], in_json: Sequence[Shape]) -> None:
-        """`in_json` are the members that are read of JSON; the others have an encoding of their own."""
+        """`in_json` are the members that JSON is read as; the others come in their own encoding."""
         self.name = " | ".join(it.name for it in members)
         self.members: Final = members
         self._in_json: Final = in_json
         self.kinds = frozenset[str]().union(*(it.kinds for it in members))
         self.exact = frozenset[str]().union(*(it.exact for it in members))
         self._by_kind: dict[str, list[Shape]] | None = None
-        self._tag: tuple[str, dict[Any, Shape]] | None = None
+        self._discriminator: tuple[str, dict[Any, Shape]] | None = None
 
     def _prepare(self) -> dict[str, list[Shape]]:
-        # At the first use: what a recursive type has is not known before.
+        # Done at the first use, because the members of a recursive type are not complete before.
         by_kind = {
             kind: [it for it in self._in_json if kind in it.kinds] for kind in sorted(ALL_KINDS)
         }
-        self._tag = tagged(by_kind[OBJECT])
+        self._discriminator = discriminator(by_kind[OBJECT])
         self._by_kind = by_kind
         return by_kind
 
@@ -533,9 +536,13 @@ class Union(Shape):
         if len(members) == 1:
             return members[0].read(data, tally)
         if not members:
-            raise unfit(self.name, data)
-        if self._tag is not None and type(data) is dict and self._tag[0] in data:
-            name, choices = self._tag
+            raise mismatch(self.name, data)
+        if (
+            self._discriminator is not None
+            and type(data) is dict
+            and self._discriminator[0] in data
+        ):
+            name, choices = self._discriminator
             member = choices.get(form_key(data[name]))
             if member is not None:
                 return member.read(data, tally)
@@ -546,45 +553,45 @@ class Union(Shape):
             own = Tally()
             try:
                 value = it.read(data, own)
-            except Unfit as error:
+            except Mismatch as error:
                 problems.append(f"{it.name}: {error.place}{': ' if error.path else ''}{error}")
                 continue
-            if not own.loose:
+            if not own.inexact:
                 return value
-            if not best or own.loose < least:
-                best, least = [(it, value)], own.loose
-            elif own.loose == least:
+            if not best or own.inexact < least:
+                best, least = [(it, value)], own.inexact
+            elif own.inexact == least:
                 best.append((it, value))
         if not best:
-            raise Unfit(f"fits none of {self.name} ({'; '.join(problems)})")
+            raise Mismatch(f"fits none of {self.name} ({'; '.join(problems)})")
         if len(best) > 1:
             names = " and ".join(it.name for it, _ in best)
-            raise Unfit(f"fits {names} alike, and none of them exactly")
+            raise Mismatch(f"fits {names} alike, and none of them exactly")
         if tally is not None:
-            tally.loose += least
+            tally.inexact += least
         return best[0][1]
 
 
-class Later(Shape):
-    """A shape that is being made: a type that contains itself."""
+class Deferred(Shape):
+    """A placeholder for the shape of a type that contains itself, until that shape is complete."""
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.kinds = self.exact = ALL_KINDS
         self.target: Shape = ANYTHING
 
-    def settle(self, target: Shape) -> None:
-        """Says what it stands for."""
+    def resolve(self, target: Shape) -> None:
+        """Sets the shape that it stands for."""
         self.target = target
         self.kinds, self.exact = target.kinds, target.exact
 
     def read(self, data: Any, tally: Tally | None) -> Any:
-        """As the shape that it stands for."""
+        """Reads with the shape that it stands for."""
         return self.target.read(data, tally)
 
 
-def tagged(members: Sequence[Shape]) -> tuple[str, dict[Any, Shape]] | None:
-    """Returns the field that names the type in each of some objects, with the types by its values."""
+def discriminator(members: Sequence[Shape]) -> tuple[str, dict[Any, Shape]] | None:
+    """Returns the discriminator of some objects: its name, and the members by its values."""
     if len(members) < 2:
         return None
     first = fields_of(members[0])
@@ -592,7 +599,7 @@ def tagged(members: Sequence[Shape]) -> tuple[str, dict[Any, Shape]] | None:
         choices: dict[Any, Shape] = {}
         for member in members:
             shape = (fields_of(member) or {}).get(name)
-            if not isinstance(shape, Finite) or shape.more is not None:
+            if not isinstance(shape, Choice) or shape.more is not None:
                 break
             keys = [form_key(form) for form, _ in shape.forms]
             if any(key in choices for key in keys):
@@ -604,7 +611,7 @@ def tagged(members: Sequence[Shape]) -> tuple[str, dict[Any, Shape]] | None:
 
 
 def fields_of(shape: Shape) -> Mapping[str, Shape] | None:
-    """Returns the fields of an object by name; None for what has no known fields."""
+    """Returns the fields of an object by name; None where they are not known."""
     if isinstance(shape, Record):
         return {it.name: it.shape for it in shape.fields.values()}
-    return shape.fields if isinstance(shape, Foreign) else None
+    return shape.fields if isinstance(shape, ThirdParty) else None

@@ -100,7 +100,11 @@ betterproto2.check_compiler_version(_COMPILER_VERSION)
 
 class EntryKind(betterproto2.Enum):
     """
-    What a journal entry is. The numbers are also the log's; they never change.
+    The kinds of journal entries. The log contains the same numbers; they never change.
+
+    RUN and CALL are recorded with their outcome, which the worker makes. Every other kind is recorded
+    without one, and the control plane completes it; for reads and writes of the state see section 3
+    of worker.proto. The fields named below are those of EntryRecorded.
     """
 
     UNSPECIFIED = 0
@@ -110,72 +114,100 @@ class EntryKind(betterproto2.Enum):
 
     RUN = 1
     """
-    A step: a function that the worker ran; its result is journaled.
+    A step: a function that the worker runs. Its result is journaled.
     """
 
     CALL = 2
     """
-    A call of a gRPC service that the worker made; its response is journaled.
+    A call of a gRPC service by the worker. Its response is journaled.
     """
 
     SLEEP = 3
     """
-    A durable timer.
+    A durable timer. Completes with null, `delay` after its commit.
     """
 
     AWAKEABLE = 4
     """
-    A promise that something outside resolves.
+    A promise that is resolved from outside. `name` is its id, 1 to 256 bytes, which the worker
+    makes: `<invocation id>-<index>` if the program gives none, `<invocation id>.<name>` for a named
+    promise. Completes with the first outcome that anybody gives to the id, also if that came
+    earlier. An id belongs to the invocation that requested it first; requested by another one it
+    completes with the failure `durable.AwakeableTaken`. With `schema`, an outcome that does not fit
+    is refused where it is given. An outcome that came earlier, or that the worker cannot decode
+    nevertheless, can be replaced: an entry with `renew` forgets the outcome that its id has, and
+    waits for another one.
     """
 
     GET_STATE = 5
     """
-    A read of one state key, journaled with its value.
+    A read of one value of the state; `name` is its name. Journaled with the value.
     """
 
     SET_STATE = 6
     """
-    A write of one state key.
+    A write of one value of the state: `name`, `argument`. Complete when it is acknowledged.
     """
 
     CLEAR_STATE = 7
     """
-    The removal of one state key, or of all when `name` is empty.
+    The removal of one value of the state, or of all if `name` is empty. Complete when it is
+    acknowledged.
     """
 
     STATE_KEYS = 8
     """
-    A read of the state keys' names.
+    A read of the names in the state.
     """
 
     INVOKE = 9
     """
-    A child invocation whose result is awaited.
+    A child invocation. `name` is the handler, `target` the object key, `argument` the input.
+    Completes with the child's outcome; the failure of a cancelled child has the type
+    `durable.Cancelled`. The child inherits headers and the service label. With `idempotency_key` it
+    may be an existing invocation; if that one has another input, the entry completes with the
+    failure `durable.IdempotencyMismatch`.
     """
 
     SEND = 10
     """
-    A one-way invocation, at once or later.
+    A one-way invocation: like INVOKE, to be started after `delay`. Completes at once, with the id
+    as a JSON string.
     """
 
     ATTACH = 11
     """
-    Waiting for the result of an invocation that something else started.
+    A wait for the result of an existing invocation: `target`, which is also the `name`. Completes
+    with its outcome, or with the failure `durable.InvocationNotFound`.
     """
 
     SIGNAL = 12
     """
-    Waiting for a named signal.
+    A wait for the signal `name`. Completes with the oldest buffered signal of that name, or with
+    the next one that arrives; several waits are served in the order in which they were recorded.
+    `schema` as for AWAKEABLE. If the program cancels the wait (a timeout, a lost race, a cancelled
+    task), the worker must record a CANCEL; otherwise the entry would take a signal that nobody
+    gets.
     """
 
     RESOLVE = 13
     """
-    The resolution of an awakeable or a signal of another invocation.
+    The resolution of the awakeable `name` with `argument`, or its rejection with `outcome.failure`.
+    With a `target`, delivers the signal `name` to that invocation instead. Completes at once: with
+    null, or with the failure `durable.AwakeableNotFound`, `durable.AlreadyResolved`,
+    `durable.InvalidValue`, `durable.InvocationNotFound`, `durable.InvalidState` or
+    `durable.LimitReached`.
     """
 
     CANCEL = 14
     """
-    The cancellation of another invocation.
+    The cancellation of the invocation `target`, which is also the `name`. Completes at once with
+    null, whatever the effect was. `#INDEX` names an entry of this journal. If that is an INVOKE or
+    SEND, its invocation is cancelled, unless its idempotency key has found an invocation that
+    somebody else started, or another entry of this journal awaits it or has sent it. If it is a
+    SIGNAL, its wait is cancelled: an open one completes with the failure `durable.GivenUp` and
+    takes no signal any more; one that a signal has completed in the meantime gives the signal back,
+    to its old place before all later ones, for the next SIGNAL of that name.
     """
 
     @classmethod
@@ -232,7 +264,7 @@ class ErrorReason(betterproto2.Enum):
     HANDLER_NOT_FOUND = 1
     """
     NOT_FOUND. No worker has ever registered the handler. Metadata: `handler`, `known` (up to ten
-    names that come close). Start a worker that serves it, or correct the name.
+    similar names). Start a worker that serves it, or correct the name.
     """
 
     INVOCATION_NOT_FOUND = 2
@@ -248,7 +280,7 @@ class ErrorReason(betterproto2.Enum):
     INVALID_FIELD = 4
     """
     INVALID_ARGUMENT. A field is missing, malformed or out of range. Metadata: `field`, `problem`,
-    and where it applies `value` (its size or shape, never a secret) and `limit`.
+    and where applicable `value` (its size or shape, never a secret) and `limit`.
     """
 
     PAYLOAD_TOO_LARGE = 5
@@ -278,8 +310,8 @@ class ErrorReason(betterproto2.Enum):
     LIMIT_REACHED = 9
     """
     RESOURCE_EXHAUSTED. A named limit of the control plane is reached. Metadata: `limit` (its name),
-    `value`. Retry with backoff; the request had no effect. With FAILED_PRECONDITION: asking again will
-    not help; the message says what will.
+    `value`. Retry with backoff; the request had no effect. With FAILED_PRECONDITION a retry does
+    not help; the message says what does.
     """
 
     UNAVAILABLE = 10
@@ -295,13 +327,13 @@ class ErrorReason(betterproto2.Enum):
 
     PROTOCOL_VIOLATION = 12
     """
-    FAILED_PRECONDITION. A worker said something that its session does not allow: no hello first, an
-    unsupported protocol version, a second session with the same worker id. Metadata: `problem`.
+    FAILED_PRECONDITION. A worker broke the protocol of its session: no hello first, an unsupported
+    protocol version, a second session with the same worker id. Metadata: `problem`.
     """
 
     INTERNAL = 13
     """
-    INTERNAL. A defect of the control plane. Metadata: `incident`, a word that is in its log too.
+    INTERNAL. A defect of the control plane. Metadata: `incident`, an id that is also in its log.
     """
 
     HTTP_NOT_SERVED = 14
@@ -363,17 +395,17 @@ class HandlerKind(betterproto2.Enum):
 
     WORKFLOW = 1
     """
-    A function; invocations run side by side.
+    A function; its invocations run concurrently.
     """
 
     OBJECT_EXCLUSIVE = 2
     """
-    A keyed handler that is alone on its key while it runs.
+    A keyed handler that runs exclusively on its key.
     """
 
     OBJECT_SHARED = 3
     """
-    A keyed handler that reads its key's state and runs beside others.
+    A keyed handler that reads its key's state and runs concurrently with others.
     """
 
     @classmethod
@@ -397,8 +429,8 @@ class HandlerKind(betterproto2.Enum):
 
 class InvocationState(betterproto2.Enum):
     """
-    Where an invocation stands. HTTP and the SDKs show the lower-case word without the prefix. The
-    enum may grow; a client treats an unknown state as not finished.
+    The lifecycle state of an invocation. HTTP and the SDKs show the lower-case word without the
+    prefix. The enum may grow; a client must treat an unknown state as not finished.
     """
 
     UNSPECIFIED = 0
@@ -408,43 +440,43 @@ class InvocationState(betterproto2.Enum):
 
     SCHEDULED = 1
     """
-    Accepted, and not to start before its time.
+    Accepted; it starts later, at its start time.
     """
 
     PENDING = 2
     """
-    Ready, and waiting for a worker with a free slot (or, for a keyed handler, for its turn).
+    Ready; it waits for a worker with a free slot or, for a keyed handler, for its object key.
     """
 
     RUNNING = 3
     """
-    A worker holds it.
+    A worker runs it.
     """
 
     SUSPENDED = 4
     """
-    It waits for a timer, an awakeable or another invocation, and uses no worker meanwhile.
+    It waits for a timer, an awakeable, a signal or another invocation, and uses no worker.
     """
 
     BACKING_OFF = 5
     """
-    The last attempt failed; the next is not due yet.
+    The last attempt failed; the next attempt is not due yet.
     """
 
     PAUSED = 6
     """
-    Held: by Pause, by a retry policy that pauses when used up, or by a determinism error.
-    It goes on at Resume.
+    Stopped until Resume: by Pause, or held by the system because a retry policy that pauses is used
+    up, because of a determinism error or another mistake in the code, or at a limit of the journal.
     """
 
     COMPLETED = 7
     """
-    Finished with a value. Final.
+    Returned a value. Final.
     """
 
     FAILED = 8
     """
-    Finished with a failure. Final.
+    Failed for good. Final.
     """
 
     CANCELLED = 9
@@ -485,7 +517,7 @@ class InvocationState(betterproto2.Enum):
 
 class RetryPolicyExhaustion(betterproto2.Enum):
     """
-    What happens when the attempts are used up.
+    What happens when all attempts are used up.
     """
 
     UNSPECIFIED = 0
@@ -523,7 +555,7 @@ class RetryPolicyExhaustion(betterproto2.Enum):
 @dataclass(eq=False, repr=False)
 class Abandon(betterproto2.Message):
     """
-    Says that the attempt is not the worker's any more.
+    The worker no longer owns the attempt.
     """
 
     reason: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
@@ -538,7 +570,7 @@ default_message_pool.register_message("durable.v1", "Abandon", Abandon)
 @dataclass(eq=False, repr=False)
 class Ack(betterproto2.Message):
     """
-    Says that an entry is in the log.
+    An entry is in the log.
     """
 
     index: "int" = betterproto2.field(1, betterproto2.TYPE_INT32)
@@ -548,7 +580,7 @@ class Ack(betterproto2.Message):
 
     completion_number: "int" = betterproto2.field(2, betterproto2.TYPE_INT64)
     """
-    The number of its completion, when the entry had an outcome; else 0.
+    The number of its completion if the entry had an outcome, else 0.
     """
 
     time: "datetime.datetime | None" = betterproto2.field(
@@ -568,7 +600,7 @@ default_message_pool.register_message("durable.v1", "Ack", Ack)
 @dataclass(eq=False, repr=False)
 class AttemptFailed(betterproto2.Message):
     """
-    Says that the attempt has failed.
+    The attempt has failed and may be retried.
     """
 
     failure: "Failure | None" = betterproto2.field(
@@ -585,24 +617,24 @@ class AttemptFailed(betterproto2.Message):
         optional=True,
     )
     """
-    When set, the delay before the next attempt, instead of the retry policy's.
+    If set, the delay before the next attempt, instead of the retry policy's.
     """
 
     index: "int | None" = betterproto2.field(3, betterproto2.TYPE_INT32, optional=True)
     """
-    The step that failed, if it was one; `retry_delay` is then required.
+    The step that failed, if a step failed; `retry_delay` is then required.
     """
 
     kind: "EntryKind" = betterproto2.field(
         4, betterproto2.TYPE_ENUM, default_factory=lambda: EntryKind(0)
     )
     """
-    What that step is: RUN or CALL.
+    The kind of that step: RUN or CALL.
     """
 
     name: "str" = betterproto2.field(5, betterproto2.TYPE_STRING)
     """
-    That step's name; see JournalEntry.name. At most 256 bytes.
+    The name of that step; see JournalEntry.name. At most 256 bytes.
     """
 
 
@@ -612,7 +644,7 @@ default_message_pool.register_message("durable.v1", "AttemptFailed", AttemptFail
 @dataclass(eq=False, repr=False)
 class Awakeable(betterproto2.Message):
     """
-    A promise that something outside resolves.
+    A promise that is resolved from outside.
     """
 
     awakeable_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
@@ -622,7 +654,7 @@ class Awakeable(betterproto2.Message):
 
     invocation_id: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
     """
-    The invocation that it belongs to; empty while none has asked for it.
+    The invocation that it belongs to; empty until one has requested it.
     """
 
     create_time: "datetime.datetime | None" = betterproto2.field(
@@ -632,7 +664,7 @@ class Awakeable(betterproto2.Message):
         optional=True,
     )
     """
-    When it was asked for, or resolved before that.
+    When it was requested, or resolved before that.
     """
 
     resolve_time: "datetime.datetime | None" = betterproto2.field(
@@ -642,19 +674,19 @@ class Awakeable(betterproto2.Message):
         optional=True,
     )
     """
-    When it was resolved or rejected; absent while it is not.
+    When it was resolved or rejected; absent until then.
     """
 
     outcome: "Outcome | None" = betterproto2.field(
         5, betterproto2.TYPE_MESSAGE, optional=True
     )
     """
-    With what; absent while it is not.
+    Its outcome; absent until then.
     """
 
     schema: "str" = betterproto2.field(6, betterproto2.TYPE_STRING)
     """
-    JSON Schema of the value that whoever awaits it can read; empty when it takes any value.
+    JSON Schema of the value that the awaiting program can read; empty if it takes any value.
     """
 
 
@@ -664,12 +696,12 @@ default_message_pool.register_message("durable.v1", "Awakeable", Awakeable)
 @dataclass(eq=False, repr=False)
 class CancelInfo(betterproto2.Message):
     """
-    Why the end of an invocation was asked for.
+    Who requested a cancellation, when and why.
     """
 
     identity: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
     """
-    Who asked, in the caller's words; `durable` when its time was up.
+    The caller's identity, as the caller gave it; `durable` if the handler's timeout expired.
     """
 
     reason: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
@@ -694,7 +726,7 @@ default_message_pool.register_message("durable.v1", "CancelInfo", CancelInfo)
 @dataclass(eq=False, repr=False)
 class CancelRequest(betterproto2.Message):
     """
-    Asks an invocation to end.
+    The request of Cancel.
     """
 
     invocation_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
@@ -704,22 +736,22 @@ class CancelRequest(betterproto2.Message):
 
     request_id: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
     """
-    Makes retries of this very request safe.
+    Makes retries of this request safe.
     """
 
     reason: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
     """
-    Why, for a person; the handler sees it. At most 1 KiB.
+    The reason, for people; the handler sees it. At most 1 KiB.
     """
 
     identity: "str" = betterproto2.field(4, betterproto2.TYPE_STRING)
     """
-    Who asks, in the caller's words.
+    The caller's identity, as the caller gives it.
     """
 
     force: "bool" = betterproto2.field(5, betterproto2.TYPE_BOOL)
     """
-    End it at once, without asking the handler.
+    End it at once, without running the handler.
     """
 
 
@@ -729,17 +761,17 @@ default_message_pool.register_message("durable.v1", "CancelRequest", CancelReque
 @dataclass(eq=False, repr=False)
 class CancelRequested(betterproto2.Message):
     """
-    Says that the end of the invocation is asked for.
+    The cancellation of the invocation was requested.
     """
 
     reason: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
     """
-    Why, as the caller said.
+    The reason that the caller gave.
     """
 
     completion_number: "int" = betterproto2.field(2, betterproto2.TYPE_INT64)
     """
-    The number of this event among the invocation's completions: it is delivered in that order.
+    The number of this event among the invocation's completions, which sets when it is delivered.
     """
 
     time: "datetime.datetime | None" = betterproto2.field(
@@ -759,14 +791,14 @@ default_message_pool.register_message("durable.v1", "CancelRequested", CancelReq
 @dataclass(eq=False, repr=False)
 class CancelResponse(betterproto2.Message):
     """
-    Says what became of a Cancel.
+    The answer to Cancel.
     """
 
     state: "InvocationState" = betterproto2.field(
         1, betterproto2.TYPE_ENUM, default_factory=lambda: InvocationState(0)
     )
     """
-    The state after it; not final while the handler compensates.
+    The state after the request; not final while the handler compensates.
     """
 
 
@@ -776,7 +808,7 @@ default_message_pool.register_message("durable.v1", "CancelResponse", CancelResp
 @dataclass(eq=False, repr=False)
 class Completion(betterproto2.Message):
     """
-    Says that an operation has ended.
+    An operation has completed.
     """
 
     index: "int" = betterproto2.field(1, betterproto2.TYPE_INT32)
@@ -788,7 +820,7 @@ class Completion(betterproto2.Message):
         2, betterproto2.TYPE_MESSAGE, optional=True
     )
     """
-    How it ended.
+    Its outcome.
     """
 
     completion_number: "int" = betterproto2.field(3, betterproto2.TYPE_INT64)
@@ -813,7 +845,7 @@ default_message_pool.register_message("durable.v1", "Completion", Completion)
 @dataclass(eq=False, repr=False)
 class CreateWebhookRequest(betterproto2.Message):
     """
-    Asks for a URL that resolves an awakeable.
+    The request of CreateWebhook.
     """
 
     awakeable_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
@@ -828,8 +860,8 @@ class CreateWebhookRequest(betterproto2.Message):
         optional=True,
     )
     """
-    How long the URL is good for, at most the limit `webhook_seconds`. Absent, together with
-    `expire_time`: 24 hours. Not together with `expire_time`.
+    How long the URL is valid, at most the limit `webhook_seconds`. If both this and `expire_time`
+    are absent: 24 hours. Not together with `expire_time`.
     """
 
     expire_time: "datetime.datetime | None" = betterproto2.field(
@@ -839,18 +871,18 @@ class CreateWebhookRequest(betterproto2.Message):
         optional=True,
     )
     """
-    Until when the URL is good, at most `webhook_seconds` from now.
+    Until when the URL is valid, at most `webhook_seconds` from now.
     """
 
     scheme: "str" = betterproto2.field(4, betterproto2.TYPE_STRING)
     """
-    How the sender signs what it sends: `stripe` or `github`. Empty: not at all, the URL is enough.
+    How the sender signs the body: `stripe` or `github`. Empty: not at all, the URL suffices.
     """
 
     secret_name: "str" = betterproto2.field(5, betterproto2.TYPE_STRING)
     """
-    Which of the control plane's webhook secrets the sender signs with. Required with a scheme,
-    refused without.
+    The name of the control plane's webhook secret that the sender signs with. Required with a
+    scheme, refused without one.
     """
 
 
@@ -867,7 +899,7 @@ class CreateWebhookResponse(betterproto2.Message):
 
     url: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
     """
-    Where to POST. It is a secret: who knows it can resolve the awakeable.
+    The URL to POST to. It is a secret: whoever knows it can resolve the awakeable.
     """
 
     expire_time: "datetime.datetime | None" = betterproto2.field(
@@ -877,7 +909,7 @@ class CreateWebhookResponse(betterproto2.Message):
         optional=True,
     )
     """
-    Until when it is good, in whole seconds.
+    Until when it is valid, in whole seconds.
     """
 
 
@@ -889,7 +921,7 @@ default_message_pool.register_message(
 @dataclass(eq=False, repr=False)
 class Drain(betterproto2.Message):
     """
-    Asks the worker to reconnect.
+    Requests that the worker reconnects.
     """
 
     delay: "datetime.timedelta | None" = betterproto2.field(
@@ -899,7 +931,7 @@ class Drain(betterproto2.Message):
         optional=True,
     )
     """
-    How long to wait before.
+    How long to wait before reconnecting.
     """
 
 
@@ -909,7 +941,7 @@ default_message_pool.register_message("durable.v1", "Drain", Drain)
 @dataclass(eq=False, repr=False)
 class Draining(betterproto2.Message):
     """
-    Says that the worker takes no new work.
+    The worker takes no new work.
     """
 
     pass
@@ -926,14 +958,14 @@ class EntryRecorded(betterproto2.Message):
 
     index: "int" = betterproto2.field(1, betterproto2.TYPE_INT32)
     """
-    The position in program order, from 0.
+    The index in program order, from 0.
     """
 
     kind: "EntryKind" = betterproto2.field(
         2, betterproto2.TYPE_ENUM, default_factory=lambda: EntryKind(0)
     )
     """
-    What it is.
+    The kind.
     """
 
     name: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
@@ -945,15 +977,15 @@ class EntryRecorded(betterproto2.Message):
         4, betterproto2.TYPE_MESSAGE, optional=True
     )
     """
-    What is asked for, by kind: SET_STATE the value, INVOKE and SEND the input, RESOLVE the value.
+    The argument, by kind: SET_STATE the value, INVOKE and SEND the input, RESOLVE the value.
     """
 
     outcome: "Outcome | None" = betterproto2.field(
         5, betterproto2.TYPE_MESSAGE, optional=True
     )
     """
-    RUN and CALL: how it ended. GET_STATE and STATE_KEYS: the value, where the worker has it.
-    RESOLVE: a failure to reject with.
+    RUN and CALL: the outcome of the work. GET_STATE and STATE_KEYS: the value, if the worker has
+    it. RESOLVE: a failure, to reject the awakeable.
     """
 
     delay: "datetime.timedelta | None" = betterproto2.field(
@@ -963,7 +995,7 @@ class EntryRecorded(betterproto2.Message):
         optional=True,
     )
     """
-    SLEEP: how long from the commit; INVOKE, SEND: how much later to start.
+    SLEEP: the time from the commit; INVOKE, SEND: by how much the start is delayed.
     """
 
     target: "str" = betterproto2.field(7, betterproto2.TYPE_STRING)
@@ -988,21 +1020,21 @@ class EntryRecorded(betterproto2.Message):
         optional=True,
     )
     """
-    RUN and CALL: how long the work took, in the attempt that ended it, by a monotonic clock of the
-    worker's. The entry's `create_time` is that much before its commit, though never before the
-    invocation's own; the program's clock does not depend on it. Absent or negative: not known, as 0.
+    RUN and CALL: how long the work took in the attempt that ended it, by the worker's monotonic
+    clock. The entry's `create_time` is that much before its commit, but not before the invocation's
+    own; the program's clock does not depend on it. Absent or negative means unknown, like 0.
     """
 
     schema: "str" = betterproto2.field(11, betterproto2.TYPE_STRING)
     """
-    AWAKEABLE, SIGNAL: JSON Schema of the value that the program can read; empty for any. At most
-    64 KiB. A value that is no JSON fits where a string does, for the program may want its bytes;
-    protobuf messages are not compared with it.
+    AWAKEABLE, SIGNAL: JSON Schema of the value that the program can read; empty for any value. At
+    most 64 KiB. A value that is not JSON fits where a string fits, because the program may want its
+    bytes; protobuf messages are not checked.
     """
 
     renew: "bool" = betterproto2.field(12, betterproto2.TYPE_BOOL)
     """
-    AWAKEABLE: forget the outcome that the id has already, and wait for another.
+    AWAKEABLE: forget the outcome that the id already has, and wait for another one.
     """
 
 
@@ -1012,19 +1044,19 @@ default_message_pool.register_message("durable.v1", "EntryRecorded", EntryRecord
 @dataclass(eq=False, repr=False)
 class FailingStep(betterproto2.Message):
     """
-    A step or a call that is not in the journal yet, because its tries have failed so far.
+    A step or a call that is not in the journal yet, because all its tries so far have failed.
     """
 
     index: "int" = betterproto2.field(1, betterproto2.TYPE_INT32)
     """
-    The position in program order, from 0.
+    The index in program order, from 0.
     """
 
     kind: "EntryKind" = betterproto2.field(
         2, betterproto2.TYPE_ENUM, default_factory=lambda: EntryKind(0)
     )
     """
-    What the entry will be: RUN or CALL.
+    The kind: RUN or CALL.
     """
 
     name: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
@@ -1061,7 +1093,7 @@ class FailingStep(betterproto2.Message):
         7, betterproto2.TYPE_MESSAGE, optional=True
     )
     """
-    How the last of them ended.
+    The failure of the last of them.
     """
 
 
@@ -1072,7 +1104,7 @@ default_message_pool.register_message("durable.v1", "FailingStep", FailingStep)
 class Failure(betterproto2.Message):
     """
     Why a step, an attempt or an invocation failed. Failures are data, not RPC errors: an RPC error
-    says that a request could not be served, a Failure says that the work did not succeed.
+    means that a request could not be served, a Failure means that the work did not succeed.
     """
 
     type: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
@@ -1084,18 +1116,18 @@ class Failure(betterproto2.Message):
 
     message: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
     """
-    What happened, for a person. At most 8 KiB; SDKs cut longer texts and say so in the text.
+    A message for people. At most 8 KiB; SDKs cut longer texts and mark the cut.
     """
 
     stack_trace: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
     """
-    Where it happened, in the language's own format. At most 32 KiB; cut from the middle.
+    The stack trace, in the language's own format. At most 32 KiB; cut from the middle.
     """
 
     code: "int" = betterproto2.field(4, betterproto2.TYPE_INT32)
     """
-    The number that a caller may act on, chosen by the handler; 0 when none was chosen.
-    HTTP surfaces use it as the status when it is within 400-599.
+    A number for callers to act on, chosen by the handler; 0 if it chose none. HTTP surfaces use it
+    as the status if it is within 400-599.
     """
 
     metadata: "dict[str, str]" = betterproto2.field(
@@ -1106,7 +1138,7 @@ class Failure(betterproto2.Message):
         ),
     )
     """
-    Facts that a caller may act on. At most 16 entries; keys and values at most 256 bytes each.
+    Information for callers to act on. At most 16 entries; keys and values at most 256 bytes each.
     """
 
     cause: "Failure | None" = betterproto2.field(
@@ -1128,7 +1160,7 @@ default_message_pool.register_message("durable.v1", "Failure", Failure)
 @dataclass(eq=False, repr=False)
 class Finished(betterproto2.Message):
     """
-    Says that the handler has ended.
+    The handler has returned or failed for good.
     """
 
     outcome: "Outcome | None" = betterproto2.field(
@@ -1145,7 +1177,7 @@ default_message_pool.register_message("durable.v1", "Finished", Finished)
 @dataclass(eq=False, repr=False)
 class GetInvocationRequest(betterproto2.Message):
     """
-    Asks for one invocation.
+    The request of GetInvocation.
     """
 
     invocation_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
@@ -1186,7 +1218,7 @@ default_message_pool.register_message(
 @dataclass(eq=False, repr=False)
 class GetResultRequest(betterproto2.Message):
     """
-    Asks for an outcome.
+    The request of GetResult.
     """
 
     invocation_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
@@ -1201,7 +1233,8 @@ class GetResultRequest(betterproto2.Message):
         optional=True,
     )
     """
-    How long to wait. Absent or zero: answer at once. Above the limit `wait_seconds` the limit holds.
+    How long to wait. Absent or zero: answer at once. At most the limit `wait_seconds`; larger
+    values are reduced to it.
     """
 
     include_journal: "bool" = betterproto2.field(3, betterproto2.TYPE_BOOL)
@@ -1218,7 +1251,7 @@ default_message_pool.register_message(
 @dataclass(eq=False, repr=False)
 class GetResultResponse(betterproto2.Message):
     """
-    Says how an invocation ended, or where it stands.
+    The outcome of an invocation, or its state until it has one.
     """
 
     invocation_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
@@ -1237,21 +1270,21 @@ class GetResultResponse(betterproto2.Message):
         3, betterproto2.TYPE_MESSAGE, optional=True
     )
     """
-    How it ended; absent while it has not.
+    Its outcome; absent until it has ended.
     """
 
     last_failure: "Failure | None" = betterproto2.field(
         4, betterproto2.TYPE_MESSAGE, optional=True
     )
     """
-    The failure of the last attempt, while it has not ended.
+    The failure of the last attempt, until it has ended.
     """
 
     journal: "list[JournalEntry]" = betterproto2.field(
         5, betterproto2.TYPE_MESSAGE, repeated=True
     )
     """
-    The journal, if it was asked for.
+    The journal, if it was requested.
     """
 
     handler: "str" = betterproto2.field(6, betterproto2.TYPE_STRING)
@@ -1268,7 +1301,7 @@ default_message_pool.register_message(
 @dataclass(eq=False, repr=False)
 class GetServerInfoRequest(betterproto2.Message):
     """
-    Asks about the control plane.
+    The request of GetServerInfo.
     """
 
     pass
@@ -1282,17 +1315,17 @@ default_message_pool.register_message(
 @dataclass(eq=False, repr=False)
 class GetServerInfoResponse(betterproto2.Message):
     """
-    What the control plane is.
+    The version, limits and capabilities of the control plane.
     """
 
     version: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
     """
-    Its version.
+    The version of the control plane.
     """
 
     protocol_version_min: "int" = betterproto2.field(2, betterproto2.TYPE_INT32)
     """
-    The worker protocol versions that it speaks, from and to.
+    The oldest worker protocol version that it speaks.
     """
 
     protocol_version_max: "int" = betterproto2.field(3, betterproto2.TYPE_INT32)
@@ -1323,7 +1356,7 @@ class GetServerInfoResponse(betterproto2.Message):
         optional=True,
     )
     """
-    When it started to lead.
+    When it became the leader.
     """
 
     append_count: "int" = betterproto2.field(7, betterproto2.TYPE_INT64)
@@ -1338,7 +1371,7 @@ class GetServerInfoResponse(betterproto2.Message):
         optional=True,
     )
     """
-    What its clock shows: delays and start times follow it.
+    The time of its clock, which delays and start times follow.
     """
 
 
@@ -1350,7 +1383,7 @@ default_message_pool.register_message(
 @dataclass(eq=False, repr=False)
 class GetStateRequest(betterproto2.Message):
     """
-    Asks for a state.
+    The request of GetState.
     """
 
     object: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
@@ -1375,7 +1408,7 @@ default_message_pool.register_message("durable.v1", "GetStateRequest", GetStateR
 @dataclass(eq=False, repr=False)
 class GetStateResponse(betterproto2.Message):
     """
-    A state.
+    The state of an object's key or of an invocation.
     """
 
     state: "dict[str, Payload]" = betterproto2.field(
@@ -1398,7 +1431,7 @@ default_message_pool.register_message(
 @dataclass(eq=False, repr=False)
 class GetStatsRequest(betterproto2.Message):
     """
-    Asks for counts.
+    The request of GetStats.
     """
 
     pass
@@ -1446,7 +1479,7 @@ class HandlerInfo(betterproto2.Message):
         1, betterproto2.TYPE_MESSAGE, optional=True
     )
     """
-    What the last worker that registered it declared.
+    The declaration of the worker that registered it last.
     """
 
     worker_count: "int" = betterproto2.field(2, betterproto2.TYPE_INT32)
@@ -1456,12 +1489,12 @@ class HandlerInfo(betterproto2.Message):
 
     pending_count: "int" = betterproto2.field(3, betterproto2.TYPE_INT64)
     """
-    How many of its invocations wait for a worker now.
+    How many of its invocations currently wait for a worker.
     """
 
     running_count: "int" = betterproto2.field(4, betterproto2.TYPE_INT64)
     """
-    How many run now.
+    How many currently run.
     """
 
     create_time: "datetime.datetime | None" = betterproto2.field(
@@ -1515,7 +1548,7 @@ class HandlerSpec(betterproto2.Message):
 
     version: "str" = betterproto2.field(5, betterproto2.TYPE_STRING)
     """
-    A word for the code's version, for example a hash of its source. At most `id_bytes`.
+    An identifier of the code's version, for example a hash of its source. At most `id_bytes`.
     """
 
     input_schema: "str" = betterproto2.field(6, betterproto2.TYPE_STRING)
@@ -1540,13 +1573,13 @@ class HandlerSpec(betterproto2.Message):
         optional=True,
     )
     """
-    How long an invocation may take from its start time; then its end is asked for, and it has
-    FAILED with `durable.TimedOut`. Absent for no limit.
+    How long an invocation may take from its start time. Then it is cancelled, and has FAILED with
+    `durable.TimedOut`. Absent for no limit.
     """
 
     max_concurrent: "int" = betterproto2.field(10, betterproto2.TYPE_INT32)
     """
-    How many of its invocations run at once, over all workers; 0 for no limit.
+    How many of its invocations may run at a time, over all workers; 0 for no limit.
     """
 
 
@@ -1556,7 +1589,7 @@ default_message_pool.register_message("durable.v1", "HandlerSpec", HandlerSpec)
 @dataclass(eq=False, repr=False)
 class Heartbeat(betterproto2.Message):
     """
-    A sign of life.
+    Shows that the sender is alive.
     """
 
     pass
@@ -1568,7 +1601,7 @@ default_message_pool.register_message("durable.v1", "Heartbeat", Heartbeat)
 @dataclass(eq=False, repr=False)
 class Held(betterproto2.Message):
     """
-    Says that an invocation cannot go on until a person has looked at it.
+    The invocation cannot go on until a person resumes it.
     """
 
     failure: "Failure | None" = betterproto2.field(
@@ -1585,7 +1618,7 @@ default_message_pool.register_message("durable.v1", "Held", Held)
 @dataclass(eq=False, repr=False)
 class Hello(betterproto2.Message):
     """
-    Introduces a worker.
+    The first message of a worker.
     """
 
     protocol_version: "int" = betterproto2.field(1, betterproto2.TYPE_INT32)
@@ -1595,44 +1628,44 @@ class Hello(betterproto2.Message):
 
     worker_id: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
     """
-    An id that is new for each start of the worker process, and the same for all its sessions.
-    1 to 64 characters `[A-Za-z0-9_-]`.
+    An id that is new for each start of the worker process, and the same for all its sessions. 1 to
+    64 characters `[A-Za-z0-9_-]`.
     """
 
     identity: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
     """
-    What it calls itself, for a person: host and process id, for example.
+    A name for people: host and process id, for example.
     """
 
     build_id: "str" = betterproto2.field(4, betterproto2.TYPE_STRING)
     """
-    The build that it runs.
+    The build that the worker runs.
     """
 
     handlers: "list[HandlerSpec]" = betterproto2.field(
         5, betterproto2.TYPE_MESSAGE, repeated=True
     )
     """
-    What it serves. At most 1,000.
+    The handlers that it serves. At most 1,000.
     """
 
     slot_count: "int" = betterproto2.field(6, betterproto2.TYPE_INT32)
     """
-    How many invocations it takes at a time; 1 to 100,000.
+    How many attempts it holds at most; 1 to 100,000.
     """
 
     capabilities: "list[str]" = betterproto2.field(
         7, betterproto2.TYPE_STRING, repeated=True
     )
     """
-    What it can do beyond this version; unknown names are ignored.
+    Features beyond this protocol version; unknown names are ignored.
     """
 
     resumed: "list[OwnedAttempt]" = betterproto2.field(
         8, betterproto2.TYPE_MESSAGE, repeated=True
     )
     """
-    After a reconnect: the work that it still holds.
+    After a reconnect: the attempts that it still holds.
     """
 
 
@@ -1664,14 +1697,14 @@ class Invocation(betterproto2.Message):
         4, betterproto2.TYPE_ENUM, default_factory=lambda: InvocationState(0)
     )
     """
-    Where it stands.
+    Its lifecycle state.
     """
 
     outcome: "Outcome | None" = betterproto2.field(
         5, betterproto2.TYPE_MESSAGE, optional=True
     )
     """
-    How it ended; set in final states only.
+    Its outcome; set in final states only.
     """
 
     input: "Payload | None" = betterproto2.field(
@@ -1697,7 +1730,7 @@ class Invocation(betterproto2.Message):
         9, betterproto2.TYPE_MESSAGE, optional=True
     )
     """
-    Why it is held, in the state PAUSED; in RUNNING, that a pause was asked for.
+    In the state PAUSED, who paused it and why; in RUNNING, that a pause was requested.
     """
 
     create_time: "datetime.datetime | None" = betterproto2.field(
@@ -1717,7 +1750,7 @@ class Invocation(betterproto2.Message):
         optional=True,
     )
     """
-    When its first attempt was handed to a worker.
+    When its first attempt was dispatched to a worker.
     """
 
     update_time: "datetime.datetime | None" = betterproto2.field(
@@ -1757,7 +1790,7 @@ class Invocation(betterproto2.Message):
         optional=True,
     )
     """
-    When it is removed, once finished.
+    When it is removed; set once it has finished.
     """
 
     journal_length: "int" = betterproto2.field(16, betterproto2.TYPE_INT32)
@@ -1793,7 +1826,7 @@ class Invocation(betterproto2.Message):
 
     worker_id: "str" = betterproto2.field(21, betterproto2.TYPE_STRING)
     """
-    The worker that holds or last held it.
+    The worker that owns or last owned it.
     """
 
     version: "str" = betterproto2.field(22, betterproto2.TYPE_STRING)
@@ -1810,7 +1843,7 @@ class Invocation(betterproto2.Message):
         24, betterproto2.TYPE_MESSAGE, repeated=True
     )
     """
-    The journal in program order, where it was asked for.
+    The journal in program order, if it was requested.
     """
 
     workflow_state: "dict[str, Payload]" = betterproto2.field(
@@ -1821,26 +1854,26 @@ class Invocation(betterproto2.Message):
         ),
     )
     """
-    The invocation's own state by key, where the journal was asked for.
+    The invocation's own state by name, if the journal was requested.
     """
 
     priority: "int" = betterproto2.field(26, betterproto2.TYPE_INT32)
     """
-    Where work of one handler waits for workers, higher goes first. 0 is the default.
+    Invocations with a higher priority are dispatched first. 0 is the default.
     """
 
     awakeables: "list[Awakeable]" = betterproto2.field(
         27, betterproto2.TYPE_MESSAGE, repeated=True
     )
     """
-    Its awakeables, where the journal was asked for.
+    Its awakeables, if the journal was requested.
     """
 
     cancel: "CancelInfo | None" = betterproto2.field(
         28, betterproto2.TYPE_MESSAGE, optional=True
     )
     """
-    Set when its end was asked for.
+    Set if its cancellation was requested.
     """
 
     deadline: "datetime.datetime | None" = betterproto2.field(
@@ -1850,15 +1883,15 @@ class Invocation(betterproto2.Message):
         optional=True,
     )
     """
-    When its end is asked for because its time is up; absent for handlers without a timeout.
+    When the handler's timeout expires; absent for handlers without a timeout.
     """
 
     failing_steps: "list[FailingStep]" = betterproto2.field(
         30, betterproto2.TYPE_MESSAGE, repeated=True
     )
     """
-    The steps and calls that have failed so far and are tried again, where the journal was asked for.
-    When the next try begins is `wake_time`.
+    The steps and calls that have failed so far and are retried, if the journal was requested. The
+    next try begins at `wake_time`.
     """
 
 
@@ -1868,7 +1901,7 @@ default_message_pool.register_message("durable.v1", "Invocation", Invocation)
 @dataclass(eq=False, repr=False)
 class InvokeRequest(betterproto2.Message):
     """
-    Asks for an invocation.
+    The request of Invoke.
     """
 
     handler: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
@@ -1880,7 +1913,7 @@ class InvokeRequest(betterproto2.Message):
         2, betterproto2.TYPE_MESSAGE, optional=True
     )
     """
-    The input. Absent means that the handler is called without arguments.
+    The input. If absent, the handler is called without arguments.
     """
 
     key: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
@@ -1890,14 +1923,14 @@ class InvokeRequest(betterproto2.Message):
 
     idempotency_key: "str" = betterproto2.field(4, betterproto2.TYPE_STRING)
     """
-    Names this piece of work in the caller's own terms: a second Invoke with the same handler, key,
-    partition key and idempotency key is answered with the first one's invocation; with another
-    input it is ALREADY_EXISTS / IDEMPOTENCY_MISMATCH. Held for as long as the invocation is kept.
+    The caller's own key for this work: a second Invoke with the same handler, key, partition key
+    and idempotency key returns the invocation of the first one; with another input it is
+    ALREADY_EXISTS / IDEMPOTENCY_MISMATCH. Known for as long as the invocation is kept.
     """
 
     request_id: "str" = betterproto2.field(5, betterproto2.TYPE_STRING)
     """
-    Makes retries of this very request safe. Empty: a retry starts a second invocation.
+    Makes retries of this request safe. Empty: a retry starts a second invocation.
     """
 
     wait_timeout: "datetime.timedelta | None" = betterproto2.field(
@@ -1907,8 +1940,8 @@ class InvokeRequest(betterproto2.Message):
         optional=True,
     )
     """
-    How long to wait for the end. Absent or zero: answer as soon as it is in the log. Above the
-    limit `wait_seconds` the limit holds.
+    How long to wait for the end. Absent or zero: answer as soon as the invocation is in the log. At
+    most the limit `wait_seconds`; larger values are reduced to it.
     """
 
     delay: "datetime.timedelta | None" = betterproto2.field(
@@ -1918,7 +1951,7 @@ class InvokeRequest(betterproto2.Message):
         optional=True,
     )
     """
-    Start it this much later. Not together with `start_time`.
+    By how much to delay the start. Not together with `start_time`.
     """
 
     start_time: "datetime.datetime | None" = betterproto2.field(
@@ -1928,7 +1961,7 @@ class InvokeRequest(betterproto2.Message):
         optional=True,
     )
     """
-    Start it not before this time.
+    The earliest time to start.
     """
 
     headers: "dict[str, str]" = betterproto2.field(
@@ -1939,7 +1972,7 @@ class InvokeRequest(betterproto2.Message):
         ),
     )
     """
-    Headers for the handler; they travel on to children and to durable calls.
+    Headers for the handler; children and durable calls inherit them.
     """
 
     partition_key: "str" = betterproto2.field(10, betterproto2.TYPE_STRING)
@@ -1950,17 +1983,17 @@ class InvokeRequest(betterproto2.Message):
 
     service: "str" = betterproto2.field(11, betterproto2.TYPE_STRING)
     """
-    A label: the service on whose behalf this is done. The handler sees it; Query filters by it.
+    A label: the service on whose behalf this runs. The handler sees it; Query filters by it.
     """
 
     priority: "int" = betterproto2.field(12, betterproto2.TYPE_INT32)
     """
-    Where work of one handler waits for workers, higher goes first. Children have their parent's.
+    Invocations with a higher priority are dispatched first. Children inherit their parent's.
     """
 
     include_journal: "bool" = betterproto2.field(13, betterproto2.TYPE_BOOL)
     """
-    Also return the journal when the answer holds an outcome.
+    Also return the journal if the answer contains an outcome.
     """
 
 
@@ -1970,7 +2003,7 @@ default_message_pool.register_message("durable.v1", "InvokeRequest", InvokeReque
 @dataclass(eq=False, repr=False)
 class InvokeResponse(betterproto2.Message):
     """
-    Says what became of an Invoke.
+    The answer to Invoke.
     """
 
     invocation_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
@@ -1989,19 +2022,19 @@ class InvokeResponse(betterproto2.Message):
         3, betterproto2.TYPE_MESSAGE, optional=True
     )
     """
-    How it ended, if it did within the wait.
+    Its outcome, if it ended within the wait.
     """
 
     created: "bool" = betterproto2.field(4, betterproto2.TYPE_BOOL)
     """
-    False when an earlier request with the same key or request id had started it.
+    False if an earlier request with the same idempotency key or request id had started it.
     """
 
     journal: "list[JournalEntry]" = betterproto2.field(
         5, betterproto2.TYPE_MESSAGE, repeated=True
     )
     """
-    The journal, if it was asked for and the invocation has ended.
+    The journal, if it was requested and the invocation has ended.
     """
 
 
@@ -2011,20 +2044,20 @@ default_message_pool.register_message("durable.v1", "InvokeResponse", InvokeResp
 @dataclass(eq=False, repr=False)
 class JournalEntry(betterproto2.Message):
     """
-    One step of an invocation. Entries are numbered by the order in which the program asked for them;
-    their completions happen in any order, which `completion_number` keeps.
+    One entry of an invocation's journal. Entries are numbered in the order in which the program
+    requested them; they complete in any order, which `completion_number` records.
     """
 
     index: "int" = betterproto2.field(1, betterproto2.TYPE_INT32)
     """
-    The position in program order, from 0.
+    The index in program order, from 0.
     """
 
     kind: "EntryKind" = betterproto2.field(
         2, betterproto2.TYPE_ENUM, default_factory=lambda: EntryKind(0)
     )
     """
-    What the entry is.
+    The kind.
     """
 
     name: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
@@ -2037,22 +2070,22 @@ class JournalEntry(betterproto2.Message):
         4, betterproto2.TYPE_MESSAGE, optional=True
     )
     """
-    What was asked for, where the kind has it: the state value that was set, the child's input.
-    Steps and calls do not journal their arguments.
+    The argument, if the kind has one: the state value that was set, the child's input. Steps and
+    calls do not journal their arguments.
     """
 
     outcome: "Outcome | None" = betterproto2.field(
         5, betterproto2.TYPE_MESSAGE, optional=True
     )
     """
-    How it ended; absent while it has not.
+    Its outcome; absent until it has completed.
     """
 
     completion_number: "int" = betterproto2.field(6, betterproto2.TYPE_INT64)
     """
-    The position among the completions of this invocation, from 1; 0 while not completed, and for an
-    entry of the state, which is completed when it is recorded. Replay delivers completions in this
-    order. Whether an entry has completed is told by `complete_time`.
+    The number among the completions of this invocation, from 1. 0 until the entry has completed,
+    and for entries of the state, which are complete when they are recorded. A replay delivers
+    completions in this order. To see whether an entry has completed, use `complete_time`.
     """
 
     create_time: "datetime.datetime | None" = betterproto2.field(
@@ -2062,9 +2095,10 @@ class JournalEntry(betterproto2.Message):
         optional=True,
     )
     """
-    When the entry was committed to the log. A step or a call is committed once, when it ends: for it
-    this is when its work began, in the attempt that ended it, as the worker has measured; the same as
-    `complete_time` if it has not, or if the work took less than a millisecond.
+    When the entry was committed to the log. A step or a call is committed once, when it ends: for
+    it this is when its work began in the attempt that ended it, as measured by the worker. It
+    equals `complete_time` if the worker did not measure, or if the work took less than a
+    millisecond.
     """
 
     complete_time: "datetime.datetime | None" = betterproto2.field(
@@ -2074,7 +2108,7 @@ class JournalEntry(betterproto2.Message):
         optional=True,
     )
     """
-    When its completion was committed; absent while it has not.
+    When its completion was committed; absent until then.
     """
 
     due_time: "datetime.datetime | None" = betterproto2.field(
@@ -2099,7 +2133,7 @@ class JournalEntry(betterproto2.Message):
 
     failed_try_count: "int" = betterproto2.field(12, betterproto2.TYPE_INT32)
     """
-    For a step or a call, how many of its tries had failed before the one that is recorded here.
+    For a step or a call, how many of its tries failed before the recorded one.
     """
 
 
@@ -2109,7 +2143,7 @@ default_message_pool.register_message("durable.v1", "JournalEntry", JournalEntry
 @dataclass(eq=False, repr=False)
 class ListHandlersRequest(betterproto2.Message):
     """
-    Asks for the handlers.
+    The request of ListHandlers.
     """
 
     page_size: "int" = betterproto2.field(1, betterproto2.TYPE_INT32)
@@ -2119,7 +2153,7 @@ class ListHandlersRequest(betterproto2.Message):
 
     page_token: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
     """
-    The `next_page_token` of the page before.
+    The `next_page_token` of the previous page.
     """
 
 
@@ -2155,7 +2189,7 @@ default_message_pool.register_message(
 @dataclass(eq=False, repr=False)
 class ListWorkersRequest(betterproto2.Message):
     """
-    Asks for the workers.
+    The request of ListWorkers.
     """
 
     pass
@@ -2188,7 +2222,7 @@ default_message_pool.register_message(
 @dataclass(eq=False, repr=False)
 class Outcome(betterproto2.Message):
     """
-    How a piece of work ended.
+    The outcome of an invocation or of an operation.
 
     Oneofs:
         - result: Exactly one is set. A handler without a return value ends with a `value` that holds JSON null.
@@ -2215,7 +2249,7 @@ default_message_pool.register_message("durable.v1", "Outcome", Outcome)
 @dataclass(eq=False, repr=False)
 class OwnedAttempt(betterproto2.Message):
     """
-    A piece of work, by name.
+    One attempt of one invocation.
     """
 
     invocation_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
@@ -2235,7 +2269,7 @@ default_message_pool.register_message("durable.v1", "OwnedAttempt", OwnedAttempt
 @dataclass(eq=False, repr=False)
 class Paused(betterproto2.Message):
     """
-    Says that an attempt is held, as was asked for.
+    The attempt has stopped, in answer to PauseRequested.
     """
 
     pass
@@ -2247,12 +2281,12 @@ default_message_pool.register_message("durable.v1", "Paused", Paused)
 @dataclass(eq=False, repr=False)
 class PauseInfo(betterproto2.Message):
     """
-    Why an invocation is held.
+    Who paused an invocation, when and why.
     """
 
     identity: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
     """
-    Who asked, in the caller's words; `durable` when the control plane held it.
+    The caller's identity, as the caller gave it; `durable` if the system holds the invocation.
     """
 
     reason: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
@@ -2277,7 +2311,7 @@ default_message_pool.register_message("durable.v1", "PauseInfo", PauseInfo)
 @dataclass(eq=False, repr=False)
 class PauseRequest(betterproto2.Message):
     """
-    Asks to hold an invocation.
+    The request of Pause.
     """
 
     invocation_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
@@ -2287,17 +2321,17 @@ class PauseRequest(betterproto2.Message):
 
     request_id: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
     """
-    Makes retries of this very request safe.
+    Makes retries of this request safe.
     """
 
     reason: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
     """
-    Why, for a person. At most 1 KiB.
+    The reason, for people. At most 1 KiB.
     """
 
     identity: "str" = betterproto2.field(4, betterproto2.TYPE_STRING)
     """
-    Who asks, in the caller's words.
+    The caller's identity, as the caller gives it.
     """
 
     wait_timeout: "datetime.timedelta | None" = betterproto2.field(
@@ -2307,8 +2341,8 @@ class PauseRequest(betterproto2.Message):
         optional=True,
     )
     """
-    How long to wait for steps in flight. Absent or zero: answer at once. Above the limit
-    `wait_seconds` the limit holds.
+    How long to wait for steps in flight. Absent or zero: answer at once. At most the limit
+    `wait_seconds`; larger values are reduced to it.
     """
 
 
@@ -2318,7 +2352,7 @@ default_message_pool.register_message("durable.v1", "PauseRequest", PauseRequest
 @dataclass(eq=False, repr=False)
 class PauseRequested(betterproto2.Message):
     """
-    Asks to hold an attempt at its next boundary.
+    Requests that an attempt stops at its next journal boundary.
     """
 
     pass
@@ -2330,14 +2364,14 @@ default_message_pool.register_message("durable.v1", "PauseRequested", PauseReque
 @dataclass(eq=False, repr=False)
 class PauseResponse(betterproto2.Message):
     """
-    Says what became of a Pause.
+    The answer to Pause.
     """
 
     state: "InvocationState" = betterproto2.field(
         1, betterproto2.TYPE_ENUM, default_factory=lambda: InvocationState(0)
     )
     """
-    The state after it. RUNNING when steps in flight still finish.
+    The state after the request. RUNNING while steps in flight still finish.
     """
 
 
@@ -2359,8 +2393,8 @@ class Payload(betterproto2.Message):
 
     data: "bytes" = betterproto2.field(2, betterproto2.TYPE_BYTES)
     """
-    The encoded value. A payload with empty data is a value (for JSON it is not a valid one); the
-    absence of a value is the absence of the Payload message.
+    The encoded value. A payload with empty data is a value (though not a valid one for JSON); no
+    value is expressed by the absence of the Payload message.
     """
 
     metadata: "dict[str, str]" = betterproto2.field(
@@ -2371,8 +2405,8 @@ class Payload(betterproto2.Message):
         ),
     )
     """
-    Facts that a codec adds about the encoding, for example a compression name or a key id.
-    At most 16 entries; keys and values at most 256 bytes each.
+    Information that a codec adds about the encoding, for example a compression name or a key id. At
+    most 16 entries; keys and values at most 256 bytes each.
     """
 
 
@@ -2382,7 +2416,7 @@ default_message_pool.register_message("durable.v1", "Payload", Payload)
 @dataclass(eq=False, repr=False)
 class PurgeRequest(betterproto2.Message):
     """
-    Asks to remove a finished invocation.
+    The request of Purge.
     """
 
     invocation_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
@@ -2397,7 +2431,7 @@ default_message_pool.register_message("durable.v1", "PurgeRequest", PurgeRequest
 @dataclass(eq=False, repr=False)
 class PurgeResponse(betterproto2.Message):
     """
-    Says that it is removed.
+    The answer to Purge: the invocation is removed.
     """
 
     pass
@@ -2409,7 +2443,7 @@ default_message_pool.register_message("durable.v1", "PurgeResponse", PurgeRespon
 @dataclass(eq=False, repr=False)
 class QueryRequest(betterproto2.Message):
     """
-    Asks for a page of invocations. All filters must hold.
+    The request of Query. Filters are combined with AND.
     """
 
     states: "list[InvocationState]" = betterproto2.field(
@@ -2451,19 +2485,20 @@ class QueryRequest(betterproto2.Message):
 
     failure_text: "str" = betterproto2.field(6, betterproto2.TYPE_STRING)
     """
-    This text within the failure's type, `: ` and its message, of 3 characters or more; empty for all.
+    A text of 3 characters or more that is contained in the failure's type, `: ` and its message;
+    empty for all.
     """
 
     page_size: "int" = betterproto2.field(7, betterproto2.TYPE_INT32)
     """
-    How many to return at most: 0 for 50; more than the limit `page_size` is that limit; fewer when
-    their outcomes are large: only an absent `next_page_token` says that it is the last; negative is
-    INVALID_ARGUMENT.
+    How many to return at most: 0 means 50, more than the limit `page_size` means that limit,
+    negative is INVALID_ARGUMENT. A page may have fewer if outcomes are large: only an empty
+    `next_page_token` marks the last page.
     """
 
     page_token: "str" = betterproto2.field(8, betterproto2.TYPE_STRING)
     """
-    The `next_page_token` of the page before; the other fields must be the same as there.
+    The `next_page_token` of the previous page; the other fields must be the same as there.
     """
 
     service: "str" = betterproto2.field(9, betterproto2.TYPE_STRING)
@@ -2483,12 +2518,13 @@ class QueryRequest(betterproto2.Message):
 
     order_by: "str" = betterproto2.field(12, betterproto2.TYPE_STRING)
     """
-    What to sort by, as in AIP-132: `create_time`, `complete_time` or `update_time`, the oldest
-    first, or the newest first with ` desc` after it. Empty for `create_time desc`.
+    The order, as in AIP-132: `create_time`, `complete_time` or `update_time`, oldest first;
+    followed by ` desc`, newest first. Empty for `create_time desc`.
 
-    `complete_time` holds only invocations that have ended. Pages are stable while data changes: what
-    is there all along comes exactly once. With `update_time` that holds for what does not change
-    meanwhile; what does, moves to the newest, and may be missed (` desc`) or come again.
+    `complete_time` returns only invocations that have ended. Pages are stable while data changes:
+    an invocation that exists all along is returned exactly once. With `update_time` this applies
+    only to invocations that do not change in the meantime; one that changes moves to the newest
+    end, and may be missed (` desc`) or returned again.
     """
 
 
@@ -2520,7 +2556,7 @@ default_message_pool.register_message("durable.v1", "QueryResponse", QueryRespon
 @dataclass(eq=False, repr=False)
 class Released(betterproto2.Message):
     """
-    Gives an attempt back; it does not count as a failure.
+    The worker gives the attempt back; this does not count as a failure.
     """
 
     pass
@@ -2532,7 +2568,7 @@ default_message_pool.register_message("durable.v1", "Released", Released)
 @dataclass(eq=False, repr=False)
 class ResolveAwakeableRequest(betterproto2.Message):
     """
-    Asks to resolve or reject an awakeable.
+    The request of ResolveAwakeable.
     """
 
     awakeable_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
@@ -2549,7 +2585,7 @@ class ResolveAwakeableRequest(betterproto2.Message):
 
     request_id: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
     """
-    Makes retries of this very request safe.
+    Makes retries of this request safe.
     """
 
 
@@ -2561,17 +2597,17 @@ default_message_pool.register_message(
 @dataclass(eq=False, repr=False)
 class ResolveAwakeableResponse(betterproto2.Message):
     """
-    Says that the outcome is in the log.
+    The answer to ResolveAwakeable: the outcome is in the log.
     """
 
     invocation_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
     """
-    The invocation that owns the awakeable; empty when none has asked for it yet.
+    The invocation that owns the awakeable; empty if none has requested it yet.
     """
 
     repeated: "bool" = betterproto2.field(2, betterproto2.TYPE_BOOL)
     """
-    Whether it had this same outcome before, and nothing has changed.
+    True if it already had this outcome, so that nothing has changed.
     """
 
 
@@ -2583,7 +2619,7 @@ default_message_pool.register_message(
 @dataclass(eq=False, repr=False)
 class RestartRequest(betterproto2.Message):
     """
-    Asks for a new invocation like an old one.
+    The request of Restart.
     """
 
     invocation_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
@@ -2593,7 +2629,7 @@ class RestartRequest(betterproto2.Message):
 
     request_id: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
     """
-    Makes retries of this very request safe.
+    Makes retries of this request safe.
     """
 
     from_index: "int" = betterproto2.field(3, betterproto2.TYPE_INT32)
@@ -2610,12 +2646,12 @@ class RestartRequest(betterproto2.Message):
 
     reason: "str" = betterproto2.field(5, betterproto2.TYPE_STRING)
     """
-    Why, for a person. At most 1 KiB.
+    The reason, for people. At most 1 KiB.
     """
 
     identity: "str" = betterproto2.field(6, betterproto2.TYPE_STRING)
     """
-    Who asks, in the caller's words.
+    The caller's identity, as the caller gives it.
     """
 
 
@@ -2625,7 +2661,7 @@ default_message_pool.register_message("durable.v1", "RestartRequest", RestartReq
 @dataclass(eq=False, repr=False)
 class RestartResponse(betterproto2.Message):
     """
-    Says what became of a Restart.
+    The answer to Restart.
     """
 
     invocation_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
@@ -2640,7 +2676,7 @@ default_message_pool.register_message("durable.v1", "RestartResponse", RestartRe
 @dataclass(eq=False, repr=False)
 class ResumeRequest(betterproto2.Message):
     """
-    Asks a paused invocation to go on.
+    The request of Resume.
     """
 
     invocation_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
@@ -2650,17 +2686,17 @@ class ResumeRequest(betterproto2.Message):
 
     request_id: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
     """
-    Makes retries of this very request safe.
+    Makes retries of this request safe.
     """
 
     reason: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
     """
-    Why, for a person. At most 1 KiB.
+    The reason, for people. At most 1 KiB.
     """
 
     identity: "str" = betterproto2.field(4, betterproto2.TYPE_STRING)
     """
-    Who asks, in the caller's words.
+    The caller's identity, as the caller gives it.
     """
 
 
@@ -2670,14 +2706,14 @@ default_message_pool.register_message("durable.v1", "ResumeRequest", ResumeReque
 @dataclass(eq=False, repr=False)
 class ResumeResponse(betterproto2.Message):
     """
-    Says what became of a Resume.
+    The answer to Resume.
     """
 
     state: "InvocationState" = betterproto2.field(
         1, betterproto2.TYPE_ENUM, default_factory=lambda: InvocationState(0)
     )
     """
-    The state after it.
+    The state after the request.
     """
 
 
@@ -2687,11 +2723,11 @@ default_message_pool.register_message("durable.v1", "ResumeResponse", ResumeResp
 @dataclass(eq=False, repr=False)
 class RetryPolicy(betterproto2.Message):
     """
-    How a handler's failed attempts are retried. A field at zero takes the default that it names.
+    How failed attempts of a handler are retried. A field at zero has the default that it names.
 
-    Where it was a step that has failed, a worker applies the policy to the step (worker.proto, section
-    7): when its tries are used up, the step's failure is journaled and the program sees it. What is said
-    here of attempts is then for failures of the program itself.
+    If a step has failed, the worker applies the policy to the step (worker.proto, section 7): when
+    its tries are used up, the step's failure is journaled and raised in the program. The comments
+    below that speak of attempts then apply to failures of the program itself.
     """
 
     initial_interval: "datetime.timedelta | None" = betterproto2.field(
@@ -2706,7 +2742,7 @@ class RetryPolicy(betterproto2.Message):
 
     multiplier: "float" = betterproto2.field(2, betterproto2.TYPE_DOUBLE)
     """
-    By what the delay grows. Default 2; at least 1.
+    The factor by which the delay grows. Default 2; at least 1.
     """
 
     max_interval: "datetime.timedelta | None" = betterproto2.field(
@@ -2733,7 +2769,7 @@ class RetryPolicy(betterproto2.Message):
         6, betterproto2.TYPE_ENUM, default_factory=lambda: RetryPolicyExhaustion(0)
     )
     """
-    What happens when they are used up. Default PAUSE, which loses nothing.
+    What happens when all attempts are used up. Default PAUSE, which loses nothing.
     """
 
     max_duration: "datetime.timedelta | None" = betterproto2.field(
@@ -2743,7 +2779,8 @@ class RetryPolicy(betterproto2.Message):
         optional=True,
     )
     """
-    How long after the first failure in a row the attempts are used up too. Absent for no limit.
+    After this time since the first of consecutive failures, the attempts count as used up too.
+    Absent for no limit.
     """
 
 
@@ -2756,17 +2793,17 @@ class ServerMessage(betterproto2.Message):
     One message of the server.
 
     Oneofs:
-        - message: What it says.
+        - message: The message itself.
     """
 
     invocation_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
     """
-    The invocation it is about; empty for messages about the session.
+    The invocation that the message is about; empty for messages about the session.
     """
 
     attempt: "int" = betterproto2.field(2, betterproto2.TYPE_INT32)
     """
-    The attempt it is about; 0 for messages about the session.
+    The attempt that the message is about; 0 for messages about the session.
     """
 
     start: "Start | None" = betterproto2.field(
@@ -2787,7 +2824,7 @@ class ServerMessage(betterproto2.Message):
         5, betterproto2.TYPE_MESSAGE, optional=True, group="message"
     )
     """
-    About an invocation: an operation of the server's has ended.
+    About an invocation: an operation that the server completes has completed.
     """
 
     suspended: "Suspended | None" = betterproto2.field(
@@ -2801,14 +2838,14 @@ class ServerMessage(betterproto2.Message):
         7, betterproto2.TYPE_MESSAGE, optional=True, group="message"
     )
     """
-    About an invocation: stop working on it, say nothing more about it.
+    About an invocation: stop working on it and send nothing more about it.
     """
 
     cancel_requested: "CancelRequested | None" = betterproto2.field(
         8, betterproto2.TYPE_MESSAGE, optional=True, group="message"
     )
     """
-    About an invocation: its end is asked for.
+    About an invocation: its cancellation was requested.
     """
 
     welcome: "Welcome | None" = betterproto2.field(
@@ -2822,7 +2859,7 @@ class ServerMessage(betterproto2.Message):
         10, betterproto2.TYPE_MESSAGE, optional=True, group="message"
     )
     """
-    About the session: a sign of life.
+    About the session: the sender is alive.
     """
 
     drain: "Drain | None" = betterproto2.field(
@@ -2836,7 +2873,7 @@ class ServerMessage(betterproto2.Message):
         12, betterproto2.TYPE_MESSAGE, optional=True, group="message"
     )
     """
-    About an invocation: hold it at its next boundary.
+    About an invocation: pause it at its next journal boundary.
     """
 
 
@@ -2863,8 +2900,8 @@ default_message_pool.register_message("durable.v1", "SessionRequest", SessionReq
 @dataclass(eq=False, repr=False)
 class SessionResponse(betterproto2.Message):
     """
-    A frame from the server. At most 64 MiB, since a Start brings a whole journal: the receive limit of
-    a gRPC library, often 4 MiB, must be raised.
+    A frame from the server. At most 64 MiB, because a Start contains a whole journal: raise the
+    receive limit of the gRPC library, which is often 4 MiB.
     """
 
     messages: "list[ServerMessage]" = betterproto2.field(
@@ -2881,7 +2918,7 @@ default_message_pool.register_message("durable.v1", "SessionResponse", SessionRe
 @dataclass(eq=False, repr=False)
 class SetStateRequest(betterproto2.Message):
     """
-    Asks to change the state of an object's key.
+    The request of SetState.
     """
 
     object: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
@@ -2909,12 +2946,12 @@ class SetStateRequest(betterproto2.Message):
         4, betterproto2.TYPE_STRING, repeated=True
     )
     """
-    Names to remove; done before `state` is set.
+    Names to remove, before `state` is set.
     """
 
     clear_all: "bool" = betterproto2.field(5, betterproto2.TYPE_BOOL)
     """
-    Remove everything first.
+    Remove all values first.
     """
 
 
@@ -2924,7 +2961,7 @@ default_message_pool.register_message("durable.v1", "SetStateRequest", SetStateR
 @dataclass(eq=False, repr=False)
 class SetStateResponse(betterproto2.Message):
     """
-    Says that the change is in the log.
+    The answer to SetState: the change is in the log.
     """
 
     pass
@@ -2938,7 +2975,7 @@ default_message_pool.register_message(
 @dataclass(eq=False, repr=False)
 class SignalRequest(betterproto2.Message):
     """
-    Asks to deliver a signal.
+    The request of Signal.
     """
 
     invocation_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
@@ -2955,12 +2992,12 @@ class SignalRequest(betterproto2.Message):
         3, betterproto2.TYPE_MESSAGE, optional=True
     )
     """
-    What it carries.
+    Its value or failure.
     """
 
     request_id: "str" = betterproto2.field(4, betterproto2.TYPE_STRING)
     """
-    Makes retries of this very request safe.
+    Makes retries of this request safe.
     """
 
 
@@ -2970,7 +3007,7 @@ default_message_pool.register_message("durable.v1", "SignalRequest", SignalReque
 @dataclass(eq=False, repr=False)
 class SignalResponse(betterproto2.Message):
     """
-    Says that the signal is in the log.
+    The answer to Signal: the signal is in the log.
     """
 
     pass
@@ -2982,7 +3019,7 @@ default_message_pool.register_message("durable.v1", "SignalResponse", SignalResp
 @dataclass(eq=False, repr=False)
 class Start(betterproto2.Message):
     """
-    Hands an attempt to the worker.
+    Dispatches an attempt to the worker.
     """
 
     handler: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
@@ -2994,7 +3031,7 @@ class Start(betterproto2.Message):
         2, betterproto2.TYPE_MESSAGE, optional=True
     )
     """
-    Its input; absent when it is to be called without arguments.
+    Its input; absent if the handler is to be called without arguments.
     """
 
     key: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
@@ -3061,7 +3098,7 @@ class Start(betterproto2.Message):
         12, betterproto2.TYPE_MESSAGE, optional=True
     )
     """
-    Set when a cancellation was asked for before this attempt.
+    Set if a cancellation was requested before this attempt.
     """
 
     state: "dict[str, Payload]" = betterproto2.field(
@@ -3072,12 +3109,12 @@ class Start(betterproto2.Message):
         ),
     )
     """
-    The state as it is now, by name: the invocation's own, or the object key's.
+    The current state by name: the invocation's own, or the object key's.
     """
 
     state_complete: "bool" = betterproto2.field(14, betterproto2.TYPE_BOOL)
     """
-    True when `state` is all of it.
+    True if `state` is the whole state.
     """
 
     step_failures: "dict[int, int]" = betterproto2.field(
@@ -3088,7 +3125,7 @@ class Start(betterproto2.Message):
         ),
     )
     """
-    How often steps that are not in the journal have failed, by index.
+    How often each step that is not in the journal has failed, by index.
     """
 
     step_failing: "dict[int, datetime.timedelta]" = betterproto2.field(
@@ -3101,7 +3138,7 @@ class Start(betterproto2.Message):
         ),
     )
     """
-    How long ago the first of those failures was when this attempt was handed out, by index.
+    How long before the dispatch of this attempt the first of those failures was, by index.
     """
 
 
@@ -3138,12 +3175,12 @@ default_message_pool.register_message("durable.v1", "StateCount", StateCount)
 @dataclass(eq=False, repr=False)
 class Suspend(betterproto2.Message):
     """
-    Says that an attempt only waits.
+    The program of the attempt only waits for completions.
     """
 
     completion_number: "int" = betterproto2.field(1, betterproto2.TYPE_INT64)
     """
-    The number of the last completion that was delivered; 0 when there was none.
+    The number of the last completion that was delivered; 0 if there was none.
     """
 
 
@@ -3153,7 +3190,7 @@ default_message_pool.register_message("durable.v1", "Suspend", Suspend)
 @dataclass(eq=False, repr=False)
 class Suspended(betterproto2.Message):
     """
-    Says that the attempt is suspended and no longer owned.
+    The attempt is suspended, and the worker no longer owns it.
     """
 
     pass
@@ -3165,7 +3202,7 @@ default_message_pool.register_message("durable.v1", "Suspended", Suspended)
 @dataclass(eq=False, repr=False)
 class WatchInvocationRequest(betterproto2.Message):
     """
-    Asks to watch one invocation.
+    The request of WatchInvocation.
     """
 
     invocation_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
@@ -3194,7 +3231,8 @@ class WatchInvocationResponse(betterproto2.Message):
         1, betterproto2.TYPE_MESSAGE, optional=True
     )
     """
-    The invocation; its journal holds only what is new or changed since the last message.
+    The invocation; its journal contains only entries that are new or changed since the last
+    message.
     """
 
 
@@ -3236,7 +3274,7 @@ class Welcome(betterproto2.Message):
         optional=True,
     )
     """
-    How long silence means that the other side is gone.
+    After how long without a message the other side counts as gone.
     """
 
     reconnect_grace: "datetime.timedelta | None" = betterproto2.field(
@@ -3246,7 +3284,7 @@ class Welcome(betterproto2.Message):
         optional=True,
     )
     """
-    How long the server keeps the worker's work after its stream ended.
+    How long the server reserves the worker's attempts after its stream has ended.
     """
 
     limits: "dict[str, int]" = betterproto2.field(
@@ -3257,7 +3295,7 @@ class Welcome(betterproto2.Message):
         ),
     )
     """
-    The named limits that a worker must keep: `payload_bytes`, `frame_bytes`, `journal_entries`,
+    The named limits that a worker must observe: `payload_bytes`, `frame_bytes`, `journal_entries`,
     `journal_bytes`.
     """
 
@@ -3273,17 +3311,17 @@ class WorkerInfo(betterproto2.Message):
 
     worker_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
     """
-    The id that it gave itself; new for each process start.
+    The id that the worker chose; new at each start of its process.
     """
 
     identity: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
     """
-    What it calls itself, for a person: host and process id by default.
+    A name for people: host and process id by default.
     """
 
     build_id: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
     """
-    The build that it runs.
+    The build that the worker runs.
     """
 
     handlers: "list[str]" = betterproto2.field(
@@ -3295,12 +3333,12 @@ class WorkerInfo(betterproto2.Message):
 
     slot_count: "int" = betterproto2.field(5, betterproto2.TYPE_INT32)
     """
-    How many invocations it holds at most.
+    How many attempts it holds at most.
     """
 
     running_count: "int" = betterproto2.field(6, betterproto2.TYPE_INT32)
     """
-    How many it holds now.
+    How many it currently holds.
     """
 
     connect_time: "datetime.datetime | None" = betterproto2.field(
@@ -3310,12 +3348,12 @@ class WorkerInfo(betterproto2.Message):
         optional=True,
     )
     """
-    Since when it is connected.
+    When it connected.
     """
 
     draining: "bool" = betterproto2.field(8, betterproto2.TYPE_BOOL)
     """
-    True when it takes no new work.
+    True if it takes no new work.
     """
 
 
@@ -3328,17 +3366,17 @@ class WorkerMessage(betterproto2.Message):
     One message of a worker.
 
     Oneofs:
-        - message: What it says.
+        - message: The message itself.
     """
 
     invocation_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
     """
-    The invocation it is about; empty for messages about the session.
+    The invocation that the message is about; empty for messages about the session.
     """
 
     attempt: "int" = betterproto2.field(2, betterproto2.TYPE_INT32)
     """
-    The attempt it is about; 0 for messages about the session.
+    The attempt that the message is about; 0 for messages about the session.
     """
 
     entry: "EntryRecorded | None" = betterproto2.field(
@@ -3366,21 +3404,21 @@ class WorkerMessage(betterproto2.Message):
         6, betterproto2.TYPE_MESSAGE, optional=True, group="message"
     )
     """
-    About an invocation: it must be held for a person.
+    About an invocation: it cannot go on until a person resumes it.
     """
 
     suspend: "Suspend | None" = betterproto2.field(
         7, betterproto2.TYPE_MESSAGE, optional=True, group="message"
     )
     """
-    About an invocation: it only waits.
+    About an invocation: the program only waits for completions.
     """
 
     released: "Released | None" = betterproto2.field(
         8, betterproto2.TYPE_MESSAGE, optional=True, group="message"
     )
     """
-    About an invocation: the worker gives it back untouched.
+    About an invocation: the worker gives it back; this is not a failure.
     """
 
     hello: "Hello | None" = betterproto2.field(
@@ -3394,7 +3432,7 @@ class WorkerMessage(betterproto2.Message):
         10, betterproto2.TYPE_MESSAGE, optional=True, group="message"
     )
     """
-    About the session: a sign of life.
+    About the session: the sender is alive.
     """
 
     draining: "Draining | None" = betterproto2.field(
@@ -3408,7 +3446,7 @@ class WorkerMessage(betterproto2.Message):
         12, betterproto2.TYPE_MESSAGE, optional=True, group="message"
     )
     """
-    About an invocation: it is held, as was asked for.
+    About an invocation: it has stopped, in answer to PauseRequested.
     """
 
 

@@ -7,7 +7,7 @@ package dev.durable.v1;
 
 /**
  * <pre>
- * Says that the attempt is not the worker's any more.
+ * The worker no longer owns the attempt.
  * </pre>
  *
  * Protobuf type {@code durable.v1.Abandon}
@@ -253,7 +253,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Says that the attempt is not the worker's any more.
+   * The worker no longer owns the attempt.
    * </pre>
    *
    * Protobuf type {@code durable.v1.Abandon}

@@ -7,7 +7,7 @@ package dev.durable.v1;
 
 /**
  * <pre>
- * Says that an entry is in the log.
+ * An entry is in the log.
  * </pre>
  *
  * Protobuf type {@code durable.v1.Ack}
@@ -67,7 +67,7 @@ private static final long serialVersionUID = 0L;
   private long completionNumber_ = 0L;
   /**
    * <pre>
-   * The number of its completion, when the entry had an outcome; else 0.
+   * The number of its completion if the entry had an outcome, else 0.
    * </pre>
    *
    * <code>int64 completion_number = 2;</code>
@@ -303,7 +303,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Says that an entry is in the log.
+   * An entry is in the log.
    * </pre>
    *
    * Protobuf type {@code durable.v1.Ack}
@@ -529,7 +529,7 @@ private static final long serialVersionUID = 0L;
     private long completionNumber_ ;
     /**
      * <pre>
-     * The number of its completion, when the entry had an outcome; else 0.
+     * The number of its completion if the entry had an outcome, else 0.
      * </pre>
      *
      * <code>int64 completion_number = 2;</code>
@@ -541,7 +541,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The number of its completion, when the entry had an outcome; else 0.
+     * The number of its completion if the entry had an outcome, else 0.
      * </pre>
      *
      * <code>int64 completion_number = 2;</code>
@@ -557,7 +557,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The number of its completion, when the entry had an outcome; else 0.
+     * The number of its completion if the entry had an outcome, else 0.
      * </pre>
      *
      * <code>int64 completion_number = 2;</code>

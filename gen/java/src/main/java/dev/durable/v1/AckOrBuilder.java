@@ -22,7 +22,7 @@ public interface AckOrBuilder extends
 
   /**
    * <pre>
-   * The number of its completion, when the entry had an outcome; else 0.
+   * The number of its completion if the entry had an outcome, else 0.
    * </pre>
    *
    * <code>int64 completion_number = 2;</code>

@@ -7,7 +7,7 @@ package dev.durable.v1;
 
 /**
  * <pre>
- * Says that the attempt has failed.
+ * The attempt has failed and may be retried.
  * </pre>
  *
  * Protobuf type {@code durable.v1.AttemptFailed}
@@ -92,7 +92,7 @@ private static final long serialVersionUID = 0L;
   private com.google.protobuf.Duration retryDelay_;
   /**
    * <pre>
-   * When set, the delay before the next attempt, instead of the retry policy's.
+   * If set, the delay before the next attempt, instead of the retry policy's.
    * </pre>
    *
    * <code>.google.protobuf.Duration retry_delay = 2;</code>
@@ -104,7 +104,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * When set, the delay before the next attempt, instead of the retry policy's.
+   * If set, the delay before the next attempt, instead of the retry policy's.
    * </pre>
    *
    * <code>.google.protobuf.Duration retry_delay = 2;</code>
@@ -116,7 +116,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * When set, the delay before the next attempt, instead of the retry policy's.
+   * If set, the delay before the next attempt, instead of the retry policy's.
    * </pre>
    *
    * <code>.google.protobuf.Duration retry_delay = 2;</code>
@@ -130,7 +130,7 @@ private static final long serialVersionUID = 0L;
   private int index_ = 0;
   /**
    * <pre>
-   * The step that failed, if it was one; `retry_delay` is then required.
+   * The step that failed, if a step failed; `retry_delay` is then required.
    * </pre>
    *
    * <code>optional int32 index = 3;</code>
@@ -142,7 +142,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * The step that failed, if it was one; `retry_delay` is then required.
+   * The step that failed, if a step failed; `retry_delay` is then required.
    * </pre>
    *
    * <code>optional int32 index = 3;</code>
@@ -157,7 +157,7 @@ private static final long serialVersionUID = 0L;
   private int kind_ = 0;
   /**
    * <pre>
-   * What that step is: RUN or CALL.
+   * The kind of that step: RUN or CALL.
    * </pre>
    *
    * <code>.durable.v1.EntryKind kind = 4;</code>
@@ -168,7 +168,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * What that step is: RUN or CALL.
+   * The kind of that step: RUN or CALL.
    * </pre>
    *
    * <code>.durable.v1.EntryKind kind = 4;</code>
@@ -184,7 +184,7 @@ private static final long serialVersionUID = 0L;
   private volatile java.lang.Object name_ = "";
   /**
    * <pre>
-   * That step's name; see JournalEntry.name. At most 256 bytes.
+   * The name of that step; see JournalEntry.name. At most 256 bytes.
    * </pre>
    *
    * <code>string name = 5;</code>
@@ -205,7 +205,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * That step's name; see JournalEntry.name. At most 256 bytes.
+   * The name of that step; see JournalEntry.name. At most 256 bytes.
    * </pre>
    *
    * <code>string name = 5;</code>
@@ -442,7 +442,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Says that the attempt has failed.
+   * The attempt has failed and may be retried.
    * </pre>
    *
    * Protobuf type {@code durable.v1.AttemptFailed}
@@ -820,7 +820,7 @@ private static final long serialVersionUID = 0L;
         com.google.protobuf.Duration, com.google.protobuf.Duration.Builder, com.google.protobuf.DurationOrBuilder> retryDelayBuilder_;
     /**
      * <pre>
-     * When set, the delay before the next attempt, instead of the retry policy's.
+     * If set, the delay before the next attempt, instead of the retry policy's.
      * </pre>
      *
      * <code>.google.protobuf.Duration retry_delay = 2;</code>
@@ -831,7 +831,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * When set, the delay before the next attempt, instead of the retry policy's.
+     * If set, the delay before the next attempt, instead of the retry policy's.
      * </pre>
      *
      * <code>.google.protobuf.Duration retry_delay = 2;</code>
@@ -846,7 +846,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * When set, the delay before the next attempt, instead of the retry policy's.
+     * If set, the delay before the next attempt, instead of the retry policy's.
      * </pre>
      *
      * <code>.google.protobuf.Duration retry_delay = 2;</code>
@@ -866,7 +866,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * When set, the delay before the next attempt, instead of the retry policy's.
+     * If set, the delay before the next attempt, instead of the retry policy's.
      * </pre>
      *
      * <code>.google.protobuf.Duration retry_delay = 2;</code>
@@ -884,7 +884,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * When set, the delay before the next attempt, instead of the retry policy's.
+     * If set, the delay before the next attempt, instead of the retry policy's.
      * </pre>
      *
      * <code>.google.protobuf.Duration retry_delay = 2;</code>
@@ -909,7 +909,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * When set, the delay before the next attempt, instead of the retry policy's.
+     * If set, the delay before the next attempt, instead of the retry policy's.
      * </pre>
      *
      * <code>.google.protobuf.Duration retry_delay = 2;</code>
@@ -926,7 +926,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * When set, the delay before the next attempt, instead of the retry policy's.
+     * If set, the delay before the next attempt, instead of the retry policy's.
      * </pre>
      *
      * <code>.google.protobuf.Duration retry_delay = 2;</code>
@@ -938,7 +938,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * When set, the delay before the next attempt, instead of the retry policy's.
+     * If set, the delay before the next attempt, instead of the retry policy's.
      * </pre>
      *
      * <code>.google.protobuf.Duration retry_delay = 2;</code>
@@ -953,7 +953,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * When set, the delay before the next attempt, instead of the retry policy's.
+     * If set, the delay before the next attempt, instead of the retry policy's.
      * </pre>
      *
      * <code>.google.protobuf.Duration retry_delay = 2;</code>
@@ -975,7 +975,7 @@ private static final long serialVersionUID = 0L;
     private int index_ ;
     /**
      * <pre>
-     * The step that failed, if it was one; `retry_delay` is then required.
+     * The step that failed, if a step failed; `retry_delay` is then required.
      * </pre>
      *
      * <code>optional int32 index = 3;</code>
@@ -987,7 +987,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The step that failed, if it was one; `retry_delay` is then required.
+     * The step that failed, if a step failed; `retry_delay` is then required.
      * </pre>
      *
      * <code>optional int32 index = 3;</code>
@@ -999,7 +999,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The step that failed, if it was one; `retry_delay` is then required.
+     * The step that failed, if a step failed; `retry_delay` is then required.
      * </pre>
      *
      * <code>optional int32 index = 3;</code>
@@ -1015,7 +1015,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The step that failed, if it was one; `retry_delay` is then required.
+     * The step that failed, if a step failed; `retry_delay` is then required.
      * </pre>
      *
      * <code>optional int32 index = 3;</code>
@@ -1031,7 +1031,7 @@ private static final long serialVersionUID = 0L;
     private int kind_ = 0;
     /**
      * <pre>
-     * What that step is: RUN or CALL.
+     * The kind of that step: RUN or CALL.
      * </pre>
      *
      * <code>.durable.v1.EntryKind kind = 4;</code>
@@ -1042,7 +1042,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * What that step is: RUN or CALL.
+     * The kind of that step: RUN or CALL.
      * </pre>
      *
      * <code>.durable.v1.EntryKind kind = 4;</code>
@@ -1057,7 +1057,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * What that step is: RUN or CALL.
+     * The kind of that step: RUN or CALL.
      * </pre>
      *
      * <code>.durable.v1.EntryKind kind = 4;</code>
@@ -1070,7 +1070,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * What that step is: RUN or CALL.
+     * The kind of that step: RUN or CALL.
      * </pre>
      *
      * <code>.durable.v1.EntryKind kind = 4;</code>
@@ -1086,7 +1086,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * What that step is: RUN or CALL.
+     * The kind of that step: RUN or CALL.
      * </pre>
      *
      * <code>.durable.v1.EntryKind kind = 4;</code>
@@ -1102,7 +1102,7 @@ private static final long serialVersionUID = 0L;
     private java.lang.Object name_ = "";
     /**
      * <pre>
-     * That step's name; see JournalEntry.name. At most 256 bytes.
+     * The name of that step; see JournalEntry.name. At most 256 bytes.
      * </pre>
      *
      * <code>string name = 5;</code>
@@ -1122,7 +1122,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * That step's name; see JournalEntry.name. At most 256 bytes.
+     * The name of that step; see JournalEntry.name. At most 256 bytes.
      * </pre>
      *
      * <code>string name = 5;</code>
@@ -1143,7 +1143,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * That step's name; see JournalEntry.name. At most 256 bytes.
+     * The name of that step; see JournalEntry.name. At most 256 bytes.
      * </pre>
      *
      * <code>string name = 5;</code>
@@ -1160,7 +1160,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * That step's name; see JournalEntry.name. At most 256 bytes.
+     * The name of that step; see JournalEntry.name. At most 256 bytes.
      * </pre>
      *
      * <code>string name = 5;</code>
@@ -1174,7 +1174,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * That step's name; see JournalEntry.name. At most 256 bytes.
+     * The name of that step; see JournalEntry.name. At most 256 bytes.
      * </pre>
      *
      * <code>string name = 5;</code>

@@ -39,7 +39,7 @@ public interface AttemptFailedOrBuilder extends
 
   /**
    * <pre>
-   * When set, the delay before the next attempt, instead of the retry policy's.
+   * If set, the delay before the next attempt, instead of the retry policy's.
    * </pre>
    *
    * <code>.google.protobuf.Duration retry_delay = 2;</code>
@@ -48,7 +48,7 @@ public interface AttemptFailedOrBuilder extends
   boolean hasRetryDelay();
   /**
    * <pre>
-   * When set, the delay before the next attempt, instead of the retry policy's.
+   * If set, the delay before the next attempt, instead of the retry policy's.
    * </pre>
    *
    * <code>.google.protobuf.Duration retry_delay = 2;</code>
@@ -57,7 +57,7 @@ public interface AttemptFailedOrBuilder extends
   com.google.protobuf.Duration getRetryDelay();
   /**
    * <pre>
-   * When set, the delay before the next attempt, instead of the retry policy's.
+   * If set, the delay before the next attempt, instead of the retry policy's.
    * </pre>
    *
    * <code>.google.protobuf.Duration retry_delay = 2;</code>
@@ -66,7 +66,7 @@ public interface AttemptFailedOrBuilder extends
 
   /**
    * <pre>
-   * The step that failed, if it was one; `retry_delay` is then required.
+   * The step that failed, if a step failed; `retry_delay` is then required.
    * </pre>
    *
    * <code>optional int32 index = 3;</code>
@@ -75,7 +75,7 @@ public interface AttemptFailedOrBuilder extends
   boolean hasIndex();
   /**
    * <pre>
-   * The step that failed, if it was one; `retry_delay` is then required.
+   * The step that failed, if a step failed; `retry_delay` is then required.
    * </pre>
    *
    * <code>optional int32 index = 3;</code>
@@ -85,7 +85,7 @@ public interface AttemptFailedOrBuilder extends
 
   /**
    * <pre>
-   * What that step is: RUN or CALL.
+   * The kind of that step: RUN or CALL.
    * </pre>
    *
    * <code>.durable.v1.EntryKind kind = 4;</code>
@@ -94,7 +94,7 @@ public interface AttemptFailedOrBuilder extends
   int getKindValue();
   /**
    * <pre>
-   * What that step is: RUN or CALL.
+   * The kind of that step: RUN or CALL.
    * </pre>
    *
    * <code>.durable.v1.EntryKind kind = 4;</code>
@@ -104,7 +104,7 @@ public interface AttemptFailedOrBuilder extends
 
   /**
    * <pre>
-   * That step's name; see JournalEntry.name. At most 256 bytes.
+   * The name of that step; see JournalEntry.name. At most 256 bytes.
    * </pre>
    *
    * <code>string name = 5;</code>
@@ -113,7 +113,7 @@ public interface AttemptFailedOrBuilder extends
   java.lang.String getName();
   /**
    * <pre>
-   * That step's name; see JournalEntry.name. At most 256 bytes.
+   * The name of that step; see JournalEntry.name. At most 256 bytes.
    * </pre>
    *
    * <code>string name = 5;</code>

@@ -7,7 +7,7 @@ package dev.durable.v1;
 
 /**
  * <pre>
- * A promise that something outside resolves.
+ * A promise that is resolved from outside.
  * </pre>
  *
  * Protobuf type {@code durable.v1.Awakeable}
@@ -103,7 +103,7 @@ private static final long serialVersionUID = 0L;
   private volatile java.lang.Object invocationId_ = "";
   /**
    * <pre>
-   * The invocation that it belongs to; empty while none has asked for it.
+   * The invocation that it belongs to; empty until one has requested it.
    * </pre>
    *
    * <code>string invocation_id = 2;</code>
@@ -124,7 +124,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * The invocation that it belongs to; empty while none has asked for it.
+   * The invocation that it belongs to; empty until one has requested it.
    * </pre>
    *
    * <code>string invocation_id = 2;</code>
@@ -149,7 +149,7 @@ private static final long serialVersionUID = 0L;
   private com.google.protobuf.Timestamp createTime_;
   /**
    * <pre>
-   * When it was asked for, or resolved before that.
+   * When it was requested, or resolved before that.
    * </pre>
    *
    * <code>.google.protobuf.Timestamp create_time = 3;</code>
@@ -161,7 +161,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * When it was asked for, or resolved before that.
+   * When it was requested, or resolved before that.
    * </pre>
    *
    * <code>.google.protobuf.Timestamp create_time = 3;</code>
@@ -173,7 +173,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * When it was asked for, or resolved before that.
+   * When it was requested, or resolved before that.
    * </pre>
    *
    * <code>.google.protobuf.Timestamp create_time = 3;</code>
@@ -187,7 +187,7 @@ private static final long serialVersionUID = 0L;
   private com.google.protobuf.Timestamp resolveTime_;
   /**
    * <pre>
-   * When it was resolved or rejected; absent while it is not.
+   * When it was resolved or rejected; absent until then.
    * </pre>
    *
    * <code>.google.protobuf.Timestamp resolve_time = 4;</code>
@@ -199,7 +199,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * When it was resolved or rejected; absent while it is not.
+   * When it was resolved or rejected; absent until then.
    * </pre>
    *
    * <code>.google.protobuf.Timestamp resolve_time = 4;</code>
@@ -211,7 +211,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * When it was resolved or rejected; absent while it is not.
+   * When it was resolved or rejected; absent until then.
    * </pre>
    *
    * <code>.google.protobuf.Timestamp resolve_time = 4;</code>
@@ -225,7 +225,7 @@ private static final long serialVersionUID = 0L;
   private dev.durable.v1.Outcome outcome_;
   /**
    * <pre>
-   * With what; absent while it is not.
+   * Its outcome; absent until then.
    * </pre>
    *
    * <code>.durable.v1.Outcome outcome = 5;</code>
@@ -237,7 +237,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * With what; absent while it is not.
+   * Its outcome; absent until then.
    * </pre>
    *
    * <code>.durable.v1.Outcome outcome = 5;</code>
@@ -249,7 +249,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * With what; absent while it is not.
+   * Its outcome; absent until then.
    * </pre>
    *
    * <code>.durable.v1.Outcome outcome = 5;</code>
@@ -264,7 +264,7 @@ private static final long serialVersionUID = 0L;
   private volatile java.lang.Object schema_ = "";
   /**
    * <pre>
-   * JSON Schema of the value that whoever awaits it can read; empty when it takes any value.
+   * JSON Schema of the value that the awaiting program can read; empty if it takes any value.
    * </pre>
    *
    * <code>string schema = 6;</code>
@@ -285,7 +285,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * JSON Schema of the value that whoever awaits it can read; empty when it takes any value.
+   * JSON Schema of the value that the awaiting program can read; empty if it takes any value.
    * </pre>
    *
    * <code>string schema = 6;</code>
@@ -532,7 +532,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * A promise that something outside resolves.
+   * A promise that is resolved from outside.
    * </pre>
    *
    * Protobuf type {@code durable.v1.Awakeable}
@@ -868,7 +868,7 @@ private static final long serialVersionUID = 0L;
     private java.lang.Object invocationId_ = "";
     /**
      * <pre>
-     * The invocation that it belongs to; empty while none has asked for it.
+     * The invocation that it belongs to; empty until one has requested it.
      * </pre>
      *
      * <code>string invocation_id = 2;</code>
@@ -888,7 +888,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The invocation that it belongs to; empty while none has asked for it.
+     * The invocation that it belongs to; empty until one has requested it.
      * </pre>
      *
      * <code>string invocation_id = 2;</code>
@@ -909,7 +909,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The invocation that it belongs to; empty while none has asked for it.
+     * The invocation that it belongs to; empty until one has requested it.
      * </pre>
      *
      * <code>string invocation_id = 2;</code>
@@ -926,7 +926,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The invocation that it belongs to; empty while none has asked for it.
+     * The invocation that it belongs to; empty until one has requested it.
      * </pre>
      *
      * <code>string invocation_id = 2;</code>
@@ -940,7 +940,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The invocation that it belongs to; empty while none has asked for it.
+     * The invocation that it belongs to; empty until one has requested it.
      * </pre>
      *
      * <code>string invocation_id = 2;</code>
@@ -962,7 +962,7 @@ private static final long serialVersionUID = 0L;
         com.google.protobuf.Timestamp, com.google.protobuf.Timestamp.Builder, com.google.protobuf.TimestampOrBuilder> createTimeBuilder_;
     /**
      * <pre>
-     * When it was asked for, or resolved before that.
+     * When it was requested, or resolved before that.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp create_time = 3;</code>
@@ -973,7 +973,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * When it was asked for, or resolved before that.
+     * When it was requested, or resolved before that.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp create_time = 3;</code>
@@ -988,7 +988,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * When it was asked for, or resolved before that.
+     * When it was requested, or resolved before that.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp create_time = 3;</code>
@@ -1008,7 +1008,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * When it was asked for, or resolved before that.
+     * When it was requested, or resolved before that.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp create_time = 3;</code>
@@ -1026,7 +1026,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * When it was asked for, or resolved before that.
+     * When it was requested, or resolved before that.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp create_time = 3;</code>
@@ -1051,7 +1051,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * When it was asked for, or resolved before that.
+     * When it was requested, or resolved before that.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp create_time = 3;</code>
@@ -1068,7 +1068,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * When it was asked for, or resolved before that.
+     * When it was requested, or resolved before that.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp create_time = 3;</code>
@@ -1080,7 +1080,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * When it was asked for, or resolved before that.
+     * When it was requested, or resolved before that.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp create_time = 3;</code>
@@ -1095,7 +1095,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * When it was asked for, or resolved before that.
+     * When it was requested, or resolved before that.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp create_time = 3;</code>
@@ -1119,7 +1119,7 @@ private static final long serialVersionUID = 0L;
         com.google.protobuf.Timestamp, com.google.protobuf.Timestamp.Builder, com.google.protobuf.TimestampOrBuilder> resolveTimeBuilder_;
     /**
      * <pre>
-     * When it was resolved or rejected; absent while it is not.
+     * When it was resolved or rejected; absent until then.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp resolve_time = 4;</code>
@@ -1130,7 +1130,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * When it was resolved or rejected; absent while it is not.
+     * When it was resolved or rejected; absent until then.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp resolve_time = 4;</code>
@@ -1145,7 +1145,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * When it was resolved or rejected; absent while it is not.
+     * When it was resolved or rejected; absent until then.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp resolve_time = 4;</code>
@@ -1165,7 +1165,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * When it was resolved or rejected; absent while it is not.
+     * When it was resolved or rejected; absent until then.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp resolve_time = 4;</code>
@@ -1183,7 +1183,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * When it was resolved or rejected; absent while it is not.
+     * When it was resolved or rejected; absent until then.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp resolve_time = 4;</code>
@@ -1208,7 +1208,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * When it was resolved or rejected; absent while it is not.
+     * When it was resolved or rejected; absent until then.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp resolve_time = 4;</code>
@@ -1225,7 +1225,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * When it was resolved or rejected; absent while it is not.
+     * When it was resolved or rejected; absent until then.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp resolve_time = 4;</code>
@@ -1237,7 +1237,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * When it was resolved or rejected; absent while it is not.
+     * When it was resolved or rejected; absent until then.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp resolve_time = 4;</code>
@@ -1252,7 +1252,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * When it was resolved or rejected; absent while it is not.
+     * When it was resolved or rejected; absent until then.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp resolve_time = 4;</code>
@@ -1276,7 +1276,7 @@ private static final long serialVersionUID = 0L;
         dev.durable.v1.Outcome, dev.durable.v1.Outcome.Builder, dev.durable.v1.OutcomeOrBuilder> outcomeBuilder_;
     /**
      * <pre>
-     * With what; absent while it is not.
+     * Its outcome; absent until then.
      * </pre>
      *
      * <code>.durable.v1.Outcome outcome = 5;</code>
@@ -1287,7 +1287,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * With what; absent while it is not.
+     * Its outcome; absent until then.
      * </pre>
      *
      * <code>.durable.v1.Outcome outcome = 5;</code>
@@ -1302,7 +1302,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * With what; absent while it is not.
+     * Its outcome; absent until then.
      * </pre>
      *
      * <code>.durable.v1.Outcome outcome = 5;</code>
@@ -1322,7 +1322,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * With what; absent while it is not.
+     * Its outcome; absent until then.
      * </pre>
      *
      * <code>.durable.v1.Outcome outcome = 5;</code>
@@ -1340,7 +1340,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * With what; absent while it is not.
+     * Its outcome; absent until then.
      * </pre>
      *
      * <code>.durable.v1.Outcome outcome = 5;</code>
@@ -1365,7 +1365,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * With what; absent while it is not.
+     * Its outcome; absent until then.
      * </pre>
      *
      * <code>.durable.v1.Outcome outcome = 5;</code>
@@ -1382,7 +1382,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * With what; absent while it is not.
+     * Its outcome; absent until then.
      * </pre>
      *
      * <code>.durable.v1.Outcome outcome = 5;</code>
@@ -1394,7 +1394,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * With what; absent while it is not.
+     * Its outcome; absent until then.
      * </pre>
      *
      * <code>.durable.v1.Outcome outcome = 5;</code>
@@ -1409,7 +1409,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * With what; absent while it is not.
+     * Its outcome; absent until then.
      * </pre>
      *
      * <code>.durable.v1.Outcome outcome = 5;</code>
@@ -1431,7 +1431,7 @@ private static final long serialVersionUID = 0L;
     private java.lang.Object schema_ = "";
     /**
      * <pre>
-     * JSON Schema of the value that whoever awaits it can read; empty when it takes any value.
+     * JSON Schema of the value that the awaiting program can read; empty if it takes any value.
      * </pre>
      *
      * <code>string schema = 6;</code>
@@ -1451,7 +1451,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * JSON Schema of the value that whoever awaits it can read; empty when it takes any value.
+     * JSON Schema of the value that the awaiting program can read; empty if it takes any value.
      * </pre>
      *
      * <code>string schema = 6;</code>
@@ -1472,7 +1472,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * JSON Schema of the value that whoever awaits it can read; empty when it takes any value.
+     * JSON Schema of the value that the awaiting program can read; empty if it takes any value.
      * </pre>
      *
      * <code>string schema = 6;</code>
@@ -1489,7 +1489,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * JSON Schema of the value that whoever awaits it can read; empty when it takes any value.
+     * JSON Schema of the value that the awaiting program can read; empty if it takes any value.
      * </pre>
      *
      * <code>string schema = 6;</code>
@@ -1503,7 +1503,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * JSON Schema of the value that whoever awaits it can read; empty when it takes any value.
+     * JSON Schema of the value that the awaiting program can read; empty if it takes any value.
      * </pre>
      *
      * <code>string schema = 6;</code>

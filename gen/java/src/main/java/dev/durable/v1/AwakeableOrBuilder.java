@@ -32,7 +32,7 @@ public interface AwakeableOrBuilder extends
 
   /**
    * <pre>
-   * The invocation that it belongs to; empty while none has asked for it.
+   * The invocation that it belongs to; empty until one has requested it.
    * </pre>
    *
    * <code>string invocation_id = 2;</code>
@@ -41,7 +41,7 @@ public interface AwakeableOrBuilder extends
   java.lang.String getInvocationId();
   /**
    * <pre>
-   * The invocation that it belongs to; empty while none has asked for it.
+   * The invocation that it belongs to; empty until one has requested it.
    * </pre>
    *
    * <code>string invocation_id = 2;</code>
@@ -52,7 +52,7 @@ public interface AwakeableOrBuilder extends
 
   /**
    * <pre>
-   * When it was asked for, or resolved before that.
+   * When it was requested, or resolved before that.
    * </pre>
    *
    * <code>.google.protobuf.Timestamp create_time = 3;</code>
@@ -61,7 +61,7 @@ public interface AwakeableOrBuilder extends
   boolean hasCreateTime();
   /**
    * <pre>
-   * When it was asked for, or resolved before that.
+   * When it was requested, or resolved before that.
    * </pre>
    *
    * <code>.google.protobuf.Timestamp create_time = 3;</code>
@@ -70,7 +70,7 @@ public interface AwakeableOrBuilder extends
   com.google.protobuf.Timestamp getCreateTime();
   /**
    * <pre>
-   * When it was asked for, or resolved before that.
+   * When it was requested, or resolved before that.
    * </pre>
    *
    * <code>.google.protobuf.Timestamp create_time = 3;</code>
@@ -79,7 +79,7 @@ public interface AwakeableOrBuilder extends
 
   /**
    * <pre>
-   * When it was resolved or rejected; absent while it is not.
+   * When it was resolved or rejected; absent until then.
    * </pre>
    *
    * <code>.google.protobuf.Timestamp resolve_time = 4;</code>
@@ -88,7 +88,7 @@ public interface AwakeableOrBuilder extends
   boolean hasResolveTime();
   /**
    * <pre>
-   * When it was resolved or rejected; absent while it is not.
+   * When it was resolved or rejected; absent until then.
    * </pre>
    *
    * <code>.google.protobuf.Timestamp resolve_time = 4;</code>
@@ -97,7 +97,7 @@ public interface AwakeableOrBuilder extends
   com.google.protobuf.Timestamp getResolveTime();
   /**
    * <pre>
-   * When it was resolved or rejected; absent while it is not.
+   * When it was resolved or rejected; absent until then.
    * </pre>
    *
    * <code>.google.protobuf.Timestamp resolve_time = 4;</code>
@@ -106,7 +106,7 @@ public interface AwakeableOrBuilder extends
 
   /**
    * <pre>
-   * With what; absent while it is not.
+   * Its outcome; absent until then.
    * </pre>
    *
    * <code>.durable.v1.Outcome outcome = 5;</code>
@@ -115,7 +115,7 @@ public interface AwakeableOrBuilder extends
   boolean hasOutcome();
   /**
    * <pre>
-   * With what; absent while it is not.
+   * Its outcome; absent until then.
    * </pre>
    *
    * <code>.durable.v1.Outcome outcome = 5;</code>
@@ -124,7 +124,7 @@ public interface AwakeableOrBuilder extends
   dev.durable.v1.Outcome getOutcome();
   /**
    * <pre>
-   * With what; absent while it is not.
+   * Its outcome; absent until then.
    * </pre>
    *
    * <code>.durable.v1.Outcome outcome = 5;</code>
@@ -133,7 +133,7 @@ public interface AwakeableOrBuilder extends
 
   /**
    * <pre>
-   * JSON Schema of the value that whoever awaits it can read; empty when it takes any value.
+   * JSON Schema of the value that the awaiting program can read; empty if it takes any value.
    * </pre>
    *
    * <code>string schema = 6;</code>
@@ -142,7 +142,7 @@ public interface AwakeableOrBuilder extends
   java.lang.String getSchema();
   /**
    * <pre>
-   * JSON Schema of the value that whoever awaits it can read; empty when it takes any value.
+   * JSON Schema of the value that the awaiting program can read; empty if it takes any value.
    * </pre>
    *
    * <code>string schema = 6;</code>

@@ -7,7 +7,7 @@ package dev.durable.v1;
 
 /**
  * <pre>
- * Why the end of an invocation was asked for.
+ * Who requested a cancellation, when and why.
  * </pre>
  *
  * Protobuf type {@code durable.v1.CancelInfo}
@@ -55,7 +55,7 @@ private static final long serialVersionUID = 0L;
   private volatile java.lang.Object identity_ = "";
   /**
    * <pre>
-   * Who asked, in the caller's words; `durable` when its time was up.
+   * The caller's identity, as the caller gave it; `durable` if the handler's timeout expired.
    * </pre>
    *
    * <code>string identity = 1;</code>
@@ -76,7 +76,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Who asked, in the caller's words; `durable` when its time was up.
+   * The caller's identity, as the caller gave it; `durable` if the handler's timeout expired.
    * </pre>
    *
    * <code>string identity = 1;</code>
@@ -366,7 +366,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Why the end of an invocation was asked for.
+   * Who requested a cancellation, when and why.
    * </pre>
    *
    * Protobuf type {@code durable.v1.CancelInfo}
@@ -552,7 +552,7 @@ private static final long serialVersionUID = 0L;
     private java.lang.Object identity_ = "";
     /**
      * <pre>
-     * Who asked, in the caller's words; `durable` when its time was up.
+     * The caller's identity, as the caller gave it; `durable` if the handler's timeout expired.
      * </pre>
      *
      * <code>string identity = 1;</code>
@@ -572,7 +572,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Who asked, in the caller's words; `durable` when its time was up.
+     * The caller's identity, as the caller gave it; `durable` if the handler's timeout expired.
      * </pre>
      *
      * <code>string identity = 1;</code>
@@ -593,7 +593,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Who asked, in the caller's words; `durable` when its time was up.
+     * The caller's identity, as the caller gave it; `durable` if the handler's timeout expired.
      * </pre>
      *
      * <code>string identity = 1;</code>
@@ -610,7 +610,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Who asked, in the caller's words; `durable` when its time was up.
+     * The caller's identity, as the caller gave it; `durable` if the handler's timeout expired.
      * </pre>
      *
      * <code>string identity = 1;</code>
@@ -624,7 +624,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Who asked, in the caller's words; `durable` when its time was up.
+     * The caller's identity, as the caller gave it; `durable` if the handler's timeout expired.
      * </pre>
      *
      * <code>string identity = 1;</code>

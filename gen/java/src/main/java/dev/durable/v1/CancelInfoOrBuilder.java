@@ -12,7 +12,7 @@ public interface CancelInfoOrBuilder extends
 
   /**
    * <pre>
-   * Who asked, in the caller's words; `durable` when its time was up.
+   * The caller's identity, as the caller gave it; `durable` if the handler's timeout expired.
    * </pre>
    *
    * <code>string identity = 1;</code>
@@ -21,7 +21,7 @@ public interface CancelInfoOrBuilder extends
   java.lang.String getIdentity();
   /**
    * <pre>
-   * Who asked, in the caller's words; `durable` when its time was up.
+   * The caller's identity, as the caller gave it; `durable` if the handler's timeout expired.
    * </pre>
    *
    * <code>string identity = 1;</code>

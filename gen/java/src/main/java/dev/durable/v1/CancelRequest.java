@@ -7,7 +7,7 @@ package dev.durable.v1;
 
 /**
  * <pre>
- * Asks an invocation to end.
+ * The request of Cancel.
  * </pre>
  *
  * Protobuf type {@code durable.v1.CancelRequest}
@@ -103,7 +103,7 @@ private static final long serialVersionUID = 0L;
   private volatile java.lang.Object requestId_ = "";
   /**
    * <pre>
-   * Makes retries of this very request safe.
+   * Makes retries of this request safe.
    * </pre>
    *
    * <code>string request_id = 2;</code>
@@ -124,7 +124,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Makes retries of this very request safe.
+   * Makes retries of this request safe.
    * </pre>
    *
    * <code>string request_id = 2;</code>
@@ -150,7 +150,7 @@ private static final long serialVersionUID = 0L;
   private volatile java.lang.Object reason_ = "";
   /**
    * <pre>
-   * Why, for a person; the handler sees it. At most 1 KiB.
+   * The reason, for people; the handler sees it. At most 1 KiB.
    * </pre>
    *
    * <code>string reason = 3;</code>
@@ -171,7 +171,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Why, for a person; the handler sees it. At most 1 KiB.
+   * The reason, for people; the handler sees it. At most 1 KiB.
    * </pre>
    *
    * <code>string reason = 3;</code>
@@ -197,7 +197,7 @@ private static final long serialVersionUID = 0L;
   private volatile java.lang.Object identity_ = "";
   /**
    * <pre>
-   * Who asks, in the caller's words.
+   * The caller's identity, as the caller gives it.
    * </pre>
    *
    * <code>string identity = 4;</code>
@@ -218,7 +218,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Who asks, in the caller's words.
+   * The caller's identity, as the caller gives it.
    * </pre>
    *
    * <code>string identity = 4;</code>
@@ -243,7 +243,7 @@ private static final long serialVersionUID = 0L;
   private boolean force_ = false;
   /**
    * <pre>
-   * End it at once, without asking the handler.
+   * End it at once, without running the handler.
    * </pre>
    *
    * <code>bool force = 5;</code>
@@ -454,7 +454,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Asks an invocation to end.
+   * The request of Cancel.
    * </pre>
    *
    * Protobuf type {@code durable.v1.CancelRequest}
@@ -743,7 +743,7 @@ private static final long serialVersionUID = 0L;
     private java.lang.Object requestId_ = "";
     /**
      * <pre>
-     * Makes retries of this very request safe.
+     * Makes retries of this request safe.
      * </pre>
      *
      * <code>string request_id = 2;</code>
@@ -763,7 +763,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Makes retries of this very request safe.
+     * Makes retries of this request safe.
      * </pre>
      *
      * <code>string request_id = 2;</code>
@@ -784,7 +784,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Makes retries of this very request safe.
+     * Makes retries of this request safe.
      * </pre>
      *
      * <code>string request_id = 2;</code>
@@ -801,7 +801,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Makes retries of this very request safe.
+     * Makes retries of this request safe.
      * </pre>
      *
      * <code>string request_id = 2;</code>
@@ -815,7 +815,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Makes retries of this very request safe.
+     * Makes retries of this request safe.
      * </pre>
      *
      * <code>string request_id = 2;</code>
@@ -835,7 +835,7 @@ private static final long serialVersionUID = 0L;
     private java.lang.Object reason_ = "";
     /**
      * <pre>
-     * Why, for a person; the handler sees it. At most 1 KiB.
+     * The reason, for people; the handler sees it. At most 1 KiB.
      * </pre>
      *
      * <code>string reason = 3;</code>
@@ -855,7 +855,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Why, for a person; the handler sees it. At most 1 KiB.
+     * The reason, for people; the handler sees it. At most 1 KiB.
      * </pre>
      *
      * <code>string reason = 3;</code>
@@ -876,7 +876,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Why, for a person; the handler sees it. At most 1 KiB.
+     * The reason, for people; the handler sees it. At most 1 KiB.
      * </pre>
      *
      * <code>string reason = 3;</code>
@@ -893,7 +893,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Why, for a person; the handler sees it. At most 1 KiB.
+     * The reason, for people; the handler sees it. At most 1 KiB.
      * </pre>
      *
      * <code>string reason = 3;</code>
@@ -907,7 +907,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Why, for a person; the handler sees it. At most 1 KiB.
+     * The reason, for people; the handler sees it. At most 1 KiB.
      * </pre>
      *
      * <code>string reason = 3;</code>
@@ -927,7 +927,7 @@ private static final long serialVersionUID = 0L;
     private java.lang.Object identity_ = "";
     /**
      * <pre>
-     * Who asks, in the caller's words.
+     * The caller's identity, as the caller gives it.
      * </pre>
      *
      * <code>string identity = 4;</code>
@@ -947,7 +947,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Who asks, in the caller's words.
+     * The caller's identity, as the caller gives it.
      * </pre>
      *
      * <code>string identity = 4;</code>
@@ -968,7 +968,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Who asks, in the caller's words.
+     * The caller's identity, as the caller gives it.
      * </pre>
      *
      * <code>string identity = 4;</code>
@@ -985,7 +985,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Who asks, in the caller's words.
+     * The caller's identity, as the caller gives it.
      * </pre>
      *
      * <code>string identity = 4;</code>
@@ -999,7 +999,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Who asks, in the caller's words.
+     * The caller's identity, as the caller gives it.
      * </pre>
      *
      * <code>string identity = 4;</code>
@@ -1019,7 +1019,7 @@ private static final long serialVersionUID = 0L;
     private boolean force_ ;
     /**
      * <pre>
-     * End it at once, without asking the handler.
+     * End it at once, without running the handler.
      * </pre>
      *
      * <code>bool force = 5;</code>
@@ -1031,7 +1031,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * End it at once, without asking the handler.
+     * End it at once, without running the handler.
      * </pre>
      *
      * <code>bool force = 5;</code>
@@ -1047,7 +1047,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * End it at once, without asking the handler.
+     * End it at once, without running the handler.
      * </pre>
      *
      * <code>bool force = 5;</code>

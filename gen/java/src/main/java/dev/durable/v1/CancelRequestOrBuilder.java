@@ -32,7 +32,7 @@ public interface CancelRequestOrBuilder extends
 
   /**
    * <pre>
-   * Makes retries of this very request safe.
+   * Makes retries of this request safe.
    * </pre>
    *
    * <code>string request_id = 2;</code>
@@ -41,7 +41,7 @@ public interface CancelRequestOrBuilder extends
   java.lang.String getRequestId();
   /**
    * <pre>
-   * Makes retries of this very request safe.
+   * Makes retries of this request safe.
    * </pre>
    *
    * <code>string request_id = 2;</code>
@@ -52,7 +52,7 @@ public interface CancelRequestOrBuilder extends
 
   /**
    * <pre>
-   * Why, for a person; the handler sees it. At most 1 KiB.
+   * The reason, for people; the handler sees it. At most 1 KiB.
    * </pre>
    *
    * <code>string reason = 3;</code>
@@ -61,7 +61,7 @@ public interface CancelRequestOrBuilder extends
   java.lang.String getReason();
   /**
    * <pre>
-   * Why, for a person; the handler sees it. At most 1 KiB.
+   * The reason, for people; the handler sees it. At most 1 KiB.
    * </pre>
    *
    * <code>string reason = 3;</code>
@@ -72,7 +72,7 @@ public interface CancelRequestOrBuilder extends
 
   /**
    * <pre>
-   * Who asks, in the caller's words.
+   * The caller's identity, as the caller gives it.
    * </pre>
    *
    * <code>string identity = 4;</code>
@@ -81,7 +81,7 @@ public interface CancelRequestOrBuilder extends
   java.lang.String getIdentity();
   /**
    * <pre>
-   * Who asks, in the caller's words.
+   * The caller's identity, as the caller gives it.
    * </pre>
    *
    * <code>string identity = 4;</code>
@@ -92,7 +92,7 @@ public interface CancelRequestOrBuilder extends
 
   /**
    * <pre>
-   * End it at once, without asking the handler.
+   * End it at once, without running the handler.
    * </pre>
    *
    * <code>bool force = 5;</code>

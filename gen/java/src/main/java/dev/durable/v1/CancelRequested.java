@@ -7,7 +7,7 @@ package dev.durable.v1;
 
 /**
  * <pre>
- * Says that the end of the invocation is asked for.
+ * The cancellation of the invocation was requested.
  * </pre>
  *
  * Protobuf type {@code durable.v1.CancelRequested}
@@ -54,7 +54,7 @@ private static final long serialVersionUID = 0L;
   private volatile java.lang.Object reason_ = "";
   /**
    * <pre>
-   * Why, as the caller said.
+   * The reason that the caller gave.
    * </pre>
    *
    * <code>string reason = 1;</code>
@@ -75,7 +75,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Why, as the caller said.
+   * The reason that the caller gave.
    * </pre>
    *
    * <code>string reason = 1;</code>
@@ -100,7 +100,7 @@ private static final long serialVersionUID = 0L;
   private long completionNumber_ = 0L;
   /**
    * <pre>
-   * The number of this event among the invocation's completions: it is delivered in that order.
+   * The number of this event among the invocation's completions, which sets when it is delivered.
    * </pre>
    *
    * <code>int64 completion_number = 2;</code>
@@ -335,7 +335,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Says that the end of the invocation is asked for.
+   * The cancellation of the invocation was requested.
    * </pre>
    *
    * Protobuf type {@code durable.v1.CancelRequested}
@@ -519,7 +519,7 @@ private static final long serialVersionUID = 0L;
     private java.lang.Object reason_ = "";
     /**
      * <pre>
-     * Why, as the caller said.
+     * The reason that the caller gave.
      * </pre>
      *
      * <code>string reason = 1;</code>
@@ -539,7 +539,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Why, as the caller said.
+     * The reason that the caller gave.
      * </pre>
      *
      * <code>string reason = 1;</code>
@@ -560,7 +560,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Why, as the caller said.
+     * The reason that the caller gave.
      * </pre>
      *
      * <code>string reason = 1;</code>
@@ -577,7 +577,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Why, as the caller said.
+     * The reason that the caller gave.
      * </pre>
      *
      * <code>string reason = 1;</code>
@@ -591,7 +591,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Why, as the caller said.
+     * The reason that the caller gave.
      * </pre>
      *
      * <code>string reason = 1;</code>
@@ -611,7 +611,7 @@ private static final long serialVersionUID = 0L;
     private long completionNumber_ ;
     /**
      * <pre>
-     * The number of this event among the invocation's completions: it is delivered in that order.
+     * The number of this event among the invocation's completions, which sets when it is delivered.
      * </pre>
      *
      * <code>int64 completion_number = 2;</code>
@@ -623,7 +623,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The number of this event among the invocation's completions: it is delivered in that order.
+     * The number of this event among the invocation's completions, which sets when it is delivered.
      * </pre>
      *
      * <code>int64 completion_number = 2;</code>
@@ -639,7 +639,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The number of this event among the invocation's completions: it is delivered in that order.
+     * The number of this event among the invocation's completions, which sets when it is delivered.
      * </pre>
      *
      * <code>int64 completion_number = 2;</code>

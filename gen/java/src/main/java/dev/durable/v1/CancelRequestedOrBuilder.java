@@ -12,7 +12,7 @@ public interface CancelRequestedOrBuilder extends
 
   /**
    * <pre>
-   * Why, as the caller said.
+   * The reason that the caller gave.
    * </pre>
    *
    * <code>string reason = 1;</code>
@@ -21,7 +21,7 @@ public interface CancelRequestedOrBuilder extends
   java.lang.String getReason();
   /**
    * <pre>
-   * Why, as the caller said.
+   * The reason that the caller gave.
    * </pre>
    *
    * <code>string reason = 1;</code>
@@ -32,7 +32,7 @@ public interface CancelRequestedOrBuilder extends
 
   /**
    * <pre>
-   * The number of this event among the invocation's completions: it is delivered in that order.
+   * The number of this event among the invocation's completions, which sets when it is delivered.
    * </pre>
    *
    * <code>int64 completion_number = 2;</code>

@@ -7,7 +7,7 @@ package dev.durable.v1;
 
 /**
  * <pre>
- * Says what became of a Cancel.
+ * The answer to Cancel.
  * </pre>
  *
  * Protobuf type {@code durable.v1.CancelResponse}
@@ -52,7 +52,7 @@ private static final long serialVersionUID = 0L;
   private int state_ = 0;
   /**
    * <pre>
-   * The state after it; not final while the handler compensates.
+   * The state after the request; not final while the handler compensates.
    * </pre>
    *
    * <code>.durable.v1.InvocationState state = 1;</code>
@@ -63,7 +63,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * The state after it; not final while the handler compensates.
+   * The state after the request; not final while the handler compensates.
    * </pre>
    *
    * <code>.durable.v1.InvocationState state = 1;</code>
@@ -232,7 +232,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Says what became of a Cancel.
+   * The answer to Cancel.
    * </pre>
    *
    * Protobuf type {@code durable.v1.CancelResponse}
@@ -373,7 +373,7 @@ private static final long serialVersionUID = 0L;
     private int state_ = 0;
     /**
      * <pre>
-     * The state after it; not final while the handler compensates.
+     * The state after the request; not final while the handler compensates.
      * </pre>
      *
      * <code>.durable.v1.InvocationState state = 1;</code>
@@ -384,7 +384,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The state after it; not final while the handler compensates.
+     * The state after the request; not final while the handler compensates.
      * </pre>
      *
      * <code>.durable.v1.InvocationState state = 1;</code>
@@ -399,7 +399,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The state after it; not final while the handler compensates.
+     * The state after the request; not final while the handler compensates.
      * </pre>
      *
      * <code>.durable.v1.InvocationState state = 1;</code>
@@ -412,7 +412,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The state after it; not final while the handler compensates.
+     * The state after the request; not final while the handler compensates.
      * </pre>
      *
      * <code>.durable.v1.InvocationState state = 1;</code>
@@ -428,7 +428,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The state after it; not final while the handler compensates.
+     * The state after the request; not final while the handler compensates.
      * </pre>
      *
      * <code>.durable.v1.InvocationState state = 1;</code>

@@ -12,7 +12,7 @@ public interface CancelResponseOrBuilder extends
 
   /**
    * <pre>
-   * The state after it; not final while the handler compensates.
+   * The state after the request; not final while the handler compensates.
    * </pre>
    *
    * <code>.durable.v1.InvocationState state = 1;</code>
@@ -21,7 +21,7 @@ public interface CancelResponseOrBuilder extends
   int getStateValue();
   /**
    * <pre>
-   * The state after it; not final while the handler compensates.
+   * The state after the request; not final while the handler compensates.
    * </pre>
    *
    * <code>.durable.v1.InvocationState state = 1;</code>

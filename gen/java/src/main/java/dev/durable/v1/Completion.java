@@ -7,7 +7,7 @@ package dev.durable.v1;
 
 /**
  * <pre>
- * Says that an operation has ended.
+ * An operation has completed.
  * </pre>
  *
  * Protobuf type {@code durable.v1.Completion}
@@ -67,7 +67,7 @@ private static final long serialVersionUID = 0L;
   private dev.durable.v1.Outcome outcome_;
   /**
    * <pre>
-   * How it ended.
+   * Its outcome.
    * </pre>
    *
    * <code>.durable.v1.Outcome outcome = 2;</code>
@@ -79,7 +79,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * How it ended.
+   * Its outcome.
    * </pre>
    *
    * <code>.durable.v1.Outcome outcome = 2;</code>
@@ -91,7 +91,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * How it ended.
+   * Its outcome.
    * </pre>
    *
    * <code>.durable.v1.Outcome outcome = 2;</code>
@@ -357,7 +357,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Says that an operation has ended.
+   * An operation has completed.
    * </pre>
    *
    * Protobuf type {@code durable.v1.Completion}
@@ -607,7 +607,7 @@ private static final long serialVersionUID = 0L;
         dev.durable.v1.Outcome, dev.durable.v1.Outcome.Builder, dev.durable.v1.OutcomeOrBuilder> outcomeBuilder_;
     /**
      * <pre>
-     * How it ended.
+     * Its outcome.
      * </pre>
      *
      * <code>.durable.v1.Outcome outcome = 2;</code>
@@ -618,7 +618,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * How it ended.
+     * Its outcome.
      * </pre>
      *
      * <code>.durable.v1.Outcome outcome = 2;</code>
@@ -633,7 +633,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * How it ended.
+     * Its outcome.
      * </pre>
      *
      * <code>.durable.v1.Outcome outcome = 2;</code>
@@ -653,7 +653,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * How it ended.
+     * Its outcome.
      * </pre>
      *
      * <code>.durable.v1.Outcome outcome = 2;</code>
@@ -671,7 +671,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * How it ended.
+     * Its outcome.
      * </pre>
      *
      * <code>.durable.v1.Outcome outcome = 2;</code>
@@ -696,7 +696,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * How it ended.
+     * Its outcome.
      * </pre>
      *
      * <code>.durable.v1.Outcome outcome = 2;</code>
@@ -713,7 +713,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * How it ended.
+     * Its outcome.
      * </pre>
      *
      * <code>.durable.v1.Outcome outcome = 2;</code>
@@ -725,7 +725,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * How it ended.
+     * Its outcome.
      * </pre>
      *
      * <code>.durable.v1.Outcome outcome = 2;</code>
@@ -740,7 +740,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * How it ended.
+     * Its outcome.
      * </pre>
      *
      * <code>.durable.v1.Outcome outcome = 2;</code>

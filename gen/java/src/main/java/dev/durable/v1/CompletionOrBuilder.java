@@ -22,7 +22,7 @@ public interface CompletionOrBuilder extends
 
   /**
    * <pre>
-   * How it ended.
+   * Its outcome.
    * </pre>
    *
    * <code>.durable.v1.Outcome outcome = 2;</code>
@@ -31,7 +31,7 @@ public interface CompletionOrBuilder extends
   boolean hasOutcome();
   /**
    * <pre>
-   * How it ended.
+   * Its outcome.
    * </pre>
    *
    * <code>.durable.v1.Outcome outcome = 2;</code>
@@ -40,7 +40,7 @@ public interface CompletionOrBuilder extends
   dev.durable.v1.Outcome getOutcome();
   /**
    * <pre>
-   * How it ended.
+   * Its outcome.
    * </pre>
    *
    * <code>.durable.v1.Outcome outcome = 2;</code>

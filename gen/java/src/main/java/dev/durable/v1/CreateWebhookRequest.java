@@ -7,7 +7,7 @@ package dev.durable.v1;
 
 /**
  * <pre>
- * Asks for a URL that resolves an awakeable.
+ * The request of CreateWebhook.
  * </pre>
  *
  * Protobuf type {@code durable.v1.CreateWebhookRequest}
@@ -102,8 +102,8 @@ private static final long serialVersionUID = 0L;
   private com.google.protobuf.Duration expiresIn_;
   /**
    * <pre>
-   * How long the URL is good for, at most the limit `webhook_seconds`. Absent, together with
-   * `expire_time`: 24 hours. Not together with `expire_time`.
+   * How long the URL is valid, at most the limit `webhook_seconds`. If both this and `expire_time`
+   * are absent: 24 hours. Not together with `expire_time`.
    * </pre>
    *
    * <code>.google.protobuf.Duration expires_in = 2;</code>
@@ -115,8 +115,8 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * How long the URL is good for, at most the limit `webhook_seconds`. Absent, together with
-   * `expire_time`: 24 hours. Not together with `expire_time`.
+   * How long the URL is valid, at most the limit `webhook_seconds`. If both this and `expire_time`
+   * are absent: 24 hours. Not together with `expire_time`.
    * </pre>
    *
    * <code>.google.protobuf.Duration expires_in = 2;</code>
@@ -128,8 +128,8 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * How long the URL is good for, at most the limit `webhook_seconds`. Absent, together with
-   * `expire_time`: 24 hours. Not together with `expire_time`.
+   * How long the URL is valid, at most the limit `webhook_seconds`. If both this and `expire_time`
+   * are absent: 24 hours. Not together with `expire_time`.
    * </pre>
    *
    * <code>.google.protobuf.Duration expires_in = 2;</code>
@@ -143,7 +143,7 @@ private static final long serialVersionUID = 0L;
   private com.google.protobuf.Timestamp expireTime_;
   /**
    * <pre>
-   * Until when the URL is good, at most `webhook_seconds` from now.
+   * Until when the URL is valid, at most `webhook_seconds` from now.
    * </pre>
    *
    * <code>.google.protobuf.Timestamp expire_time = 3;</code>
@@ -155,7 +155,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Until when the URL is good, at most `webhook_seconds` from now.
+   * Until when the URL is valid, at most `webhook_seconds` from now.
    * </pre>
    *
    * <code>.google.protobuf.Timestamp expire_time = 3;</code>
@@ -167,7 +167,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Until when the URL is good, at most `webhook_seconds` from now.
+   * Until when the URL is valid, at most `webhook_seconds` from now.
    * </pre>
    *
    * <code>.google.protobuf.Timestamp expire_time = 3;</code>
@@ -182,7 +182,7 @@ private static final long serialVersionUID = 0L;
   private volatile java.lang.Object scheme_ = "";
   /**
    * <pre>
-   * How the sender signs what it sends: `stripe` or `github`. Empty: not at all, the URL is enough.
+   * How the sender signs the body: `stripe` or `github`. Empty: not at all, the URL suffices.
    * </pre>
    *
    * <code>string scheme = 4;</code>
@@ -203,7 +203,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * How the sender signs what it sends: `stripe` or `github`. Empty: not at all, the URL is enough.
+   * How the sender signs the body: `stripe` or `github`. Empty: not at all, the URL suffices.
    * </pre>
    *
    * <code>string scheme = 4;</code>
@@ -229,8 +229,8 @@ private static final long serialVersionUID = 0L;
   private volatile java.lang.Object secretName_ = "";
   /**
    * <pre>
-   * Which of the control plane's webhook secrets the sender signs with. Required with a scheme,
-   * refused without.
+   * The name of the control plane's webhook secret that the sender signs with. Required with a
+   * scheme, refused without one.
    * </pre>
    *
    * <code>string secret_name = 5;</code>
@@ -251,8 +251,8 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Which of the control plane's webhook secrets the sender signs with. Required with a scheme,
-   * refused without.
+   * The name of the control plane's webhook secret that the sender signs with. Required with a
+   * scheme, refused without one.
    * </pre>
    *
    * <code>string secret_name = 5;</code>
@@ -483,7 +483,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Asks for a URL that resolves an awakeable.
+   * The request of CreateWebhook.
    * </pre>
    *
    * Protobuf type {@code durable.v1.CreateWebhookRequest}
@@ -799,8 +799,8 @@ private static final long serialVersionUID = 0L;
         com.google.protobuf.Duration, com.google.protobuf.Duration.Builder, com.google.protobuf.DurationOrBuilder> expiresInBuilder_;
     /**
      * <pre>
-     * How long the URL is good for, at most the limit `webhook_seconds`. Absent, together with
-     * `expire_time`: 24 hours. Not together with `expire_time`.
+     * How long the URL is valid, at most the limit `webhook_seconds`. If both this and `expire_time`
+     * are absent: 24 hours. Not together with `expire_time`.
      * </pre>
      *
      * <code>.google.protobuf.Duration expires_in = 2;</code>
@@ -811,8 +811,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * How long the URL is good for, at most the limit `webhook_seconds`. Absent, together with
-     * `expire_time`: 24 hours. Not together with `expire_time`.
+     * How long the URL is valid, at most the limit `webhook_seconds`. If both this and `expire_time`
+     * are absent: 24 hours. Not together with `expire_time`.
      * </pre>
      *
      * <code>.google.protobuf.Duration expires_in = 2;</code>
@@ -827,8 +827,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * How long the URL is good for, at most the limit `webhook_seconds`. Absent, together with
-     * `expire_time`: 24 hours. Not together with `expire_time`.
+     * How long the URL is valid, at most the limit `webhook_seconds`. If both this and `expire_time`
+     * are absent: 24 hours. Not together with `expire_time`.
      * </pre>
      *
      * <code>.google.protobuf.Duration expires_in = 2;</code>
@@ -848,8 +848,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * How long the URL is good for, at most the limit `webhook_seconds`. Absent, together with
-     * `expire_time`: 24 hours. Not together with `expire_time`.
+     * How long the URL is valid, at most the limit `webhook_seconds`. If both this and `expire_time`
+     * are absent: 24 hours. Not together with `expire_time`.
      * </pre>
      *
      * <code>.google.protobuf.Duration expires_in = 2;</code>
@@ -867,8 +867,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * How long the URL is good for, at most the limit `webhook_seconds`. Absent, together with
-     * `expire_time`: 24 hours. Not together with `expire_time`.
+     * How long the URL is valid, at most the limit `webhook_seconds`. If both this and `expire_time`
+     * are absent: 24 hours. Not together with `expire_time`.
      * </pre>
      *
      * <code>.google.protobuf.Duration expires_in = 2;</code>
@@ -893,8 +893,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * How long the URL is good for, at most the limit `webhook_seconds`. Absent, together with
-     * `expire_time`: 24 hours. Not together with `expire_time`.
+     * How long the URL is valid, at most the limit `webhook_seconds`. If both this and `expire_time`
+     * are absent: 24 hours. Not together with `expire_time`.
      * </pre>
      *
      * <code>.google.protobuf.Duration expires_in = 2;</code>
@@ -911,8 +911,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * How long the URL is good for, at most the limit `webhook_seconds`. Absent, together with
-     * `expire_time`: 24 hours. Not together with `expire_time`.
+     * How long the URL is valid, at most the limit `webhook_seconds`. If both this and `expire_time`
+     * are absent: 24 hours. Not together with `expire_time`.
      * </pre>
      *
      * <code>.google.protobuf.Duration expires_in = 2;</code>
@@ -924,8 +924,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * How long the URL is good for, at most the limit `webhook_seconds`. Absent, together with
-     * `expire_time`: 24 hours. Not together with `expire_time`.
+     * How long the URL is valid, at most the limit `webhook_seconds`. If both this and `expire_time`
+     * are absent: 24 hours. Not together with `expire_time`.
      * </pre>
      *
      * <code>.google.protobuf.Duration expires_in = 2;</code>
@@ -940,8 +940,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * How long the URL is good for, at most the limit `webhook_seconds`. Absent, together with
-     * `expire_time`: 24 hours. Not together with `expire_time`.
+     * How long the URL is valid, at most the limit `webhook_seconds`. If both this and `expire_time`
+     * are absent: 24 hours. Not together with `expire_time`.
      * </pre>
      *
      * <code>.google.protobuf.Duration expires_in = 2;</code>
@@ -965,7 +965,7 @@ private static final long serialVersionUID = 0L;
         com.google.protobuf.Timestamp, com.google.protobuf.Timestamp.Builder, com.google.protobuf.TimestampOrBuilder> expireTimeBuilder_;
     /**
      * <pre>
-     * Until when the URL is good, at most `webhook_seconds` from now.
+     * Until when the URL is valid, at most `webhook_seconds` from now.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp expire_time = 3;</code>
@@ -976,7 +976,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Until when the URL is good, at most `webhook_seconds` from now.
+     * Until when the URL is valid, at most `webhook_seconds` from now.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp expire_time = 3;</code>
@@ -991,7 +991,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Until when the URL is good, at most `webhook_seconds` from now.
+     * Until when the URL is valid, at most `webhook_seconds` from now.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp expire_time = 3;</code>
@@ -1011,7 +1011,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Until when the URL is good, at most `webhook_seconds` from now.
+     * Until when the URL is valid, at most `webhook_seconds` from now.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp expire_time = 3;</code>
@@ -1029,7 +1029,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Until when the URL is good, at most `webhook_seconds` from now.
+     * Until when the URL is valid, at most `webhook_seconds` from now.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp expire_time = 3;</code>
@@ -1054,7 +1054,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Until when the URL is good, at most `webhook_seconds` from now.
+     * Until when the URL is valid, at most `webhook_seconds` from now.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp expire_time = 3;</code>
@@ -1071,7 +1071,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Until when the URL is good, at most `webhook_seconds` from now.
+     * Until when the URL is valid, at most `webhook_seconds` from now.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp expire_time = 3;</code>
@@ -1083,7 +1083,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Until when the URL is good, at most `webhook_seconds` from now.
+     * Until when the URL is valid, at most `webhook_seconds` from now.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp expire_time = 3;</code>
@@ -1098,7 +1098,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Until when the URL is good, at most `webhook_seconds` from now.
+     * Until when the URL is valid, at most `webhook_seconds` from now.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp expire_time = 3;</code>
@@ -1120,7 +1120,7 @@ private static final long serialVersionUID = 0L;
     private java.lang.Object scheme_ = "";
     /**
      * <pre>
-     * How the sender signs what it sends: `stripe` or `github`. Empty: not at all, the URL is enough.
+     * How the sender signs the body: `stripe` or `github`. Empty: not at all, the URL suffices.
      * </pre>
      *
      * <code>string scheme = 4;</code>
@@ -1140,7 +1140,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * How the sender signs what it sends: `stripe` or `github`. Empty: not at all, the URL is enough.
+     * How the sender signs the body: `stripe` or `github`. Empty: not at all, the URL suffices.
      * </pre>
      *
      * <code>string scheme = 4;</code>
@@ -1161,7 +1161,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * How the sender signs what it sends: `stripe` or `github`. Empty: not at all, the URL is enough.
+     * How the sender signs the body: `stripe` or `github`. Empty: not at all, the URL suffices.
      * </pre>
      *
      * <code>string scheme = 4;</code>
@@ -1178,7 +1178,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * How the sender signs what it sends: `stripe` or `github`. Empty: not at all, the URL is enough.
+     * How the sender signs the body: `stripe` or `github`. Empty: not at all, the URL suffices.
      * </pre>
      *
      * <code>string scheme = 4;</code>
@@ -1192,7 +1192,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * How the sender signs what it sends: `stripe` or `github`. Empty: not at all, the URL is enough.
+     * How the sender signs the body: `stripe` or `github`. Empty: not at all, the URL suffices.
      * </pre>
      *
      * <code>string scheme = 4;</code>
@@ -1212,8 +1212,8 @@ private static final long serialVersionUID = 0L;
     private java.lang.Object secretName_ = "";
     /**
      * <pre>
-     * Which of the control plane's webhook secrets the sender signs with. Required with a scheme,
-     * refused without.
+     * The name of the control plane's webhook secret that the sender signs with. Required with a
+     * scheme, refused without one.
      * </pre>
      *
      * <code>string secret_name = 5;</code>
@@ -1233,8 +1233,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Which of the control plane's webhook secrets the sender signs with. Required with a scheme,
-     * refused without.
+     * The name of the control plane's webhook secret that the sender signs with. Required with a
+     * scheme, refused without one.
      * </pre>
      *
      * <code>string secret_name = 5;</code>
@@ -1255,8 +1255,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Which of the control plane's webhook secrets the sender signs with. Required with a scheme,
-     * refused without.
+     * The name of the control plane's webhook secret that the sender signs with. Required with a
+     * scheme, refused without one.
      * </pre>
      *
      * <code>string secret_name = 5;</code>
@@ -1273,8 +1273,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Which of the control plane's webhook secrets the sender signs with. Required with a scheme,
-     * refused without.
+     * The name of the control plane's webhook secret that the sender signs with. Required with a
+     * scheme, refused without one.
      * </pre>
      *
      * <code>string secret_name = 5;</code>
@@ -1288,8 +1288,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Which of the control plane's webhook secrets the sender signs with. Required with a scheme,
-     * refused without.
+     * The name of the control plane's webhook secret that the sender signs with. Required with a
+     * scheme, refused without one.
      * </pre>
      *
      * <code>string secret_name = 5;</code>

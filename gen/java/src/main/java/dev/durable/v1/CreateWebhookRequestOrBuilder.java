@@ -32,8 +32,8 @@ public interface CreateWebhookRequestOrBuilder extends
 
   /**
    * <pre>
-   * How long the URL is good for, at most the limit `webhook_seconds`. Absent, together with
-   * `expire_time`: 24 hours. Not together with `expire_time`.
+   * How long the URL is valid, at most the limit `webhook_seconds`. If both this and `expire_time`
+   * are absent: 24 hours. Not together with `expire_time`.
    * </pre>
    *
    * <code>.google.protobuf.Duration expires_in = 2;</code>
@@ -42,8 +42,8 @@ public interface CreateWebhookRequestOrBuilder extends
   boolean hasExpiresIn();
   /**
    * <pre>
-   * How long the URL is good for, at most the limit `webhook_seconds`. Absent, together with
-   * `expire_time`: 24 hours. Not together with `expire_time`.
+   * How long the URL is valid, at most the limit `webhook_seconds`. If both this and `expire_time`
+   * are absent: 24 hours. Not together with `expire_time`.
    * </pre>
    *
    * <code>.google.protobuf.Duration expires_in = 2;</code>
@@ -52,8 +52,8 @@ public interface CreateWebhookRequestOrBuilder extends
   com.google.protobuf.Duration getExpiresIn();
   /**
    * <pre>
-   * How long the URL is good for, at most the limit `webhook_seconds`. Absent, together with
-   * `expire_time`: 24 hours. Not together with `expire_time`.
+   * How long the URL is valid, at most the limit `webhook_seconds`. If both this and `expire_time`
+   * are absent: 24 hours. Not together with `expire_time`.
    * </pre>
    *
    * <code>.google.protobuf.Duration expires_in = 2;</code>
@@ -62,7 +62,7 @@ public interface CreateWebhookRequestOrBuilder extends
 
   /**
    * <pre>
-   * Until when the URL is good, at most `webhook_seconds` from now.
+   * Until when the URL is valid, at most `webhook_seconds` from now.
    * </pre>
    *
    * <code>.google.protobuf.Timestamp expire_time = 3;</code>
@@ -71,7 +71,7 @@ public interface CreateWebhookRequestOrBuilder extends
   boolean hasExpireTime();
   /**
    * <pre>
-   * Until when the URL is good, at most `webhook_seconds` from now.
+   * Until when the URL is valid, at most `webhook_seconds` from now.
    * </pre>
    *
    * <code>.google.protobuf.Timestamp expire_time = 3;</code>
@@ -80,7 +80,7 @@ public interface CreateWebhookRequestOrBuilder extends
   com.google.protobuf.Timestamp getExpireTime();
   /**
    * <pre>
-   * Until when the URL is good, at most `webhook_seconds` from now.
+   * Until when the URL is valid, at most `webhook_seconds` from now.
    * </pre>
    *
    * <code>.google.protobuf.Timestamp expire_time = 3;</code>
@@ -89,7 +89,7 @@ public interface CreateWebhookRequestOrBuilder extends
 
   /**
    * <pre>
-   * How the sender signs what it sends: `stripe` or `github`. Empty: not at all, the URL is enough.
+   * How the sender signs the body: `stripe` or `github`. Empty: not at all, the URL suffices.
    * </pre>
    *
    * <code>string scheme = 4;</code>
@@ -98,7 +98,7 @@ public interface CreateWebhookRequestOrBuilder extends
   java.lang.String getScheme();
   /**
    * <pre>
-   * How the sender signs what it sends: `stripe` or `github`. Empty: not at all, the URL is enough.
+   * How the sender signs the body: `stripe` or `github`. Empty: not at all, the URL suffices.
    * </pre>
    *
    * <code>string scheme = 4;</code>
@@ -109,8 +109,8 @@ public interface CreateWebhookRequestOrBuilder extends
 
   /**
    * <pre>
-   * Which of the control plane's webhook secrets the sender signs with. Required with a scheme,
-   * refused without.
+   * The name of the control plane's webhook secret that the sender signs with. Required with a
+   * scheme, refused without one.
    * </pre>
    *
    * <code>string secret_name = 5;</code>
@@ -119,8 +119,8 @@ public interface CreateWebhookRequestOrBuilder extends
   java.lang.String getSecretName();
   /**
    * <pre>
-   * Which of the control plane's webhook secrets the sender signs with. Required with a scheme,
-   * refused without.
+   * The name of the control plane's webhook secret that the sender signs with. Required with a
+   * scheme, refused without one.
    * </pre>
    *
    * <code>string secret_name = 5;</code>

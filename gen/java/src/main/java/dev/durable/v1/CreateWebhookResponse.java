@@ -54,7 +54,7 @@ private static final long serialVersionUID = 0L;
   private volatile java.lang.Object url_ = "";
   /**
    * <pre>
-   * Where to POST. It is a secret: who knows it can resolve the awakeable.
+   * The URL to POST to. It is a secret: whoever knows it can resolve the awakeable.
    * </pre>
    *
    * <code>string url = 1;</code>
@@ -75,7 +75,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Where to POST. It is a secret: who knows it can resolve the awakeable.
+   * The URL to POST to. It is a secret: whoever knows it can resolve the awakeable.
    * </pre>
    *
    * <code>string url = 1;</code>
@@ -100,7 +100,7 @@ private static final long serialVersionUID = 0L;
   private com.google.protobuf.Timestamp expireTime_;
   /**
    * <pre>
-   * Until when it is good, in whole seconds.
+   * Until when it is valid, in whole seconds.
    * </pre>
    *
    * <code>.google.protobuf.Timestamp expire_time = 2;</code>
@@ -112,7 +112,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Until when it is good, in whole seconds.
+   * Until when it is valid, in whole seconds.
    * </pre>
    *
    * <code>.google.protobuf.Timestamp expire_time = 2;</code>
@@ -124,7 +124,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Until when it is good, in whole seconds.
+   * Until when it is valid, in whole seconds.
    * </pre>
    *
    * <code>.google.protobuf.Timestamp expire_time = 2;</code>
@@ -480,7 +480,7 @@ private static final long serialVersionUID = 0L;
     private java.lang.Object url_ = "";
     /**
      * <pre>
-     * Where to POST. It is a secret: who knows it can resolve the awakeable.
+     * The URL to POST to. It is a secret: whoever knows it can resolve the awakeable.
      * </pre>
      *
      * <code>string url = 1;</code>
@@ -500,7 +500,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Where to POST. It is a secret: who knows it can resolve the awakeable.
+     * The URL to POST to. It is a secret: whoever knows it can resolve the awakeable.
      * </pre>
      *
      * <code>string url = 1;</code>
@@ -521,7 +521,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Where to POST. It is a secret: who knows it can resolve the awakeable.
+     * The URL to POST to. It is a secret: whoever knows it can resolve the awakeable.
      * </pre>
      *
      * <code>string url = 1;</code>
@@ -538,7 +538,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Where to POST. It is a secret: who knows it can resolve the awakeable.
+     * The URL to POST to. It is a secret: whoever knows it can resolve the awakeable.
      * </pre>
      *
      * <code>string url = 1;</code>
@@ -552,7 +552,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Where to POST. It is a secret: who knows it can resolve the awakeable.
+     * The URL to POST to. It is a secret: whoever knows it can resolve the awakeable.
      * </pre>
      *
      * <code>string url = 1;</code>
@@ -574,7 +574,7 @@ private static final long serialVersionUID = 0L;
         com.google.protobuf.Timestamp, com.google.protobuf.Timestamp.Builder, com.google.protobuf.TimestampOrBuilder> expireTimeBuilder_;
     /**
      * <pre>
-     * Until when it is good, in whole seconds.
+     * Until when it is valid, in whole seconds.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp expire_time = 2;</code>
@@ -585,7 +585,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Until when it is good, in whole seconds.
+     * Until when it is valid, in whole seconds.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp expire_time = 2;</code>
@@ -600,7 +600,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Until when it is good, in whole seconds.
+     * Until when it is valid, in whole seconds.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp expire_time = 2;</code>
@@ -620,7 +620,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Until when it is good, in whole seconds.
+     * Until when it is valid, in whole seconds.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp expire_time = 2;</code>
@@ -638,7 +638,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Until when it is good, in whole seconds.
+     * Until when it is valid, in whole seconds.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp expire_time = 2;</code>
@@ -663,7 +663,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Until when it is good, in whole seconds.
+     * Until when it is valid, in whole seconds.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp expire_time = 2;</code>
@@ -680,7 +680,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Until when it is good, in whole seconds.
+     * Until when it is valid, in whole seconds.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp expire_time = 2;</code>
@@ -692,7 +692,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Until when it is good, in whole seconds.
+     * Until when it is valid, in whole seconds.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp expire_time = 2;</code>
@@ -707,7 +707,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Until when it is good, in whole seconds.
+     * Until when it is valid, in whole seconds.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp expire_time = 2;</code>

@@ -12,7 +12,7 @@ public interface CreateWebhookResponseOrBuilder extends
 
   /**
    * <pre>
-   * Where to POST. It is a secret: who knows it can resolve the awakeable.
+   * The URL to POST to. It is a secret: whoever knows it can resolve the awakeable.
    * </pre>
    *
    * <code>string url = 1;</code>
@@ -21,7 +21,7 @@ public interface CreateWebhookResponseOrBuilder extends
   java.lang.String getUrl();
   /**
    * <pre>
-   * Where to POST. It is a secret: who knows it can resolve the awakeable.
+   * The URL to POST to. It is a secret: whoever knows it can resolve the awakeable.
    * </pre>
    *
    * <code>string url = 1;</code>
@@ -32,7 +32,7 @@ public interface CreateWebhookResponseOrBuilder extends
 
   /**
    * <pre>
-   * Until when it is good, in whole seconds.
+   * Until when it is valid, in whole seconds.
    * </pre>
    *
    * <code>.google.protobuf.Timestamp expire_time = 2;</code>
@@ -41,7 +41,7 @@ public interface CreateWebhookResponseOrBuilder extends
   boolean hasExpireTime();
   /**
    * <pre>
-   * Until when it is good, in whole seconds.
+   * Until when it is valid, in whole seconds.
    * </pre>
    *
    * <code>.google.protobuf.Timestamp expire_time = 2;</code>
@@ -50,7 +50,7 @@ public interface CreateWebhookResponseOrBuilder extends
   com.google.protobuf.Timestamp getExpireTime();
   /**
    * <pre>
-   * Until when it is good, in whole seconds.
+   * Until when it is valid, in whole seconds.
    * </pre>
    *
    * <code>.google.protobuf.Timestamp expire_time = 2;</code>

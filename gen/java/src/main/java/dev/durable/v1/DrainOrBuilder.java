@@ -12,7 +12,7 @@ public interface DrainOrBuilder extends
 
   /**
    * <pre>
-   * How long to wait before.
+   * How long to wait before reconnecting.
    * </pre>
    *
    * <code>.google.protobuf.Duration delay = 1;</code>
@@ -21,7 +21,7 @@ public interface DrainOrBuilder extends
   boolean hasDelay();
   /**
    * <pre>
-   * How long to wait before.
+   * How long to wait before reconnecting.
    * </pre>
    *
    * <code>.google.protobuf.Duration delay = 1;</code>
@@ -30,7 +30,7 @@ public interface DrainOrBuilder extends
   com.google.protobuf.Duration getDelay();
   /**
    * <pre>
-   * How long to wait before.
+   * How long to wait before reconnecting.
    * </pre>
    *
    * <code>.google.protobuf.Duration delay = 1;</code>

@@ -7,7 +7,7 @@ package dev.durable.v1;
 
 /**
  * <pre>
- * Says that the worker takes no new work.
+ * The worker takes no new work.
  * </pre>
  *
  * Protobuf type {@code durable.v1.Draining}
@@ -195,7 +195,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Says that the worker takes no new work.
+   * The worker takes no new work.
    * </pre>
    *
    * Protobuf type {@code durable.v1.Draining}

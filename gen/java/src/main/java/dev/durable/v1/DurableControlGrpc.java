@@ -4,7 +4,7 @@ import static io.grpc.MethodDescriptor.generateFullMethodName;
 
 /**
  * <pre>
- * Starts, watches and steers invocations.
+ * Starts, awaits, inspects and controls invocations.
  * </pre>
  */
 @io.grpc.stub.annotations.GrpcGenerated
@@ -665,19 +665,19 @@ public final class DurableControlGrpc {
 
   /**
    * <pre>
-   * Starts, watches and steers invocations.
+   * Starts, awaits, inspects and controls invocations.
    * </pre>
    */
   public interface AsyncService {
 
     /**
      * <pre>
-     * Starts an invocation of a handler and, when `wait_timeout` is set, waits for its end that long.
-     * The answer comes after the invocation is in the log: from then on it survives any crash. A
-     * handler whose workers are all away is accepted and waits; a handler that no worker has ever
-     * registered is NOT_FOUND / HANDLER_NOT_FOUND. A failed invocation is not an RPC error: see
-     * `outcome`. Other errors: INVALID_FIELD, PAYLOAD_TOO_LARGE, IDEMPOTENCY_MISMATCH, LIMIT_REACHED,
-     * UNAVAILABLE.
+     * Starts an invocation of a handler and, if `wait_timeout` is set, waits that long for its end.
+     * The server answers after the invocation is in the log: from then on it survives any crash. If no
+     * worker of the handler is connected, the invocation is accepted and waits; a handler that no
+     * worker has ever registered is NOT_FOUND / HANDLER_NOT_FOUND. A failed invocation is not an RPC
+     * error: see `outcome`. Other errors: INVALID_FIELD, PAYLOAD_TOO_LARGE, IDEMPOTENCY_MISMATCH,
+     * LIMIT_REACHED, UNAVAILABLE.
      * </pre>
      */
     default void invoke(dev.durable.v1.InvokeRequest request,
@@ -687,10 +687,10 @@ public final class DurableControlGrpc {
 
     /**
      * <pre>
-     * Returns how an invocation ended, waiting for it up to `wait_timeout`.
-     * It answers as soon as the invocation is finished or paused (a paused one does not move by
-     * itself), or when the time is up: then `state` is not final and `outcome` is absent, and the
-     * client asks again. Errors: INVOCATION_NOT_FOUND, INVALID_FIELD.
+     * Returns the outcome of an invocation, and waits for it up to `wait_timeout`.
+     * The server answers as soon as the invocation is finished or paused (a paused one does not go on
+     * by itself), or when the time is up: then `state` is not final and `outcome` is absent, and the
+     * client calls again. Errors: INVOCATION_NOT_FOUND, INVALID_FIELD.
      * </pre>
      */
     default void getResult(dev.durable.v1.GetResultRequest request,
@@ -700,7 +700,7 @@ public final class DurableControlGrpc {
 
     /**
      * <pre>
-     * Returns what is known about one invocation. Errors: INVOCATION_NOT_FOUND.
+     * Returns one invocation. Errors: INVOCATION_NOT_FOUND.
      * </pre>
      */
     default void getInvocation(dev.durable.v1.GetInvocationRequest request,
@@ -710,12 +710,11 @@ public final class DurableControlGrpc {
 
     /**
      * <pre>
-     * Streams an invocation as it changes: its present form first, then each batch of changes, the last
-     * one in a final state; then the stream ends. Journal entries of one batch may come in several
-     * messages, so that each stays small: it is all said when the stream ends, and not with the first
-     * message in a final state. There is no HTTP mapping because a
-     * unary JSON answer cannot show it; the HTTP shim offers server-sent events. Errors:
-     * INVOCATION_NOT_FOUND.
+     * Streams an invocation as it changes: first as it is now, then after each batch of changes, until
+     * it is in a final state; then the stream ends. Journal entries of one batch may come in several
+     * messages, so that each message stays small. The last message is therefore marked by the end of
+     * the stream, not by the first final state. There is no HTTP mapping because a unary JSON answer
+     * cannot express a stream; the HTTP shim offers server-sent events. Errors: INVOCATION_NOT_FOUND.
      * </pre>
      */
     default void watchInvocation(dev.durable.v1.WatchInvocationRequest request,
@@ -765,11 +764,12 @@ public final class DurableControlGrpc {
 
     /**
      * <pre>
-     * Holds an invocation at its next journal boundary. Allowed in every state that is not final;
-     * pausing a paused one answers as the first did. Results of steps in flight are still journaled,
-     * nothing new is dispatched, what comes due meanwhile (timers, awakeables, signals, children) is
-     * kept and delivered after the resume. An invocation that waits for its turn on an object key
-     * keeps its place; one that has the turn keeps it. Errors: INVOCATION_NOT_FOUND, INVALID_STATE.
+     * Pauses an invocation at its next journal boundary. Allowed in every state that is not final;
+     * pausing a paused one gets the same answer as the first request. Results of steps in flight are
+     * still journaled and nothing new is dispatched. Completions that come in the meantime (timers,
+     * awakeables, signals, children) are kept and delivered after the resume. An invocation that waits
+     * for an object key keeps its place in the queue; one that holds the key keeps it. Errors:
+     * INVOCATION_NOT_FOUND, INVALID_STATE.
      * </pre>
      */
     default void pause(dev.durable.v1.PauseRequest request,
@@ -779,10 +779,10 @@ public final class DurableControlGrpc {
 
     /**
      * <pre>
-     * Lets a paused invocation go on from its journal, with the same id; its retry policy begins anew.
-     * A pause that was asked for and has not taken effect is taken back. One that waits for its next
-     * attempt (BACKING_OFF) begins it now; failed attempts still count. Errors: INVOCATION_NOT_FOUND,
-     * INVALID_STATE when it is neither.
+     * Continues a paused invocation from its journal, with the same id and a fresh retry policy. A
+     * pause that was requested and has not taken effect is withdrawn. An invocation that waits for its
+     * next attempt (BACKING_OFF) begins it now; its failed attempts still count. Errors:
+     * INVOCATION_NOT_FOUND, INVALID_STATE when it is neither.
      * </pre>
      */
     default void resume(dev.durable.v1.ResumeRequest request,
@@ -792,12 +792,13 @@ public final class DurableControlGrpc {
 
     /**
      * <pre>
-     * Asks an invocation to end. The handler sees it as an exception at its next await and may run
-     * compensations, which are durable like everything else; then the state is CANCELLED. A handler
-     * that catches the exception and returns a value has COMPLETED. One that has not started, or with
-     * `force` any, is CANCELLED at once and the handler is not asked; children that it awaits are then
-     * cancelled too. A paused one is resumed to see the request. Asking again answers alike. Errors:
-     * INVOCATION_NOT_FOUND, INVALID_STATE when it has completed or failed.
+     * Cancels an invocation. The handler sees the request as an exception at its next await and may
+     * run compensations, which are durable like everything else; then the state is CANCELLED. A
+     * handler that catches the exception and returns a value has COMPLETED. An invocation that has not
+     * started, or any with `force`, is CANCELLED at once without running the handler; children that it
+     * awaits are then cancelled too. A paused one is resumed so that it sees the request. A repeated
+     * request gets the same answer. Errors: INVOCATION_NOT_FOUND, INVALID_STATE when it has completed
+     * or failed.
      * </pre>
      */
     default void cancel(dev.durable.v1.CancelRequest request,
@@ -807,8 +808,8 @@ public final class DurableControlGrpc {
 
     /**
      * <pre>
-     * Starts a new invocation with the input of an old one, optionally with the journal's beginning:
-     * completed entries before `from_index` are copied, and are not done again. Errors:
+     * Starts a new invocation with the input of an old one, optionally with the beginning of its
+     * journal: completed entries before `from_index` are copied and not executed again. Errors:
      * INVOCATION_NOT_FOUND, INVALID_FIELD, INVALID_STATE when the old one is not finished or paused.
      * </pre>
      */
@@ -831,7 +832,7 @@ public final class DurableControlGrpc {
 
     /**
      * <pre>
-     * Removes a finished invocation before its retention is over. Errors: INVOCATION_NOT_FOUND,
+     * Removes a finished invocation before its retention ends. Errors: INVOCATION_NOT_FOUND,
      * INVALID_STATE when it is not finished.
      * </pre>
      */
@@ -842,12 +843,12 @@ public final class DurableControlGrpc {
 
     /**
      * <pre>
-     * Resolves or rejects an awakeable. The first outcome wins; the same again is answered alike, a
-     * different one is ALREADY_EXISTS / AWAKEABLE_ALREADY_RESOLVED. It may come before the handler asks
-     * for the awakeable: for an id that begins with an invocation's id that invocation must exist, else
-     * it is AWAKEABLE_NOT_FOUND; an id of the user's own choice is kept for a day. After the end of the
-     * invocation it is recorded and changes nothing. Errors: AWAKEABLE_NOT_FOUND, PAYLOAD_TOO_LARGE,
-     * LIMIT_REACHED (`early_awakeables`).
+     * Resolves or rejects an awakeable. The first outcome wins. The same outcome again gets the same
+     * answer; a different one is ALREADY_EXISTS / AWAKEABLE_ALREADY_RESOLVED. The outcome may come
+     * before the handler requests the awakeable: if the id begins with an invocation's id, that
+     * invocation must exist, else the error is AWAKEABLE_NOT_FOUND; the outcome for an id of the
+     * user's own choice is kept for a day. After the end of the invocation it is recorded without
+     * effect. Errors: AWAKEABLE_NOT_FOUND, PAYLOAD_TOO_LARGE, LIMIT_REACHED (`early_awakeables`).
      * </pre>
      */
     default void resolveAwakeable(dev.durable.v1.ResolveAwakeableRequest request,
@@ -857,13 +858,13 @@ public final class DurableControlGrpc {
 
     /**
      * <pre>
-     * Returns a URL that resolves one awakeable: for senders who can only POST to an address.
-     * Who has the URL needs nothing else, and can do nothing else with it. The body of a POST becomes
-     * the awakeable's value: JSON as it is, another content type as a payload of that type. The first
-     * POST counts, a repeated one is answered alike. With a `scheme` the sender must have signed the
-     * body, as Stripe or GitHub do. The awakeable is not looked up: a URL may be made before the handler
-     * asks for it. Nothing is recorded; each request makes another URL. Errors: INVALID_FIELD,
-     * HTTP_NOT_SERVED, UNAVAILABLE.
+     * Returns a URL that resolves one awakeable, for senders that can only POST to a URL.
+     * The URL is the only credential, and permits nothing else. The body of a POST becomes the
+     * awakeable's value: JSON as it is, another content type as a payload of that type. The first POST
+     * counts; a repeated one gets the same answer. With a `scheme` the sender must have signed the
+     * body, as Stripe and GitHub do. The server does not look the awakeable up, so a URL may be made
+     * before the handler requests it. Nothing is recorded; each request makes another URL. Errors:
+     * INVALID_FIELD, HTTP_NOT_SERVED, UNAVAILABLE.
      * </pre>
      */
     default void createWebhook(dev.durable.v1.CreateWebhookRequest request,
@@ -873,7 +874,7 @@ public final class DurableControlGrpc {
 
     /**
      * <pre>
-     * Returns the state of an object's key, or of a workflow's invocation. Empty when it has none.
+     * Returns the state of an object's key, or of a workflow's invocation. Empty if it has none.
      * Errors: INVALID_FIELD, INVOCATION_NOT_FOUND.
      * </pre>
      */
@@ -884,8 +885,8 @@ public final class DurableControlGrpc {
 
     /**
      * <pre>
-     * Changes the state of an object's key, between two invocations: while an exclusive handler has its
-     * turn on the key it is INVALID_STATE. Errors: INVALID_FIELD, PAYLOAD_TOO_LARGE, INVALID_STATE.
+     * Changes the state of an object's key between two invocations: while an exclusive handler holds
+     * the key, the error is INVALID_STATE. Errors: INVALID_FIELD, PAYLOAD_TOO_LARGE, INVALID_STATE.
      * </pre>
      */
     default void setState(dev.durable.v1.SetStateRequest request,
@@ -907,7 +908,7 @@ public final class DurableControlGrpc {
   /**
    * Base class for the server implementation of the service DurableControl.
    * <pre>
-   * Starts, watches and steers invocations.
+   * Starts, awaits, inspects and controls invocations.
    * </pre>
    */
   public static abstract class DurableControlImplBase
@@ -921,7 +922,7 @@ public final class DurableControlGrpc {
   /**
    * A stub to allow clients to do asynchronous rpc calls to service DurableControl.
    * <pre>
-   * Starts, watches and steers invocations.
+   * Starts, awaits, inspects and controls invocations.
    * </pre>
    */
   public static final class DurableControlStub
@@ -939,12 +940,12 @@ public final class DurableControlGrpc {
 
     /**
      * <pre>
-     * Starts an invocation of a handler and, when `wait_timeout` is set, waits for its end that long.
-     * The answer comes after the invocation is in the log: from then on it survives any crash. A
-     * handler whose workers are all away is accepted and waits; a handler that no worker has ever
-     * registered is NOT_FOUND / HANDLER_NOT_FOUND. A failed invocation is not an RPC error: see
-     * `outcome`. Other errors: INVALID_FIELD, PAYLOAD_TOO_LARGE, IDEMPOTENCY_MISMATCH, LIMIT_REACHED,
-     * UNAVAILABLE.
+     * Starts an invocation of a handler and, if `wait_timeout` is set, waits that long for its end.
+     * The server answers after the invocation is in the log: from then on it survives any crash. If no
+     * worker of the handler is connected, the invocation is accepted and waits; a handler that no
+     * worker has ever registered is NOT_FOUND / HANDLER_NOT_FOUND. A failed invocation is not an RPC
+     * error: see `outcome`. Other errors: INVALID_FIELD, PAYLOAD_TOO_LARGE, IDEMPOTENCY_MISMATCH,
+     * LIMIT_REACHED, UNAVAILABLE.
      * </pre>
      */
     public void invoke(dev.durable.v1.InvokeRequest request,
@@ -955,10 +956,10 @@ public final class DurableControlGrpc {
 
     /**
      * <pre>
-     * Returns how an invocation ended, waiting for it up to `wait_timeout`.
-     * It answers as soon as the invocation is finished or paused (a paused one does not move by
-     * itself), or when the time is up: then `state` is not final and `outcome` is absent, and the
-     * client asks again. Errors: INVOCATION_NOT_FOUND, INVALID_FIELD.
+     * Returns the outcome of an invocation, and waits for it up to `wait_timeout`.
+     * The server answers as soon as the invocation is finished or paused (a paused one does not go on
+     * by itself), or when the time is up: then `state` is not final and `outcome` is absent, and the
+     * client calls again. Errors: INVOCATION_NOT_FOUND, INVALID_FIELD.
      * </pre>
      */
     public void getResult(dev.durable.v1.GetResultRequest request,
@@ -969,7 +970,7 @@ public final class DurableControlGrpc {
 
     /**
      * <pre>
-     * Returns what is known about one invocation. Errors: INVOCATION_NOT_FOUND.
+     * Returns one invocation. Errors: INVOCATION_NOT_FOUND.
      * </pre>
      */
     public void getInvocation(dev.durable.v1.GetInvocationRequest request,
@@ -980,12 +981,11 @@ public final class DurableControlGrpc {
 
     /**
      * <pre>
-     * Streams an invocation as it changes: its present form first, then each batch of changes, the last
-     * one in a final state; then the stream ends. Journal entries of one batch may come in several
-     * messages, so that each stays small: it is all said when the stream ends, and not with the first
-     * message in a final state. There is no HTTP mapping because a
-     * unary JSON answer cannot show it; the HTTP shim offers server-sent events. Errors:
-     * INVOCATION_NOT_FOUND.
+     * Streams an invocation as it changes: first as it is now, then after each batch of changes, until
+     * it is in a final state; then the stream ends. Journal entries of one batch may come in several
+     * messages, so that each message stays small. The last message is therefore marked by the end of
+     * the stream, not by the first final state. There is no HTTP mapping because a unary JSON answer
+     * cannot express a stream; the HTTP shim offers server-sent events. Errors: INVOCATION_NOT_FOUND.
      * </pre>
      */
     public void watchInvocation(dev.durable.v1.WatchInvocationRequest request,
@@ -1040,11 +1040,12 @@ public final class DurableControlGrpc {
 
     /**
      * <pre>
-     * Holds an invocation at its next journal boundary. Allowed in every state that is not final;
-     * pausing a paused one answers as the first did. Results of steps in flight are still journaled,
-     * nothing new is dispatched, what comes due meanwhile (timers, awakeables, signals, children) is
-     * kept and delivered after the resume. An invocation that waits for its turn on an object key
-     * keeps its place; one that has the turn keeps it. Errors: INVOCATION_NOT_FOUND, INVALID_STATE.
+     * Pauses an invocation at its next journal boundary. Allowed in every state that is not final;
+     * pausing a paused one gets the same answer as the first request. Results of steps in flight are
+     * still journaled and nothing new is dispatched. Completions that come in the meantime (timers,
+     * awakeables, signals, children) are kept and delivered after the resume. An invocation that waits
+     * for an object key keeps its place in the queue; one that holds the key keeps it. Errors:
+     * INVOCATION_NOT_FOUND, INVALID_STATE.
      * </pre>
      */
     public void pause(dev.durable.v1.PauseRequest request,
@@ -1055,10 +1056,10 @@ public final class DurableControlGrpc {
 
     /**
      * <pre>
-     * Lets a paused invocation go on from its journal, with the same id; its retry policy begins anew.
-     * A pause that was asked for and has not taken effect is taken back. One that waits for its next
-     * attempt (BACKING_OFF) begins it now; failed attempts still count. Errors: INVOCATION_NOT_FOUND,
-     * INVALID_STATE when it is neither.
+     * Continues a paused invocation from its journal, with the same id and a fresh retry policy. A
+     * pause that was requested and has not taken effect is withdrawn. An invocation that waits for its
+     * next attempt (BACKING_OFF) begins it now; its failed attempts still count. Errors:
+     * INVOCATION_NOT_FOUND, INVALID_STATE when it is neither.
      * </pre>
      */
     public void resume(dev.durable.v1.ResumeRequest request,
@@ -1069,12 +1070,13 @@ public final class DurableControlGrpc {
 
     /**
      * <pre>
-     * Asks an invocation to end. The handler sees it as an exception at its next await and may run
-     * compensations, which are durable like everything else; then the state is CANCELLED. A handler
-     * that catches the exception and returns a value has COMPLETED. One that has not started, or with
-     * `force` any, is CANCELLED at once and the handler is not asked; children that it awaits are then
-     * cancelled too. A paused one is resumed to see the request. Asking again answers alike. Errors:
-     * INVOCATION_NOT_FOUND, INVALID_STATE when it has completed or failed.
+     * Cancels an invocation. The handler sees the request as an exception at its next await and may
+     * run compensations, which are durable like everything else; then the state is CANCELLED. A
+     * handler that catches the exception and returns a value has COMPLETED. An invocation that has not
+     * started, or any with `force`, is CANCELLED at once without running the handler; children that it
+     * awaits are then cancelled too. A paused one is resumed so that it sees the request. A repeated
+     * request gets the same answer. Errors: INVOCATION_NOT_FOUND, INVALID_STATE when it has completed
+     * or failed.
      * </pre>
      */
     public void cancel(dev.durable.v1.CancelRequest request,
@@ -1085,8 +1087,8 @@ public final class DurableControlGrpc {
 
     /**
      * <pre>
-     * Starts a new invocation with the input of an old one, optionally with the journal's beginning:
-     * completed entries before `from_index` are copied, and are not done again. Errors:
+     * Starts a new invocation with the input of an old one, optionally with the beginning of its
+     * journal: completed entries before `from_index` are copied and not executed again. Errors:
      * INVOCATION_NOT_FOUND, INVALID_FIELD, INVALID_STATE when the old one is not finished or paused.
      * </pre>
      */
@@ -1111,7 +1113,7 @@ public final class DurableControlGrpc {
 
     /**
      * <pre>
-     * Removes a finished invocation before its retention is over. Errors: INVOCATION_NOT_FOUND,
+     * Removes a finished invocation before its retention ends. Errors: INVOCATION_NOT_FOUND,
      * INVALID_STATE when it is not finished.
      * </pre>
      */
@@ -1123,12 +1125,12 @@ public final class DurableControlGrpc {
 
     /**
      * <pre>
-     * Resolves or rejects an awakeable. The first outcome wins; the same again is answered alike, a
-     * different one is ALREADY_EXISTS / AWAKEABLE_ALREADY_RESOLVED. It may come before the handler asks
-     * for the awakeable: for an id that begins with an invocation's id that invocation must exist, else
-     * it is AWAKEABLE_NOT_FOUND; an id of the user's own choice is kept for a day. After the end of the
-     * invocation it is recorded and changes nothing. Errors: AWAKEABLE_NOT_FOUND, PAYLOAD_TOO_LARGE,
-     * LIMIT_REACHED (`early_awakeables`).
+     * Resolves or rejects an awakeable. The first outcome wins. The same outcome again gets the same
+     * answer; a different one is ALREADY_EXISTS / AWAKEABLE_ALREADY_RESOLVED. The outcome may come
+     * before the handler requests the awakeable: if the id begins with an invocation's id, that
+     * invocation must exist, else the error is AWAKEABLE_NOT_FOUND; the outcome for an id of the
+     * user's own choice is kept for a day. After the end of the invocation it is recorded without
+     * effect. Errors: AWAKEABLE_NOT_FOUND, PAYLOAD_TOO_LARGE, LIMIT_REACHED (`early_awakeables`).
      * </pre>
      */
     public void resolveAwakeable(dev.durable.v1.ResolveAwakeableRequest request,
@@ -1139,13 +1141,13 @@ public final class DurableControlGrpc {
 
     /**
      * <pre>
-     * Returns a URL that resolves one awakeable: for senders who can only POST to an address.
-     * Who has the URL needs nothing else, and can do nothing else with it. The body of a POST becomes
-     * the awakeable's value: JSON as it is, another content type as a payload of that type. The first
-     * POST counts, a repeated one is answered alike. With a `scheme` the sender must have signed the
-     * body, as Stripe or GitHub do. The awakeable is not looked up: a URL may be made before the handler
-     * asks for it. Nothing is recorded; each request makes another URL. Errors: INVALID_FIELD,
-     * HTTP_NOT_SERVED, UNAVAILABLE.
+     * Returns a URL that resolves one awakeable, for senders that can only POST to a URL.
+     * The URL is the only credential, and permits nothing else. The body of a POST becomes the
+     * awakeable's value: JSON as it is, another content type as a payload of that type. The first POST
+     * counts; a repeated one gets the same answer. With a `scheme` the sender must have signed the
+     * body, as Stripe and GitHub do. The server does not look the awakeable up, so a URL may be made
+     * before the handler requests it. Nothing is recorded; each request makes another URL. Errors:
+     * INVALID_FIELD, HTTP_NOT_SERVED, UNAVAILABLE.
      * </pre>
      */
     public void createWebhook(dev.durable.v1.CreateWebhookRequest request,
@@ -1156,7 +1158,7 @@ public final class DurableControlGrpc {
 
     /**
      * <pre>
-     * Returns the state of an object's key, or of a workflow's invocation. Empty when it has none.
+     * Returns the state of an object's key, or of a workflow's invocation. Empty if it has none.
      * Errors: INVALID_FIELD, INVOCATION_NOT_FOUND.
      * </pre>
      */
@@ -1168,8 +1170,8 @@ public final class DurableControlGrpc {
 
     /**
      * <pre>
-     * Changes the state of an object's key, between two invocations: while an exclusive handler has its
-     * turn on the key it is INVALID_STATE. Errors: INVALID_FIELD, PAYLOAD_TOO_LARGE, INVALID_STATE.
+     * Changes the state of an object's key between two invocations: while an exclusive handler holds
+     * the key, the error is INVALID_STATE. Errors: INVALID_FIELD, PAYLOAD_TOO_LARGE, INVALID_STATE.
      * </pre>
      */
     public void setState(dev.durable.v1.SetStateRequest request,
@@ -1193,7 +1195,7 @@ public final class DurableControlGrpc {
   /**
    * A stub to allow clients to do synchronous rpc calls to service DurableControl.
    * <pre>
-   * Starts, watches and steers invocations.
+   * Starts, awaits, inspects and controls invocations.
    * </pre>
    */
   public static final class DurableControlBlockingV2Stub
@@ -1211,12 +1213,12 @@ public final class DurableControlGrpc {
 
     /**
      * <pre>
-     * Starts an invocation of a handler and, when `wait_timeout` is set, waits for its end that long.
-     * The answer comes after the invocation is in the log: from then on it survives any crash. A
-     * handler whose workers are all away is accepted and waits; a handler that no worker has ever
-     * registered is NOT_FOUND / HANDLER_NOT_FOUND. A failed invocation is not an RPC error: see
-     * `outcome`. Other errors: INVALID_FIELD, PAYLOAD_TOO_LARGE, IDEMPOTENCY_MISMATCH, LIMIT_REACHED,
-     * UNAVAILABLE.
+     * Starts an invocation of a handler and, if `wait_timeout` is set, waits that long for its end.
+     * The server answers after the invocation is in the log: from then on it survives any crash. If no
+     * worker of the handler is connected, the invocation is accepted and waits; a handler that no
+     * worker has ever registered is NOT_FOUND / HANDLER_NOT_FOUND. A failed invocation is not an RPC
+     * error: see `outcome`. Other errors: INVALID_FIELD, PAYLOAD_TOO_LARGE, IDEMPOTENCY_MISMATCH,
+     * LIMIT_REACHED, UNAVAILABLE.
      * </pre>
      */
     public dev.durable.v1.InvokeResponse invoke(dev.durable.v1.InvokeRequest request) throws io.grpc.StatusException {
@@ -1226,10 +1228,10 @@ public final class DurableControlGrpc {
 
     /**
      * <pre>
-     * Returns how an invocation ended, waiting for it up to `wait_timeout`.
-     * It answers as soon as the invocation is finished or paused (a paused one does not move by
-     * itself), or when the time is up: then `state` is not final and `outcome` is absent, and the
-     * client asks again. Errors: INVOCATION_NOT_FOUND, INVALID_FIELD.
+     * Returns the outcome of an invocation, and waits for it up to `wait_timeout`.
+     * The server answers as soon as the invocation is finished or paused (a paused one does not go on
+     * by itself), or when the time is up: then `state` is not final and `outcome` is absent, and the
+     * client calls again. Errors: INVOCATION_NOT_FOUND, INVALID_FIELD.
      * </pre>
      */
     public dev.durable.v1.GetResultResponse getResult(dev.durable.v1.GetResultRequest request) throws io.grpc.StatusException {
@@ -1239,7 +1241,7 @@ public final class DurableControlGrpc {
 
     /**
      * <pre>
-     * Returns what is known about one invocation. Errors: INVOCATION_NOT_FOUND.
+     * Returns one invocation. Errors: INVOCATION_NOT_FOUND.
      * </pre>
      */
     public dev.durable.v1.GetInvocationResponse getInvocation(dev.durable.v1.GetInvocationRequest request) throws io.grpc.StatusException {
@@ -1249,12 +1251,11 @@ public final class DurableControlGrpc {
 
     /**
      * <pre>
-     * Streams an invocation as it changes: its present form first, then each batch of changes, the last
-     * one in a final state; then the stream ends. Journal entries of one batch may come in several
-     * messages, so that each stays small: it is all said when the stream ends, and not with the first
-     * message in a final state. There is no HTTP mapping because a
-     * unary JSON answer cannot show it; the HTTP shim offers server-sent events. Errors:
-     * INVOCATION_NOT_FOUND.
+     * Streams an invocation as it changes: first as it is now, then after each batch of changes, until
+     * it is in a final state; then the stream ends. Journal entries of one batch may come in several
+     * messages, so that each message stays small. The last message is therefore marked by the end of
+     * the stream, not by the first final state. There is no HTTP mapping because a unary JSON answer
+     * cannot express a stream; the HTTP shim offers server-sent events. Errors: INVOCATION_NOT_FOUND.
      * </pre>
      */
     @io.grpc.ExperimentalApi("https://github.com/grpc/grpc-java/issues/10918")
@@ -1306,11 +1307,12 @@ public final class DurableControlGrpc {
 
     /**
      * <pre>
-     * Holds an invocation at its next journal boundary. Allowed in every state that is not final;
-     * pausing a paused one answers as the first did. Results of steps in flight are still journaled,
-     * nothing new is dispatched, what comes due meanwhile (timers, awakeables, signals, children) is
-     * kept and delivered after the resume. An invocation that waits for its turn on an object key
-     * keeps its place; one that has the turn keeps it. Errors: INVOCATION_NOT_FOUND, INVALID_STATE.
+     * Pauses an invocation at its next journal boundary. Allowed in every state that is not final;
+     * pausing a paused one gets the same answer as the first request. Results of steps in flight are
+     * still journaled and nothing new is dispatched. Completions that come in the meantime (timers,
+     * awakeables, signals, children) are kept and delivered after the resume. An invocation that waits
+     * for an object key keeps its place in the queue; one that holds the key keeps it. Errors:
+     * INVOCATION_NOT_FOUND, INVALID_STATE.
      * </pre>
      */
     public dev.durable.v1.PauseResponse pause(dev.durable.v1.PauseRequest request) throws io.grpc.StatusException {
@@ -1320,10 +1322,10 @@ public final class DurableControlGrpc {
 
     /**
      * <pre>
-     * Lets a paused invocation go on from its journal, with the same id; its retry policy begins anew.
-     * A pause that was asked for and has not taken effect is taken back. One that waits for its next
-     * attempt (BACKING_OFF) begins it now; failed attempts still count. Errors: INVOCATION_NOT_FOUND,
-     * INVALID_STATE when it is neither.
+     * Continues a paused invocation from its journal, with the same id and a fresh retry policy. A
+     * pause that was requested and has not taken effect is withdrawn. An invocation that waits for its
+     * next attempt (BACKING_OFF) begins it now; its failed attempts still count. Errors:
+     * INVOCATION_NOT_FOUND, INVALID_STATE when it is neither.
      * </pre>
      */
     public dev.durable.v1.ResumeResponse resume(dev.durable.v1.ResumeRequest request) throws io.grpc.StatusException {
@@ -1333,12 +1335,13 @@ public final class DurableControlGrpc {
 
     /**
      * <pre>
-     * Asks an invocation to end. The handler sees it as an exception at its next await and may run
-     * compensations, which are durable like everything else; then the state is CANCELLED. A handler
-     * that catches the exception and returns a value has COMPLETED. One that has not started, or with
-     * `force` any, is CANCELLED at once and the handler is not asked; children that it awaits are then
-     * cancelled too. A paused one is resumed to see the request. Asking again answers alike. Errors:
-     * INVOCATION_NOT_FOUND, INVALID_STATE when it has completed or failed.
+     * Cancels an invocation. The handler sees the request as an exception at its next await and may
+     * run compensations, which are durable like everything else; then the state is CANCELLED. A
+     * handler that catches the exception and returns a value has COMPLETED. An invocation that has not
+     * started, or any with `force`, is CANCELLED at once without running the handler; children that it
+     * awaits are then cancelled too. A paused one is resumed so that it sees the request. A repeated
+     * request gets the same answer. Errors: INVOCATION_NOT_FOUND, INVALID_STATE when it has completed
+     * or failed.
      * </pre>
      */
     public dev.durable.v1.CancelResponse cancel(dev.durable.v1.CancelRequest request) throws io.grpc.StatusException {
@@ -1348,8 +1351,8 @@ public final class DurableControlGrpc {
 
     /**
      * <pre>
-     * Starts a new invocation with the input of an old one, optionally with the journal's beginning:
-     * completed entries before `from_index` are copied, and are not done again. Errors:
+     * Starts a new invocation with the input of an old one, optionally with the beginning of its
+     * journal: completed entries before `from_index` are copied and not executed again. Errors:
      * INVOCATION_NOT_FOUND, INVALID_FIELD, INVALID_STATE when the old one is not finished or paused.
      * </pre>
      */
@@ -1372,7 +1375,7 @@ public final class DurableControlGrpc {
 
     /**
      * <pre>
-     * Removes a finished invocation before its retention is over. Errors: INVOCATION_NOT_FOUND,
+     * Removes a finished invocation before its retention ends. Errors: INVOCATION_NOT_FOUND,
      * INVALID_STATE when it is not finished.
      * </pre>
      */
@@ -1383,12 +1386,12 @@ public final class DurableControlGrpc {
 
     /**
      * <pre>
-     * Resolves or rejects an awakeable. The first outcome wins; the same again is answered alike, a
-     * different one is ALREADY_EXISTS / AWAKEABLE_ALREADY_RESOLVED. It may come before the handler asks
-     * for the awakeable: for an id that begins with an invocation's id that invocation must exist, else
-     * it is AWAKEABLE_NOT_FOUND; an id of the user's own choice is kept for a day. After the end of the
-     * invocation it is recorded and changes nothing. Errors: AWAKEABLE_NOT_FOUND, PAYLOAD_TOO_LARGE,
-     * LIMIT_REACHED (`early_awakeables`).
+     * Resolves or rejects an awakeable. The first outcome wins. The same outcome again gets the same
+     * answer; a different one is ALREADY_EXISTS / AWAKEABLE_ALREADY_RESOLVED. The outcome may come
+     * before the handler requests the awakeable: if the id begins with an invocation's id, that
+     * invocation must exist, else the error is AWAKEABLE_NOT_FOUND; the outcome for an id of the
+     * user's own choice is kept for a day. After the end of the invocation it is recorded without
+     * effect. Errors: AWAKEABLE_NOT_FOUND, PAYLOAD_TOO_LARGE, LIMIT_REACHED (`early_awakeables`).
      * </pre>
      */
     public dev.durable.v1.ResolveAwakeableResponse resolveAwakeable(dev.durable.v1.ResolveAwakeableRequest request) throws io.grpc.StatusException {
@@ -1398,13 +1401,13 @@ public final class DurableControlGrpc {
 
     /**
      * <pre>
-     * Returns a URL that resolves one awakeable: for senders who can only POST to an address.
-     * Who has the URL needs nothing else, and can do nothing else with it. The body of a POST becomes
-     * the awakeable's value: JSON as it is, another content type as a payload of that type. The first
-     * POST counts, a repeated one is answered alike. With a `scheme` the sender must have signed the
-     * body, as Stripe or GitHub do. The awakeable is not looked up: a URL may be made before the handler
-     * asks for it. Nothing is recorded; each request makes another URL. Errors: INVALID_FIELD,
-     * HTTP_NOT_SERVED, UNAVAILABLE.
+     * Returns a URL that resolves one awakeable, for senders that can only POST to a URL.
+     * The URL is the only credential, and permits nothing else. The body of a POST becomes the
+     * awakeable's value: JSON as it is, another content type as a payload of that type. The first POST
+     * counts; a repeated one gets the same answer. With a `scheme` the sender must have signed the
+     * body, as Stripe and GitHub do. The server does not look the awakeable up, so a URL may be made
+     * before the handler requests it. Nothing is recorded; each request makes another URL. Errors:
+     * INVALID_FIELD, HTTP_NOT_SERVED, UNAVAILABLE.
      * </pre>
      */
     public dev.durable.v1.CreateWebhookResponse createWebhook(dev.durable.v1.CreateWebhookRequest request) throws io.grpc.StatusException {
@@ -1414,7 +1417,7 @@ public final class DurableControlGrpc {
 
     /**
      * <pre>
-     * Returns the state of an object's key, or of a workflow's invocation. Empty when it has none.
+     * Returns the state of an object's key, or of a workflow's invocation. Empty if it has none.
      * Errors: INVALID_FIELD, INVOCATION_NOT_FOUND.
      * </pre>
      */
@@ -1425,8 +1428,8 @@ public final class DurableControlGrpc {
 
     /**
      * <pre>
-     * Changes the state of an object's key, between two invocations: while an exclusive handler has its
-     * turn on the key it is INVALID_STATE. Errors: INVALID_FIELD, PAYLOAD_TOO_LARGE, INVALID_STATE.
+     * Changes the state of an object's key between two invocations: while an exclusive handler holds
+     * the key, the error is INVALID_STATE. Errors: INVALID_FIELD, PAYLOAD_TOO_LARGE, INVALID_STATE.
      * </pre>
      */
     public dev.durable.v1.SetStateResponse setState(dev.durable.v1.SetStateRequest request) throws io.grpc.StatusException {
@@ -1448,7 +1451,7 @@ public final class DurableControlGrpc {
   /**
    * A stub to allow clients to do limited synchronous rpc calls to service DurableControl.
    * <pre>
-   * Starts, watches and steers invocations.
+   * Starts, awaits, inspects and controls invocations.
    * </pre>
    */
   public static final class DurableControlBlockingStub
@@ -1466,12 +1469,12 @@ public final class DurableControlGrpc {
 
     /**
      * <pre>
-     * Starts an invocation of a handler and, when `wait_timeout` is set, waits for its end that long.
-     * The answer comes after the invocation is in the log: from then on it survives any crash. A
-     * handler whose workers are all away is accepted and waits; a handler that no worker has ever
-     * registered is NOT_FOUND / HANDLER_NOT_FOUND. A failed invocation is not an RPC error: see
-     * `outcome`. Other errors: INVALID_FIELD, PAYLOAD_TOO_LARGE, IDEMPOTENCY_MISMATCH, LIMIT_REACHED,
-     * UNAVAILABLE.
+     * Starts an invocation of a handler and, if `wait_timeout` is set, waits that long for its end.
+     * The server answers after the invocation is in the log: from then on it survives any crash. If no
+     * worker of the handler is connected, the invocation is accepted and waits; a handler that no
+     * worker has ever registered is NOT_FOUND / HANDLER_NOT_FOUND. A failed invocation is not an RPC
+     * error: see `outcome`. Other errors: INVALID_FIELD, PAYLOAD_TOO_LARGE, IDEMPOTENCY_MISMATCH,
+     * LIMIT_REACHED, UNAVAILABLE.
      * </pre>
      */
     public dev.durable.v1.InvokeResponse invoke(dev.durable.v1.InvokeRequest request) {
@@ -1481,10 +1484,10 @@ public final class DurableControlGrpc {
 
     /**
      * <pre>
-     * Returns how an invocation ended, waiting for it up to `wait_timeout`.
-     * It answers as soon as the invocation is finished or paused (a paused one does not move by
-     * itself), or when the time is up: then `state` is not final and `outcome` is absent, and the
-     * client asks again. Errors: INVOCATION_NOT_FOUND, INVALID_FIELD.
+     * Returns the outcome of an invocation, and waits for it up to `wait_timeout`.
+     * The server answers as soon as the invocation is finished or paused (a paused one does not go on
+     * by itself), or when the time is up: then `state` is not final and `outcome` is absent, and the
+     * client calls again. Errors: INVOCATION_NOT_FOUND, INVALID_FIELD.
      * </pre>
      */
     public dev.durable.v1.GetResultResponse getResult(dev.durable.v1.GetResultRequest request) {
@@ -1494,7 +1497,7 @@ public final class DurableControlGrpc {
 
     /**
      * <pre>
-     * Returns what is known about one invocation. Errors: INVOCATION_NOT_FOUND.
+     * Returns one invocation. Errors: INVOCATION_NOT_FOUND.
      * </pre>
      */
     public dev.durable.v1.GetInvocationResponse getInvocation(dev.durable.v1.GetInvocationRequest request) {
@@ -1504,12 +1507,11 @@ public final class DurableControlGrpc {
 
     /**
      * <pre>
-     * Streams an invocation as it changes: its present form first, then each batch of changes, the last
-     * one in a final state; then the stream ends. Journal entries of one batch may come in several
-     * messages, so that each stays small: it is all said when the stream ends, and not with the first
-     * message in a final state. There is no HTTP mapping because a
-     * unary JSON answer cannot show it; the HTTP shim offers server-sent events. Errors:
-     * INVOCATION_NOT_FOUND.
+     * Streams an invocation as it changes: first as it is now, then after each batch of changes, until
+     * it is in a final state; then the stream ends. Journal entries of one batch may come in several
+     * messages, so that each message stays small. The last message is therefore marked by the end of
+     * the stream, not by the first final state. There is no HTTP mapping because a unary JSON answer
+     * cannot express a stream; the HTTP shim offers server-sent events. Errors: INVOCATION_NOT_FOUND.
      * </pre>
      */
     public java.util.Iterator<dev.durable.v1.WatchInvocationResponse> watchInvocation(
@@ -1560,11 +1562,12 @@ public final class DurableControlGrpc {
 
     /**
      * <pre>
-     * Holds an invocation at its next journal boundary. Allowed in every state that is not final;
-     * pausing a paused one answers as the first did. Results of steps in flight are still journaled,
-     * nothing new is dispatched, what comes due meanwhile (timers, awakeables, signals, children) is
-     * kept and delivered after the resume. An invocation that waits for its turn on an object key
-     * keeps its place; one that has the turn keeps it. Errors: INVOCATION_NOT_FOUND, INVALID_STATE.
+     * Pauses an invocation at its next journal boundary. Allowed in every state that is not final;
+     * pausing a paused one gets the same answer as the first request. Results of steps in flight are
+     * still journaled and nothing new is dispatched. Completions that come in the meantime (timers,
+     * awakeables, signals, children) are kept and delivered after the resume. An invocation that waits
+     * for an object key keeps its place in the queue; one that holds the key keeps it. Errors:
+     * INVOCATION_NOT_FOUND, INVALID_STATE.
      * </pre>
      */
     public dev.durable.v1.PauseResponse pause(dev.durable.v1.PauseRequest request) {
@@ -1574,10 +1577,10 @@ public final class DurableControlGrpc {
 
     /**
      * <pre>
-     * Lets a paused invocation go on from its journal, with the same id; its retry policy begins anew.
-     * A pause that was asked for and has not taken effect is taken back. One that waits for its next
-     * attempt (BACKING_OFF) begins it now; failed attempts still count. Errors: INVOCATION_NOT_FOUND,
-     * INVALID_STATE when it is neither.
+     * Continues a paused invocation from its journal, with the same id and a fresh retry policy. A
+     * pause that was requested and has not taken effect is withdrawn. An invocation that waits for its
+     * next attempt (BACKING_OFF) begins it now; its failed attempts still count. Errors:
+     * INVOCATION_NOT_FOUND, INVALID_STATE when it is neither.
      * </pre>
      */
     public dev.durable.v1.ResumeResponse resume(dev.durable.v1.ResumeRequest request) {
@@ -1587,12 +1590,13 @@ public final class DurableControlGrpc {
 
     /**
      * <pre>
-     * Asks an invocation to end. The handler sees it as an exception at its next await and may run
-     * compensations, which are durable like everything else; then the state is CANCELLED. A handler
-     * that catches the exception and returns a value has COMPLETED. One that has not started, or with
-     * `force` any, is CANCELLED at once and the handler is not asked; children that it awaits are then
-     * cancelled too. A paused one is resumed to see the request. Asking again answers alike. Errors:
-     * INVOCATION_NOT_FOUND, INVALID_STATE when it has completed or failed.
+     * Cancels an invocation. The handler sees the request as an exception at its next await and may
+     * run compensations, which are durable like everything else; then the state is CANCELLED. A
+     * handler that catches the exception and returns a value has COMPLETED. An invocation that has not
+     * started, or any with `force`, is CANCELLED at once without running the handler; children that it
+     * awaits are then cancelled too. A paused one is resumed so that it sees the request. A repeated
+     * request gets the same answer. Errors: INVOCATION_NOT_FOUND, INVALID_STATE when it has completed
+     * or failed.
      * </pre>
      */
     public dev.durable.v1.CancelResponse cancel(dev.durable.v1.CancelRequest request) {
@@ -1602,8 +1606,8 @@ public final class DurableControlGrpc {
 
     /**
      * <pre>
-     * Starts a new invocation with the input of an old one, optionally with the journal's beginning:
-     * completed entries before `from_index` are copied, and are not done again. Errors:
+     * Starts a new invocation with the input of an old one, optionally with the beginning of its
+     * journal: completed entries before `from_index` are copied and not executed again. Errors:
      * INVOCATION_NOT_FOUND, INVALID_FIELD, INVALID_STATE when the old one is not finished or paused.
      * </pre>
      */
@@ -1626,7 +1630,7 @@ public final class DurableControlGrpc {
 
     /**
      * <pre>
-     * Removes a finished invocation before its retention is over. Errors: INVOCATION_NOT_FOUND,
+     * Removes a finished invocation before its retention ends. Errors: INVOCATION_NOT_FOUND,
      * INVALID_STATE when it is not finished.
      * </pre>
      */
@@ -1637,12 +1641,12 @@ public final class DurableControlGrpc {
 
     /**
      * <pre>
-     * Resolves or rejects an awakeable. The first outcome wins; the same again is answered alike, a
-     * different one is ALREADY_EXISTS / AWAKEABLE_ALREADY_RESOLVED. It may come before the handler asks
-     * for the awakeable: for an id that begins with an invocation's id that invocation must exist, else
-     * it is AWAKEABLE_NOT_FOUND; an id of the user's own choice is kept for a day. After the end of the
-     * invocation it is recorded and changes nothing. Errors: AWAKEABLE_NOT_FOUND, PAYLOAD_TOO_LARGE,
-     * LIMIT_REACHED (`early_awakeables`).
+     * Resolves or rejects an awakeable. The first outcome wins. The same outcome again gets the same
+     * answer; a different one is ALREADY_EXISTS / AWAKEABLE_ALREADY_RESOLVED. The outcome may come
+     * before the handler requests the awakeable: if the id begins with an invocation's id, that
+     * invocation must exist, else the error is AWAKEABLE_NOT_FOUND; the outcome for an id of the
+     * user's own choice is kept for a day. After the end of the invocation it is recorded without
+     * effect. Errors: AWAKEABLE_NOT_FOUND, PAYLOAD_TOO_LARGE, LIMIT_REACHED (`early_awakeables`).
      * </pre>
      */
     public dev.durable.v1.ResolveAwakeableResponse resolveAwakeable(dev.durable.v1.ResolveAwakeableRequest request) {
@@ -1652,13 +1656,13 @@ public final class DurableControlGrpc {
 
     /**
      * <pre>
-     * Returns a URL that resolves one awakeable: for senders who can only POST to an address.
-     * Who has the URL needs nothing else, and can do nothing else with it. The body of a POST becomes
-     * the awakeable's value: JSON as it is, another content type as a payload of that type. The first
-     * POST counts, a repeated one is answered alike. With a `scheme` the sender must have signed the
-     * body, as Stripe or GitHub do. The awakeable is not looked up: a URL may be made before the handler
-     * asks for it. Nothing is recorded; each request makes another URL. Errors: INVALID_FIELD,
-     * HTTP_NOT_SERVED, UNAVAILABLE.
+     * Returns a URL that resolves one awakeable, for senders that can only POST to a URL.
+     * The URL is the only credential, and permits nothing else. The body of a POST becomes the
+     * awakeable's value: JSON as it is, another content type as a payload of that type. The first POST
+     * counts; a repeated one gets the same answer. With a `scheme` the sender must have signed the
+     * body, as Stripe and GitHub do. The server does not look the awakeable up, so a URL may be made
+     * before the handler requests it. Nothing is recorded; each request makes another URL. Errors:
+     * INVALID_FIELD, HTTP_NOT_SERVED, UNAVAILABLE.
      * </pre>
      */
     public dev.durable.v1.CreateWebhookResponse createWebhook(dev.durable.v1.CreateWebhookRequest request) {
@@ -1668,7 +1672,7 @@ public final class DurableControlGrpc {
 
     /**
      * <pre>
-     * Returns the state of an object's key, or of a workflow's invocation. Empty when it has none.
+     * Returns the state of an object's key, or of a workflow's invocation. Empty if it has none.
      * Errors: INVALID_FIELD, INVOCATION_NOT_FOUND.
      * </pre>
      */
@@ -1679,8 +1683,8 @@ public final class DurableControlGrpc {
 
     /**
      * <pre>
-     * Changes the state of an object's key, between two invocations: while an exclusive handler has its
-     * turn on the key it is INVALID_STATE. Errors: INVALID_FIELD, PAYLOAD_TOO_LARGE, INVALID_STATE.
+     * Changes the state of an object's key between two invocations: while an exclusive handler holds
+     * the key, the error is INVALID_STATE. Errors: INVALID_FIELD, PAYLOAD_TOO_LARGE, INVALID_STATE.
      * </pre>
      */
     public dev.durable.v1.SetStateResponse setState(dev.durable.v1.SetStateRequest request) {
@@ -1702,7 +1706,7 @@ public final class DurableControlGrpc {
   /**
    * A stub to allow clients to do ListenableFuture-style rpc calls to service DurableControl.
    * <pre>
-   * Starts, watches and steers invocations.
+   * Starts, awaits, inspects and controls invocations.
    * </pre>
    */
   public static final class DurableControlFutureStub
@@ -1720,12 +1724,12 @@ public final class DurableControlGrpc {
 
     /**
      * <pre>
-     * Starts an invocation of a handler and, when `wait_timeout` is set, waits for its end that long.
-     * The answer comes after the invocation is in the log: from then on it survives any crash. A
-     * handler whose workers are all away is accepted and waits; a handler that no worker has ever
-     * registered is NOT_FOUND / HANDLER_NOT_FOUND. A failed invocation is not an RPC error: see
-     * `outcome`. Other errors: INVALID_FIELD, PAYLOAD_TOO_LARGE, IDEMPOTENCY_MISMATCH, LIMIT_REACHED,
-     * UNAVAILABLE.
+     * Starts an invocation of a handler and, if `wait_timeout` is set, waits that long for its end.
+     * The server answers after the invocation is in the log: from then on it survives any crash. If no
+     * worker of the handler is connected, the invocation is accepted and waits; a handler that no
+     * worker has ever registered is NOT_FOUND / HANDLER_NOT_FOUND. A failed invocation is not an RPC
+     * error: see `outcome`. Other errors: INVALID_FIELD, PAYLOAD_TOO_LARGE, IDEMPOTENCY_MISMATCH,
+     * LIMIT_REACHED, UNAVAILABLE.
      * </pre>
      */
     public com.google.common.util.concurrent.ListenableFuture<dev.durable.v1.InvokeResponse> invoke(
@@ -1736,10 +1740,10 @@ public final class DurableControlGrpc {
 
     /**
      * <pre>
-     * Returns how an invocation ended, waiting for it up to `wait_timeout`.
-     * It answers as soon as the invocation is finished or paused (a paused one does not move by
-     * itself), or when the time is up: then `state` is not final and `outcome` is absent, and the
-     * client asks again. Errors: INVOCATION_NOT_FOUND, INVALID_FIELD.
+     * Returns the outcome of an invocation, and waits for it up to `wait_timeout`.
+     * The server answers as soon as the invocation is finished or paused (a paused one does not go on
+     * by itself), or when the time is up: then `state` is not final and `outcome` is absent, and the
+     * client calls again. Errors: INVOCATION_NOT_FOUND, INVALID_FIELD.
      * </pre>
      */
     public com.google.common.util.concurrent.ListenableFuture<dev.durable.v1.GetResultResponse> getResult(
@@ -1750,7 +1754,7 @@ public final class DurableControlGrpc {
 
     /**
      * <pre>
-     * Returns what is known about one invocation. Errors: INVOCATION_NOT_FOUND.
+     * Returns one invocation. Errors: INVOCATION_NOT_FOUND.
      * </pre>
      */
     public com.google.common.util.concurrent.ListenableFuture<dev.durable.v1.GetInvocationResponse> getInvocation(
@@ -1805,11 +1809,12 @@ public final class DurableControlGrpc {
 
     /**
      * <pre>
-     * Holds an invocation at its next journal boundary. Allowed in every state that is not final;
-     * pausing a paused one answers as the first did. Results of steps in flight are still journaled,
-     * nothing new is dispatched, what comes due meanwhile (timers, awakeables, signals, children) is
-     * kept and delivered after the resume. An invocation that waits for its turn on an object key
-     * keeps its place; one that has the turn keeps it. Errors: INVOCATION_NOT_FOUND, INVALID_STATE.
+     * Pauses an invocation at its next journal boundary. Allowed in every state that is not final;
+     * pausing a paused one gets the same answer as the first request. Results of steps in flight are
+     * still journaled and nothing new is dispatched. Completions that come in the meantime (timers,
+     * awakeables, signals, children) are kept and delivered after the resume. An invocation that waits
+     * for an object key keeps its place in the queue; one that holds the key keeps it. Errors:
+     * INVOCATION_NOT_FOUND, INVALID_STATE.
      * </pre>
      */
     public com.google.common.util.concurrent.ListenableFuture<dev.durable.v1.PauseResponse> pause(
@@ -1820,10 +1825,10 @@ public final class DurableControlGrpc {
 
     /**
      * <pre>
-     * Lets a paused invocation go on from its journal, with the same id; its retry policy begins anew.
-     * A pause that was asked for and has not taken effect is taken back. One that waits for its next
-     * attempt (BACKING_OFF) begins it now; failed attempts still count. Errors: INVOCATION_NOT_FOUND,
-     * INVALID_STATE when it is neither.
+     * Continues a paused invocation from its journal, with the same id and a fresh retry policy. A
+     * pause that was requested and has not taken effect is withdrawn. An invocation that waits for its
+     * next attempt (BACKING_OFF) begins it now; its failed attempts still count. Errors:
+     * INVOCATION_NOT_FOUND, INVALID_STATE when it is neither.
      * </pre>
      */
     public com.google.common.util.concurrent.ListenableFuture<dev.durable.v1.ResumeResponse> resume(
@@ -1834,12 +1839,13 @@ public final class DurableControlGrpc {
 
     /**
      * <pre>
-     * Asks an invocation to end. The handler sees it as an exception at its next await and may run
-     * compensations, which are durable like everything else; then the state is CANCELLED. A handler
-     * that catches the exception and returns a value has COMPLETED. One that has not started, or with
-     * `force` any, is CANCELLED at once and the handler is not asked; children that it awaits are then
-     * cancelled too. A paused one is resumed to see the request. Asking again answers alike. Errors:
-     * INVOCATION_NOT_FOUND, INVALID_STATE when it has completed or failed.
+     * Cancels an invocation. The handler sees the request as an exception at its next await and may
+     * run compensations, which are durable like everything else; then the state is CANCELLED. A
+     * handler that catches the exception and returns a value has COMPLETED. An invocation that has not
+     * started, or any with `force`, is CANCELLED at once without running the handler; children that it
+     * awaits are then cancelled too. A paused one is resumed so that it sees the request. A repeated
+     * request gets the same answer. Errors: INVOCATION_NOT_FOUND, INVALID_STATE when it has completed
+     * or failed.
      * </pre>
      */
     public com.google.common.util.concurrent.ListenableFuture<dev.durable.v1.CancelResponse> cancel(
@@ -1850,8 +1856,8 @@ public final class DurableControlGrpc {
 
     /**
      * <pre>
-     * Starts a new invocation with the input of an old one, optionally with the journal's beginning:
-     * completed entries before `from_index` are copied, and are not done again. Errors:
+     * Starts a new invocation with the input of an old one, optionally with the beginning of its
+     * journal: completed entries before `from_index` are copied and not executed again. Errors:
      * INVOCATION_NOT_FOUND, INVALID_FIELD, INVALID_STATE when the old one is not finished or paused.
      * </pre>
      */
@@ -1876,7 +1882,7 @@ public final class DurableControlGrpc {
 
     /**
      * <pre>
-     * Removes a finished invocation before its retention is over. Errors: INVOCATION_NOT_FOUND,
+     * Removes a finished invocation before its retention ends. Errors: INVOCATION_NOT_FOUND,
      * INVALID_STATE when it is not finished.
      * </pre>
      */
@@ -1888,12 +1894,12 @@ public final class DurableControlGrpc {
 
     /**
      * <pre>
-     * Resolves or rejects an awakeable. The first outcome wins; the same again is answered alike, a
-     * different one is ALREADY_EXISTS / AWAKEABLE_ALREADY_RESOLVED. It may come before the handler asks
-     * for the awakeable: for an id that begins with an invocation's id that invocation must exist, else
-     * it is AWAKEABLE_NOT_FOUND; an id of the user's own choice is kept for a day. After the end of the
-     * invocation it is recorded and changes nothing. Errors: AWAKEABLE_NOT_FOUND, PAYLOAD_TOO_LARGE,
-     * LIMIT_REACHED (`early_awakeables`).
+     * Resolves or rejects an awakeable. The first outcome wins. The same outcome again gets the same
+     * answer; a different one is ALREADY_EXISTS / AWAKEABLE_ALREADY_RESOLVED. The outcome may come
+     * before the handler requests the awakeable: if the id begins with an invocation's id, that
+     * invocation must exist, else the error is AWAKEABLE_NOT_FOUND; the outcome for an id of the
+     * user's own choice is kept for a day. After the end of the invocation it is recorded without
+     * effect. Errors: AWAKEABLE_NOT_FOUND, PAYLOAD_TOO_LARGE, LIMIT_REACHED (`early_awakeables`).
      * </pre>
      */
     public com.google.common.util.concurrent.ListenableFuture<dev.durable.v1.ResolveAwakeableResponse> resolveAwakeable(
@@ -1904,13 +1910,13 @@ public final class DurableControlGrpc {
 
     /**
      * <pre>
-     * Returns a URL that resolves one awakeable: for senders who can only POST to an address.
-     * Who has the URL needs nothing else, and can do nothing else with it. The body of a POST becomes
-     * the awakeable's value: JSON as it is, another content type as a payload of that type. The first
-     * POST counts, a repeated one is answered alike. With a `scheme` the sender must have signed the
-     * body, as Stripe or GitHub do. The awakeable is not looked up: a URL may be made before the handler
-     * asks for it. Nothing is recorded; each request makes another URL. Errors: INVALID_FIELD,
-     * HTTP_NOT_SERVED, UNAVAILABLE.
+     * Returns a URL that resolves one awakeable, for senders that can only POST to a URL.
+     * The URL is the only credential, and permits nothing else. The body of a POST becomes the
+     * awakeable's value: JSON as it is, another content type as a payload of that type. The first POST
+     * counts; a repeated one gets the same answer. With a `scheme` the sender must have signed the
+     * body, as Stripe and GitHub do. The server does not look the awakeable up, so a URL may be made
+     * before the handler requests it. Nothing is recorded; each request makes another URL. Errors:
+     * INVALID_FIELD, HTTP_NOT_SERVED, UNAVAILABLE.
      * </pre>
      */
     public com.google.common.util.concurrent.ListenableFuture<dev.durable.v1.CreateWebhookResponse> createWebhook(
@@ -1921,7 +1927,7 @@ public final class DurableControlGrpc {
 
     /**
      * <pre>
-     * Returns the state of an object's key, or of a workflow's invocation. Empty when it has none.
+     * Returns the state of an object's key, or of a workflow's invocation. Empty if it has none.
      * Errors: INVALID_FIELD, INVOCATION_NOT_FOUND.
      * </pre>
      */
@@ -1933,8 +1939,8 @@ public final class DurableControlGrpc {
 
     /**
      * <pre>
-     * Changes the state of an object's key, between two invocations: while an exclusive handler has its
-     * turn on the key it is INVALID_STATE. Errors: INVALID_FIELD, PAYLOAD_TOO_LARGE, INVALID_STATE.
+     * Changes the state of an object's key between two invocations: while an exclusive handler holds
+     * the key, the error is INVALID_STATE. Errors: INVALID_FIELD, PAYLOAD_TOO_LARGE, INVALID_STATE.
      * </pre>
      */
     public com.google.common.util.concurrent.ListenableFuture<dev.durable.v1.SetStateResponse> setState(

@@ -4,7 +4,7 @@ import static io.grpc.MethodDescriptor.generateFullMethodName;
 
 /**
  * <pre>
- * The service that workers dial. There is no HTTP mapping: HTTP/JSON cannot carry the stream.
+ * The service that workers dial. It has no HTTP mapping, because HTTP/JSON cannot carry the stream.
  * </pre>
  */
 @io.grpc.stub.annotations.GrpcGenerated
@@ -107,7 +107,7 @@ public final class DurableWorkerGrpc {
 
   /**
    * <pre>
-   * The service that workers dial. There is no HTTP mapping: HTTP/JSON cannot carry the stream.
+   * The service that workers dial. It has no HTTP mapping, because HTTP/JSON cannot carry the stream.
    * </pre>
    */
   public interface AsyncService {
@@ -126,7 +126,7 @@ public final class DurableWorkerGrpc {
   /**
    * Base class for the server implementation of the service DurableWorker.
    * <pre>
-   * The service that workers dial. There is no HTTP mapping: HTTP/JSON cannot carry the stream.
+   * The service that workers dial. It has no HTTP mapping, because HTTP/JSON cannot carry the stream.
    * </pre>
    */
   public static abstract class DurableWorkerImplBase
@@ -140,7 +140,7 @@ public final class DurableWorkerGrpc {
   /**
    * A stub to allow clients to do asynchronous rpc calls to service DurableWorker.
    * <pre>
-   * The service that workers dial. There is no HTTP mapping: HTTP/JSON cannot carry the stream.
+   * The service that workers dial. It has no HTTP mapping, because HTTP/JSON cannot carry the stream.
    * </pre>
    */
   public static final class DurableWorkerStub
@@ -171,7 +171,7 @@ public final class DurableWorkerGrpc {
   /**
    * A stub to allow clients to do synchronous rpc calls to service DurableWorker.
    * <pre>
-   * The service that workers dial. There is no HTTP mapping: HTTP/JSON cannot carry the stream.
+   * The service that workers dial. It has no HTTP mapping, because HTTP/JSON cannot carry the stream.
    * </pre>
    */
   public static final class DurableWorkerBlockingV2Stub
@@ -203,7 +203,7 @@ public final class DurableWorkerGrpc {
   /**
    * A stub to allow clients to do limited synchronous rpc calls to service DurableWorker.
    * <pre>
-   * The service that workers dial. There is no HTTP mapping: HTTP/JSON cannot carry the stream.
+   * The service that workers dial. It has no HTTP mapping, because HTTP/JSON cannot carry the stream.
    * </pre>
    */
   public static final class DurableWorkerBlockingStub
@@ -223,7 +223,7 @@ public final class DurableWorkerGrpc {
   /**
    * A stub to allow clients to do ListenableFuture-style rpc calls to service DurableWorker.
    * <pre>
-   * The service that workers dial. There is no HTTP mapping: HTTP/JSON cannot carry the stream.
+   * The service that workers dial. It has no HTTP mapping, because HTTP/JSON cannot carry the stream.
    * </pre>
    */
   public static final class DurableWorkerFutureStub

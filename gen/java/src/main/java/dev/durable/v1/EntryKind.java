@@ -7,7 +7,11 @@ package dev.durable.v1;
 
 /**
  * <pre>
- * What a journal entry is. The numbers are also the log's; they never change.
+ * The kinds of journal entries. The log contains the same numbers; they never change.
+ *
+ * RUN and CALL are recorded with their outcome, which the worker makes. Every other kind is recorded
+ * without one, and the control plane completes it; for reads and writes of the state see section 3
+ * of worker.proto. The fields named below are those of EntryRecorded.
  * </pre>
  *
  * Protobuf enum {@code durable.v1.EntryKind}
@@ -25,7 +29,7 @@ public enum EntryKind
   ENTRY_KIND_UNSPECIFIED(0),
   /**
    * <pre>
-   * A step: a function that the worker ran; its result is journaled.
+   * A step: a function that the worker runs. Its result is journaled.
    * </pre>
    *
    * <code>ENTRY_KIND_RUN = 1;</code>
@@ -33,7 +37,7 @@ public enum EntryKind
   ENTRY_KIND_RUN(1),
   /**
    * <pre>
-   * A call of a gRPC service that the worker made; its response is journaled.
+   * A call of a gRPC service by the worker. Its response is journaled.
    * </pre>
    *
    * <code>ENTRY_KIND_CALL = 2;</code>
@@ -41,7 +45,7 @@ public enum EntryKind
   ENTRY_KIND_CALL(2),
   /**
    * <pre>
-   * A durable timer.
+   * A durable timer. Completes with null, `delay` after its commit.
    * </pre>
    *
    * <code>ENTRY_KIND_SLEEP = 3;</code>
@@ -49,7 +53,14 @@ public enum EntryKind
   ENTRY_KIND_SLEEP(3),
   /**
    * <pre>
-   * A promise that something outside resolves.
+   * A promise that is resolved from outside. `name` is its id, 1 to 256 bytes, which the worker
+   * makes: `&lt;invocation id&gt;-&lt;index&gt;` if the program gives none, `&lt;invocation id&gt;.&lt;name&gt;` for a named
+   * promise. Completes with the first outcome that anybody gives to the id, also if that came
+   * earlier. An id belongs to the invocation that requested it first; requested by another one it
+   * completes with the failure `durable.AwakeableTaken`. With `schema`, an outcome that does not fit
+   * is refused where it is given. An outcome that came earlier, or that the worker cannot decode
+   * nevertheless, can be replaced: an entry with `renew` forgets the outcome that its id has, and
+   * waits for another one.
    * </pre>
    *
    * <code>ENTRY_KIND_AWAKEABLE = 4;</code>
@@ -57,7 +68,7 @@ public enum EntryKind
   ENTRY_KIND_AWAKEABLE(4),
   /**
    * <pre>
-   * A read of one state key, journaled with its value.
+   * A read of one value of the state; `name` is its name. Journaled with the value.
    * </pre>
    *
    * <code>ENTRY_KIND_GET_STATE = 5;</code>
@@ -65,7 +76,7 @@ public enum EntryKind
   ENTRY_KIND_GET_STATE(5),
   /**
    * <pre>
-   * A write of one state key.
+   * A write of one value of the state: `name`, `argument`. Complete when it is acknowledged.
    * </pre>
    *
    * <code>ENTRY_KIND_SET_STATE = 6;</code>
@@ -73,7 +84,8 @@ public enum EntryKind
   ENTRY_KIND_SET_STATE(6),
   /**
    * <pre>
-   * The removal of one state key, or of all when `name` is empty.
+   * The removal of one value of the state, or of all if `name` is empty. Complete when it is
+   * acknowledged.
    * </pre>
    *
    * <code>ENTRY_KIND_CLEAR_STATE = 7;</code>
@@ -81,7 +93,7 @@ public enum EntryKind
   ENTRY_KIND_CLEAR_STATE(7),
   /**
    * <pre>
-   * A read of the state keys' names.
+   * A read of the names in the state.
    * </pre>
    *
    * <code>ENTRY_KIND_STATE_KEYS = 8;</code>
@@ -89,7 +101,11 @@ public enum EntryKind
   ENTRY_KIND_STATE_KEYS(8),
   /**
    * <pre>
-   * A child invocation whose result is awaited.
+   * A child invocation. `name` is the handler, `target` the object key, `argument` the input.
+   * Completes with the child's outcome; the failure of a cancelled child has the type
+   * `durable.Cancelled`. The child inherits headers and the service label. With `idempotency_key` it
+   * may be an existing invocation; if that one has another input, the entry completes with the
+   * failure `durable.IdempotencyMismatch`.
    * </pre>
    *
    * <code>ENTRY_KIND_INVOKE = 9;</code>
@@ -97,7 +113,8 @@ public enum EntryKind
   ENTRY_KIND_INVOKE(9),
   /**
    * <pre>
-   * A one-way invocation, at once or later.
+   * A one-way invocation: like INVOKE, to be started after `delay`. Completes at once, with the id
+   * as a JSON string.
    * </pre>
    *
    * <code>ENTRY_KIND_SEND = 10;</code>
@@ -105,7 +122,8 @@ public enum EntryKind
   ENTRY_KIND_SEND(10),
   /**
    * <pre>
-   * Waiting for the result of an invocation that something else started.
+   * A wait for the result of an existing invocation: `target`, which is also the `name`. Completes
+   * with its outcome, or with the failure `durable.InvocationNotFound`.
    * </pre>
    *
    * <code>ENTRY_KIND_ATTACH = 11;</code>
@@ -113,7 +131,11 @@ public enum EntryKind
   ENTRY_KIND_ATTACH(11),
   /**
    * <pre>
-   * Waiting for a named signal.
+   * A wait for the signal `name`. Completes with the oldest buffered signal of that name, or with
+   * the next one that arrives; several waits are served in the order in which they were recorded.
+   * `schema` as for AWAKEABLE. If the program cancels the wait (a timeout, a lost race, a cancelled
+   * task), the worker must record a CANCEL; otherwise the entry would take a signal that nobody
+   * gets.
    * </pre>
    *
    * <code>ENTRY_KIND_SIGNAL = 12;</code>
@@ -121,7 +143,11 @@ public enum EntryKind
   ENTRY_KIND_SIGNAL(12),
   /**
    * <pre>
-   * The resolution of an awakeable or a signal of another invocation.
+   * The resolution of the awakeable `name` with `argument`, or its rejection with `outcome.failure`.
+   * With a `target`, delivers the signal `name` to that invocation instead. Completes at once: with
+   * null, or with the failure `durable.AwakeableNotFound`, `durable.AlreadyResolved`,
+   * `durable.InvalidValue`, `durable.InvocationNotFound`, `durable.InvalidState` or
+   * `durable.LimitReached`.
    * </pre>
    *
    * <code>ENTRY_KIND_RESOLVE = 13;</code>
@@ -129,7 +155,13 @@ public enum EntryKind
   ENTRY_KIND_RESOLVE(13),
   /**
    * <pre>
-   * The cancellation of another invocation.
+   * The cancellation of the invocation `target`, which is also the `name`. Completes at once with
+   * null, whatever the effect was. `#INDEX` names an entry of this journal. If that is an INVOKE or
+   * SEND, its invocation is cancelled, unless its idempotency key has found an invocation that
+   * somebody else started, or another entry of this journal awaits it or has sent it. If it is a
+   * SIGNAL, its wait is cancelled: an open one completes with the failure `durable.GivenUp` and
+   * takes no signal any more; one that a signal has completed in the meantime gives the signal back,
+   * to its old place before all later ones, for the next SIGNAL of that name.
    * </pre>
    *
    * <code>ENTRY_KIND_CANCEL = 14;</code>
@@ -157,7 +189,7 @@ public enum EntryKind
   public static final int ENTRY_KIND_UNSPECIFIED_VALUE = 0;
   /**
    * <pre>
-   * A step: a function that the worker ran; its result is journaled.
+   * A step: a function that the worker runs. Its result is journaled.
    * </pre>
    *
    * <code>ENTRY_KIND_RUN = 1;</code>
@@ -165,7 +197,7 @@ public enum EntryKind
   public static final int ENTRY_KIND_RUN_VALUE = 1;
   /**
    * <pre>
-   * A call of a gRPC service that the worker made; its response is journaled.
+   * A call of a gRPC service by the worker. Its response is journaled.
    * </pre>
    *
    * <code>ENTRY_KIND_CALL = 2;</code>
@@ -173,7 +205,7 @@ public enum EntryKind
   public static final int ENTRY_KIND_CALL_VALUE = 2;
   /**
    * <pre>
-   * A durable timer.
+   * A durable timer. Completes with null, `delay` after its commit.
    * </pre>
    *
    * <code>ENTRY_KIND_SLEEP = 3;</code>
@@ -181,7 +213,14 @@ public enum EntryKind
   public static final int ENTRY_KIND_SLEEP_VALUE = 3;
   /**
    * <pre>
-   * A promise that something outside resolves.
+   * A promise that is resolved from outside. `name` is its id, 1 to 256 bytes, which the worker
+   * makes: `&lt;invocation id&gt;-&lt;index&gt;` if the program gives none, `&lt;invocation id&gt;.&lt;name&gt;` for a named
+   * promise. Completes with the first outcome that anybody gives to the id, also if that came
+   * earlier. An id belongs to the invocation that requested it first; requested by another one it
+   * completes with the failure `durable.AwakeableTaken`. With `schema`, an outcome that does not fit
+   * is refused where it is given. An outcome that came earlier, or that the worker cannot decode
+   * nevertheless, can be replaced: an entry with `renew` forgets the outcome that its id has, and
+   * waits for another one.
    * </pre>
    *
    * <code>ENTRY_KIND_AWAKEABLE = 4;</code>
@@ -189,7 +228,7 @@ public enum EntryKind
   public static final int ENTRY_KIND_AWAKEABLE_VALUE = 4;
   /**
    * <pre>
-   * A read of one state key, journaled with its value.
+   * A read of one value of the state; `name` is its name. Journaled with the value.
    * </pre>
    *
    * <code>ENTRY_KIND_GET_STATE = 5;</code>
@@ -197,7 +236,7 @@ public enum EntryKind
   public static final int ENTRY_KIND_GET_STATE_VALUE = 5;
   /**
    * <pre>
-   * A write of one state key.
+   * A write of one value of the state: `name`, `argument`. Complete when it is acknowledged.
    * </pre>
    *
    * <code>ENTRY_KIND_SET_STATE = 6;</code>
@@ -205,7 +244,8 @@ public enum EntryKind
   public static final int ENTRY_KIND_SET_STATE_VALUE = 6;
   /**
    * <pre>
-   * The removal of one state key, or of all when `name` is empty.
+   * The removal of one value of the state, or of all if `name` is empty. Complete when it is
+   * acknowledged.
    * </pre>
    *
    * <code>ENTRY_KIND_CLEAR_STATE = 7;</code>
@@ -213,7 +253,7 @@ public enum EntryKind
   public static final int ENTRY_KIND_CLEAR_STATE_VALUE = 7;
   /**
    * <pre>
-   * A read of the state keys' names.
+   * A read of the names in the state.
    * </pre>
    *
    * <code>ENTRY_KIND_STATE_KEYS = 8;</code>
@@ -221,7 +261,11 @@ public enum EntryKind
   public static final int ENTRY_KIND_STATE_KEYS_VALUE = 8;
   /**
    * <pre>
-   * A child invocation whose result is awaited.
+   * A child invocation. `name` is the handler, `target` the object key, `argument` the input.
+   * Completes with the child's outcome; the failure of a cancelled child has the type
+   * `durable.Cancelled`. The child inherits headers and the service label. With `idempotency_key` it
+   * may be an existing invocation; if that one has another input, the entry completes with the
+   * failure `durable.IdempotencyMismatch`.
    * </pre>
    *
    * <code>ENTRY_KIND_INVOKE = 9;</code>
@@ -229,7 +273,8 @@ public enum EntryKind
   public static final int ENTRY_KIND_INVOKE_VALUE = 9;
   /**
    * <pre>
-   * A one-way invocation, at once or later.
+   * A one-way invocation: like INVOKE, to be started after `delay`. Completes at once, with the id
+   * as a JSON string.
    * </pre>
    *
    * <code>ENTRY_KIND_SEND = 10;</code>
@@ -237,7 +282,8 @@ public enum EntryKind
   public static final int ENTRY_KIND_SEND_VALUE = 10;
   /**
    * <pre>
-   * Waiting for the result of an invocation that something else started.
+   * A wait for the result of an existing invocation: `target`, which is also the `name`. Completes
+   * with its outcome, or with the failure `durable.InvocationNotFound`.
    * </pre>
    *
    * <code>ENTRY_KIND_ATTACH = 11;</code>
@@ -245,7 +291,11 @@ public enum EntryKind
   public static final int ENTRY_KIND_ATTACH_VALUE = 11;
   /**
    * <pre>
-   * Waiting for a named signal.
+   * A wait for the signal `name`. Completes with the oldest buffered signal of that name, or with
+   * the next one that arrives; several waits are served in the order in which they were recorded.
+   * `schema` as for AWAKEABLE. If the program cancels the wait (a timeout, a lost race, a cancelled
+   * task), the worker must record a CANCEL; otherwise the entry would take a signal that nobody
+   * gets.
    * </pre>
    *
    * <code>ENTRY_KIND_SIGNAL = 12;</code>
@@ -253,7 +303,11 @@ public enum EntryKind
   public static final int ENTRY_KIND_SIGNAL_VALUE = 12;
   /**
    * <pre>
-   * The resolution of an awakeable or a signal of another invocation.
+   * The resolution of the awakeable `name` with `argument`, or its rejection with `outcome.failure`.
+   * With a `target`, delivers the signal `name` to that invocation instead. Completes at once: with
+   * null, or with the failure `durable.AwakeableNotFound`, `durable.AlreadyResolved`,
+   * `durable.InvalidValue`, `durable.InvocationNotFound`, `durable.InvalidState` or
+   * `durable.LimitReached`.
    * </pre>
    *
    * <code>ENTRY_KIND_RESOLVE = 13;</code>
@@ -261,7 +315,13 @@ public enum EntryKind
   public static final int ENTRY_KIND_RESOLVE_VALUE = 13;
   /**
    * <pre>
-   * The cancellation of another invocation.
+   * The cancellation of the invocation `target`, which is also the `name`. Completes at once with
+   * null, whatever the effect was. `#INDEX` names an entry of this journal. If that is an INVOKE or
+   * SEND, its invocation is cancelled, unless its idempotency key has found an invocation that
+   * somebody else started, or another entry of this journal awaits it or has sent it. If it is a
+   * SIGNAL, its wait is cancelled: an open one completes with the failure `durable.GivenUp` and
+   * takes no signal any more; one that a signal has completed in the meantime gives the signal back,
+   * to its old place before all later ones, for the next SIGNAL of that name.
    * </pre>
    *
    * <code>ENTRY_KIND_CANCEL = 14;</code>

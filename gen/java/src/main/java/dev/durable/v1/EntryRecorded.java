@@ -58,7 +58,7 @@ private static final long serialVersionUID = 0L;
   private int index_ = 0;
   /**
    * <pre>
-   * The position in program order, from 0.
+   * The index in program order, from 0.
    * </pre>
    *
    * <code>int32 index = 1;</code>
@@ -73,7 +73,7 @@ private static final long serialVersionUID = 0L;
   private int kind_ = 0;
   /**
    * <pre>
-   * What it is.
+   * The kind.
    * </pre>
    *
    * <code>.durable.v1.EntryKind kind = 2;</code>
@@ -84,7 +84,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * What it is.
+   * The kind.
    * </pre>
    *
    * <code>.durable.v1.EntryKind kind = 2;</code>
@@ -146,7 +146,7 @@ private static final long serialVersionUID = 0L;
   private dev.durable.v1.Payload argument_;
   /**
    * <pre>
-   * What is asked for, by kind: SET_STATE the value, INVOKE and SEND the input, RESOLVE the value.
+   * The argument, by kind: SET_STATE the value, INVOKE and SEND the input, RESOLVE the value.
    * </pre>
    *
    * <code>.durable.v1.Payload argument = 4;</code>
@@ -158,7 +158,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * What is asked for, by kind: SET_STATE the value, INVOKE and SEND the input, RESOLVE the value.
+   * The argument, by kind: SET_STATE the value, INVOKE and SEND the input, RESOLVE the value.
    * </pre>
    *
    * <code>.durable.v1.Payload argument = 4;</code>
@@ -170,7 +170,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * What is asked for, by kind: SET_STATE the value, INVOKE and SEND the input, RESOLVE the value.
+   * The argument, by kind: SET_STATE the value, INVOKE and SEND the input, RESOLVE the value.
    * </pre>
    *
    * <code>.durable.v1.Payload argument = 4;</code>
@@ -184,8 +184,8 @@ private static final long serialVersionUID = 0L;
   private dev.durable.v1.Outcome outcome_;
   /**
    * <pre>
-   * RUN and CALL: how it ended. GET_STATE and STATE_KEYS: the value, where the worker has it.
-   * RESOLVE: a failure to reject with.
+   * RUN and CALL: the outcome of the work. GET_STATE and STATE_KEYS: the value, if the worker has
+   * it. RESOLVE: a failure, to reject the awakeable.
    * </pre>
    *
    * <code>.durable.v1.Outcome outcome = 5;</code>
@@ -197,8 +197,8 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * RUN and CALL: how it ended. GET_STATE and STATE_KEYS: the value, where the worker has it.
-   * RESOLVE: a failure to reject with.
+   * RUN and CALL: the outcome of the work. GET_STATE and STATE_KEYS: the value, if the worker has
+   * it. RESOLVE: a failure, to reject the awakeable.
    * </pre>
    *
    * <code>.durable.v1.Outcome outcome = 5;</code>
@@ -210,8 +210,8 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * RUN and CALL: how it ended. GET_STATE and STATE_KEYS: the value, where the worker has it.
-   * RESOLVE: a failure to reject with.
+   * RUN and CALL: the outcome of the work. GET_STATE and STATE_KEYS: the value, if the worker has
+   * it. RESOLVE: a failure, to reject the awakeable.
    * </pre>
    *
    * <code>.durable.v1.Outcome outcome = 5;</code>
@@ -225,7 +225,7 @@ private static final long serialVersionUID = 0L;
   private com.google.protobuf.Duration delay_;
   /**
    * <pre>
-   * SLEEP: how long from the commit; INVOKE, SEND: how much later to start.
+   * SLEEP: the time from the commit; INVOKE, SEND: by how much the start is delayed.
    * </pre>
    *
    * <code>.google.protobuf.Duration delay = 6;</code>
@@ -237,7 +237,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * SLEEP: how long from the commit; INVOKE, SEND: how much later to start.
+   * SLEEP: the time from the commit; INVOKE, SEND: by how much the start is delayed.
    * </pre>
    *
    * <code>.google.protobuf.Duration delay = 6;</code>
@@ -249,7 +249,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * SLEEP: how long from the commit; INVOKE, SEND: how much later to start.
+   * SLEEP: the time from the commit; INVOKE, SEND: by how much the start is delayed.
    * </pre>
    *
    * <code>.google.protobuf.Duration delay = 6;</code>
@@ -404,9 +404,9 @@ private static final long serialVersionUID = 0L;
   private com.google.protobuf.Duration elapsed_;
   /**
    * <pre>
-   * RUN and CALL: how long the work took, in the attempt that ended it, by a monotonic clock of the
-   * worker's. The entry's `create_time` is that much before its commit, though never before the
-   * invocation's own; the program's clock does not depend on it. Absent or negative: not known, as 0.
+   * RUN and CALL: how long the work took in the attempt that ended it, by the worker's monotonic
+   * clock. The entry's `create_time` is that much before its commit, but not before the invocation's
+   * own; the program's clock does not depend on it. Absent or negative means unknown, like 0.
    * </pre>
    *
    * <code>.google.protobuf.Duration elapsed = 10;</code>
@@ -418,9 +418,9 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * RUN and CALL: how long the work took, in the attempt that ended it, by a monotonic clock of the
-   * worker's. The entry's `create_time` is that much before its commit, though never before the
-   * invocation's own; the program's clock does not depend on it. Absent or negative: not known, as 0.
+   * RUN and CALL: how long the work took in the attempt that ended it, by the worker's monotonic
+   * clock. The entry's `create_time` is that much before its commit, but not before the invocation's
+   * own; the program's clock does not depend on it. Absent or negative means unknown, like 0.
    * </pre>
    *
    * <code>.google.protobuf.Duration elapsed = 10;</code>
@@ -432,9 +432,9 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * RUN and CALL: how long the work took, in the attempt that ended it, by a monotonic clock of the
-   * worker's. The entry's `create_time` is that much before its commit, though never before the
-   * invocation's own; the program's clock does not depend on it. Absent or negative: not known, as 0.
+   * RUN and CALL: how long the work took in the attempt that ended it, by the worker's monotonic
+   * clock. The entry's `create_time` is that much before its commit, but not before the invocation's
+   * own; the program's clock does not depend on it. Absent or negative means unknown, like 0.
    * </pre>
    *
    * <code>.google.protobuf.Duration elapsed = 10;</code>
@@ -449,9 +449,9 @@ private static final long serialVersionUID = 0L;
   private volatile java.lang.Object schema_ = "";
   /**
    * <pre>
-   * AWAKEABLE, SIGNAL: JSON Schema of the value that the program can read; empty for any. At most
-   * 64 KiB. A value that is no JSON fits where a string does, for the program may want its bytes;
-   * protobuf messages are not compared with it.
+   * AWAKEABLE, SIGNAL: JSON Schema of the value that the program can read; empty for any value. At
+   * most 64 KiB. A value that is not JSON fits where a string fits, because the program may want its
+   * bytes; protobuf messages are not checked.
    * </pre>
    *
    * <code>string schema = 11;</code>
@@ -472,9 +472,9 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * AWAKEABLE, SIGNAL: JSON Schema of the value that the program can read; empty for any. At most
-   * 64 KiB. A value that is no JSON fits where a string does, for the program may want its bytes;
-   * protobuf messages are not compared with it.
+   * AWAKEABLE, SIGNAL: JSON Schema of the value that the program can read; empty for any value. At
+   * most 64 KiB. A value that is not JSON fits where a string fits, because the program may want its
+   * bytes; protobuf messages are not checked.
    * </pre>
    *
    * <code>string schema = 11;</code>
@@ -499,7 +499,7 @@ private static final long serialVersionUID = 0L;
   private boolean renew_ = false;
   /**
    * <pre>
-   * AWAKEABLE: forget the outcome that the id has already, and wait for another.
+   * AWAKEABLE: forget the outcome that the id already has, and wait for another one.
    * </pre>
    *
    * <code>bool renew = 12;</code>
@@ -1135,7 +1135,7 @@ private static final long serialVersionUID = 0L;
     private int index_ ;
     /**
      * <pre>
-     * The position in program order, from 0.
+     * The index in program order, from 0.
      * </pre>
      *
      * <code>int32 index = 1;</code>
@@ -1147,7 +1147,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The position in program order, from 0.
+     * The index in program order, from 0.
      * </pre>
      *
      * <code>int32 index = 1;</code>
@@ -1163,7 +1163,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The position in program order, from 0.
+     * The index in program order, from 0.
      * </pre>
      *
      * <code>int32 index = 1;</code>
@@ -1179,7 +1179,7 @@ private static final long serialVersionUID = 0L;
     private int kind_ = 0;
     /**
      * <pre>
-     * What it is.
+     * The kind.
      * </pre>
      *
      * <code>.durable.v1.EntryKind kind = 2;</code>
@@ -1190,7 +1190,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * What it is.
+     * The kind.
      * </pre>
      *
      * <code>.durable.v1.EntryKind kind = 2;</code>
@@ -1205,7 +1205,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * What it is.
+     * The kind.
      * </pre>
      *
      * <code>.durable.v1.EntryKind kind = 2;</code>
@@ -1218,7 +1218,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * What it is.
+     * The kind.
      * </pre>
      *
      * <code>.durable.v1.EntryKind kind = 2;</code>
@@ -1234,7 +1234,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * What it is.
+     * The kind.
      * </pre>
      *
      * <code>.durable.v1.EntryKind kind = 2;</code>
@@ -1344,7 +1344,7 @@ private static final long serialVersionUID = 0L;
         dev.durable.v1.Payload, dev.durable.v1.Payload.Builder, dev.durable.v1.PayloadOrBuilder> argumentBuilder_;
     /**
      * <pre>
-     * What is asked for, by kind: SET_STATE the value, INVOKE and SEND the input, RESOLVE the value.
+     * The argument, by kind: SET_STATE the value, INVOKE and SEND the input, RESOLVE the value.
      * </pre>
      *
      * <code>.durable.v1.Payload argument = 4;</code>
@@ -1355,7 +1355,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * What is asked for, by kind: SET_STATE the value, INVOKE and SEND the input, RESOLVE the value.
+     * The argument, by kind: SET_STATE the value, INVOKE and SEND the input, RESOLVE the value.
      * </pre>
      *
      * <code>.durable.v1.Payload argument = 4;</code>
@@ -1370,7 +1370,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * What is asked for, by kind: SET_STATE the value, INVOKE and SEND the input, RESOLVE the value.
+     * The argument, by kind: SET_STATE the value, INVOKE and SEND the input, RESOLVE the value.
      * </pre>
      *
      * <code>.durable.v1.Payload argument = 4;</code>
@@ -1390,7 +1390,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * What is asked for, by kind: SET_STATE the value, INVOKE and SEND the input, RESOLVE the value.
+     * The argument, by kind: SET_STATE the value, INVOKE and SEND the input, RESOLVE the value.
      * </pre>
      *
      * <code>.durable.v1.Payload argument = 4;</code>
@@ -1408,7 +1408,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * What is asked for, by kind: SET_STATE the value, INVOKE and SEND the input, RESOLVE the value.
+     * The argument, by kind: SET_STATE the value, INVOKE and SEND the input, RESOLVE the value.
      * </pre>
      *
      * <code>.durable.v1.Payload argument = 4;</code>
@@ -1433,7 +1433,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * What is asked for, by kind: SET_STATE the value, INVOKE and SEND the input, RESOLVE the value.
+     * The argument, by kind: SET_STATE the value, INVOKE and SEND the input, RESOLVE the value.
      * </pre>
      *
      * <code>.durable.v1.Payload argument = 4;</code>
@@ -1450,7 +1450,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * What is asked for, by kind: SET_STATE the value, INVOKE and SEND the input, RESOLVE the value.
+     * The argument, by kind: SET_STATE the value, INVOKE and SEND the input, RESOLVE the value.
      * </pre>
      *
      * <code>.durable.v1.Payload argument = 4;</code>
@@ -1462,7 +1462,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * What is asked for, by kind: SET_STATE the value, INVOKE and SEND the input, RESOLVE the value.
+     * The argument, by kind: SET_STATE the value, INVOKE and SEND the input, RESOLVE the value.
      * </pre>
      *
      * <code>.durable.v1.Payload argument = 4;</code>
@@ -1477,7 +1477,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * What is asked for, by kind: SET_STATE the value, INVOKE and SEND the input, RESOLVE the value.
+     * The argument, by kind: SET_STATE the value, INVOKE and SEND the input, RESOLVE the value.
      * </pre>
      *
      * <code>.durable.v1.Payload argument = 4;</code>
@@ -1501,8 +1501,8 @@ private static final long serialVersionUID = 0L;
         dev.durable.v1.Outcome, dev.durable.v1.Outcome.Builder, dev.durable.v1.OutcomeOrBuilder> outcomeBuilder_;
     /**
      * <pre>
-     * RUN and CALL: how it ended. GET_STATE and STATE_KEYS: the value, where the worker has it.
-     * RESOLVE: a failure to reject with.
+     * RUN and CALL: the outcome of the work. GET_STATE and STATE_KEYS: the value, if the worker has
+     * it. RESOLVE: a failure, to reject the awakeable.
      * </pre>
      *
      * <code>.durable.v1.Outcome outcome = 5;</code>
@@ -1513,8 +1513,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * RUN and CALL: how it ended. GET_STATE and STATE_KEYS: the value, where the worker has it.
-     * RESOLVE: a failure to reject with.
+     * RUN and CALL: the outcome of the work. GET_STATE and STATE_KEYS: the value, if the worker has
+     * it. RESOLVE: a failure, to reject the awakeable.
      * </pre>
      *
      * <code>.durable.v1.Outcome outcome = 5;</code>
@@ -1529,8 +1529,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * RUN and CALL: how it ended. GET_STATE and STATE_KEYS: the value, where the worker has it.
-     * RESOLVE: a failure to reject with.
+     * RUN and CALL: the outcome of the work. GET_STATE and STATE_KEYS: the value, if the worker has
+     * it. RESOLVE: a failure, to reject the awakeable.
      * </pre>
      *
      * <code>.durable.v1.Outcome outcome = 5;</code>
@@ -1550,8 +1550,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * RUN and CALL: how it ended. GET_STATE and STATE_KEYS: the value, where the worker has it.
-     * RESOLVE: a failure to reject with.
+     * RUN and CALL: the outcome of the work. GET_STATE and STATE_KEYS: the value, if the worker has
+     * it. RESOLVE: a failure, to reject the awakeable.
      * </pre>
      *
      * <code>.durable.v1.Outcome outcome = 5;</code>
@@ -1569,8 +1569,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * RUN and CALL: how it ended. GET_STATE and STATE_KEYS: the value, where the worker has it.
-     * RESOLVE: a failure to reject with.
+     * RUN and CALL: the outcome of the work. GET_STATE and STATE_KEYS: the value, if the worker has
+     * it. RESOLVE: a failure, to reject the awakeable.
      * </pre>
      *
      * <code>.durable.v1.Outcome outcome = 5;</code>
@@ -1595,8 +1595,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * RUN and CALL: how it ended. GET_STATE and STATE_KEYS: the value, where the worker has it.
-     * RESOLVE: a failure to reject with.
+     * RUN and CALL: the outcome of the work. GET_STATE and STATE_KEYS: the value, if the worker has
+     * it. RESOLVE: a failure, to reject the awakeable.
      * </pre>
      *
      * <code>.durable.v1.Outcome outcome = 5;</code>
@@ -1613,8 +1613,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * RUN and CALL: how it ended. GET_STATE and STATE_KEYS: the value, where the worker has it.
-     * RESOLVE: a failure to reject with.
+     * RUN and CALL: the outcome of the work. GET_STATE and STATE_KEYS: the value, if the worker has
+     * it. RESOLVE: a failure, to reject the awakeable.
      * </pre>
      *
      * <code>.durable.v1.Outcome outcome = 5;</code>
@@ -1626,8 +1626,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * RUN and CALL: how it ended. GET_STATE and STATE_KEYS: the value, where the worker has it.
-     * RESOLVE: a failure to reject with.
+     * RUN and CALL: the outcome of the work. GET_STATE and STATE_KEYS: the value, if the worker has
+     * it. RESOLVE: a failure, to reject the awakeable.
      * </pre>
      *
      * <code>.durable.v1.Outcome outcome = 5;</code>
@@ -1642,8 +1642,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * RUN and CALL: how it ended. GET_STATE and STATE_KEYS: the value, where the worker has it.
-     * RESOLVE: a failure to reject with.
+     * RUN and CALL: the outcome of the work. GET_STATE and STATE_KEYS: the value, if the worker has
+     * it. RESOLVE: a failure, to reject the awakeable.
      * </pre>
      *
      * <code>.durable.v1.Outcome outcome = 5;</code>
@@ -1667,7 +1667,7 @@ private static final long serialVersionUID = 0L;
         com.google.protobuf.Duration, com.google.protobuf.Duration.Builder, com.google.protobuf.DurationOrBuilder> delayBuilder_;
     /**
      * <pre>
-     * SLEEP: how long from the commit; INVOKE, SEND: how much later to start.
+     * SLEEP: the time from the commit; INVOKE, SEND: by how much the start is delayed.
      * </pre>
      *
      * <code>.google.protobuf.Duration delay = 6;</code>
@@ -1678,7 +1678,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * SLEEP: how long from the commit; INVOKE, SEND: how much later to start.
+     * SLEEP: the time from the commit; INVOKE, SEND: by how much the start is delayed.
      * </pre>
      *
      * <code>.google.protobuf.Duration delay = 6;</code>
@@ -1693,7 +1693,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * SLEEP: how long from the commit; INVOKE, SEND: how much later to start.
+     * SLEEP: the time from the commit; INVOKE, SEND: by how much the start is delayed.
      * </pre>
      *
      * <code>.google.protobuf.Duration delay = 6;</code>
@@ -1713,7 +1713,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * SLEEP: how long from the commit; INVOKE, SEND: how much later to start.
+     * SLEEP: the time from the commit; INVOKE, SEND: by how much the start is delayed.
      * </pre>
      *
      * <code>.google.protobuf.Duration delay = 6;</code>
@@ -1731,7 +1731,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * SLEEP: how long from the commit; INVOKE, SEND: how much later to start.
+     * SLEEP: the time from the commit; INVOKE, SEND: by how much the start is delayed.
      * </pre>
      *
      * <code>.google.protobuf.Duration delay = 6;</code>
@@ -1756,7 +1756,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * SLEEP: how long from the commit; INVOKE, SEND: how much later to start.
+     * SLEEP: the time from the commit; INVOKE, SEND: by how much the start is delayed.
      * </pre>
      *
      * <code>.google.protobuf.Duration delay = 6;</code>
@@ -1773,7 +1773,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * SLEEP: how long from the commit; INVOKE, SEND: how much later to start.
+     * SLEEP: the time from the commit; INVOKE, SEND: by how much the start is delayed.
      * </pre>
      *
      * <code>.google.protobuf.Duration delay = 6;</code>
@@ -1785,7 +1785,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * SLEEP: how long from the commit; INVOKE, SEND: how much later to start.
+     * SLEEP: the time from the commit; INVOKE, SEND: by how much the start is delayed.
      * </pre>
      *
      * <code>.google.protobuf.Duration delay = 6;</code>
@@ -1800,7 +1800,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * SLEEP: how long from the commit; INVOKE, SEND: how much later to start.
+     * SLEEP: the time from the commit; INVOKE, SEND: by how much the start is delayed.
      * </pre>
      *
      * <code>.google.protobuf.Duration delay = 6;</code>
@@ -2100,9 +2100,9 @@ private static final long serialVersionUID = 0L;
         com.google.protobuf.Duration, com.google.protobuf.Duration.Builder, com.google.protobuf.DurationOrBuilder> elapsedBuilder_;
     /**
      * <pre>
-     * RUN and CALL: how long the work took, in the attempt that ended it, by a monotonic clock of the
-     * worker's. The entry's `create_time` is that much before its commit, though never before the
-     * invocation's own; the program's clock does not depend on it. Absent or negative: not known, as 0.
+     * RUN and CALL: how long the work took in the attempt that ended it, by the worker's monotonic
+     * clock. The entry's `create_time` is that much before its commit, but not before the invocation's
+     * own; the program's clock does not depend on it. Absent or negative means unknown, like 0.
      * </pre>
      *
      * <code>.google.protobuf.Duration elapsed = 10;</code>
@@ -2113,9 +2113,9 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * RUN and CALL: how long the work took, in the attempt that ended it, by a monotonic clock of the
-     * worker's. The entry's `create_time` is that much before its commit, though never before the
-     * invocation's own; the program's clock does not depend on it. Absent or negative: not known, as 0.
+     * RUN and CALL: how long the work took in the attempt that ended it, by the worker's monotonic
+     * clock. The entry's `create_time` is that much before its commit, but not before the invocation's
+     * own; the program's clock does not depend on it. Absent or negative means unknown, like 0.
      * </pre>
      *
      * <code>.google.protobuf.Duration elapsed = 10;</code>
@@ -2130,9 +2130,9 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * RUN and CALL: how long the work took, in the attempt that ended it, by a monotonic clock of the
-     * worker's. The entry's `create_time` is that much before its commit, though never before the
-     * invocation's own; the program's clock does not depend on it. Absent or negative: not known, as 0.
+     * RUN and CALL: how long the work took in the attempt that ended it, by the worker's monotonic
+     * clock. The entry's `create_time` is that much before its commit, but not before the invocation's
+     * own; the program's clock does not depend on it. Absent or negative means unknown, like 0.
      * </pre>
      *
      * <code>.google.protobuf.Duration elapsed = 10;</code>
@@ -2152,9 +2152,9 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * RUN and CALL: how long the work took, in the attempt that ended it, by a monotonic clock of the
-     * worker's. The entry's `create_time` is that much before its commit, though never before the
-     * invocation's own; the program's clock does not depend on it. Absent or negative: not known, as 0.
+     * RUN and CALL: how long the work took in the attempt that ended it, by the worker's monotonic
+     * clock. The entry's `create_time` is that much before its commit, but not before the invocation's
+     * own; the program's clock does not depend on it. Absent or negative means unknown, like 0.
      * </pre>
      *
      * <code>.google.protobuf.Duration elapsed = 10;</code>
@@ -2172,9 +2172,9 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * RUN and CALL: how long the work took, in the attempt that ended it, by a monotonic clock of the
-     * worker's. The entry's `create_time` is that much before its commit, though never before the
-     * invocation's own; the program's clock does not depend on it. Absent or negative: not known, as 0.
+     * RUN and CALL: how long the work took in the attempt that ended it, by the worker's monotonic
+     * clock. The entry's `create_time` is that much before its commit, but not before the invocation's
+     * own; the program's clock does not depend on it. Absent or negative means unknown, like 0.
      * </pre>
      *
      * <code>.google.protobuf.Duration elapsed = 10;</code>
@@ -2199,9 +2199,9 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * RUN and CALL: how long the work took, in the attempt that ended it, by a monotonic clock of the
-     * worker's. The entry's `create_time` is that much before its commit, though never before the
-     * invocation's own; the program's clock does not depend on it. Absent or negative: not known, as 0.
+     * RUN and CALL: how long the work took in the attempt that ended it, by the worker's monotonic
+     * clock. The entry's `create_time` is that much before its commit, but not before the invocation's
+     * own; the program's clock does not depend on it. Absent or negative means unknown, like 0.
      * </pre>
      *
      * <code>.google.protobuf.Duration elapsed = 10;</code>
@@ -2218,9 +2218,9 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * RUN and CALL: how long the work took, in the attempt that ended it, by a monotonic clock of the
-     * worker's. The entry's `create_time` is that much before its commit, though never before the
-     * invocation's own; the program's clock does not depend on it. Absent or negative: not known, as 0.
+     * RUN and CALL: how long the work took in the attempt that ended it, by the worker's monotonic
+     * clock. The entry's `create_time` is that much before its commit, but not before the invocation's
+     * own; the program's clock does not depend on it. Absent or negative means unknown, like 0.
      * </pre>
      *
      * <code>.google.protobuf.Duration elapsed = 10;</code>
@@ -2232,9 +2232,9 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * RUN and CALL: how long the work took, in the attempt that ended it, by a monotonic clock of the
-     * worker's. The entry's `create_time` is that much before its commit, though never before the
-     * invocation's own; the program's clock does not depend on it. Absent or negative: not known, as 0.
+     * RUN and CALL: how long the work took in the attempt that ended it, by the worker's monotonic
+     * clock. The entry's `create_time` is that much before its commit, but not before the invocation's
+     * own; the program's clock does not depend on it. Absent or negative means unknown, like 0.
      * </pre>
      *
      * <code>.google.protobuf.Duration elapsed = 10;</code>
@@ -2249,9 +2249,9 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * RUN and CALL: how long the work took, in the attempt that ended it, by a monotonic clock of the
-     * worker's. The entry's `create_time` is that much before its commit, though never before the
-     * invocation's own; the program's clock does not depend on it. Absent or negative: not known, as 0.
+     * RUN and CALL: how long the work took in the attempt that ended it, by the worker's monotonic
+     * clock. The entry's `create_time` is that much before its commit, but not before the invocation's
+     * own; the program's clock does not depend on it. Absent or negative means unknown, like 0.
      * </pre>
      *
      * <code>.google.protobuf.Duration elapsed = 10;</code>
@@ -2273,9 +2273,9 @@ private static final long serialVersionUID = 0L;
     private java.lang.Object schema_ = "";
     /**
      * <pre>
-     * AWAKEABLE, SIGNAL: JSON Schema of the value that the program can read; empty for any. At most
-     * 64 KiB. A value that is no JSON fits where a string does, for the program may want its bytes;
-     * protobuf messages are not compared with it.
+     * AWAKEABLE, SIGNAL: JSON Schema of the value that the program can read; empty for any value. At
+     * most 64 KiB. A value that is not JSON fits where a string fits, because the program may want its
+     * bytes; protobuf messages are not checked.
      * </pre>
      *
      * <code>string schema = 11;</code>
@@ -2295,9 +2295,9 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * AWAKEABLE, SIGNAL: JSON Schema of the value that the program can read; empty for any. At most
-     * 64 KiB. A value that is no JSON fits where a string does, for the program may want its bytes;
-     * protobuf messages are not compared with it.
+     * AWAKEABLE, SIGNAL: JSON Schema of the value that the program can read; empty for any value. At
+     * most 64 KiB. A value that is not JSON fits where a string fits, because the program may want its
+     * bytes; protobuf messages are not checked.
      * </pre>
      *
      * <code>string schema = 11;</code>
@@ -2318,9 +2318,9 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * AWAKEABLE, SIGNAL: JSON Schema of the value that the program can read; empty for any. At most
-     * 64 KiB. A value that is no JSON fits where a string does, for the program may want its bytes;
-     * protobuf messages are not compared with it.
+     * AWAKEABLE, SIGNAL: JSON Schema of the value that the program can read; empty for any value. At
+     * most 64 KiB. A value that is not JSON fits where a string fits, because the program may want its
+     * bytes; protobuf messages are not checked.
      * </pre>
      *
      * <code>string schema = 11;</code>
@@ -2337,9 +2337,9 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * AWAKEABLE, SIGNAL: JSON Schema of the value that the program can read; empty for any. At most
-     * 64 KiB. A value that is no JSON fits where a string does, for the program may want its bytes;
-     * protobuf messages are not compared with it.
+     * AWAKEABLE, SIGNAL: JSON Schema of the value that the program can read; empty for any value. At
+     * most 64 KiB. A value that is not JSON fits where a string fits, because the program may want its
+     * bytes; protobuf messages are not checked.
      * </pre>
      *
      * <code>string schema = 11;</code>
@@ -2353,9 +2353,9 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * AWAKEABLE, SIGNAL: JSON Schema of the value that the program can read; empty for any. At most
-     * 64 KiB. A value that is no JSON fits where a string does, for the program may want its bytes;
-     * protobuf messages are not compared with it.
+     * AWAKEABLE, SIGNAL: JSON Schema of the value that the program can read; empty for any value. At
+     * most 64 KiB. A value that is not JSON fits where a string fits, because the program may want its
+     * bytes; protobuf messages are not checked.
      * </pre>
      *
      * <code>string schema = 11;</code>
@@ -2375,7 +2375,7 @@ private static final long serialVersionUID = 0L;
     private boolean renew_ ;
     /**
      * <pre>
-     * AWAKEABLE: forget the outcome that the id has already, and wait for another.
+     * AWAKEABLE: forget the outcome that the id already has, and wait for another one.
      * </pre>
      *
      * <code>bool renew = 12;</code>
@@ -2387,7 +2387,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * AWAKEABLE: forget the outcome that the id has already, and wait for another.
+     * AWAKEABLE: forget the outcome that the id already has, and wait for another one.
      * </pre>
      *
      * <code>bool renew = 12;</code>
@@ -2403,7 +2403,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * AWAKEABLE: forget the outcome that the id has already, and wait for another.
+     * AWAKEABLE: forget the outcome that the id already has, and wait for another one.
      * </pre>
      *
      * <code>bool renew = 12;</code>

@@ -12,7 +12,7 @@ public interface EntryRecordedOrBuilder extends
 
   /**
    * <pre>
-   * The position in program order, from 0.
+   * The index in program order, from 0.
    * </pre>
    *
    * <code>int32 index = 1;</code>
@@ -22,7 +22,7 @@ public interface EntryRecordedOrBuilder extends
 
   /**
    * <pre>
-   * What it is.
+   * The kind.
    * </pre>
    *
    * <code>.durable.v1.EntryKind kind = 2;</code>
@@ -31,7 +31,7 @@ public interface EntryRecordedOrBuilder extends
   int getKindValue();
   /**
    * <pre>
-   * What it is.
+   * The kind.
    * </pre>
    *
    * <code>.durable.v1.EntryKind kind = 2;</code>
@@ -61,7 +61,7 @@ public interface EntryRecordedOrBuilder extends
 
   /**
    * <pre>
-   * What is asked for, by kind: SET_STATE the value, INVOKE and SEND the input, RESOLVE the value.
+   * The argument, by kind: SET_STATE the value, INVOKE and SEND the input, RESOLVE the value.
    * </pre>
    *
    * <code>.durable.v1.Payload argument = 4;</code>
@@ -70,7 +70,7 @@ public interface EntryRecordedOrBuilder extends
   boolean hasArgument();
   /**
    * <pre>
-   * What is asked for, by kind: SET_STATE the value, INVOKE and SEND the input, RESOLVE the value.
+   * The argument, by kind: SET_STATE the value, INVOKE and SEND the input, RESOLVE the value.
    * </pre>
    *
    * <code>.durable.v1.Payload argument = 4;</code>
@@ -79,7 +79,7 @@ public interface EntryRecordedOrBuilder extends
   dev.durable.v1.Payload getArgument();
   /**
    * <pre>
-   * What is asked for, by kind: SET_STATE the value, INVOKE and SEND the input, RESOLVE the value.
+   * The argument, by kind: SET_STATE the value, INVOKE and SEND the input, RESOLVE the value.
    * </pre>
    *
    * <code>.durable.v1.Payload argument = 4;</code>
@@ -88,8 +88,8 @@ public interface EntryRecordedOrBuilder extends
 
   /**
    * <pre>
-   * RUN and CALL: how it ended. GET_STATE and STATE_KEYS: the value, where the worker has it.
-   * RESOLVE: a failure to reject with.
+   * RUN and CALL: the outcome of the work. GET_STATE and STATE_KEYS: the value, if the worker has
+   * it. RESOLVE: a failure, to reject the awakeable.
    * </pre>
    *
    * <code>.durable.v1.Outcome outcome = 5;</code>
@@ -98,8 +98,8 @@ public interface EntryRecordedOrBuilder extends
   boolean hasOutcome();
   /**
    * <pre>
-   * RUN and CALL: how it ended. GET_STATE and STATE_KEYS: the value, where the worker has it.
-   * RESOLVE: a failure to reject with.
+   * RUN and CALL: the outcome of the work. GET_STATE and STATE_KEYS: the value, if the worker has
+   * it. RESOLVE: a failure, to reject the awakeable.
    * </pre>
    *
    * <code>.durable.v1.Outcome outcome = 5;</code>
@@ -108,8 +108,8 @@ public interface EntryRecordedOrBuilder extends
   dev.durable.v1.Outcome getOutcome();
   /**
    * <pre>
-   * RUN and CALL: how it ended. GET_STATE and STATE_KEYS: the value, where the worker has it.
-   * RESOLVE: a failure to reject with.
+   * RUN and CALL: the outcome of the work. GET_STATE and STATE_KEYS: the value, if the worker has
+   * it. RESOLVE: a failure, to reject the awakeable.
    * </pre>
    *
    * <code>.durable.v1.Outcome outcome = 5;</code>
@@ -118,7 +118,7 @@ public interface EntryRecordedOrBuilder extends
 
   /**
    * <pre>
-   * SLEEP: how long from the commit; INVOKE, SEND: how much later to start.
+   * SLEEP: the time from the commit; INVOKE, SEND: by how much the start is delayed.
    * </pre>
    *
    * <code>.google.protobuf.Duration delay = 6;</code>
@@ -127,7 +127,7 @@ public interface EntryRecordedOrBuilder extends
   boolean hasDelay();
   /**
    * <pre>
-   * SLEEP: how long from the commit; INVOKE, SEND: how much later to start.
+   * SLEEP: the time from the commit; INVOKE, SEND: by how much the start is delayed.
    * </pre>
    *
    * <code>.google.protobuf.Duration delay = 6;</code>
@@ -136,7 +136,7 @@ public interface EntryRecordedOrBuilder extends
   com.google.protobuf.Duration getDelay();
   /**
    * <pre>
-   * SLEEP: how long from the commit; INVOKE, SEND: how much later to start.
+   * SLEEP: the time from the commit; INVOKE, SEND: by how much the start is delayed.
    * </pre>
    *
    * <code>.google.protobuf.Duration delay = 6;</code>
@@ -205,9 +205,9 @@ public interface EntryRecordedOrBuilder extends
 
   /**
    * <pre>
-   * RUN and CALL: how long the work took, in the attempt that ended it, by a monotonic clock of the
-   * worker's. The entry's `create_time` is that much before its commit, though never before the
-   * invocation's own; the program's clock does not depend on it. Absent or negative: not known, as 0.
+   * RUN and CALL: how long the work took in the attempt that ended it, by the worker's monotonic
+   * clock. The entry's `create_time` is that much before its commit, but not before the invocation's
+   * own; the program's clock does not depend on it. Absent or negative means unknown, like 0.
    * </pre>
    *
    * <code>.google.protobuf.Duration elapsed = 10;</code>
@@ -216,9 +216,9 @@ public interface EntryRecordedOrBuilder extends
   boolean hasElapsed();
   /**
    * <pre>
-   * RUN and CALL: how long the work took, in the attempt that ended it, by a monotonic clock of the
-   * worker's. The entry's `create_time` is that much before its commit, though never before the
-   * invocation's own; the program's clock does not depend on it. Absent or negative: not known, as 0.
+   * RUN and CALL: how long the work took in the attempt that ended it, by the worker's monotonic
+   * clock. The entry's `create_time` is that much before its commit, but not before the invocation's
+   * own; the program's clock does not depend on it. Absent or negative means unknown, like 0.
    * </pre>
    *
    * <code>.google.protobuf.Duration elapsed = 10;</code>
@@ -227,9 +227,9 @@ public interface EntryRecordedOrBuilder extends
   com.google.protobuf.Duration getElapsed();
   /**
    * <pre>
-   * RUN and CALL: how long the work took, in the attempt that ended it, by a monotonic clock of the
-   * worker's. The entry's `create_time` is that much before its commit, though never before the
-   * invocation's own; the program's clock does not depend on it. Absent or negative: not known, as 0.
+   * RUN and CALL: how long the work took in the attempt that ended it, by the worker's monotonic
+   * clock. The entry's `create_time` is that much before its commit, but not before the invocation's
+   * own; the program's clock does not depend on it. Absent or negative means unknown, like 0.
    * </pre>
    *
    * <code>.google.protobuf.Duration elapsed = 10;</code>
@@ -238,9 +238,9 @@ public interface EntryRecordedOrBuilder extends
 
   /**
    * <pre>
-   * AWAKEABLE, SIGNAL: JSON Schema of the value that the program can read; empty for any. At most
-   * 64 KiB. A value that is no JSON fits where a string does, for the program may want its bytes;
-   * protobuf messages are not compared with it.
+   * AWAKEABLE, SIGNAL: JSON Schema of the value that the program can read; empty for any value. At
+   * most 64 KiB. A value that is not JSON fits where a string fits, because the program may want its
+   * bytes; protobuf messages are not checked.
    * </pre>
    *
    * <code>string schema = 11;</code>
@@ -249,9 +249,9 @@ public interface EntryRecordedOrBuilder extends
   java.lang.String getSchema();
   /**
    * <pre>
-   * AWAKEABLE, SIGNAL: JSON Schema of the value that the program can read; empty for any. At most
-   * 64 KiB. A value that is no JSON fits where a string does, for the program may want its bytes;
-   * protobuf messages are not compared with it.
+   * AWAKEABLE, SIGNAL: JSON Schema of the value that the program can read; empty for any value. At
+   * most 64 KiB. A value that is not JSON fits where a string fits, because the program may want its
+   * bytes; protobuf messages are not checked.
    * </pre>
    *
    * <code>string schema = 11;</code>
@@ -262,7 +262,7 @@ public interface EntryRecordedOrBuilder extends
 
   /**
    * <pre>
-   * AWAKEABLE: forget the outcome that the id has already, and wait for another.
+   * AWAKEABLE: forget the outcome that the id already has, and wait for another one.
    * </pre>
    *
    * <code>bool renew = 12;</code>

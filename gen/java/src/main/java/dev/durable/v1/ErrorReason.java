@@ -26,7 +26,7 @@ public enum ErrorReason
   /**
    * <pre>
    * NOT_FOUND. No worker has ever registered the handler. Metadata: `handler`, `known` (up to ten
-   * names that come close). Start a worker that serves it, or correct the name.
+   * similar names). Start a worker that serves it, or correct the name.
    * </pre>
    *
    * <code>ERROR_REASON_HANDLER_NOT_FOUND = 1;</code>
@@ -51,7 +51,7 @@ public enum ErrorReason
   /**
    * <pre>
    * INVALID_ARGUMENT. A field is missing, malformed or out of range. Metadata: `field`, `problem`,
-   * and where it applies `value` (its size or shape, never a secret) and `limit`.
+   * and where applicable `value` (its size or shape, never a secret) and `limit`.
    * </pre>
    *
    * <code>ERROR_REASON_INVALID_FIELD = 4;</code>
@@ -96,8 +96,8 @@ public enum ErrorReason
   /**
    * <pre>
    * RESOURCE_EXHAUSTED. A named limit of the control plane is reached. Metadata: `limit` (its name),
-   * `value`. Retry with backoff; the request had no effect. With FAILED_PRECONDITION: asking again will
-   * not help; the message says what will.
+   * `value`. Retry with backoff; the request had no effect. With FAILED_PRECONDITION a retry does
+   * not help; the message says what does.
    * </pre>
    *
    * <code>ERROR_REASON_LIMIT_REACHED = 9;</code>
@@ -122,8 +122,8 @@ public enum ErrorReason
   ERROR_REASON_UNIMPLEMENTED(11),
   /**
    * <pre>
-   * FAILED_PRECONDITION. A worker said something that its session does not allow: no hello first, an
-   * unsupported protocol version, a second session with the same worker id. Metadata: `problem`.
+   * FAILED_PRECONDITION. A worker broke the protocol of its session: no hello first, an unsupported
+   * protocol version, a second session with the same worker id. Metadata: `problem`.
    * </pre>
    *
    * <code>ERROR_REASON_PROTOCOL_VIOLATION = 12;</code>
@@ -131,7 +131,7 @@ public enum ErrorReason
   ERROR_REASON_PROTOCOL_VIOLATION(12),
   /**
    * <pre>
-   * INTERNAL. A defect of the control plane. Metadata: `incident`, a word that is in its log too.
+   * INTERNAL. A defect of the control plane. Metadata: `incident`, an id that is also in its log.
    * </pre>
    *
    * <code>ERROR_REASON_INTERNAL = 13;</code>
@@ -169,7 +169,7 @@ public enum ErrorReason
   /**
    * <pre>
    * NOT_FOUND. No worker has ever registered the handler. Metadata: `handler`, `known` (up to ten
-   * names that come close). Start a worker that serves it, or correct the name.
+   * similar names). Start a worker that serves it, or correct the name.
    * </pre>
    *
    * <code>ERROR_REASON_HANDLER_NOT_FOUND = 1;</code>
@@ -194,7 +194,7 @@ public enum ErrorReason
   /**
    * <pre>
    * INVALID_ARGUMENT. A field is missing, malformed or out of range. Metadata: `field`, `problem`,
-   * and where it applies `value` (its size or shape, never a secret) and `limit`.
+   * and where applicable `value` (its size or shape, never a secret) and `limit`.
    * </pre>
    *
    * <code>ERROR_REASON_INVALID_FIELD = 4;</code>
@@ -239,8 +239,8 @@ public enum ErrorReason
   /**
    * <pre>
    * RESOURCE_EXHAUSTED. A named limit of the control plane is reached. Metadata: `limit` (its name),
-   * `value`. Retry with backoff; the request had no effect. With FAILED_PRECONDITION: asking again will
-   * not help; the message says what will.
+   * `value`. Retry with backoff; the request had no effect. With FAILED_PRECONDITION a retry does
+   * not help; the message says what does.
    * </pre>
    *
    * <code>ERROR_REASON_LIMIT_REACHED = 9;</code>
@@ -265,8 +265,8 @@ public enum ErrorReason
   public static final int ERROR_REASON_UNIMPLEMENTED_VALUE = 11;
   /**
    * <pre>
-   * FAILED_PRECONDITION. A worker said something that its session does not allow: no hello first, an
-   * unsupported protocol version, a second session with the same worker id. Metadata: `problem`.
+   * FAILED_PRECONDITION. A worker broke the protocol of its session: no hello first, an unsupported
+   * protocol version, a second session with the same worker id. Metadata: `problem`.
    * </pre>
    *
    * <code>ERROR_REASON_PROTOCOL_VIOLATION = 12;</code>
@@ -274,7 +274,7 @@ public enum ErrorReason
   public static final int ERROR_REASON_PROTOCOL_VIOLATION_VALUE = 12;
   /**
    * <pre>
-   * INTERNAL. A defect of the control plane. Metadata: `incident`, a word that is in its log too.
+   * INTERNAL. A defect of the control plane. Metadata: `incident`, an id that is also in its log.
    * </pre>
    *
    * <code>ERROR_REASON_INTERNAL = 13;</code>

@@ -7,7 +7,7 @@ package dev.durable.v1;
 
 /**
  * <pre>
- * A step or a call that is not in the journal yet, because its tries have failed so far.
+ * A step or a call that is not in the journal yet, because all its tries so far have failed.
  * </pre>
  *
  * Protobuf type {@code durable.v1.FailingStep}
@@ -54,7 +54,7 @@ private static final long serialVersionUID = 0L;
   private int index_ = 0;
   /**
    * <pre>
-   * The position in program order, from 0.
+   * The index in program order, from 0.
    * </pre>
    *
    * <code>int32 index = 1;</code>
@@ -69,7 +69,7 @@ private static final long serialVersionUID = 0L;
   private int kind_ = 0;
   /**
    * <pre>
-   * What the entry will be: RUN or CALL.
+   * The kind: RUN or CALL.
    * </pre>
    *
    * <code>.durable.v1.EntryKind kind = 2;</code>
@@ -80,7 +80,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * What the entry will be: RUN or CALL.
+   * The kind: RUN or CALL.
    * </pre>
    *
    * <code>.durable.v1.EntryKind kind = 2;</code>
@@ -233,7 +233,7 @@ private static final long serialVersionUID = 0L;
   private dev.durable.v1.Failure lastFailure_;
   /**
    * <pre>
-   * How the last of them ended.
+   * The failure of the last of them.
    * </pre>
    *
    * <code>.durable.v1.Failure last_failure = 7;</code>
@@ -245,7 +245,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * How the last of them ended.
+   * The failure of the last of them.
    * </pre>
    *
    * <code>.durable.v1.Failure last_failure = 7;</code>
@@ -257,7 +257,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * How the last of them ended.
+   * The failure of the last of them.
    * </pre>
    *
    * <code>.durable.v1.Failure last_failure = 7;</code>
@@ -505,7 +505,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * A step or a call that is not in the journal yet, because its tries have failed so far.
+   * A step or a call that is not in the journal yet, because all its tries so far have failed.
    * </pre>
    *
    * Protobuf type {@code durable.v1.FailingStep}
@@ -757,7 +757,7 @@ private static final long serialVersionUID = 0L;
     private int index_ ;
     /**
      * <pre>
-     * The position in program order, from 0.
+     * The index in program order, from 0.
      * </pre>
      *
      * <code>int32 index = 1;</code>
@@ -769,7 +769,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The position in program order, from 0.
+     * The index in program order, from 0.
      * </pre>
      *
      * <code>int32 index = 1;</code>
@@ -785,7 +785,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The position in program order, from 0.
+     * The index in program order, from 0.
      * </pre>
      *
      * <code>int32 index = 1;</code>
@@ -801,7 +801,7 @@ private static final long serialVersionUID = 0L;
     private int kind_ = 0;
     /**
      * <pre>
-     * What the entry will be: RUN or CALL.
+     * The kind: RUN or CALL.
      * </pre>
      *
      * <code>.durable.v1.EntryKind kind = 2;</code>
@@ -812,7 +812,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * What the entry will be: RUN or CALL.
+     * The kind: RUN or CALL.
      * </pre>
      *
      * <code>.durable.v1.EntryKind kind = 2;</code>
@@ -827,7 +827,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * What the entry will be: RUN or CALL.
+     * The kind: RUN or CALL.
      * </pre>
      *
      * <code>.durable.v1.EntryKind kind = 2;</code>
@@ -840,7 +840,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * What the entry will be: RUN or CALL.
+     * The kind: RUN or CALL.
      * </pre>
      *
      * <code>.durable.v1.EntryKind kind = 2;</code>
@@ -856,7 +856,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * What the entry will be: RUN or CALL.
+     * The kind: RUN or CALL.
      * </pre>
      *
      * <code>.durable.v1.EntryKind kind = 2;</code>
@@ -1324,7 +1324,7 @@ private static final long serialVersionUID = 0L;
         dev.durable.v1.Failure, dev.durable.v1.Failure.Builder, dev.durable.v1.FailureOrBuilder> lastFailureBuilder_;
     /**
      * <pre>
-     * How the last of them ended.
+     * The failure of the last of them.
      * </pre>
      *
      * <code>.durable.v1.Failure last_failure = 7;</code>
@@ -1335,7 +1335,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * How the last of them ended.
+     * The failure of the last of them.
      * </pre>
      *
      * <code>.durable.v1.Failure last_failure = 7;</code>
@@ -1350,7 +1350,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * How the last of them ended.
+     * The failure of the last of them.
      * </pre>
      *
      * <code>.durable.v1.Failure last_failure = 7;</code>
@@ -1370,7 +1370,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * How the last of them ended.
+     * The failure of the last of them.
      * </pre>
      *
      * <code>.durable.v1.Failure last_failure = 7;</code>
@@ -1388,7 +1388,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * How the last of them ended.
+     * The failure of the last of them.
      * </pre>
      *
      * <code>.durable.v1.Failure last_failure = 7;</code>
@@ -1413,7 +1413,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * How the last of them ended.
+     * The failure of the last of them.
      * </pre>
      *
      * <code>.durable.v1.Failure last_failure = 7;</code>
@@ -1430,7 +1430,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * How the last of them ended.
+     * The failure of the last of them.
      * </pre>
      *
      * <code>.durable.v1.Failure last_failure = 7;</code>
@@ -1442,7 +1442,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * How the last of them ended.
+     * The failure of the last of them.
      * </pre>
      *
      * <code>.durable.v1.Failure last_failure = 7;</code>
@@ -1457,7 +1457,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * How the last of them ended.
+     * The failure of the last of them.
      * </pre>
      *
      * <code>.durable.v1.Failure last_failure = 7;</code>

@@ -12,7 +12,7 @@ public interface FailingStepOrBuilder extends
 
   /**
    * <pre>
-   * The position in program order, from 0.
+   * The index in program order, from 0.
    * </pre>
    *
    * <code>int32 index = 1;</code>
@@ -22,7 +22,7 @@ public interface FailingStepOrBuilder extends
 
   /**
    * <pre>
-   * What the entry will be: RUN or CALL.
+   * The kind: RUN or CALL.
    * </pre>
    *
    * <code>.durable.v1.EntryKind kind = 2;</code>
@@ -31,7 +31,7 @@ public interface FailingStepOrBuilder extends
   int getKindValue();
   /**
    * <pre>
-   * What the entry will be: RUN or CALL.
+   * The kind: RUN or CALL.
    * </pre>
    *
    * <code>.durable.v1.EntryKind kind = 2;</code>
@@ -125,7 +125,7 @@ public interface FailingStepOrBuilder extends
 
   /**
    * <pre>
-   * How the last of them ended.
+   * The failure of the last of them.
    * </pre>
    *
    * <code>.durable.v1.Failure last_failure = 7;</code>
@@ -134,7 +134,7 @@ public interface FailingStepOrBuilder extends
   boolean hasLastFailure();
   /**
    * <pre>
-   * How the last of them ended.
+   * The failure of the last of them.
    * </pre>
    *
    * <code>.durable.v1.Failure last_failure = 7;</code>
@@ -143,7 +143,7 @@ public interface FailingStepOrBuilder extends
   dev.durable.v1.Failure getLastFailure();
   /**
    * <pre>
-   * How the last of them ended.
+   * The failure of the last of them.
    * </pre>
    *
    * <code>.durable.v1.Failure last_failure = 7;</code>

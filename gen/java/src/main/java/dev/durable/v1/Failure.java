@@ -8,7 +8,7 @@ package dev.durable.v1;
 /**
  * <pre>
  * Why a step, an attempt or an invocation failed. Failures are data, not RPC errors: an RPC error
- * says that a request could not be served, a Failure says that the work did not succeed.
+ * means that a request could not be served, a Failure means that the work did not succeed.
  * </pre>
  *
  * Protobuf type {@code durable.v1.Failure}
@@ -120,7 +120,7 @@ private static final long serialVersionUID = 0L;
   private volatile java.lang.Object message_ = "";
   /**
    * <pre>
-   * What happened, for a person. At most 8 KiB; SDKs cut longer texts and say so in the text.
+   * A message for people. At most 8 KiB; SDKs cut longer texts and mark the cut.
    * </pre>
    *
    * <code>string message = 2;</code>
@@ -141,7 +141,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * What happened, for a person. At most 8 KiB; SDKs cut longer texts and say so in the text.
+   * A message for people. At most 8 KiB; SDKs cut longer texts and mark the cut.
    * </pre>
    *
    * <code>string message = 2;</code>
@@ -167,7 +167,7 @@ private static final long serialVersionUID = 0L;
   private volatile java.lang.Object stackTrace_ = "";
   /**
    * <pre>
-   * Where it happened, in the language's own format. At most 32 KiB; cut from the middle.
+   * The stack trace, in the language's own format. At most 32 KiB; cut from the middle.
    * </pre>
    *
    * <code>string stack_trace = 3;</code>
@@ -188,7 +188,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Where it happened, in the language's own format. At most 32 KiB; cut from the middle.
+   * The stack trace, in the language's own format. At most 32 KiB; cut from the middle.
    * </pre>
    *
    * <code>string stack_trace = 3;</code>
@@ -213,8 +213,8 @@ private static final long serialVersionUID = 0L;
   private int code_ = 0;
   /**
    * <pre>
-   * The number that a caller may act on, chosen by the handler; 0 when none was chosen.
-   * HTTP surfaces use it as the status when it is within 400-599.
+   * A number for callers to act on, chosen by the handler; 0 if it chose none. HTTP surfaces use it
+   * as the status if it is within 400-599.
    * </pre>
    *
    * <code>int32 code = 4;</code>
@@ -253,7 +253,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Facts that a caller may act on. At most 16 entries; keys and values at most 256 bytes each.
+   * Information for callers to act on. At most 16 entries; keys and values at most 256 bytes each.
    * </pre>
    *
    * <code>map&lt;string, string&gt; metadata = 5;</code>
@@ -274,7 +274,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Facts that a caller may act on. At most 16 entries; keys and values at most 256 bytes each.
+   * Information for callers to act on. At most 16 entries; keys and values at most 256 bytes each.
    * </pre>
    *
    * <code>map&lt;string, string&gt; metadata = 5;</code>
@@ -285,7 +285,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Facts that a caller may act on. At most 16 entries; keys and values at most 256 bytes each.
+   * Information for callers to act on. At most 16 entries; keys and values at most 256 bytes each.
    * </pre>
    *
    * <code>map&lt;string, string&gt; metadata = 5;</code>
@@ -303,7 +303,7 @@ java.lang.String defaultValue) {
   }
   /**
    * <pre>
-   * Facts that a caller may act on. At most 16 entries; keys and values at most 256 bytes each.
+   * Information for callers to act on. At most 16 entries; keys and values at most 256 bytes each.
    * </pre>
    *
    * <code>map&lt;string, string&gt; metadata = 5;</code>
@@ -613,7 +613,7 @@ java.lang.String defaultValue) {
   /**
    * <pre>
    * Why a step, an attempt or an invocation failed. Failures are data, not RPC errors: an RPC error
-   * says that a request could not be served, a Failure says that the work did not succeed.
+   * means that a request could not be served, a Failure means that the work did not succeed.
    * </pre>
    *
    * Protobuf type {@code durable.v1.Failure}
@@ -978,7 +978,7 @@ java.lang.String defaultValue) {
     private java.lang.Object message_ = "";
     /**
      * <pre>
-     * What happened, for a person. At most 8 KiB; SDKs cut longer texts and say so in the text.
+     * A message for people. At most 8 KiB; SDKs cut longer texts and mark the cut.
      * </pre>
      *
      * <code>string message = 2;</code>
@@ -998,7 +998,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * What happened, for a person. At most 8 KiB; SDKs cut longer texts and say so in the text.
+     * A message for people. At most 8 KiB; SDKs cut longer texts and mark the cut.
      * </pre>
      *
      * <code>string message = 2;</code>
@@ -1019,7 +1019,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * What happened, for a person. At most 8 KiB; SDKs cut longer texts and say so in the text.
+     * A message for people. At most 8 KiB; SDKs cut longer texts and mark the cut.
      * </pre>
      *
      * <code>string message = 2;</code>
@@ -1036,7 +1036,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * What happened, for a person. At most 8 KiB; SDKs cut longer texts and say so in the text.
+     * A message for people. At most 8 KiB; SDKs cut longer texts and mark the cut.
      * </pre>
      *
      * <code>string message = 2;</code>
@@ -1050,7 +1050,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * What happened, for a person. At most 8 KiB; SDKs cut longer texts and say so in the text.
+     * A message for people. At most 8 KiB; SDKs cut longer texts and mark the cut.
      * </pre>
      *
      * <code>string message = 2;</code>
@@ -1070,7 +1070,7 @@ java.lang.String defaultValue) {
     private java.lang.Object stackTrace_ = "";
     /**
      * <pre>
-     * Where it happened, in the language's own format. At most 32 KiB; cut from the middle.
+     * The stack trace, in the language's own format. At most 32 KiB; cut from the middle.
      * </pre>
      *
      * <code>string stack_trace = 3;</code>
@@ -1090,7 +1090,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Where it happened, in the language's own format. At most 32 KiB; cut from the middle.
+     * The stack trace, in the language's own format. At most 32 KiB; cut from the middle.
      * </pre>
      *
      * <code>string stack_trace = 3;</code>
@@ -1111,7 +1111,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Where it happened, in the language's own format. At most 32 KiB; cut from the middle.
+     * The stack trace, in the language's own format. At most 32 KiB; cut from the middle.
      * </pre>
      *
      * <code>string stack_trace = 3;</code>
@@ -1128,7 +1128,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Where it happened, in the language's own format. At most 32 KiB; cut from the middle.
+     * The stack trace, in the language's own format. At most 32 KiB; cut from the middle.
      * </pre>
      *
      * <code>string stack_trace = 3;</code>
@@ -1142,7 +1142,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Where it happened, in the language's own format. At most 32 KiB; cut from the middle.
+     * The stack trace, in the language's own format. At most 32 KiB; cut from the middle.
      * </pre>
      *
      * <code>string stack_trace = 3;</code>
@@ -1162,8 +1162,8 @@ java.lang.String defaultValue) {
     private int code_ ;
     /**
      * <pre>
-     * The number that a caller may act on, chosen by the handler; 0 when none was chosen.
-     * HTTP surfaces use it as the status when it is within 400-599.
+     * A number for callers to act on, chosen by the handler; 0 if it chose none. HTTP surfaces use it
+     * as the status if it is within 400-599.
      * </pre>
      *
      * <code>int32 code = 4;</code>
@@ -1175,8 +1175,8 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * The number that a caller may act on, chosen by the handler; 0 when none was chosen.
-     * HTTP surfaces use it as the status when it is within 400-599.
+     * A number for callers to act on, chosen by the handler; 0 if it chose none. HTTP surfaces use it
+     * as the status if it is within 400-599.
      * </pre>
      *
      * <code>int32 code = 4;</code>
@@ -1192,8 +1192,8 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * The number that a caller may act on, chosen by the handler; 0 when none was chosen.
-     * HTTP surfaces use it as the status when it is within 400-599.
+     * A number for callers to act on, chosen by the handler; 0 if it chose none. HTTP surfaces use it
+     * as the status if it is within 400-599.
      * </pre>
      *
      * <code>int32 code = 4;</code>
@@ -1234,7 +1234,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Facts that a caller may act on. At most 16 entries; keys and values at most 256 bytes each.
+     * Information for callers to act on. At most 16 entries; keys and values at most 256 bytes each.
      * </pre>
      *
      * <code>map&lt;string, string&gt; metadata = 5;</code>
@@ -1255,7 +1255,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Facts that a caller may act on. At most 16 entries; keys and values at most 256 bytes each.
+     * Information for callers to act on. At most 16 entries; keys and values at most 256 bytes each.
      * </pre>
      *
      * <code>map&lt;string, string&gt; metadata = 5;</code>
@@ -1266,7 +1266,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Facts that a caller may act on. At most 16 entries; keys and values at most 256 bytes each.
+     * Information for callers to act on. At most 16 entries; keys and values at most 256 bytes each.
      * </pre>
      *
      * <code>map&lt;string, string&gt; metadata = 5;</code>
@@ -1284,7 +1284,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Facts that a caller may act on. At most 16 entries; keys and values at most 256 bytes each.
+     * Information for callers to act on. At most 16 entries; keys and values at most 256 bytes each.
      * </pre>
      *
      * <code>map&lt;string, string&gt; metadata = 5;</code>
@@ -1308,7 +1308,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Facts that a caller may act on. At most 16 entries; keys and values at most 256 bytes each.
+     * Information for callers to act on. At most 16 entries; keys and values at most 256 bytes each.
      * </pre>
      *
      * <code>map&lt;string, string&gt; metadata = 5;</code>
@@ -1331,7 +1331,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Facts that a caller may act on. At most 16 entries; keys and values at most 256 bytes each.
+     * Information for callers to act on. At most 16 entries; keys and values at most 256 bytes each.
      * </pre>
      *
      * <code>map&lt;string, string&gt; metadata = 5;</code>
@@ -1348,7 +1348,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Facts that a caller may act on. At most 16 entries; keys and values at most 256 bytes each.
+     * Information for callers to act on. At most 16 entries; keys and values at most 256 bytes each.
      * </pre>
      *
      * <code>map&lt;string, string&gt; metadata = 5;</code>

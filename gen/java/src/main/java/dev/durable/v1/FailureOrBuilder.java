@@ -36,7 +36,7 @@ public interface FailureOrBuilder extends
 
   /**
    * <pre>
-   * What happened, for a person. At most 8 KiB; SDKs cut longer texts and say so in the text.
+   * A message for people. At most 8 KiB; SDKs cut longer texts and mark the cut.
    * </pre>
    *
    * <code>string message = 2;</code>
@@ -45,7 +45,7 @@ public interface FailureOrBuilder extends
   java.lang.String getMessage();
   /**
    * <pre>
-   * What happened, for a person. At most 8 KiB; SDKs cut longer texts and say so in the text.
+   * A message for people. At most 8 KiB; SDKs cut longer texts and mark the cut.
    * </pre>
    *
    * <code>string message = 2;</code>
@@ -56,7 +56,7 @@ public interface FailureOrBuilder extends
 
   /**
    * <pre>
-   * Where it happened, in the language's own format. At most 32 KiB; cut from the middle.
+   * The stack trace, in the language's own format. At most 32 KiB; cut from the middle.
    * </pre>
    *
    * <code>string stack_trace = 3;</code>
@@ -65,7 +65,7 @@ public interface FailureOrBuilder extends
   java.lang.String getStackTrace();
   /**
    * <pre>
-   * Where it happened, in the language's own format. At most 32 KiB; cut from the middle.
+   * The stack trace, in the language's own format. At most 32 KiB; cut from the middle.
    * </pre>
    *
    * <code>string stack_trace = 3;</code>
@@ -76,8 +76,8 @@ public interface FailureOrBuilder extends
 
   /**
    * <pre>
-   * The number that a caller may act on, chosen by the handler; 0 when none was chosen.
-   * HTTP surfaces use it as the status when it is within 400-599.
+   * A number for callers to act on, chosen by the handler; 0 if it chose none. HTTP surfaces use it
+   * as the status if it is within 400-599.
    * </pre>
    *
    * <code>int32 code = 4;</code>
@@ -87,7 +87,7 @@ public interface FailureOrBuilder extends
 
   /**
    * <pre>
-   * Facts that a caller may act on. At most 16 entries; keys and values at most 256 bytes each.
+   * Information for callers to act on. At most 16 entries; keys and values at most 256 bytes each.
    * </pre>
    *
    * <code>map&lt;string, string&gt; metadata = 5;</code>
@@ -95,7 +95,7 @@ public interface FailureOrBuilder extends
   int getMetadataCount();
   /**
    * <pre>
-   * Facts that a caller may act on. At most 16 entries; keys and values at most 256 bytes each.
+   * Information for callers to act on. At most 16 entries; keys and values at most 256 bytes each.
    * </pre>
    *
    * <code>map&lt;string, string&gt; metadata = 5;</code>
@@ -110,7 +110,7 @@ public interface FailureOrBuilder extends
   getMetadata();
   /**
    * <pre>
-   * Facts that a caller may act on. At most 16 entries; keys and values at most 256 bytes each.
+   * Information for callers to act on. At most 16 entries; keys and values at most 256 bytes each.
    * </pre>
    *
    * <code>map&lt;string, string&gt; metadata = 5;</code>
@@ -119,7 +119,7 @@ public interface FailureOrBuilder extends
   getMetadataMap();
   /**
    * <pre>
-   * Facts that a caller may act on. At most 16 entries; keys and values at most 256 bytes each.
+   * Information for callers to act on. At most 16 entries; keys and values at most 256 bytes each.
    * </pre>
    *
    * <code>map&lt;string, string&gt; metadata = 5;</code>
@@ -131,7 +131,7 @@ java.lang.String getMetadataOrDefault(
 java.lang.String defaultValue);
   /**
    * <pre>
-   * Facts that a caller may act on. At most 16 entries; keys and values at most 256 bytes each.
+   * Information for callers to act on. At most 16 entries; keys and values at most 256 bytes each.
    * </pre>
    *
    * <code>map&lt;string, string&gt; metadata = 5;</code>

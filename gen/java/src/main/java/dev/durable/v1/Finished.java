@@ -7,7 +7,7 @@ package dev.durable.v1;
 
 /**
  * <pre>
- * Says that the handler has ended.
+ * The handler has returned or failed for good.
  * </pre>
  *
  * Protobuf type {@code durable.v1.Finished}
@@ -250,7 +250,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Says that the handler has ended.
+   * The handler has returned or failed for good.
    * </pre>
    *
    * Protobuf type {@code durable.v1.Finished}

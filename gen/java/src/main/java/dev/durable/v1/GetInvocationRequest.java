@@ -7,7 +7,7 @@ package dev.durable.v1;
 
 /**
  * <pre>
- * Asks for one invocation.
+ * The request of GetInvocation.
  * </pre>
  *
  * Protobuf type {@code durable.v1.GetInvocationRequest}
@@ -280,7 +280,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Asks for one invocation.
+   * The request of GetInvocation.
    * </pre>
    *
    * Protobuf type {@code durable.v1.GetInvocationRequest}

@@ -7,7 +7,7 @@ package dev.durable.v1;
 
 /**
  * <pre>
- * Asks for an outcome.
+ * The request of GetResult.
  * </pre>
  *
  * Protobuf type {@code durable.v1.GetResultRequest}
@@ -100,7 +100,8 @@ private static final long serialVersionUID = 0L;
   private com.google.protobuf.Duration waitTimeout_;
   /**
    * <pre>
-   * How long to wait. Absent or zero: answer at once. Above the limit `wait_seconds` the limit holds.
+   * How long to wait. Absent or zero: answer at once. At most the limit `wait_seconds`; larger
+   * values are reduced to it.
    * </pre>
    *
    * <code>.google.protobuf.Duration wait_timeout = 2;</code>
@@ -112,7 +113,8 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * How long to wait. Absent or zero: answer at once. Above the limit `wait_seconds` the limit holds.
+   * How long to wait. Absent or zero: answer at once. At most the limit `wait_seconds`; larger
+   * values are reduced to it.
    * </pre>
    *
    * <code>.google.protobuf.Duration wait_timeout = 2;</code>
@@ -124,7 +126,8 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * How long to wait. Absent or zero: answer at once. Above the limit `wait_seconds` the limit holds.
+   * How long to wait. Absent or zero: answer at once. At most the limit `wait_seconds`; larger
+   * values are reduced to it.
    * </pre>
    *
    * <code>.google.protobuf.Duration wait_timeout = 2;</code>
@@ -335,7 +338,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Asks for an outcome.
+   * The request of GetResult.
    * </pre>
    *
    * Protobuf type {@code durable.v1.GetResultRequest}
@@ -613,7 +616,8 @@ private static final long serialVersionUID = 0L;
         com.google.protobuf.Duration, com.google.protobuf.Duration.Builder, com.google.protobuf.DurationOrBuilder> waitTimeoutBuilder_;
     /**
      * <pre>
-     * How long to wait. Absent or zero: answer at once. Above the limit `wait_seconds` the limit holds.
+     * How long to wait. Absent or zero: answer at once. At most the limit `wait_seconds`; larger
+     * values are reduced to it.
      * </pre>
      *
      * <code>.google.protobuf.Duration wait_timeout = 2;</code>
@@ -624,7 +628,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * How long to wait. Absent or zero: answer at once. Above the limit `wait_seconds` the limit holds.
+     * How long to wait. Absent or zero: answer at once. At most the limit `wait_seconds`; larger
+     * values are reduced to it.
      * </pre>
      *
      * <code>.google.protobuf.Duration wait_timeout = 2;</code>
@@ -639,7 +644,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * How long to wait. Absent or zero: answer at once. Above the limit `wait_seconds` the limit holds.
+     * How long to wait. Absent or zero: answer at once. At most the limit `wait_seconds`; larger
+     * values are reduced to it.
      * </pre>
      *
      * <code>.google.protobuf.Duration wait_timeout = 2;</code>
@@ -659,7 +665,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * How long to wait. Absent or zero: answer at once. Above the limit `wait_seconds` the limit holds.
+     * How long to wait. Absent or zero: answer at once. At most the limit `wait_seconds`; larger
+     * values are reduced to it.
      * </pre>
      *
      * <code>.google.protobuf.Duration wait_timeout = 2;</code>
@@ -677,7 +684,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * How long to wait. Absent or zero: answer at once. Above the limit `wait_seconds` the limit holds.
+     * How long to wait. Absent or zero: answer at once. At most the limit `wait_seconds`; larger
+     * values are reduced to it.
      * </pre>
      *
      * <code>.google.protobuf.Duration wait_timeout = 2;</code>
@@ -702,7 +710,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * How long to wait. Absent or zero: answer at once. Above the limit `wait_seconds` the limit holds.
+     * How long to wait. Absent or zero: answer at once. At most the limit `wait_seconds`; larger
+     * values are reduced to it.
      * </pre>
      *
      * <code>.google.protobuf.Duration wait_timeout = 2;</code>
@@ -719,7 +728,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * How long to wait. Absent or zero: answer at once. Above the limit `wait_seconds` the limit holds.
+     * How long to wait. Absent or zero: answer at once. At most the limit `wait_seconds`; larger
+     * values are reduced to it.
      * </pre>
      *
      * <code>.google.protobuf.Duration wait_timeout = 2;</code>
@@ -731,7 +741,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * How long to wait. Absent or zero: answer at once. Above the limit `wait_seconds` the limit holds.
+     * How long to wait. Absent or zero: answer at once. At most the limit `wait_seconds`; larger
+     * values are reduced to it.
      * </pre>
      *
      * <code>.google.protobuf.Duration wait_timeout = 2;</code>
@@ -746,7 +757,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * How long to wait. Absent or zero: answer at once. Above the limit `wait_seconds` the limit holds.
+     * How long to wait. Absent or zero: answer at once. At most the limit `wait_seconds`; larger
+     * values are reduced to it.
      * </pre>
      *
      * <code>.google.protobuf.Duration wait_timeout = 2;</code>

@@ -32,7 +32,8 @@ public interface GetResultRequestOrBuilder extends
 
   /**
    * <pre>
-   * How long to wait. Absent or zero: answer at once. Above the limit `wait_seconds` the limit holds.
+   * How long to wait. Absent or zero: answer at once. At most the limit `wait_seconds`; larger
+   * values are reduced to it.
    * </pre>
    *
    * <code>.google.protobuf.Duration wait_timeout = 2;</code>
@@ -41,7 +42,8 @@ public interface GetResultRequestOrBuilder extends
   boolean hasWaitTimeout();
   /**
    * <pre>
-   * How long to wait. Absent or zero: answer at once. Above the limit `wait_seconds` the limit holds.
+   * How long to wait. Absent or zero: answer at once. At most the limit `wait_seconds`; larger
+   * values are reduced to it.
    * </pre>
    *
    * <code>.google.protobuf.Duration wait_timeout = 2;</code>
@@ -50,7 +52,8 @@ public interface GetResultRequestOrBuilder extends
   com.google.protobuf.Duration getWaitTimeout();
   /**
    * <pre>
-   * How long to wait. Absent or zero: answer at once. Above the limit `wait_seconds` the limit holds.
+   * How long to wait. Absent or zero: answer at once. At most the limit `wait_seconds`; larger
+   * values are reduced to it.
    * </pre>
    *
    * <code>.google.protobuf.Duration wait_timeout = 2;</code>

@@ -7,7 +7,7 @@ package dev.durable.v1;
 
 /**
  * <pre>
- * Says how an invocation ended, or where it stands.
+ * The outcome of an invocation, or its state until it has one.
  * </pre>
  *
  * Protobuf type {@code durable.v1.GetResultResponse}
@@ -129,7 +129,7 @@ private static final long serialVersionUID = 0L;
   private dev.durable.v1.Outcome outcome_;
   /**
    * <pre>
-   * How it ended; absent while it has not.
+   * Its outcome; absent until it has ended.
    * </pre>
    *
    * <code>.durable.v1.Outcome outcome = 3;</code>
@@ -141,7 +141,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * How it ended; absent while it has not.
+   * Its outcome; absent until it has ended.
    * </pre>
    *
    * <code>.durable.v1.Outcome outcome = 3;</code>
@@ -153,7 +153,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * How it ended; absent while it has not.
+   * Its outcome; absent until it has ended.
    * </pre>
    *
    * <code>.durable.v1.Outcome outcome = 3;</code>
@@ -167,7 +167,7 @@ private static final long serialVersionUID = 0L;
   private dev.durable.v1.Failure lastFailure_;
   /**
    * <pre>
-   * The failure of the last attempt, while it has not ended.
+   * The failure of the last attempt, until it has ended.
    * </pre>
    *
    * <code>.durable.v1.Failure last_failure = 4;</code>
@@ -179,7 +179,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * The failure of the last attempt, while it has not ended.
+   * The failure of the last attempt, until it has ended.
    * </pre>
    *
    * <code>.durable.v1.Failure last_failure = 4;</code>
@@ -191,7 +191,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * The failure of the last attempt, while it has not ended.
+   * The failure of the last attempt, until it has ended.
    * </pre>
    *
    * <code>.durable.v1.Failure last_failure = 4;</code>
@@ -206,7 +206,7 @@ private static final long serialVersionUID = 0L;
   private java.util.List<dev.durable.v1.JournalEntry> journal_;
   /**
    * <pre>
-   * The journal, if it was asked for.
+   * The journal, if it was requested.
    * </pre>
    *
    * <code>repeated .durable.v1.JournalEntry journal = 5;</code>
@@ -217,7 +217,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * The journal, if it was asked for.
+   * The journal, if it was requested.
    * </pre>
    *
    * <code>repeated .durable.v1.JournalEntry journal = 5;</code>
@@ -229,7 +229,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * The journal, if it was asked for.
+   * The journal, if it was requested.
    * </pre>
    *
    * <code>repeated .durable.v1.JournalEntry journal = 5;</code>
@@ -240,7 +240,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * The journal, if it was asked for.
+   * The journal, if it was requested.
    * </pre>
    *
    * <code>repeated .durable.v1.JournalEntry journal = 5;</code>
@@ -251,7 +251,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * The journal, if it was asked for.
+   * The journal, if it was requested.
    * </pre>
    *
    * <code>repeated .durable.v1.JournalEntry journal = 5;</code>
@@ -532,7 +532,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Says how an invocation ended, or where it stands.
+   * The outcome of an invocation, or its state until it has one.
    * </pre>
    *
    * Protobuf type {@code durable.v1.GetResultResponse}
@@ -977,7 +977,7 @@ private static final long serialVersionUID = 0L;
         dev.durable.v1.Outcome, dev.durable.v1.Outcome.Builder, dev.durable.v1.OutcomeOrBuilder> outcomeBuilder_;
     /**
      * <pre>
-     * How it ended; absent while it has not.
+     * Its outcome; absent until it has ended.
      * </pre>
      *
      * <code>.durable.v1.Outcome outcome = 3;</code>
@@ -988,7 +988,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * How it ended; absent while it has not.
+     * Its outcome; absent until it has ended.
      * </pre>
      *
      * <code>.durable.v1.Outcome outcome = 3;</code>
@@ -1003,7 +1003,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * How it ended; absent while it has not.
+     * Its outcome; absent until it has ended.
      * </pre>
      *
      * <code>.durable.v1.Outcome outcome = 3;</code>
@@ -1023,7 +1023,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * How it ended; absent while it has not.
+     * Its outcome; absent until it has ended.
      * </pre>
      *
      * <code>.durable.v1.Outcome outcome = 3;</code>
@@ -1041,7 +1041,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * How it ended; absent while it has not.
+     * Its outcome; absent until it has ended.
      * </pre>
      *
      * <code>.durable.v1.Outcome outcome = 3;</code>
@@ -1066,7 +1066,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * How it ended; absent while it has not.
+     * Its outcome; absent until it has ended.
      * </pre>
      *
      * <code>.durable.v1.Outcome outcome = 3;</code>
@@ -1083,7 +1083,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * How it ended; absent while it has not.
+     * Its outcome; absent until it has ended.
      * </pre>
      *
      * <code>.durable.v1.Outcome outcome = 3;</code>
@@ -1095,7 +1095,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * How it ended; absent while it has not.
+     * Its outcome; absent until it has ended.
      * </pre>
      *
      * <code>.durable.v1.Outcome outcome = 3;</code>
@@ -1110,7 +1110,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * How it ended; absent while it has not.
+     * Its outcome; absent until it has ended.
      * </pre>
      *
      * <code>.durable.v1.Outcome outcome = 3;</code>
@@ -1134,7 +1134,7 @@ private static final long serialVersionUID = 0L;
         dev.durable.v1.Failure, dev.durable.v1.Failure.Builder, dev.durable.v1.FailureOrBuilder> lastFailureBuilder_;
     /**
      * <pre>
-     * The failure of the last attempt, while it has not ended.
+     * The failure of the last attempt, until it has ended.
      * </pre>
      *
      * <code>.durable.v1.Failure last_failure = 4;</code>
@@ -1145,7 +1145,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The failure of the last attempt, while it has not ended.
+     * The failure of the last attempt, until it has ended.
      * </pre>
      *
      * <code>.durable.v1.Failure last_failure = 4;</code>
@@ -1160,7 +1160,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The failure of the last attempt, while it has not ended.
+     * The failure of the last attempt, until it has ended.
      * </pre>
      *
      * <code>.durable.v1.Failure last_failure = 4;</code>
@@ -1180,7 +1180,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The failure of the last attempt, while it has not ended.
+     * The failure of the last attempt, until it has ended.
      * </pre>
      *
      * <code>.durable.v1.Failure last_failure = 4;</code>
@@ -1198,7 +1198,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The failure of the last attempt, while it has not ended.
+     * The failure of the last attempt, until it has ended.
      * </pre>
      *
      * <code>.durable.v1.Failure last_failure = 4;</code>
@@ -1223,7 +1223,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The failure of the last attempt, while it has not ended.
+     * The failure of the last attempt, until it has ended.
      * </pre>
      *
      * <code>.durable.v1.Failure last_failure = 4;</code>
@@ -1240,7 +1240,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The failure of the last attempt, while it has not ended.
+     * The failure of the last attempt, until it has ended.
      * </pre>
      *
      * <code>.durable.v1.Failure last_failure = 4;</code>
@@ -1252,7 +1252,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The failure of the last attempt, while it has not ended.
+     * The failure of the last attempt, until it has ended.
      * </pre>
      *
      * <code>.durable.v1.Failure last_failure = 4;</code>
@@ -1267,7 +1267,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The failure of the last attempt, while it has not ended.
+     * The failure of the last attempt, until it has ended.
      * </pre>
      *
      * <code>.durable.v1.Failure last_failure = 4;</code>
@@ -1300,7 +1300,7 @@ private static final long serialVersionUID = 0L;
 
     /**
      * <pre>
-     * The journal, if it was asked for.
+     * The journal, if it was requested.
      * </pre>
      *
      * <code>repeated .durable.v1.JournalEntry journal = 5;</code>
@@ -1314,7 +1314,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The journal, if it was asked for.
+     * The journal, if it was requested.
      * </pre>
      *
      * <code>repeated .durable.v1.JournalEntry journal = 5;</code>
@@ -1328,7 +1328,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The journal, if it was asked for.
+     * The journal, if it was requested.
      * </pre>
      *
      * <code>repeated .durable.v1.JournalEntry journal = 5;</code>
@@ -1342,7 +1342,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The journal, if it was asked for.
+     * The journal, if it was requested.
      * </pre>
      *
      * <code>repeated .durable.v1.JournalEntry journal = 5;</code>
@@ -1363,7 +1363,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The journal, if it was asked for.
+     * The journal, if it was requested.
      * </pre>
      *
      * <code>repeated .durable.v1.JournalEntry journal = 5;</code>
@@ -1381,7 +1381,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The journal, if it was asked for.
+     * The journal, if it was requested.
      * </pre>
      *
      * <code>repeated .durable.v1.JournalEntry journal = 5;</code>
@@ -1401,7 +1401,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The journal, if it was asked for.
+     * The journal, if it was requested.
      * </pre>
      *
      * <code>repeated .durable.v1.JournalEntry journal = 5;</code>
@@ -1422,7 +1422,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The journal, if it was asked for.
+     * The journal, if it was requested.
      * </pre>
      *
      * <code>repeated .durable.v1.JournalEntry journal = 5;</code>
@@ -1440,7 +1440,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The journal, if it was asked for.
+     * The journal, if it was requested.
      * </pre>
      *
      * <code>repeated .durable.v1.JournalEntry journal = 5;</code>
@@ -1458,7 +1458,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The journal, if it was asked for.
+     * The journal, if it was requested.
      * </pre>
      *
      * <code>repeated .durable.v1.JournalEntry journal = 5;</code>
@@ -1477,7 +1477,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The journal, if it was asked for.
+     * The journal, if it was requested.
      * </pre>
      *
      * <code>repeated .durable.v1.JournalEntry journal = 5;</code>
@@ -1494,7 +1494,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The journal, if it was asked for.
+     * The journal, if it was requested.
      * </pre>
      *
      * <code>repeated .durable.v1.JournalEntry journal = 5;</code>
@@ -1511,7 +1511,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The journal, if it was asked for.
+     * The journal, if it was requested.
      * </pre>
      *
      * <code>repeated .durable.v1.JournalEntry journal = 5;</code>
@@ -1522,7 +1522,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The journal, if it was asked for.
+     * The journal, if it was requested.
      * </pre>
      *
      * <code>repeated .durable.v1.JournalEntry journal = 5;</code>
@@ -1536,7 +1536,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The journal, if it was asked for.
+     * The journal, if it was requested.
      * </pre>
      *
      * <code>repeated .durable.v1.JournalEntry journal = 5;</code>
@@ -1551,7 +1551,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The journal, if it was asked for.
+     * The journal, if it was requested.
      * </pre>
      *
      * <code>repeated .durable.v1.JournalEntry journal = 5;</code>
@@ -1562,7 +1562,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The journal, if it was asked for.
+     * The journal, if it was requested.
      * </pre>
      *
      * <code>repeated .durable.v1.JournalEntry journal = 5;</code>
@@ -1574,7 +1574,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The journal, if it was asked for.
+     * The journal, if it was requested.
      * </pre>
      *
      * <code>repeated .durable.v1.JournalEntry journal = 5;</code>

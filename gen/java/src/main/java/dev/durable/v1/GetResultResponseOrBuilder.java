@@ -51,7 +51,7 @@ public interface GetResultResponseOrBuilder extends
 
   /**
    * <pre>
-   * How it ended; absent while it has not.
+   * Its outcome; absent until it has ended.
    * </pre>
    *
    * <code>.durable.v1.Outcome outcome = 3;</code>
@@ -60,7 +60,7 @@ public interface GetResultResponseOrBuilder extends
   boolean hasOutcome();
   /**
    * <pre>
-   * How it ended; absent while it has not.
+   * Its outcome; absent until it has ended.
    * </pre>
    *
    * <code>.durable.v1.Outcome outcome = 3;</code>
@@ -69,7 +69,7 @@ public interface GetResultResponseOrBuilder extends
   dev.durable.v1.Outcome getOutcome();
   /**
    * <pre>
-   * How it ended; absent while it has not.
+   * Its outcome; absent until it has ended.
    * </pre>
    *
    * <code>.durable.v1.Outcome outcome = 3;</code>
@@ -78,7 +78,7 @@ public interface GetResultResponseOrBuilder extends
 
   /**
    * <pre>
-   * The failure of the last attempt, while it has not ended.
+   * The failure of the last attempt, until it has ended.
    * </pre>
    *
    * <code>.durable.v1.Failure last_failure = 4;</code>
@@ -87,7 +87,7 @@ public interface GetResultResponseOrBuilder extends
   boolean hasLastFailure();
   /**
    * <pre>
-   * The failure of the last attempt, while it has not ended.
+   * The failure of the last attempt, until it has ended.
    * </pre>
    *
    * <code>.durable.v1.Failure last_failure = 4;</code>
@@ -96,7 +96,7 @@ public interface GetResultResponseOrBuilder extends
   dev.durable.v1.Failure getLastFailure();
   /**
    * <pre>
-   * The failure of the last attempt, while it has not ended.
+   * The failure of the last attempt, until it has ended.
    * </pre>
    *
    * <code>.durable.v1.Failure last_failure = 4;</code>
@@ -105,7 +105,7 @@ public interface GetResultResponseOrBuilder extends
 
   /**
    * <pre>
-   * The journal, if it was asked for.
+   * The journal, if it was requested.
    * </pre>
    *
    * <code>repeated .durable.v1.JournalEntry journal = 5;</code>
@@ -114,7 +114,7 @@ public interface GetResultResponseOrBuilder extends
       getJournalList();
   /**
    * <pre>
-   * The journal, if it was asked for.
+   * The journal, if it was requested.
    * </pre>
    *
    * <code>repeated .durable.v1.JournalEntry journal = 5;</code>
@@ -122,7 +122,7 @@ public interface GetResultResponseOrBuilder extends
   dev.durable.v1.JournalEntry getJournal(int index);
   /**
    * <pre>
-   * The journal, if it was asked for.
+   * The journal, if it was requested.
    * </pre>
    *
    * <code>repeated .durable.v1.JournalEntry journal = 5;</code>
@@ -130,7 +130,7 @@ public interface GetResultResponseOrBuilder extends
   int getJournalCount();
   /**
    * <pre>
-   * The journal, if it was asked for.
+   * The journal, if it was requested.
    * </pre>
    *
    * <code>repeated .durable.v1.JournalEntry journal = 5;</code>
@@ -139,7 +139,7 @@ public interface GetResultResponseOrBuilder extends
       getJournalOrBuilderList();
   /**
    * <pre>
-   * The journal, if it was asked for.
+   * The journal, if it was requested.
    * </pre>
    *
    * <code>repeated .durable.v1.JournalEntry journal = 5;</code>

@@ -7,7 +7,7 @@ package dev.durable.v1;
 
 /**
  * <pre>
- * Asks about the control plane.
+ * The request of GetServerInfo.
  * </pre>
  *
  * Protobuf type {@code durable.v1.GetServerInfoRequest}
@@ -195,7 +195,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Asks about the control plane.
+   * The request of GetServerInfo.
    * </pre>
    *
    * Protobuf type {@code durable.v1.GetServerInfoRequest}

@@ -7,7 +7,7 @@ package dev.durable.v1;
 
 /**
  * <pre>
- * What the control plane is.
+ * The version, limits and capabilities of the control plane.
  * </pre>
  *
  * Protobuf type {@code durable.v1.GetServerInfoResponse}
@@ -66,7 +66,7 @@ private static final long serialVersionUID = 0L;
   private volatile java.lang.Object version_ = "";
   /**
    * <pre>
-   * Its version.
+   * The version of the control plane.
    * </pre>
    *
    * <code>string version = 1;</code>
@@ -87,7 +87,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Its version.
+   * The version of the control plane.
    * </pre>
    *
    * <code>string version = 1;</code>
@@ -112,7 +112,7 @@ private static final long serialVersionUID = 0L;
   private int protocolVersionMin_ = 0;
   /**
    * <pre>
-   * The worker protocol versions that it speaks, from and to.
+   * The oldest worker protocol version that it speaks.
    * </pre>
    *
    * <code>int32 protocol_version_min = 2;</code>
@@ -250,7 +250,7 @@ private static final long serialVersionUID = 0L;
   private com.google.protobuf.Timestamp startTime_;
   /**
    * <pre>
-   * When it started to lead.
+   * When it became the leader.
    * </pre>
    *
    * <code>.google.protobuf.Timestamp start_time = 6;</code>
@@ -262,7 +262,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * When it started to lead.
+   * When it became the leader.
    * </pre>
    *
    * <code>.google.protobuf.Timestamp start_time = 6;</code>
@@ -274,7 +274,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * When it started to lead.
+   * When it became the leader.
    * </pre>
    *
    * <code>.google.protobuf.Timestamp start_time = 6;</code>
@@ -303,7 +303,7 @@ private static final long serialVersionUID = 0L;
   private com.google.protobuf.Timestamp time_;
   /**
    * <pre>
-   * What its clock shows: delays and start times follow it.
+   * The time of its clock, which delays and start times follow.
    * </pre>
    *
    * <code>.google.protobuf.Timestamp time = 8;</code>
@@ -315,7 +315,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * What its clock shows: delays and start times follow it.
+   * The time of its clock, which delays and start times follow.
    * </pre>
    *
    * <code>.google.protobuf.Timestamp time = 8;</code>
@@ -327,7 +327,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * What its clock shows: delays and start times follow it.
+   * The time of its clock, which delays and start times follow.
    * </pre>
    *
    * <code>.google.protobuf.Timestamp time = 8;</code>
@@ -595,7 +595,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * What the control plane is.
+   * The version, limits and capabilities of the control plane.
    * </pre>
    *
    * Protobuf type {@code durable.v1.GetServerInfoResponse}
@@ -876,7 +876,7 @@ private static final long serialVersionUID = 0L;
     private java.lang.Object version_ = "";
     /**
      * <pre>
-     * Its version.
+     * The version of the control plane.
      * </pre>
      *
      * <code>string version = 1;</code>
@@ -896,7 +896,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Its version.
+     * The version of the control plane.
      * </pre>
      *
      * <code>string version = 1;</code>
@@ -917,7 +917,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Its version.
+     * The version of the control plane.
      * </pre>
      *
      * <code>string version = 1;</code>
@@ -934,7 +934,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Its version.
+     * The version of the control plane.
      * </pre>
      *
      * <code>string version = 1;</code>
@@ -948,7 +948,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Its version.
+     * The version of the control plane.
      * </pre>
      *
      * <code>string version = 1;</code>
@@ -968,7 +968,7 @@ private static final long serialVersionUID = 0L;
     private int protocolVersionMin_ ;
     /**
      * <pre>
-     * The worker protocol versions that it speaks, from and to.
+     * The oldest worker protocol version that it speaks.
      * </pre>
      *
      * <code>int32 protocol_version_min = 2;</code>
@@ -980,7 +980,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The worker protocol versions that it speaks, from and to.
+     * The oldest worker protocol version that it speaks.
      * </pre>
      *
      * <code>int32 protocol_version_min = 2;</code>
@@ -996,7 +996,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The worker protocol versions that it speaks, from and to.
+     * The oldest worker protocol version that it speaks.
      * </pre>
      *
      * <code>int32 protocol_version_min = 2;</code>
@@ -1255,7 +1255,7 @@ private static final long serialVersionUID = 0L;
         com.google.protobuf.Timestamp, com.google.protobuf.Timestamp.Builder, com.google.protobuf.TimestampOrBuilder> startTimeBuilder_;
     /**
      * <pre>
-     * When it started to lead.
+     * When it became the leader.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp start_time = 6;</code>
@@ -1266,7 +1266,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * When it started to lead.
+     * When it became the leader.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp start_time = 6;</code>
@@ -1281,7 +1281,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * When it started to lead.
+     * When it became the leader.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp start_time = 6;</code>
@@ -1301,7 +1301,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * When it started to lead.
+     * When it became the leader.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp start_time = 6;</code>
@@ -1319,7 +1319,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * When it started to lead.
+     * When it became the leader.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp start_time = 6;</code>
@@ -1344,7 +1344,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * When it started to lead.
+     * When it became the leader.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp start_time = 6;</code>
@@ -1361,7 +1361,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * When it started to lead.
+     * When it became the leader.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp start_time = 6;</code>
@@ -1373,7 +1373,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * When it started to lead.
+     * When it became the leader.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp start_time = 6;</code>
@@ -1388,7 +1388,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * When it started to lead.
+     * When it became the leader.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp start_time = 6;</code>
@@ -1456,7 +1456,7 @@ private static final long serialVersionUID = 0L;
         com.google.protobuf.Timestamp, com.google.protobuf.Timestamp.Builder, com.google.protobuf.TimestampOrBuilder> timeBuilder_;
     /**
      * <pre>
-     * What its clock shows: delays and start times follow it.
+     * The time of its clock, which delays and start times follow.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp time = 8;</code>
@@ -1467,7 +1467,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * What its clock shows: delays and start times follow it.
+     * The time of its clock, which delays and start times follow.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp time = 8;</code>
@@ -1482,7 +1482,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * What its clock shows: delays and start times follow it.
+     * The time of its clock, which delays and start times follow.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp time = 8;</code>
@@ -1502,7 +1502,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * What its clock shows: delays and start times follow it.
+     * The time of its clock, which delays and start times follow.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp time = 8;</code>
@@ -1520,7 +1520,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * What its clock shows: delays and start times follow it.
+     * The time of its clock, which delays and start times follow.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp time = 8;</code>
@@ -1545,7 +1545,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * What its clock shows: delays and start times follow it.
+     * The time of its clock, which delays and start times follow.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp time = 8;</code>
@@ -1562,7 +1562,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * What its clock shows: delays and start times follow it.
+     * The time of its clock, which delays and start times follow.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp time = 8;</code>
@@ -1574,7 +1574,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * What its clock shows: delays and start times follow it.
+     * The time of its clock, which delays and start times follow.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp time = 8;</code>
@@ -1589,7 +1589,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * What its clock shows: delays and start times follow it.
+     * The time of its clock, which delays and start times follow.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp time = 8;</code>

@@ -12,7 +12,7 @@ public interface GetServerInfoResponseOrBuilder extends
 
   /**
    * <pre>
-   * Its version.
+   * The version of the control plane.
    * </pre>
    *
    * <code>string version = 1;</code>
@@ -21,7 +21,7 @@ public interface GetServerInfoResponseOrBuilder extends
   java.lang.String getVersion();
   /**
    * <pre>
-   * Its version.
+   * The version of the control plane.
    * </pre>
    *
    * <code>string version = 1;</code>
@@ -32,7 +32,7 @@ public interface GetServerInfoResponseOrBuilder extends
 
   /**
    * <pre>
-   * The worker protocol versions that it speaks, from and to.
+   * The oldest worker protocol version that it speaks.
    * </pre>
    *
    * <code>int32 protocol_version_min = 2;</code>
@@ -114,7 +114,7 @@ public interface GetServerInfoResponseOrBuilder extends
 
   /**
    * <pre>
-   * When it started to lead.
+   * When it became the leader.
    * </pre>
    *
    * <code>.google.protobuf.Timestamp start_time = 6;</code>
@@ -123,7 +123,7 @@ public interface GetServerInfoResponseOrBuilder extends
   boolean hasStartTime();
   /**
    * <pre>
-   * When it started to lead.
+   * When it became the leader.
    * </pre>
    *
    * <code>.google.protobuf.Timestamp start_time = 6;</code>
@@ -132,7 +132,7 @@ public interface GetServerInfoResponseOrBuilder extends
   com.google.protobuf.Timestamp getStartTime();
   /**
    * <pre>
-   * When it started to lead.
+   * When it became the leader.
    * </pre>
    *
    * <code>.google.protobuf.Timestamp start_time = 6;</code>
@@ -151,7 +151,7 @@ public interface GetServerInfoResponseOrBuilder extends
 
   /**
    * <pre>
-   * What its clock shows: delays and start times follow it.
+   * The time of its clock, which delays and start times follow.
    * </pre>
    *
    * <code>.google.protobuf.Timestamp time = 8;</code>
@@ -160,7 +160,7 @@ public interface GetServerInfoResponseOrBuilder extends
   boolean hasTime();
   /**
    * <pre>
-   * What its clock shows: delays and start times follow it.
+   * The time of its clock, which delays and start times follow.
    * </pre>
    *
    * <code>.google.protobuf.Timestamp time = 8;</code>
@@ -169,7 +169,7 @@ public interface GetServerInfoResponseOrBuilder extends
   com.google.protobuf.Timestamp getTime();
   /**
    * <pre>
-   * What its clock shows: delays and start times follow it.
+   * The time of its clock, which delays and start times follow.
    * </pre>
    *
    * <code>.google.protobuf.Timestamp time = 8;</code>

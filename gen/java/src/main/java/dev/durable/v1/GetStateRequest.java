@@ -7,7 +7,7 @@ package dev.durable.v1;
 
 /**
  * <pre>
- * Asks for a state.
+ * The request of GetState.
  * </pre>
  *
  * Protobuf type {@code durable.v1.GetStateRequest}
@@ -369,7 +369,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Asks for a state.
+   * The request of GetState.
    * </pre>
    *
    * Protobuf type {@code durable.v1.GetStateRequest}

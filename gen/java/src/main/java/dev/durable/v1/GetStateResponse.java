@@ -7,7 +7,7 @@ package dev.durable.v1;
 
 /**
  * <pre>
- * A state.
+ * The state of an object's key or of an invocation.
  * </pre>
  *
  * Protobuf type {@code durable.v1.GetStateResponse}
@@ -324,7 +324,7 @@ dev.durable.v1.Payload defaultValue) {
   }
   /**
    * <pre>
-   * A state.
+   * The state of an object's key or of an invocation.
    * </pre>
    *
    * Protobuf type {@code durable.v1.GetStateResponse}

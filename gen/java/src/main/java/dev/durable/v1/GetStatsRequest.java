@@ -7,7 +7,7 @@ package dev.durable.v1;
 
 /**
  * <pre>
- * Asks for counts.
+ * The request of GetStats.
  * </pre>
  *
  * Protobuf type {@code durable.v1.GetStatsRequest}
@@ -195,7 +195,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Asks for counts.
+   * The request of GetStats.
    * </pre>
    *
    * Protobuf type {@code durable.v1.GetStatsRequest}

@@ -52,7 +52,7 @@ private static final long serialVersionUID = 0L;
   private dev.durable.v1.HandlerSpec spec_;
   /**
    * <pre>
-   * What the last worker that registered it declared.
+   * The declaration of the worker that registered it last.
    * </pre>
    *
    * <code>.durable.v1.HandlerSpec spec = 1;</code>
@@ -64,7 +64,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * What the last worker that registered it declared.
+   * The declaration of the worker that registered it last.
    * </pre>
    *
    * <code>.durable.v1.HandlerSpec spec = 1;</code>
@@ -76,7 +76,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * What the last worker that registered it declared.
+   * The declaration of the worker that registered it last.
    * </pre>
    *
    * <code>.durable.v1.HandlerSpec spec = 1;</code>
@@ -105,7 +105,7 @@ private static final long serialVersionUID = 0L;
   private long pendingCount_ = 0L;
   /**
    * <pre>
-   * How many of its invocations wait for a worker now.
+   * How many of its invocations currently wait for a worker.
    * </pre>
    *
    * <code>int64 pending_count = 3;</code>
@@ -120,7 +120,7 @@ private static final long serialVersionUID = 0L;
   private long runningCount_ = 0L;
   /**
    * <pre>
-   * How many run now.
+   * How many currently run.
    * </pre>
    *
    * <code>int64 running_count = 4;</code>
@@ -602,7 +602,7 @@ private static final long serialVersionUID = 0L;
         dev.durable.v1.HandlerSpec, dev.durable.v1.HandlerSpec.Builder, dev.durable.v1.HandlerSpecOrBuilder> specBuilder_;
     /**
      * <pre>
-     * What the last worker that registered it declared.
+     * The declaration of the worker that registered it last.
      * </pre>
      *
      * <code>.durable.v1.HandlerSpec spec = 1;</code>
@@ -613,7 +613,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * What the last worker that registered it declared.
+     * The declaration of the worker that registered it last.
      * </pre>
      *
      * <code>.durable.v1.HandlerSpec spec = 1;</code>
@@ -628,7 +628,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * What the last worker that registered it declared.
+     * The declaration of the worker that registered it last.
      * </pre>
      *
      * <code>.durable.v1.HandlerSpec spec = 1;</code>
@@ -648,7 +648,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * What the last worker that registered it declared.
+     * The declaration of the worker that registered it last.
      * </pre>
      *
      * <code>.durable.v1.HandlerSpec spec = 1;</code>
@@ -666,7 +666,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * What the last worker that registered it declared.
+     * The declaration of the worker that registered it last.
      * </pre>
      *
      * <code>.durable.v1.HandlerSpec spec = 1;</code>
@@ -691,7 +691,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * What the last worker that registered it declared.
+     * The declaration of the worker that registered it last.
      * </pre>
      *
      * <code>.durable.v1.HandlerSpec spec = 1;</code>
@@ -708,7 +708,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * What the last worker that registered it declared.
+     * The declaration of the worker that registered it last.
      * </pre>
      *
      * <code>.durable.v1.HandlerSpec spec = 1;</code>
@@ -720,7 +720,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * What the last worker that registered it declared.
+     * The declaration of the worker that registered it last.
      * </pre>
      *
      * <code>.durable.v1.HandlerSpec spec = 1;</code>
@@ -735,7 +735,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * What the last worker that registered it declared.
+     * The declaration of the worker that registered it last.
      * </pre>
      *
      * <code>.durable.v1.HandlerSpec spec = 1;</code>
@@ -801,7 +801,7 @@ private static final long serialVersionUID = 0L;
     private long pendingCount_ ;
     /**
      * <pre>
-     * How many of its invocations wait for a worker now.
+     * How many of its invocations currently wait for a worker.
      * </pre>
      *
      * <code>int64 pending_count = 3;</code>
@@ -813,7 +813,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * How many of its invocations wait for a worker now.
+     * How many of its invocations currently wait for a worker.
      * </pre>
      *
      * <code>int64 pending_count = 3;</code>
@@ -829,7 +829,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * How many of its invocations wait for a worker now.
+     * How many of its invocations currently wait for a worker.
      * </pre>
      *
      * <code>int64 pending_count = 3;</code>
@@ -845,7 +845,7 @@ private static final long serialVersionUID = 0L;
     private long runningCount_ ;
     /**
      * <pre>
-     * How many run now.
+     * How many currently run.
      * </pre>
      *
      * <code>int64 running_count = 4;</code>
@@ -857,7 +857,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * How many run now.
+     * How many currently run.
      * </pre>
      *
      * <code>int64 running_count = 4;</code>
@@ -873,7 +873,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * How many run now.
+     * How many currently run.
      * </pre>
      *
      * <code>int64 running_count = 4;</code>

@@ -12,7 +12,7 @@ public interface HandlerInfoOrBuilder extends
 
   /**
    * <pre>
-   * What the last worker that registered it declared.
+   * The declaration of the worker that registered it last.
    * </pre>
    *
    * <code>.durable.v1.HandlerSpec spec = 1;</code>
@@ -21,7 +21,7 @@ public interface HandlerInfoOrBuilder extends
   boolean hasSpec();
   /**
    * <pre>
-   * What the last worker that registered it declared.
+   * The declaration of the worker that registered it last.
    * </pre>
    *
    * <code>.durable.v1.HandlerSpec spec = 1;</code>
@@ -30,7 +30,7 @@ public interface HandlerInfoOrBuilder extends
   dev.durable.v1.HandlerSpec getSpec();
   /**
    * <pre>
-   * What the last worker that registered it declared.
+   * The declaration of the worker that registered it last.
    * </pre>
    *
    * <code>.durable.v1.HandlerSpec spec = 1;</code>
@@ -49,7 +49,7 @@ public interface HandlerInfoOrBuilder extends
 
   /**
    * <pre>
-   * How many of its invocations wait for a worker now.
+   * How many of its invocations currently wait for a worker.
    * </pre>
    *
    * <code>int64 pending_count = 3;</code>
@@ -59,7 +59,7 @@ public interface HandlerInfoOrBuilder extends
 
   /**
    * <pre>
-   * How many run now.
+   * How many currently run.
    * </pre>
    *
    * <code>int64 running_count = 4;</code>

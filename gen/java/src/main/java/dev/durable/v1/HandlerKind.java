@@ -25,7 +25,7 @@ public enum HandlerKind
   HANDLER_KIND_UNSPECIFIED(0),
   /**
    * <pre>
-   * A function; invocations run side by side.
+   * A function; its invocations run concurrently.
    * </pre>
    *
    * <code>HANDLER_KIND_WORKFLOW = 1;</code>
@@ -33,7 +33,7 @@ public enum HandlerKind
   HANDLER_KIND_WORKFLOW(1),
   /**
    * <pre>
-   * A keyed handler that is alone on its key while it runs.
+   * A keyed handler that runs exclusively on its key.
    * </pre>
    *
    * <code>HANDLER_KIND_OBJECT_EXCLUSIVE = 2;</code>
@@ -41,7 +41,7 @@ public enum HandlerKind
   HANDLER_KIND_OBJECT_EXCLUSIVE(2),
   /**
    * <pre>
-   * A keyed handler that reads its key's state and runs beside others.
+   * A keyed handler that reads its key's state and runs concurrently with others.
    * </pre>
    *
    * <code>HANDLER_KIND_OBJECT_SHARED = 3;</code>
@@ -69,7 +69,7 @@ public enum HandlerKind
   public static final int HANDLER_KIND_UNSPECIFIED_VALUE = 0;
   /**
    * <pre>
-   * A function; invocations run side by side.
+   * A function; its invocations run concurrently.
    * </pre>
    *
    * <code>HANDLER_KIND_WORKFLOW = 1;</code>
@@ -77,7 +77,7 @@ public enum HandlerKind
   public static final int HANDLER_KIND_WORKFLOW_VALUE = 1;
   /**
    * <pre>
-   * A keyed handler that is alone on its key while it runs.
+   * A keyed handler that runs exclusively on its key.
    * </pre>
    *
    * <code>HANDLER_KIND_OBJECT_EXCLUSIVE = 2;</code>
@@ -85,7 +85,7 @@ public enum HandlerKind
   public static final int HANDLER_KIND_OBJECT_EXCLUSIVE_VALUE = 2;
   /**
    * <pre>
-   * A keyed handler that reads its key's state and runs beside others.
+   * A keyed handler that reads its key's state and runs concurrently with others.
    * </pre>
    *
    * <code>HANDLER_KIND_OBJECT_SHARED = 3;</code>

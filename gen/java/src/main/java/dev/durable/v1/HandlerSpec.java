@@ -208,7 +208,7 @@ private static final long serialVersionUID = 0L;
   private volatile java.lang.Object version_ = "";
   /**
    * <pre>
-   * A word for the code's version, for example a hash of its source. At most `id_bytes`.
+   * An identifier of the code's version, for example a hash of its source. At most `id_bytes`.
    * </pre>
    *
    * <code>string version = 5;</code>
@@ -229,7 +229,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * A word for the code's version, for example a hash of its source. At most `id_bytes`.
+   * An identifier of the code's version, for example a hash of its source. At most `id_bytes`.
    * </pre>
    *
    * <code>string version = 5;</code>
@@ -395,8 +395,8 @@ private static final long serialVersionUID = 0L;
   private com.google.protobuf.Duration timeout_;
   /**
    * <pre>
-   * How long an invocation may take from its start time; then its end is asked for, and it has
-   * FAILED with `durable.TimedOut`. Absent for no limit.
+   * How long an invocation may take from its start time. Then it is cancelled, and has FAILED with
+   * `durable.TimedOut`. Absent for no limit.
    * </pre>
    *
    * <code>.google.protobuf.Duration timeout = 9;</code>
@@ -408,8 +408,8 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * How long an invocation may take from its start time; then its end is asked for, and it has
-   * FAILED with `durable.TimedOut`. Absent for no limit.
+   * How long an invocation may take from its start time. Then it is cancelled, and has FAILED with
+   * `durable.TimedOut`. Absent for no limit.
    * </pre>
    *
    * <code>.google.protobuf.Duration timeout = 9;</code>
@@ -421,8 +421,8 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * How long an invocation may take from its start time; then its end is asked for, and it has
-   * FAILED with `durable.TimedOut`. Absent for no limit.
+   * How long an invocation may take from its start time. Then it is cancelled, and has FAILED with
+   * `durable.TimedOut`. Absent for no limit.
    * </pre>
    *
    * <code>.google.protobuf.Duration timeout = 9;</code>
@@ -436,7 +436,7 @@ private static final long serialVersionUID = 0L;
   private int maxConcurrent_ = 0;
   /**
    * <pre>
-   * How many of its invocations run at once, over all workers; 0 for no limit.
+   * How many of its invocations may run at a time, over all workers; 0 for no limit.
    * </pre>
    *
    * <code>int32 max_concurrent = 10;</code>
@@ -1487,7 +1487,7 @@ private static final long serialVersionUID = 0L;
     private java.lang.Object version_ = "";
     /**
      * <pre>
-     * A word for the code's version, for example a hash of its source. At most `id_bytes`.
+     * An identifier of the code's version, for example a hash of its source. At most `id_bytes`.
      * </pre>
      *
      * <code>string version = 5;</code>
@@ -1507,7 +1507,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * A word for the code's version, for example a hash of its source. At most `id_bytes`.
+     * An identifier of the code's version, for example a hash of its source. At most `id_bytes`.
      * </pre>
      *
      * <code>string version = 5;</code>
@@ -1528,7 +1528,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * A word for the code's version, for example a hash of its source. At most `id_bytes`.
+     * An identifier of the code's version, for example a hash of its source. At most `id_bytes`.
      * </pre>
      *
      * <code>string version = 5;</code>
@@ -1545,7 +1545,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * A word for the code's version, for example a hash of its source. At most `id_bytes`.
+     * An identifier of the code's version, for example a hash of its source. At most `id_bytes`.
      * </pre>
      *
      * <code>string version = 5;</code>
@@ -1559,7 +1559,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * A word for the code's version, for example a hash of its source. At most `id_bytes`.
+     * An identifier of the code's version, for example a hash of its source. At most `id_bytes`.
      * </pre>
      *
      * <code>string version = 5;</code>
@@ -1857,8 +1857,8 @@ private static final long serialVersionUID = 0L;
         com.google.protobuf.Duration, com.google.protobuf.Duration.Builder, com.google.protobuf.DurationOrBuilder> timeoutBuilder_;
     /**
      * <pre>
-     * How long an invocation may take from its start time; then its end is asked for, and it has
-     * FAILED with `durable.TimedOut`. Absent for no limit.
+     * How long an invocation may take from its start time. Then it is cancelled, and has FAILED with
+     * `durable.TimedOut`. Absent for no limit.
      * </pre>
      *
      * <code>.google.protobuf.Duration timeout = 9;</code>
@@ -1869,8 +1869,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * How long an invocation may take from its start time; then its end is asked for, and it has
-     * FAILED with `durable.TimedOut`. Absent for no limit.
+     * How long an invocation may take from its start time. Then it is cancelled, and has FAILED with
+     * `durable.TimedOut`. Absent for no limit.
      * </pre>
      *
      * <code>.google.protobuf.Duration timeout = 9;</code>
@@ -1885,8 +1885,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * How long an invocation may take from its start time; then its end is asked for, and it has
-     * FAILED with `durable.TimedOut`. Absent for no limit.
+     * How long an invocation may take from its start time. Then it is cancelled, and has FAILED with
+     * `durable.TimedOut`. Absent for no limit.
      * </pre>
      *
      * <code>.google.protobuf.Duration timeout = 9;</code>
@@ -1906,8 +1906,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * How long an invocation may take from its start time; then its end is asked for, and it has
-     * FAILED with `durable.TimedOut`. Absent for no limit.
+     * How long an invocation may take from its start time. Then it is cancelled, and has FAILED with
+     * `durable.TimedOut`. Absent for no limit.
      * </pre>
      *
      * <code>.google.protobuf.Duration timeout = 9;</code>
@@ -1925,8 +1925,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * How long an invocation may take from its start time; then its end is asked for, and it has
-     * FAILED with `durable.TimedOut`. Absent for no limit.
+     * How long an invocation may take from its start time. Then it is cancelled, and has FAILED with
+     * `durable.TimedOut`. Absent for no limit.
      * </pre>
      *
      * <code>.google.protobuf.Duration timeout = 9;</code>
@@ -1951,8 +1951,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * How long an invocation may take from its start time; then its end is asked for, and it has
-     * FAILED with `durable.TimedOut`. Absent for no limit.
+     * How long an invocation may take from its start time. Then it is cancelled, and has FAILED with
+     * `durable.TimedOut`. Absent for no limit.
      * </pre>
      *
      * <code>.google.protobuf.Duration timeout = 9;</code>
@@ -1969,8 +1969,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * How long an invocation may take from its start time; then its end is asked for, and it has
-     * FAILED with `durable.TimedOut`. Absent for no limit.
+     * How long an invocation may take from its start time. Then it is cancelled, and has FAILED with
+     * `durable.TimedOut`. Absent for no limit.
      * </pre>
      *
      * <code>.google.protobuf.Duration timeout = 9;</code>
@@ -1982,8 +1982,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * How long an invocation may take from its start time; then its end is asked for, and it has
-     * FAILED with `durable.TimedOut`. Absent for no limit.
+     * How long an invocation may take from its start time. Then it is cancelled, and has FAILED with
+     * `durable.TimedOut`. Absent for no limit.
      * </pre>
      *
      * <code>.google.protobuf.Duration timeout = 9;</code>
@@ -1998,8 +1998,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * How long an invocation may take from its start time; then its end is asked for, and it has
-     * FAILED with `durable.TimedOut`. Absent for no limit.
+     * How long an invocation may take from its start time. Then it is cancelled, and has FAILED with
+     * `durable.TimedOut`. Absent for no limit.
      * </pre>
      *
      * <code>.google.protobuf.Duration timeout = 9;</code>
@@ -2021,7 +2021,7 @@ private static final long serialVersionUID = 0L;
     private int maxConcurrent_ ;
     /**
      * <pre>
-     * How many of its invocations run at once, over all workers; 0 for no limit.
+     * How many of its invocations may run at a time, over all workers; 0 for no limit.
      * </pre>
      *
      * <code>int32 max_concurrent = 10;</code>
@@ -2033,7 +2033,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * How many of its invocations run at once, over all workers; 0 for no limit.
+     * How many of its invocations may run at a time, over all workers; 0 for no limit.
      * </pre>
      *
      * <code>int32 max_concurrent = 10;</code>
@@ -2049,7 +2049,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * How many of its invocations run at once, over all workers; 0 for no limit.
+     * How many of its invocations may run at a time, over all workers; 0 for no limit.
      * </pre>
      *
      * <code>int32 max_concurrent = 10;</code>

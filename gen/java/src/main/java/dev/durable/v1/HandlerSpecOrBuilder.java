@@ -105,7 +105,7 @@ public interface HandlerSpecOrBuilder extends
 
   /**
    * <pre>
-   * A word for the code's version, for example a hash of its source. At most `id_bytes`.
+   * An identifier of the code's version, for example a hash of its source. At most `id_bytes`.
    * </pre>
    *
    * <code>string version = 5;</code>
@@ -114,7 +114,7 @@ public interface HandlerSpecOrBuilder extends
   java.lang.String getVersion();
   /**
    * <pre>
-   * A word for the code's version, for example a hash of its source. At most `id_bytes`.
+   * An identifier of the code's version, for example a hash of its source. At most `id_bytes`.
    * </pre>
    *
    * <code>string version = 5;</code>
@@ -185,8 +185,8 @@ public interface HandlerSpecOrBuilder extends
 
   /**
    * <pre>
-   * How long an invocation may take from its start time; then its end is asked for, and it has
-   * FAILED with `durable.TimedOut`. Absent for no limit.
+   * How long an invocation may take from its start time. Then it is cancelled, and has FAILED with
+   * `durable.TimedOut`. Absent for no limit.
    * </pre>
    *
    * <code>.google.protobuf.Duration timeout = 9;</code>
@@ -195,8 +195,8 @@ public interface HandlerSpecOrBuilder extends
   boolean hasTimeout();
   /**
    * <pre>
-   * How long an invocation may take from its start time; then its end is asked for, and it has
-   * FAILED with `durable.TimedOut`. Absent for no limit.
+   * How long an invocation may take from its start time. Then it is cancelled, and has FAILED with
+   * `durable.TimedOut`. Absent for no limit.
    * </pre>
    *
    * <code>.google.protobuf.Duration timeout = 9;</code>
@@ -205,8 +205,8 @@ public interface HandlerSpecOrBuilder extends
   com.google.protobuf.Duration getTimeout();
   /**
    * <pre>
-   * How long an invocation may take from its start time; then its end is asked for, and it has
-   * FAILED with `durable.TimedOut`. Absent for no limit.
+   * How long an invocation may take from its start time. Then it is cancelled, and has FAILED with
+   * `durable.TimedOut`. Absent for no limit.
    * </pre>
    *
    * <code>.google.protobuf.Duration timeout = 9;</code>
@@ -215,7 +215,7 @@ public interface HandlerSpecOrBuilder extends
 
   /**
    * <pre>
-   * How many of its invocations run at once, over all workers; 0 for no limit.
+   * How many of its invocations may run at a time, over all workers; 0 for no limit.
    * </pre>
    *
    * <code>int32 max_concurrent = 10;</code>

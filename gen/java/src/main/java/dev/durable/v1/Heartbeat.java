@@ -7,7 +7,7 @@ package dev.durable.v1;
 
 /**
  * <pre>
- * A sign of life.
+ * Shows that the sender is alive.
  * </pre>
  *
  * Protobuf type {@code durable.v1.Heartbeat}
@@ -195,7 +195,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * A sign of life.
+   * Shows that the sender is alive.
    * </pre>
    *
    * Protobuf type {@code durable.v1.Heartbeat}

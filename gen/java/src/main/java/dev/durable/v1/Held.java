@@ -7,7 +7,7 @@ package dev.durable.v1;
 
 /**
  * <pre>
- * Says that an invocation cannot go on until a person has looked at it.
+ * The invocation cannot go on until a person resumes it.
  * </pre>
  *
  * Protobuf type {@code durable.v1.Held}
@@ -250,7 +250,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Says that an invocation cannot go on until a person has looked at it.
+   * The invocation cannot go on until a person resumes it.
    * </pre>
    *
    * Protobuf type {@code durable.v1.Held}

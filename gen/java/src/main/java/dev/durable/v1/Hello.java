@@ -7,7 +7,7 @@ package dev.durable.v1;
 
 /**
  * <pre>
- * Introduces a worker.
+ * The first message of a worker.
  * </pre>
  *
  * Protobuf type {@code durable.v1.Hello}
@@ -74,8 +74,8 @@ private static final long serialVersionUID = 0L;
   private volatile java.lang.Object workerId_ = "";
   /**
    * <pre>
-   * An id that is new for each start of the worker process, and the same for all its sessions.
-   * 1 to 64 characters `[A-Za-z0-9_-]`.
+   * An id that is new for each start of the worker process, and the same for all its sessions. 1 to
+   * 64 characters `[A-Za-z0-9_-]`.
    * </pre>
    *
    * <code>string worker_id = 2;</code>
@@ -96,8 +96,8 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * An id that is new for each start of the worker process, and the same for all its sessions.
-   * 1 to 64 characters `[A-Za-z0-9_-]`.
+   * An id that is new for each start of the worker process, and the same for all its sessions. 1 to
+   * 64 characters `[A-Za-z0-9_-]`.
    * </pre>
    *
    * <code>string worker_id = 2;</code>
@@ -123,7 +123,7 @@ private static final long serialVersionUID = 0L;
   private volatile java.lang.Object identity_ = "";
   /**
    * <pre>
-   * What it calls itself, for a person: host and process id, for example.
+   * A name for people: host and process id, for example.
    * </pre>
    *
    * <code>string identity = 3;</code>
@@ -144,7 +144,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * What it calls itself, for a person: host and process id, for example.
+   * A name for people: host and process id, for example.
    * </pre>
    *
    * <code>string identity = 3;</code>
@@ -170,7 +170,7 @@ private static final long serialVersionUID = 0L;
   private volatile java.lang.Object buildId_ = "";
   /**
    * <pre>
-   * The build that it runs.
+   * The build that the worker runs.
    * </pre>
    *
    * <code>string build_id = 4;</code>
@@ -191,7 +191,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * The build that it runs.
+   * The build that the worker runs.
    * </pre>
    *
    * <code>string build_id = 4;</code>
@@ -217,7 +217,7 @@ private static final long serialVersionUID = 0L;
   private java.util.List<dev.durable.v1.HandlerSpec> handlers_;
   /**
    * <pre>
-   * What it serves. At most 1,000.
+   * The handlers that it serves. At most 1,000.
    * </pre>
    *
    * <code>repeated .durable.v1.HandlerSpec handlers = 5;</code>
@@ -228,7 +228,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * What it serves. At most 1,000.
+   * The handlers that it serves. At most 1,000.
    * </pre>
    *
    * <code>repeated .durable.v1.HandlerSpec handlers = 5;</code>
@@ -240,7 +240,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * What it serves. At most 1,000.
+   * The handlers that it serves. At most 1,000.
    * </pre>
    *
    * <code>repeated .durable.v1.HandlerSpec handlers = 5;</code>
@@ -251,7 +251,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * What it serves. At most 1,000.
+   * The handlers that it serves. At most 1,000.
    * </pre>
    *
    * <code>repeated .durable.v1.HandlerSpec handlers = 5;</code>
@@ -262,7 +262,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * What it serves. At most 1,000.
+   * The handlers that it serves. At most 1,000.
    * </pre>
    *
    * <code>repeated .durable.v1.HandlerSpec handlers = 5;</code>
@@ -277,7 +277,7 @@ private static final long serialVersionUID = 0L;
   private int slotCount_ = 0;
   /**
    * <pre>
-   * How many invocations it takes at a time; 1 to 100,000.
+   * How many attempts it holds at most; 1 to 100,000.
    * </pre>
    *
    * <code>int32 slot_count = 6;</code>
@@ -294,7 +294,7 @@ private static final long serialVersionUID = 0L;
       com.google.protobuf.LazyStringArrayList.emptyList();
   /**
    * <pre>
-   * What it can do beyond this version; unknown names are ignored.
+   * Features beyond this protocol version; unknown names are ignored.
    * </pre>
    *
    * <code>repeated string capabilities = 7;</code>
@@ -306,7 +306,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * What it can do beyond this version; unknown names are ignored.
+   * Features beyond this protocol version; unknown names are ignored.
    * </pre>
    *
    * <code>repeated string capabilities = 7;</code>
@@ -317,7 +317,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * What it can do beyond this version; unknown names are ignored.
+   * Features beyond this protocol version; unknown names are ignored.
    * </pre>
    *
    * <code>repeated string capabilities = 7;</code>
@@ -329,7 +329,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * What it can do beyond this version; unknown names are ignored.
+   * Features beyond this protocol version; unknown names are ignored.
    * </pre>
    *
    * <code>repeated string capabilities = 7;</code>
@@ -346,7 +346,7 @@ private static final long serialVersionUID = 0L;
   private java.util.List<dev.durable.v1.OwnedAttempt> resumed_;
   /**
    * <pre>
-   * After a reconnect: the work that it still holds.
+   * After a reconnect: the attempts that it still holds.
    * </pre>
    *
    * <code>repeated .durable.v1.OwnedAttempt resumed = 8;</code>
@@ -357,7 +357,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * After a reconnect: the work that it still holds.
+   * After a reconnect: the attempts that it still holds.
    * </pre>
    *
    * <code>repeated .durable.v1.OwnedAttempt resumed = 8;</code>
@@ -369,7 +369,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * After a reconnect: the work that it still holds.
+   * After a reconnect: the attempts that it still holds.
    * </pre>
    *
    * <code>repeated .durable.v1.OwnedAttempt resumed = 8;</code>
@@ -380,7 +380,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * After a reconnect: the work that it still holds.
+   * After a reconnect: the attempts that it still holds.
    * </pre>
    *
    * <code>repeated .durable.v1.OwnedAttempt resumed = 8;</code>
@@ -391,7 +391,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * After a reconnect: the work that it still holds.
+   * After a reconnect: the attempts that it still holds.
    * </pre>
    *
    * <code>repeated .durable.v1.OwnedAttempt resumed = 8;</code>
@@ -645,7 +645,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Introduces a worker.
+   * The first message of a worker.
    * </pre>
    *
    * Protobuf type {@code durable.v1.Hello}
@@ -1020,8 +1020,8 @@ private static final long serialVersionUID = 0L;
     private java.lang.Object workerId_ = "";
     /**
      * <pre>
-     * An id that is new for each start of the worker process, and the same for all its sessions.
-     * 1 to 64 characters `[A-Za-z0-9_-]`.
+     * An id that is new for each start of the worker process, and the same for all its sessions. 1 to
+     * 64 characters `[A-Za-z0-9_-]`.
      * </pre>
      *
      * <code>string worker_id = 2;</code>
@@ -1041,8 +1041,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * An id that is new for each start of the worker process, and the same for all its sessions.
-     * 1 to 64 characters `[A-Za-z0-9_-]`.
+     * An id that is new for each start of the worker process, and the same for all its sessions. 1 to
+     * 64 characters `[A-Za-z0-9_-]`.
      * </pre>
      *
      * <code>string worker_id = 2;</code>
@@ -1063,8 +1063,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * An id that is new for each start of the worker process, and the same for all its sessions.
-     * 1 to 64 characters `[A-Za-z0-9_-]`.
+     * An id that is new for each start of the worker process, and the same for all its sessions. 1 to
+     * 64 characters `[A-Za-z0-9_-]`.
      * </pre>
      *
      * <code>string worker_id = 2;</code>
@@ -1081,8 +1081,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * An id that is new for each start of the worker process, and the same for all its sessions.
-     * 1 to 64 characters `[A-Za-z0-9_-]`.
+     * An id that is new for each start of the worker process, and the same for all its sessions. 1 to
+     * 64 characters `[A-Za-z0-9_-]`.
      * </pre>
      *
      * <code>string worker_id = 2;</code>
@@ -1096,8 +1096,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * An id that is new for each start of the worker process, and the same for all its sessions.
-     * 1 to 64 characters `[A-Za-z0-9_-]`.
+     * An id that is new for each start of the worker process, and the same for all its sessions. 1 to
+     * 64 characters `[A-Za-z0-9_-]`.
      * </pre>
      *
      * <code>string worker_id = 2;</code>
@@ -1117,7 +1117,7 @@ private static final long serialVersionUID = 0L;
     private java.lang.Object identity_ = "";
     /**
      * <pre>
-     * What it calls itself, for a person: host and process id, for example.
+     * A name for people: host and process id, for example.
      * </pre>
      *
      * <code>string identity = 3;</code>
@@ -1137,7 +1137,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * What it calls itself, for a person: host and process id, for example.
+     * A name for people: host and process id, for example.
      * </pre>
      *
      * <code>string identity = 3;</code>
@@ -1158,7 +1158,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * What it calls itself, for a person: host and process id, for example.
+     * A name for people: host and process id, for example.
      * </pre>
      *
      * <code>string identity = 3;</code>
@@ -1175,7 +1175,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * What it calls itself, for a person: host and process id, for example.
+     * A name for people: host and process id, for example.
      * </pre>
      *
      * <code>string identity = 3;</code>
@@ -1189,7 +1189,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * What it calls itself, for a person: host and process id, for example.
+     * A name for people: host and process id, for example.
      * </pre>
      *
      * <code>string identity = 3;</code>
@@ -1209,7 +1209,7 @@ private static final long serialVersionUID = 0L;
     private java.lang.Object buildId_ = "";
     /**
      * <pre>
-     * The build that it runs.
+     * The build that the worker runs.
      * </pre>
      *
      * <code>string build_id = 4;</code>
@@ -1229,7 +1229,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The build that it runs.
+     * The build that the worker runs.
      * </pre>
      *
      * <code>string build_id = 4;</code>
@@ -1250,7 +1250,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The build that it runs.
+     * The build that the worker runs.
      * </pre>
      *
      * <code>string build_id = 4;</code>
@@ -1267,7 +1267,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The build that it runs.
+     * The build that the worker runs.
      * </pre>
      *
      * <code>string build_id = 4;</code>
@@ -1281,7 +1281,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The build that it runs.
+     * The build that the worker runs.
      * </pre>
      *
      * <code>string build_id = 4;</code>
@@ -1312,7 +1312,7 @@ private static final long serialVersionUID = 0L;
 
     /**
      * <pre>
-     * What it serves. At most 1,000.
+     * The handlers that it serves. At most 1,000.
      * </pre>
      *
      * <code>repeated .durable.v1.HandlerSpec handlers = 5;</code>
@@ -1326,7 +1326,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * What it serves. At most 1,000.
+     * The handlers that it serves. At most 1,000.
      * </pre>
      *
      * <code>repeated .durable.v1.HandlerSpec handlers = 5;</code>
@@ -1340,7 +1340,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * What it serves. At most 1,000.
+     * The handlers that it serves. At most 1,000.
      * </pre>
      *
      * <code>repeated .durable.v1.HandlerSpec handlers = 5;</code>
@@ -1354,7 +1354,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * What it serves. At most 1,000.
+     * The handlers that it serves. At most 1,000.
      * </pre>
      *
      * <code>repeated .durable.v1.HandlerSpec handlers = 5;</code>
@@ -1375,7 +1375,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * What it serves. At most 1,000.
+     * The handlers that it serves. At most 1,000.
      * </pre>
      *
      * <code>repeated .durable.v1.HandlerSpec handlers = 5;</code>
@@ -1393,7 +1393,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * What it serves. At most 1,000.
+     * The handlers that it serves. At most 1,000.
      * </pre>
      *
      * <code>repeated .durable.v1.HandlerSpec handlers = 5;</code>
@@ -1413,7 +1413,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * What it serves. At most 1,000.
+     * The handlers that it serves. At most 1,000.
      * </pre>
      *
      * <code>repeated .durable.v1.HandlerSpec handlers = 5;</code>
@@ -1434,7 +1434,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * What it serves. At most 1,000.
+     * The handlers that it serves. At most 1,000.
      * </pre>
      *
      * <code>repeated .durable.v1.HandlerSpec handlers = 5;</code>
@@ -1452,7 +1452,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * What it serves. At most 1,000.
+     * The handlers that it serves. At most 1,000.
      * </pre>
      *
      * <code>repeated .durable.v1.HandlerSpec handlers = 5;</code>
@@ -1470,7 +1470,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * What it serves. At most 1,000.
+     * The handlers that it serves. At most 1,000.
      * </pre>
      *
      * <code>repeated .durable.v1.HandlerSpec handlers = 5;</code>
@@ -1489,7 +1489,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * What it serves. At most 1,000.
+     * The handlers that it serves. At most 1,000.
      * </pre>
      *
      * <code>repeated .durable.v1.HandlerSpec handlers = 5;</code>
@@ -1506,7 +1506,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * What it serves. At most 1,000.
+     * The handlers that it serves. At most 1,000.
      * </pre>
      *
      * <code>repeated .durable.v1.HandlerSpec handlers = 5;</code>
@@ -1523,7 +1523,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * What it serves. At most 1,000.
+     * The handlers that it serves. At most 1,000.
      * </pre>
      *
      * <code>repeated .durable.v1.HandlerSpec handlers = 5;</code>
@@ -1534,7 +1534,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * What it serves. At most 1,000.
+     * The handlers that it serves. At most 1,000.
      * </pre>
      *
      * <code>repeated .durable.v1.HandlerSpec handlers = 5;</code>
@@ -1548,7 +1548,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * What it serves. At most 1,000.
+     * The handlers that it serves. At most 1,000.
      * </pre>
      *
      * <code>repeated .durable.v1.HandlerSpec handlers = 5;</code>
@@ -1563,7 +1563,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * What it serves. At most 1,000.
+     * The handlers that it serves. At most 1,000.
      * </pre>
      *
      * <code>repeated .durable.v1.HandlerSpec handlers = 5;</code>
@@ -1574,7 +1574,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * What it serves. At most 1,000.
+     * The handlers that it serves. At most 1,000.
      * </pre>
      *
      * <code>repeated .durable.v1.HandlerSpec handlers = 5;</code>
@@ -1586,7 +1586,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * What it serves. At most 1,000.
+     * The handlers that it serves. At most 1,000.
      * </pre>
      *
      * <code>repeated .durable.v1.HandlerSpec handlers = 5;</code>
@@ -1613,7 +1613,7 @@ private static final long serialVersionUID = 0L;
     private int slotCount_ ;
     /**
      * <pre>
-     * How many invocations it takes at a time; 1 to 100,000.
+     * How many attempts it holds at most; 1 to 100,000.
      * </pre>
      *
      * <code>int32 slot_count = 6;</code>
@@ -1625,7 +1625,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * How many invocations it takes at a time; 1 to 100,000.
+     * How many attempts it holds at most; 1 to 100,000.
      * </pre>
      *
      * <code>int32 slot_count = 6;</code>
@@ -1641,7 +1641,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * How many invocations it takes at a time; 1 to 100,000.
+     * How many attempts it holds at most; 1 to 100,000.
      * </pre>
      *
      * <code>int32 slot_count = 6;</code>
@@ -1664,7 +1664,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * What it can do beyond this version; unknown names are ignored.
+     * Features beyond this protocol version; unknown names are ignored.
      * </pre>
      *
      * <code>repeated string capabilities = 7;</code>
@@ -1677,7 +1677,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * What it can do beyond this version; unknown names are ignored.
+     * Features beyond this protocol version; unknown names are ignored.
      * </pre>
      *
      * <code>repeated string capabilities = 7;</code>
@@ -1688,7 +1688,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * What it can do beyond this version; unknown names are ignored.
+     * Features beyond this protocol version; unknown names are ignored.
      * </pre>
      *
      * <code>repeated string capabilities = 7;</code>
@@ -1700,7 +1700,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * What it can do beyond this version; unknown names are ignored.
+     * Features beyond this protocol version; unknown names are ignored.
      * </pre>
      *
      * <code>repeated string capabilities = 7;</code>
@@ -1713,7 +1713,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * What it can do beyond this version; unknown names are ignored.
+     * Features beyond this protocol version; unknown names are ignored.
      * </pre>
      *
      * <code>repeated string capabilities = 7;</code>
@@ -1732,7 +1732,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * What it can do beyond this version; unknown names are ignored.
+     * Features beyond this protocol version; unknown names are ignored.
      * </pre>
      *
      * <code>repeated string capabilities = 7;</code>
@@ -1750,7 +1750,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * What it can do beyond this version; unknown names are ignored.
+     * Features beyond this protocol version; unknown names are ignored.
      * </pre>
      *
      * <code>repeated string capabilities = 7;</code>
@@ -1768,7 +1768,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * What it can do beyond this version; unknown names are ignored.
+     * Features beyond this protocol version; unknown names are ignored.
      * </pre>
      *
      * <code>repeated string capabilities = 7;</code>
@@ -1783,7 +1783,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * What it can do beyond this version; unknown names are ignored.
+     * Features beyond this protocol version; unknown names are ignored.
      * </pre>
      *
      * <code>repeated string capabilities = 7;</code>
@@ -1815,7 +1815,7 @@ private static final long serialVersionUID = 0L;
 
     /**
      * <pre>
-     * After a reconnect: the work that it still holds.
+     * After a reconnect: the attempts that it still holds.
      * </pre>
      *
      * <code>repeated .durable.v1.OwnedAttempt resumed = 8;</code>
@@ -1829,7 +1829,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * After a reconnect: the work that it still holds.
+     * After a reconnect: the attempts that it still holds.
      * </pre>
      *
      * <code>repeated .durable.v1.OwnedAttempt resumed = 8;</code>
@@ -1843,7 +1843,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * After a reconnect: the work that it still holds.
+     * After a reconnect: the attempts that it still holds.
      * </pre>
      *
      * <code>repeated .durable.v1.OwnedAttempt resumed = 8;</code>
@@ -1857,7 +1857,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * After a reconnect: the work that it still holds.
+     * After a reconnect: the attempts that it still holds.
      * </pre>
      *
      * <code>repeated .durable.v1.OwnedAttempt resumed = 8;</code>
@@ -1878,7 +1878,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * After a reconnect: the work that it still holds.
+     * After a reconnect: the attempts that it still holds.
      * </pre>
      *
      * <code>repeated .durable.v1.OwnedAttempt resumed = 8;</code>
@@ -1896,7 +1896,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * After a reconnect: the work that it still holds.
+     * After a reconnect: the attempts that it still holds.
      * </pre>
      *
      * <code>repeated .durable.v1.OwnedAttempt resumed = 8;</code>
@@ -1916,7 +1916,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * After a reconnect: the work that it still holds.
+     * After a reconnect: the attempts that it still holds.
      * </pre>
      *
      * <code>repeated .durable.v1.OwnedAttempt resumed = 8;</code>
@@ -1937,7 +1937,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * After a reconnect: the work that it still holds.
+     * After a reconnect: the attempts that it still holds.
      * </pre>
      *
      * <code>repeated .durable.v1.OwnedAttempt resumed = 8;</code>
@@ -1955,7 +1955,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * After a reconnect: the work that it still holds.
+     * After a reconnect: the attempts that it still holds.
      * </pre>
      *
      * <code>repeated .durable.v1.OwnedAttempt resumed = 8;</code>
@@ -1973,7 +1973,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * After a reconnect: the work that it still holds.
+     * After a reconnect: the attempts that it still holds.
      * </pre>
      *
      * <code>repeated .durable.v1.OwnedAttempt resumed = 8;</code>
@@ -1992,7 +1992,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * After a reconnect: the work that it still holds.
+     * After a reconnect: the attempts that it still holds.
      * </pre>
      *
      * <code>repeated .durable.v1.OwnedAttempt resumed = 8;</code>
@@ -2009,7 +2009,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * After a reconnect: the work that it still holds.
+     * After a reconnect: the attempts that it still holds.
      * </pre>
      *
      * <code>repeated .durable.v1.OwnedAttempt resumed = 8;</code>
@@ -2026,7 +2026,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * After a reconnect: the work that it still holds.
+     * After a reconnect: the attempts that it still holds.
      * </pre>
      *
      * <code>repeated .durable.v1.OwnedAttempt resumed = 8;</code>
@@ -2037,7 +2037,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * After a reconnect: the work that it still holds.
+     * After a reconnect: the attempts that it still holds.
      * </pre>
      *
      * <code>repeated .durable.v1.OwnedAttempt resumed = 8;</code>
@@ -2051,7 +2051,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * After a reconnect: the work that it still holds.
+     * After a reconnect: the attempts that it still holds.
      * </pre>
      *
      * <code>repeated .durable.v1.OwnedAttempt resumed = 8;</code>
@@ -2066,7 +2066,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * After a reconnect: the work that it still holds.
+     * After a reconnect: the attempts that it still holds.
      * </pre>
      *
      * <code>repeated .durable.v1.OwnedAttempt resumed = 8;</code>
@@ -2077,7 +2077,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * After a reconnect: the work that it still holds.
+     * After a reconnect: the attempts that it still holds.
      * </pre>
      *
      * <code>repeated .durable.v1.OwnedAttempt resumed = 8;</code>
@@ -2089,7 +2089,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * After a reconnect: the work that it still holds.
+     * After a reconnect: the attempts that it still holds.
      * </pre>
      *
      * <code>repeated .durable.v1.OwnedAttempt resumed = 8;</code>

@@ -22,8 +22,8 @@ public interface HelloOrBuilder extends
 
   /**
    * <pre>
-   * An id that is new for each start of the worker process, and the same for all its sessions.
-   * 1 to 64 characters `[A-Za-z0-9_-]`.
+   * An id that is new for each start of the worker process, and the same for all its sessions. 1 to
+   * 64 characters `[A-Za-z0-9_-]`.
    * </pre>
    *
    * <code>string worker_id = 2;</code>
@@ -32,8 +32,8 @@ public interface HelloOrBuilder extends
   java.lang.String getWorkerId();
   /**
    * <pre>
-   * An id that is new for each start of the worker process, and the same for all its sessions.
-   * 1 to 64 characters `[A-Za-z0-9_-]`.
+   * An id that is new for each start of the worker process, and the same for all its sessions. 1 to
+   * 64 characters `[A-Za-z0-9_-]`.
    * </pre>
    *
    * <code>string worker_id = 2;</code>
@@ -44,7 +44,7 @@ public interface HelloOrBuilder extends
 
   /**
    * <pre>
-   * What it calls itself, for a person: host and process id, for example.
+   * A name for people: host and process id, for example.
    * </pre>
    *
    * <code>string identity = 3;</code>
@@ -53,7 +53,7 @@ public interface HelloOrBuilder extends
   java.lang.String getIdentity();
   /**
    * <pre>
-   * What it calls itself, for a person: host and process id, for example.
+   * A name for people: host and process id, for example.
    * </pre>
    *
    * <code>string identity = 3;</code>
@@ -64,7 +64,7 @@ public interface HelloOrBuilder extends
 
   /**
    * <pre>
-   * The build that it runs.
+   * The build that the worker runs.
    * </pre>
    *
    * <code>string build_id = 4;</code>
@@ -73,7 +73,7 @@ public interface HelloOrBuilder extends
   java.lang.String getBuildId();
   /**
    * <pre>
-   * The build that it runs.
+   * The build that the worker runs.
    * </pre>
    *
    * <code>string build_id = 4;</code>
@@ -84,7 +84,7 @@ public interface HelloOrBuilder extends
 
   /**
    * <pre>
-   * What it serves. At most 1,000.
+   * The handlers that it serves. At most 1,000.
    * </pre>
    *
    * <code>repeated .durable.v1.HandlerSpec handlers = 5;</code>
@@ -93,7 +93,7 @@ public interface HelloOrBuilder extends
       getHandlersList();
   /**
    * <pre>
-   * What it serves. At most 1,000.
+   * The handlers that it serves. At most 1,000.
    * </pre>
    *
    * <code>repeated .durable.v1.HandlerSpec handlers = 5;</code>
@@ -101,7 +101,7 @@ public interface HelloOrBuilder extends
   dev.durable.v1.HandlerSpec getHandlers(int index);
   /**
    * <pre>
-   * What it serves. At most 1,000.
+   * The handlers that it serves. At most 1,000.
    * </pre>
    *
    * <code>repeated .durable.v1.HandlerSpec handlers = 5;</code>
@@ -109,7 +109,7 @@ public interface HelloOrBuilder extends
   int getHandlersCount();
   /**
    * <pre>
-   * What it serves. At most 1,000.
+   * The handlers that it serves. At most 1,000.
    * </pre>
    *
    * <code>repeated .durable.v1.HandlerSpec handlers = 5;</code>
@@ -118,7 +118,7 @@ public interface HelloOrBuilder extends
       getHandlersOrBuilderList();
   /**
    * <pre>
-   * What it serves. At most 1,000.
+   * The handlers that it serves. At most 1,000.
    * </pre>
    *
    * <code>repeated .durable.v1.HandlerSpec handlers = 5;</code>
@@ -128,7 +128,7 @@ public interface HelloOrBuilder extends
 
   /**
    * <pre>
-   * How many invocations it takes at a time; 1 to 100,000.
+   * How many attempts it holds at most; 1 to 100,000.
    * </pre>
    *
    * <code>int32 slot_count = 6;</code>
@@ -138,7 +138,7 @@ public interface HelloOrBuilder extends
 
   /**
    * <pre>
-   * What it can do beyond this version; unknown names are ignored.
+   * Features beyond this protocol version; unknown names are ignored.
    * </pre>
    *
    * <code>repeated string capabilities = 7;</code>
@@ -148,7 +148,7 @@ public interface HelloOrBuilder extends
       getCapabilitiesList();
   /**
    * <pre>
-   * What it can do beyond this version; unknown names are ignored.
+   * Features beyond this protocol version; unknown names are ignored.
    * </pre>
    *
    * <code>repeated string capabilities = 7;</code>
@@ -157,7 +157,7 @@ public interface HelloOrBuilder extends
   int getCapabilitiesCount();
   /**
    * <pre>
-   * What it can do beyond this version; unknown names are ignored.
+   * Features beyond this protocol version; unknown names are ignored.
    * </pre>
    *
    * <code>repeated string capabilities = 7;</code>
@@ -167,7 +167,7 @@ public interface HelloOrBuilder extends
   java.lang.String getCapabilities(int index);
   /**
    * <pre>
-   * What it can do beyond this version; unknown names are ignored.
+   * Features beyond this protocol version; unknown names are ignored.
    * </pre>
    *
    * <code>repeated string capabilities = 7;</code>
@@ -179,7 +179,7 @@ public interface HelloOrBuilder extends
 
   /**
    * <pre>
-   * After a reconnect: the work that it still holds.
+   * After a reconnect: the attempts that it still holds.
    * </pre>
    *
    * <code>repeated .durable.v1.OwnedAttempt resumed = 8;</code>
@@ -188,7 +188,7 @@ public interface HelloOrBuilder extends
       getResumedList();
   /**
    * <pre>
-   * After a reconnect: the work that it still holds.
+   * After a reconnect: the attempts that it still holds.
    * </pre>
    *
    * <code>repeated .durable.v1.OwnedAttempt resumed = 8;</code>
@@ -196,7 +196,7 @@ public interface HelloOrBuilder extends
   dev.durable.v1.OwnedAttempt getResumed(int index);
   /**
    * <pre>
-   * After a reconnect: the work that it still holds.
+   * After a reconnect: the attempts that it still holds.
    * </pre>
    *
    * <code>repeated .durable.v1.OwnedAttempt resumed = 8;</code>
@@ -204,7 +204,7 @@ public interface HelloOrBuilder extends
   int getResumedCount();
   /**
    * <pre>
-   * After a reconnect: the work that it still holds.
+   * After a reconnect: the attempts that it still holds.
    * </pre>
    *
    * <code>repeated .durable.v1.OwnedAttempt resumed = 8;</code>
@@ -213,7 +213,7 @@ public interface HelloOrBuilder extends
       getResumedOrBuilderList();
   /**
    * <pre>
-   * After a reconnect: the work that it still holds.
+   * After a reconnect: the attempts that it still holds.
    * </pre>
    *
    * <code>repeated .durable.v1.OwnedAttempt resumed = 8;</code>

@@ -220,7 +220,7 @@ private static final long serialVersionUID = 0L;
   private int state_ = 0;
   /**
    * <pre>
-   * Where it stands.
+   * Its lifecycle state.
    * </pre>
    *
    * <code>.durable.v1.InvocationState state = 4;</code>
@@ -231,7 +231,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Where it stands.
+   * Its lifecycle state.
    * </pre>
    *
    * <code>.durable.v1.InvocationState state = 4;</code>
@@ -246,7 +246,7 @@ private static final long serialVersionUID = 0L;
   private dev.durable.v1.Outcome outcome_;
   /**
    * <pre>
-   * How it ended; set in final states only.
+   * Its outcome; set in final states only.
    * </pre>
    *
    * <code>.durable.v1.Outcome outcome = 5;</code>
@@ -258,7 +258,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * How it ended; set in final states only.
+   * Its outcome; set in final states only.
    * </pre>
    *
    * <code>.durable.v1.Outcome outcome = 5;</code>
@@ -270,7 +270,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * How it ended; set in final states only.
+   * Its outcome; set in final states only.
    * </pre>
    *
    * <code>.durable.v1.Outcome outcome = 5;</code>
@@ -375,7 +375,7 @@ private static final long serialVersionUID = 0L;
   private dev.durable.v1.PauseInfo pause_;
   /**
    * <pre>
-   * Why it is held, in the state PAUSED; in RUNNING, that a pause was asked for.
+   * In the state PAUSED, who paused it and why; in RUNNING, that a pause was requested.
    * </pre>
    *
    * <code>.durable.v1.PauseInfo pause = 9;</code>
@@ -387,7 +387,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Why it is held, in the state PAUSED; in RUNNING, that a pause was asked for.
+   * In the state PAUSED, who paused it and why; in RUNNING, that a pause was requested.
    * </pre>
    *
    * <code>.durable.v1.PauseInfo pause = 9;</code>
@@ -399,7 +399,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Why it is held, in the state PAUSED; in RUNNING, that a pause was asked for.
+   * In the state PAUSED, who paused it and why; in RUNNING, that a pause was requested.
    * </pre>
    *
    * <code>.durable.v1.PauseInfo pause = 9;</code>
@@ -451,7 +451,7 @@ private static final long serialVersionUID = 0L;
   private com.google.protobuf.Timestamp startTime_;
   /**
    * <pre>
-   * When its first attempt was handed to a worker.
+   * When its first attempt was dispatched to a worker.
    * </pre>
    *
    * <code>.google.protobuf.Timestamp start_time = 11;</code>
@@ -463,7 +463,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * When its first attempt was handed to a worker.
+   * When its first attempt was dispatched to a worker.
    * </pre>
    *
    * <code>.google.protobuf.Timestamp start_time = 11;</code>
@@ -475,7 +475,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * When its first attempt was handed to a worker.
+   * When its first attempt was dispatched to a worker.
    * </pre>
    *
    * <code>.google.protobuf.Timestamp start_time = 11;</code>
@@ -603,7 +603,7 @@ private static final long serialVersionUID = 0L;
   private com.google.protobuf.Timestamp expireTime_;
   /**
    * <pre>
-   * When it is removed, once finished.
+   * When it is removed; set once it has finished.
    * </pre>
    *
    * <code>.google.protobuf.Timestamp expire_time = 15;</code>
@@ -615,7 +615,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * When it is removed, once finished.
+   * When it is removed; set once it has finished.
    * </pre>
    *
    * <code>.google.protobuf.Timestamp expire_time = 15;</code>
@@ -627,7 +627,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * When it is removed, once finished.
+   * When it is removed; set once it has finished.
    * </pre>
    *
    * <code>.google.protobuf.Timestamp expire_time = 15;</code>
@@ -893,7 +893,7 @@ java.lang.String defaultValue) {
   private volatile java.lang.Object workerId_ = "";
   /**
    * <pre>
-   * The worker that holds or last held it.
+   * The worker that owns or last owned it.
    * </pre>
    *
    * <code>string worker_id = 21;</code>
@@ -914,7 +914,7 @@ java.lang.String defaultValue) {
   }
   /**
    * <pre>
-   * The worker that holds or last held it.
+   * The worker that owns or last owned it.
    * </pre>
    *
    * <code>string worker_id = 21;</code>
@@ -1034,7 +1034,7 @@ java.lang.String defaultValue) {
   private java.util.List<dev.durable.v1.JournalEntry> journal_;
   /**
    * <pre>
-   * The journal in program order, where it was asked for.
+   * The journal in program order, if it was requested.
    * </pre>
    *
    * <code>repeated .durable.v1.JournalEntry journal = 24;</code>
@@ -1045,7 +1045,7 @@ java.lang.String defaultValue) {
   }
   /**
    * <pre>
-   * The journal in program order, where it was asked for.
+   * The journal in program order, if it was requested.
    * </pre>
    *
    * <code>repeated .durable.v1.JournalEntry journal = 24;</code>
@@ -1057,7 +1057,7 @@ java.lang.String defaultValue) {
   }
   /**
    * <pre>
-   * The journal in program order, where it was asked for.
+   * The journal in program order, if it was requested.
    * </pre>
    *
    * <code>repeated .durable.v1.JournalEntry journal = 24;</code>
@@ -1068,7 +1068,7 @@ java.lang.String defaultValue) {
   }
   /**
    * <pre>
-   * The journal in program order, where it was asked for.
+   * The journal in program order, if it was requested.
    * </pre>
    *
    * <code>repeated .durable.v1.JournalEntry journal = 24;</code>
@@ -1079,7 +1079,7 @@ java.lang.String defaultValue) {
   }
   /**
    * <pre>
-   * The journal in program order, where it was asked for.
+   * The journal in program order, if it was requested.
    * </pre>
    *
    * <code>repeated .durable.v1.JournalEntry journal = 24;</code>
@@ -1118,7 +1118,7 @@ java.lang.String defaultValue) {
   }
   /**
    * <pre>
-   * The invocation's own state by key, where the journal was asked for.
+   * The invocation's own state by name, if the journal was requested.
    * </pre>
    *
    * <code>map&lt;string, .durable.v1.Payload&gt; workflow_state = 25;</code>
@@ -1139,7 +1139,7 @@ java.lang.String defaultValue) {
   }
   /**
    * <pre>
-   * The invocation's own state by key, where the journal was asked for.
+   * The invocation's own state by name, if the journal was requested.
    * </pre>
    *
    * <code>map&lt;string, .durable.v1.Payload&gt; workflow_state = 25;</code>
@@ -1150,7 +1150,7 @@ java.lang.String defaultValue) {
   }
   /**
    * <pre>
-   * The invocation's own state by key, where the journal was asked for.
+   * The invocation's own state by name, if the journal was requested.
    * </pre>
    *
    * <code>map&lt;string, .durable.v1.Payload&gt; workflow_state = 25;</code>
@@ -1168,7 +1168,7 @@ dev.durable.v1.Payload defaultValue) {
   }
   /**
    * <pre>
-   * The invocation's own state by key, where the journal was asked for.
+   * The invocation's own state by name, if the journal was requested.
    * </pre>
    *
    * <code>map&lt;string, .durable.v1.Payload&gt; workflow_state = 25;</code>
@@ -1189,7 +1189,7 @@ dev.durable.v1.Payload defaultValue) {
   private int priority_ = 0;
   /**
    * <pre>
-   * Where work of one handler waits for workers, higher goes first. 0 is the default.
+   * Invocations with a higher priority are dispatched first. 0 is the default.
    * </pre>
    *
    * <code>int32 priority = 26;</code>
@@ -1205,7 +1205,7 @@ dev.durable.v1.Payload defaultValue) {
   private java.util.List<dev.durable.v1.Awakeable> awakeables_;
   /**
    * <pre>
-   * Its awakeables, where the journal was asked for.
+   * Its awakeables, if the journal was requested.
    * </pre>
    *
    * <code>repeated .durable.v1.Awakeable awakeables = 27;</code>
@@ -1216,7 +1216,7 @@ dev.durable.v1.Payload defaultValue) {
   }
   /**
    * <pre>
-   * Its awakeables, where the journal was asked for.
+   * Its awakeables, if the journal was requested.
    * </pre>
    *
    * <code>repeated .durable.v1.Awakeable awakeables = 27;</code>
@@ -1228,7 +1228,7 @@ dev.durable.v1.Payload defaultValue) {
   }
   /**
    * <pre>
-   * Its awakeables, where the journal was asked for.
+   * Its awakeables, if the journal was requested.
    * </pre>
    *
    * <code>repeated .durable.v1.Awakeable awakeables = 27;</code>
@@ -1239,7 +1239,7 @@ dev.durable.v1.Payload defaultValue) {
   }
   /**
    * <pre>
-   * Its awakeables, where the journal was asked for.
+   * Its awakeables, if the journal was requested.
    * </pre>
    *
    * <code>repeated .durable.v1.Awakeable awakeables = 27;</code>
@@ -1250,7 +1250,7 @@ dev.durable.v1.Payload defaultValue) {
   }
   /**
    * <pre>
-   * Its awakeables, where the journal was asked for.
+   * Its awakeables, if the journal was requested.
    * </pre>
    *
    * <code>repeated .durable.v1.Awakeable awakeables = 27;</code>
@@ -1265,7 +1265,7 @@ dev.durable.v1.Payload defaultValue) {
   private dev.durable.v1.CancelInfo cancel_;
   /**
    * <pre>
-   * Set when its end was asked for.
+   * Set if its cancellation was requested.
    * </pre>
    *
    * <code>.durable.v1.CancelInfo cancel = 28;</code>
@@ -1277,7 +1277,7 @@ dev.durable.v1.Payload defaultValue) {
   }
   /**
    * <pre>
-   * Set when its end was asked for.
+   * Set if its cancellation was requested.
    * </pre>
    *
    * <code>.durable.v1.CancelInfo cancel = 28;</code>
@@ -1289,7 +1289,7 @@ dev.durable.v1.Payload defaultValue) {
   }
   /**
    * <pre>
-   * Set when its end was asked for.
+   * Set if its cancellation was requested.
    * </pre>
    *
    * <code>.durable.v1.CancelInfo cancel = 28;</code>
@@ -1303,7 +1303,7 @@ dev.durable.v1.Payload defaultValue) {
   private com.google.protobuf.Timestamp deadline_;
   /**
    * <pre>
-   * When its end is asked for because its time is up; absent for handlers without a timeout.
+   * When the handler's timeout expires; absent for handlers without a timeout.
    * </pre>
    *
    * <code>.google.protobuf.Timestamp deadline = 29;</code>
@@ -1315,7 +1315,7 @@ dev.durable.v1.Payload defaultValue) {
   }
   /**
    * <pre>
-   * When its end is asked for because its time is up; absent for handlers without a timeout.
+   * When the handler's timeout expires; absent for handlers without a timeout.
    * </pre>
    *
    * <code>.google.protobuf.Timestamp deadline = 29;</code>
@@ -1327,7 +1327,7 @@ dev.durable.v1.Payload defaultValue) {
   }
   /**
    * <pre>
-   * When its end is asked for because its time is up; absent for handlers without a timeout.
+   * When the handler's timeout expires; absent for handlers without a timeout.
    * </pre>
    *
    * <code>.google.protobuf.Timestamp deadline = 29;</code>
@@ -1342,8 +1342,8 @@ dev.durable.v1.Payload defaultValue) {
   private java.util.List<dev.durable.v1.FailingStep> failingSteps_;
   /**
    * <pre>
-   * The steps and calls that have failed so far and are tried again, where the journal was asked for.
-   * When the next try begins is `wake_time`.
+   * The steps and calls that have failed so far and are retried, if the journal was requested. The
+   * next try begins at `wake_time`.
    * </pre>
    *
    * <code>repeated .durable.v1.FailingStep failing_steps = 30;</code>
@@ -1354,8 +1354,8 @@ dev.durable.v1.Payload defaultValue) {
   }
   /**
    * <pre>
-   * The steps and calls that have failed so far and are tried again, where the journal was asked for.
-   * When the next try begins is `wake_time`.
+   * The steps and calls that have failed so far and are retried, if the journal was requested. The
+   * next try begins at `wake_time`.
    * </pre>
    *
    * <code>repeated .durable.v1.FailingStep failing_steps = 30;</code>
@@ -1367,8 +1367,8 @@ dev.durable.v1.Payload defaultValue) {
   }
   /**
    * <pre>
-   * The steps and calls that have failed so far and are tried again, where the journal was asked for.
-   * When the next try begins is `wake_time`.
+   * The steps and calls that have failed so far and are retried, if the journal was requested. The
+   * next try begins at `wake_time`.
    * </pre>
    *
    * <code>repeated .durable.v1.FailingStep failing_steps = 30;</code>
@@ -1379,8 +1379,8 @@ dev.durable.v1.Payload defaultValue) {
   }
   /**
    * <pre>
-   * The steps and calls that have failed so far and are tried again, where the journal was asked for.
-   * When the next try begins is `wake_time`.
+   * The steps and calls that have failed so far and are retried, if the journal was requested. The
+   * next try begins at `wake_time`.
    * </pre>
    *
    * <code>repeated .durable.v1.FailingStep failing_steps = 30;</code>
@@ -1391,8 +1391,8 @@ dev.durable.v1.Payload defaultValue) {
   }
   /**
    * <pre>
-   * The steps and calls that have failed so far and are tried again, where the journal was asked for.
-   * When the next try begins is `wake_time`.
+   * The steps and calls that have failed so far and are retried, if the journal was requested. The
+   * next try begins at `wake_time`.
    * </pre>
    *
    * <code>repeated .durable.v1.FailingStep failing_steps = 30;</code>
@@ -3040,7 +3040,7 @@ dev.durable.v1.Payload defaultValue) {
     private int state_ = 0;
     /**
      * <pre>
-     * Where it stands.
+     * Its lifecycle state.
      * </pre>
      *
      * <code>.durable.v1.InvocationState state = 4;</code>
@@ -3051,7 +3051,7 @@ dev.durable.v1.Payload defaultValue) {
     }
     /**
      * <pre>
-     * Where it stands.
+     * Its lifecycle state.
      * </pre>
      *
      * <code>.durable.v1.InvocationState state = 4;</code>
@@ -3066,7 +3066,7 @@ dev.durable.v1.Payload defaultValue) {
     }
     /**
      * <pre>
-     * Where it stands.
+     * Its lifecycle state.
      * </pre>
      *
      * <code>.durable.v1.InvocationState state = 4;</code>
@@ -3079,7 +3079,7 @@ dev.durable.v1.Payload defaultValue) {
     }
     /**
      * <pre>
-     * Where it stands.
+     * Its lifecycle state.
      * </pre>
      *
      * <code>.durable.v1.InvocationState state = 4;</code>
@@ -3095,7 +3095,7 @@ dev.durable.v1.Payload defaultValue) {
     }
     /**
      * <pre>
-     * Where it stands.
+     * Its lifecycle state.
      * </pre>
      *
      * <code>.durable.v1.InvocationState state = 4;</code>
@@ -3113,7 +3113,7 @@ dev.durable.v1.Payload defaultValue) {
         dev.durable.v1.Outcome, dev.durable.v1.Outcome.Builder, dev.durable.v1.OutcomeOrBuilder> outcomeBuilder_;
     /**
      * <pre>
-     * How it ended; set in final states only.
+     * Its outcome; set in final states only.
      * </pre>
      *
      * <code>.durable.v1.Outcome outcome = 5;</code>
@@ -3124,7 +3124,7 @@ dev.durable.v1.Payload defaultValue) {
     }
     /**
      * <pre>
-     * How it ended; set in final states only.
+     * Its outcome; set in final states only.
      * </pre>
      *
      * <code>.durable.v1.Outcome outcome = 5;</code>
@@ -3139,7 +3139,7 @@ dev.durable.v1.Payload defaultValue) {
     }
     /**
      * <pre>
-     * How it ended; set in final states only.
+     * Its outcome; set in final states only.
      * </pre>
      *
      * <code>.durable.v1.Outcome outcome = 5;</code>
@@ -3159,7 +3159,7 @@ dev.durable.v1.Payload defaultValue) {
     }
     /**
      * <pre>
-     * How it ended; set in final states only.
+     * Its outcome; set in final states only.
      * </pre>
      *
      * <code>.durable.v1.Outcome outcome = 5;</code>
@@ -3177,7 +3177,7 @@ dev.durable.v1.Payload defaultValue) {
     }
     /**
      * <pre>
-     * How it ended; set in final states only.
+     * Its outcome; set in final states only.
      * </pre>
      *
      * <code>.durable.v1.Outcome outcome = 5;</code>
@@ -3202,7 +3202,7 @@ dev.durable.v1.Payload defaultValue) {
     }
     /**
      * <pre>
-     * How it ended; set in final states only.
+     * Its outcome; set in final states only.
      * </pre>
      *
      * <code>.durable.v1.Outcome outcome = 5;</code>
@@ -3219,7 +3219,7 @@ dev.durable.v1.Payload defaultValue) {
     }
     /**
      * <pre>
-     * How it ended; set in final states only.
+     * Its outcome; set in final states only.
      * </pre>
      *
      * <code>.durable.v1.Outcome outcome = 5;</code>
@@ -3231,7 +3231,7 @@ dev.durable.v1.Payload defaultValue) {
     }
     /**
      * <pre>
-     * How it ended; set in final states only.
+     * Its outcome; set in final states only.
      * </pre>
      *
      * <code>.durable.v1.Outcome outcome = 5;</code>
@@ -3246,7 +3246,7 @@ dev.durable.v1.Payload defaultValue) {
     }
     /**
      * <pre>
-     * How it ended; set in final states only.
+     * Its outcome; set in final states only.
      * </pre>
      *
      * <code>.durable.v1.Outcome outcome = 5;</code>
@@ -3628,7 +3628,7 @@ dev.durable.v1.Payload defaultValue) {
         dev.durable.v1.PauseInfo, dev.durable.v1.PauseInfo.Builder, dev.durable.v1.PauseInfoOrBuilder> pauseBuilder_;
     /**
      * <pre>
-     * Why it is held, in the state PAUSED; in RUNNING, that a pause was asked for.
+     * In the state PAUSED, who paused it and why; in RUNNING, that a pause was requested.
      * </pre>
      *
      * <code>.durable.v1.PauseInfo pause = 9;</code>
@@ -3639,7 +3639,7 @@ dev.durable.v1.Payload defaultValue) {
     }
     /**
      * <pre>
-     * Why it is held, in the state PAUSED; in RUNNING, that a pause was asked for.
+     * In the state PAUSED, who paused it and why; in RUNNING, that a pause was requested.
      * </pre>
      *
      * <code>.durable.v1.PauseInfo pause = 9;</code>
@@ -3654,7 +3654,7 @@ dev.durable.v1.Payload defaultValue) {
     }
     /**
      * <pre>
-     * Why it is held, in the state PAUSED; in RUNNING, that a pause was asked for.
+     * In the state PAUSED, who paused it and why; in RUNNING, that a pause was requested.
      * </pre>
      *
      * <code>.durable.v1.PauseInfo pause = 9;</code>
@@ -3674,7 +3674,7 @@ dev.durable.v1.Payload defaultValue) {
     }
     /**
      * <pre>
-     * Why it is held, in the state PAUSED; in RUNNING, that a pause was asked for.
+     * In the state PAUSED, who paused it and why; in RUNNING, that a pause was requested.
      * </pre>
      *
      * <code>.durable.v1.PauseInfo pause = 9;</code>
@@ -3692,7 +3692,7 @@ dev.durable.v1.Payload defaultValue) {
     }
     /**
      * <pre>
-     * Why it is held, in the state PAUSED; in RUNNING, that a pause was asked for.
+     * In the state PAUSED, who paused it and why; in RUNNING, that a pause was requested.
      * </pre>
      *
      * <code>.durable.v1.PauseInfo pause = 9;</code>
@@ -3717,7 +3717,7 @@ dev.durable.v1.Payload defaultValue) {
     }
     /**
      * <pre>
-     * Why it is held, in the state PAUSED; in RUNNING, that a pause was asked for.
+     * In the state PAUSED, who paused it and why; in RUNNING, that a pause was requested.
      * </pre>
      *
      * <code>.durable.v1.PauseInfo pause = 9;</code>
@@ -3734,7 +3734,7 @@ dev.durable.v1.Payload defaultValue) {
     }
     /**
      * <pre>
-     * Why it is held, in the state PAUSED; in RUNNING, that a pause was asked for.
+     * In the state PAUSED, who paused it and why; in RUNNING, that a pause was requested.
      * </pre>
      *
      * <code>.durable.v1.PauseInfo pause = 9;</code>
@@ -3746,7 +3746,7 @@ dev.durable.v1.Payload defaultValue) {
     }
     /**
      * <pre>
-     * Why it is held, in the state PAUSED; in RUNNING, that a pause was asked for.
+     * In the state PAUSED, who paused it and why; in RUNNING, that a pause was requested.
      * </pre>
      *
      * <code>.durable.v1.PauseInfo pause = 9;</code>
@@ -3761,7 +3761,7 @@ dev.durable.v1.Payload defaultValue) {
     }
     /**
      * <pre>
-     * Why it is held, in the state PAUSED; in RUNNING, that a pause was asked for.
+     * In the state PAUSED, who paused it and why; in RUNNING, that a pause was requested.
      * </pre>
      *
      * <code>.durable.v1.PauseInfo pause = 9;</code>
@@ -3942,7 +3942,7 @@ dev.durable.v1.Payload defaultValue) {
         com.google.protobuf.Timestamp, com.google.protobuf.Timestamp.Builder, com.google.protobuf.TimestampOrBuilder> startTimeBuilder_;
     /**
      * <pre>
-     * When its first attempt was handed to a worker.
+     * When its first attempt was dispatched to a worker.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp start_time = 11;</code>
@@ -3953,7 +3953,7 @@ dev.durable.v1.Payload defaultValue) {
     }
     /**
      * <pre>
-     * When its first attempt was handed to a worker.
+     * When its first attempt was dispatched to a worker.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp start_time = 11;</code>
@@ -3968,7 +3968,7 @@ dev.durable.v1.Payload defaultValue) {
     }
     /**
      * <pre>
-     * When its first attempt was handed to a worker.
+     * When its first attempt was dispatched to a worker.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp start_time = 11;</code>
@@ -3988,7 +3988,7 @@ dev.durable.v1.Payload defaultValue) {
     }
     /**
      * <pre>
-     * When its first attempt was handed to a worker.
+     * When its first attempt was dispatched to a worker.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp start_time = 11;</code>
@@ -4006,7 +4006,7 @@ dev.durable.v1.Payload defaultValue) {
     }
     /**
      * <pre>
-     * When its first attempt was handed to a worker.
+     * When its first attempt was dispatched to a worker.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp start_time = 11;</code>
@@ -4031,7 +4031,7 @@ dev.durable.v1.Payload defaultValue) {
     }
     /**
      * <pre>
-     * When its first attempt was handed to a worker.
+     * When its first attempt was dispatched to a worker.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp start_time = 11;</code>
@@ -4048,7 +4048,7 @@ dev.durable.v1.Payload defaultValue) {
     }
     /**
      * <pre>
-     * When its first attempt was handed to a worker.
+     * When its first attempt was dispatched to a worker.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp start_time = 11;</code>
@@ -4060,7 +4060,7 @@ dev.durable.v1.Payload defaultValue) {
     }
     /**
      * <pre>
-     * When its first attempt was handed to a worker.
+     * When its first attempt was dispatched to a worker.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp start_time = 11;</code>
@@ -4075,7 +4075,7 @@ dev.durable.v1.Payload defaultValue) {
     }
     /**
      * <pre>
-     * When its first attempt was handed to a worker.
+     * When its first attempt was dispatched to a worker.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp start_time = 11;</code>
@@ -4570,7 +4570,7 @@ dev.durable.v1.Payload defaultValue) {
         com.google.protobuf.Timestamp, com.google.protobuf.Timestamp.Builder, com.google.protobuf.TimestampOrBuilder> expireTimeBuilder_;
     /**
      * <pre>
-     * When it is removed, once finished.
+     * When it is removed; set once it has finished.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp expire_time = 15;</code>
@@ -4581,7 +4581,7 @@ dev.durable.v1.Payload defaultValue) {
     }
     /**
      * <pre>
-     * When it is removed, once finished.
+     * When it is removed; set once it has finished.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp expire_time = 15;</code>
@@ -4596,7 +4596,7 @@ dev.durable.v1.Payload defaultValue) {
     }
     /**
      * <pre>
-     * When it is removed, once finished.
+     * When it is removed; set once it has finished.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp expire_time = 15;</code>
@@ -4616,7 +4616,7 @@ dev.durable.v1.Payload defaultValue) {
     }
     /**
      * <pre>
-     * When it is removed, once finished.
+     * When it is removed; set once it has finished.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp expire_time = 15;</code>
@@ -4634,7 +4634,7 @@ dev.durable.v1.Payload defaultValue) {
     }
     /**
      * <pre>
-     * When it is removed, once finished.
+     * When it is removed; set once it has finished.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp expire_time = 15;</code>
@@ -4659,7 +4659,7 @@ dev.durable.v1.Payload defaultValue) {
     }
     /**
      * <pre>
-     * When it is removed, once finished.
+     * When it is removed; set once it has finished.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp expire_time = 15;</code>
@@ -4676,7 +4676,7 @@ dev.durable.v1.Payload defaultValue) {
     }
     /**
      * <pre>
-     * When it is removed, once finished.
+     * When it is removed; set once it has finished.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp expire_time = 15;</code>
@@ -4688,7 +4688,7 @@ dev.durable.v1.Payload defaultValue) {
     }
     /**
      * <pre>
-     * When it is removed, once finished.
+     * When it is removed; set once it has finished.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp expire_time = 15;</code>
@@ -4703,7 +4703,7 @@ dev.durable.v1.Payload defaultValue) {
     }
     /**
      * <pre>
-     * When it is removed, once finished.
+     * When it is removed; set once it has finished.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp expire_time = 15;</code>
@@ -5200,7 +5200,7 @@ java.lang.String defaultValue) {
     private java.lang.Object workerId_ = "";
     /**
      * <pre>
-     * The worker that holds or last held it.
+     * The worker that owns or last owned it.
      * </pre>
      *
      * <code>string worker_id = 21;</code>
@@ -5220,7 +5220,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * The worker that holds or last held it.
+     * The worker that owns or last owned it.
      * </pre>
      *
      * <code>string worker_id = 21;</code>
@@ -5241,7 +5241,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * The worker that holds or last held it.
+     * The worker that owns or last owned it.
      * </pre>
      *
      * <code>string worker_id = 21;</code>
@@ -5258,7 +5258,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * The worker that holds or last held it.
+     * The worker that owns or last owned it.
      * </pre>
      *
      * <code>string worker_id = 21;</code>
@@ -5272,7 +5272,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * The worker that holds or last held it.
+     * The worker that owns or last owned it.
      * </pre>
      *
      * <code>string worker_id = 21;</code>
@@ -5487,7 +5487,7 @@ java.lang.String defaultValue) {
 
     /**
      * <pre>
-     * The journal in program order, where it was asked for.
+     * The journal in program order, if it was requested.
      * </pre>
      *
      * <code>repeated .durable.v1.JournalEntry journal = 24;</code>
@@ -5501,7 +5501,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * The journal in program order, where it was asked for.
+     * The journal in program order, if it was requested.
      * </pre>
      *
      * <code>repeated .durable.v1.JournalEntry journal = 24;</code>
@@ -5515,7 +5515,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * The journal in program order, where it was asked for.
+     * The journal in program order, if it was requested.
      * </pre>
      *
      * <code>repeated .durable.v1.JournalEntry journal = 24;</code>
@@ -5529,7 +5529,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * The journal in program order, where it was asked for.
+     * The journal in program order, if it was requested.
      * </pre>
      *
      * <code>repeated .durable.v1.JournalEntry journal = 24;</code>
@@ -5550,7 +5550,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * The journal in program order, where it was asked for.
+     * The journal in program order, if it was requested.
      * </pre>
      *
      * <code>repeated .durable.v1.JournalEntry journal = 24;</code>
@@ -5568,7 +5568,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * The journal in program order, where it was asked for.
+     * The journal in program order, if it was requested.
      * </pre>
      *
      * <code>repeated .durable.v1.JournalEntry journal = 24;</code>
@@ -5588,7 +5588,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * The journal in program order, where it was asked for.
+     * The journal in program order, if it was requested.
      * </pre>
      *
      * <code>repeated .durable.v1.JournalEntry journal = 24;</code>
@@ -5609,7 +5609,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * The journal in program order, where it was asked for.
+     * The journal in program order, if it was requested.
      * </pre>
      *
      * <code>repeated .durable.v1.JournalEntry journal = 24;</code>
@@ -5627,7 +5627,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * The journal in program order, where it was asked for.
+     * The journal in program order, if it was requested.
      * </pre>
      *
      * <code>repeated .durable.v1.JournalEntry journal = 24;</code>
@@ -5645,7 +5645,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * The journal in program order, where it was asked for.
+     * The journal in program order, if it was requested.
      * </pre>
      *
      * <code>repeated .durable.v1.JournalEntry journal = 24;</code>
@@ -5664,7 +5664,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * The journal in program order, where it was asked for.
+     * The journal in program order, if it was requested.
      * </pre>
      *
      * <code>repeated .durable.v1.JournalEntry journal = 24;</code>
@@ -5681,7 +5681,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * The journal in program order, where it was asked for.
+     * The journal in program order, if it was requested.
      * </pre>
      *
      * <code>repeated .durable.v1.JournalEntry journal = 24;</code>
@@ -5698,7 +5698,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * The journal in program order, where it was asked for.
+     * The journal in program order, if it was requested.
      * </pre>
      *
      * <code>repeated .durable.v1.JournalEntry journal = 24;</code>
@@ -5709,7 +5709,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * The journal in program order, where it was asked for.
+     * The journal in program order, if it was requested.
      * </pre>
      *
      * <code>repeated .durable.v1.JournalEntry journal = 24;</code>
@@ -5723,7 +5723,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * The journal in program order, where it was asked for.
+     * The journal in program order, if it was requested.
      * </pre>
      *
      * <code>repeated .durable.v1.JournalEntry journal = 24;</code>
@@ -5738,7 +5738,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * The journal in program order, where it was asked for.
+     * The journal in program order, if it was requested.
      * </pre>
      *
      * <code>repeated .durable.v1.JournalEntry journal = 24;</code>
@@ -5749,7 +5749,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * The journal in program order, where it was asked for.
+     * The journal in program order, if it was requested.
      * </pre>
      *
      * <code>repeated .durable.v1.JournalEntry journal = 24;</code>
@@ -5761,7 +5761,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * The journal in program order, where it was asked for.
+     * The journal in program order, if it was requested.
      * </pre>
      *
      * <code>repeated .durable.v1.JournalEntry journal = 24;</code>
@@ -5822,7 +5822,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * The invocation's own state by key, where the journal was asked for.
+     * The invocation's own state by name, if the journal was requested.
      * </pre>
      *
      * <code>map&lt;string, .durable.v1.Payload&gt; workflow_state = 25;</code>
@@ -5843,7 +5843,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * The invocation's own state by key, where the journal was asked for.
+     * The invocation's own state by name, if the journal was requested.
      * </pre>
      *
      * <code>map&lt;string, .durable.v1.Payload&gt; workflow_state = 25;</code>
@@ -5854,7 +5854,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * The invocation's own state by key, where the journal was asked for.
+     * The invocation's own state by name, if the journal was requested.
      * </pre>
      *
      * <code>map&lt;string, .durable.v1.Payload&gt; workflow_state = 25;</code>
@@ -5871,7 +5871,7 @@ dev.durable.v1.Payload defaultValue) {
     }
     /**
      * <pre>
-     * The invocation's own state by key, where the journal was asked for.
+     * The invocation's own state by name, if the journal was requested.
      * </pre>
      *
      * <code>map&lt;string, .durable.v1.Payload&gt; workflow_state = 25;</code>
@@ -5893,7 +5893,7 @@ dev.durable.v1.Payload defaultValue) {
     }
     /**
      * <pre>
-     * The invocation's own state by key, where the journal was asked for.
+     * The invocation's own state by name, if the journal was requested.
      * </pre>
      *
      * <code>map&lt;string, .durable.v1.Payload&gt; workflow_state = 25;</code>
@@ -5916,7 +5916,7 @@ dev.durable.v1.Payload defaultValue) {
     }
     /**
      * <pre>
-     * The invocation's own state by key, where the journal was asked for.
+     * The invocation's own state by name, if the journal was requested.
      * </pre>
      *
      * <code>map&lt;string, .durable.v1.Payload&gt; workflow_state = 25;</code>
@@ -5933,7 +5933,7 @@ dev.durable.v1.Payload defaultValue) {
     }
     /**
      * <pre>
-     * The invocation's own state by key, where the journal was asked for.
+     * The invocation's own state by name, if the journal was requested.
      * </pre>
      *
      * <code>map&lt;string, .durable.v1.Payload&gt; workflow_state = 25;</code>
@@ -5952,7 +5952,7 @@ dev.durable.v1.Payload defaultValue) {
     }
     /**
      * <pre>
-     * The invocation's own state by key, where the journal was asked for.
+     * The invocation's own state by name, if the journal was requested.
      * </pre>
      *
      * <code>map&lt;string, .durable.v1.Payload&gt; workflow_state = 25;</code>
@@ -5975,7 +5975,7 @@ dev.durable.v1.Payload defaultValue) {
     private int priority_ ;
     /**
      * <pre>
-     * Where work of one handler waits for workers, higher goes first. 0 is the default.
+     * Invocations with a higher priority are dispatched first. 0 is the default.
      * </pre>
      *
      * <code>int32 priority = 26;</code>
@@ -5987,7 +5987,7 @@ dev.durable.v1.Payload defaultValue) {
     }
     /**
      * <pre>
-     * Where work of one handler waits for workers, higher goes first. 0 is the default.
+     * Invocations with a higher priority are dispatched first. 0 is the default.
      * </pre>
      *
      * <code>int32 priority = 26;</code>
@@ -6003,7 +6003,7 @@ dev.durable.v1.Payload defaultValue) {
     }
     /**
      * <pre>
-     * Where work of one handler waits for workers, higher goes first. 0 is the default.
+     * Invocations with a higher priority are dispatched first. 0 is the default.
      * </pre>
      *
      * <code>int32 priority = 26;</code>
@@ -6030,7 +6030,7 @@ dev.durable.v1.Payload defaultValue) {
 
     /**
      * <pre>
-     * Its awakeables, where the journal was asked for.
+     * Its awakeables, if the journal was requested.
      * </pre>
      *
      * <code>repeated .durable.v1.Awakeable awakeables = 27;</code>
@@ -6044,7 +6044,7 @@ dev.durable.v1.Payload defaultValue) {
     }
     /**
      * <pre>
-     * Its awakeables, where the journal was asked for.
+     * Its awakeables, if the journal was requested.
      * </pre>
      *
      * <code>repeated .durable.v1.Awakeable awakeables = 27;</code>
@@ -6058,7 +6058,7 @@ dev.durable.v1.Payload defaultValue) {
     }
     /**
      * <pre>
-     * Its awakeables, where the journal was asked for.
+     * Its awakeables, if the journal was requested.
      * </pre>
      *
      * <code>repeated .durable.v1.Awakeable awakeables = 27;</code>
@@ -6072,7 +6072,7 @@ dev.durable.v1.Payload defaultValue) {
     }
     /**
      * <pre>
-     * Its awakeables, where the journal was asked for.
+     * Its awakeables, if the journal was requested.
      * </pre>
      *
      * <code>repeated .durable.v1.Awakeable awakeables = 27;</code>
@@ -6093,7 +6093,7 @@ dev.durable.v1.Payload defaultValue) {
     }
     /**
      * <pre>
-     * Its awakeables, where the journal was asked for.
+     * Its awakeables, if the journal was requested.
      * </pre>
      *
      * <code>repeated .durable.v1.Awakeable awakeables = 27;</code>
@@ -6111,7 +6111,7 @@ dev.durable.v1.Payload defaultValue) {
     }
     /**
      * <pre>
-     * Its awakeables, where the journal was asked for.
+     * Its awakeables, if the journal was requested.
      * </pre>
      *
      * <code>repeated .durable.v1.Awakeable awakeables = 27;</code>
@@ -6131,7 +6131,7 @@ dev.durable.v1.Payload defaultValue) {
     }
     /**
      * <pre>
-     * Its awakeables, where the journal was asked for.
+     * Its awakeables, if the journal was requested.
      * </pre>
      *
      * <code>repeated .durable.v1.Awakeable awakeables = 27;</code>
@@ -6152,7 +6152,7 @@ dev.durable.v1.Payload defaultValue) {
     }
     /**
      * <pre>
-     * Its awakeables, where the journal was asked for.
+     * Its awakeables, if the journal was requested.
      * </pre>
      *
      * <code>repeated .durable.v1.Awakeable awakeables = 27;</code>
@@ -6170,7 +6170,7 @@ dev.durable.v1.Payload defaultValue) {
     }
     /**
      * <pre>
-     * Its awakeables, where the journal was asked for.
+     * Its awakeables, if the journal was requested.
      * </pre>
      *
      * <code>repeated .durable.v1.Awakeable awakeables = 27;</code>
@@ -6188,7 +6188,7 @@ dev.durable.v1.Payload defaultValue) {
     }
     /**
      * <pre>
-     * Its awakeables, where the journal was asked for.
+     * Its awakeables, if the journal was requested.
      * </pre>
      *
      * <code>repeated .durable.v1.Awakeable awakeables = 27;</code>
@@ -6207,7 +6207,7 @@ dev.durable.v1.Payload defaultValue) {
     }
     /**
      * <pre>
-     * Its awakeables, where the journal was asked for.
+     * Its awakeables, if the journal was requested.
      * </pre>
      *
      * <code>repeated .durable.v1.Awakeable awakeables = 27;</code>
@@ -6224,7 +6224,7 @@ dev.durable.v1.Payload defaultValue) {
     }
     /**
      * <pre>
-     * Its awakeables, where the journal was asked for.
+     * Its awakeables, if the journal was requested.
      * </pre>
      *
      * <code>repeated .durable.v1.Awakeable awakeables = 27;</code>
@@ -6241,7 +6241,7 @@ dev.durable.v1.Payload defaultValue) {
     }
     /**
      * <pre>
-     * Its awakeables, where the journal was asked for.
+     * Its awakeables, if the journal was requested.
      * </pre>
      *
      * <code>repeated .durable.v1.Awakeable awakeables = 27;</code>
@@ -6252,7 +6252,7 @@ dev.durable.v1.Payload defaultValue) {
     }
     /**
      * <pre>
-     * Its awakeables, where the journal was asked for.
+     * Its awakeables, if the journal was requested.
      * </pre>
      *
      * <code>repeated .durable.v1.Awakeable awakeables = 27;</code>
@@ -6266,7 +6266,7 @@ dev.durable.v1.Payload defaultValue) {
     }
     /**
      * <pre>
-     * Its awakeables, where the journal was asked for.
+     * Its awakeables, if the journal was requested.
      * </pre>
      *
      * <code>repeated .durable.v1.Awakeable awakeables = 27;</code>
@@ -6281,7 +6281,7 @@ dev.durable.v1.Payload defaultValue) {
     }
     /**
      * <pre>
-     * Its awakeables, where the journal was asked for.
+     * Its awakeables, if the journal was requested.
      * </pre>
      *
      * <code>repeated .durable.v1.Awakeable awakeables = 27;</code>
@@ -6292,7 +6292,7 @@ dev.durable.v1.Payload defaultValue) {
     }
     /**
      * <pre>
-     * Its awakeables, where the journal was asked for.
+     * Its awakeables, if the journal was requested.
      * </pre>
      *
      * <code>repeated .durable.v1.Awakeable awakeables = 27;</code>
@@ -6304,7 +6304,7 @@ dev.durable.v1.Payload defaultValue) {
     }
     /**
      * <pre>
-     * Its awakeables, where the journal was asked for.
+     * Its awakeables, if the journal was requested.
      * </pre>
      *
      * <code>repeated .durable.v1.Awakeable awakeables = 27;</code>
@@ -6333,7 +6333,7 @@ dev.durable.v1.Payload defaultValue) {
         dev.durable.v1.CancelInfo, dev.durable.v1.CancelInfo.Builder, dev.durable.v1.CancelInfoOrBuilder> cancelBuilder_;
     /**
      * <pre>
-     * Set when its end was asked for.
+     * Set if its cancellation was requested.
      * </pre>
      *
      * <code>.durable.v1.CancelInfo cancel = 28;</code>
@@ -6344,7 +6344,7 @@ dev.durable.v1.Payload defaultValue) {
     }
     /**
      * <pre>
-     * Set when its end was asked for.
+     * Set if its cancellation was requested.
      * </pre>
      *
      * <code>.durable.v1.CancelInfo cancel = 28;</code>
@@ -6359,7 +6359,7 @@ dev.durable.v1.Payload defaultValue) {
     }
     /**
      * <pre>
-     * Set when its end was asked for.
+     * Set if its cancellation was requested.
      * </pre>
      *
      * <code>.durable.v1.CancelInfo cancel = 28;</code>
@@ -6379,7 +6379,7 @@ dev.durable.v1.Payload defaultValue) {
     }
     /**
      * <pre>
-     * Set when its end was asked for.
+     * Set if its cancellation was requested.
      * </pre>
      *
      * <code>.durable.v1.CancelInfo cancel = 28;</code>
@@ -6397,7 +6397,7 @@ dev.durable.v1.Payload defaultValue) {
     }
     /**
      * <pre>
-     * Set when its end was asked for.
+     * Set if its cancellation was requested.
      * </pre>
      *
      * <code>.durable.v1.CancelInfo cancel = 28;</code>
@@ -6422,7 +6422,7 @@ dev.durable.v1.Payload defaultValue) {
     }
     /**
      * <pre>
-     * Set when its end was asked for.
+     * Set if its cancellation was requested.
      * </pre>
      *
      * <code>.durable.v1.CancelInfo cancel = 28;</code>
@@ -6439,7 +6439,7 @@ dev.durable.v1.Payload defaultValue) {
     }
     /**
      * <pre>
-     * Set when its end was asked for.
+     * Set if its cancellation was requested.
      * </pre>
      *
      * <code>.durable.v1.CancelInfo cancel = 28;</code>
@@ -6451,7 +6451,7 @@ dev.durable.v1.Payload defaultValue) {
     }
     /**
      * <pre>
-     * Set when its end was asked for.
+     * Set if its cancellation was requested.
      * </pre>
      *
      * <code>.durable.v1.CancelInfo cancel = 28;</code>
@@ -6466,7 +6466,7 @@ dev.durable.v1.Payload defaultValue) {
     }
     /**
      * <pre>
-     * Set when its end was asked for.
+     * Set if its cancellation was requested.
      * </pre>
      *
      * <code>.durable.v1.CancelInfo cancel = 28;</code>
@@ -6490,7 +6490,7 @@ dev.durable.v1.Payload defaultValue) {
         com.google.protobuf.Timestamp, com.google.protobuf.Timestamp.Builder, com.google.protobuf.TimestampOrBuilder> deadlineBuilder_;
     /**
      * <pre>
-     * When its end is asked for because its time is up; absent for handlers without a timeout.
+     * When the handler's timeout expires; absent for handlers without a timeout.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp deadline = 29;</code>
@@ -6501,7 +6501,7 @@ dev.durable.v1.Payload defaultValue) {
     }
     /**
      * <pre>
-     * When its end is asked for because its time is up; absent for handlers without a timeout.
+     * When the handler's timeout expires; absent for handlers without a timeout.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp deadline = 29;</code>
@@ -6516,7 +6516,7 @@ dev.durable.v1.Payload defaultValue) {
     }
     /**
      * <pre>
-     * When its end is asked for because its time is up; absent for handlers without a timeout.
+     * When the handler's timeout expires; absent for handlers without a timeout.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp deadline = 29;</code>
@@ -6536,7 +6536,7 @@ dev.durable.v1.Payload defaultValue) {
     }
     /**
      * <pre>
-     * When its end is asked for because its time is up; absent for handlers without a timeout.
+     * When the handler's timeout expires; absent for handlers without a timeout.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp deadline = 29;</code>
@@ -6554,7 +6554,7 @@ dev.durable.v1.Payload defaultValue) {
     }
     /**
      * <pre>
-     * When its end is asked for because its time is up; absent for handlers without a timeout.
+     * When the handler's timeout expires; absent for handlers without a timeout.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp deadline = 29;</code>
@@ -6579,7 +6579,7 @@ dev.durable.v1.Payload defaultValue) {
     }
     /**
      * <pre>
-     * When its end is asked for because its time is up; absent for handlers without a timeout.
+     * When the handler's timeout expires; absent for handlers without a timeout.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp deadline = 29;</code>
@@ -6596,7 +6596,7 @@ dev.durable.v1.Payload defaultValue) {
     }
     /**
      * <pre>
-     * When its end is asked for because its time is up; absent for handlers without a timeout.
+     * When the handler's timeout expires; absent for handlers without a timeout.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp deadline = 29;</code>
@@ -6608,7 +6608,7 @@ dev.durable.v1.Payload defaultValue) {
     }
     /**
      * <pre>
-     * When its end is asked for because its time is up; absent for handlers without a timeout.
+     * When the handler's timeout expires; absent for handlers without a timeout.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp deadline = 29;</code>
@@ -6623,7 +6623,7 @@ dev.durable.v1.Payload defaultValue) {
     }
     /**
      * <pre>
-     * When its end is asked for because its time is up; absent for handlers without a timeout.
+     * When the handler's timeout expires; absent for handlers without a timeout.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp deadline = 29;</code>
@@ -6656,8 +6656,8 @@ dev.durable.v1.Payload defaultValue) {
 
     /**
      * <pre>
-     * The steps and calls that have failed so far and are tried again, where the journal was asked for.
-     * When the next try begins is `wake_time`.
+     * The steps and calls that have failed so far and are retried, if the journal was requested. The
+     * next try begins at `wake_time`.
      * </pre>
      *
      * <code>repeated .durable.v1.FailingStep failing_steps = 30;</code>
@@ -6671,8 +6671,8 @@ dev.durable.v1.Payload defaultValue) {
     }
     /**
      * <pre>
-     * The steps and calls that have failed so far and are tried again, where the journal was asked for.
-     * When the next try begins is `wake_time`.
+     * The steps and calls that have failed so far and are retried, if the journal was requested. The
+     * next try begins at `wake_time`.
      * </pre>
      *
      * <code>repeated .durable.v1.FailingStep failing_steps = 30;</code>
@@ -6686,8 +6686,8 @@ dev.durable.v1.Payload defaultValue) {
     }
     /**
      * <pre>
-     * The steps and calls that have failed so far and are tried again, where the journal was asked for.
-     * When the next try begins is `wake_time`.
+     * The steps and calls that have failed so far and are retried, if the journal was requested. The
+     * next try begins at `wake_time`.
      * </pre>
      *
      * <code>repeated .durable.v1.FailingStep failing_steps = 30;</code>
@@ -6701,8 +6701,8 @@ dev.durable.v1.Payload defaultValue) {
     }
     /**
      * <pre>
-     * The steps and calls that have failed so far and are tried again, where the journal was asked for.
-     * When the next try begins is `wake_time`.
+     * The steps and calls that have failed so far and are retried, if the journal was requested. The
+     * next try begins at `wake_time`.
      * </pre>
      *
      * <code>repeated .durable.v1.FailingStep failing_steps = 30;</code>
@@ -6723,8 +6723,8 @@ dev.durable.v1.Payload defaultValue) {
     }
     /**
      * <pre>
-     * The steps and calls that have failed so far and are tried again, where the journal was asked for.
-     * When the next try begins is `wake_time`.
+     * The steps and calls that have failed so far and are retried, if the journal was requested. The
+     * next try begins at `wake_time`.
      * </pre>
      *
      * <code>repeated .durable.v1.FailingStep failing_steps = 30;</code>
@@ -6742,8 +6742,8 @@ dev.durable.v1.Payload defaultValue) {
     }
     /**
      * <pre>
-     * The steps and calls that have failed so far and are tried again, where the journal was asked for.
-     * When the next try begins is `wake_time`.
+     * The steps and calls that have failed so far and are retried, if the journal was requested. The
+     * next try begins at `wake_time`.
      * </pre>
      *
      * <code>repeated .durable.v1.FailingStep failing_steps = 30;</code>
@@ -6763,8 +6763,8 @@ dev.durable.v1.Payload defaultValue) {
     }
     /**
      * <pre>
-     * The steps and calls that have failed so far and are tried again, where the journal was asked for.
-     * When the next try begins is `wake_time`.
+     * The steps and calls that have failed so far and are retried, if the journal was requested. The
+     * next try begins at `wake_time`.
      * </pre>
      *
      * <code>repeated .durable.v1.FailingStep failing_steps = 30;</code>
@@ -6785,8 +6785,8 @@ dev.durable.v1.Payload defaultValue) {
     }
     /**
      * <pre>
-     * The steps and calls that have failed so far and are tried again, where the journal was asked for.
-     * When the next try begins is `wake_time`.
+     * The steps and calls that have failed so far and are retried, if the journal was requested. The
+     * next try begins at `wake_time`.
      * </pre>
      *
      * <code>repeated .durable.v1.FailingStep failing_steps = 30;</code>
@@ -6804,8 +6804,8 @@ dev.durable.v1.Payload defaultValue) {
     }
     /**
      * <pre>
-     * The steps and calls that have failed so far and are tried again, where the journal was asked for.
-     * When the next try begins is `wake_time`.
+     * The steps and calls that have failed so far and are retried, if the journal was requested. The
+     * next try begins at `wake_time`.
      * </pre>
      *
      * <code>repeated .durable.v1.FailingStep failing_steps = 30;</code>
@@ -6823,8 +6823,8 @@ dev.durable.v1.Payload defaultValue) {
     }
     /**
      * <pre>
-     * The steps and calls that have failed so far and are tried again, where the journal was asked for.
-     * When the next try begins is `wake_time`.
+     * The steps and calls that have failed so far and are retried, if the journal was requested. The
+     * next try begins at `wake_time`.
      * </pre>
      *
      * <code>repeated .durable.v1.FailingStep failing_steps = 30;</code>
@@ -6843,8 +6843,8 @@ dev.durable.v1.Payload defaultValue) {
     }
     /**
      * <pre>
-     * The steps and calls that have failed so far and are tried again, where the journal was asked for.
-     * When the next try begins is `wake_time`.
+     * The steps and calls that have failed so far and are retried, if the journal was requested. The
+     * next try begins at `wake_time`.
      * </pre>
      *
      * <code>repeated .durable.v1.FailingStep failing_steps = 30;</code>
@@ -6861,8 +6861,8 @@ dev.durable.v1.Payload defaultValue) {
     }
     /**
      * <pre>
-     * The steps and calls that have failed so far and are tried again, where the journal was asked for.
-     * When the next try begins is `wake_time`.
+     * The steps and calls that have failed so far and are retried, if the journal was requested. The
+     * next try begins at `wake_time`.
      * </pre>
      *
      * <code>repeated .durable.v1.FailingStep failing_steps = 30;</code>
@@ -6879,8 +6879,8 @@ dev.durable.v1.Payload defaultValue) {
     }
     /**
      * <pre>
-     * The steps and calls that have failed so far and are tried again, where the journal was asked for.
-     * When the next try begins is `wake_time`.
+     * The steps and calls that have failed so far and are retried, if the journal was requested. The
+     * next try begins at `wake_time`.
      * </pre>
      *
      * <code>repeated .durable.v1.FailingStep failing_steps = 30;</code>
@@ -6891,8 +6891,8 @@ dev.durable.v1.Payload defaultValue) {
     }
     /**
      * <pre>
-     * The steps and calls that have failed so far and are tried again, where the journal was asked for.
-     * When the next try begins is `wake_time`.
+     * The steps and calls that have failed so far and are retried, if the journal was requested. The
+     * next try begins at `wake_time`.
      * </pre>
      *
      * <code>repeated .durable.v1.FailingStep failing_steps = 30;</code>
@@ -6906,8 +6906,8 @@ dev.durable.v1.Payload defaultValue) {
     }
     /**
      * <pre>
-     * The steps and calls that have failed so far and are tried again, where the journal was asked for.
-     * When the next try begins is `wake_time`.
+     * The steps and calls that have failed so far and are retried, if the journal was requested. The
+     * next try begins at `wake_time`.
      * </pre>
      *
      * <code>repeated .durable.v1.FailingStep failing_steps = 30;</code>
@@ -6922,8 +6922,8 @@ dev.durable.v1.Payload defaultValue) {
     }
     /**
      * <pre>
-     * The steps and calls that have failed so far and are tried again, where the journal was asked for.
-     * When the next try begins is `wake_time`.
+     * The steps and calls that have failed so far and are retried, if the journal was requested. The
+     * next try begins at `wake_time`.
      * </pre>
      *
      * <code>repeated .durable.v1.FailingStep failing_steps = 30;</code>
@@ -6934,8 +6934,8 @@ dev.durable.v1.Payload defaultValue) {
     }
     /**
      * <pre>
-     * The steps and calls that have failed so far and are tried again, where the journal was asked for.
-     * When the next try begins is `wake_time`.
+     * The steps and calls that have failed so far and are retried, if the journal was requested. The
+     * next try begins at `wake_time`.
      * </pre>
      *
      * <code>repeated .durable.v1.FailingStep failing_steps = 30;</code>
@@ -6947,8 +6947,8 @@ dev.durable.v1.Payload defaultValue) {
     }
     /**
      * <pre>
-     * The steps and calls that have failed so far and are tried again, where the journal was asked for.
-     * When the next try begins is `wake_time`.
+     * The steps and calls that have failed so far and are retried, if the journal was requested. The
+     * next try begins at `wake_time`.
      * </pre>
      *
      * <code>repeated .durable.v1.FailingStep failing_steps = 30;</code>

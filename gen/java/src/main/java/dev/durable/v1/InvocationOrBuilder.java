@@ -72,7 +72,7 @@ public interface InvocationOrBuilder extends
 
   /**
    * <pre>
-   * Where it stands.
+   * Its lifecycle state.
    * </pre>
    *
    * <code>.durable.v1.InvocationState state = 4;</code>
@@ -81,7 +81,7 @@ public interface InvocationOrBuilder extends
   int getStateValue();
   /**
    * <pre>
-   * Where it stands.
+   * Its lifecycle state.
    * </pre>
    *
    * <code>.durable.v1.InvocationState state = 4;</code>
@@ -91,7 +91,7 @@ public interface InvocationOrBuilder extends
 
   /**
    * <pre>
-   * How it ended; set in final states only.
+   * Its outcome; set in final states only.
    * </pre>
    *
    * <code>.durable.v1.Outcome outcome = 5;</code>
@@ -100,7 +100,7 @@ public interface InvocationOrBuilder extends
   boolean hasOutcome();
   /**
    * <pre>
-   * How it ended; set in final states only.
+   * Its outcome; set in final states only.
    * </pre>
    *
    * <code>.durable.v1.Outcome outcome = 5;</code>
@@ -109,7 +109,7 @@ public interface InvocationOrBuilder extends
   dev.durable.v1.Outcome getOutcome();
   /**
    * <pre>
-   * How it ended; set in final states only.
+   * Its outcome; set in final states only.
    * </pre>
    *
    * <code>.durable.v1.Outcome outcome = 5;</code>
@@ -182,7 +182,7 @@ public interface InvocationOrBuilder extends
 
   /**
    * <pre>
-   * Why it is held, in the state PAUSED; in RUNNING, that a pause was asked for.
+   * In the state PAUSED, who paused it and why; in RUNNING, that a pause was requested.
    * </pre>
    *
    * <code>.durable.v1.PauseInfo pause = 9;</code>
@@ -191,7 +191,7 @@ public interface InvocationOrBuilder extends
   boolean hasPause();
   /**
    * <pre>
-   * Why it is held, in the state PAUSED; in RUNNING, that a pause was asked for.
+   * In the state PAUSED, who paused it and why; in RUNNING, that a pause was requested.
    * </pre>
    *
    * <code>.durable.v1.PauseInfo pause = 9;</code>
@@ -200,7 +200,7 @@ public interface InvocationOrBuilder extends
   dev.durable.v1.PauseInfo getPause();
   /**
    * <pre>
-   * Why it is held, in the state PAUSED; in RUNNING, that a pause was asked for.
+   * In the state PAUSED, who paused it and why; in RUNNING, that a pause was requested.
    * </pre>
    *
    * <code>.durable.v1.PauseInfo pause = 9;</code>
@@ -236,7 +236,7 @@ public interface InvocationOrBuilder extends
 
   /**
    * <pre>
-   * When its first attempt was handed to a worker.
+   * When its first attempt was dispatched to a worker.
    * </pre>
    *
    * <code>.google.protobuf.Timestamp start_time = 11;</code>
@@ -245,7 +245,7 @@ public interface InvocationOrBuilder extends
   boolean hasStartTime();
   /**
    * <pre>
-   * When its first attempt was handed to a worker.
+   * When its first attempt was dispatched to a worker.
    * </pre>
    *
    * <code>.google.protobuf.Timestamp start_time = 11;</code>
@@ -254,7 +254,7 @@ public interface InvocationOrBuilder extends
   com.google.protobuf.Timestamp getStartTime();
   /**
    * <pre>
-   * When its first attempt was handed to a worker.
+   * When its first attempt was dispatched to a worker.
    * </pre>
    *
    * <code>.google.protobuf.Timestamp start_time = 11;</code>
@@ -344,7 +344,7 @@ public interface InvocationOrBuilder extends
 
   /**
    * <pre>
-   * When it is removed, once finished.
+   * When it is removed; set once it has finished.
    * </pre>
    *
    * <code>.google.protobuf.Timestamp expire_time = 15;</code>
@@ -353,7 +353,7 @@ public interface InvocationOrBuilder extends
   boolean hasExpireTime();
   /**
    * <pre>
-   * When it is removed, once finished.
+   * When it is removed; set once it has finished.
    * </pre>
    *
    * <code>.google.protobuf.Timestamp expire_time = 15;</code>
@@ -362,7 +362,7 @@ public interface InvocationOrBuilder extends
   com.google.protobuf.Timestamp getExpireTime();
   /**
    * <pre>
-   * When it is removed, once finished.
+   * When it is removed; set once it has finished.
    * </pre>
    *
    * <code>.google.protobuf.Timestamp expire_time = 15;</code>
@@ -495,7 +495,7 @@ java.lang.String defaultValue);
 
   /**
    * <pre>
-   * The worker that holds or last held it.
+   * The worker that owns or last owned it.
    * </pre>
    *
    * <code>string worker_id = 21;</code>
@@ -504,7 +504,7 @@ java.lang.String defaultValue);
   java.lang.String getWorkerId();
   /**
    * <pre>
-   * The worker that holds or last held it.
+   * The worker that owns or last owned it.
    * </pre>
    *
    * <code>string worker_id = 21;</code>
@@ -555,7 +555,7 @@ java.lang.String defaultValue);
 
   /**
    * <pre>
-   * The journal in program order, where it was asked for.
+   * The journal in program order, if it was requested.
    * </pre>
    *
    * <code>repeated .durable.v1.JournalEntry journal = 24;</code>
@@ -564,7 +564,7 @@ java.lang.String defaultValue);
       getJournalList();
   /**
    * <pre>
-   * The journal in program order, where it was asked for.
+   * The journal in program order, if it was requested.
    * </pre>
    *
    * <code>repeated .durable.v1.JournalEntry journal = 24;</code>
@@ -572,7 +572,7 @@ java.lang.String defaultValue);
   dev.durable.v1.JournalEntry getJournal(int index);
   /**
    * <pre>
-   * The journal in program order, where it was asked for.
+   * The journal in program order, if it was requested.
    * </pre>
    *
    * <code>repeated .durable.v1.JournalEntry journal = 24;</code>
@@ -580,7 +580,7 @@ java.lang.String defaultValue);
   int getJournalCount();
   /**
    * <pre>
-   * The journal in program order, where it was asked for.
+   * The journal in program order, if it was requested.
    * </pre>
    *
    * <code>repeated .durable.v1.JournalEntry journal = 24;</code>
@@ -589,7 +589,7 @@ java.lang.String defaultValue);
       getJournalOrBuilderList();
   /**
    * <pre>
-   * The journal in program order, where it was asked for.
+   * The journal in program order, if it was requested.
    * </pre>
    *
    * <code>repeated .durable.v1.JournalEntry journal = 24;</code>
@@ -599,7 +599,7 @@ java.lang.String defaultValue);
 
   /**
    * <pre>
-   * The invocation's own state by key, where the journal was asked for.
+   * The invocation's own state by name, if the journal was requested.
    * </pre>
    *
    * <code>map&lt;string, .durable.v1.Payload&gt; workflow_state = 25;</code>
@@ -607,7 +607,7 @@ java.lang.String defaultValue);
   int getWorkflowStateCount();
   /**
    * <pre>
-   * The invocation's own state by key, where the journal was asked for.
+   * The invocation's own state by name, if the journal was requested.
    * </pre>
    *
    * <code>map&lt;string, .durable.v1.Payload&gt; workflow_state = 25;</code>
@@ -622,7 +622,7 @@ java.lang.String defaultValue);
   getWorkflowState();
   /**
    * <pre>
-   * The invocation's own state by key, where the journal was asked for.
+   * The invocation's own state by name, if the journal was requested.
    * </pre>
    *
    * <code>map&lt;string, .durable.v1.Payload&gt; workflow_state = 25;</code>
@@ -631,7 +631,7 @@ java.lang.String defaultValue);
   getWorkflowStateMap();
   /**
    * <pre>
-   * The invocation's own state by key, where the journal was asked for.
+   * The invocation's own state by name, if the journal was requested.
    * </pre>
    *
    * <code>map&lt;string, .durable.v1.Payload&gt; workflow_state = 25;</code>
@@ -643,7 +643,7 @@ dev.durable.v1.Payload getWorkflowStateOrDefault(
 dev.durable.v1.Payload defaultValue);
   /**
    * <pre>
-   * The invocation's own state by key, where the journal was asked for.
+   * The invocation's own state by name, if the journal was requested.
    * </pre>
    *
    * <code>map&lt;string, .durable.v1.Payload&gt; workflow_state = 25;</code>
@@ -653,7 +653,7 @@ dev.durable.v1.Payload defaultValue);
 
   /**
    * <pre>
-   * Where work of one handler waits for workers, higher goes first. 0 is the default.
+   * Invocations with a higher priority are dispatched first. 0 is the default.
    * </pre>
    *
    * <code>int32 priority = 26;</code>
@@ -663,7 +663,7 @@ dev.durable.v1.Payload defaultValue);
 
   /**
    * <pre>
-   * Its awakeables, where the journal was asked for.
+   * Its awakeables, if the journal was requested.
    * </pre>
    *
    * <code>repeated .durable.v1.Awakeable awakeables = 27;</code>
@@ -672,7 +672,7 @@ dev.durable.v1.Payload defaultValue);
       getAwakeablesList();
   /**
    * <pre>
-   * Its awakeables, where the journal was asked for.
+   * Its awakeables, if the journal was requested.
    * </pre>
    *
    * <code>repeated .durable.v1.Awakeable awakeables = 27;</code>
@@ -680,7 +680,7 @@ dev.durable.v1.Payload defaultValue);
   dev.durable.v1.Awakeable getAwakeables(int index);
   /**
    * <pre>
-   * Its awakeables, where the journal was asked for.
+   * Its awakeables, if the journal was requested.
    * </pre>
    *
    * <code>repeated .durable.v1.Awakeable awakeables = 27;</code>
@@ -688,7 +688,7 @@ dev.durable.v1.Payload defaultValue);
   int getAwakeablesCount();
   /**
    * <pre>
-   * Its awakeables, where the journal was asked for.
+   * Its awakeables, if the journal was requested.
    * </pre>
    *
    * <code>repeated .durable.v1.Awakeable awakeables = 27;</code>
@@ -697,7 +697,7 @@ dev.durable.v1.Payload defaultValue);
       getAwakeablesOrBuilderList();
   /**
    * <pre>
-   * Its awakeables, where the journal was asked for.
+   * Its awakeables, if the journal was requested.
    * </pre>
    *
    * <code>repeated .durable.v1.Awakeable awakeables = 27;</code>
@@ -707,7 +707,7 @@ dev.durable.v1.Payload defaultValue);
 
   /**
    * <pre>
-   * Set when its end was asked for.
+   * Set if its cancellation was requested.
    * </pre>
    *
    * <code>.durable.v1.CancelInfo cancel = 28;</code>
@@ -716,7 +716,7 @@ dev.durable.v1.Payload defaultValue);
   boolean hasCancel();
   /**
    * <pre>
-   * Set when its end was asked for.
+   * Set if its cancellation was requested.
    * </pre>
    *
    * <code>.durable.v1.CancelInfo cancel = 28;</code>
@@ -725,7 +725,7 @@ dev.durable.v1.Payload defaultValue);
   dev.durable.v1.CancelInfo getCancel();
   /**
    * <pre>
-   * Set when its end was asked for.
+   * Set if its cancellation was requested.
    * </pre>
    *
    * <code>.durable.v1.CancelInfo cancel = 28;</code>
@@ -734,7 +734,7 @@ dev.durable.v1.Payload defaultValue);
 
   /**
    * <pre>
-   * When its end is asked for because its time is up; absent for handlers without a timeout.
+   * When the handler's timeout expires; absent for handlers without a timeout.
    * </pre>
    *
    * <code>.google.protobuf.Timestamp deadline = 29;</code>
@@ -743,7 +743,7 @@ dev.durable.v1.Payload defaultValue);
   boolean hasDeadline();
   /**
    * <pre>
-   * When its end is asked for because its time is up; absent for handlers without a timeout.
+   * When the handler's timeout expires; absent for handlers without a timeout.
    * </pre>
    *
    * <code>.google.protobuf.Timestamp deadline = 29;</code>
@@ -752,7 +752,7 @@ dev.durable.v1.Payload defaultValue);
   com.google.protobuf.Timestamp getDeadline();
   /**
    * <pre>
-   * When its end is asked for because its time is up; absent for handlers without a timeout.
+   * When the handler's timeout expires; absent for handlers without a timeout.
    * </pre>
    *
    * <code>.google.protobuf.Timestamp deadline = 29;</code>
@@ -761,8 +761,8 @@ dev.durable.v1.Payload defaultValue);
 
   /**
    * <pre>
-   * The steps and calls that have failed so far and are tried again, where the journal was asked for.
-   * When the next try begins is `wake_time`.
+   * The steps and calls that have failed so far and are retried, if the journal was requested. The
+   * next try begins at `wake_time`.
    * </pre>
    *
    * <code>repeated .durable.v1.FailingStep failing_steps = 30;</code>
@@ -771,8 +771,8 @@ dev.durable.v1.Payload defaultValue);
       getFailingStepsList();
   /**
    * <pre>
-   * The steps and calls that have failed so far and are tried again, where the journal was asked for.
-   * When the next try begins is `wake_time`.
+   * The steps and calls that have failed so far and are retried, if the journal was requested. The
+   * next try begins at `wake_time`.
    * </pre>
    *
    * <code>repeated .durable.v1.FailingStep failing_steps = 30;</code>
@@ -780,8 +780,8 @@ dev.durable.v1.Payload defaultValue);
   dev.durable.v1.FailingStep getFailingSteps(int index);
   /**
    * <pre>
-   * The steps and calls that have failed so far and are tried again, where the journal was asked for.
-   * When the next try begins is `wake_time`.
+   * The steps and calls that have failed so far and are retried, if the journal was requested. The
+   * next try begins at `wake_time`.
    * </pre>
    *
    * <code>repeated .durable.v1.FailingStep failing_steps = 30;</code>
@@ -789,8 +789,8 @@ dev.durable.v1.Payload defaultValue);
   int getFailingStepsCount();
   /**
    * <pre>
-   * The steps and calls that have failed so far and are tried again, where the journal was asked for.
-   * When the next try begins is `wake_time`.
+   * The steps and calls that have failed so far and are retried, if the journal was requested. The
+   * next try begins at `wake_time`.
    * </pre>
    *
    * <code>repeated .durable.v1.FailingStep failing_steps = 30;</code>
@@ -799,8 +799,8 @@ dev.durable.v1.Payload defaultValue);
       getFailingStepsOrBuilderList();
   /**
    * <pre>
-   * The steps and calls that have failed so far and are tried again, where the journal was asked for.
-   * When the next try begins is `wake_time`.
+   * The steps and calls that have failed so far and are retried, if the journal was requested. The
+   * next try begins at `wake_time`.
    * </pre>
    *
    * <code>repeated .durable.v1.FailingStep failing_steps = 30;</code>

@@ -7,8 +7,8 @@ package dev.durable.v1;
 
 /**
  * <pre>
- * Where an invocation stands. HTTP and the SDKs show the lower-case word without the prefix. The
- * enum may grow; a client treats an unknown state as not finished.
+ * The lifecycle state of an invocation. HTTP and the SDKs show the lower-case word without the
+ * prefix. The enum may grow; a client must treat an unknown state as not finished.
  * </pre>
  *
  * Protobuf enum {@code durable.v1.InvocationState}
@@ -26,7 +26,7 @@ public enum InvocationState
   INVOCATION_STATE_UNSPECIFIED(0),
   /**
    * <pre>
-   * Accepted, and not to start before its time.
+   * Accepted; it starts later, at its start time.
    * </pre>
    *
    * <code>INVOCATION_STATE_SCHEDULED = 1;</code>
@@ -34,7 +34,7 @@ public enum InvocationState
   INVOCATION_STATE_SCHEDULED(1),
   /**
    * <pre>
-   * Ready, and waiting for a worker with a free slot (or, for a keyed handler, for its turn).
+   * Ready; it waits for a worker with a free slot or, for a keyed handler, for its object key.
    * </pre>
    *
    * <code>INVOCATION_STATE_PENDING = 2;</code>
@@ -42,7 +42,7 @@ public enum InvocationState
   INVOCATION_STATE_PENDING(2),
   /**
    * <pre>
-   * A worker holds it.
+   * A worker runs it.
    * </pre>
    *
    * <code>INVOCATION_STATE_RUNNING = 3;</code>
@@ -50,7 +50,7 @@ public enum InvocationState
   INVOCATION_STATE_RUNNING(3),
   /**
    * <pre>
-   * It waits for a timer, an awakeable or another invocation, and uses no worker meanwhile.
+   * It waits for a timer, an awakeable, a signal or another invocation, and uses no worker.
    * </pre>
    *
    * <code>INVOCATION_STATE_SUSPENDED = 4;</code>
@@ -58,7 +58,7 @@ public enum InvocationState
   INVOCATION_STATE_SUSPENDED(4),
   /**
    * <pre>
-   * The last attempt failed; the next is not due yet.
+   * The last attempt failed; the next attempt is not due yet.
    * </pre>
    *
    * <code>INVOCATION_STATE_BACKING_OFF = 5;</code>
@@ -66,8 +66,8 @@ public enum InvocationState
   INVOCATION_STATE_BACKING_OFF(5),
   /**
    * <pre>
-   * Held: by Pause, by a retry policy that pauses when used up, or by a determinism error.
-   * It goes on at Resume.
+   * Stopped until Resume: by Pause, or held by the system because a retry policy that pauses is used
+   * up, because of a determinism error or another mistake in the code, or at a limit of the journal.
    * </pre>
    *
    * <code>INVOCATION_STATE_PAUSED = 6;</code>
@@ -75,7 +75,7 @@ public enum InvocationState
   INVOCATION_STATE_PAUSED(6),
   /**
    * <pre>
-   * Finished with a value. Final.
+   * Returned a value. Final.
    * </pre>
    *
    * <code>INVOCATION_STATE_COMPLETED = 7;</code>
@@ -83,7 +83,7 @@ public enum InvocationState
   INVOCATION_STATE_COMPLETED(7),
   /**
    * <pre>
-   * Finished with a failure. Final.
+   * Failed for good. Final.
    * </pre>
    *
    * <code>INVOCATION_STATE_FAILED = 8;</code>
@@ -119,7 +119,7 @@ public enum InvocationState
   public static final int INVOCATION_STATE_UNSPECIFIED_VALUE = 0;
   /**
    * <pre>
-   * Accepted, and not to start before its time.
+   * Accepted; it starts later, at its start time.
    * </pre>
    *
    * <code>INVOCATION_STATE_SCHEDULED = 1;</code>
@@ -127,7 +127,7 @@ public enum InvocationState
   public static final int INVOCATION_STATE_SCHEDULED_VALUE = 1;
   /**
    * <pre>
-   * Ready, and waiting for a worker with a free slot (or, for a keyed handler, for its turn).
+   * Ready; it waits for a worker with a free slot or, for a keyed handler, for its object key.
    * </pre>
    *
    * <code>INVOCATION_STATE_PENDING = 2;</code>
@@ -135,7 +135,7 @@ public enum InvocationState
   public static final int INVOCATION_STATE_PENDING_VALUE = 2;
   /**
    * <pre>
-   * A worker holds it.
+   * A worker runs it.
    * </pre>
    *
    * <code>INVOCATION_STATE_RUNNING = 3;</code>
@@ -143,7 +143,7 @@ public enum InvocationState
   public static final int INVOCATION_STATE_RUNNING_VALUE = 3;
   /**
    * <pre>
-   * It waits for a timer, an awakeable or another invocation, and uses no worker meanwhile.
+   * It waits for a timer, an awakeable, a signal or another invocation, and uses no worker.
    * </pre>
    *
    * <code>INVOCATION_STATE_SUSPENDED = 4;</code>
@@ -151,7 +151,7 @@ public enum InvocationState
   public static final int INVOCATION_STATE_SUSPENDED_VALUE = 4;
   /**
    * <pre>
-   * The last attempt failed; the next is not due yet.
+   * The last attempt failed; the next attempt is not due yet.
    * </pre>
    *
    * <code>INVOCATION_STATE_BACKING_OFF = 5;</code>
@@ -159,8 +159,8 @@ public enum InvocationState
   public static final int INVOCATION_STATE_BACKING_OFF_VALUE = 5;
   /**
    * <pre>
-   * Held: by Pause, by a retry policy that pauses when used up, or by a determinism error.
-   * It goes on at Resume.
+   * Stopped until Resume: by Pause, or held by the system because a retry policy that pauses is used
+   * up, because of a determinism error or another mistake in the code, or at a limit of the journal.
    * </pre>
    *
    * <code>INVOCATION_STATE_PAUSED = 6;</code>
@@ -168,7 +168,7 @@ public enum InvocationState
   public static final int INVOCATION_STATE_PAUSED_VALUE = 6;
   /**
    * <pre>
-   * Finished with a value. Final.
+   * Returned a value. Final.
    * </pre>
    *
    * <code>INVOCATION_STATE_COMPLETED = 7;</code>
@@ -176,7 +176,7 @@ public enum InvocationState
   public static final int INVOCATION_STATE_COMPLETED_VALUE = 7;
   /**
    * <pre>
-   * Finished with a failure. Final.
+   * Failed for good. Final.
    * </pre>
    *
    * <code>INVOCATION_STATE_FAILED = 8;</code>

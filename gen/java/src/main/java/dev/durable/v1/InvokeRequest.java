@@ -7,7 +7,7 @@ package dev.durable.v1;
 
 /**
  * <pre>
- * Asks for an invocation.
+ * The request of Invoke.
  * </pre>
  *
  * Protobuf type {@code durable.v1.InvokeRequest}
@@ -117,7 +117,7 @@ private static final long serialVersionUID = 0L;
   private dev.durable.v1.Payload input_;
   /**
    * <pre>
-   * The input. Absent means that the handler is called without arguments.
+   * The input. If absent, the handler is called without arguments.
    * </pre>
    *
    * <code>.durable.v1.Payload input = 2;</code>
@@ -129,7 +129,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * The input. Absent means that the handler is called without arguments.
+   * The input. If absent, the handler is called without arguments.
    * </pre>
    *
    * <code>.durable.v1.Payload input = 2;</code>
@@ -141,7 +141,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * The input. Absent means that the handler is called without arguments.
+   * The input. If absent, the handler is called without arguments.
    * </pre>
    *
    * <code>.durable.v1.Payload input = 2;</code>
@@ -203,9 +203,9 @@ private static final long serialVersionUID = 0L;
   private volatile java.lang.Object idempotencyKey_ = "";
   /**
    * <pre>
-   * Names this piece of work in the caller's own terms: a second Invoke with the same handler, key,
-   * partition key and idempotency key is answered with the first one's invocation; with another
-   * input it is ALREADY_EXISTS / IDEMPOTENCY_MISMATCH. Held for as long as the invocation is kept.
+   * The caller's own key for this work: a second Invoke with the same handler, key, partition key
+   * and idempotency key returns the invocation of the first one; with another input it is
+   * ALREADY_EXISTS / IDEMPOTENCY_MISMATCH. Known for as long as the invocation is kept.
    * </pre>
    *
    * <code>string idempotency_key = 4;</code>
@@ -226,9 +226,9 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Names this piece of work in the caller's own terms: a second Invoke with the same handler, key,
-   * partition key and idempotency key is answered with the first one's invocation; with another
-   * input it is ALREADY_EXISTS / IDEMPOTENCY_MISMATCH. Held for as long as the invocation is kept.
+   * The caller's own key for this work: a second Invoke with the same handler, key, partition key
+   * and idempotency key returns the invocation of the first one; with another input it is
+   * ALREADY_EXISTS / IDEMPOTENCY_MISMATCH. Known for as long as the invocation is kept.
    * </pre>
    *
    * <code>string idempotency_key = 4;</code>
@@ -254,7 +254,7 @@ private static final long serialVersionUID = 0L;
   private volatile java.lang.Object requestId_ = "";
   /**
    * <pre>
-   * Makes retries of this very request safe. Empty: a retry starts a second invocation.
+   * Makes retries of this request safe. Empty: a retry starts a second invocation.
    * </pre>
    *
    * <code>string request_id = 5;</code>
@@ -275,7 +275,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Makes retries of this very request safe. Empty: a retry starts a second invocation.
+   * Makes retries of this request safe. Empty: a retry starts a second invocation.
    * </pre>
    *
    * <code>string request_id = 5;</code>
@@ -300,8 +300,8 @@ private static final long serialVersionUID = 0L;
   private com.google.protobuf.Duration waitTimeout_;
   /**
    * <pre>
-   * How long to wait for the end. Absent or zero: answer as soon as it is in the log. Above the
-   * limit `wait_seconds` the limit holds.
+   * How long to wait for the end. Absent or zero: answer as soon as the invocation is in the log. At
+   * most the limit `wait_seconds`; larger values are reduced to it.
    * </pre>
    *
    * <code>.google.protobuf.Duration wait_timeout = 6;</code>
@@ -313,8 +313,8 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * How long to wait for the end. Absent or zero: answer as soon as it is in the log. Above the
-   * limit `wait_seconds` the limit holds.
+   * How long to wait for the end. Absent or zero: answer as soon as the invocation is in the log. At
+   * most the limit `wait_seconds`; larger values are reduced to it.
    * </pre>
    *
    * <code>.google.protobuf.Duration wait_timeout = 6;</code>
@@ -326,8 +326,8 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * How long to wait for the end. Absent or zero: answer as soon as it is in the log. Above the
-   * limit `wait_seconds` the limit holds.
+   * How long to wait for the end. Absent or zero: answer as soon as the invocation is in the log. At
+   * most the limit `wait_seconds`; larger values are reduced to it.
    * </pre>
    *
    * <code>.google.protobuf.Duration wait_timeout = 6;</code>
@@ -341,7 +341,7 @@ private static final long serialVersionUID = 0L;
   private com.google.protobuf.Duration delay_;
   /**
    * <pre>
-   * Start it this much later. Not together with `start_time`.
+   * By how much to delay the start. Not together with `start_time`.
    * </pre>
    *
    * <code>.google.protobuf.Duration delay = 7;</code>
@@ -353,7 +353,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Start it this much later. Not together with `start_time`.
+   * By how much to delay the start. Not together with `start_time`.
    * </pre>
    *
    * <code>.google.protobuf.Duration delay = 7;</code>
@@ -365,7 +365,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Start it this much later. Not together with `start_time`.
+   * By how much to delay the start. Not together with `start_time`.
    * </pre>
    *
    * <code>.google.protobuf.Duration delay = 7;</code>
@@ -379,7 +379,7 @@ private static final long serialVersionUID = 0L;
   private com.google.protobuf.Timestamp startTime_;
   /**
    * <pre>
-   * Start it not before this time.
+   * The earliest time to start.
    * </pre>
    *
    * <code>.google.protobuf.Timestamp start_time = 8;</code>
@@ -391,7 +391,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Start it not before this time.
+   * The earliest time to start.
    * </pre>
    *
    * <code>.google.protobuf.Timestamp start_time = 8;</code>
@@ -403,7 +403,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Start it not before this time.
+   * The earliest time to start.
    * </pre>
    *
    * <code>.google.protobuf.Timestamp start_time = 8;</code>
@@ -441,7 +441,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Headers for the handler; they travel on to children and to durable calls.
+   * Headers for the handler; children and durable calls inherit them.
    * </pre>
    *
    * <code>map&lt;string, string&gt; headers = 9;</code>
@@ -462,7 +462,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Headers for the handler; they travel on to children and to durable calls.
+   * Headers for the handler; children and durable calls inherit them.
    * </pre>
    *
    * <code>map&lt;string, string&gt; headers = 9;</code>
@@ -473,7 +473,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Headers for the handler; they travel on to children and to durable calls.
+   * Headers for the handler; children and durable calls inherit them.
    * </pre>
    *
    * <code>map&lt;string, string&gt; headers = 9;</code>
@@ -491,7 +491,7 @@ java.lang.String defaultValue) {
   }
   /**
    * <pre>
-   * Headers for the handler; they travel on to children and to durable calls.
+   * Headers for the handler; children and durable calls inherit them.
    * </pre>
    *
    * <code>map&lt;string, string&gt; headers = 9;</code>
@@ -562,7 +562,7 @@ java.lang.String defaultValue) {
   private volatile java.lang.Object service_ = "";
   /**
    * <pre>
-   * A label: the service on whose behalf this is done. The handler sees it; Query filters by it.
+   * A label: the service on whose behalf this runs. The handler sees it; Query filters by it.
    * </pre>
    *
    * <code>string service = 11;</code>
@@ -583,7 +583,7 @@ java.lang.String defaultValue) {
   }
   /**
    * <pre>
-   * A label: the service on whose behalf this is done. The handler sees it; Query filters by it.
+   * A label: the service on whose behalf this runs. The handler sees it; Query filters by it.
    * </pre>
    *
    * <code>string service = 11;</code>
@@ -608,7 +608,7 @@ java.lang.String defaultValue) {
   private int priority_ = 0;
   /**
    * <pre>
-   * Where work of one handler waits for workers, higher goes first. Children have their parent's.
+   * Invocations with a higher priority are dispatched first. Children inherit their parent's.
    * </pre>
    *
    * <code>int32 priority = 12;</code>
@@ -623,7 +623,7 @@ java.lang.String defaultValue) {
   private boolean includeJournal_ = false;
   /**
    * <pre>
-   * Also return the journal when the answer holds an outcome.
+   * Also return the journal if the answer contains an outcome.
    * </pre>
    *
    * <code>bool include_journal = 13;</code>
@@ -951,7 +951,7 @@ java.lang.String defaultValue) {
   }
   /**
    * <pre>
-   * Asks for an invocation.
+   * The request of Invoke.
    * </pre>
    *
    * Protobuf type {@code durable.v1.InvokeRequest}
@@ -1416,7 +1416,7 @@ java.lang.String defaultValue) {
         dev.durable.v1.Payload, dev.durable.v1.Payload.Builder, dev.durable.v1.PayloadOrBuilder> inputBuilder_;
     /**
      * <pre>
-     * The input. Absent means that the handler is called without arguments.
+     * The input. If absent, the handler is called without arguments.
      * </pre>
      *
      * <code>.durable.v1.Payload input = 2;</code>
@@ -1427,7 +1427,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * The input. Absent means that the handler is called without arguments.
+     * The input. If absent, the handler is called without arguments.
      * </pre>
      *
      * <code>.durable.v1.Payload input = 2;</code>
@@ -1442,7 +1442,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * The input. Absent means that the handler is called without arguments.
+     * The input. If absent, the handler is called without arguments.
      * </pre>
      *
      * <code>.durable.v1.Payload input = 2;</code>
@@ -1462,7 +1462,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * The input. Absent means that the handler is called without arguments.
+     * The input. If absent, the handler is called without arguments.
      * </pre>
      *
      * <code>.durable.v1.Payload input = 2;</code>
@@ -1480,7 +1480,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * The input. Absent means that the handler is called without arguments.
+     * The input. If absent, the handler is called without arguments.
      * </pre>
      *
      * <code>.durable.v1.Payload input = 2;</code>
@@ -1505,7 +1505,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * The input. Absent means that the handler is called without arguments.
+     * The input. If absent, the handler is called without arguments.
      * </pre>
      *
      * <code>.durable.v1.Payload input = 2;</code>
@@ -1522,7 +1522,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * The input. Absent means that the handler is called without arguments.
+     * The input. If absent, the handler is called without arguments.
      * </pre>
      *
      * <code>.durable.v1.Payload input = 2;</code>
@@ -1534,7 +1534,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * The input. Absent means that the handler is called without arguments.
+     * The input. If absent, the handler is called without arguments.
      * </pre>
      *
      * <code>.durable.v1.Payload input = 2;</code>
@@ -1549,7 +1549,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * The input. Absent means that the handler is called without arguments.
+     * The input. If absent, the handler is called without arguments.
      * </pre>
      *
      * <code>.durable.v1.Payload input = 2;</code>
@@ -1663,9 +1663,9 @@ java.lang.String defaultValue) {
     private java.lang.Object idempotencyKey_ = "";
     /**
      * <pre>
-     * Names this piece of work in the caller's own terms: a second Invoke with the same handler, key,
-     * partition key and idempotency key is answered with the first one's invocation; with another
-     * input it is ALREADY_EXISTS / IDEMPOTENCY_MISMATCH. Held for as long as the invocation is kept.
+     * The caller's own key for this work: a second Invoke with the same handler, key, partition key
+     * and idempotency key returns the invocation of the first one; with another input it is
+     * ALREADY_EXISTS / IDEMPOTENCY_MISMATCH. Known for as long as the invocation is kept.
      * </pre>
      *
      * <code>string idempotency_key = 4;</code>
@@ -1685,9 +1685,9 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Names this piece of work in the caller's own terms: a second Invoke with the same handler, key,
-     * partition key and idempotency key is answered with the first one's invocation; with another
-     * input it is ALREADY_EXISTS / IDEMPOTENCY_MISMATCH. Held for as long as the invocation is kept.
+     * The caller's own key for this work: a second Invoke with the same handler, key, partition key
+     * and idempotency key returns the invocation of the first one; with another input it is
+     * ALREADY_EXISTS / IDEMPOTENCY_MISMATCH. Known for as long as the invocation is kept.
      * </pre>
      *
      * <code>string idempotency_key = 4;</code>
@@ -1708,9 +1708,9 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Names this piece of work in the caller's own terms: a second Invoke with the same handler, key,
-     * partition key and idempotency key is answered with the first one's invocation; with another
-     * input it is ALREADY_EXISTS / IDEMPOTENCY_MISMATCH. Held for as long as the invocation is kept.
+     * The caller's own key for this work: a second Invoke with the same handler, key, partition key
+     * and idempotency key returns the invocation of the first one; with another input it is
+     * ALREADY_EXISTS / IDEMPOTENCY_MISMATCH. Known for as long as the invocation is kept.
      * </pre>
      *
      * <code>string idempotency_key = 4;</code>
@@ -1727,9 +1727,9 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Names this piece of work in the caller's own terms: a second Invoke with the same handler, key,
-     * partition key and idempotency key is answered with the first one's invocation; with another
-     * input it is ALREADY_EXISTS / IDEMPOTENCY_MISMATCH. Held for as long as the invocation is kept.
+     * The caller's own key for this work: a second Invoke with the same handler, key, partition key
+     * and idempotency key returns the invocation of the first one; with another input it is
+     * ALREADY_EXISTS / IDEMPOTENCY_MISMATCH. Known for as long as the invocation is kept.
      * </pre>
      *
      * <code>string idempotency_key = 4;</code>
@@ -1743,9 +1743,9 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Names this piece of work in the caller's own terms: a second Invoke with the same handler, key,
-     * partition key and idempotency key is answered with the first one's invocation; with another
-     * input it is ALREADY_EXISTS / IDEMPOTENCY_MISMATCH. Held for as long as the invocation is kept.
+     * The caller's own key for this work: a second Invoke with the same handler, key, partition key
+     * and idempotency key returns the invocation of the first one; with another input it is
+     * ALREADY_EXISTS / IDEMPOTENCY_MISMATCH. Known for as long as the invocation is kept.
      * </pre>
      *
      * <code>string idempotency_key = 4;</code>
@@ -1765,7 +1765,7 @@ java.lang.String defaultValue) {
     private java.lang.Object requestId_ = "";
     /**
      * <pre>
-     * Makes retries of this very request safe. Empty: a retry starts a second invocation.
+     * Makes retries of this request safe. Empty: a retry starts a second invocation.
      * </pre>
      *
      * <code>string request_id = 5;</code>
@@ -1785,7 +1785,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Makes retries of this very request safe. Empty: a retry starts a second invocation.
+     * Makes retries of this request safe. Empty: a retry starts a second invocation.
      * </pre>
      *
      * <code>string request_id = 5;</code>
@@ -1806,7 +1806,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Makes retries of this very request safe. Empty: a retry starts a second invocation.
+     * Makes retries of this request safe. Empty: a retry starts a second invocation.
      * </pre>
      *
      * <code>string request_id = 5;</code>
@@ -1823,7 +1823,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Makes retries of this very request safe. Empty: a retry starts a second invocation.
+     * Makes retries of this request safe. Empty: a retry starts a second invocation.
      * </pre>
      *
      * <code>string request_id = 5;</code>
@@ -1837,7 +1837,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Makes retries of this very request safe. Empty: a retry starts a second invocation.
+     * Makes retries of this request safe. Empty: a retry starts a second invocation.
      * </pre>
      *
      * <code>string request_id = 5;</code>
@@ -1859,8 +1859,8 @@ java.lang.String defaultValue) {
         com.google.protobuf.Duration, com.google.protobuf.Duration.Builder, com.google.protobuf.DurationOrBuilder> waitTimeoutBuilder_;
     /**
      * <pre>
-     * How long to wait for the end. Absent or zero: answer as soon as it is in the log. Above the
-     * limit `wait_seconds` the limit holds.
+     * How long to wait for the end. Absent or zero: answer as soon as the invocation is in the log. At
+     * most the limit `wait_seconds`; larger values are reduced to it.
      * </pre>
      *
      * <code>.google.protobuf.Duration wait_timeout = 6;</code>
@@ -1871,8 +1871,8 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * How long to wait for the end. Absent or zero: answer as soon as it is in the log. Above the
-     * limit `wait_seconds` the limit holds.
+     * How long to wait for the end. Absent or zero: answer as soon as the invocation is in the log. At
+     * most the limit `wait_seconds`; larger values are reduced to it.
      * </pre>
      *
      * <code>.google.protobuf.Duration wait_timeout = 6;</code>
@@ -1887,8 +1887,8 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * How long to wait for the end. Absent or zero: answer as soon as it is in the log. Above the
-     * limit `wait_seconds` the limit holds.
+     * How long to wait for the end. Absent or zero: answer as soon as the invocation is in the log. At
+     * most the limit `wait_seconds`; larger values are reduced to it.
      * </pre>
      *
      * <code>.google.protobuf.Duration wait_timeout = 6;</code>
@@ -1908,8 +1908,8 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * How long to wait for the end. Absent or zero: answer as soon as it is in the log. Above the
-     * limit `wait_seconds` the limit holds.
+     * How long to wait for the end. Absent or zero: answer as soon as the invocation is in the log. At
+     * most the limit `wait_seconds`; larger values are reduced to it.
      * </pre>
      *
      * <code>.google.protobuf.Duration wait_timeout = 6;</code>
@@ -1927,8 +1927,8 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * How long to wait for the end. Absent or zero: answer as soon as it is in the log. Above the
-     * limit `wait_seconds` the limit holds.
+     * How long to wait for the end. Absent or zero: answer as soon as the invocation is in the log. At
+     * most the limit `wait_seconds`; larger values are reduced to it.
      * </pre>
      *
      * <code>.google.protobuf.Duration wait_timeout = 6;</code>
@@ -1953,8 +1953,8 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * How long to wait for the end. Absent or zero: answer as soon as it is in the log. Above the
-     * limit `wait_seconds` the limit holds.
+     * How long to wait for the end. Absent or zero: answer as soon as the invocation is in the log. At
+     * most the limit `wait_seconds`; larger values are reduced to it.
      * </pre>
      *
      * <code>.google.protobuf.Duration wait_timeout = 6;</code>
@@ -1971,8 +1971,8 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * How long to wait for the end. Absent or zero: answer as soon as it is in the log. Above the
-     * limit `wait_seconds` the limit holds.
+     * How long to wait for the end. Absent or zero: answer as soon as the invocation is in the log. At
+     * most the limit `wait_seconds`; larger values are reduced to it.
      * </pre>
      *
      * <code>.google.protobuf.Duration wait_timeout = 6;</code>
@@ -1984,8 +1984,8 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * How long to wait for the end. Absent or zero: answer as soon as it is in the log. Above the
-     * limit `wait_seconds` the limit holds.
+     * How long to wait for the end. Absent or zero: answer as soon as the invocation is in the log. At
+     * most the limit `wait_seconds`; larger values are reduced to it.
      * </pre>
      *
      * <code>.google.protobuf.Duration wait_timeout = 6;</code>
@@ -2000,8 +2000,8 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * How long to wait for the end. Absent or zero: answer as soon as it is in the log. Above the
-     * limit `wait_seconds` the limit holds.
+     * How long to wait for the end. Absent or zero: answer as soon as the invocation is in the log. At
+     * most the limit `wait_seconds`; larger values are reduced to it.
      * </pre>
      *
      * <code>.google.protobuf.Duration wait_timeout = 6;</code>
@@ -2025,7 +2025,7 @@ java.lang.String defaultValue) {
         com.google.protobuf.Duration, com.google.protobuf.Duration.Builder, com.google.protobuf.DurationOrBuilder> delayBuilder_;
     /**
      * <pre>
-     * Start it this much later. Not together with `start_time`.
+     * By how much to delay the start. Not together with `start_time`.
      * </pre>
      *
      * <code>.google.protobuf.Duration delay = 7;</code>
@@ -2036,7 +2036,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Start it this much later. Not together with `start_time`.
+     * By how much to delay the start. Not together with `start_time`.
      * </pre>
      *
      * <code>.google.protobuf.Duration delay = 7;</code>
@@ -2051,7 +2051,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Start it this much later. Not together with `start_time`.
+     * By how much to delay the start. Not together with `start_time`.
      * </pre>
      *
      * <code>.google.protobuf.Duration delay = 7;</code>
@@ -2071,7 +2071,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Start it this much later. Not together with `start_time`.
+     * By how much to delay the start. Not together with `start_time`.
      * </pre>
      *
      * <code>.google.protobuf.Duration delay = 7;</code>
@@ -2089,7 +2089,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Start it this much later. Not together with `start_time`.
+     * By how much to delay the start. Not together with `start_time`.
      * </pre>
      *
      * <code>.google.protobuf.Duration delay = 7;</code>
@@ -2114,7 +2114,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Start it this much later. Not together with `start_time`.
+     * By how much to delay the start. Not together with `start_time`.
      * </pre>
      *
      * <code>.google.protobuf.Duration delay = 7;</code>
@@ -2131,7 +2131,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Start it this much later. Not together with `start_time`.
+     * By how much to delay the start. Not together with `start_time`.
      * </pre>
      *
      * <code>.google.protobuf.Duration delay = 7;</code>
@@ -2143,7 +2143,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Start it this much later. Not together with `start_time`.
+     * By how much to delay the start. Not together with `start_time`.
      * </pre>
      *
      * <code>.google.protobuf.Duration delay = 7;</code>
@@ -2158,7 +2158,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Start it this much later. Not together with `start_time`.
+     * By how much to delay the start. Not together with `start_time`.
      * </pre>
      *
      * <code>.google.protobuf.Duration delay = 7;</code>
@@ -2182,7 +2182,7 @@ java.lang.String defaultValue) {
         com.google.protobuf.Timestamp, com.google.protobuf.Timestamp.Builder, com.google.protobuf.TimestampOrBuilder> startTimeBuilder_;
     /**
      * <pre>
-     * Start it not before this time.
+     * The earliest time to start.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp start_time = 8;</code>
@@ -2193,7 +2193,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Start it not before this time.
+     * The earliest time to start.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp start_time = 8;</code>
@@ -2208,7 +2208,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Start it not before this time.
+     * The earliest time to start.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp start_time = 8;</code>
@@ -2228,7 +2228,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Start it not before this time.
+     * The earliest time to start.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp start_time = 8;</code>
@@ -2246,7 +2246,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Start it not before this time.
+     * The earliest time to start.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp start_time = 8;</code>
@@ -2271,7 +2271,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Start it not before this time.
+     * The earliest time to start.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp start_time = 8;</code>
@@ -2288,7 +2288,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Start it not before this time.
+     * The earliest time to start.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp start_time = 8;</code>
@@ -2300,7 +2300,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Start it not before this time.
+     * The earliest time to start.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp start_time = 8;</code>
@@ -2315,7 +2315,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Start it not before this time.
+     * The earliest time to start.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp start_time = 8;</code>
@@ -2362,7 +2362,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Headers for the handler; they travel on to children and to durable calls.
+     * Headers for the handler; children and durable calls inherit them.
      * </pre>
      *
      * <code>map&lt;string, string&gt; headers = 9;</code>
@@ -2383,7 +2383,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Headers for the handler; they travel on to children and to durable calls.
+     * Headers for the handler; children and durable calls inherit them.
      * </pre>
      *
      * <code>map&lt;string, string&gt; headers = 9;</code>
@@ -2394,7 +2394,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Headers for the handler; they travel on to children and to durable calls.
+     * Headers for the handler; children and durable calls inherit them.
      * </pre>
      *
      * <code>map&lt;string, string&gt; headers = 9;</code>
@@ -2412,7 +2412,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Headers for the handler; they travel on to children and to durable calls.
+     * Headers for the handler; children and durable calls inherit them.
      * </pre>
      *
      * <code>map&lt;string, string&gt; headers = 9;</code>
@@ -2436,7 +2436,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Headers for the handler; they travel on to children and to durable calls.
+     * Headers for the handler; children and durable calls inherit them.
      * </pre>
      *
      * <code>map&lt;string, string&gt; headers = 9;</code>
@@ -2459,7 +2459,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Headers for the handler; they travel on to children and to durable calls.
+     * Headers for the handler; children and durable calls inherit them.
      * </pre>
      *
      * <code>map&lt;string, string&gt; headers = 9;</code>
@@ -2476,7 +2476,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Headers for the handler; they travel on to children and to durable calls.
+     * Headers for the handler; children and durable calls inherit them.
      * </pre>
      *
      * <code>map&lt;string, string&gt; headers = 9;</code>
@@ -2589,7 +2589,7 @@ java.lang.String defaultValue) {
     private java.lang.Object service_ = "";
     /**
      * <pre>
-     * A label: the service on whose behalf this is done. The handler sees it; Query filters by it.
+     * A label: the service on whose behalf this runs. The handler sees it; Query filters by it.
      * </pre>
      *
      * <code>string service = 11;</code>
@@ -2609,7 +2609,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * A label: the service on whose behalf this is done. The handler sees it; Query filters by it.
+     * A label: the service on whose behalf this runs. The handler sees it; Query filters by it.
      * </pre>
      *
      * <code>string service = 11;</code>
@@ -2630,7 +2630,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * A label: the service on whose behalf this is done. The handler sees it; Query filters by it.
+     * A label: the service on whose behalf this runs. The handler sees it; Query filters by it.
      * </pre>
      *
      * <code>string service = 11;</code>
@@ -2647,7 +2647,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * A label: the service on whose behalf this is done. The handler sees it; Query filters by it.
+     * A label: the service on whose behalf this runs. The handler sees it; Query filters by it.
      * </pre>
      *
      * <code>string service = 11;</code>
@@ -2661,7 +2661,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * A label: the service on whose behalf this is done. The handler sees it; Query filters by it.
+     * A label: the service on whose behalf this runs. The handler sees it; Query filters by it.
      * </pre>
      *
      * <code>string service = 11;</code>
@@ -2681,7 +2681,7 @@ java.lang.String defaultValue) {
     private int priority_ ;
     /**
      * <pre>
-     * Where work of one handler waits for workers, higher goes first. Children have their parent's.
+     * Invocations with a higher priority are dispatched first. Children inherit their parent's.
      * </pre>
      *
      * <code>int32 priority = 12;</code>
@@ -2693,7 +2693,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Where work of one handler waits for workers, higher goes first. Children have their parent's.
+     * Invocations with a higher priority are dispatched first. Children inherit their parent's.
      * </pre>
      *
      * <code>int32 priority = 12;</code>
@@ -2709,7 +2709,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Where work of one handler waits for workers, higher goes first. Children have their parent's.
+     * Invocations with a higher priority are dispatched first. Children inherit their parent's.
      * </pre>
      *
      * <code>int32 priority = 12;</code>
@@ -2725,7 +2725,7 @@ java.lang.String defaultValue) {
     private boolean includeJournal_ ;
     /**
      * <pre>
-     * Also return the journal when the answer holds an outcome.
+     * Also return the journal if the answer contains an outcome.
      * </pre>
      *
      * <code>bool include_journal = 13;</code>
@@ -2737,7 +2737,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Also return the journal when the answer holds an outcome.
+     * Also return the journal if the answer contains an outcome.
      * </pre>
      *
      * <code>bool include_journal = 13;</code>
@@ -2753,7 +2753,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Also return the journal when the answer holds an outcome.
+     * Also return the journal if the answer contains an outcome.
      * </pre>
      *
      * <code>bool include_journal = 13;</code>

@@ -32,7 +32,7 @@ public interface InvokeRequestOrBuilder extends
 
   /**
    * <pre>
-   * The input. Absent means that the handler is called without arguments.
+   * The input. If absent, the handler is called without arguments.
    * </pre>
    *
    * <code>.durable.v1.Payload input = 2;</code>
@@ -41,7 +41,7 @@ public interface InvokeRequestOrBuilder extends
   boolean hasInput();
   /**
    * <pre>
-   * The input. Absent means that the handler is called without arguments.
+   * The input. If absent, the handler is called without arguments.
    * </pre>
    *
    * <code>.durable.v1.Payload input = 2;</code>
@@ -50,7 +50,7 @@ public interface InvokeRequestOrBuilder extends
   dev.durable.v1.Payload getInput();
   /**
    * <pre>
-   * The input. Absent means that the handler is called without arguments.
+   * The input. If absent, the handler is called without arguments.
    * </pre>
    *
    * <code>.durable.v1.Payload input = 2;</code>
@@ -79,9 +79,9 @@ public interface InvokeRequestOrBuilder extends
 
   /**
    * <pre>
-   * Names this piece of work in the caller's own terms: a second Invoke with the same handler, key,
-   * partition key and idempotency key is answered with the first one's invocation; with another
-   * input it is ALREADY_EXISTS / IDEMPOTENCY_MISMATCH. Held for as long as the invocation is kept.
+   * The caller's own key for this work: a second Invoke with the same handler, key, partition key
+   * and idempotency key returns the invocation of the first one; with another input it is
+   * ALREADY_EXISTS / IDEMPOTENCY_MISMATCH. Known for as long as the invocation is kept.
    * </pre>
    *
    * <code>string idempotency_key = 4;</code>
@@ -90,9 +90,9 @@ public interface InvokeRequestOrBuilder extends
   java.lang.String getIdempotencyKey();
   /**
    * <pre>
-   * Names this piece of work in the caller's own terms: a second Invoke with the same handler, key,
-   * partition key and idempotency key is answered with the first one's invocation; with another
-   * input it is ALREADY_EXISTS / IDEMPOTENCY_MISMATCH. Held for as long as the invocation is kept.
+   * The caller's own key for this work: a second Invoke with the same handler, key, partition key
+   * and idempotency key returns the invocation of the first one; with another input it is
+   * ALREADY_EXISTS / IDEMPOTENCY_MISMATCH. Known for as long as the invocation is kept.
    * </pre>
    *
    * <code>string idempotency_key = 4;</code>
@@ -103,7 +103,7 @@ public interface InvokeRequestOrBuilder extends
 
   /**
    * <pre>
-   * Makes retries of this very request safe. Empty: a retry starts a second invocation.
+   * Makes retries of this request safe. Empty: a retry starts a second invocation.
    * </pre>
    *
    * <code>string request_id = 5;</code>
@@ -112,7 +112,7 @@ public interface InvokeRequestOrBuilder extends
   java.lang.String getRequestId();
   /**
    * <pre>
-   * Makes retries of this very request safe. Empty: a retry starts a second invocation.
+   * Makes retries of this request safe. Empty: a retry starts a second invocation.
    * </pre>
    *
    * <code>string request_id = 5;</code>
@@ -123,8 +123,8 @@ public interface InvokeRequestOrBuilder extends
 
   /**
    * <pre>
-   * How long to wait for the end. Absent or zero: answer as soon as it is in the log. Above the
-   * limit `wait_seconds` the limit holds.
+   * How long to wait for the end. Absent or zero: answer as soon as the invocation is in the log. At
+   * most the limit `wait_seconds`; larger values are reduced to it.
    * </pre>
    *
    * <code>.google.protobuf.Duration wait_timeout = 6;</code>
@@ -133,8 +133,8 @@ public interface InvokeRequestOrBuilder extends
   boolean hasWaitTimeout();
   /**
    * <pre>
-   * How long to wait for the end. Absent or zero: answer as soon as it is in the log. Above the
-   * limit `wait_seconds` the limit holds.
+   * How long to wait for the end. Absent or zero: answer as soon as the invocation is in the log. At
+   * most the limit `wait_seconds`; larger values are reduced to it.
    * </pre>
    *
    * <code>.google.protobuf.Duration wait_timeout = 6;</code>
@@ -143,8 +143,8 @@ public interface InvokeRequestOrBuilder extends
   com.google.protobuf.Duration getWaitTimeout();
   /**
    * <pre>
-   * How long to wait for the end. Absent or zero: answer as soon as it is in the log. Above the
-   * limit `wait_seconds` the limit holds.
+   * How long to wait for the end. Absent or zero: answer as soon as the invocation is in the log. At
+   * most the limit `wait_seconds`; larger values are reduced to it.
    * </pre>
    *
    * <code>.google.protobuf.Duration wait_timeout = 6;</code>
@@ -153,7 +153,7 @@ public interface InvokeRequestOrBuilder extends
 
   /**
    * <pre>
-   * Start it this much later. Not together with `start_time`.
+   * By how much to delay the start. Not together with `start_time`.
    * </pre>
    *
    * <code>.google.protobuf.Duration delay = 7;</code>
@@ -162,7 +162,7 @@ public interface InvokeRequestOrBuilder extends
   boolean hasDelay();
   /**
    * <pre>
-   * Start it this much later. Not together with `start_time`.
+   * By how much to delay the start. Not together with `start_time`.
    * </pre>
    *
    * <code>.google.protobuf.Duration delay = 7;</code>
@@ -171,7 +171,7 @@ public interface InvokeRequestOrBuilder extends
   com.google.protobuf.Duration getDelay();
   /**
    * <pre>
-   * Start it this much later. Not together with `start_time`.
+   * By how much to delay the start. Not together with `start_time`.
    * </pre>
    *
    * <code>.google.protobuf.Duration delay = 7;</code>
@@ -180,7 +180,7 @@ public interface InvokeRequestOrBuilder extends
 
   /**
    * <pre>
-   * Start it not before this time.
+   * The earliest time to start.
    * </pre>
    *
    * <code>.google.protobuf.Timestamp start_time = 8;</code>
@@ -189,7 +189,7 @@ public interface InvokeRequestOrBuilder extends
   boolean hasStartTime();
   /**
    * <pre>
-   * Start it not before this time.
+   * The earliest time to start.
    * </pre>
    *
    * <code>.google.protobuf.Timestamp start_time = 8;</code>
@@ -198,7 +198,7 @@ public interface InvokeRequestOrBuilder extends
   com.google.protobuf.Timestamp getStartTime();
   /**
    * <pre>
-   * Start it not before this time.
+   * The earliest time to start.
    * </pre>
    *
    * <code>.google.protobuf.Timestamp start_time = 8;</code>
@@ -207,7 +207,7 @@ public interface InvokeRequestOrBuilder extends
 
   /**
    * <pre>
-   * Headers for the handler; they travel on to children and to durable calls.
+   * Headers for the handler; children and durable calls inherit them.
    * </pre>
    *
    * <code>map&lt;string, string&gt; headers = 9;</code>
@@ -215,7 +215,7 @@ public interface InvokeRequestOrBuilder extends
   int getHeadersCount();
   /**
    * <pre>
-   * Headers for the handler; they travel on to children and to durable calls.
+   * Headers for the handler; children and durable calls inherit them.
    * </pre>
    *
    * <code>map&lt;string, string&gt; headers = 9;</code>
@@ -230,7 +230,7 @@ public interface InvokeRequestOrBuilder extends
   getHeaders();
   /**
    * <pre>
-   * Headers for the handler; they travel on to children and to durable calls.
+   * Headers for the handler; children and durable calls inherit them.
    * </pre>
    *
    * <code>map&lt;string, string&gt; headers = 9;</code>
@@ -239,7 +239,7 @@ public interface InvokeRequestOrBuilder extends
   getHeadersMap();
   /**
    * <pre>
-   * Headers for the handler; they travel on to children and to durable calls.
+   * Headers for the handler; children and durable calls inherit them.
    * </pre>
    *
    * <code>map&lt;string, string&gt; headers = 9;</code>
@@ -251,7 +251,7 @@ java.lang.String getHeadersOrDefault(
 java.lang.String defaultValue);
   /**
    * <pre>
-   * Headers for the handler; they travel on to children and to durable calls.
+   * Headers for the handler; children and durable calls inherit them.
    * </pre>
    *
    * <code>map&lt;string, string&gt; headers = 9;</code>
@@ -283,7 +283,7 @@ java.lang.String defaultValue);
 
   /**
    * <pre>
-   * A label: the service on whose behalf this is done. The handler sees it; Query filters by it.
+   * A label: the service on whose behalf this runs. The handler sees it; Query filters by it.
    * </pre>
    *
    * <code>string service = 11;</code>
@@ -292,7 +292,7 @@ java.lang.String defaultValue);
   java.lang.String getService();
   /**
    * <pre>
-   * A label: the service on whose behalf this is done. The handler sees it; Query filters by it.
+   * A label: the service on whose behalf this runs. The handler sees it; Query filters by it.
    * </pre>
    *
    * <code>string service = 11;</code>
@@ -303,7 +303,7 @@ java.lang.String defaultValue);
 
   /**
    * <pre>
-   * Where work of one handler waits for workers, higher goes first. Children have their parent's.
+   * Invocations with a higher priority are dispatched first. Children inherit their parent's.
    * </pre>
    *
    * <code>int32 priority = 12;</code>
@@ -313,7 +313,7 @@ java.lang.String defaultValue);
 
   /**
    * <pre>
-   * Also return the journal when the answer holds an outcome.
+   * Also return the journal if the answer contains an outcome.
    * </pre>
    *
    * <code>bool include_journal = 13;</code>

@@ -7,7 +7,7 @@ package dev.durable.v1;
 
 /**
  * <pre>
- * Says what became of an Invoke.
+ * The answer to Invoke.
  * </pre>
  *
  * Protobuf type {@code durable.v1.InvokeResponse}
@@ -128,7 +128,7 @@ private static final long serialVersionUID = 0L;
   private dev.durable.v1.Outcome outcome_;
   /**
    * <pre>
-   * How it ended, if it did within the wait.
+   * Its outcome, if it ended within the wait.
    * </pre>
    *
    * <code>.durable.v1.Outcome outcome = 3;</code>
@@ -140,7 +140,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * How it ended, if it did within the wait.
+   * Its outcome, if it ended within the wait.
    * </pre>
    *
    * <code>.durable.v1.Outcome outcome = 3;</code>
@@ -152,7 +152,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * How it ended, if it did within the wait.
+   * Its outcome, if it ended within the wait.
    * </pre>
    *
    * <code>.durable.v1.Outcome outcome = 3;</code>
@@ -166,7 +166,7 @@ private static final long serialVersionUID = 0L;
   private boolean created_ = false;
   /**
    * <pre>
-   * False when an earlier request with the same key or request id had started it.
+   * False if an earlier request with the same idempotency key or request id had started it.
    * </pre>
    *
    * <code>bool created = 4;</code>
@@ -182,7 +182,7 @@ private static final long serialVersionUID = 0L;
   private java.util.List<dev.durable.v1.JournalEntry> journal_;
   /**
    * <pre>
-   * The journal, if it was asked for and the invocation has ended.
+   * The journal, if it was requested and the invocation has ended.
    * </pre>
    *
    * <code>repeated .durable.v1.JournalEntry journal = 5;</code>
@@ -193,7 +193,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * The journal, if it was asked for and the invocation has ended.
+   * The journal, if it was requested and the invocation has ended.
    * </pre>
    *
    * <code>repeated .durable.v1.JournalEntry journal = 5;</code>
@@ -205,7 +205,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * The journal, if it was asked for and the invocation has ended.
+   * The journal, if it was requested and the invocation has ended.
    * </pre>
    *
    * <code>repeated .durable.v1.JournalEntry journal = 5;</code>
@@ -216,7 +216,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * The journal, if it was asked for and the invocation has ended.
+   * The journal, if it was requested and the invocation has ended.
    * </pre>
    *
    * <code>repeated .durable.v1.JournalEntry journal = 5;</code>
@@ -227,7 +227,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * The journal, if it was asked for and the invocation has ended.
+   * The journal, if it was requested and the invocation has ended.
    * </pre>
    *
    * <code>repeated .durable.v1.JournalEntry journal = 5;</code>
@@ -447,7 +447,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Says what became of an Invoke.
+   * The answer to Invoke.
    * </pre>
    *
    * Protobuf type {@code durable.v1.InvokeResponse}
@@ -868,7 +868,7 @@ private static final long serialVersionUID = 0L;
         dev.durable.v1.Outcome, dev.durable.v1.Outcome.Builder, dev.durable.v1.OutcomeOrBuilder> outcomeBuilder_;
     /**
      * <pre>
-     * How it ended, if it did within the wait.
+     * Its outcome, if it ended within the wait.
      * </pre>
      *
      * <code>.durable.v1.Outcome outcome = 3;</code>
@@ -879,7 +879,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * How it ended, if it did within the wait.
+     * Its outcome, if it ended within the wait.
      * </pre>
      *
      * <code>.durable.v1.Outcome outcome = 3;</code>
@@ -894,7 +894,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * How it ended, if it did within the wait.
+     * Its outcome, if it ended within the wait.
      * </pre>
      *
      * <code>.durable.v1.Outcome outcome = 3;</code>
@@ -914,7 +914,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * How it ended, if it did within the wait.
+     * Its outcome, if it ended within the wait.
      * </pre>
      *
      * <code>.durable.v1.Outcome outcome = 3;</code>
@@ -932,7 +932,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * How it ended, if it did within the wait.
+     * Its outcome, if it ended within the wait.
      * </pre>
      *
      * <code>.durable.v1.Outcome outcome = 3;</code>
@@ -957,7 +957,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * How it ended, if it did within the wait.
+     * Its outcome, if it ended within the wait.
      * </pre>
      *
      * <code>.durable.v1.Outcome outcome = 3;</code>
@@ -974,7 +974,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * How it ended, if it did within the wait.
+     * Its outcome, if it ended within the wait.
      * </pre>
      *
      * <code>.durable.v1.Outcome outcome = 3;</code>
@@ -986,7 +986,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * How it ended, if it did within the wait.
+     * Its outcome, if it ended within the wait.
      * </pre>
      *
      * <code>.durable.v1.Outcome outcome = 3;</code>
@@ -1001,7 +1001,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * How it ended, if it did within the wait.
+     * Its outcome, if it ended within the wait.
      * </pre>
      *
      * <code>.durable.v1.Outcome outcome = 3;</code>
@@ -1023,7 +1023,7 @@ private static final long serialVersionUID = 0L;
     private boolean created_ ;
     /**
      * <pre>
-     * False when an earlier request with the same key or request id had started it.
+     * False if an earlier request with the same idempotency key or request id had started it.
      * </pre>
      *
      * <code>bool created = 4;</code>
@@ -1035,7 +1035,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * False when an earlier request with the same key or request id had started it.
+     * False if an earlier request with the same idempotency key or request id had started it.
      * </pre>
      *
      * <code>bool created = 4;</code>
@@ -1051,7 +1051,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * False when an earlier request with the same key or request id had started it.
+     * False if an earlier request with the same idempotency key or request id had started it.
      * </pre>
      *
      * <code>bool created = 4;</code>
@@ -1078,7 +1078,7 @@ private static final long serialVersionUID = 0L;
 
     /**
      * <pre>
-     * The journal, if it was asked for and the invocation has ended.
+     * The journal, if it was requested and the invocation has ended.
      * </pre>
      *
      * <code>repeated .durable.v1.JournalEntry journal = 5;</code>
@@ -1092,7 +1092,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The journal, if it was asked for and the invocation has ended.
+     * The journal, if it was requested and the invocation has ended.
      * </pre>
      *
      * <code>repeated .durable.v1.JournalEntry journal = 5;</code>
@@ -1106,7 +1106,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The journal, if it was asked for and the invocation has ended.
+     * The journal, if it was requested and the invocation has ended.
      * </pre>
      *
      * <code>repeated .durable.v1.JournalEntry journal = 5;</code>
@@ -1120,7 +1120,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The journal, if it was asked for and the invocation has ended.
+     * The journal, if it was requested and the invocation has ended.
      * </pre>
      *
      * <code>repeated .durable.v1.JournalEntry journal = 5;</code>
@@ -1141,7 +1141,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The journal, if it was asked for and the invocation has ended.
+     * The journal, if it was requested and the invocation has ended.
      * </pre>
      *
      * <code>repeated .durable.v1.JournalEntry journal = 5;</code>
@@ -1159,7 +1159,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The journal, if it was asked for and the invocation has ended.
+     * The journal, if it was requested and the invocation has ended.
      * </pre>
      *
      * <code>repeated .durable.v1.JournalEntry journal = 5;</code>
@@ -1179,7 +1179,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The journal, if it was asked for and the invocation has ended.
+     * The journal, if it was requested and the invocation has ended.
      * </pre>
      *
      * <code>repeated .durable.v1.JournalEntry journal = 5;</code>
@@ -1200,7 +1200,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The journal, if it was asked for and the invocation has ended.
+     * The journal, if it was requested and the invocation has ended.
      * </pre>
      *
      * <code>repeated .durable.v1.JournalEntry journal = 5;</code>
@@ -1218,7 +1218,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The journal, if it was asked for and the invocation has ended.
+     * The journal, if it was requested and the invocation has ended.
      * </pre>
      *
      * <code>repeated .durable.v1.JournalEntry journal = 5;</code>
@@ -1236,7 +1236,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The journal, if it was asked for and the invocation has ended.
+     * The journal, if it was requested and the invocation has ended.
      * </pre>
      *
      * <code>repeated .durable.v1.JournalEntry journal = 5;</code>
@@ -1255,7 +1255,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The journal, if it was asked for and the invocation has ended.
+     * The journal, if it was requested and the invocation has ended.
      * </pre>
      *
      * <code>repeated .durable.v1.JournalEntry journal = 5;</code>
@@ -1272,7 +1272,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The journal, if it was asked for and the invocation has ended.
+     * The journal, if it was requested and the invocation has ended.
      * </pre>
      *
      * <code>repeated .durable.v1.JournalEntry journal = 5;</code>
@@ -1289,7 +1289,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The journal, if it was asked for and the invocation has ended.
+     * The journal, if it was requested and the invocation has ended.
      * </pre>
      *
      * <code>repeated .durable.v1.JournalEntry journal = 5;</code>
@@ -1300,7 +1300,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The journal, if it was asked for and the invocation has ended.
+     * The journal, if it was requested and the invocation has ended.
      * </pre>
      *
      * <code>repeated .durable.v1.JournalEntry journal = 5;</code>
@@ -1314,7 +1314,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The journal, if it was asked for and the invocation has ended.
+     * The journal, if it was requested and the invocation has ended.
      * </pre>
      *
      * <code>repeated .durable.v1.JournalEntry journal = 5;</code>
@@ -1329,7 +1329,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The journal, if it was asked for and the invocation has ended.
+     * The journal, if it was requested and the invocation has ended.
      * </pre>
      *
      * <code>repeated .durable.v1.JournalEntry journal = 5;</code>
@@ -1340,7 +1340,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The journal, if it was asked for and the invocation has ended.
+     * The journal, if it was requested and the invocation has ended.
      * </pre>
      *
      * <code>repeated .durable.v1.JournalEntry journal = 5;</code>
@@ -1352,7 +1352,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The journal, if it was asked for and the invocation has ended.
+     * The journal, if it was requested and the invocation has ended.
      * </pre>
      *
      * <code>repeated .durable.v1.JournalEntry journal = 5;</code>

@@ -51,7 +51,7 @@ public interface InvokeResponseOrBuilder extends
 
   /**
    * <pre>
-   * How it ended, if it did within the wait.
+   * Its outcome, if it ended within the wait.
    * </pre>
    *
    * <code>.durable.v1.Outcome outcome = 3;</code>
@@ -60,7 +60,7 @@ public interface InvokeResponseOrBuilder extends
   boolean hasOutcome();
   /**
    * <pre>
-   * How it ended, if it did within the wait.
+   * Its outcome, if it ended within the wait.
    * </pre>
    *
    * <code>.durable.v1.Outcome outcome = 3;</code>
@@ -69,7 +69,7 @@ public interface InvokeResponseOrBuilder extends
   dev.durable.v1.Outcome getOutcome();
   /**
    * <pre>
-   * How it ended, if it did within the wait.
+   * Its outcome, if it ended within the wait.
    * </pre>
    *
    * <code>.durable.v1.Outcome outcome = 3;</code>
@@ -78,7 +78,7 @@ public interface InvokeResponseOrBuilder extends
 
   /**
    * <pre>
-   * False when an earlier request with the same key or request id had started it.
+   * False if an earlier request with the same idempotency key or request id had started it.
    * </pre>
    *
    * <code>bool created = 4;</code>
@@ -88,7 +88,7 @@ public interface InvokeResponseOrBuilder extends
 
   /**
    * <pre>
-   * The journal, if it was asked for and the invocation has ended.
+   * The journal, if it was requested and the invocation has ended.
    * </pre>
    *
    * <code>repeated .durable.v1.JournalEntry journal = 5;</code>
@@ -97,7 +97,7 @@ public interface InvokeResponseOrBuilder extends
       getJournalList();
   /**
    * <pre>
-   * The journal, if it was asked for and the invocation has ended.
+   * The journal, if it was requested and the invocation has ended.
    * </pre>
    *
    * <code>repeated .durable.v1.JournalEntry journal = 5;</code>
@@ -105,7 +105,7 @@ public interface InvokeResponseOrBuilder extends
   dev.durable.v1.JournalEntry getJournal(int index);
   /**
    * <pre>
-   * The journal, if it was asked for and the invocation has ended.
+   * The journal, if it was requested and the invocation has ended.
    * </pre>
    *
    * <code>repeated .durable.v1.JournalEntry journal = 5;</code>
@@ -113,7 +113,7 @@ public interface InvokeResponseOrBuilder extends
   int getJournalCount();
   /**
    * <pre>
-   * The journal, if it was asked for and the invocation has ended.
+   * The journal, if it was requested and the invocation has ended.
    * </pre>
    *
    * <code>repeated .durable.v1.JournalEntry journal = 5;</code>
@@ -122,7 +122,7 @@ public interface InvokeResponseOrBuilder extends
       getJournalOrBuilderList();
   /**
    * <pre>
-   * The journal, if it was asked for and the invocation has ended.
+   * The journal, if it was requested and the invocation has ended.
    * </pre>
    *
    * <code>repeated .durable.v1.JournalEntry journal = 5;</code>

@@ -7,8 +7,8 @@ package dev.durable.v1;
 
 /**
  * <pre>
- * One step of an invocation. Entries are numbered by the order in which the program asked for them;
- * their completions happen in any order, which `completion_number` keeps.
+ * One entry of an invocation's journal. Entries are numbered in the order in which the program
+ * requested them; they complete in any order, which `completion_number` records.
  * </pre>
  *
  * Protobuf type {@code durable.v1.JournalEntry}
@@ -56,7 +56,7 @@ private static final long serialVersionUID = 0L;
   private int index_ = 0;
   /**
    * <pre>
-   * The position in program order, from 0.
+   * The index in program order, from 0.
    * </pre>
    *
    * <code>int32 index = 1;</code>
@@ -71,7 +71,7 @@ private static final long serialVersionUID = 0L;
   private int kind_ = 0;
   /**
    * <pre>
-   * What the entry is.
+   * The kind.
    * </pre>
    *
    * <code>.durable.v1.EntryKind kind = 2;</code>
@@ -82,7 +82,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * What the entry is.
+   * The kind.
    * </pre>
    *
    * <code>.durable.v1.EntryKind kind = 2;</code>
@@ -146,8 +146,8 @@ private static final long serialVersionUID = 0L;
   private dev.durable.v1.Payload argument_;
   /**
    * <pre>
-   * What was asked for, where the kind has it: the state value that was set, the child's input.
-   * Steps and calls do not journal their arguments.
+   * The argument, if the kind has one: the state value that was set, the child's input. Steps and
+   * calls do not journal their arguments.
    * </pre>
    *
    * <code>.durable.v1.Payload argument = 4;</code>
@@ -159,8 +159,8 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * What was asked for, where the kind has it: the state value that was set, the child's input.
-   * Steps and calls do not journal their arguments.
+   * The argument, if the kind has one: the state value that was set, the child's input. Steps and
+   * calls do not journal their arguments.
    * </pre>
    *
    * <code>.durable.v1.Payload argument = 4;</code>
@@ -172,8 +172,8 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * What was asked for, where the kind has it: the state value that was set, the child's input.
-   * Steps and calls do not journal their arguments.
+   * The argument, if the kind has one: the state value that was set, the child's input. Steps and
+   * calls do not journal their arguments.
    * </pre>
    *
    * <code>.durable.v1.Payload argument = 4;</code>
@@ -187,7 +187,7 @@ private static final long serialVersionUID = 0L;
   private dev.durable.v1.Outcome outcome_;
   /**
    * <pre>
-   * How it ended; absent while it has not.
+   * Its outcome; absent until it has completed.
    * </pre>
    *
    * <code>.durable.v1.Outcome outcome = 5;</code>
@@ -199,7 +199,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * How it ended; absent while it has not.
+   * Its outcome; absent until it has completed.
    * </pre>
    *
    * <code>.durable.v1.Outcome outcome = 5;</code>
@@ -211,7 +211,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * How it ended; absent while it has not.
+   * Its outcome; absent until it has completed.
    * </pre>
    *
    * <code>.durable.v1.Outcome outcome = 5;</code>
@@ -225,9 +225,9 @@ private static final long serialVersionUID = 0L;
   private long completionNumber_ = 0L;
   /**
    * <pre>
-   * The position among the completions of this invocation, from 1; 0 while not completed, and for an
-   * entry of the state, which is completed when it is recorded. Replay delivers completions in this
-   * order. Whether an entry has completed is told by `complete_time`.
+   * The number among the completions of this invocation, from 1. 0 until the entry has completed,
+   * and for entries of the state, which are complete when they are recorded. A replay delivers
+   * completions in this order. To see whether an entry has completed, use `complete_time`.
    * </pre>
    *
    * <code>int64 completion_number = 6;</code>
@@ -242,9 +242,10 @@ private static final long serialVersionUID = 0L;
   private com.google.protobuf.Timestamp createTime_;
   /**
    * <pre>
-   * When the entry was committed to the log. A step or a call is committed once, when it ends: for it
-   * this is when its work began, in the attempt that ended it, as the worker has measured; the same as
-   * `complete_time` if it has not, or if the work took less than a millisecond.
+   * When the entry was committed to the log. A step or a call is committed once, when it ends: for
+   * it this is when its work began in the attempt that ended it, as measured by the worker. It
+   * equals `complete_time` if the worker did not measure, or if the work took less than a
+   * millisecond.
    * </pre>
    *
    * <code>.google.protobuf.Timestamp create_time = 7;</code>
@@ -256,9 +257,10 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * When the entry was committed to the log. A step or a call is committed once, when it ends: for it
-   * this is when its work began, in the attempt that ended it, as the worker has measured; the same as
-   * `complete_time` if it has not, or if the work took less than a millisecond.
+   * When the entry was committed to the log. A step or a call is committed once, when it ends: for
+   * it this is when its work began in the attempt that ended it, as measured by the worker. It
+   * equals `complete_time` if the worker did not measure, or if the work took less than a
+   * millisecond.
    * </pre>
    *
    * <code>.google.protobuf.Timestamp create_time = 7;</code>
@@ -270,9 +272,10 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * When the entry was committed to the log. A step or a call is committed once, when it ends: for it
-   * this is when its work began, in the attempt that ended it, as the worker has measured; the same as
-   * `complete_time` if it has not, or if the work took less than a millisecond.
+   * When the entry was committed to the log. A step or a call is committed once, when it ends: for
+   * it this is when its work began in the attempt that ended it, as measured by the worker. It
+   * equals `complete_time` if the worker did not measure, or if the work took less than a
+   * millisecond.
    * </pre>
    *
    * <code>.google.protobuf.Timestamp create_time = 7;</code>
@@ -286,7 +289,7 @@ private static final long serialVersionUID = 0L;
   private com.google.protobuf.Timestamp completeTime_;
   /**
    * <pre>
-   * When its completion was committed; absent while it has not.
+   * When its completion was committed; absent until then.
    * </pre>
    *
    * <code>.google.protobuf.Timestamp complete_time = 8;</code>
@@ -298,7 +301,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * When its completion was committed; absent while it has not.
+   * When its completion was committed; absent until then.
    * </pre>
    *
    * <code>.google.protobuf.Timestamp complete_time = 8;</code>
@@ -310,7 +313,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * When its completion was committed; absent while it has not.
+   * When its completion was committed; absent until then.
    * </pre>
    *
    * <code>.google.protobuf.Timestamp complete_time = 8;</code>
@@ -424,7 +427,7 @@ private static final long serialVersionUID = 0L;
   private int failedTryCount_ = 0;
   /**
    * <pre>
-   * For a step or a call, how many of its tries had failed before the one that is recorded here.
+   * For a step or a call, how many of its tries failed before the recorded one.
    * </pre>
    *
    * <code>int32 failed_try_count = 12;</code>
@@ -738,8 +741,8 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * One step of an invocation. Entries are numbered by the order in which the program asked for them;
-   * their completions happen in any order, which `completion_number` keeps.
+   * One entry of an invocation's journal. Entries are numbered in the order in which the program
+   * requested them; they complete in any order, which `completion_number` records.
    * </pre>
    *
    * Protobuf type {@code durable.v1.JournalEntry}
@@ -1073,7 +1076,7 @@ private static final long serialVersionUID = 0L;
     private int index_ ;
     /**
      * <pre>
-     * The position in program order, from 0.
+     * The index in program order, from 0.
      * </pre>
      *
      * <code>int32 index = 1;</code>
@@ -1085,7 +1088,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The position in program order, from 0.
+     * The index in program order, from 0.
      * </pre>
      *
      * <code>int32 index = 1;</code>
@@ -1101,7 +1104,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The position in program order, from 0.
+     * The index in program order, from 0.
      * </pre>
      *
      * <code>int32 index = 1;</code>
@@ -1117,7 +1120,7 @@ private static final long serialVersionUID = 0L;
     private int kind_ = 0;
     /**
      * <pre>
-     * What the entry is.
+     * The kind.
      * </pre>
      *
      * <code>.durable.v1.EntryKind kind = 2;</code>
@@ -1128,7 +1131,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * What the entry is.
+     * The kind.
      * </pre>
      *
      * <code>.durable.v1.EntryKind kind = 2;</code>
@@ -1143,7 +1146,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * What the entry is.
+     * The kind.
      * </pre>
      *
      * <code>.durable.v1.EntryKind kind = 2;</code>
@@ -1156,7 +1159,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * What the entry is.
+     * The kind.
      * </pre>
      *
      * <code>.durable.v1.EntryKind kind = 2;</code>
@@ -1172,7 +1175,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * What the entry is.
+     * The kind.
      * </pre>
      *
      * <code>.durable.v1.EntryKind kind = 2;</code>
@@ -1287,8 +1290,8 @@ private static final long serialVersionUID = 0L;
         dev.durable.v1.Payload, dev.durable.v1.Payload.Builder, dev.durable.v1.PayloadOrBuilder> argumentBuilder_;
     /**
      * <pre>
-     * What was asked for, where the kind has it: the state value that was set, the child's input.
-     * Steps and calls do not journal their arguments.
+     * The argument, if the kind has one: the state value that was set, the child's input. Steps and
+     * calls do not journal their arguments.
      * </pre>
      *
      * <code>.durable.v1.Payload argument = 4;</code>
@@ -1299,8 +1302,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * What was asked for, where the kind has it: the state value that was set, the child's input.
-     * Steps and calls do not journal their arguments.
+     * The argument, if the kind has one: the state value that was set, the child's input. Steps and
+     * calls do not journal their arguments.
      * </pre>
      *
      * <code>.durable.v1.Payload argument = 4;</code>
@@ -1315,8 +1318,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * What was asked for, where the kind has it: the state value that was set, the child's input.
-     * Steps and calls do not journal their arguments.
+     * The argument, if the kind has one: the state value that was set, the child's input. Steps and
+     * calls do not journal their arguments.
      * </pre>
      *
      * <code>.durable.v1.Payload argument = 4;</code>
@@ -1336,8 +1339,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * What was asked for, where the kind has it: the state value that was set, the child's input.
-     * Steps and calls do not journal their arguments.
+     * The argument, if the kind has one: the state value that was set, the child's input. Steps and
+     * calls do not journal their arguments.
      * </pre>
      *
      * <code>.durable.v1.Payload argument = 4;</code>
@@ -1355,8 +1358,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * What was asked for, where the kind has it: the state value that was set, the child's input.
-     * Steps and calls do not journal their arguments.
+     * The argument, if the kind has one: the state value that was set, the child's input. Steps and
+     * calls do not journal their arguments.
      * </pre>
      *
      * <code>.durable.v1.Payload argument = 4;</code>
@@ -1381,8 +1384,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * What was asked for, where the kind has it: the state value that was set, the child's input.
-     * Steps and calls do not journal their arguments.
+     * The argument, if the kind has one: the state value that was set, the child's input. Steps and
+     * calls do not journal their arguments.
      * </pre>
      *
      * <code>.durable.v1.Payload argument = 4;</code>
@@ -1399,8 +1402,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * What was asked for, where the kind has it: the state value that was set, the child's input.
-     * Steps and calls do not journal their arguments.
+     * The argument, if the kind has one: the state value that was set, the child's input. Steps and
+     * calls do not journal their arguments.
      * </pre>
      *
      * <code>.durable.v1.Payload argument = 4;</code>
@@ -1412,8 +1415,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * What was asked for, where the kind has it: the state value that was set, the child's input.
-     * Steps and calls do not journal their arguments.
+     * The argument, if the kind has one: the state value that was set, the child's input. Steps and
+     * calls do not journal their arguments.
      * </pre>
      *
      * <code>.durable.v1.Payload argument = 4;</code>
@@ -1428,8 +1431,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * What was asked for, where the kind has it: the state value that was set, the child's input.
-     * Steps and calls do not journal their arguments.
+     * The argument, if the kind has one: the state value that was set, the child's input. Steps and
+     * calls do not journal their arguments.
      * </pre>
      *
      * <code>.durable.v1.Payload argument = 4;</code>
@@ -1453,7 +1456,7 @@ private static final long serialVersionUID = 0L;
         dev.durable.v1.Outcome, dev.durable.v1.Outcome.Builder, dev.durable.v1.OutcomeOrBuilder> outcomeBuilder_;
     /**
      * <pre>
-     * How it ended; absent while it has not.
+     * Its outcome; absent until it has completed.
      * </pre>
      *
      * <code>.durable.v1.Outcome outcome = 5;</code>
@@ -1464,7 +1467,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * How it ended; absent while it has not.
+     * Its outcome; absent until it has completed.
      * </pre>
      *
      * <code>.durable.v1.Outcome outcome = 5;</code>
@@ -1479,7 +1482,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * How it ended; absent while it has not.
+     * Its outcome; absent until it has completed.
      * </pre>
      *
      * <code>.durable.v1.Outcome outcome = 5;</code>
@@ -1499,7 +1502,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * How it ended; absent while it has not.
+     * Its outcome; absent until it has completed.
      * </pre>
      *
      * <code>.durable.v1.Outcome outcome = 5;</code>
@@ -1517,7 +1520,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * How it ended; absent while it has not.
+     * Its outcome; absent until it has completed.
      * </pre>
      *
      * <code>.durable.v1.Outcome outcome = 5;</code>
@@ -1542,7 +1545,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * How it ended; absent while it has not.
+     * Its outcome; absent until it has completed.
      * </pre>
      *
      * <code>.durable.v1.Outcome outcome = 5;</code>
@@ -1559,7 +1562,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * How it ended; absent while it has not.
+     * Its outcome; absent until it has completed.
      * </pre>
      *
      * <code>.durable.v1.Outcome outcome = 5;</code>
@@ -1571,7 +1574,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * How it ended; absent while it has not.
+     * Its outcome; absent until it has completed.
      * </pre>
      *
      * <code>.durable.v1.Outcome outcome = 5;</code>
@@ -1586,7 +1589,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * How it ended; absent while it has not.
+     * Its outcome; absent until it has completed.
      * </pre>
      *
      * <code>.durable.v1.Outcome outcome = 5;</code>
@@ -1608,9 +1611,9 @@ private static final long serialVersionUID = 0L;
     private long completionNumber_ ;
     /**
      * <pre>
-     * The position among the completions of this invocation, from 1; 0 while not completed, and for an
-     * entry of the state, which is completed when it is recorded. Replay delivers completions in this
-     * order. Whether an entry has completed is told by `complete_time`.
+     * The number among the completions of this invocation, from 1. 0 until the entry has completed,
+     * and for entries of the state, which are complete when they are recorded. A replay delivers
+     * completions in this order. To see whether an entry has completed, use `complete_time`.
      * </pre>
      *
      * <code>int64 completion_number = 6;</code>
@@ -1622,9 +1625,9 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The position among the completions of this invocation, from 1; 0 while not completed, and for an
-     * entry of the state, which is completed when it is recorded. Replay delivers completions in this
-     * order. Whether an entry has completed is told by `complete_time`.
+     * The number among the completions of this invocation, from 1. 0 until the entry has completed,
+     * and for entries of the state, which are complete when they are recorded. A replay delivers
+     * completions in this order. To see whether an entry has completed, use `complete_time`.
      * </pre>
      *
      * <code>int64 completion_number = 6;</code>
@@ -1640,9 +1643,9 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The position among the completions of this invocation, from 1; 0 while not completed, and for an
-     * entry of the state, which is completed when it is recorded. Replay delivers completions in this
-     * order. Whether an entry has completed is told by `complete_time`.
+     * The number among the completions of this invocation, from 1. 0 until the entry has completed,
+     * and for entries of the state, which are complete when they are recorded. A replay delivers
+     * completions in this order. To see whether an entry has completed, use `complete_time`.
      * </pre>
      *
      * <code>int64 completion_number = 6;</code>
@@ -1660,9 +1663,10 @@ private static final long serialVersionUID = 0L;
         com.google.protobuf.Timestamp, com.google.protobuf.Timestamp.Builder, com.google.protobuf.TimestampOrBuilder> createTimeBuilder_;
     /**
      * <pre>
-     * When the entry was committed to the log. A step or a call is committed once, when it ends: for it
-     * this is when its work began, in the attempt that ended it, as the worker has measured; the same as
-     * `complete_time` if it has not, or if the work took less than a millisecond.
+     * When the entry was committed to the log. A step or a call is committed once, when it ends: for
+     * it this is when its work began in the attempt that ended it, as measured by the worker. It
+     * equals `complete_time` if the worker did not measure, or if the work took less than a
+     * millisecond.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp create_time = 7;</code>
@@ -1673,9 +1677,10 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * When the entry was committed to the log. A step or a call is committed once, when it ends: for it
-     * this is when its work began, in the attempt that ended it, as the worker has measured; the same as
-     * `complete_time` if it has not, or if the work took less than a millisecond.
+     * When the entry was committed to the log. A step or a call is committed once, when it ends: for
+     * it this is when its work began in the attempt that ended it, as measured by the worker. It
+     * equals `complete_time` if the worker did not measure, or if the work took less than a
+     * millisecond.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp create_time = 7;</code>
@@ -1690,9 +1695,10 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * When the entry was committed to the log. A step or a call is committed once, when it ends: for it
-     * this is when its work began, in the attempt that ended it, as the worker has measured; the same as
-     * `complete_time` if it has not, or if the work took less than a millisecond.
+     * When the entry was committed to the log. A step or a call is committed once, when it ends: for
+     * it this is when its work began in the attempt that ended it, as measured by the worker. It
+     * equals `complete_time` if the worker did not measure, or if the work took less than a
+     * millisecond.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp create_time = 7;</code>
@@ -1712,9 +1718,10 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * When the entry was committed to the log. A step or a call is committed once, when it ends: for it
-     * this is when its work began, in the attempt that ended it, as the worker has measured; the same as
-     * `complete_time` if it has not, or if the work took less than a millisecond.
+     * When the entry was committed to the log. A step or a call is committed once, when it ends: for
+     * it this is when its work began in the attempt that ended it, as measured by the worker. It
+     * equals `complete_time` if the worker did not measure, or if the work took less than a
+     * millisecond.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp create_time = 7;</code>
@@ -1732,9 +1739,10 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * When the entry was committed to the log. A step or a call is committed once, when it ends: for it
-     * this is when its work began, in the attempt that ended it, as the worker has measured; the same as
-     * `complete_time` if it has not, or if the work took less than a millisecond.
+     * When the entry was committed to the log. A step or a call is committed once, when it ends: for
+     * it this is when its work began in the attempt that ended it, as measured by the worker. It
+     * equals `complete_time` if the worker did not measure, or if the work took less than a
+     * millisecond.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp create_time = 7;</code>
@@ -1759,9 +1767,10 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * When the entry was committed to the log. A step or a call is committed once, when it ends: for it
-     * this is when its work began, in the attempt that ended it, as the worker has measured; the same as
-     * `complete_time` if it has not, or if the work took less than a millisecond.
+     * When the entry was committed to the log. A step or a call is committed once, when it ends: for
+     * it this is when its work began in the attempt that ended it, as measured by the worker. It
+     * equals `complete_time` if the worker did not measure, or if the work took less than a
+     * millisecond.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp create_time = 7;</code>
@@ -1778,9 +1787,10 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * When the entry was committed to the log. A step or a call is committed once, when it ends: for it
-     * this is when its work began, in the attempt that ended it, as the worker has measured; the same as
-     * `complete_time` if it has not, or if the work took less than a millisecond.
+     * When the entry was committed to the log. A step or a call is committed once, when it ends: for
+     * it this is when its work began in the attempt that ended it, as measured by the worker. It
+     * equals `complete_time` if the worker did not measure, or if the work took less than a
+     * millisecond.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp create_time = 7;</code>
@@ -1792,9 +1802,10 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * When the entry was committed to the log. A step or a call is committed once, when it ends: for it
-     * this is when its work began, in the attempt that ended it, as the worker has measured; the same as
-     * `complete_time` if it has not, or if the work took less than a millisecond.
+     * When the entry was committed to the log. A step or a call is committed once, when it ends: for
+     * it this is when its work began in the attempt that ended it, as measured by the worker. It
+     * equals `complete_time` if the worker did not measure, or if the work took less than a
+     * millisecond.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp create_time = 7;</code>
@@ -1809,9 +1820,10 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * When the entry was committed to the log. A step or a call is committed once, when it ends: for it
-     * this is when its work began, in the attempt that ended it, as the worker has measured; the same as
-     * `complete_time` if it has not, or if the work took less than a millisecond.
+     * When the entry was committed to the log. A step or a call is committed once, when it ends: for
+     * it this is when its work began in the attempt that ended it, as measured by the worker. It
+     * equals `complete_time` if the worker did not measure, or if the work took less than a
+     * millisecond.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp create_time = 7;</code>
@@ -1835,7 +1847,7 @@ private static final long serialVersionUID = 0L;
         com.google.protobuf.Timestamp, com.google.protobuf.Timestamp.Builder, com.google.protobuf.TimestampOrBuilder> completeTimeBuilder_;
     /**
      * <pre>
-     * When its completion was committed; absent while it has not.
+     * When its completion was committed; absent until then.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp complete_time = 8;</code>
@@ -1846,7 +1858,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * When its completion was committed; absent while it has not.
+     * When its completion was committed; absent until then.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp complete_time = 8;</code>
@@ -1861,7 +1873,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * When its completion was committed; absent while it has not.
+     * When its completion was committed; absent until then.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp complete_time = 8;</code>
@@ -1881,7 +1893,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * When its completion was committed; absent while it has not.
+     * When its completion was committed; absent until then.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp complete_time = 8;</code>
@@ -1899,7 +1911,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * When its completion was committed; absent while it has not.
+     * When its completion was committed; absent until then.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp complete_time = 8;</code>
@@ -1924,7 +1936,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * When its completion was committed; absent while it has not.
+     * When its completion was committed; absent until then.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp complete_time = 8;</code>
@@ -1941,7 +1953,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * When its completion was committed; absent while it has not.
+     * When its completion was committed; absent until then.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp complete_time = 8;</code>
@@ -1953,7 +1965,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * When its completion was committed; absent while it has not.
+     * When its completion was committed; absent until then.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp complete_time = 8;</code>
@@ -1968,7 +1980,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * When its completion was committed; absent while it has not.
+     * When its completion was committed; absent until then.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp complete_time = 8;</code>
@@ -2283,7 +2295,7 @@ private static final long serialVersionUID = 0L;
     private int failedTryCount_ ;
     /**
      * <pre>
-     * For a step or a call, how many of its tries had failed before the one that is recorded here.
+     * For a step or a call, how many of its tries failed before the recorded one.
      * </pre>
      *
      * <code>int32 failed_try_count = 12;</code>
@@ -2295,7 +2307,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * For a step or a call, how many of its tries had failed before the one that is recorded here.
+     * For a step or a call, how many of its tries failed before the recorded one.
      * </pre>
      *
      * <code>int32 failed_try_count = 12;</code>
@@ -2311,7 +2323,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * For a step or a call, how many of its tries had failed before the one that is recorded here.
+     * For a step or a call, how many of its tries failed before the recorded one.
      * </pre>
      *
      * <code>int32 failed_try_count = 12;</code>

@@ -12,7 +12,7 @@ public interface JournalEntryOrBuilder extends
 
   /**
    * <pre>
-   * The position in program order, from 0.
+   * The index in program order, from 0.
    * </pre>
    *
    * <code>int32 index = 1;</code>
@@ -22,7 +22,7 @@ public interface JournalEntryOrBuilder extends
 
   /**
    * <pre>
-   * What the entry is.
+   * The kind.
    * </pre>
    *
    * <code>.durable.v1.EntryKind kind = 2;</code>
@@ -31,7 +31,7 @@ public interface JournalEntryOrBuilder extends
   int getKindValue();
   /**
    * <pre>
-   * What the entry is.
+   * The kind.
    * </pre>
    *
    * <code>.durable.v1.EntryKind kind = 2;</code>
@@ -63,8 +63,8 @@ public interface JournalEntryOrBuilder extends
 
   /**
    * <pre>
-   * What was asked for, where the kind has it: the state value that was set, the child's input.
-   * Steps and calls do not journal their arguments.
+   * The argument, if the kind has one: the state value that was set, the child's input. Steps and
+   * calls do not journal their arguments.
    * </pre>
    *
    * <code>.durable.v1.Payload argument = 4;</code>
@@ -73,8 +73,8 @@ public interface JournalEntryOrBuilder extends
   boolean hasArgument();
   /**
    * <pre>
-   * What was asked for, where the kind has it: the state value that was set, the child's input.
-   * Steps and calls do not journal their arguments.
+   * The argument, if the kind has one: the state value that was set, the child's input. Steps and
+   * calls do not journal their arguments.
    * </pre>
    *
    * <code>.durable.v1.Payload argument = 4;</code>
@@ -83,8 +83,8 @@ public interface JournalEntryOrBuilder extends
   dev.durable.v1.Payload getArgument();
   /**
    * <pre>
-   * What was asked for, where the kind has it: the state value that was set, the child's input.
-   * Steps and calls do not journal their arguments.
+   * The argument, if the kind has one: the state value that was set, the child's input. Steps and
+   * calls do not journal their arguments.
    * </pre>
    *
    * <code>.durable.v1.Payload argument = 4;</code>
@@ -93,7 +93,7 @@ public interface JournalEntryOrBuilder extends
 
   /**
    * <pre>
-   * How it ended; absent while it has not.
+   * Its outcome; absent until it has completed.
    * </pre>
    *
    * <code>.durable.v1.Outcome outcome = 5;</code>
@@ -102,7 +102,7 @@ public interface JournalEntryOrBuilder extends
   boolean hasOutcome();
   /**
    * <pre>
-   * How it ended; absent while it has not.
+   * Its outcome; absent until it has completed.
    * </pre>
    *
    * <code>.durable.v1.Outcome outcome = 5;</code>
@@ -111,7 +111,7 @@ public interface JournalEntryOrBuilder extends
   dev.durable.v1.Outcome getOutcome();
   /**
    * <pre>
-   * How it ended; absent while it has not.
+   * Its outcome; absent until it has completed.
    * </pre>
    *
    * <code>.durable.v1.Outcome outcome = 5;</code>
@@ -120,9 +120,9 @@ public interface JournalEntryOrBuilder extends
 
   /**
    * <pre>
-   * The position among the completions of this invocation, from 1; 0 while not completed, and for an
-   * entry of the state, which is completed when it is recorded. Replay delivers completions in this
-   * order. Whether an entry has completed is told by `complete_time`.
+   * The number among the completions of this invocation, from 1. 0 until the entry has completed,
+   * and for entries of the state, which are complete when they are recorded. A replay delivers
+   * completions in this order. To see whether an entry has completed, use `complete_time`.
    * </pre>
    *
    * <code>int64 completion_number = 6;</code>
@@ -132,9 +132,10 @@ public interface JournalEntryOrBuilder extends
 
   /**
    * <pre>
-   * When the entry was committed to the log. A step or a call is committed once, when it ends: for it
-   * this is when its work began, in the attempt that ended it, as the worker has measured; the same as
-   * `complete_time` if it has not, or if the work took less than a millisecond.
+   * When the entry was committed to the log. A step or a call is committed once, when it ends: for
+   * it this is when its work began in the attempt that ended it, as measured by the worker. It
+   * equals `complete_time` if the worker did not measure, or if the work took less than a
+   * millisecond.
    * </pre>
    *
    * <code>.google.protobuf.Timestamp create_time = 7;</code>
@@ -143,9 +144,10 @@ public interface JournalEntryOrBuilder extends
   boolean hasCreateTime();
   /**
    * <pre>
-   * When the entry was committed to the log. A step or a call is committed once, when it ends: for it
-   * this is when its work began, in the attempt that ended it, as the worker has measured; the same as
-   * `complete_time` if it has not, or if the work took less than a millisecond.
+   * When the entry was committed to the log. A step or a call is committed once, when it ends: for
+   * it this is when its work began in the attempt that ended it, as measured by the worker. It
+   * equals `complete_time` if the worker did not measure, or if the work took less than a
+   * millisecond.
    * </pre>
    *
    * <code>.google.protobuf.Timestamp create_time = 7;</code>
@@ -154,9 +156,10 @@ public interface JournalEntryOrBuilder extends
   com.google.protobuf.Timestamp getCreateTime();
   /**
    * <pre>
-   * When the entry was committed to the log. A step or a call is committed once, when it ends: for it
-   * this is when its work began, in the attempt that ended it, as the worker has measured; the same as
-   * `complete_time` if it has not, or if the work took less than a millisecond.
+   * When the entry was committed to the log. A step or a call is committed once, when it ends: for
+   * it this is when its work began in the attempt that ended it, as measured by the worker. It
+   * equals `complete_time` if the worker did not measure, or if the work took less than a
+   * millisecond.
    * </pre>
    *
    * <code>.google.protobuf.Timestamp create_time = 7;</code>
@@ -165,7 +168,7 @@ public interface JournalEntryOrBuilder extends
 
   /**
    * <pre>
-   * When its completion was committed; absent while it has not.
+   * When its completion was committed; absent until then.
    * </pre>
    *
    * <code>.google.protobuf.Timestamp complete_time = 8;</code>
@@ -174,7 +177,7 @@ public interface JournalEntryOrBuilder extends
   boolean hasCompleteTime();
   /**
    * <pre>
-   * When its completion was committed; absent while it has not.
+   * When its completion was committed; absent until then.
    * </pre>
    *
    * <code>.google.protobuf.Timestamp complete_time = 8;</code>
@@ -183,7 +186,7 @@ public interface JournalEntryOrBuilder extends
   com.google.protobuf.Timestamp getCompleteTime();
   /**
    * <pre>
-   * When its completion was committed; absent while it has not.
+   * When its completion was committed; absent until then.
    * </pre>
    *
    * <code>.google.protobuf.Timestamp complete_time = 8;</code>
@@ -249,7 +252,7 @@ public interface JournalEntryOrBuilder extends
 
   /**
    * <pre>
-   * For a step or a call, how many of its tries had failed before the one that is recorded here.
+   * For a step or a call, how many of its tries failed before the recorded one.
    * </pre>
    *
    * <code>int32 failed_try_count = 12;</code>

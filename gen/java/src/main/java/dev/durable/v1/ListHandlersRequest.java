@@ -7,7 +7,7 @@ package dev.durable.v1;
 
 /**
  * <pre>
- * Asks for the handlers.
+ * The request of ListHandlers.
  * </pre>
  *
  * Protobuf type {@code durable.v1.ListHandlersRequest}
@@ -68,7 +68,7 @@ private static final long serialVersionUID = 0L;
   private volatile java.lang.Object pageToken_ = "";
   /**
    * <pre>
-   * The `next_page_token` of the page before.
+   * The `next_page_token` of the previous page.
    * </pre>
    *
    * <code>string page_token = 2;</code>
@@ -89,7 +89,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * The `next_page_token` of the page before.
+   * The `next_page_token` of the previous page.
    * </pre>
    *
    * <code>string page_token = 2;</code>
@@ -279,7 +279,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Asks for the handlers.
+   * The request of ListHandlers.
    * </pre>
    *
    * Protobuf type {@code durable.v1.ListHandlersRequest}
@@ -478,7 +478,7 @@ private static final long serialVersionUID = 0L;
     private java.lang.Object pageToken_ = "";
     /**
      * <pre>
-     * The `next_page_token` of the page before.
+     * The `next_page_token` of the previous page.
      * </pre>
      *
      * <code>string page_token = 2;</code>
@@ -498,7 +498,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The `next_page_token` of the page before.
+     * The `next_page_token` of the previous page.
      * </pre>
      *
      * <code>string page_token = 2;</code>
@@ -519,7 +519,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The `next_page_token` of the page before.
+     * The `next_page_token` of the previous page.
      * </pre>
      *
      * <code>string page_token = 2;</code>
@@ -536,7 +536,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The `next_page_token` of the page before.
+     * The `next_page_token` of the previous page.
      * </pre>
      *
      * <code>string page_token = 2;</code>
@@ -550,7 +550,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The `next_page_token` of the page before.
+     * The `next_page_token` of the previous page.
      * </pre>
      *
      * <code>string page_token = 2;</code>

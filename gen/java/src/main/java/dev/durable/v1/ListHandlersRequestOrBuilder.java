@@ -22,7 +22,7 @@ public interface ListHandlersRequestOrBuilder extends
 
   /**
    * <pre>
-   * The `next_page_token` of the page before.
+   * The `next_page_token` of the previous page.
    * </pre>
    *
    * <code>string page_token = 2;</code>
@@ -31,7 +31,7 @@ public interface ListHandlersRequestOrBuilder extends
   java.lang.String getPageToken();
   /**
    * <pre>
-   * The `next_page_token` of the page before.
+   * The `next_page_token` of the previous page.
    * </pre>
    *
    * <code>string page_token = 2;</code>

@@ -7,7 +7,7 @@ package dev.durable.v1;
 
 /**
  * <pre>
- * Asks for the workers.
+ * The request of ListWorkers.
  * </pre>
  *
  * Protobuf type {@code durable.v1.ListWorkersRequest}
@@ -195,7 +195,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Asks for the workers.
+   * The request of ListWorkers.
    * </pre>
    *
    * Protobuf type {@code durable.v1.ListWorkersRequest}

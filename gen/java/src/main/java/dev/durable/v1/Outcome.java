@@ -7,7 +7,7 @@ package dev.durable.v1;
 
 /**
  * <pre>
- * How a piece of work ended.
+ * The outcome of an invocation or of an operation.
  * </pre>
  *
  * Protobuf type {@code durable.v1.Outcome}
@@ -362,7 +362,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * How a piece of work ended.
+   * The outcome of an invocation or of an operation.
    * </pre>
    *
    * Protobuf type {@code durable.v1.Outcome}

@@ -7,7 +7,7 @@ package dev.durable.v1;
 
 /**
  * <pre>
- * A piece of work, by name.
+ * One attempt of one invocation.
  * </pre>
  *
  * Protobuf type {@code durable.v1.OwnedAttempt}
@@ -279,7 +279,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * A piece of work, by name.
+   * One attempt of one invocation.
    * </pre>
    *
    * Protobuf type {@code durable.v1.OwnedAttempt}

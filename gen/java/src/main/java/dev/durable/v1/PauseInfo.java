@@ -7,7 +7,7 @@ package dev.durable.v1;
 
 /**
  * <pre>
- * Why an invocation is held.
+ * Who paused an invocation, when and why.
  * </pre>
  *
  * Protobuf type {@code durable.v1.PauseInfo}
@@ -55,7 +55,7 @@ private static final long serialVersionUID = 0L;
   private volatile java.lang.Object identity_ = "";
   /**
    * <pre>
-   * Who asked, in the caller's words; `durable` when the control plane held it.
+   * The caller's identity, as the caller gave it; `durable` if the system holds the invocation.
    * </pre>
    *
    * <code>string identity = 1;</code>
@@ -76,7 +76,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Who asked, in the caller's words; `durable` when the control plane held it.
+   * The caller's identity, as the caller gave it; `durable` if the system holds the invocation.
    * </pre>
    *
    * <code>string identity = 1;</code>
@@ -366,7 +366,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Why an invocation is held.
+   * Who paused an invocation, when and why.
    * </pre>
    *
    * Protobuf type {@code durable.v1.PauseInfo}
@@ -552,7 +552,7 @@ private static final long serialVersionUID = 0L;
     private java.lang.Object identity_ = "";
     /**
      * <pre>
-     * Who asked, in the caller's words; `durable` when the control plane held it.
+     * The caller's identity, as the caller gave it; `durable` if the system holds the invocation.
      * </pre>
      *
      * <code>string identity = 1;</code>
@@ -572,7 +572,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Who asked, in the caller's words; `durable` when the control plane held it.
+     * The caller's identity, as the caller gave it; `durable` if the system holds the invocation.
      * </pre>
      *
      * <code>string identity = 1;</code>
@@ -593,7 +593,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Who asked, in the caller's words; `durable` when the control plane held it.
+     * The caller's identity, as the caller gave it; `durable` if the system holds the invocation.
      * </pre>
      *
      * <code>string identity = 1;</code>
@@ -610,7 +610,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Who asked, in the caller's words; `durable` when the control plane held it.
+     * The caller's identity, as the caller gave it; `durable` if the system holds the invocation.
      * </pre>
      *
      * <code>string identity = 1;</code>
@@ -624,7 +624,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Who asked, in the caller's words; `durable` when the control plane held it.
+     * The caller's identity, as the caller gave it; `durable` if the system holds the invocation.
      * </pre>
      *
      * <code>string identity = 1;</code>

@@ -12,7 +12,7 @@ public interface PauseInfoOrBuilder extends
 
   /**
    * <pre>
-   * Who asked, in the caller's words; `durable` when the control plane held it.
+   * The caller's identity, as the caller gave it; `durable` if the system holds the invocation.
    * </pre>
    *
    * <code>string identity = 1;</code>
@@ -21,7 +21,7 @@ public interface PauseInfoOrBuilder extends
   java.lang.String getIdentity();
   /**
    * <pre>
-   * Who asked, in the caller's words; `durable` when the control plane held it.
+   * The caller's identity, as the caller gave it; `durable` if the system holds the invocation.
    * </pre>
    *
    * <code>string identity = 1;</code>

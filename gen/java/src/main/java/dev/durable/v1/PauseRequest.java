@@ -7,7 +7,7 @@ package dev.durable.v1;
 
 /**
  * <pre>
- * Asks to hold an invocation.
+ * The request of Pause.
  * </pre>
  *
  * Protobuf type {@code durable.v1.PauseRequest}
@@ -104,7 +104,7 @@ private static final long serialVersionUID = 0L;
   private volatile java.lang.Object requestId_ = "";
   /**
    * <pre>
-   * Makes retries of this very request safe.
+   * Makes retries of this request safe.
    * </pre>
    *
    * <code>string request_id = 2;</code>
@@ -125,7 +125,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Makes retries of this very request safe.
+   * Makes retries of this request safe.
    * </pre>
    *
    * <code>string request_id = 2;</code>
@@ -151,7 +151,7 @@ private static final long serialVersionUID = 0L;
   private volatile java.lang.Object reason_ = "";
   /**
    * <pre>
-   * Why, for a person. At most 1 KiB.
+   * The reason, for people. At most 1 KiB.
    * </pre>
    *
    * <code>string reason = 3;</code>
@@ -172,7 +172,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Why, for a person. At most 1 KiB.
+   * The reason, for people. At most 1 KiB.
    * </pre>
    *
    * <code>string reason = 3;</code>
@@ -198,7 +198,7 @@ private static final long serialVersionUID = 0L;
   private volatile java.lang.Object identity_ = "";
   /**
    * <pre>
-   * Who asks, in the caller's words.
+   * The caller's identity, as the caller gives it.
    * </pre>
    *
    * <code>string identity = 4;</code>
@@ -219,7 +219,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Who asks, in the caller's words.
+   * The caller's identity, as the caller gives it.
    * </pre>
    *
    * <code>string identity = 4;</code>
@@ -244,8 +244,8 @@ private static final long serialVersionUID = 0L;
   private com.google.protobuf.Duration waitTimeout_;
   /**
    * <pre>
-   * How long to wait for steps in flight. Absent or zero: answer at once. Above the limit
-   * `wait_seconds` the limit holds.
+   * How long to wait for steps in flight. Absent or zero: answer at once. At most the limit
+   * `wait_seconds`; larger values are reduced to it.
    * </pre>
    *
    * <code>.google.protobuf.Duration wait_timeout = 5;</code>
@@ -257,8 +257,8 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * How long to wait for steps in flight. Absent or zero: answer at once. Above the limit
-   * `wait_seconds` the limit holds.
+   * How long to wait for steps in flight. Absent or zero: answer at once. At most the limit
+   * `wait_seconds`; larger values are reduced to it.
    * </pre>
    *
    * <code>.google.protobuf.Duration wait_timeout = 5;</code>
@@ -270,8 +270,8 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * How long to wait for steps in flight. Absent or zero: answer at once. Above the limit
-   * `wait_seconds` the limit holds.
+   * How long to wait for steps in flight. Absent or zero: answer at once. At most the limit
+   * `wait_seconds`; larger values are reduced to it.
    * </pre>
    *
    * <code>.google.protobuf.Duration wait_timeout = 5;</code>
@@ -485,7 +485,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Asks to hold an invocation.
+   * The request of Pause.
    * </pre>
    *
    * Protobuf type {@code durable.v1.PauseRequest}
@@ -791,7 +791,7 @@ private static final long serialVersionUID = 0L;
     private java.lang.Object requestId_ = "";
     /**
      * <pre>
-     * Makes retries of this very request safe.
+     * Makes retries of this request safe.
      * </pre>
      *
      * <code>string request_id = 2;</code>
@@ -811,7 +811,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Makes retries of this very request safe.
+     * Makes retries of this request safe.
      * </pre>
      *
      * <code>string request_id = 2;</code>
@@ -832,7 +832,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Makes retries of this very request safe.
+     * Makes retries of this request safe.
      * </pre>
      *
      * <code>string request_id = 2;</code>
@@ -849,7 +849,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Makes retries of this very request safe.
+     * Makes retries of this request safe.
      * </pre>
      *
      * <code>string request_id = 2;</code>
@@ -863,7 +863,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Makes retries of this very request safe.
+     * Makes retries of this request safe.
      * </pre>
      *
      * <code>string request_id = 2;</code>
@@ -883,7 +883,7 @@ private static final long serialVersionUID = 0L;
     private java.lang.Object reason_ = "";
     /**
      * <pre>
-     * Why, for a person. At most 1 KiB.
+     * The reason, for people. At most 1 KiB.
      * </pre>
      *
      * <code>string reason = 3;</code>
@@ -903,7 +903,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Why, for a person. At most 1 KiB.
+     * The reason, for people. At most 1 KiB.
      * </pre>
      *
      * <code>string reason = 3;</code>
@@ -924,7 +924,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Why, for a person. At most 1 KiB.
+     * The reason, for people. At most 1 KiB.
      * </pre>
      *
      * <code>string reason = 3;</code>
@@ -941,7 +941,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Why, for a person. At most 1 KiB.
+     * The reason, for people. At most 1 KiB.
      * </pre>
      *
      * <code>string reason = 3;</code>
@@ -955,7 +955,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Why, for a person. At most 1 KiB.
+     * The reason, for people. At most 1 KiB.
      * </pre>
      *
      * <code>string reason = 3;</code>
@@ -975,7 +975,7 @@ private static final long serialVersionUID = 0L;
     private java.lang.Object identity_ = "";
     /**
      * <pre>
-     * Who asks, in the caller's words.
+     * The caller's identity, as the caller gives it.
      * </pre>
      *
      * <code>string identity = 4;</code>
@@ -995,7 +995,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Who asks, in the caller's words.
+     * The caller's identity, as the caller gives it.
      * </pre>
      *
      * <code>string identity = 4;</code>
@@ -1016,7 +1016,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Who asks, in the caller's words.
+     * The caller's identity, as the caller gives it.
      * </pre>
      *
      * <code>string identity = 4;</code>
@@ -1033,7 +1033,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Who asks, in the caller's words.
+     * The caller's identity, as the caller gives it.
      * </pre>
      *
      * <code>string identity = 4;</code>
@@ -1047,7 +1047,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Who asks, in the caller's words.
+     * The caller's identity, as the caller gives it.
      * </pre>
      *
      * <code>string identity = 4;</code>
@@ -1069,8 +1069,8 @@ private static final long serialVersionUID = 0L;
         com.google.protobuf.Duration, com.google.protobuf.Duration.Builder, com.google.protobuf.DurationOrBuilder> waitTimeoutBuilder_;
     /**
      * <pre>
-     * How long to wait for steps in flight. Absent or zero: answer at once. Above the limit
-     * `wait_seconds` the limit holds.
+     * How long to wait for steps in flight. Absent or zero: answer at once. At most the limit
+     * `wait_seconds`; larger values are reduced to it.
      * </pre>
      *
      * <code>.google.protobuf.Duration wait_timeout = 5;</code>
@@ -1081,8 +1081,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * How long to wait for steps in flight. Absent or zero: answer at once. Above the limit
-     * `wait_seconds` the limit holds.
+     * How long to wait for steps in flight. Absent or zero: answer at once. At most the limit
+     * `wait_seconds`; larger values are reduced to it.
      * </pre>
      *
      * <code>.google.protobuf.Duration wait_timeout = 5;</code>
@@ -1097,8 +1097,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * How long to wait for steps in flight. Absent or zero: answer at once. Above the limit
-     * `wait_seconds` the limit holds.
+     * How long to wait for steps in flight. Absent or zero: answer at once. At most the limit
+     * `wait_seconds`; larger values are reduced to it.
      * </pre>
      *
      * <code>.google.protobuf.Duration wait_timeout = 5;</code>
@@ -1118,8 +1118,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * How long to wait for steps in flight. Absent or zero: answer at once. Above the limit
-     * `wait_seconds` the limit holds.
+     * How long to wait for steps in flight. Absent or zero: answer at once. At most the limit
+     * `wait_seconds`; larger values are reduced to it.
      * </pre>
      *
      * <code>.google.protobuf.Duration wait_timeout = 5;</code>
@@ -1137,8 +1137,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * How long to wait for steps in flight. Absent or zero: answer at once. Above the limit
-     * `wait_seconds` the limit holds.
+     * How long to wait for steps in flight. Absent or zero: answer at once. At most the limit
+     * `wait_seconds`; larger values are reduced to it.
      * </pre>
      *
      * <code>.google.protobuf.Duration wait_timeout = 5;</code>
@@ -1163,8 +1163,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * How long to wait for steps in flight. Absent or zero: answer at once. Above the limit
-     * `wait_seconds` the limit holds.
+     * How long to wait for steps in flight. Absent or zero: answer at once. At most the limit
+     * `wait_seconds`; larger values are reduced to it.
      * </pre>
      *
      * <code>.google.protobuf.Duration wait_timeout = 5;</code>
@@ -1181,8 +1181,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * How long to wait for steps in flight. Absent or zero: answer at once. Above the limit
-     * `wait_seconds` the limit holds.
+     * How long to wait for steps in flight. Absent or zero: answer at once. At most the limit
+     * `wait_seconds`; larger values are reduced to it.
      * </pre>
      *
      * <code>.google.protobuf.Duration wait_timeout = 5;</code>
@@ -1194,8 +1194,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * How long to wait for steps in flight. Absent or zero: answer at once. Above the limit
-     * `wait_seconds` the limit holds.
+     * How long to wait for steps in flight. Absent or zero: answer at once. At most the limit
+     * `wait_seconds`; larger values are reduced to it.
      * </pre>
      *
      * <code>.google.protobuf.Duration wait_timeout = 5;</code>
@@ -1210,8 +1210,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * How long to wait for steps in flight. Absent or zero: answer at once. Above the limit
-     * `wait_seconds` the limit holds.
+     * How long to wait for steps in flight. Absent or zero: answer at once. At most the limit
+     * `wait_seconds`; larger values are reduced to it.
      * </pre>
      *
      * <code>.google.protobuf.Duration wait_timeout = 5;</code>

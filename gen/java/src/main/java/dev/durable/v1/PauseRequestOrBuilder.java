@@ -32,7 +32,7 @@ public interface PauseRequestOrBuilder extends
 
   /**
    * <pre>
-   * Makes retries of this very request safe.
+   * Makes retries of this request safe.
    * </pre>
    *
    * <code>string request_id = 2;</code>
@@ -41,7 +41,7 @@ public interface PauseRequestOrBuilder extends
   java.lang.String getRequestId();
   /**
    * <pre>
-   * Makes retries of this very request safe.
+   * Makes retries of this request safe.
    * </pre>
    *
    * <code>string request_id = 2;</code>
@@ -52,7 +52,7 @@ public interface PauseRequestOrBuilder extends
 
   /**
    * <pre>
-   * Why, for a person. At most 1 KiB.
+   * The reason, for people. At most 1 KiB.
    * </pre>
    *
    * <code>string reason = 3;</code>
@@ -61,7 +61,7 @@ public interface PauseRequestOrBuilder extends
   java.lang.String getReason();
   /**
    * <pre>
-   * Why, for a person. At most 1 KiB.
+   * The reason, for people. At most 1 KiB.
    * </pre>
    *
    * <code>string reason = 3;</code>
@@ -72,7 +72,7 @@ public interface PauseRequestOrBuilder extends
 
   /**
    * <pre>
-   * Who asks, in the caller's words.
+   * The caller's identity, as the caller gives it.
    * </pre>
    *
    * <code>string identity = 4;</code>
@@ -81,7 +81,7 @@ public interface PauseRequestOrBuilder extends
   java.lang.String getIdentity();
   /**
    * <pre>
-   * Who asks, in the caller's words.
+   * The caller's identity, as the caller gives it.
    * </pre>
    *
    * <code>string identity = 4;</code>
@@ -92,8 +92,8 @@ public interface PauseRequestOrBuilder extends
 
   /**
    * <pre>
-   * How long to wait for steps in flight. Absent or zero: answer at once. Above the limit
-   * `wait_seconds` the limit holds.
+   * How long to wait for steps in flight. Absent or zero: answer at once. At most the limit
+   * `wait_seconds`; larger values are reduced to it.
    * </pre>
    *
    * <code>.google.protobuf.Duration wait_timeout = 5;</code>
@@ -102,8 +102,8 @@ public interface PauseRequestOrBuilder extends
   boolean hasWaitTimeout();
   /**
    * <pre>
-   * How long to wait for steps in flight. Absent or zero: answer at once. Above the limit
-   * `wait_seconds` the limit holds.
+   * How long to wait for steps in flight. Absent or zero: answer at once. At most the limit
+   * `wait_seconds`; larger values are reduced to it.
    * </pre>
    *
    * <code>.google.protobuf.Duration wait_timeout = 5;</code>
@@ -112,8 +112,8 @@ public interface PauseRequestOrBuilder extends
   com.google.protobuf.Duration getWaitTimeout();
   /**
    * <pre>
-   * How long to wait for steps in flight. Absent or zero: answer at once. Above the limit
-   * `wait_seconds` the limit holds.
+   * How long to wait for steps in flight. Absent or zero: answer at once. At most the limit
+   * `wait_seconds`; larger values are reduced to it.
    * </pre>
    *
    * <code>.google.protobuf.Duration wait_timeout = 5;</code>

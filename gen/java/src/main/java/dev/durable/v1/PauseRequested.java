@@ -7,7 +7,7 @@ package dev.durable.v1;
 
 /**
  * <pre>
- * Asks to hold an attempt at its next boundary.
+ * Requests that an attempt stops at its next journal boundary.
  * </pre>
  *
  * Protobuf type {@code durable.v1.PauseRequested}
@@ -195,7 +195,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Asks to hold an attempt at its next boundary.
+   * Requests that an attempt stops at its next journal boundary.
    * </pre>
    *
    * Protobuf type {@code durable.v1.PauseRequested}

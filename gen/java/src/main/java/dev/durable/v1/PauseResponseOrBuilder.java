@@ -12,7 +12,7 @@ public interface PauseResponseOrBuilder extends
 
   /**
    * <pre>
-   * The state after it. RUNNING when steps in flight still finish.
+   * The state after the request. RUNNING while steps in flight still finish.
    * </pre>
    *
    * <code>.durable.v1.InvocationState state = 1;</code>
@@ -21,7 +21,7 @@ public interface PauseResponseOrBuilder extends
   int getStateValue();
   /**
    * <pre>
-   * The state after it. RUNNING when steps in flight still finish.
+   * The state after the request. RUNNING while steps in flight still finish.
    * </pre>
    *
    * <code>.durable.v1.InvocationState state = 1;</code>

@@ -7,7 +7,7 @@ package dev.durable.v1;
 
 /**
  * <pre>
- * Says that an attempt is held, as was asked for.
+ * The attempt has stopped, in answer to PauseRequested.
  * </pre>
  *
  * Protobuf type {@code durable.v1.Paused}
@@ -195,7 +195,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Says that an attempt is held, as was asked for.
+   * The attempt has stopped, in answer to PauseRequested.
    * </pre>
    *
    * Protobuf type {@code durable.v1.Paused}

@@ -115,8 +115,8 @@ private static final long serialVersionUID = 0L;
   private com.google.protobuf.ByteString data_ = com.google.protobuf.ByteString.EMPTY;
   /**
    * <pre>
-   * The encoded value. A payload with empty data is a value (for JSON it is not a valid one); the
-   * absence of a value is the absence of the Payload message.
+   * The encoded value. A payload with empty data is a value (though not a valid one for JSON); no
+   * value is expressed by the absence of the Payload message.
    * </pre>
    *
    * <code>bytes data = 2;</code>
@@ -155,8 +155,8 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Facts that a codec adds about the encoding, for example a compression name or a key id.
-   * At most 16 entries; keys and values at most 256 bytes each.
+   * Information that a codec adds about the encoding, for example a compression name or a key id. At
+   * most 16 entries; keys and values at most 256 bytes each.
    * </pre>
    *
    * <code>map&lt;string, string&gt; metadata = 3;</code>
@@ -177,8 +177,8 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Facts that a codec adds about the encoding, for example a compression name or a key id.
-   * At most 16 entries; keys and values at most 256 bytes each.
+   * Information that a codec adds about the encoding, for example a compression name or a key id. At
+   * most 16 entries; keys and values at most 256 bytes each.
    * </pre>
    *
    * <code>map&lt;string, string&gt; metadata = 3;</code>
@@ -189,8 +189,8 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Facts that a codec adds about the encoding, for example a compression name or a key id.
-   * At most 16 entries; keys and values at most 256 bytes each.
+   * Information that a codec adds about the encoding, for example a compression name or a key id. At
+   * most 16 entries; keys and values at most 256 bytes each.
    * </pre>
    *
    * <code>map&lt;string, string&gt; metadata = 3;</code>
@@ -208,8 +208,8 @@ java.lang.String defaultValue) {
   }
   /**
    * <pre>
-   * Facts that a codec adds about the encoding, for example a compression name or a key id.
-   * At most 16 entries; keys and values at most 256 bytes each.
+   * Information that a codec adds about the encoding, for example a compression name or a key id. At
+   * most 16 entries; keys and values at most 256 bytes each.
    * </pre>
    *
    * <code>map&lt;string, string&gt; metadata = 3;</code>
@@ -709,8 +709,8 @@ java.lang.String defaultValue) {
     private com.google.protobuf.ByteString data_ = com.google.protobuf.ByteString.EMPTY;
     /**
      * <pre>
-     * The encoded value. A payload with empty data is a value (for JSON it is not a valid one); the
-     * absence of a value is the absence of the Payload message.
+     * The encoded value. A payload with empty data is a value (though not a valid one for JSON); no
+     * value is expressed by the absence of the Payload message.
      * </pre>
      *
      * <code>bytes data = 2;</code>
@@ -722,8 +722,8 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * The encoded value. A payload with empty data is a value (for JSON it is not a valid one); the
-     * absence of a value is the absence of the Payload message.
+     * The encoded value. A payload with empty data is a value (though not a valid one for JSON); no
+     * value is expressed by the absence of the Payload message.
      * </pre>
      *
      * <code>bytes data = 2;</code>
@@ -739,8 +739,8 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * The encoded value. A payload with empty data is a value (for JSON it is not a valid one); the
-     * absence of a value is the absence of the Payload message.
+     * The encoded value. A payload with empty data is a value (though not a valid one for JSON); no
+     * value is expressed by the absence of the Payload message.
      * </pre>
      *
      * <code>bytes data = 2;</code>
@@ -781,8 +781,8 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Facts that a codec adds about the encoding, for example a compression name or a key id.
-     * At most 16 entries; keys and values at most 256 bytes each.
+     * Information that a codec adds about the encoding, for example a compression name or a key id. At
+     * most 16 entries; keys and values at most 256 bytes each.
      * </pre>
      *
      * <code>map&lt;string, string&gt; metadata = 3;</code>
@@ -803,8 +803,8 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Facts that a codec adds about the encoding, for example a compression name or a key id.
-     * At most 16 entries; keys and values at most 256 bytes each.
+     * Information that a codec adds about the encoding, for example a compression name or a key id. At
+     * most 16 entries; keys and values at most 256 bytes each.
      * </pre>
      *
      * <code>map&lt;string, string&gt; metadata = 3;</code>
@@ -815,8 +815,8 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Facts that a codec adds about the encoding, for example a compression name or a key id.
-     * At most 16 entries; keys and values at most 256 bytes each.
+     * Information that a codec adds about the encoding, for example a compression name or a key id. At
+     * most 16 entries; keys and values at most 256 bytes each.
      * </pre>
      *
      * <code>map&lt;string, string&gt; metadata = 3;</code>
@@ -834,8 +834,8 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Facts that a codec adds about the encoding, for example a compression name or a key id.
-     * At most 16 entries; keys and values at most 256 bytes each.
+     * Information that a codec adds about the encoding, for example a compression name or a key id. At
+     * most 16 entries; keys and values at most 256 bytes each.
      * </pre>
      *
      * <code>map&lt;string, string&gt; metadata = 3;</code>
@@ -859,8 +859,8 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Facts that a codec adds about the encoding, for example a compression name or a key id.
-     * At most 16 entries; keys and values at most 256 bytes each.
+     * Information that a codec adds about the encoding, for example a compression name or a key id. At
+     * most 16 entries; keys and values at most 256 bytes each.
      * </pre>
      *
      * <code>map&lt;string, string&gt; metadata = 3;</code>
@@ -883,8 +883,8 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Facts that a codec adds about the encoding, for example a compression name or a key id.
-     * At most 16 entries; keys and values at most 256 bytes each.
+     * Information that a codec adds about the encoding, for example a compression name or a key id. At
+     * most 16 entries; keys and values at most 256 bytes each.
      * </pre>
      *
      * <code>map&lt;string, string&gt; metadata = 3;</code>
@@ -901,8 +901,8 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Facts that a codec adds about the encoding, for example a compression name or a key id.
-     * At most 16 entries; keys and values at most 256 bytes each.
+     * Information that a codec adds about the encoding, for example a compression name or a key id. At
+     * most 16 entries; keys and values at most 256 bytes each.
      * </pre>
      *
      * <code>map&lt;string, string&gt; metadata = 3;</code>

@@ -34,8 +34,8 @@ public interface PayloadOrBuilder extends
 
   /**
    * <pre>
-   * The encoded value. A payload with empty data is a value (for JSON it is not a valid one); the
-   * absence of a value is the absence of the Payload message.
+   * The encoded value. A payload with empty data is a value (though not a valid one for JSON); no
+   * value is expressed by the absence of the Payload message.
    * </pre>
    *
    * <code>bytes data = 2;</code>
@@ -45,8 +45,8 @@ public interface PayloadOrBuilder extends
 
   /**
    * <pre>
-   * Facts that a codec adds about the encoding, for example a compression name or a key id.
-   * At most 16 entries; keys and values at most 256 bytes each.
+   * Information that a codec adds about the encoding, for example a compression name or a key id. At
+   * most 16 entries; keys and values at most 256 bytes each.
    * </pre>
    *
    * <code>map&lt;string, string&gt; metadata = 3;</code>
@@ -54,8 +54,8 @@ public interface PayloadOrBuilder extends
   int getMetadataCount();
   /**
    * <pre>
-   * Facts that a codec adds about the encoding, for example a compression name or a key id.
-   * At most 16 entries; keys and values at most 256 bytes each.
+   * Information that a codec adds about the encoding, for example a compression name or a key id. At
+   * most 16 entries; keys and values at most 256 bytes each.
    * </pre>
    *
    * <code>map&lt;string, string&gt; metadata = 3;</code>
@@ -70,8 +70,8 @@ public interface PayloadOrBuilder extends
   getMetadata();
   /**
    * <pre>
-   * Facts that a codec adds about the encoding, for example a compression name or a key id.
-   * At most 16 entries; keys and values at most 256 bytes each.
+   * Information that a codec adds about the encoding, for example a compression name or a key id. At
+   * most 16 entries; keys and values at most 256 bytes each.
    * </pre>
    *
    * <code>map&lt;string, string&gt; metadata = 3;</code>
@@ -80,8 +80,8 @@ public interface PayloadOrBuilder extends
   getMetadataMap();
   /**
    * <pre>
-   * Facts that a codec adds about the encoding, for example a compression name or a key id.
-   * At most 16 entries; keys and values at most 256 bytes each.
+   * Information that a codec adds about the encoding, for example a compression name or a key id. At
+   * most 16 entries; keys and values at most 256 bytes each.
    * </pre>
    *
    * <code>map&lt;string, string&gt; metadata = 3;</code>
@@ -93,8 +93,8 @@ java.lang.String getMetadataOrDefault(
 java.lang.String defaultValue);
   /**
    * <pre>
-   * Facts that a codec adds about the encoding, for example a compression name or a key id.
-   * At most 16 entries; keys and values at most 256 bytes each.
+   * Information that a codec adds about the encoding, for example a compression name or a key id. At
+   * most 16 entries; keys and values at most 256 bytes each.
    * </pre>
    *
    * <code>map&lt;string, string&gt; metadata = 3;</code>

@@ -7,7 +7,7 @@ package dev.durable.v1;
 
 /**
  * <pre>
- * Asks to remove a finished invocation.
+ * The request of Purge.
  * </pre>
  *
  * Protobuf type {@code durable.v1.PurgeRequest}
@@ -253,7 +253,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Asks to remove a finished invocation.
+   * The request of Purge.
    * </pre>
    *
    * Protobuf type {@code durable.v1.PurgeRequest}

@@ -7,7 +7,7 @@ package dev.durable.v1;
 
 /**
  * <pre>
- * Says that it is removed.
+ * The answer to Purge: the invocation is removed.
  * </pre>
  *
  * Protobuf type {@code durable.v1.PurgeResponse}
@@ -195,7 +195,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Says that it is removed.
+   * The answer to Purge: the invocation is removed.
    * </pre>
    *
    * Protobuf type {@code durable.v1.PurgeResponse}

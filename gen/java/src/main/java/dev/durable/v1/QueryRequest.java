@@ -7,7 +7,7 @@ package dev.durable.v1;
 
 /**
  * <pre>
- * Asks for a page of invocations. All filters must hold.
+ * The request of Query. Filters are combined with AND.
  * </pre>
  *
  * Protobuf type {@code durable.v1.QueryRequest}
@@ -310,7 +310,8 @@ private static final long serialVersionUID = 0L;
   private volatile java.lang.Object failureText_ = "";
   /**
    * <pre>
-   * This text within the failure's type, `: ` and its message, of 3 characters or more; empty for all.
+   * A text of 3 characters or more that is contained in the failure's type, `: ` and its message;
+   * empty for all.
    * </pre>
    *
    * <code>string failure_text = 6;</code>
@@ -331,7 +332,8 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * This text within the failure's type, `: ` and its message, of 3 characters or more; empty for all.
+   * A text of 3 characters or more that is contained in the failure's type, `: ` and its message;
+   * empty for all.
    * </pre>
    *
    * <code>string failure_text = 6;</code>
@@ -356,9 +358,9 @@ private static final long serialVersionUID = 0L;
   private int pageSize_ = 0;
   /**
    * <pre>
-   * How many to return at most: 0 for 50; more than the limit `page_size` is that limit; fewer when
-   * their outcomes are large: only an absent `next_page_token` says that it is the last; negative is
-   * INVALID_ARGUMENT.
+   * How many to return at most: 0 means 50, more than the limit `page_size` means that limit,
+   * negative is INVALID_ARGUMENT. A page may have fewer if outcomes are large: only an empty
+   * `next_page_token` marks the last page.
    * </pre>
    *
    * <code>int32 page_size = 7;</code>
@@ -374,7 +376,7 @@ private static final long serialVersionUID = 0L;
   private volatile java.lang.Object pageToken_ = "";
   /**
    * <pre>
-   * The `next_page_token` of the page before; the other fields must be the same as there.
+   * The `next_page_token` of the previous page; the other fields must be the same as there.
    * </pre>
    *
    * <code>string page_token = 8;</code>
@@ -395,7 +397,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * The `next_page_token` of the page before; the other fields must be the same as there.
+   * The `next_page_token` of the previous page; the other fields must be the same as there.
    * </pre>
    *
    * <code>string page_token = 8;</code>
@@ -530,12 +532,13 @@ private static final long serialVersionUID = 0L;
   private volatile java.lang.Object orderBy_ = "";
   /**
    * <pre>
-   * What to sort by, as in AIP-132: `create_time`, `complete_time` or `update_time`, the oldest
-   * first, or the newest first with ` desc` after it. Empty for `create_time desc`.
+   * The order, as in AIP-132: `create_time`, `complete_time` or `update_time`, oldest first;
+   * followed by ` desc`, newest first. Empty for `create_time desc`.
    *
-   * `complete_time` holds only invocations that have ended. Pages are stable while data changes: what
-   * is there all along comes exactly once. With `update_time` that holds for what does not change
-   * meanwhile; what does, moves to the newest, and may be missed (` desc`) or come again.
+   * `complete_time` returns only invocations that have ended. Pages are stable while data changes:
+   * an invocation that exists all along is returned exactly once. With `update_time` this applies
+   * only to invocations that do not change in the meantime; one that changes moves to the newest
+   * end, and may be missed (` desc`) or returned again.
    * </pre>
    *
    * <code>string order_by = 12;</code>
@@ -556,12 +559,13 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * What to sort by, as in AIP-132: `create_time`, `complete_time` or `update_time`, the oldest
-   * first, or the newest first with ` desc` after it. Empty for `create_time desc`.
+   * The order, as in AIP-132: `create_time`, `complete_time` or `update_time`, oldest first;
+   * followed by ` desc`, newest first. Empty for `create_time desc`.
    *
-   * `complete_time` holds only invocations that have ended. Pages are stable while data changes: what
-   * is there all along comes exactly once. With `update_time` that holds for what does not change
-   * meanwhile; what does, moves to the newest, and may be missed (` desc`) or come again.
+   * `complete_time` returns only invocations that have ended. Pages are stable while data changes:
+   * an invocation that exists all along is returned exactly once. With `update_time` this applies
+   * only to invocations that do not change in the meantime; one that changes moves to the newest
+   * end, and may be missed (` desc`) or returned again.
    * </pre>
    *
    * <code>string order_by = 12;</code>
@@ -880,7 +884,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Asks for a page of invocations. All filters must hold.
+   * The request of Query. Filters are combined with AND.
    * </pre>
    *
    * Protobuf type {@code durable.v1.QueryRequest}
@@ -1896,7 +1900,8 @@ private static final long serialVersionUID = 0L;
     private java.lang.Object failureText_ = "";
     /**
      * <pre>
-     * This text within the failure's type, `: ` and its message, of 3 characters or more; empty for all.
+     * A text of 3 characters or more that is contained in the failure's type, `: ` and its message;
+     * empty for all.
      * </pre>
      *
      * <code>string failure_text = 6;</code>
@@ -1916,7 +1921,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * This text within the failure's type, `: ` and its message, of 3 characters or more; empty for all.
+     * A text of 3 characters or more that is contained in the failure's type, `: ` and its message;
+     * empty for all.
      * </pre>
      *
      * <code>string failure_text = 6;</code>
@@ -1937,7 +1943,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * This text within the failure's type, `: ` and its message, of 3 characters or more; empty for all.
+     * A text of 3 characters or more that is contained in the failure's type, `: ` and its message;
+     * empty for all.
      * </pre>
      *
      * <code>string failure_text = 6;</code>
@@ -1954,7 +1961,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * This text within the failure's type, `: ` and its message, of 3 characters or more; empty for all.
+     * A text of 3 characters or more that is contained in the failure's type, `: ` and its message;
+     * empty for all.
      * </pre>
      *
      * <code>string failure_text = 6;</code>
@@ -1968,7 +1976,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * This text within the failure's type, `: ` and its message, of 3 characters or more; empty for all.
+     * A text of 3 characters or more that is contained in the failure's type, `: ` and its message;
+     * empty for all.
      * </pre>
      *
      * <code>string failure_text = 6;</code>
@@ -1988,9 +1997,9 @@ private static final long serialVersionUID = 0L;
     private int pageSize_ ;
     /**
      * <pre>
-     * How many to return at most: 0 for 50; more than the limit `page_size` is that limit; fewer when
-     * their outcomes are large: only an absent `next_page_token` says that it is the last; negative is
-     * INVALID_ARGUMENT.
+     * How many to return at most: 0 means 50, more than the limit `page_size` means that limit,
+     * negative is INVALID_ARGUMENT. A page may have fewer if outcomes are large: only an empty
+     * `next_page_token` marks the last page.
      * </pre>
      *
      * <code>int32 page_size = 7;</code>
@@ -2002,9 +2011,9 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * How many to return at most: 0 for 50; more than the limit `page_size` is that limit; fewer when
-     * their outcomes are large: only an absent `next_page_token` says that it is the last; negative is
-     * INVALID_ARGUMENT.
+     * How many to return at most: 0 means 50, more than the limit `page_size` means that limit,
+     * negative is INVALID_ARGUMENT. A page may have fewer if outcomes are large: only an empty
+     * `next_page_token` marks the last page.
      * </pre>
      *
      * <code>int32 page_size = 7;</code>
@@ -2020,9 +2029,9 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * How many to return at most: 0 for 50; more than the limit `page_size` is that limit; fewer when
-     * their outcomes are large: only an absent `next_page_token` says that it is the last; negative is
-     * INVALID_ARGUMENT.
+     * How many to return at most: 0 means 50, more than the limit `page_size` means that limit,
+     * negative is INVALID_ARGUMENT. A page may have fewer if outcomes are large: only an empty
+     * `next_page_token` marks the last page.
      * </pre>
      *
      * <code>int32 page_size = 7;</code>
@@ -2038,7 +2047,7 @@ private static final long serialVersionUID = 0L;
     private java.lang.Object pageToken_ = "";
     /**
      * <pre>
-     * The `next_page_token` of the page before; the other fields must be the same as there.
+     * The `next_page_token` of the previous page; the other fields must be the same as there.
      * </pre>
      *
      * <code>string page_token = 8;</code>
@@ -2058,7 +2067,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The `next_page_token` of the page before; the other fields must be the same as there.
+     * The `next_page_token` of the previous page; the other fields must be the same as there.
      * </pre>
      *
      * <code>string page_token = 8;</code>
@@ -2079,7 +2088,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The `next_page_token` of the page before; the other fields must be the same as there.
+     * The `next_page_token` of the previous page; the other fields must be the same as there.
      * </pre>
      *
      * <code>string page_token = 8;</code>
@@ -2096,7 +2105,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The `next_page_token` of the page before; the other fields must be the same as there.
+     * The `next_page_token` of the previous page; the other fields must be the same as there.
      * </pre>
      *
      * <code>string page_token = 8;</code>
@@ -2110,7 +2119,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The `next_page_token` of the page before; the other fields must be the same as there.
+     * The `next_page_token` of the previous page; the other fields must be the same as there.
      * </pre>
      *
      * <code>string page_token = 8;</code>
@@ -2358,12 +2367,13 @@ private static final long serialVersionUID = 0L;
     private java.lang.Object orderBy_ = "";
     /**
      * <pre>
-     * What to sort by, as in AIP-132: `create_time`, `complete_time` or `update_time`, the oldest
-     * first, or the newest first with ` desc` after it. Empty for `create_time desc`.
+     * The order, as in AIP-132: `create_time`, `complete_time` or `update_time`, oldest first;
+     * followed by ` desc`, newest first. Empty for `create_time desc`.
      *
-     * `complete_time` holds only invocations that have ended. Pages are stable while data changes: what
-     * is there all along comes exactly once. With `update_time` that holds for what does not change
-     * meanwhile; what does, moves to the newest, and may be missed (` desc`) or come again.
+     * `complete_time` returns only invocations that have ended. Pages are stable while data changes:
+     * an invocation that exists all along is returned exactly once. With `update_time` this applies
+     * only to invocations that do not change in the meantime; one that changes moves to the newest
+     * end, and may be missed (` desc`) or returned again.
      * </pre>
      *
      * <code>string order_by = 12;</code>
@@ -2383,12 +2393,13 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * What to sort by, as in AIP-132: `create_time`, `complete_time` or `update_time`, the oldest
-     * first, or the newest first with ` desc` after it. Empty for `create_time desc`.
+     * The order, as in AIP-132: `create_time`, `complete_time` or `update_time`, oldest first;
+     * followed by ` desc`, newest first. Empty for `create_time desc`.
      *
-     * `complete_time` holds only invocations that have ended. Pages are stable while data changes: what
-     * is there all along comes exactly once. With `update_time` that holds for what does not change
-     * meanwhile; what does, moves to the newest, and may be missed (` desc`) or come again.
+     * `complete_time` returns only invocations that have ended. Pages are stable while data changes:
+     * an invocation that exists all along is returned exactly once. With `update_time` this applies
+     * only to invocations that do not change in the meantime; one that changes moves to the newest
+     * end, and may be missed (` desc`) or returned again.
      * </pre>
      *
      * <code>string order_by = 12;</code>
@@ -2409,12 +2420,13 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * What to sort by, as in AIP-132: `create_time`, `complete_time` or `update_time`, the oldest
-     * first, or the newest first with ` desc` after it. Empty for `create_time desc`.
+     * The order, as in AIP-132: `create_time`, `complete_time` or `update_time`, oldest first;
+     * followed by ` desc`, newest first. Empty for `create_time desc`.
      *
-     * `complete_time` holds only invocations that have ended. Pages are stable while data changes: what
-     * is there all along comes exactly once. With `update_time` that holds for what does not change
-     * meanwhile; what does, moves to the newest, and may be missed (` desc`) or come again.
+     * `complete_time` returns only invocations that have ended. Pages are stable while data changes:
+     * an invocation that exists all along is returned exactly once. With `update_time` this applies
+     * only to invocations that do not change in the meantime; one that changes moves to the newest
+     * end, and may be missed (` desc`) or returned again.
      * </pre>
      *
      * <code>string order_by = 12;</code>
@@ -2431,12 +2443,13 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * What to sort by, as in AIP-132: `create_time`, `complete_time` or `update_time`, the oldest
-     * first, or the newest first with ` desc` after it. Empty for `create_time desc`.
+     * The order, as in AIP-132: `create_time`, `complete_time` or `update_time`, oldest first;
+     * followed by ` desc`, newest first. Empty for `create_time desc`.
      *
-     * `complete_time` holds only invocations that have ended. Pages are stable while data changes: what
-     * is there all along comes exactly once. With `update_time` that holds for what does not change
-     * meanwhile; what does, moves to the newest, and may be missed (` desc`) or come again.
+     * `complete_time` returns only invocations that have ended. Pages are stable while data changes:
+     * an invocation that exists all along is returned exactly once. With `update_time` this applies
+     * only to invocations that do not change in the meantime; one that changes moves to the newest
+     * end, and may be missed (` desc`) or returned again.
      * </pre>
      *
      * <code>string order_by = 12;</code>
@@ -2450,12 +2463,13 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * What to sort by, as in AIP-132: `create_time`, `complete_time` or `update_time`, the oldest
-     * first, or the newest first with ` desc` after it. Empty for `create_time desc`.
+     * The order, as in AIP-132: `create_time`, `complete_time` or `update_time`, oldest first;
+     * followed by ` desc`, newest first. Empty for `create_time desc`.
      *
-     * `complete_time` holds only invocations that have ended. Pages are stable while data changes: what
-     * is there all along comes exactly once. With `update_time` that holds for what does not change
-     * meanwhile; what does, moves to the newest, and may be missed (` desc`) or come again.
+     * `complete_time` returns only invocations that have ended. Pages are stable while data changes:
+     * an invocation that exists all along is returned exactly once. With `update_time` this applies
+     * only to invocations that do not change in the meantime; one that changes moves to the newest
+     * end, and may be missed (` desc`) or returned again.
      * </pre>
      *
      * <code>string order_by = 12;</code>

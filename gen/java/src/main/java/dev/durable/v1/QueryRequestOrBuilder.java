@@ -155,7 +155,8 @@ public interface QueryRequestOrBuilder extends
 
   /**
    * <pre>
-   * This text within the failure's type, `: ` and its message, of 3 characters or more; empty for all.
+   * A text of 3 characters or more that is contained in the failure's type, `: ` and its message;
+   * empty for all.
    * </pre>
    *
    * <code>string failure_text = 6;</code>
@@ -164,7 +165,8 @@ public interface QueryRequestOrBuilder extends
   java.lang.String getFailureText();
   /**
    * <pre>
-   * This text within the failure's type, `: ` and its message, of 3 characters or more; empty for all.
+   * A text of 3 characters or more that is contained in the failure's type, `: ` and its message;
+   * empty for all.
    * </pre>
    *
    * <code>string failure_text = 6;</code>
@@ -175,9 +177,9 @@ public interface QueryRequestOrBuilder extends
 
   /**
    * <pre>
-   * How many to return at most: 0 for 50; more than the limit `page_size` is that limit; fewer when
-   * their outcomes are large: only an absent `next_page_token` says that it is the last; negative is
-   * INVALID_ARGUMENT.
+   * How many to return at most: 0 means 50, more than the limit `page_size` means that limit,
+   * negative is INVALID_ARGUMENT. A page may have fewer if outcomes are large: only an empty
+   * `next_page_token` marks the last page.
    * </pre>
    *
    * <code>int32 page_size = 7;</code>
@@ -187,7 +189,7 @@ public interface QueryRequestOrBuilder extends
 
   /**
    * <pre>
-   * The `next_page_token` of the page before; the other fields must be the same as there.
+   * The `next_page_token` of the previous page; the other fields must be the same as there.
    * </pre>
    *
    * <code>string page_token = 8;</code>
@@ -196,7 +198,7 @@ public interface QueryRequestOrBuilder extends
   java.lang.String getPageToken();
   /**
    * <pre>
-   * The `next_page_token` of the page before; the other fields must be the same as there.
+   * The `next_page_token` of the previous page; the other fields must be the same as there.
    * </pre>
    *
    * <code>string page_token = 8;</code>
@@ -257,12 +259,13 @@ public interface QueryRequestOrBuilder extends
 
   /**
    * <pre>
-   * What to sort by, as in AIP-132: `create_time`, `complete_time` or `update_time`, the oldest
-   * first, or the newest first with ` desc` after it. Empty for `create_time desc`.
+   * The order, as in AIP-132: `create_time`, `complete_time` or `update_time`, oldest first;
+   * followed by ` desc`, newest first. Empty for `create_time desc`.
    *
-   * `complete_time` holds only invocations that have ended. Pages are stable while data changes: what
-   * is there all along comes exactly once. With `update_time` that holds for what does not change
-   * meanwhile; what does, moves to the newest, and may be missed (` desc`) or come again.
+   * `complete_time` returns only invocations that have ended. Pages are stable while data changes:
+   * an invocation that exists all along is returned exactly once. With `update_time` this applies
+   * only to invocations that do not change in the meantime; one that changes moves to the newest
+   * end, and may be missed (` desc`) or returned again.
    * </pre>
    *
    * <code>string order_by = 12;</code>
@@ -271,12 +274,13 @@ public interface QueryRequestOrBuilder extends
   java.lang.String getOrderBy();
   /**
    * <pre>
-   * What to sort by, as in AIP-132: `create_time`, `complete_time` or `update_time`, the oldest
-   * first, or the newest first with ` desc` after it. Empty for `create_time desc`.
+   * The order, as in AIP-132: `create_time`, `complete_time` or `update_time`, oldest first;
+   * followed by ` desc`, newest first. Empty for `create_time desc`.
    *
-   * `complete_time` holds only invocations that have ended. Pages are stable while data changes: what
-   * is there all along comes exactly once. With `update_time` that holds for what does not change
-   * meanwhile; what does, moves to the newest, and may be missed (` desc`) or come again.
+   * `complete_time` returns only invocations that have ended. Pages are stable while data changes:
+   * an invocation that exists all along is returned exactly once. With `update_time` this applies
+   * only to invocations that do not change in the meantime; one that changes moves to the newest
+   * end, and may be missed (` desc`) or returned again.
    * </pre>
    *
    * <code>string order_by = 12;</code>

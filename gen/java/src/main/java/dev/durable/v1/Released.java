@@ -7,7 +7,7 @@ package dev.durable.v1;
 
 /**
  * <pre>
- * Gives an attempt back; it does not count as a failure.
+ * The worker gives the attempt back; this does not count as a failure.
  * </pre>
  *
  * Protobuf type {@code durable.v1.Released}
@@ -195,7 +195,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Gives an attempt back; it does not count as a failure.
+   * The worker gives the attempt back; this does not count as a failure.
    * </pre>
    *
    * Protobuf type {@code durable.v1.Released}

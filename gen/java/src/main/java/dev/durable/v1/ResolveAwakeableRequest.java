@@ -7,7 +7,7 @@ package dev.durable.v1;
 
 /**
  * <pre>
- * Asks to resolve or reject an awakeable.
+ * The request of ResolveAwakeable.
  * </pre>
  *
  * Protobuf type {@code durable.v1.ResolveAwakeableRequest}
@@ -140,7 +140,7 @@ private static final long serialVersionUID = 0L;
   private volatile java.lang.Object requestId_ = "";
   /**
    * <pre>
-   * Makes retries of this very request safe.
+   * Makes retries of this request safe.
    * </pre>
    *
    * <code>string request_id = 3;</code>
@@ -161,7 +161,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Makes retries of this very request safe.
+   * Makes retries of this request safe.
    * </pre>
    *
    * <code>string request_id = 3;</code>
@@ -366,7 +366,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Asks to resolve or reject an awakeable.
+   * The request of ResolveAwakeable.
    * </pre>
    *
    * Protobuf type {@code durable.v1.ResolveAwakeableRequest}
@@ -801,7 +801,7 @@ private static final long serialVersionUID = 0L;
     private java.lang.Object requestId_ = "";
     /**
      * <pre>
-     * Makes retries of this very request safe.
+     * Makes retries of this request safe.
      * </pre>
      *
      * <code>string request_id = 3;</code>
@@ -821,7 +821,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Makes retries of this very request safe.
+     * Makes retries of this request safe.
      * </pre>
      *
      * <code>string request_id = 3;</code>
@@ -842,7 +842,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Makes retries of this very request safe.
+     * Makes retries of this request safe.
      * </pre>
      *
      * <code>string request_id = 3;</code>
@@ -859,7 +859,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Makes retries of this very request safe.
+     * Makes retries of this request safe.
      * </pre>
      *
      * <code>string request_id = 3;</code>
@@ -873,7 +873,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Makes retries of this very request safe.
+     * Makes retries of this request safe.
      * </pre>
      *
      * <code>string request_id = 3;</code>

@@ -59,7 +59,7 @@ public interface ResolveAwakeableRequestOrBuilder extends
 
   /**
    * <pre>
-   * Makes retries of this very request safe.
+   * Makes retries of this request safe.
    * </pre>
    *
    * <code>string request_id = 3;</code>
@@ -68,7 +68,7 @@ public interface ResolveAwakeableRequestOrBuilder extends
   java.lang.String getRequestId();
   /**
    * <pre>
-   * Makes retries of this very request safe.
+   * Makes retries of this request safe.
    * </pre>
    *
    * <code>string request_id = 3;</code>

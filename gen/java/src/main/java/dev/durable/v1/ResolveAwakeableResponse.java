@@ -7,7 +7,7 @@ package dev.durable.v1;
 
 /**
  * <pre>
- * Says that the outcome is in the log.
+ * The answer to ResolveAwakeable: the outcome is in the log.
  * </pre>
  *
  * Protobuf type {@code durable.v1.ResolveAwakeableResponse}
@@ -53,7 +53,7 @@ private static final long serialVersionUID = 0L;
   private volatile java.lang.Object invocationId_ = "";
   /**
    * <pre>
-   * The invocation that owns the awakeable; empty when none has asked for it yet.
+   * The invocation that owns the awakeable; empty if none has requested it yet.
    * </pre>
    *
    * <code>string invocation_id = 1;</code>
@@ -74,7 +74,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * The invocation that owns the awakeable; empty when none has asked for it yet.
+   * The invocation that owns the awakeable; empty if none has requested it yet.
    * </pre>
    *
    * <code>string invocation_id = 1;</code>
@@ -99,7 +99,7 @@ private static final long serialVersionUID = 0L;
   private boolean repeated_ = false;
   /**
    * <pre>
-   * Whether it had this same outcome before, and nothing has changed.
+   * True if it already had this outcome, so that nothing has changed.
    * </pre>
    *
    * <code>bool repeated = 2;</code>
@@ -280,7 +280,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Says that the outcome is in the log.
+   * The answer to ResolveAwakeable: the outcome is in the log.
    * </pre>
    *
    * Protobuf type {@code durable.v1.ResolveAwakeableResponse}
@@ -435,7 +435,7 @@ private static final long serialVersionUID = 0L;
     private java.lang.Object invocationId_ = "";
     /**
      * <pre>
-     * The invocation that owns the awakeable; empty when none has asked for it yet.
+     * The invocation that owns the awakeable; empty if none has requested it yet.
      * </pre>
      *
      * <code>string invocation_id = 1;</code>
@@ -455,7 +455,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The invocation that owns the awakeable; empty when none has asked for it yet.
+     * The invocation that owns the awakeable; empty if none has requested it yet.
      * </pre>
      *
      * <code>string invocation_id = 1;</code>
@@ -476,7 +476,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The invocation that owns the awakeable; empty when none has asked for it yet.
+     * The invocation that owns the awakeable; empty if none has requested it yet.
      * </pre>
      *
      * <code>string invocation_id = 1;</code>
@@ -493,7 +493,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The invocation that owns the awakeable; empty when none has asked for it yet.
+     * The invocation that owns the awakeable; empty if none has requested it yet.
      * </pre>
      *
      * <code>string invocation_id = 1;</code>
@@ -507,7 +507,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The invocation that owns the awakeable; empty when none has asked for it yet.
+     * The invocation that owns the awakeable; empty if none has requested it yet.
      * </pre>
      *
      * <code>string invocation_id = 1;</code>
@@ -527,7 +527,7 @@ private static final long serialVersionUID = 0L;
     private boolean repeated_ ;
     /**
      * <pre>
-     * Whether it had this same outcome before, and nothing has changed.
+     * True if it already had this outcome, so that nothing has changed.
      * </pre>
      *
      * <code>bool repeated = 2;</code>
@@ -539,7 +539,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Whether it had this same outcome before, and nothing has changed.
+     * True if it already had this outcome, so that nothing has changed.
      * </pre>
      *
      * <code>bool repeated = 2;</code>
@@ -555,7 +555,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Whether it had this same outcome before, and nothing has changed.
+     * True if it already had this outcome, so that nothing has changed.
      * </pre>
      *
      * <code>bool repeated = 2;</code>

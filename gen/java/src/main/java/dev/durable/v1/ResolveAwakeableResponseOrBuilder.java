@@ -12,7 +12,7 @@ public interface ResolveAwakeableResponseOrBuilder extends
 
   /**
    * <pre>
-   * The invocation that owns the awakeable; empty when none has asked for it yet.
+   * The invocation that owns the awakeable; empty if none has requested it yet.
    * </pre>
    *
    * <code>string invocation_id = 1;</code>
@@ -21,7 +21,7 @@ public interface ResolveAwakeableResponseOrBuilder extends
   java.lang.String getInvocationId();
   /**
    * <pre>
-   * The invocation that owns the awakeable; empty when none has asked for it yet.
+   * The invocation that owns the awakeable; empty if none has requested it yet.
    * </pre>
    *
    * <code>string invocation_id = 1;</code>
@@ -32,7 +32,7 @@ public interface ResolveAwakeableResponseOrBuilder extends
 
   /**
    * <pre>
-   * Whether it had this same outcome before, and nothing has changed.
+   * True if it already had this outcome, so that nothing has changed.
    * </pre>
    *
    * <code>bool repeated = 2;</code>

@@ -7,7 +7,7 @@ package dev.durable.v1;
 
 /**
  * <pre>
- * Asks for a new invocation like an old one.
+ * The request of Restart.
  * </pre>
  *
  * Protobuf type {@code durable.v1.RestartRequest}
@@ -104,7 +104,7 @@ private static final long serialVersionUID = 0L;
   private volatile java.lang.Object requestId_ = "";
   /**
    * <pre>
-   * Makes retries of this very request safe.
+   * Makes retries of this request safe.
    * </pre>
    *
    * <code>string request_id = 2;</code>
@@ -125,7 +125,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Makes retries of this very request safe.
+   * Makes retries of this request safe.
    * </pre>
    *
    * <code>string request_id = 2;</code>
@@ -204,7 +204,7 @@ private static final long serialVersionUID = 0L;
   private volatile java.lang.Object reason_ = "";
   /**
    * <pre>
-   * Why, for a person. At most 1 KiB.
+   * The reason, for people. At most 1 KiB.
    * </pre>
    *
    * <code>string reason = 5;</code>
@@ -225,7 +225,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Why, for a person. At most 1 KiB.
+   * The reason, for people. At most 1 KiB.
    * </pre>
    *
    * <code>string reason = 5;</code>
@@ -251,7 +251,7 @@ private static final long serialVersionUID = 0L;
   private volatile java.lang.Object identity_ = "";
   /**
    * <pre>
-   * Who asks, in the caller's words.
+   * The caller's identity, as the caller gives it.
    * </pre>
    *
    * <code>string identity = 6;</code>
@@ -272,7 +272,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Who asks, in the caller's words.
+   * The caller's identity, as the caller gives it.
    * </pre>
    *
    * <code>string identity = 6;</code>
@@ -508,7 +508,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Asks for a new invocation like an old one.
+   * The request of Restart.
    * </pre>
    *
    * Protobuf type {@code durable.v1.RestartRequest}
@@ -826,7 +826,7 @@ private static final long serialVersionUID = 0L;
     private java.lang.Object requestId_ = "";
     /**
      * <pre>
-     * Makes retries of this very request safe.
+     * Makes retries of this request safe.
      * </pre>
      *
      * <code>string request_id = 2;</code>
@@ -846,7 +846,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Makes retries of this very request safe.
+     * Makes retries of this request safe.
      * </pre>
      *
      * <code>string request_id = 2;</code>
@@ -867,7 +867,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Makes retries of this very request safe.
+     * Makes retries of this request safe.
      * </pre>
      *
      * <code>string request_id = 2;</code>
@@ -884,7 +884,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Makes retries of this very request safe.
+     * Makes retries of this request safe.
      * </pre>
      *
      * <code>string request_id = 2;</code>
@@ -898,7 +898,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Makes retries of this very request safe.
+     * Makes retries of this request safe.
      * </pre>
      *
      * <code>string request_id = 2;</code>
@@ -1119,7 +1119,7 @@ private static final long serialVersionUID = 0L;
     private java.lang.Object reason_ = "";
     /**
      * <pre>
-     * Why, for a person. At most 1 KiB.
+     * The reason, for people. At most 1 KiB.
      * </pre>
      *
      * <code>string reason = 5;</code>
@@ -1139,7 +1139,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Why, for a person. At most 1 KiB.
+     * The reason, for people. At most 1 KiB.
      * </pre>
      *
      * <code>string reason = 5;</code>
@@ -1160,7 +1160,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Why, for a person. At most 1 KiB.
+     * The reason, for people. At most 1 KiB.
      * </pre>
      *
      * <code>string reason = 5;</code>
@@ -1177,7 +1177,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Why, for a person. At most 1 KiB.
+     * The reason, for people. At most 1 KiB.
      * </pre>
      *
      * <code>string reason = 5;</code>
@@ -1191,7 +1191,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Why, for a person. At most 1 KiB.
+     * The reason, for people. At most 1 KiB.
      * </pre>
      *
      * <code>string reason = 5;</code>
@@ -1211,7 +1211,7 @@ private static final long serialVersionUID = 0L;
     private java.lang.Object identity_ = "";
     /**
      * <pre>
-     * Who asks, in the caller's words.
+     * The caller's identity, as the caller gives it.
      * </pre>
      *
      * <code>string identity = 6;</code>
@@ -1231,7 +1231,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Who asks, in the caller's words.
+     * The caller's identity, as the caller gives it.
      * </pre>
      *
      * <code>string identity = 6;</code>
@@ -1252,7 +1252,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Who asks, in the caller's words.
+     * The caller's identity, as the caller gives it.
      * </pre>
      *
      * <code>string identity = 6;</code>
@@ -1269,7 +1269,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Who asks, in the caller's words.
+     * The caller's identity, as the caller gives it.
      * </pre>
      *
      * <code>string identity = 6;</code>
@@ -1283,7 +1283,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Who asks, in the caller's words.
+     * The caller's identity, as the caller gives it.
      * </pre>
      *
      * <code>string identity = 6;</code>

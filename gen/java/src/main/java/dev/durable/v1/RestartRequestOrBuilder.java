@@ -32,7 +32,7 @@ public interface RestartRequestOrBuilder extends
 
   /**
    * <pre>
-   * Makes retries of this very request safe.
+   * Makes retries of this request safe.
    * </pre>
    *
    * <code>string request_id = 2;</code>
@@ -41,7 +41,7 @@ public interface RestartRequestOrBuilder extends
   java.lang.String getRequestId();
   /**
    * <pre>
-   * Makes retries of this very request safe.
+   * Makes retries of this request safe.
    * </pre>
    *
    * <code>string request_id = 2;</code>
@@ -89,7 +89,7 @@ public interface RestartRequestOrBuilder extends
 
   /**
    * <pre>
-   * Why, for a person. At most 1 KiB.
+   * The reason, for people. At most 1 KiB.
    * </pre>
    *
    * <code>string reason = 5;</code>
@@ -98,7 +98,7 @@ public interface RestartRequestOrBuilder extends
   java.lang.String getReason();
   /**
    * <pre>
-   * Why, for a person. At most 1 KiB.
+   * The reason, for people. At most 1 KiB.
    * </pre>
    *
    * <code>string reason = 5;</code>
@@ -109,7 +109,7 @@ public interface RestartRequestOrBuilder extends
 
   /**
    * <pre>
-   * Who asks, in the caller's words.
+   * The caller's identity, as the caller gives it.
    * </pre>
    *
    * <code>string identity = 6;</code>
@@ -118,7 +118,7 @@ public interface RestartRequestOrBuilder extends
   java.lang.String getIdentity();
   /**
    * <pre>
-   * Who asks, in the caller's words.
+   * The caller's identity, as the caller gives it.
    * </pre>
    *
    * <code>string identity = 6;</code>

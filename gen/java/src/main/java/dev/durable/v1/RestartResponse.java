@@ -7,7 +7,7 @@ package dev.durable.v1;
 
 /**
  * <pre>
- * Says what became of a Restart.
+ * The answer to Restart.
  * </pre>
  *
  * Protobuf type {@code durable.v1.RestartResponse}
@@ -253,7 +253,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Says what became of a Restart.
+   * The answer to Restart.
    * </pre>
    *
    * Protobuf type {@code durable.v1.RestartResponse}

@@ -7,7 +7,7 @@ package dev.durable.v1;
 
 /**
  * <pre>
- * Asks a paused invocation to go on.
+ * The request of Resume.
  * </pre>
  *
  * Protobuf type {@code durable.v1.ResumeRequest}
@@ -103,7 +103,7 @@ private static final long serialVersionUID = 0L;
   private volatile java.lang.Object requestId_ = "";
   /**
    * <pre>
-   * Makes retries of this very request safe.
+   * Makes retries of this request safe.
    * </pre>
    *
    * <code>string request_id = 2;</code>
@@ -124,7 +124,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Makes retries of this very request safe.
+   * Makes retries of this request safe.
    * </pre>
    *
    * <code>string request_id = 2;</code>
@@ -150,7 +150,7 @@ private static final long serialVersionUID = 0L;
   private volatile java.lang.Object reason_ = "";
   /**
    * <pre>
-   * Why, for a person. At most 1 KiB.
+   * The reason, for people. At most 1 KiB.
    * </pre>
    *
    * <code>string reason = 3;</code>
@@ -171,7 +171,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Why, for a person. At most 1 KiB.
+   * The reason, for people. At most 1 KiB.
    * </pre>
    *
    * <code>string reason = 3;</code>
@@ -197,7 +197,7 @@ private static final long serialVersionUID = 0L;
   private volatile java.lang.Object identity_ = "";
   /**
    * <pre>
-   * Who asks, in the caller's words.
+   * The caller's identity, as the caller gives it.
    * </pre>
    *
    * <code>string identity = 4;</code>
@@ -218,7 +218,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Who asks, in the caller's words.
+   * The caller's identity, as the caller gives it.
    * </pre>
    *
    * <code>string identity = 4;</code>
@@ -427,7 +427,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Asks a paused invocation to go on.
+   * The request of Resume.
    * </pre>
    *
    * Protobuf type {@code durable.v1.ResumeRequest}
@@ -704,7 +704,7 @@ private static final long serialVersionUID = 0L;
     private java.lang.Object requestId_ = "";
     /**
      * <pre>
-     * Makes retries of this very request safe.
+     * Makes retries of this request safe.
      * </pre>
      *
      * <code>string request_id = 2;</code>
@@ -724,7 +724,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Makes retries of this very request safe.
+     * Makes retries of this request safe.
      * </pre>
      *
      * <code>string request_id = 2;</code>
@@ -745,7 +745,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Makes retries of this very request safe.
+     * Makes retries of this request safe.
      * </pre>
      *
      * <code>string request_id = 2;</code>
@@ -762,7 +762,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Makes retries of this very request safe.
+     * Makes retries of this request safe.
      * </pre>
      *
      * <code>string request_id = 2;</code>
@@ -776,7 +776,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Makes retries of this very request safe.
+     * Makes retries of this request safe.
      * </pre>
      *
      * <code>string request_id = 2;</code>
@@ -796,7 +796,7 @@ private static final long serialVersionUID = 0L;
     private java.lang.Object reason_ = "";
     /**
      * <pre>
-     * Why, for a person. At most 1 KiB.
+     * The reason, for people. At most 1 KiB.
      * </pre>
      *
      * <code>string reason = 3;</code>
@@ -816,7 +816,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Why, for a person. At most 1 KiB.
+     * The reason, for people. At most 1 KiB.
      * </pre>
      *
      * <code>string reason = 3;</code>
@@ -837,7 +837,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Why, for a person. At most 1 KiB.
+     * The reason, for people. At most 1 KiB.
      * </pre>
      *
      * <code>string reason = 3;</code>
@@ -854,7 +854,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Why, for a person. At most 1 KiB.
+     * The reason, for people. At most 1 KiB.
      * </pre>
      *
      * <code>string reason = 3;</code>
@@ -868,7 +868,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Why, for a person. At most 1 KiB.
+     * The reason, for people. At most 1 KiB.
      * </pre>
      *
      * <code>string reason = 3;</code>
@@ -888,7 +888,7 @@ private static final long serialVersionUID = 0L;
     private java.lang.Object identity_ = "";
     /**
      * <pre>
-     * Who asks, in the caller's words.
+     * The caller's identity, as the caller gives it.
      * </pre>
      *
      * <code>string identity = 4;</code>
@@ -908,7 +908,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Who asks, in the caller's words.
+     * The caller's identity, as the caller gives it.
      * </pre>
      *
      * <code>string identity = 4;</code>
@@ -929,7 +929,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Who asks, in the caller's words.
+     * The caller's identity, as the caller gives it.
      * </pre>
      *
      * <code>string identity = 4;</code>
@@ -946,7 +946,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Who asks, in the caller's words.
+     * The caller's identity, as the caller gives it.
      * </pre>
      *
      * <code>string identity = 4;</code>
@@ -960,7 +960,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Who asks, in the caller's words.
+     * The caller's identity, as the caller gives it.
      * </pre>
      *
      * <code>string identity = 4;</code>

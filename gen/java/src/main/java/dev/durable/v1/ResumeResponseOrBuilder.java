@@ -12,7 +12,7 @@ public interface ResumeResponseOrBuilder extends
 
   /**
    * <pre>
-   * The state after it.
+   * The state after the request.
    * </pre>
    *
    * <code>.durable.v1.InvocationState state = 1;</code>
@@ -21,7 +21,7 @@ public interface ResumeResponseOrBuilder extends
   int getStateValue();
   /**
    * <pre>
-   * The state after it.
+   * The state after the request.
    * </pre>
    *
    * <code>.durable.v1.InvocationState state = 1;</code>

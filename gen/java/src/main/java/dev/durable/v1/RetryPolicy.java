@@ -7,11 +7,11 @@ package dev.durable.v1;
 
 /**
  * <pre>
- * How a handler's failed attempts are retried. A field at zero takes the default that it names.
+ * How failed attempts of a handler are retried. A field at zero has the default that it names.
  *
- * Where it was a step that has failed, a worker applies the policy to the step (worker.proto, section
- * 7): when its tries are used up, the step's failure is journaled and the program sees it. What is said
- * here of attempts is then for failures of the program itself.
+ * If a step has failed, the worker applies the policy to the step (worker.proto, section 7): when
+ * its tries are used up, the step's failure is journaled and raised in the program. The comments
+ * below that speak of attempts then apply to failures of the program itself.
  * </pre>
  *
  * Protobuf type {@code durable.v1.RetryPolicy}
@@ -54,7 +54,7 @@ private static final long serialVersionUID = 0L;
 
   /**
    * <pre>
-   * What happens when the attempts are used up.
+   * What happens when all attempts are used up.
    * </pre>
    *
    * Protobuf enum {@code durable.v1.RetryPolicy.Exhaustion}
@@ -249,7 +249,7 @@ private static final long serialVersionUID = 0L;
   private double multiplier_ = 0D;
   /**
    * <pre>
-   * By what the delay grows. Default 2; at least 1.
+   * The factor by which the delay grows. Default 2; at least 1.
    * </pre>
    *
    * <code>double multiplier = 2;</code>
@@ -332,7 +332,7 @@ private static final long serialVersionUID = 0L;
   private int onExhausted_ = 0;
   /**
    * <pre>
-   * What happens when they are used up. Default PAUSE, which loses nothing.
+   * What happens when all attempts are used up. Default PAUSE, which loses nothing.
    * </pre>
    *
    * <code>.durable.v1.RetryPolicy.Exhaustion on_exhausted = 6;</code>
@@ -343,7 +343,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * What happens when they are used up. Default PAUSE, which loses nothing.
+   * What happens when all attempts are used up. Default PAUSE, which loses nothing.
    * </pre>
    *
    * <code>.durable.v1.RetryPolicy.Exhaustion on_exhausted = 6;</code>
@@ -358,7 +358,8 @@ private static final long serialVersionUID = 0L;
   private com.google.protobuf.Duration maxDuration_;
   /**
    * <pre>
-   * How long after the first failure in a row the attempts are used up too. Absent for no limit.
+   * After this time since the first of consecutive failures, the attempts count as used up too.
+   * Absent for no limit.
    * </pre>
    *
    * <code>.google.protobuf.Duration max_duration = 7;</code>
@@ -370,7 +371,8 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * How long after the first failure in a row the attempts are used up too. Absent for no limit.
+   * After this time since the first of consecutive failures, the attempts count as used up too.
+   * Absent for no limit.
    * </pre>
    *
    * <code>.google.protobuf.Duration max_duration = 7;</code>
@@ -382,7 +384,8 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * How long after the first failure in a row the attempts are used up too. Absent for no limit.
+   * After this time since the first of consecutive failures, the attempts count as used up too.
+   * Absent for no limit.
    * </pre>
    *
    * <code>.google.protobuf.Duration max_duration = 7;</code>
@@ -635,11 +638,11 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * How a handler's failed attempts are retried. A field at zero takes the default that it names.
+   * How failed attempts of a handler are retried. A field at zero has the default that it names.
    *
-   * Where it was a step that has failed, a worker applies the policy to the step (worker.proto, section
-   * 7): when its tries are used up, the step's failure is journaled and the program sees it. What is said
-   * here of attempts is then for failures of the program itself.
+   * If a step has failed, the worker applies the policy to the step (worker.proto, section 7): when
+   * its tries are used up, the step's failure is journaled and raised in the program. The comments
+   * below that speak of attempts then apply to failures of the program itself.
    * </pre>
    *
    * Protobuf type {@code durable.v1.RetryPolicy}
@@ -1046,7 +1049,7 @@ private static final long serialVersionUID = 0L;
     private double multiplier_ ;
     /**
      * <pre>
-     * By what the delay grows. Default 2; at least 1.
+     * The factor by which the delay grows. Default 2; at least 1.
      * </pre>
      *
      * <code>double multiplier = 2;</code>
@@ -1058,7 +1061,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * By what the delay grows. Default 2; at least 1.
+     * The factor by which the delay grows. Default 2; at least 1.
      * </pre>
      *
      * <code>double multiplier = 2;</code>
@@ -1074,7 +1077,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * By what the delay grows. Default 2; at least 1.
+     * The factor by which the delay grows. Default 2; at least 1.
      * </pre>
      *
      * <code>double multiplier = 2;</code>
@@ -1335,7 +1338,7 @@ private static final long serialVersionUID = 0L;
     private int onExhausted_ = 0;
     /**
      * <pre>
-     * What happens when they are used up. Default PAUSE, which loses nothing.
+     * What happens when all attempts are used up. Default PAUSE, which loses nothing.
      * </pre>
      *
      * <code>.durable.v1.RetryPolicy.Exhaustion on_exhausted = 6;</code>
@@ -1346,7 +1349,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * What happens when they are used up. Default PAUSE, which loses nothing.
+     * What happens when all attempts are used up. Default PAUSE, which loses nothing.
      * </pre>
      *
      * <code>.durable.v1.RetryPolicy.Exhaustion on_exhausted = 6;</code>
@@ -1361,7 +1364,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * What happens when they are used up. Default PAUSE, which loses nothing.
+     * What happens when all attempts are used up. Default PAUSE, which loses nothing.
      * </pre>
      *
      * <code>.durable.v1.RetryPolicy.Exhaustion on_exhausted = 6;</code>
@@ -1374,7 +1377,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * What happens when they are used up. Default PAUSE, which loses nothing.
+     * What happens when all attempts are used up. Default PAUSE, which loses nothing.
      * </pre>
      *
      * <code>.durable.v1.RetryPolicy.Exhaustion on_exhausted = 6;</code>
@@ -1390,7 +1393,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * What happens when they are used up. Default PAUSE, which loses nothing.
+     * What happens when all attempts are used up. Default PAUSE, which loses nothing.
      * </pre>
      *
      * <code>.durable.v1.RetryPolicy.Exhaustion on_exhausted = 6;</code>
@@ -1408,7 +1411,8 @@ private static final long serialVersionUID = 0L;
         com.google.protobuf.Duration, com.google.protobuf.Duration.Builder, com.google.protobuf.DurationOrBuilder> maxDurationBuilder_;
     /**
      * <pre>
-     * How long after the first failure in a row the attempts are used up too. Absent for no limit.
+     * After this time since the first of consecutive failures, the attempts count as used up too.
+     * Absent for no limit.
      * </pre>
      *
      * <code>.google.protobuf.Duration max_duration = 7;</code>
@@ -1419,7 +1423,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * How long after the first failure in a row the attempts are used up too. Absent for no limit.
+     * After this time since the first of consecutive failures, the attempts count as used up too.
+     * Absent for no limit.
      * </pre>
      *
      * <code>.google.protobuf.Duration max_duration = 7;</code>
@@ -1434,7 +1439,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * How long after the first failure in a row the attempts are used up too. Absent for no limit.
+     * After this time since the first of consecutive failures, the attempts count as used up too.
+     * Absent for no limit.
      * </pre>
      *
      * <code>.google.protobuf.Duration max_duration = 7;</code>
@@ -1454,7 +1460,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * How long after the first failure in a row the attempts are used up too. Absent for no limit.
+     * After this time since the first of consecutive failures, the attempts count as used up too.
+     * Absent for no limit.
      * </pre>
      *
      * <code>.google.protobuf.Duration max_duration = 7;</code>
@@ -1472,7 +1479,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * How long after the first failure in a row the attempts are used up too. Absent for no limit.
+     * After this time since the first of consecutive failures, the attempts count as used up too.
+     * Absent for no limit.
      * </pre>
      *
      * <code>.google.protobuf.Duration max_duration = 7;</code>
@@ -1497,7 +1505,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * How long after the first failure in a row the attempts are used up too. Absent for no limit.
+     * After this time since the first of consecutive failures, the attempts count as used up too.
+     * Absent for no limit.
      * </pre>
      *
      * <code>.google.protobuf.Duration max_duration = 7;</code>
@@ -1514,7 +1523,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * How long after the first failure in a row the attempts are used up too. Absent for no limit.
+     * After this time since the first of consecutive failures, the attempts count as used up too.
+     * Absent for no limit.
      * </pre>
      *
      * <code>.google.protobuf.Duration max_duration = 7;</code>
@@ -1526,7 +1536,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * How long after the first failure in a row the attempts are used up too. Absent for no limit.
+     * After this time since the first of consecutive failures, the attempts count as used up too.
+     * Absent for no limit.
      * </pre>
      *
      * <code>.google.protobuf.Duration max_duration = 7;</code>
@@ -1541,7 +1552,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * How long after the first failure in a row the attempts are used up too. Absent for no limit.
+     * After this time since the first of consecutive failures, the attempts count as used up too.
+     * Absent for no limit.
      * </pre>
      *
      * <code>.google.protobuf.Duration max_duration = 7;</code>

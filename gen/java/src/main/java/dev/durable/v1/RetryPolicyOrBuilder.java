@@ -39,7 +39,7 @@ public interface RetryPolicyOrBuilder extends
 
   /**
    * <pre>
-   * By what the delay grows. Default 2; at least 1.
+   * The factor by which the delay grows. Default 2; at least 1.
    * </pre>
    *
    * <code>double multiplier = 2;</code>
@@ -96,7 +96,7 @@ public interface RetryPolicyOrBuilder extends
 
   /**
    * <pre>
-   * What happens when they are used up. Default PAUSE, which loses nothing.
+   * What happens when all attempts are used up. Default PAUSE, which loses nothing.
    * </pre>
    *
    * <code>.durable.v1.RetryPolicy.Exhaustion on_exhausted = 6;</code>
@@ -105,7 +105,7 @@ public interface RetryPolicyOrBuilder extends
   int getOnExhaustedValue();
   /**
    * <pre>
-   * What happens when they are used up. Default PAUSE, which loses nothing.
+   * What happens when all attempts are used up. Default PAUSE, which loses nothing.
    * </pre>
    *
    * <code>.durable.v1.RetryPolicy.Exhaustion on_exhausted = 6;</code>
@@ -115,7 +115,8 @@ public interface RetryPolicyOrBuilder extends
 
   /**
    * <pre>
-   * How long after the first failure in a row the attempts are used up too. Absent for no limit.
+   * After this time since the first of consecutive failures, the attempts count as used up too.
+   * Absent for no limit.
    * </pre>
    *
    * <code>.google.protobuf.Duration max_duration = 7;</code>
@@ -124,7 +125,8 @@ public interface RetryPolicyOrBuilder extends
   boolean hasMaxDuration();
   /**
    * <pre>
-   * How long after the first failure in a row the attempts are used up too. Absent for no limit.
+   * After this time since the first of consecutive failures, the attempts count as used up too.
+   * Absent for no limit.
    * </pre>
    *
    * <code>.google.protobuf.Duration max_duration = 7;</code>
@@ -133,7 +135,8 @@ public interface RetryPolicyOrBuilder extends
   com.google.protobuf.Duration getMaxDuration();
   /**
    * <pre>
-   * How long after the first failure in a row the attempts are used up too. Absent for no limit.
+   * After this time since the first of consecutive failures, the attempts count as used up too.
+   * Absent for no limit.
    * </pre>
    *
    * <code>.google.protobuf.Duration max_duration = 7;</code>

@@ -111,7 +111,7 @@ private static final long serialVersionUID = 0L;
   private volatile java.lang.Object invocationId_ = "";
   /**
    * <pre>
-   * The invocation it is about; empty for messages about the session.
+   * The invocation that the message is about; empty for messages about the session.
    * </pre>
    *
    * <code>string invocation_id = 1;</code>
@@ -132,7 +132,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * The invocation it is about; empty for messages about the session.
+   * The invocation that the message is about; empty for messages about the session.
    * </pre>
    *
    * <code>string invocation_id = 1;</code>
@@ -157,7 +157,7 @@ private static final long serialVersionUID = 0L;
   private int attempt_ = 0;
   /**
    * <pre>
-   * The attempt it is about; 0 for messages about the session.
+   * The attempt that the message is about; 0 for messages about the session.
    * </pre>
    *
    * <code>int32 attempt = 2;</code>
@@ -257,7 +257,7 @@ private static final long serialVersionUID = 0L;
   public static final int COMPLETION_FIELD_NUMBER = 5;
   /**
    * <pre>
-   * About an invocation: an operation of the server's has ended.
+   * About an invocation: an operation that the server completes has completed.
    * </pre>
    *
    * <code>.durable.v1.Completion completion = 5;</code>
@@ -269,7 +269,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * About an invocation: an operation of the server's has ended.
+   * About an invocation: an operation that the server completes has completed.
    * </pre>
    *
    * <code>.durable.v1.Completion completion = 5;</code>
@@ -284,7 +284,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * About an invocation: an operation of the server's has ended.
+   * About an invocation: an operation that the server completes has completed.
    * </pre>
    *
    * <code>.durable.v1.Completion completion = 5;</code>
@@ -343,7 +343,7 @@ private static final long serialVersionUID = 0L;
   public static final int ABANDON_FIELD_NUMBER = 7;
   /**
    * <pre>
-   * About an invocation: stop working on it, say nothing more about it.
+   * About an invocation: stop working on it and send nothing more about it.
    * </pre>
    *
    * <code>.durable.v1.Abandon abandon = 7;</code>
@@ -355,7 +355,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * About an invocation: stop working on it, say nothing more about it.
+   * About an invocation: stop working on it and send nothing more about it.
    * </pre>
    *
    * <code>.durable.v1.Abandon abandon = 7;</code>
@@ -370,7 +370,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * About an invocation: stop working on it, say nothing more about it.
+   * About an invocation: stop working on it and send nothing more about it.
    * </pre>
    *
    * <code>.durable.v1.Abandon abandon = 7;</code>
@@ -386,7 +386,7 @@ private static final long serialVersionUID = 0L;
   public static final int CANCEL_REQUESTED_FIELD_NUMBER = 8;
   /**
    * <pre>
-   * About an invocation: its end is asked for.
+   * About an invocation: its cancellation was requested.
    * </pre>
    *
    * <code>.durable.v1.CancelRequested cancel_requested = 8;</code>
@@ -398,7 +398,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * About an invocation: its end is asked for.
+   * About an invocation: its cancellation was requested.
    * </pre>
    *
    * <code>.durable.v1.CancelRequested cancel_requested = 8;</code>
@@ -413,7 +413,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * About an invocation: its end is asked for.
+   * About an invocation: its cancellation was requested.
    * </pre>
    *
    * <code>.durable.v1.CancelRequested cancel_requested = 8;</code>
@@ -472,7 +472,7 @@ private static final long serialVersionUID = 0L;
   public static final int HEARTBEAT_FIELD_NUMBER = 10;
   /**
    * <pre>
-   * About the session: a sign of life.
+   * About the session: the sender is alive.
    * </pre>
    *
    * <code>.durable.v1.Heartbeat heartbeat = 10;</code>
@@ -484,7 +484,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * About the session: a sign of life.
+   * About the session: the sender is alive.
    * </pre>
    *
    * <code>.durable.v1.Heartbeat heartbeat = 10;</code>
@@ -499,7 +499,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * About the session: a sign of life.
+   * About the session: the sender is alive.
    * </pre>
    *
    * <code>.durable.v1.Heartbeat heartbeat = 10;</code>
@@ -558,7 +558,7 @@ private static final long serialVersionUID = 0L;
   public static final int PAUSE_REQUESTED_FIELD_NUMBER = 12;
   /**
    * <pre>
-   * About an invocation: hold it at its next boundary.
+   * About an invocation: pause it at its next journal boundary.
    * </pre>
    *
    * <code>.durable.v1.PauseRequested pause_requested = 12;</code>
@@ -570,7 +570,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * About an invocation: hold it at its next boundary.
+   * About an invocation: pause it at its next journal boundary.
    * </pre>
    *
    * <code>.durable.v1.PauseRequested pause_requested = 12;</code>
@@ -585,7 +585,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * About an invocation: hold it at its next boundary.
+   * About an invocation: pause it at its next journal boundary.
    * </pre>
    *
    * <code>.durable.v1.PauseRequested pause_requested = 12;</code>
@@ -1289,7 +1289,7 @@ private static final long serialVersionUID = 0L;
     private java.lang.Object invocationId_ = "";
     /**
      * <pre>
-     * The invocation it is about; empty for messages about the session.
+     * The invocation that the message is about; empty for messages about the session.
      * </pre>
      *
      * <code>string invocation_id = 1;</code>
@@ -1309,7 +1309,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The invocation it is about; empty for messages about the session.
+     * The invocation that the message is about; empty for messages about the session.
      * </pre>
      *
      * <code>string invocation_id = 1;</code>
@@ -1330,7 +1330,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The invocation it is about; empty for messages about the session.
+     * The invocation that the message is about; empty for messages about the session.
      * </pre>
      *
      * <code>string invocation_id = 1;</code>
@@ -1347,7 +1347,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The invocation it is about; empty for messages about the session.
+     * The invocation that the message is about; empty for messages about the session.
      * </pre>
      *
      * <code>string invocation_id = 1;</code>
@@ -1361,7 +1361,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The invocation it is about; empty for messages about the session.
+     * The invocation that the message is about; empty for messages about the session.
      * </pre>
      *
      * <code>string invocation_id = 1;</code>
@@ -1381,7 +1381,7 @@ private static final long serialVersionUID = 0L;
     private int attempt_ ;
     /**
      * <pre>
-     * The attempt it is about; 0 for messages about the session.
+     * The attempt that the message is about; 0 for messages about the session.
      * </pre>
      *
      * <code>int32 attempt = 2;</code>
@@ -1393,7 +1393,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The attempt it is about; 0 for messages about the session.
+     * The attempt that the message is about; 0 for messages about the session.
      * </pre>
      *
      * <code>int32 attempt = 2;</code>
@@ -1409,7 +1409,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The attempt it is about; 0 for messages about the session.
+     * The attempt that the message is about; 0 for messages about the session.
      * </pre>
      *
      * <code>int32 attempt = 2;</code>
@@ -1782,7 +1782,7 @@ private static final long serialVersionUID = 0L;
         dev.durable.v1.Completion, dev.durable.v1.Completion.Builder, dev.durable.v1.CompletionOrBuilder> completionBuilder_;
     /**
      * <pre>
-     * About an invocation: an operation of the server's has ended.
+     * About an invocation: an operation that the server completes has completed.
      * </pre>
      *
      * <code>.durable.v1.Completion completion = 5;</code>
@@ -1794,7 +1794,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * About an invocation: an operation of the server's has ended.
+     * About an invocation: an operation that the server completes has completed.
      * </pre>
      *
      * <code>.durable.v1.Completion completion = 5;</code>
@@ -1816,7 +1816,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * About an invocation: an operation of the server's has ended.
+     * About an invocation: an operation that the server completes has completed.
      * </pre>
      *
      * <code>.durable.v1.Completion completion = 5;</code>
@@ -1836,7 +1836,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * About an invocation: an operation of the server's has ended.
+     * About an invocation: an operation that the server completes has completed.
      * </pre>
      *
      * <code>.durable.v1.Completion completion = 5;</code>
@@ -1854,7 +1854,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * About an invocation: an operation of the server's has ended.
+     * About an invocation: an operation that the server completes has completed.
      * </pre>
      *
      * <code>.durable.v1.Completion completion = 5;</code>
@@ -1881,7 +1881,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * About an invocation: an operation of the server's has ended.
+     * About an invocation: an operation that the server completes has completed.
      * </pre>
      *
      * <code>.durable.v1.Completion completion = 5;</code>
@@ -1904,7 +1904,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * About an invocation: an operation of the server's has ended.
+     * About an invocation: an operation that the server completes has completed.
      * </pre>
      *
      * <code>.durable.v1.Completion completion = 5;</code>
@@ -1914,7 +1914,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * About an invocation: an operation of the server's has ended.
+     * About an invocation: an operation that the server completes has completed.
      * </pre>
      *
      * <code>.durable.v1.Completion completion = 5;</code>
@@ -1932,7 +1932,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * About an invocation: an operation of the server's has ended.
+     * About an invocation: an operation that the server completes has completed.
      * </pre>
      *
      * <code>.durable.v1.Completion completion = 5;</code>
@@ -2138,7 +2138,7 @@ private static final long serialVersionUID = 0L;
         dev.durable.v1.Abandon, dev.durable.v1.Abandon.Builder, dev.durable.v1.AbandonOrBuilder> abandonBuilder_;
     /**
      * <pre>
-     * About an invocation: stop working on it, say nothing more about it.
+     * About an invocation: stop working on it and send nothing more about it.
      * </pre>
      *
      * <code>.durable.v1.Abandon abandon = 7;</code>
@@ -2150,7 +2150,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * About an invocation: stop working on it, say nothing more about it.
+     * About an invocation: stop working on it and send nothing more about it.
      * </pre>
      *
      * <code>.durable.v1.Abandon abandon = 7;</code>
@@ -2172,7 +2172,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * About an invocation: stop working on it, say nothing more about it.
+     * About an invocation: stop working on it and send nothing more about it.
      * </pre>
      *
      * <code>.durable.v1.Abandon abandon = 7;</code>
@@ -2192,7 +2192,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * About an invocation: stop working on it, say nothing more about it.
+     * About an invocation: stop working on it and send nothing more about it.
      * </pre>
      *
      * <code>.durable.v1.Abandon abandon = 7;</code>
@@ -2210,7 +2210,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * About an invocation: stop working on it, say nothing more about it.
+     * About an invocation: stop working on it and send nothing more about it.
      * </pre>
      *
      * <code>.durable.v1.Abandon abandon = 7;</code>
@@ -2237,7 +2237,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * About an invocation: stop working on it, say nothing more about it.
+     * About an invocation: stop working on it and send nothing more about it.
      * </pre>
      *
      * <code>.durable.v1.Abandon abandon = 7;</code>
@@ -2260,7 +2260,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * About an invocation: stop working on it, say nothing more about it.
+     * About an invocation: stop working on it and send nothing more about it.
      * </pre>
      *
      * <code>.durable.v1.Abandon abandon = 7;</code>
@@ -2270,7 +2270,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * About an invocation: stop working on it, say nothing more about it.
+     * About an invocation: stop working on it and send nothing more about it.
      * </pre>
      *
      * <code>.durable.v1.Abandon abandon = 7;</code>
@@ -2288,7 +2288,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * About an invocation: stop working on it, say nothing more about it.
+     * About an invocation: stop working on it and send nothing more about it.
      * </pre>
      *
      * <code>.durable.v1.Abandon abandon = 7;</code>
@@ -2316,7 +2316,7 @@ private static final long serialVersionUID = 0L;
         dev.durable.v1.CancelRequested, dev.durable.v1.CancelRequested.Builder, dev.durable.v1.CancelRequestedOrBuilder> cancelRequestedBuilder_;
     /**
      * <pre>
-     * About an invocation: its end is asked for.
+     * About an invocation: its cancellation was requested.
      * </pre>
      *
      * <code>.durable.v1.CancelRequested cancel_requested = 8;</code>
@@ -2328,7 +2328,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * About an invocation: its end is asked for.
+     * About an invocation: its cancellation was requested.
      * </pre>
      *
      * <code>.durable.v1.CancelRequested cancel_requested = 8;</code>
@@ -2350,7 +2350,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * About an invocation: its end is asked for.
+     * About an invocation: its cancellation was requested.
      * </pre>
      *
      * <code>.durable.v1.CancelRequested cancel_requested = 8;</code>
@@ -2370,7 +2370,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * About an invocation: its end is asked for.
+     * About an invocation: its cancellation was requested.
      * </pre>
      *
      * <code>.durable.v1.CancelRequested cancel_requested = 8;</code>
@@ -2388,7 +2388,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * About an invocation: its end is asked for.
+     * About an invocation: its cancellation was requested.
      * </pre>
      *
      * <code>.durable.v1.CancelRequested cancel_requested = 8;</code>
@@ -2415,7 +2415,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * About an invocation: its end is asked for.
+     * About an invocation: its cancellation was requested.
      * </pre>
      *
      * <code>.durable.v1.CancelRequested cancel_requested = 8;</code>
@@ -2438,7 +2438,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * About an invocation: its end is asked for.
+     * About an invocation: its cancellation was requested.
      * </pre>
      *
      * <code>.durable.v1.CancelRequested cancel_requested = 8;</code>
@@ -2448,7 +2448,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * About an invocation: its end is asked for.
+     * About an invocation: its cancellation was requested.
      * </pre>
      *
      * <code>.durable.v1.CancelRequested cancel_requested = 8;</code>
@@ -2466,7 +2466,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * About an invocation: its end is asked for.
+     * About an invocation: its cancellation was requested.
      * </pre>
      *
      * <code>.durable.v1.CancelRequested cancel_requested = 8;</code>
@@ -2672,7 +2672,7 @@ private static final long serialVersionUID = 0L;
         dev.durable.v1.Heartbeat, dev.durable.v1.Heartbeat.Builder, dev.durable.v1.HeartbeatOrBuilder> heartbeatBuilder_;
     /**
      * <pre>
-     * About the session: a sign of life.
+     * About the session: the sender is alive.
      * </pre>
      *
      * <code>.durable.v1.Heartbeat heartbeat = 10;</code>
@@ -2684,7 +2684,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * About the session: a sign of life.
+     * About the session: the sender is alive.
      * </pre>
      *
      * <code>.durable.v1.Heartbeat heartbeat = 10;</code>
@@ -2706,7 +2706,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * About the session: a sign of life.
+     * About the session: the sender is alive.
      * </pre>
      *
      * <code>.durable.v1.Heartbeat heartbeat = 10;</code>
@@ -2726,7 +2726,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * About the session: a sign of life.
+     * About the session: the sender is alive.
      * </pre>
      *
      * <code>.durable.v1.Heartbeat heartbeat = 10;</code>
@@ -2744,7 +2744,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * About the session: a sign of life.
+     * About the session: the sender is alive.
      * </pre>
      *
      * <code>.durable.v1.Heartbeat heartbeat = 10;</code>
@@ -2771,7 +2771,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * About the session: a sign of life.
+     * About the session: the sender is alive.
      * </pre>
      *
      * <code>.durable.v1.Heartbeat heartbeat = 10;</code>
@@ -2794,7 +2794,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * About the session: a sign of life.
+     * About the session: the sender is alive.
      * </pre>
      *
      * <code>.durable.v1.Heartbeat heartbeat = 10;</code>
@@ -2804,7 +2804,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * About the session: a sign of life.
+     * About the session: the sender is alive.
      * </pre>
      *
      * <code>.durable.v1.Heartbeat heartbeat = 10;</code>
@@ -2822,7 +2822,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * About the session: a sign of life.
+     * About the session: the sender is alive.
      * </pre>
      *
      * <code>.durable.v1.Heartbeat heartbeat = 10;</code>
@@ -3028,7 +3028,7 @@ private static final long serialVersionUID = 0L;
         dev.durable.v1.PauseRequested, dev.durable.v1.PauseRequested.Builder, dev.durable.v1.PauseRequestedOrBuilder> pauseRequestedBuilder_;
     /**
      * <pre>
-     * About an invocation: hold it at its next boundary.
+     * About an invocation: pause it at its next journal boundary.
      * </pre>
      *
      * <code>.durable.v1.PauseRequested pause_requested = 12;</code>
@@ -3040,7 +3040,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * About an invocation: hold it at its next boundary.
+     * About an invocation: pause it at its next journal boundary.
      * </pre>
      *
      * <code>.durable.v1.PauseRequested pause_requested = 12;</code>
@@ -3062,7 +3062,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * About an invocation: hold it at its next boundary.
+     * About an invocation: pause it at its next journal boundary.
      * </pre>
      *
      * <code>.durable.v1.PauseRequested pause_requested = 12;</code>
@@ -3082,7 +3082,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * About an invocation: hold it at its next boundary.
+     * About an invocation: pause it at its next journal boundary.
      * </pre>
      *
      * <code>.durable.v1.PauseRequested pause_requested = 12;</code>
@@ -3100,7 +3100,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * About an invocation: hold it at its next boundary.
+     * About an invocation: pause it at its next journal boundary.
      * </pre>
      *
      * <code>.durable.v1.PauseRequested pause_requested = 12;</code>
@@ -3127,7 +3127,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * About an invocation: hold it at its next boundary.
+     * About an invocation: pause it at its next journal boundary.
      * </pre>
      *
      * <code>.durable.v1.PauseRequested pause_requested = 12;</code>
@@ -3150,7 +3150,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * About an invocation: hold it at its next boundary.
+     * About an invocation: pause it at its next journal boundary.
      * </pre>
      *
      * <code>.durable.v1.PauseRequested pause_requested = 12;</code>
@@ -3160,7 +3160,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * About an invocation: hold it at its next boundary.
+     * About an invocation: pause it at its next journal boundary.
      * </pre>
      *
      * <code>.durable.v1.PauseRequested pause_requested = 12;</code>
@@ -3178,7 +3178,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * About an invocation: hold it at its next boundary.
+     * About an invocation: pause it at its next journal boundary.
      * </pre>
      *
      * <code>.durable.v1.PauseRequested pause_requested = 12;</code>

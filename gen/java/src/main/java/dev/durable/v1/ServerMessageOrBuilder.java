@@ -12,7 +12,7 @@ public interface ServerMessageOrBuilder extends
 
   /**
    * <pre>
-   * The invocation it is about; empty for messages about the session.
+   * The invocation that the message is about; empty for messages about the session.
    * </pre>
    *
    * <code>string invocation_id = 1;</code>
@@ -21,7 +21,7 @@ public interface ServerMessageOrBuilder extends
   java.lang.String getInvocationId();
   /**
    * <pre>
-   * The invocation it is about; empty for messages about the session.
+   * The invocation that the message is about; empty for messages about the session.
    * </pre>
    *
    * <code>string invocation_id = 1;</code>
@@ -32,7 +32,7 @@ public interface ServerMessageOrBuilder extends
 
   /**
    * <pre>
-   * The attempt it is about; 0 for messages about the session.
+   * The attempt that the message is about; 0 for messages about the session.
    * </pre>
    *
    * <code>int32 attempt = 2;</code>
@@ -96,7 +96,7 @@ public interface ServerMessageOrBuilder extends
 
   /**
    * <pre>
-   * About an invocation: an operation of the server's has ended.
+   * About an invocation: an operation that the server completes has completed.
    * </pre>
    *
    * <code>.durable.v1.Completion completion = 5;</code>
@@ -105,7 +105,7 @@ public interface ServerMessageOrBuilder extends
   boolean hasCompletion();
   /**
    * <pre>
-   * About an invocation: an operation of the server's has ended.
+   * About an invocation: an operation that the server completes has completed.
    * </pre>
    *
    * <code>.durable.v1.Completion completion = 5;</code>
@@ -114,7 +114,7 @@ public interface ServerMessageOrBuilder extends
   dev.durable.v1.Completion getCompletion();
   /**
    * <pre>
-   * About an invocation: an operation of the server's has ended.
+   * About an invocation: an operation that the server completes has completed.
    * </pre>
    *
    * <code>.durable.v1.Completion completion = 5;</code>
@@ -150,7 +150,7 @@ public interface ServerMessageOrBuilder extends
 
   /**
    * <pre>
-   * About an invocation: stop working on it, say nothing more about it.
+   * About an invocation: stop working on it and send nothing more about it.
    * </pre>
    *
    * <code>.durable.v1.Abandon abandon = 7;</code>
@@ -159,7 +159,7 @@ public interface ServerMessageOrBuilder extends
   boolean hasAbandon();
   /**
    * <pre>
-   * About an invocation: stop working on it, say nothing more about it.
+   * About an invocation: stop working on it and send nothing more about it.
    * </pre>
    *
    * <code>.durable.v1.Abandon abandon = 7;</code>
@@ -168,7 +168,7 @@ public interface ServerMessageOrBuilder extends
   dev.durable.v1.Abandon getAbandon();
   /**
    * <pre>
-   * About an invocation: stop working on it, say nothing more about it.
+   * About an invocation: stop working on it and send nothing more about it.
    * </pre>
    *
    * <code>.durable.v1.Abandon abandon = 7;</code>
@@ -177,7 +177,7 @@ public interface ServerMessageOrBuilder extends
 
   /**
    * <pre>
-   * About an invocation: its end is asked for.
+   * About an invocation: its cancellation was requested.
    * </pre>
    *
    * <code>.durable.v1.CancelRequested cancel_requested = 8;</code>
@@ -186,7 +186,7 @@ public interface ServerMessageOrBuilder extends
   boolean hasCancelRequested();
   /**
    * <pre>
-   * About an invocation: its end is asked for.
+   * About an invocation: its cancellation was requested.
    * </pre>
    *
    * <code>.durable.v1.CancelRequested cancel_requested = 8;</code>
@@ -195,7 +195,7 @@ public interface ServerMessageOrBuilder extends
   dev.durable.v1.CancelRequested getCancelRequested();
   /**
    * <pre>
-   * About an invocation: its end is asked for.
+   * About an invocation: its cancellation was requested.
    * </pre>
    *
    * <code>.durable.v1.CancelRequested cancel_requested = 8;</code>
@@ -231,7 +231,7 @@ public interface ServerMessageOrBuilder extends
 
   /**
    * <pre>
-   * About the session: a sign of life.
+   * About the session: the sender is alive.
    * </pre>
    *
    * <code>.durable.v1.Heartbeat heartbeat = 10;</code>
@@ -240,7 +240,7 @@ public interface ServerMessageOrBuilder extends
   boolean hasHeartbeat();
   /**
    * <pre>
-   * About the session: a sign of life.
+   * About the session: the sender is alive.
    * </pre>
    *
    * <code>.durable.v1.Heartbeat heartbeat = 10;</code>
@@ -249,7 +249,7 @@ public interface ServerMessageOrBuilder extends
   dev.durable.v1.Heartbeat getHeartbeat();
   /**
    * <pre>
-   * About the session: a sign of life.
+   * About the session: the sender is alive.
    * </pre>
    *
    * <code>.durable.v1.Heartbeat heartbeat = 10;</code>
@@ -285,7 +285,7 @@ public interface ServerMessageOrBuilder extends
 
   /**
    * <pre>
-   * About an invocation: hold it at its next boundary.
+   * About an invocation: pause it at its next journal boundary.
    * </pre>
    *
    * <code>.durable.v1.PauseRequested pause_requested = 12;</code>
@@ -294,7 +294,7 @@ public interface ServerMessageOrBuilder extends
   boolean hasPauseRequested();
   /**
    * <pre>
-   * About an invocation: hold it at its next boundary.
+   * About an invocation: pause it at its next journal boundary.
    * </pre>
    *
    * <code>.durable.v1.PauseRequested pause_requested = 12;</code>
@@ -303,7 +303,7 @@ public interface ServerMessageOrBuilder extends
   dev.durable.v1.PauseRequested getPauseRequested();
   /**
    * <pre>
-   * About an invocation: hold it at its next boundary.
+   * About an invocation: pause it at its next journal boundary.
    * </pre>
    *
    * <code>.durable.v1.PauseRequested pause_requested = 12;</code>

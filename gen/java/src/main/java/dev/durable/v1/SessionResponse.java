@@ -7,8 +7,8 @@ package dev.durable.v1;
 
 /**
  * <pre>
- * A frame from the server. At most 64 MiB, since a Start brings a whole journal: the receive limit of
- * a gRPC library, often 4 MiB, must be raised.
+ * A frame from the server. At most 64 MiB, because a Start contains a whole journal: raise the
+ * receive limit of the gRPC library, which is often 4 MiB.
  * </pre>
  *
  * Protobuf type {@code durable.v1.SessionResponse}
@@ -271,8 +271,8 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * A frame from the server. At most 64 MiB, since a Start brings a whole journal: the receive limit of
-   * a gRPC library, often 4 MiB, must be raised.
+   * A frame from the server. At most 64 MiB, because a Start contains a whole journal: raise the
+   * receive limit of the gRPC library, which is often 4 MiB.
    * </pre>
    *
    * Protobuf type {@code durable.v1.SessionResponse}

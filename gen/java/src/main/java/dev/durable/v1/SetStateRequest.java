@@ -7,7 +7,7 @@ package dev.durable.v1;
 
 /**
  * <pre>
- * Asks to change the state of an object's key.
+ * The request of SetState.
  * </pre>
  *
  * Protobuf type {@code durable.v1.SetStateRequest}
@@ -258,7 +258,7 @@ dev.durable.v1.Payload defaultValue) {
       com.google.protobuf.LazyStringArrayList.emptyList();
   /**
    * <pre>
-   * Names to remove; done before `state` is set.
+   * Names to remove, before `state` is set.
    * </pre>
    *
    * <code>repeated string cleared_names = 4;</code>
@@ -270,7 +270,7 @@ dev.durable.v1.Payload defaultValue) {
   }
   /**
    * <pre>
-   * Names to remove; done before `state` is set.
+   * Names to remove, before `state` is set.
    * </pre>
    *
    * <code>repeated string cleared_names = 4;</code>
@@ -281,7 +281,7 @@ dev.durable.v1.Payload defaultValue) {
   }
   /**
    * <pre>
-   * Names to remove; done before `state` is set.
+   * Names to remove, before `state` is set.
    * </pre>
    *
    * <code>repeated string cleared_names = 4;</code>
@@ -293,7 +293,7 @@ dev.durable.v1.Payload defaultValue) {
   }
   /**
    * <pre>
-   * Names to remove; done before `state` is set.
+   * Names to remove, before `state` is set.
    * </pre>
    *
    * <code>repeated string cleared_names = 4;</code>
@@ -309,7 +309,7 @@ dev.durable.v1.Payload defaultValue) {
   private boolean clearAll_ = false;
   /**
    * <pre>
-   * Remove everything first.
+   * Remove all values first.
    * </pre>
    *
    * <code>bool clear_all = 5;</code>
@@ -539,7 +539,7 @@ dev.durable.v1.Payload defaultValue) {
   }
   /**
    * <pre>
-   * Asks to change the state of an object's key.
+   * The request of SetState.
    * </pre>
    *
    * Protobuf type {@code durable.v1.SetStateRequest}
@@ -1146,7 +1146,7 @@ dev.durable.v1.Payload defaultValue) {
     }
     /**
      * <pre>
-     * Names to remove; done before `state` is set.
+     * Names to remove, before `state` is set.
      * </pre>
      *
      * <code>repeated string cleared_names = 4;</code>
@@ -1159,7 +1159,7 @@ dev.durable.v1.Payload defaultValue) {
     }
     /**
      * <pre>
-     * Names to remove; done before `state` is set.
+     * Names to remove, before `state` is set.
      * </pre>
      *
      * <code>repeated string cleared_names = 4;</code>
@@ -1170,7 +1170,7 @@ dev.durable.v1.Payload defaultValue) {
     }
     /**
      * <pre>
-     * Names to remove; done before `state` is set.
+     * Names to remove, before `state` is set.
      * </pre>
      *
      * <code>repeated string cleared_names = 4;</code>
@@ -1182,7 +1182,7 @@ dev.durable.v1.Payload defaultValue) {
     }
     /**
      * <pre>
-     * Names to remove; done before `state` is set.
+     * Names to remove, before `state` is set.
      * </pre>
      *
      * <code>repeated string cleared_names = 4;</code>
@@ -1195,7 +1195,7 @@ dev.durable.v1.Payload defaultValue) {
     }
     /**
      * <pre>
-     * Names to remove; done before `state` is set.
+     * Names to remove, before `state` is set.
      * </pre>
      *
      * <code>repeated string cleared_names = 4;</code>
@@ -1214,7 +1214,7 @@ dev.durable.v1.Payload defaultValue) {
     }
     /**
      * <pre>
-     * Names to remove; done before `state` is set.
+     * Names to remove, before `state` is set.
      * </pre>
      *
      * <code>repeated string cleared_names = 4;</code>
@@ -1232,7 +1232,7 @@ dev.durable.v1.Payload defaultValue) {
     }
     /**
      * <pre>
-     * Names to remove; done before `state` is set.
+     * Names to remove, before `state` is set.
      * </pre>
      *
      * <code>repeated string cleared_names = 4;</code>
@@ -1250,7 +1250,7 @@ dev.durable.v1.Payload defaultValue) {
     }
     /**
      * <pre>
-     * Names to remove; done before `state` is set.
+     * Names to remove, before `state` is set.
      * </pre>
      *
      * <code>repeated string cleared_names = 4;</code>
@@ -1265,7 +1265,7 @@ dev.durable.v1.Payload defaultValue) {
     }
     /**
      * <pre>
-     * Names to remove; done before `state` is set.
+     * Names to remove, before `state` is set.
      * </pre>
      *
      * <code>repeated string cleared_names = 4;</code>
@@ -1286,7 +1286,7 @@ dev.durable.v1.Payload defaultValue) {
     private boolean clearAll_ ;
     /**
      * <pre>
-     * Remove everything first.
+     * Remove all values first.
      * </pre>
      *
      * <code>bool clear_all = 5;</code>
@@ -1298,7 +1298,7 @@ dev.durable.v1.Payload defaultValue) {
     }
     /**
      * <pre>
-     * Remove everything first.
+     * Remove all values first.
      * </pre>
      *
      * <code>bool clear_all = 5;</code>
@@ -1314,7 +1314,7 @@ dev.durable.v1.Payload defaultValue) {
     }
     /**
      * <pre>
-     * Remove everything first.
+     * Remove all values first.
      * </pre>
      *
      * <code>bool clear_all = 5;</code>

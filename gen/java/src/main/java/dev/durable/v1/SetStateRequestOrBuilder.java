@@ -106,7 +106,7 @@ dev.durable.v1.Payload defaultValue);
 
   /**
    * <pre>
-   * Names to remove; done before `state` is set.
+   * Names to remove, before `state` is set.
    * </pre>
    *
    * <code>repeated string cleared_names = 4;</code>
@@ -116,7 +116,7 @@ dev.durable.v1.Payload defaultValue);
       getClearedNamesList();
   /**
    * <pre>
-   * Names to remove; done before `state` is set.
+   * Names to remove, before `state` is set.
    * </pre>
    *
    * <code>repeated string cleared_names = 4;</code>
@@ -125,7 +125,7 @@ dev.durable.v1.Payload defaultValue);
   int getClearedNamesCount();
   /**
    * <pre>
-   * Names to remove; done before `state` is set.
+   * Names to remove, before `state` is set.
    * </pre>
    *
    * <code>repeated string cleared_names = 4;</code>
@@ -135,7 +135,7 @@ dev.durable.v1.Payload defaultValue);
   java.lang.String getClearedNames(int index);
   /**
    * <pre>
-   * Names to remove; done before `state` is set.
+   * Names to remove, before `state` is set.
    * </pre>
    *
    * <code>repeated string cleared_names = 4;</code>
@@ -147,7 +147,7 @@ dev.durable.v1.Payload defaultValue);
 
   /**
    * <pre>
-   * Remove everything first.
+   * Remove all values first.
    * </pre>
    *
    * <code>bool clear_all = 5;</code>

@@ -7,7 +7,7 @@ package dev.durable.v1;
 
 /**
  * <pre>
- * Says that the change is in the log.
+ * The answer to SetState: the change is in the log.
  * </pre>
  *
  * Protobuf type {@code durable.v1.SetStateResponse}
@@ -195,7 +195,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Says that the change is in the log.
+   * The answer to SetState: the change is in the log.
    * </pre>
    *
    * Protobuf type {@code durable.v1.SetStateResponse}

@@ -7,7 +7,7 @@ package dev.durable.v1;
 
 /**
  * <pre>
- * Asks to deliver a signal.
+ * The request of Signal.
  * </pre>
  *
  * Protobuf type {@code durable.v1.SignalRequest}
@@ -149,7 +149,7 @@ private static final long serialVersionUID = 0L;
   private dev.durable.v1.Outcome outcome_;
   /**
    * <pre>
-   * What it carries.
+   * Its value or failure.
    * </pre>
    *
    * <code>.durable.v1.Outcome outcome = 3;</code>
@@ -161,7 +161,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * What it carries.
+   * Its value or failure.
    * </pre>
    *
    * <code>.durable.v1.Outcome outcome = 3;</code>
@@ -173,7 +173,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * What it carries.
+   * Its value or failure.
    * </pre>
    *
    * <code>.durable.v1.Outcome outcome = 3;</code>
@@ -188,7 +188,7 @@ private static final long serialVersionUID = 0L;
   private volatile java.lang.Object requestId_ = "";
   /**
    * <pre>
-   * Makes retries of this very request safe.
+   * Makes retries of this request safe.
    * </pre>
    *
    * <code>string request_id = 4;</code>
@@ -209,7 +209,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Makes retries of this very request safe.
+   * Makes retries of this request safe.
    * </pre>
    *
    * <code>string request_id = 4;</code>
@@ -424,7 +424,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Asks to deliver a signal.
+   * The request of Signal.
    * </pre>
    *
    * Protobuf type {@code durable.v1.SignalRequest}
@@ -810,7 +810,7 @@ private static final long serialVersionUID = 0L;
         dev.durable.v1.Outcome, dev.durable.v1.Outcome.Builder, dev.durable.v1.OutcomeOrBuilder> outcomeBuilder_;
     /**
      * <pre>
-     * What it carries.
+     * Its value or failure.
      * </pre>
      *
      * <code>.durable.v1.Outcome outcome = 3;</code>
@@ -821,7 +821,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * What it carries.
+     * Its value or failure.
      * </pre>
      *
      * <code>.durable.v1.Outcome outcome = 3;</code>
@@ -836,7 +836,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * What it carries.
+     * Its value or failure.
      * </pre>
      *
      * <code>.durable.v1.Outcome outcome = 3;</code>
@@ -856,7 +856,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * What it carries.
+     * Its value or failure.
      * </pre>
      *
      * <code>.durable.v1.Outcome outcome = 3;</code>
@@ -874,7 +874,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * What it carries.
+     * Its value or failure.
      * </pre>
      *
      * <code>.durable.v1.Outcome outcome = 3;</code>
@@ -899,7 +899,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * What it carries.
+     * Its value or failure.
      * </pre>
      *
      * <code>.durable.v1.Outcome outcome = 3;</code>
@@ -916,7 +916,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * What it carries.
+     * Its value or failure.
      * </pre>
      *
      * <code>.durable.v1.Outcome outcome = 3;</code>
@@ -928,7 +928,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * What it carries.
+     * Its value or failure.
      * </pre>
      *
      * <code>.durable.v1.Outcome outcome = 3;</code>
@@ -943,7 +943,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * What it carries.
+     * Its value or failure.
      * </pre>
      *
      * <code>.durable.v1.Outcome outcome = 3;</code>
@@ -965,7 +965,7 @@ private static final long serialVersionUID = 0L;
     private java.lang.Object requestId_ = "";
     /**
      * <pre>
-     * Makes retries of this very request safe.
+     * Makes retries of this request safe.
      * </pre>
      *
      * <code>string request_id = 4;</code>
@@ -985,7 +985,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Makes retries of this very request safe.
+     * Makes retries of this request safe.
      * </pre>
      *
      * <code>string request_id = 4;</code>
@@ -1006,7 +1006,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Makes retries of this very request safe.
+     * Makes retries of this request safe.
      * </pre>
      *
      * <code>string request_id = 4;</code>
@@ -1023,7 +1023,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Makes retries of this very request safe.
+     * Makes retries of this request safe.
      * </pre>
      *
      * <code>string request_id = 4;</code>
@@ -1037,7 +1037,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Makes retries of this very request safe.
+     * Makes retries of this request safe.
      * </pre>
      *
      * <code>string request_id = 4;</code>

@@ -52,7 +52,7 @@ public interface SignalRequestOrBuilder extends
 
   /**
    * <pre>
-   * What it carries.
+   * Its value or failure.
    * </pre>
    *
    * <code>.durable.v1.Outcome outcome = 3;</code>
@@ -61,7 +61,7 @@ public interface SignalRequestOrBuilder extends
   boolean hasOutcome();
   /**
    * <pre>
-   * What it carries.
+   * Its value or failure.
    * </pre>
    *
    * <code>.durable.v1.Outcome outcome = 3;</code>
@@ -70,7 +70,7 @@ public interface SignalRequestOrBuilder extends
   dev.durable.v1.Outcome getOutcome();
   /**
    * <pre>
-   * What it carries.
+   * Its value or failure.
    * </pre>
    *
    * <code>.durable.v1.Outcome outcome = 3;</code>
@@ -79,7 +79,7 @@ public interface SignalRequestOrBuilder extends
 
   /**
    * <pre>
-   * Makes retries of this very request safe.
+   * Makes retries of this request safe.
    * </pre>
    *
    * <code>string request_id = 4;</code>
@@ -88,7 +88,7 @@ public interface SignalRequestOrBuilder extends
   java.lang.String getRequestId();
   /**
    * <pre>
-   * Makes retries of this very request safe.
+   * Makes retries of this request safe.
    * </pre>
    *
    * <code>string request_id = 4;</code>

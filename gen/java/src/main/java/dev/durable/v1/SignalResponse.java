@@ -7,7 +7,7 @@ package dev.durable.v1;
 
 /**
  * <pre>
- * Says that the signal is in the log.
+ * The answer to Signal: the signal is in the log.
  * </pre>
  *
  * Protobuf type {@code durable.v1.SignalResponse}
@@ -195,7 +195,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Says that the signal is in the log.
+   * The answer to Signal: the signal is in the log.
    * </pre>
    *
    * Protobuf type {@code durable.v1.SignalResponse}

@@ -7,7 +7,7 @@ package dev.durable.v1;
 
 /**
  * <pre>
- * Hands an attempt to the worker.
+ * Dispatches an attempt to the worker.
  * </pre>
  *
  * Protobuf type {@code durable.v1.Start}
@@ -123,7 +123,7 @@ private static final long serialVersionUID = 0L;
   private dev.durable.v1.Payload input_;
   /**
    * <pre>
-   * Its input; absent when it is to be called without arguments.
+   * Its input; absent if the handler is to be called without arguments.
    * </pre>
    *
    * <code>.durable.v1.Payload input = 2;</code>
@@ -135,7 +135,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Its input; absent when it is to be called without arguments.
+   * Its input; absent if the handler is to be called without arguments.
    * </pre>
    *
    * <code>.durable.v1.Payload input = 2;</code>
@@ -147,7 +147,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Its input; absent when it is to be called without arguments.
+   * Its input; absent if the handler is to be called without arguments.
    * </pre>
    *
    * <code>.durable.v1.Payload input = 2;</code>
@@ -596,7 +596,7 @@ java.lang.String defaultValue) {
   private dev.durable.v1.CancelRequested cancelRequested_;
   /**
    * <pre>
-   * Set when a cancellation was asked for before this attempt.
+   * Set if a cancellation was requested before this attempt.
    * </pre>
    *
    * <code>.durable.v1.CancelRequested cancel_requested = 12;</code>
@@ -608,7 +608,7 @@ java.lang.String defaultValue) {
   }
   /**
    * <pre>
-   * Set when a cancellation was asked for before this attempt.
+   * Set if a cancellation was requested before this attempt.
    * </pre>
    *
    * <code>.durable.v1.CancelRequested cancel_requested = 12;</code>
@@ -620,7 +620,7 @@ java.lang.String defaultValue) {
   }
   /**
    * <pre>
-   * Set when a cancellation was asked for before this attempt.
+   * Set if a cancellation was requested before this attempt.
    * </pre>
    *
    * <code>.durable.v1.CancelRequested cancel_requested = 12;</code>
@@ -658,7 +658,7 @@ java.lang.String defaultValue) {
   }
   /**
    * <pre>
-   * The state as it is now, by name: the invocation's own, or the object key's.
+   * The current state by name: the invocation's own, or the object key's.
    * </pre>
    *
    * <code>map&lt;string, .durable.v1.Payload&gt; state = 13;</code>
@@ -679,7 +679,7 @@ java.lang.String defaultValue) {
   }
   /**
    * <pre>
-   * The state as it is now, by name: the invocation's own, or the object key's.
+   * The current state by name: the invocation's own, or the object key's.
    * </pre>
    *
    * <code>map&lt;string, .durable.v1.Payload&gt; state = 13;</code>
@@ -690,7 +690,7 @@ java.lang.String defaultValue) {
   }
   /**
    * <pre>
-   * The state as it is now, by name: the invocation's own, or the object key's.
+   * The current state by name: the invocation's own, or the object key's.
    * </pre>
    *
    * <code>map&lt;string, .durable.v1.Payload&gt; state = 13;</code>
@@ -708,7 +708,7 @@ dev.durable.v1.Payload defaultValue) {
   }
   /**
    * <pre>
-   * The state as it is now, by name: the invocation's own, or the object key's.
+   * The current state by name: the invocation's own, or the object key's.
    * </pre>
    *
    * <code>map&lt;string, .durable.v1.Payload&gt; state = 13;</code>
@@ -729,7 +729,7 @@ dev.durable.v1.Payload defaultValue) {
   private boolean stateComplete_ = false;
   /**
    * <pre>
-   * True when `state` is all of it.
+   * True if `state` is the whole state.
    * </pre>
    *
    * <code>bool state_complete = 14;</code>
@@ -768,7 +768,7 @@ dev.durable.v1.Payload defaultValue) {
   }
   /**
    * <pre>
-   * How often steps that are not in the journal have failed, by index.
+   * How often each step that is not in the journal has failed, by index.
    * </pre>
    *
    * <code>map&lt;int32, int32&gt; step_failures = 15;</code>
@@ -789,7 +789,7 @@ dev.durable.v1.Payload defaultValue) {
   }
   /**
    * <pre>
-   * How often steps that are not in the journal have failed, by index.
+   * How often each step that is not in the journal has failed, by index.
    * </pre>
    *
    * <code>map&lt;int32, int32&gt; step_failures = 15;</code>
@@ -800,7 +800,7 @@ dev.durable.v1.Payload defaultValue) {
   }
   /**
    * <pre>
-   * How often steps that are not in the journal have failed, by index.
+   * How often each step that is not in the journal has failed, by index.
    * </pre>
    *
    * <code>map&lt;int32, int32&gt; step_failures = 15;</code>
@@ -816,7 +816,7 @@ dev.durable.v1.Payload defaultValue) {
   }
   /**
    * <pre>
-   * How often steps that are not in the journal have failed, by index.
+   * How often each step that is not in the journal has failed, by index.
    * </pre>
    *
    * <code>map&lt;int32, int32&gt; step_failures = 15;</code>
@@ -861,7 +861,7 @@ dev.durable.v1.Payload defaultValue) {
   }
   /**
    * <pre>
-   * How long ago the first of those failures was when this attempt was handed out, by index.
+   * How long before the dispatch of this attempt the first of those failures was, by index.
    * </pre>
    *
    * <code>map&lt;int32, .google.protobuf.Duration&gt; step_failing = 16;</code>
@@ -882,7 +882,7 @@ dev.durable.v1.Payload defaultValue) {
   }
   /**
    * <pre>
-   * How long ago the first of those failures was when this attempt was handed out, by index.
+   * How long before the dispatch of this attempt the first of those failures was, by index.
    * </pre>
    *
    * <code>map&lt;int32, .google.protobuf.Duration&gt; step_failing = 16;</code>
@@ -893,7 +893,7 @@ dev.durable.v1.Payload defaultValue) {
   }
   /**
    * <pre>
-   * How long ago the first of those failures was when this attempt was handed out, by index.
+   * How long before the dispatch of this attempt the first of those failures was, by index.
    * </pre>
    *
    * <code>map&lt;int32, .google.protobuf.Duration&gt; step_failing = 16;</code>
@@ -911,7 +911,7 @@ com.google.protobuf.Duration defaultValue) {
   }
   /**
    * <pre>
-   * How long ago the first of those failures was when this attempt was handed out, by index.
+   * How long before the dispatch of this attempt the first of those failures was, by index.
    * </pre>
    *
    * <code>map&lt;int32, .google.protobuf.Duration&gt; step_failing = 16;</code>
@@ -1315,7 +1315,7 @@ com.google.protobuf.Duration defaultValue) {
   }
   /**
    * <pre>
-   * Hands an attempt to the worker.
+   * Dispatches an attempt to the worker.
    * </pre>
    *
    * Protobuf type {@code durable.v1.Start}
@@ -1887,7 +1887,7 @@ com.google.protobuf.Duration defaultValue) {
         dev.durable.v1.Payload, dev.durable.v1.Payload.Builder, dev.durable.v1.PayloadOrBuilder> inputBuilder_;
     /**
      * <pre>
-     * Its input; absent when it is to be called without arguments.
+     * Its input; absent if the handler is to be called without arguments.
      * </pre>
      *
      * <code>.durable.v1.Payload input = 2;</code>
@@ -1898,7 +1898,7 @@ com.google.protobuf.Duration defaultValue) {
     }
     /**
      * <pre>
-     * Its input; absent when it is to be called without arguments.
+     * Its input; absent if the handler is to be called without arguments.
      * </pre>
      *
      * <code>.durable.v1.Payload input = 2;</code>
@@ -1913,7 +1913,7 @@ com.google.protobuf.Duration defaultValue) {
     }
     /**
      * <pre>
-     * Its input; absent when it is to be called without arguments.
+     * Its input; absent if the handler is to be called without arguments.
      * </pre>
      *
      * <code>.durable.v1.Payload input = 2;</code>
@@ -1933,7 +1933,7 @@ com.google.protobuf.Duration defaultValue) {
     }
     /**
      * <pre>
-     * Its input; absent when it is to be called without arguments.
+     * Its input; absent if the handler is to be called without arguments.
      * </pre>
      *
      * <code>.durable.v1.Payload input = 2;</code>
@@ -1951,7 +1951,7 @@ com.google.protobuf.Duration defaultValue) {
     }
     /**
      * <pre>
-     * Its input; absent when it is to be called without arguments.
+     * Its input; absent if the handler is to be called without arguments.
      * </pre>
      *
      * <code>.durable.v1.Payload input = 2;</code>
@@ -1976,7 +1976,7 @@ com.google.protobuf.Duration defaultValue) {
     }
     /**
      * <pre>
-     * Its input; absent when it is to be called without arguments.
+     * Its input; absent if the handler is to be called without arguments.
      * </pre>
      *
      * <code>.durable.v1.Payload input = 2;</code>
@@ -1993,7 +1993,7 @@ com.google.protobuf.Duration defaultValue) {
     }
     /**
      * <pre>
-     * Its input; absent when it is to be called without arguments.
+     * Its input; absent if the handler is to be called without arguments.
      * </pre>
      *
      * <code>.durable.v1.Payload input = 2;</code>
@@ -2005,7 +2005,7 @@ com.google.protobuf.Duration defaultValue) {
     }
     /**
      * <pre>
-     * Its input; absent when it is to be called without arguments.
+     * Its input; absent if the handler is to be called without arguments.
      * </pre>
      *
      * <code>.durable.v1.Payload input = 2;</code>
@@ -2020,7 +2020,7 @@ com.google.protobuf.Duration defaultValue) {
     }
     /**
      * <pre>
-     * Its input; absent when it is to be called without arguments.
+     * Its input; absent if the handler is to be called without arguments.
      * </pre>
      *
      * <code>.durable.v1.Payload input = 2;</code>
@@ -3237,7 +3237,7 @@ java.lang.String defaultValue) {
         dev.durable.v1.CancelRequested, dev.durable.v1.CancelRequested.Builder, dev.durable.v1.CancelRequestedOrBuilder> cancelRequestedBuilder_;
     /**
      * <pre>
-     * Set when a cancellation was asked for before this attempt.
+     * Set if a cancellation was requested before this attempt.
      * </pre>
      *
      * <code>.durable.v1.CancelRequested cancel_requested = 12;</code>
@@ -3248,7 +3248,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Set when a cancellation was asked for before this attempt.
+     * Set if a cancellation was requested before this attempt.
      * </pre>
      *
      * <code>.durable.v1.CancelRequested cancel_requested = 12;</code>
@@ -3263,7 +3263,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Set when a cancellation was asked for before this attempt.
+     * Set if a cancellation was requested before this attempt.
      * </pre>
      *
      * <code>.durable.v1.CancelRequested cancel_requested = 12;</code>
@@ -3283,7 +3283,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Set when a cancellation was asked for before this attempt.
+     * Set if a cancellation was requested before this attempt.
      * </pre>
      *
      * <code>.durable.v1.CancelRequested cancel_requested = 12;</code>
@@ -3301,7 +3301,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Set when a cancellation was asked for before this attempt.
+     * Set if a cancellation was requested before this attempt.
      * </pre>
      *
      * <code>.durable.v1.CancelRequested cancel_requested = 12;</code>
@@ -3326,7 +3326,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Set when a cancellation was asked for before this attempt.
+     * Set if a cancellation was requested before this attempt.
      * </pre>
      *
      * <code>.durable.v1.CancelRequested cancel_requested = 12;</code>
@@ -3343,7 +3343,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Set when a cancellation was asked for before this attempt.
+     * Set if a cancellation was requested before this attempt.
      * </pre>
      *
      * <code>.durable.v1.CancelRequested cancel_requested = 12;</code>
@@ -3355,7 +3355,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Set when a cancellation was asked for before this attempt.
+     * Set if a cancellation was requested before this attempt.
      * </pre>
      *
      * <code>.durable.v1.CancelRequested cancel_requested = 12;</code>
@@ -3370,7 +3370,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Set when a cancellation was asked for before this attempt.
+     * Set if a cancellation was requested before this attempt.
      * </pre>
      *
      * <code>.durable.v1.CancelRequested cancel_requested = 12;</code>
@@ -3426,7 +3426,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * The state as it is now, by name: the invocation's own, or the object key's.
+     * The current state by name: the invocation's own, or the object key's.
      * </pre>
      *
      * <code>map&lt;string, .durable.v1.Payload&gt; state = 13;</code>
@@ -3447,7 +3447,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * The state as it is now, by name: the invocation's own, or the object key's.
+     * The current state by name: the invocation's own, or the object key's.
      * </pre>
      *
      * <code>map&lt;string, .durable.v1.Payload&gt; state = 13;</code>
@@ -3458,7 +3458,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * The state as it is now, by name: the invocation's own, or the object key's.
+     * The current state by name: the invocation's own, or the object key's.
      * </pre>
      *
      * <code>map&lt;string, .durable.v1.Payload&gt; state = 13;</code>
@@ -3475,7 +3475,7 @@ dev.durable.v1.Payload defaultValue) {
     }
     /**
      * <pre>
-     * The state as it is now, by name: the invocation's own, or the object key's.
+     * The current state by name: the invocation's own, or the object key's.
      * </pre>
      *
      * <code>map&lt;string, .durable.v1.Payload&gt; state = 13;</code>
@@ -3497,7 +3497,7 @@ dev.durable.v1.Payload defaultValue) {
     }
     /**
      * <pre>
-     * The state as it is now, by name: the invocation's own, or the object key's.
+     * The current state by name: the invocation's own, or the object key's.
      * </pre>
      *
      * <code>map&lt;string, .durable.v1.Payload&gt; state = 13;</code>
@@ -3520,7 +3520,7 @@ dev.durable.v1.Payload defaultValue) {
     }
     /**
      * <pre>
-     * The state as it is now, by name: the invocation's own, or the object key's.
+     * The current state by name: the invocation's own, or the object key's.
      * </pre>
      *
      * <code>map&lt;string, .durable.v1.Payload&gt; state = 13;</code>
@@ -3537,7 +3537,7 @@ dev.durable.v1.Payload defaultValue) {
     }
     /**
      * <pre>
-     * The state as it is now, by name: the invocation's own, or the object key's.
+     * The current state by name: the invocation's own, or the object key's.
      * </pre>
      *
      * <code>map&lt;string, .durable.v1.Payload&gt; state = 13;</code>
@@ -3556,7 +3556,7 @@ dev.durable.v1.Payload defaultValue) {
     }
     /**
      * <pre>
-     * The state as it is now, by name: the invocation's own, or the object key's.
+     * The current state by name: the invocation's own, or the object key's.
      * </pre>
      *
      * <code>map&lt;string, .durable.v1.Payload&gt; state = 13;</code>
@@ -3579,7 +3579,7 @@ dev.durable.v1.Payload defaultValue) {
     private boolean stateComplete_ ;
     /**
      * <pre>
-     * True when `state` is all of it.
+     * True if `state` is the whole state.
      * </pre>
      *
      * <code>bool state_complete = 14;</code>
@@ -3591,7 +3591,7 @@ dev.durable.v1.Payload defaultValue) {
     }
     /**
      * <pre>
-     * True when `state` is all of it.
+     * True if `state` is the whole state.
      * </pre>
      *
      * <code>bool state_complete = 14;</code>
@@ -3607,7 +3607,7 @@ dev.durable.v1.Payload defaultValue) {
     }
     /**
      * <pre>
-     * True when `state` is all of it.
+     * True if `state` is the whole state.
      * </pre>
      *
      * <code>bool state_complete = 14;</code>
@@ -3648,7 +3648,7 @@ dev.durable.v1.Payload defaultValue) {
     }
     /**
      * <pre>
-     * How often steps that are not in the journal have failed, by index.
+     * How often each step that is not in the journal has failed, by index.
      * </pre>
      *
      * <code>map&lt;int32, int32&gt; step_failures = 15;</code>
@@ -3669,7 +3669,7 @@ dev.durable.v1.Payload defaultValue) {
     }
     /**
      * <pre>
-     * How often steps that are not in the journal have failed, by index.
+     * How often each step that is not in the journal has failed, by index.
      * </pre>
      *
      * <code>map&lt;int32, int32&gt; step_failures = 15;</code>
@@ -3680,7 +3680,7 @@ dev.durable.v1.Payload defaultValue) {
     }
     /**
      * <pre>
-     * How often steps that are not in the journal have failed, by index.
+     * How often each step that is not in the journal has failed, by index.
      * </pre>
      *
      * <code>map&lt;int32, int32&gt; step_failures = 15;</code>
@@ -3696,7 +3696,7 @@ dev.durable.v1.Payload defaultValue) {
     }
     /**
      * <pre>
-     * How often steps that are not in the journal have failed, by index.
+     * How often each step that is not in the journal has failed, by index.
      * </pre>
      *
      * <code>map&lt;int32, int32&gt; step_failures = 15;</code>
@@ -3720,7 +3720,7 @@ dev.durable.v1.Payload defaultValue) {
     }
     /**
      * <pre>
-     * How often steps that are not in the journal have failed, by index.
+     * How often each step that is not in the journal has failed, by index.
      * </pre>
      *
      * <code>map&lt;int32, int32&gt; step_failures = 15;</code>
@@ -3743,7 +3743,7 @@ dev.durable.v1.Payload defaultValue) {
     }
     /**
      * <pre>
-     * How often steps that are not in the journal have failed, by index.
+     * How often each step that is not in the journal has failed, by index.
      * </pre>
      *
      * <code>map&lt;int32, int32&gt; step_failures = 15;</code>
@@ -3760,7 +3760,7 @@ dev.durable.v1.Payload defaultValue) {
     }
     /**
      * <pre>
-     * How often steps that are not in the journal have failed, by index.
+     * How often each step that is not in the journal has failed, by index.
      * </pre>
      *
      * <code>map&lt;int32, int32&gt; step_failures = 15;</code>
@@ -3810,7 +3810,7 @@ dev.durable.v1.Payload defaultValue) {
     }
     /**
      * <pre>
-     * How long ago the first of those failures was when this attempt was handed out, by index.
+     * How long before the dispatch of this attempt the first of those failures was, by index.
      * </pre>
      *
      * <code>map&lt;int32, .google.protobuf.Duration&gt; step_failing = 16;</code>
@@ -3831,7 +3831,7 @@ dev.durable.v1.Payload defaultValue) {
     }
     /**
      * <pre>
-     * How long ago the first of those failures was when this attempt was handed out, by index.
+     * How long before the dispatch of this attempt the first of those failures was, by index.
      * </pre>
      *
      * <code>map&lt;int32, .google.protobuf.Duration&gt; step_failing = 16;</code>
@@ -3842,7 +3842,7 @@ dev.durable.v1.Payload defaultValue) {
     }
     /**
      * <pre>
-     * How long ago the first of those failures was when this attempt was handed out, by index.
+     * How long before the dispatch of this attempt the first of those failures was, by index.
      * </pre>
      *
      * <code>map&lt;int32, .google.protobuf.Duration&gt; step_failing = 16;</code>
@@ -3859,7 +3859,7 @@ com.google.protobuf.Duration defaultValue) {
     }
     /**
      * <pre>
-     * How long ago the first of those failures was when this attempt was handed out, by index.
+     * How long before the dispatch of this attempt the first of those failures was, by index.
      * </pre>
      *
      * <code>map&lt;int32, .google.protobuf.Duration&gt; step_failing = 16;</code>
@@ -3881,7 +3881,7 @@ com.google.protobuf.Duration defaultValue) {
     }
     /**
      * <pre>
-     * How long ago the first of those failures was when this attempt was handed out, by index.
+     * How long before the dispatch of this attempt the first of those failures was, by index.
      * </pre>
      *
      * <code>map&lt;int32, .google.protobuf.Duration&gt; step_failing = 16;</code>
@@ -3904,7 +3904,7 @@ com.google.protobuf.Duration defaultValue) {
     }
     /**
      * <pre>
-     * How long ago the first of those failures was when this attempt was handed out, by index.
+     * How long before the dispatch of this attempt the first of those failures was, by index.
      * </pre>
      *
      * <code>map&lt;int32, .google.protobuf.Duration&gt; step_failing = 16;</code>
@@ -3921,7 +3921,7 @@ com.google.protobuf.Duration defaultValue) {
     }
     /**
      * <pre>
-     * How long ago the first of those failures was when this attempt was handed out, by index.
+     * How long before the dispatch of this attempt the first of those failures was, by index.
      * </pre>
      *
      * <code>map&lt;int32, .google.protobuf.Duration&gt; step_failing = 16;</code>
@@ -3940,7 +3940,7 @@ com.google.protobuf.Duration defaultValue) {
     }
     /**
      * <pre>
-     * How long ago the first of those failures was when this attempt was handed out, by index.
+     * How long before the dispatch of this attempt the first of those failures was, by index.
      * </pre>
      *
      * <code>map&lt;int32, .google.protobuf.Duration&gt; step_failing = 16;</code>

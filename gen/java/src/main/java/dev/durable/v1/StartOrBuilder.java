@@ -32,7 +32,7 @@ public interface StartOrBuilder extends
 
   /**
    * <pre>
-   * Its input; absent when it is to be called without arguments.
+   * Its input; absent if the handler is to be called without arguments.
    * </pre>
    *
    * <code>.durable.v1.Payload input = 2;</code>
@@ -41,7 +41,7 @@ public interface StartOrBuilder extends
   boolean hasInput();
   /**
    * <pre>
-   * Its input; absent when it is to be called without arguments.
+   * Its input; absent if the handler is to be called without arguments.
    * </pre>
    *
    * <code>.durable.v1.Payload input = 2;</code>
@@ -50,7 +50,7 @@ public interface StartOrBuilder extends
   dev.durable.v1.Payload getInput();
   /**
    * <pre>
-   * Its input; absent when it is to be called without arguments.
+   * Its input; absent if the handler is to be called without arguments.
    * </pre>
    *
    * <code>.durable.v1.Payload input = 2;</code>
@@ -301,7 +301,7 @@ java.lang.String defaultValue);
 
   /**
    * <pre>
-   * Set when a cancellation was asked for before this attempt.
+   * Set if a cancellation was requested before this attempt.
    * </pre>
    *
    * <code>.durable.v1.CancelRequested cancel_requested = 12;</code>
@@ -310,7 +310,7 @@ java.lang.String defaultValue);
   boolean hasCancelRequested();
   /**
    * <pre>
-   * Set when a cancellation was asked for before this attempt.
+   * Set if a cancellation was requested before this attempt.
    * </pre>
    *
    * <code>.durable.v1.CancelRequested cancel_requested = 12;</code>
@@ -319,7 +319,7 @@ java.lang.String defaultValue);
   dev.durable.v1.CancelRequested getCancelRequested();
   /**
    * <pre>
-   * Set when a cancellation was asked for before this attempt.
+   * Set if a cancellation was requested before this attempt.
    * </pre>
    *
    * <code>.durable.v1.CancelRequested cancel_requested = 12;</code>
@@ -328,7 +328,7 @@ java.lang.String defaultValue);
 
   /**
    * <pre>
-   * The state as it is now, by name: the invocation's own, or the object key's.
+   * The current state by name: the invocation's own, or the object key's.
    * </pre>
    *
    * <code>map&lt;string, .durable.v1.Payload&gt; state = 13;</code>
@@ -336,7 +336,7 @@ java.lang.String defaultValue);
   int getStateCount();
   /**
    * <pre>
-   * The state as it is now, by name: the invocation's own, or the object key's.
+   * The current state by name: the invocation's own, or the object key's.
    * </pre>
    *
    * <code>map&lt;string, .durable.v1.Payload&gt; state = 13;</code>
@@ -351,7 +351,7 @@ java.lang.String defaultValue);
   getState();
   /**
    * <pre>
-   * The state as it is now, by name: the invocation's own, or the object key's.
+   * The current state by name: the invocation's own, or the object key's.
    * </pre>
    *
    * <code>map&lt;string, .durable.v1.Payload&gt; state = 13;</code>
@@ -360,7 +360,7 @@ java.lang.String defaultValue);
   getStateMap();
   /**
    * <pre>
-   * The state as it is now, by name: the invocation's own, or the object key's.
+   * The current state by name: the invocation's own, or the object key's.
    * </pre>
    *
    * <code>map&lt;string, .durable.v1.Payload&gt; state = 13;</code>
@@ -372,7 +372,7 @@ dev.durable.v1.Payload getStateOrDefault(
 dev.durable.v1.Payload defaultValue);
   /**
    * <pre>
-   * The state as it is now, by name: the invocation's own, or the object key's.
+   * The current state by name: the invocation's own, or the object key's.
    * </pre>
    *
    * <code>map&lt;string, .durable.v1.Payload&gt; state = 13;</code>
@@ -382,7 +382,7 @@ dev.durable.v1.Payload defaultValue);
 
   /**
    * <pre>
-   * True when `state` is all of it.
+   * True if `state` is the whole state.
    * </pre>
    *
    * <code>bool state_complete = 14;</code>
@@ -392,7 +392,7 @@ dev.durable.v1.Payload defaultValue);
 
   /**
    * <pre>
-   * How often steps that are not in the journal have failed, by index.
+   * How often each step that is not in the journal has failed, by index.
    * </pre>
    *
    * <code>map&lt;int32, int32&gt; step_failures = 15;</code>
@@ -400,7 +400,7 @@ dev.durable.v1.Payload defaultValue);
   int getStepFailuresCount();
   /**
    * <pre>
-   * How often steps that are not in the journal have failed, by index.
+   * How often each step that is not in the journal has failed, by index.
    * </pre>
    *
    * <code>map&lt;int32, int32&gt; step_failures = 15;</code>
@@ -415,7 +415,7 @@ dev.durable.v1.Payload defaultValue);
   getStepFailures();
   /**
    * <pre>
-   * How often steps that are not in the journal have failed, by index.
+   * How often each step that is not in the journal has failed, by index.
    * </pre>
    *
    * <code>map&lt;int32, int32&gt; step_failures = 15;</code>
@@ -424,7 +424,7 @@ dev.durable.v1.Payload defaultValue);
   getStepFailuresMap();
   /**
    * <pre>
-   * How often steps that are not in the journal have failed, by index.
+   * How often each step that is not in the journal has failed, by index.
    * </pre>
    *
    * <code>map&lt;int32, int32&gt; step_failures = 15;</code>
@@ -434,7 +434,7 @@ dev.durable.v1.Payload defaultValue);
       int defaultValue);
   /**
    * <pre>
-   * How often steps that are not in the journal have failed, by index.
+   * How often each step that is not in the journal has failed, by index.
    * </pre>
    *
    * <code>map&lt;int32, int32&gt; step_failures = 15;</code>
@@ -444,7 +444,7 @@ dev.durable.v1.Payload defaultValue);
 
   /**
    * <pre>
-   * How long ago the first of those failures was when this attempt was handed out, by index.
+   * How long before the dispatch of this attempt the first of those failures was, by index.
    * </pre>
    *
    * <code>map&lt;int32, .google.protobuf.Duration&gt; step_failing = 16;</code>
@@ -452,7 +452,7 @@ dev.durable.v1.Payload defaultValue);
   int getStepFailingCount();
   /**
    * <pre>
-   * How long ago the first of those failures was when this attempt was handed out, by index.
+   * How long before the dispatch of this attempt the first of those failures was, by index.
    * </pre>
    *
    * <code>map&lt;int32, .google.protobuf.Duration&gt; step_failing = 16;</code>
@@ -467,7 +467,7 @@ dev.durable.v1.Payload defaultValue);
   getStepFailing();
   /**
    * <pre>
-   * How long ago the first of those failures was when this attempt was handed out, by index.
+   * How long before the dispatch of this attempt the first of those failures was, by index.
    * </pre>
    *
    * <code>map&lt;int32, .google.protobuf.Duration&gt; step_failing = 16;</code>
@@ -476,7 +476,7 @@ dev.durable.v1.Payload defaultValue);
   getStepFailingMap();
   /**
    * <pre>
-   * How long ago the first of those failures was when this attempt was handed out, by index.
+   * How long before the dispatch of this attempt the first of those failures was, by index.
    * </pre>
    *
    * <code>map&lt;int32, .google.protobuf.Duration&gt; step_failing = 16;</code>
@@ -488,7 +488,7 @@ com.google.protobuf.Duration getStepFailingOrDefault(
 com.google.protobuf.Duration defaultValue);
   /**
    * <pre>
-   * How long ago the first of those failures was when this attempt was handed out, by index.
+   * How long before the dispatch of this attempt the first of those failures was, by index.
    * </pre>
    *
    * <code>map&lt;int32, .google.protobuf.Duration&gt; step_failing = 16;</code>

@@ -7,7 +7,7 @@ package dev.durable.v1;
 
 /**
  * <pre>
- * Says that an attempt only waits.
+ * The program of the attempt only waits for completions.
  * </pre>
  *
  * Protobuf type {@code durable.v1.Suspend}
@@ -51,7 +51,7 @@ private static final long serialVersionUID = 0L;
   private long completionNumber_ = 0L;
   /**
    * <pre>
-   * The number of the last completion that was delivered; 0 when there was none.
+   * The number of the last completion that was delivered; 0 if there was none.
    * </pre>
    *
    * <code>int64 completion_number = 1;</code>
@@ -222,7 +222,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Says that an attempt only waits.
+   * The program of the attempt only waits for completions.
    * </pre>
    *
    * Protobuf type {@code durable.v1.Suspend}
@@ -363,7 +363,7 @@ private static final long serialVersionUID = 0L;
     private long completionNumber_ ;
     /**
      * <pre>
-     * The number of the last completion that was delivered; 0 when there was none.
+     * The number of the last completion that was delivered; 0 if there was none.
      * </pre>
      *
      * <code>int64 completion_number = 1;</code>
@@ -375,7 +375,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The number of the last completion that was delivered; 0 when there was none.
+     * The number of the last completion that was delivered; 0 if there was none.
      * </pre>
      *
      * <code>int64 completion_number = 1;</code>
@@ -391,7 +391,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The number of the last completion that was delivered; 0 when there was none.
+     * The number of the last completion that was delivered; 0 if there was none.
      * </pre>
      *
      * <code>int64 completion_number = 1;</code>

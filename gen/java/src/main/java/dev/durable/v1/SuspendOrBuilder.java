@@ -12,7 +12,7 @@ public interface SuspendOrBuilder extends
 
   /**
    * <pre>
-   * The number of the last completion that was delivered; 0 when there was none.
+   * The number of the last completion that was delivered; 0 if there was none.
    * </pre>
    *
    * <code>int64 completion_number = 1;</code>

@@ -7,7 +7,7 @@ package dev.durable.v1;
 
 /**
  * <pre>
- * Says that the attempt is suspended and no longer owned.
+ * The attempt is suspended, and the worker no longer owns it.
  * </pre>
  *
  * Protobuf type {@code durable.v1.Suspended}
@@ -195,7 +195,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Says that the attempt is suspended and no longer owned.
+   * The attempt is suspended, and the worker no longer owns it.
    * </pre>
    *
    * Protobuf type {@code durable.v1.Suspended}

@@ -7,7 +7,7 @@ package dev.durable.v1;
 
 /**
  * <pre>
- * Asks to watch one invocation.
+ * The request of WatchInvocation.
  * </pre>
  *
  * Protobuf type {@code durable.v1.WatchInvocationRequest}
@@ -280,7 +280,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Asks to watch one invocation.
+   * The request of WatchInvocation.
    * </pre>
    *
    * Protobuf type {@code durable.v1.WatchInvocationRequest}

@@ -52,7 +52,8 @@ private static final long serialVersionUID = 0L;
   private dev.durable.v1.Invocation invocation_;
   /**
    * <pre>
-   * The invocation; its journal holds only what is new or changed since the last message.
+   * The invocation; its journal contains only entries that are new or changed since the last
+   * message.
    * </pre>
    *
    * <code>.durable.v1.Invocation invocation = 1;</code>
@@ -64,7 +65,8 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * The invocation; its journal holds only what is new or changed since the last message.
+   * The invocation; its journal contains only entries that are new or changed since the last
+   * message.
    * </pre>
    *
    * <code>.durable.v1.Invocation invocation = 1;</code>
@@ -76,7 +78,8 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * The invocation; its journal holds only what is new or changed since the last message.
+   * The invocation; its journal contains only entries that are new or changed since the last
+   * message.
    * </pre>
    *
    * <code>.durable.v1.Invocation invocation = 1;</code>
@@ -410,7 +413,8 @@ private static final long serialVersionUID = 0L;
         dev.durable.v1.Invocation, dev.durable.v1.Invocation.Builder, dev.durable.v1.InvocationOrBuilder> invocationBuilder_;
     /**
      * <pre>
-     * The invocation; its journal holds only what is new or changed since the last message.
+     * The invocation; its journal contains only entries that are new or changed since the last
+     * message.
      * </pre>
      *
      * <code>.durable.v1.Invocation invocation = 1;</code>
@@ -421,7 +425,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The invocation; its journal holds only what is new or changed since the last message.
+     * The invocation; its journal contains only entries that are new or changed since the last
+     * message.
      * </pre>
      *
      * <code>.durable.v1.Invocation invocation = 1;</code>
@@ -436,7 +441,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The invocation; its journal holds only what is new or changed since the last message.
+     * The invocation; its journal contains only entries that are new or changed since the last
+     * message.
      * </pre>
      *
      * <code>.durable.v1.Invocation invocation = 1;</code>
@@ -456,7 +462,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The invocation; its journal holds only what is new or changed since the last message.
+     * The invocation; its journal contains only entries that are new or changed since the last
+     * message.
      * </pre>
      *
      * <code>.durable.v1.Invocation invocation = 1;</code>
@@ -474,7 +481,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The invocation; its journal holds only what is new or changed since the last message.
+     * The invocation; its journal contains only entries that are new or changed since the last
+     * message.
      * </pre>
      *
      * <code>.durable.v1.Invocation invocation = 1;</code>
@@ -499,7 +507,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The invocation; its journal holds only what is new or changed since the last message.
+     * The invocation; its journal contains only entries that are new or changed since the last
+     * message.
      * </pre>
      *
      * <code>.durable.v1.Invocation invocation = 1;</code>
@@ -516,7 +525,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The invocation; its journal holds only what is new or changed since the last message.
+     * The invocation; its journal contains only entries that are new or changed since the last
+     * message.
      * </pre>
      *
      * <code>.durable.v1.Invocation invocation = 1;</code>
@@ -528,7 +538,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The invocation; its journal holds only what is new or changed since the last message.
+     * The invocation; its journal contains only entries that are new or changed since the last
+     * message.
      * </pre>
      *
      * <code>.durable.v1.Invocation invocation = 1;</code>
@@ -543,7 +554,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The invocation; its journal holds only what is new or changed since the last message.
+     * The invocation; its journal contains only entries that are new or changed since the last
+     * message.
      * </pre>
      *
      * <code>.durable.v1.Invocation invocation = 1;</code>

@@ -12,7 +12,8 @@ public interface WatchInvocationResponseOrBuilder extends
 
   /**
    * <pre>
-   * The invocation; its journal holds only what is new or changed since the last message.
+   * The invocation; its journal contains only entries that are new or changed since the last
+   * message.
    * </pre>
    *
    * <code>.durable.v1.Invocation invocation = 1;</code>
@@ -21,7 +22,8 @@ public interface WatchInvocationResponseOrBuilder extends
   boolean hasInvocation();
   /**
    * <pre>
-   * The invocation; its journal holds only what is new or changed since the last message.
+   * The invocation; its journal contains only entries that are new or changed since the last
+   * message.
    * </pre>
    *
    * <code>.durable.v1.Invocation invocation = 1;</code>
@@ -30,7 +32,8 @@ public interface WatchInvocationResponseOrBuilder extends
   dev.durable.v1.Invocation getInvocation();
   /**
    * <pre>
-   * The invocation; its journal holds only what is new or changed since the last message.
+   * The invocation; its journal contains only entries that are new or changed since the last
+   * message.
    * </pre>
    *
    * <code>.durable.v1.Invocation invocation = 1;</code>

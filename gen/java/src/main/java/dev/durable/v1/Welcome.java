@@ -132,7 +132,7 @@ private static final long serialVersionUID = 0L;
   private com.google.protobuf.Duration sessionTimeout_;
   /**
    * <pre>
-   * How long silence means that the other side is gone.
+   * After how long without a message the other side counts as gone.
    * </pre>
    *
    * <code>.google.protobuf.Duration session_timeout = 4;</code>
@@ -144,7 +144,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * How long silence means that the other side is gone.
+   * After how long without a message the other side counts as gone.
    * </pre>
    *
    * <code>.google.protobuf.Duration session_timeout = 4;</code>
@@ -156,7 +156,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * How long silence means that the other side is gone.
+   * After how long without a message the other side counts as gone.
    * </pre>
    *
    * <code>.google.protobuf.Duration session_timeout = 4;</code>
@@ -170,7 +170,7 @@ private static final long serialVersionUID = 0L;
   private com.google.protobuf.Duration reconnectGrace_;
   /**
    * <pre>
-   * How long the server keeps the worker's work after its stream ended.
+   * How long the server reserves the worker's attempts after its stream has ended.
    * </pre>
    *
    * <code>.google.protobuf.Duration reconnect_grace = 5;</code>
@@ -182,7 +182,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * How long the server keeps the worker's work after its stream ended.
+   * How long the server reserves the worker's attempts after its stream has ended.
    * </pre>
    *
    * <code>.google.protobuf.Duration reconnect_grace = 5;</code>
@@ -194,7 +194,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * How long the server keeps the worker's work after its stream ended.
+   * How long the server reserves the worker's attempts after its stream has ended.
    * </pre>
    *
    * <code>.google.protobuf.Duration reconnect_grace = 5;</code>
@@ -232,7 +232,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * The named limits that a worker must keep: `payload_bytes`, `frame_bytes`, `journal_entries`,
+   * The named limits that a worker must observe: `payload_bytes`, `frame_bytes`, `journal_entries`,
    * `journal_bytes`.
    * </pre>
    *
@@ -254,7 +254,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * The named limits that a worker must keep: `payload_bytes`, `frame_bytes`, `journal_entries`,
+   * The named limits that a worker must observe: `payload_bytes`, `frame_bytes`, `journal_entries`,
    * `journal_bytes`.
    * </pre>
    *
@@ -266,7 +266,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * The named limits that a worker must keep: `payload_bytes`, `frame_bytes`, `journal_entries`,
+   * The named limits that a worker must observe: `payload_bytes`, `frame_bytes`, `journal_entries`,
    * `journal_bytes`.
    * </pre>
    *
@@ -283,7 +283,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * The named limits that a worker must keep: `payload_bytes`, `frame_bytes`, `journal_entries`,
+   * The named limits that a worker must observe: `payload_bytes`, `frame_bytes`, `journal_entries`,
    * `journal_bytes`.
    * </pre>
    *
@@ -1054,7 +1054,7 @@ private static final long serialVersionUID = 0L;
         com.google.protobuf.Duration, com.google.protobuf.Duration.Builder, com.google.protobuf.DurationOrBuilder> sessionTimeoutBuilder_;
     /**
      * <pre>
-     * How long silence means that the other side is gone.
+     * After how long without a message the other side counts as gone.
      * </pre>
      *
      * <code>.google.protobuf.Duration session_timeout = 4;</code>
@@ -1065,7 +1065,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * How long silence means that the other side is gone.
+     * After how long without a message the other side counts as gone.
      * </pre>
      *
      * <code>.google.protobuf.Duration session_timeout = 4;</code>
@@ -1080,7 +1080,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * How long silence means that the other side is gone.
+     * After how long without a message the other side counts as gone.
      * </pre>
      *
      * <code>.google.protobuf.Duration session_timeout = 4;</code>
@@ -1100,7 +1100,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * How long silence means that the other side is gone.
+     * After how long without a message the other side counts as gone.
      * </pre>
      *
      * <code>.google.protobuf.Duration session_timeout = 4;</code>
@@ -1118,7 +1118,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * How long silence means that the other side is gone.
+     * After how long without a message the other side counts as gone.
      * </pre>
      *
      * <code>.google.protobuf.Duration session_timeout = 4;</code>
@@ -1143,7 +1143,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * How long silence means that the other side is gone.
+     * After how long without a message the other side counts as gone.
      * </pre>
      *
      * <code>.google.protobuf.Duration session_timeout = 4;</code>
@@ -1160,7 +1160,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * How long silence means that the other side is gone.
+     * After how long without a message the other side counts as gone.
      * </pre>
      *
      * <code>.google.protobuf.Duration session_timeout = 4;</code>
@@ -1172,7 +1172,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * How long silence means that the other side is gone.
+     * After how long without a message the other side counts as gone.
      * </pre>
      *
      * <code>.google.protobuf.Duration session_timeout = 4;</code>
@@ -1187,7 +1187,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * How long silence means that the other side is gone.
+     * After how long without a message the other side counts as gone.
      * </pre>
      *
      * <code>.google.protobuf.Duration session_timeout = 4;</code>
@@ -1211,7 +1211,7 @@ private static final long serialVersionUID = 0L;
         com.google.protobuf.Duration, com.google.protobuf.Duration.Builder, com.google.protobuf.DurationOrBuilder> reconnectGraceBuilder_;
     /**
      * <pre>
-     * How long the server keeps the worker's work after its stream ended.
+     * How long the server reserves the worker's attempts after its stream has ended.
      * </pre>
      *
      * <code>.google.protobuf.Duration reconnect_grace = 5;</code>
@@ -1222,7 +1222,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * How long the server keeps the worker's work after its stream ended.
+     * How long the server reserves the worker's attempts after its stream has ended.
      * </pre>
      *
      * <code>.google.protobuf.Duration reconnect_grace = 5;</code>
@@ -1237,7 +1237,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * How long the server keeps the worker's work after its stream ended.
+     * How long the server reserves the worker's attempts after its stream has ended.
      * </pre>
      *
      * <code>.google.protobuf.Duration reconnect_grace = 5;</code>
@@ -1257,7 +1257,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * How long the server keeps the worker's work after its stream ended.
+     * How long the server reserves the worker's attempts after its stream has ended.
      * </pre>
      *
      * <code>.google.protobuf.Duration reconnect_grace = 5;</code>
@@ -1275,7 +1275,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * How long the server keeps the worker's work after its stream ended.
+     * How long the server reserves the worker's attempts after its stream has ended.
      * </pre>
      *
      * <code>.google.protobuf.Duration reconnect_grace = 5;</code>
@@ -1300,7 +1300,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * How long the server keeps the worker's work after its stream ended.
+     * How long the server reserves the worker's attempts after its stream has ended.
      * </pre>
      *
      * <code>.google.protobuf.Duration reconnect_grace = 5;</code>
@@ -1317,7 +1317,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * How long the server keeps the worker's work after its stream ended.
+     * How long the server reserves the worker's attempts after its stream has ended.
      * </pre>
      *
      * <code>.google.protobuf.Duration reconnect_grace = 5;</code>
@@ -1329,7 +1329,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * How long the server keeps the worker's work after its stream ended.
+     * How long the server reserves the worker's attempts after its stream has ended.
      * </pre>
      *
      * <code>.google.protobuf.Duration reconnect_grace = 5;</code>
@@ -1344,7 +1344,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * How long the server keeps the worker's work after its stream ended.
+     * How long the server reserves the worker's attempts after its stream has ended.
      * </pre>
      *
      * <code>.google.protobuf.Duration reconnect_grace = 5;</code>
@@ -1391,7 +1391,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The named limits that a worker must keep: `payload_bytes`, `frame_bytes`, `journal_entries`,
+     * The named limits that a worker must observe: `payload_bytes`, `frame_bytes`, `journal_entries`,
      * `journal_bytes`.
      * </pre>
      *
@@ -1413,7 +1413,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The named limits that a worker must keep: `payload_bytes`, `frame_bytes`, `journal_entries`,
+     * The named limits that a worker must observe: `payload_bytes`, `frame_bytes`, `journal_entries`,
      * `journal_bytes`.
      * </pre>
      *
@@ -1425,7 +1425,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The named limits that a worker must keep: `payload_bytes`, `frame_bytes`, `journal_entries`,
+     * The named limits that a worker must observe: `payload_bytes`, `frame_bytes`, `journal_entries`,
      * `journal_bytes`.
      * </pre>
      *
@@ -1442,7 +1442,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The named limits that a worker must keep: `payload_bytes`, `frame_bytes`, `journal_entries`,
+     * The named limits that a worker must observe: `payload_bytes`, `frame_bytes`, `journal_entries`,
      * `journal_bytes`.
      * </pre>
      *
@@ -1467,7 +1467,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The named limits that a worker must keep: `payload_bytes`, `frame_bytes`, `journal_entries`,
+     * The named limits that a worker must observe: `payload_bytes`, `frame_bytes`, `journal_entries`,
      * `journal_bytes`.
      * </pre>
      *
@@ -1491,7 +1491,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The named limits that a worker must keep: `payload_bytes`, `frame_bytes`, `journal_entries`,
+     * The named limits that a worker must observe: `payload_bytes`, `frame_bytes`, `journal_entries`,
      * `journal_bytes`.
      * </pre>
      *
@@ -1509,7 +1509,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The named limits that a worker must keep: `payload_bytes`, `frame_bytes`, `journal_entries`,
+     * The named limits that a worker must observe: `payload_bytes`, `frame_bytes`, `journal_entries`,
      * `journal_bytes`.
      * </pre>
      *

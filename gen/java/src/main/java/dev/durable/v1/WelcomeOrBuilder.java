@@ -59,7 +59,7 @@ public interface WelcomeOrBuilder extends
 
   /**
    * <pre>
-   * How long silence means that the other side is gone.
+   * After how long without a message the other side counts as gone.
    * </pre>
    *
    * <code>.google.protobuf.Duration session_timeout = 4;</code>
@@ -68,7 +68,7 @@ public interface WelcomeOrBuilder extends
   boolean hasSessionTimeout();
   /**
    * <pre>
-   * How long silence means that the other side is gone.
+   * After how long without a message the other side counts as gone.
    * </pre>
    *
    * <code>.google.protobuf.Duration session_timeout = 4;</code>
@@ -77,7 +77,7 @@ public interface WelcomeOrBuilder extends
   com.google.protobuf.Duration getSessionTimeout();
   /**
    * <pre>
-   * How long silence means that the other side is gone.
+   * After how long without a message the other side counts as gone.
    * </pre>
    *
    * <code>.google.protobuf.Duration session_timeout = 4;</code>
@@ -86,7 +86,7 @@ public interface WelcomeOrBuilder extends
 
   /**
    * <pre>
-   * How long the server keeps the worker's work after its stream ended.
+   * How long the server reserves the worker's attempts after its stream has ended.
    * </pre>
    *
    * <code>.google.protobuf.Duration reconnect_grace = 5;</code>
@@ -95,7 +95,7 @@ public interface WelcomeOrBuilder extends
   boolean hasReconnectGrace();
   /**
    * <pre>
-   * How long the server keeps the worker's work after its stream ended.
+   * How long the server reserves the worker's attempts after its stream has ended.
    * </pre>
    *
    * <code>.google.protobuf.Duration reconnect_grace = 5;</code>
@@ -104,7 +104,7 @@ public interface WelcomeOrBuilder extends
   com.google.protobuf.Duration getReconnectGrace();
   /**
    * <pre>
-   * How long the server keeps the worker's work after its stream ended.
+   * How long the server reserves the worker's attempts after its stream has ended.
    * </pre>
    *
    * <code>.google.protobuf.Duration reconnect_grace = 5;</code>
@@ -113,7 +113,7 @@ public interface WelcomeOrBuilder extends
 
   /**
    * <pre>
-   * The named limits that a worker must keep: `payload_bytes`, `frame_bytes`, `journal_entries`,
+   * The named limits that a worker must observe: `payload_bytes`, `frame_bytes`, `journal_entries`,
    * `journal_bytes`.
    * </pre>
    *
@@ -122,7 +122,7 @@ public interface WelcomeOrBuilder extends
   int getLimitsCount();
   /**
    * <pre>
-   * The named limits that a worker must keep: `payload_bytes`, `frame_bytes`, `journal_entries`,
+   * The named limits that a worker must observe: `payload_bytes`, `frame_bytes`, `journal_entries`,
    * `journal_bytes`.
    * </pre>
    *
@@ -138,7 +138,7 @@ public interface WelcomeOrBuilder extends
   getLimits();
   /**
    * <pre>
-   * The named limits that a worker must keep: `payload_bytes`, `frame_bytes`, `journal_entries`,
+   * The named limits that a worker must observe: `payload_bytes`, `frame_bytes`, `journal_entries`,
    * `journal_bytes`.
    * </pre>
    *
@@ -148,7 +148,7 @@ public interface WelcomeOrBuilder extends
   getLimitsMap();
   /**
    * <pre>
-   * The named limits that a worker must keep: `payload_bytes`, `frame_bytes`, `journal_entries`,
+   * The named limits that a worker must observe: `payload_bytes`, `frame_bytes`, `journal_entries`,
    * `journal_bytes`.
    * </pre>
    *
@@ -159,7 +159,7 @@ public interface WelcomeOrBuilder extends
       long defaultValue);
   /**
    * <pre>
-   * The named limits that a worker must keep: `payload_bytes`, `frame_bytes`, `journal_entries`,
+   * The named limits that a worker must observe: `payload_bytes`, `frame_bytes`, `journal_entries`,
    * `journal_bytes`.
    * </pre>
    *

@@ -58,7 +58,7 @@ private static final long serialVersionUID = 0L;
   private volatile java.lang.Object workerId_ = "";
   /**
    * <pre>
-   * The id that it gave itself; new for each process start.
+   * The id that the worker chose; new at each start of its process.
    * </pre>
    *
    * <code>string worker_id = 1;</code>
@@ -79,7 +79,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * The id that it gave itself; new for each process start.
+   * The id that the worker chose; new at each start of its process.
    * </pre>
    *
    * <code>string worker_id = 1;</code>
@@ -105,7 +105,7 @@ private static final long serialVersionUID = 0L;
   private volatile java.lang.Object identity_ = "";
   /**
    * <pre>
-   * What it calls itself, for a person: host and process id by default.
+   * A name for people: host and process id by default.
    * </pre>
    *
    * <code>string identity = 2;</code>
@@ -126,7 +126,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * What it calls itself, for a person: host and process id by default.
+   * A name for people: host and process id by default.
    * </pre>
    *
    * <code>string identity = 2;</code>
@@ -152,7 +152,7 @@ private static final long serialVersionUID = 0L;
   private volatile java.lang.Object buildId_ = "";
   /**
    * <pre>
-   * The build that it runs.
+   * The build that the worker runs.
    * </pre>
    *
    * <code>string build_id = 3;</code>
@@ -173,7 +173,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * The build that it runs.
+   * The build that the worker runs.
    * </pre>
    *
    * <code>string build_id = 3;</code>
@@ -251,7 +251,7 @@ private static final long serialVersionUID = 0L;
   private int slotCount_ = 0;
   /**
    * <pre>
-   * How many invocations it holds at most.
+   * How many attempts it holds at most.
    * </pre>
    *
    * <code>int32 slot_count = 5;</code>
@@ -266,7 +266,7 @@ private static final long serialVersionUID = 0L;
   private int runningCount_ = 0;
   /**
    * <pre>
-   * How many it holds now.
+   * How many it currently holds.
    * </pre>
    *
    * <code>int32 running_count = 6;</code>
@@ -281,7 +281,7 @@ private static final long serialVersionUID = 0L;
   private com.google.protobuf.Timestamp connectTime_;
   /**
    * <pre>
-   * Since when it is connected.
+   * When it connected.
    * </pre>
    *
    * <code>.google.protobuf.Timestamp connect_time = 7;</code>
@@ -293,7 +293,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Since when it is connected.
+   * When it connected.
    * </pre>
    *
    * <code>.google.protobuf.Timestamp connect_time = 7;</code>
@@ -305,7 +305,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Since when it is connected.
+   * When it connected.
    * </pre>
    *
    * <code>.google.protobuf.Timestamp connect_time = 7;</code>
@@ -319,7 +319,7 @@ private static final long serialVersionUID = 0L;
   private boolean draining_ = false;
   /**
    * <pre>
-   * True when it takes no new work.
+   * True if it takes no new work.
    * </pre>
    *
    * <code>bool draining = 8;</code>
@@ -833,7 +833,7 @@ private static final long serialVersionUID = 0L;
     private java.lang.Object workerId_ = "";
     /**
      * <pre>
-     * The id that it gave itself; new for each process start.
+     * The id that the worker chose; new at each start of its process.
      * </pre>
      *
      * <code>string worker_id = 1;</code>
@@ -853,7 +853,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The id that it gave itself; new for each process start.
+     * The id that the worker chose; new at each start of its process.
      * </pre>
      *
      * <code>string worker_id = 1;</code>
@@ -874,7 +874,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The id that it gave itself; new for each process start.
+     * The id that the worker chose; new at each start of its process.
      * </pre>
      *
      * <code>string worker_id = 1;</code>
@@ -891,7 +891,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The id that it gave itself; new for each process start.
+     * The id that the worker chose; new at each start of its process.
      * </pre>
      *
      * <code>string worker_id = 1;</code>
@@ -905,7 +905,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The id that it gave itself; new for each process start.
+     * The id that the worker chose; new at each start of its process.
      * </pre>
      *
      * <code>string worker_id = 1;</code>
@@ -925,7 +925,7 @@ private static final long serialVersionUID = 0L;
     private java.lang.Object identity_ = "";
     /**
      * <pre>
-     * What it calls itself, for a person: host and process id by default.
+     * A name for people: host and process id by default.
      * </pre>
      *
      * <code>string identity = 2;</code>
@@ -945,7 +945,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * What it calls itself, for a person: host and process id by default.
+     * A name for people: host and process id by default.
      * </pre>
      *
      * <code>string identity = 2;</code>
@@ -966,7 +966,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * What it calls itself, for a person: host and process id by default.
+     * A name for people: host and process id by default.
      * </pre>
      *
      * <code>string identity = 2;</code>
@@ -983,7 +983,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * What it calls itself, for a person: host and process id by default.
+     * A name for people: host and process id by default.
      * </pre>
      *
      * <code>string identity = 2;</code>
@@ -997,7 +997,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * What it calls itself, for a person: host and process id by default.
+     * A name for people: host and process id by default.
      * </pre>
      *
      * <code>string identity = 2;</code>
@@ -1017,7 +1017,7 @@ private static final long serialVersionUID = 0L;
     private java.lang.Object buildId_ = "";
     /**
      * <pre>
-     * The build that it runs.
+     * The build that the worker runs.
      * </pre>
      *
      * <code>string build_id = 3;</code>
@@ -1037,7 +1037,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The build that it runs.
+     * The build that the worker runs.
      * </pre>
      *
      * <code>string build_id = 3;</code>
@@ -1058,7 +1058,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The build that it runs.
+     * The build that the worker runs.
      * </pre>
      *
      * <code>string build_id = 3;</code>
@@ -1075,7 +1075,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The build that it runs.
+     * The build that the worker runs.
      * </pre>
      *
      * <code>string build_id = 3;</code>
@@ -1089,7 +1089,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The build that it runs.
+     * The build that the worker runs.
      * </pre>
      *
      * <code>string build_id = 3;</code>
@@ -1256,7 +1256,7 @@ private static final long serialVersionUID = 0L;
     private int slotCount_ ;
     /**
      * <pre>
-     * How many invocations it holds at most.
+     * How many attempts it holds at most.
      * </pre>
      *
      * <code>int32 slot_count = 5;</code>
@@ -1268,7 +1268,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * How many invocations it holds at most.
+     * How many attempts it holds at most.
      * </pre>
      *
      * <code>int32 slot_count = 5;</code>
@@ -1284,7 +1284,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * How many invocations it holds at most.
+     * How many attempts it holds at most.
      * </pre>
      *
      * <code>int32 slot_count = 5;</code>
@@ -1300,7 +1300,7 @@ private static final long serialVersionUID = 0L;
     private int runningCount_ ;
     /**
      * <pre>
-     * How many it holds now.
+     * How many it currently holds.
      * </pre>
      *
      * <code>int32 running_count = 6;</code>
@@ -1312,7 +1312,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * How many it holds now.
+     * How many it currently holds.
      * </pre>
      *
      * <code>int32 running_count = 6;</code>
@@ -1328,7 +1328,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * How many it holds now.
+     * How many it currently holds.
      * </pre>
      *
      * <code>int32 running_count = 6;</code>
@@ -1346,7 +1346,7 @@ private static final long serialVersionUID = 0L;
         com.google.protobuf.Timestamp, com.google.protobuf.Timestamp.Builder, com.google.protobuf.TimestampOrBuilder> connectTimeBuilder_;
     /**
      * <pre>
-     * Since when it is connected.
+     * When it connected.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp connect_time = 7;</code>
@@ -1357,7 +1357,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Since when it is connected.
+     * When it connected.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp connect_time = 7;</code>
@@ -1372,7 +1372,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Since when it is connected.
+     * When it connected.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp connect_time = 7;</code>
@@ -1392,7 +1392,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Since when it is connected.
+     * When it connected.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp connect_time = 7;</code>
@@ -1410,7 +1410,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Since when it is connected.
+     * When it connected.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp connect_time = 7;</code>
@@ -1435,7 +1435,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Since when it is connected.
+     * When it connected.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp connect_time = 7;</code>
@@ -1452,7 +1452,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Since when it is connected.
+     * When it connected.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp connect_time = 7;</code>
@@ -1464,7 +1464,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Since when it is connected.
+     * When it connected.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp connect_time = 7;</code>
@@ -1479,7 +1479,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Since when it is connected.
+     * When it connected.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp connect_time = 7;</code>
@@ -1501,7 +1501,7 @@ private static final long serialVersionUID = 0L;
     private boolean draining_ ;
     /**
      * <pre>
-     * True when it takes no new work.
+     * True if it takes no new work.
      * </pre>
      *
      * <code>bool draining = 8;</code>
@@ -1513,7 +1513,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * True when it takes no new work.
+     * True if it takes no new work.
      * </pre>
      *
      * <code>bool draining = 8;</code>
@@ -1529,7 +1529,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * True when it takes no new work.
+     * True if it takes no new work.
      * </pre>
      *
      * <code>bool draining = 8;</code>

@@ -12,7 +12,7 @@ public interface WorkerInfoOrBuilder extends
 
   /**
    * <pre>
-   * The id that it gave itself; new for each process start.
+   * The id that the worker chose; new at each start of its process.
    * </pre>
    *
    * <code>string worker_id = 1;</code>
@@ -21,7 +21,7 @@ public interface WorkerInfoOrBuilder extends
   java.lang.String getWorkerId();
   /**
    * <pre>
-   * The id that it gave itself; new for each process start.
+   * The id that the worker chose; new at each start of its process.
    * </pre>
    *
    * <code>string worker_id = 1;</code>
@@ -32,7 +32,7 @@ public interface WorkerInfoOrBuilder extends
 
   /**
    * <pre>
-   * What it calls itself, for a person: host and process id by default.
+   * A name for people: host and process id by default.
    * </pre>
    *
    * <code>string identity = 2;</code>
@@ -41,7 +41,7 @@ public interface WorkerInfoOrBuilder extends
   java.lang.String getIdentity();
   /**
    * <pre>
-   * What it calls itself, for a person: host and process id by default.
+   * A name for people: host and process id by default.
    * </pre>
    *
    * <code>string identity = 2;</code>
@@ -52,7 +52,7 @@ public interface WorkerInfoOrBuilder extends
 
   /**
    * <pre>
-   * The build that it runs.
+   * The build that the worker runs.
    * </pre>
    *
    * <code>string build_id = 3;</code>
@@ -61,7 +61,7 @@ public interface WorkerInfoOrBuilder extends
   java.lang.String getBuildId();
   /**
    * <pre>
-   * The build that it runs.
+   * The build that the worker runs.
    * </pre>
    *
    * <code>string build_id = 3;</code>
@@ -113,7 +113,7 @@ public interface WorkerInfoOrBuilder extends
 
   /**
    * <pre>
-   * How many invocations it holds at most.
+   * How many attempts it holds at most.
    * </pre>
    *
    * <code>int32 slot_count = 5;</code>
@@ -123,7 +123,7 @@ public interface WorkerInfoOrBuilder extends
 
   /**
    * <pre>
-   * How many it holds now.
+   * How many it currently holds.
    * </pre>
    *
    * <code>int32 running_count = 6;</code>
@@ -133,7 +133,7 @@ public interface WorkerInfoOrBuilder extends
 
   /**
    * <pre>
-   * Since when it is connected.
+   * When it connected.
    * </pre>
    *
    * <code>.google.protobuf.Timestamp connect_time = 7;</code>
@@ -142,7 +142,7 @@ public interface WorkerInfoOrBuilder extends
   boolean hasConnectTime();
   /**
    * <pre>
-   * Since when it is connected.
+   * When it connected.
    * </pre>
    *
    * <code>.google.protobuf.Timestamp connect_time = 7;</code>
@@ -151,7 +151,7 @@ public interface WorkerInfoOrBuilder extends
   com.google.protobuf.Timestamp getConnectTime();
   /**
    * <pre>
-   * Since when it is connected.
+   * When it connected.
    * </pre>
    *
    * <code>.google.protobuf.Timestamp connect_time = 7;</code>
@@ -160,7 +160,7 @@ public interface WorkerInfoOrBuilder extends
 
   /**
    * <pre>
-   * True when it takes no new work.
+   * True if it takes no new work.
    * </pre>
    *
    * <code>bool draining = 8;</code>

@@ -111,7 +111,7 @@ private static final long serialVersionUID = 0L;
   private volatile java.lang.Object invocationId_ = "";
   /**
    * <pre>
-   * The invocation it is about; empty for messages about the session.
+   * The invocation that the message is about; empty for messages about the session.
    * </pre>
    *
    * <code>string invocation_id = 1;</code>
@@ -132,7 +132,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * The invocation it is about; empty for messages about the session.
+   * The invocation that the message is about; empty for messages about the session.
    * </pre>
    *
    * <code>string invocation_id = 1;</code>
@@ -157,7 +157,7 @@ private static final long serialVersionUID = 0L;
   private int attempt_ = 0;
   /**
    * <pre>
-   * The attempt it is about; 0 for messages about the session.
+   * The attempt that the message is about; 0 for messages about the session.
    * </pre>
    *
    * <code>int32 attempt = 2;</code>
@@ -300,7 +300,7 @@ private static final long serialVersionUID = 0L;
   public static final int HELD_FIELD_NUMBER = 6;
   /**
    * <pre>
-   * About an invocation: it must be held for a person.
+   * About an invocation: it cannot go on until a person resumes it.
    * </pre>
    *
    * <code>.durable.v1.Held held = 6;</code>
@@ -312,7 +312,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * About an invocation: it must be held for a person.
+   * About an invocation: it cannot go on until a person resumes it.
    * </pre>
    *
    * <code>.durable.v1.Held held = 6;</code>
@@ -327,7 +327,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * About an invocation: it must be held for a person.
+   * About an invocation: it cannot go on until a person resumes it.
    * </pre>
    *
    * <code>.durable.v1.Held held = 6;</code>
@@ -343,7 +343,7 @@ private static final long serialVersionUID = 0L;
   public static final int SUSPEND_FIELD_NUMBER = 7;
   /**
    * <pre>
-   * About an invocation: it only waits.
+   * About an invocation: the program only waits for completions.
    * </pre>
    *
    * <code>.durable.v1.Suspend suspend = 7;</code>
@@ -355,7 +355,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * About an invocation: it only waits.
+   * About an invocation: the program only waits for completions.
    * </pre>
    *
    * <code>.durable.v1.Suspend suspend = 7;</code>
@@ -370,7 +370,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * About an invocation: it only waits.
+   * About an invocation: the program only waits for completions.
    * </pre>
    *
    * <code>.durable.v1.Suspend suspend = 7;</code>
@@ -386,7 +386,7 @@ private static final long serialVersionUID = 0L;
   public static final int RELEASED_FIELD_NUMBER = 8;
   /**
    * <pre>
-   * About an invocation: the worker gives it back untouched.
+   * About an invocation: the worker gives it back; this is not a failure.
    * </pre>
    *
    * <code>.durable.v1.Released released = 8;</code>
@@ -398,7 +398,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * About an invocation: the worker gives it back untouched.
+   * About an invocation: the worker gives it back; this is not a failure.
    * </pre>
    *
    * <code>.durable.v1.Released released = 8;</code>
@@ -413,7 +413,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * About an invocation: the worker gives it back untouched.
+   * About an invocation: the worker gives it back; this is not a failure.
    * </pre>
    *
    * <code>.durable.v1.Released released = 8;</code>
@@ -472,7 +472,7 @@ private static final long serialVersionUID = 0L;
   public static final int HEARTBEAT_FIELD_NUMBER = 10;
   /**
    * <pre>
-   * About the session: a sign of life.
+   * About the session: the sender is alive.
    * </pre>
    *
    * <code>.durable.v1.Heartbeat heartbeat = 10;</code>
@@ -484,7 +484,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * About the session: a sign of life.
+   * About the session: the sender is alive.
    * </pre>
    *
    * <code>.durable.v1.Heartbeat heartbeat = 10;</code>
@@ -499,7 +499,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * About the session: a sign of life.
+   * About the session: the sender is alive.
    * </pre>
    *
    * <code>.durable.v1.Heartbeat heartbeat = 10;</code>
@@ -558,7 +558,7 @@ private static final long serialVersionUID = 0L;
   public static final int PAUSED_FIELD_NUMBER = 12;
   /**
    * <pre>
-   * About an invocation: it is held, as was asked for.
+   * About an invocation: it has stopped, in answer to PauseRequested.
    * </pre>
    *
    * <code>.durable.v1.Paused paused = 12;</code>
@@ -570,7 +570,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * About an invocation: it is held, as was asked for.
+   * About an invocation: it has stopped, in answer to PauseRequested.
    * </pre>
    *
    * <code>.durable.v1.Paused paused = 12;</code>
@@ -585,7 +585,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * About an invocation: it is held, as was asked for.
+   * About an invocation: it has stopped, in answer to PauseRequested.
    * </pre>
    *
    * <code>.durable.v1.Paused paused = 12;</code>
@@ -1289,7 +1289,7 @@ private static final long serialVersionUID = 0L;
     private java.lang.Object invocationId_ = "";
     /**
      * <pre>
-     * The invocation it is about; empty for messages about the session.
+     * The invocation that the message is about; empty for messages about the session.
      * </pre>
      *
      * <code>string invocation_id = 1;</code>
@@ -1309,7 +1309,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The invocation it is about; empty for messages about the session.
+     * The invocation that the message is about; empty for messages about the session.
      * </pre>
      *
      * <code>string invocation_id = 1;</code>
@@ -1330,7 +1330,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The invocation it is about; empty for messages about the session.
+     * The invocation that the message is about; empty for messages about the session.
      * </pre>
      *
      * <code>string invocation_id = 1;</code>
@@ -1347,7 +1347,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The invocation it is about; empty for messages about the session.
+     * The invocation that the message is about; empty for messages about the session.
      * </pre>
      *
      * <code>string invocation_id = 1;</code>
@@ -1361,7 +1361,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The invocation it is about; empty for messages about the session.
+     * The invocation that the message is about; empty for messages about the session.
      * </pre>
      *
      * <code>string invocation_id = 1;</code>
@@ -1381,7 +1381,7 @@ private static final long serialVersionUID = 0L;
     private int attempt_ ;
     /**
      * <pre>
-     * The attempt it is about; 0 for messages about the session.
+     * The attempt that the message is about; 0 for messages about the session.
      * </pre>
      *
      * <code>int32 attempt = 2;</code>
@@ -1393,7 +1393,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The attempt it is about; 0 for messages about the session.
+     * The attempt that the message is about; 0 for messages about the session.
      * </pre>
      *
      * <code>int32 attempt = 2;</code>
@@ -1409,7 +1409,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The attempt it is about; 0 for messages about the session.
+     * The attempt that the message is about; 0 for messages about the session.
      * </pre>
      *
      * <code>int32 attempt = 2;</code>
@@ -1960,7 +1960,7 @@ private static final long serialVersionUID = 0L;
         dev.durable.v1.Held, dev.durable.v1.Held.Builder, dev.durable.v1.HeldOrBuilder> heldBuilder_;
     /**
      * <pre>
-     * About an invocation: it must be held for a person.
+     * About an invocation: it cannot go on until a person resumes it.
      * </pre>
      *
      * <code>.durable.v1.Held held = 6;</code>
@@ -1972,7 +1972,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * About an invocation: it must be held for a person.
+     * About an invocation: it cannot go on until a person resumes it.
      * </pre>
      *
      * <code>.durable.v1.Held held = 6;</code>
@@ -1994,7 +1994,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * About an invocation: it must be held for a person.
+     * About an invocation: it cannot go on until a person resumes it.
      * </pre>
      *
      * <code>.durable.v1.Held held = 6;</code>
@@ -2014,7 +2014,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * About an invocation: it must be held for a person.
+     * About an invocation: it cannot go on until a person resumes it.
      * </pre>
      *
      * <code>.durable.v1.Held held = 6;</code>
@@ -2032,7 +2032,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * About an invocation: it must be held for a person.
+     * About an invocation: it cannot go on until a person resumes it.
      * </pre>
      *
      * <code>.durable.v1.Held held = 6;</code>
@@ -2059,7 +2059,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * About an invocation: it must be held for a person.
+     * About an invocation: it cannot go on until a person resumes it.
      * </pre>
      *
      * <code>.durable.v1.Held held = 6;</code>
@@ -2082,7 +2082,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * About an invocation: it must be held for a person.
+     * About an invocation: it cannot go on until a person resumes it.
      * </pre>
      *
      * <code>.durable.v1.Held held = 6;</code>
@@ -2092,7 +2092,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * About an invocation: it must be held for a person.
+     * About an invocation: it cannot go on until a person resumes it.
      * </pre>
      *
      * <code>.durable.v1.Held held = 6;</code>
@@ -2110,7 +2110,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * About an invocation: it must be held for a person.
+     * About an invocation: it cannot go on until a person resumes it.
      * </pre>
      *
      * <code>.durable.v1.Held held = 6;</code>
@@ -2138,7 +2138,7 @@ private static final long serialVersionUID = 0L;
         dev.durable.v1.Suspend, dev.durable.v1.Suspend.Builder, dev.durable.v1.SuspendOrBuilder> suspendBuilder_;
     /**
      * <pre>
-     * About an invocation: it only waits.
+     * About an invocation: the program only waits for completions.
      * </pre>
      *
      * <code>.durable.v1.Suspend suspend = 7;</code>
@@ -2150,7 +2150,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * About an invocation: it only waits.
+     * About an invocation: the program only waits for completions.
      * </pre>
      *
      * <code>.durable.v1.Suspend suspend = 7;</code>
@@ -2172,7 +2172,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * About an invocation: it only waits.
+     * About an invocation: the program only waits for completions.
      * </pre>
      *
      * <code>.durable.v1.Suspend suspend = 7;</code>
@@ -2192,7 +2192,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * About an invocation: it only waits.
+     * About an invocation: the program only waits for completions.
      * </pre>
      *
      * <code>.durable.v1.Suspend suspend = 7;</code>
@@ -2210,7 +2210,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * About an invocation: it only waits.
+     * About an invocation: the program only waits for completions.
      * </pre>
      *
      * <code>.durable.v1.Suspend suspend = 7;</code>
@@ -2237,7 +2237,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * About an invocation: it only waits.
+     * About an invocation: the program only waits for completions.
      * </pre>
      *
      * <code>.durable.v1.Suspend suspend = 7;</code>
@@ -2260,7 +2260,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * About an invocation: it only waits.
+     * About an invocation: the program only waits for completions.
      * </pre>
      *
      * <code>.durable.v1.Suspend suspend = 7;</code>
@@ -2270,7 +2270,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * About an invocation: it only waits.
+     * About an invocation: the program only waits for completions.
      * </pre>
      *
      * <code>.durable.v1.Suspend suspend = 7;</code>
@@ -2288,7 +2288,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * About an invocation: it only waits.
+     * About an invocation: the program only waits for completions.
      * </pre>
      *
      * <code>.durable.v1.Suspend suspend = 7;</code>
@@ -2316,7 +2316,7 @@ private static final long serialVersionUID = 0L;
         dev.durable.v1.Released, dev.durable.v1.Released.Builder, dev.durable.v1.ReleasedOrBuilder> releasedBuilder_;
     /**
      * <pre>
-     * About an invocation: the worker gives it back untouched.
+     * About an invocation: the worker gives it back; this is not a failure.
      * </pre>
      *
      * <code>.durable.v1.Released released = 8;</code>
@@ -2328,7 +2328,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * About an invocation: the worker gives it back untouched.
+     * About an invocation: the worker gives it back; this is not a failure.
      * </pre>
      *
      * <code>.durable.v1.Released released = 8;</code>
@@ -2350,7 +2350,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * About an invocation: the worker gives it back untouched.
+     * About an invocation: the worker gives it back; this is not a failure.
      * </pre>
      *
      * <code>.durable.v1.Released released = 8;</code>
@@ -2370,7 +2370,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * About an invocation: the worker gives it back untouched.
+     * About an invocation: the worker gives it back; this is not a failure.
      * </pre>
      *
      * <code>.durable.v1.Released released = 8;</code>
@@ -2388,7 +2388,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * About an invocation: the worker gives it back untouched.
+     * About an invocation: the worker gives it back; this is not a failure.
      * </pre>
      *
      * <code>.durable.v1.Released released = 8;</code>
@@ -2415,7 +2415,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * About an invocation: the worker gives it back untouched.
+     * About an invocation: the worker gives it back; this is not a failure.
      * </pre>
      *
      * <code>.durable.v1.Released released = 8;</code>
@@ -2438,7 +2438,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * About an invocation: the worker gives it back untouched.
+     * About an invocation: the worker gives it back; this is not a failure.
      * </pre>
      *
      * <code>.durable.v1.Released released = 8;</code>
@@ -2448,7 +2448,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * About an invocation: the worker gives it back untouched.
+     * About an invocation: the worker gives it back; this is not a failure.
      * </pre>
      *
      * <code>.durable.v1.Released released = 8;</code>
@@ -2466,7 +2466,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * About an invocation: the worker gives it back untouched.
+     * About an invocation: the worker gives it back; this is not a failure.
      * </pre>
      *
      * <code>.durable.v1.Released released = 8;</code>
@@ -2672,7 +2672,7 @@ private static final long serialVersionUID = 0L;
         dev.durable.v1.Heartbeat, dev.durable.v1.Heartbeat.Builder, dev.durable.v1.HeartbeatOrBuilder> heartbeatBuilder_;
     /**
      * <pre>
-     * About the session: a sign of life.
+     * About the session: the sender is alive.
      * </pre>
      *
      * <code>.durable.v1.Heartbeat heartbeat = 10;</code>
@@ -2684,7 +2684,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * About the session: a sign of life.
+     * About the session: the sender is alive.
      * </pre>
      *
      * <code>.durable.v1.Heartbeat heartbeat = 10;</code>
@@ -2706,7 +2706,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * About the session: a sign of life.
+     * About the session: the sender is alive.
      * </pre>
      *
      * <code>.durable.v1.Heartbeat heartbeat = 10;</code>
@@ -2726,7 +2726,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * About the session: a sign of life.
+     * About the session: the sender is alive.
      * </pre>
      *
      * <code>.durable.v1.Heartbeat heartbeat = 10;</code>
@@ -2744,7 +2744,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * About the session: a sign of life.
+     * About the session: the sender is alive.
      * </pre>
      *
      * <code>.durable.v1.Heartbeat heartbeat = 10;</code>
@@ -2771,7 +2771,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * About the session: a sign of life.
+     * About the session: the sender is alive.
      * </pre>
      *
      * <code>.durable.v1.Heartbeat heartbeat = 10;</code>
@@ -2794,7 +2794,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * About the session: a sign of life.
+     * About the session: the sender is alive.
      * </pre>
      *
      * <code>.durable.v1.Heartbeat heartbeat = 10;</code>
@@ -2804,7 +2804,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * About the session: a sign of life.
+     * About the session: the sender is alive.
      * </pre>
      *
      * <code>.durable.v1.Heartbeat heartbeat = 10;</code>
@@ -2822,7 +2822,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * About the session: a sign of life.
+     * About the session: the sender is alive.
      * </pre>
      *
      * <code>.durable.v1.Heartbeat heartbeat = 10;</code>
@@ -3028,7 +3028,7 @@ private static final long serialVersionUID = 0L;
         dev.durable.v1.Paused, dev.durable.v1.Paused.Builder, dev.durable.v1.PausedOrBuilder> pausedBuilder_;
     /**
      * <pre>
-     * About an invocation: it is held, as was asked for.
+     * About an invocation: it has stopped, in answer to PauseRequested.
      * </pre>
      *
      * <code>.durable.v1.Paused paused = 12;</code>
@@ -3040,7 +3040,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * About an invocation: it is held, as was asked for.
+     * About an invocation: it has stopped, in answer to PauseRequested.
      * </pre>
      *
      * <code>.durable.v1.Paused paused = 12;</code>
@@ -3062,7 +3062,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * About an invocation: it is held, as was asked for.
+     * About an invocation: it has stopped, in answer to PauseRequested.
      * </pre>
      *
      * <code>.durable.v1.Paused paused = 12;</code>
@@ -3082,7 +3082,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * About an invocation: it is held, as was asked for.
+     * About an invocation: it has stopped, in answer to PauseRequested.
      * </pre>
      *
      * <code>.durable.v1.Paused paused = 12;</code>
@@ -3100,7 +3100,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * About an invocation: it is held, as was asked for.
+     * About an invocation: it has stopped, in answer to PauseRequested.
      * </pre>
      *
      * <code>.durable.v1.Paused paused = 12;</code>
@@ -3127,7 +3127,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * About an invocation: it is held, as was asked for.
+     * About an invocation: it has stopped, in answer to PauseRequested.
      * </pre>
      *
      * <code>.durable.v1.Paused paused = 12;</code>
@@ -3150,7 +3150,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * About an invocation: it is held, as was asked for.
+     * About an invocation: it has stopped, in answer to PauseRequested.
      * </pre>
      *
      * <code>.durable.v1.Paused paused = 12;</code>
@@ -3160,7 +3160,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * About an invocation: it is held, as was asked for.
+     * About an invocation: it has stopped, in answer to PauseRequested.
      * </pre>
      *
      * <code>.durable.v1.Paused paused = 12;</code>
@@ -3178,7 +3178,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * About an invocation: it is held, as was asked for.
+     * About an invocation: it has stopped, in answer to PauseRequested.
      * </pre>
      *
      * <code>.durable.v1.Paused paused = 12;</code>

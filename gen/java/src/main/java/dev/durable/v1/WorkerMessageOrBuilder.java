@@ -12,7 +12,7 @@ public interface WorkerMessageOrBuilder extends
 
   /**
    * <pre>
-   * The invocation it is about; empty for messages about the session.
+   * The invocation that the message is about; empty for messages about the session.
    * </pre>
    *
    * <code>string invocation_id = 1;</code>
@@ -21,7 +21,7 @@ public interface WorkerMessageOrBuilder extends
   java.lang.String getInvocationId();
   /**
    * <pre>
-   * The invocation it is about; empty for messages about the session.
+   * The invocation that the message is about; empty for messages about the session.
    * </pre>
    *
    * <code>string invocation_id = 1;</code>
@@ -32,7 +32,7 @@ public interface WorkerMessageOrBuilder extends
 
   /**
    * <pre>
-   * The attempt it is about; 0 for messages about the session.
+   * The attempt that the message is about; 0 for messages about the session.
    * </pre>
    *
    * <code>int32 attempt = 2;</code>
@@ -123,7 +123,7 @@ public interface WorkerMessageOrBuilder extends
 
   /**
    * <pre>
-   * About an invocation: it must be held for a person.
+   * About an invocation: it cannot go on until a person resumes it.
    * </pre>
    *
    * <code>.durable.v1.Held held = 6;</code>
@@ -132,7 +132,7 @@ public interface WorkerMessageOrBuilder extends
   boolean hasHeld();
   /**
    * <pre>
-   * About an invocation: it must be held for a person.
+   * About an invocation: it cannot go on until a person resumes it.
    * </pre>
    *
    * <code>.durable.v1.Held held = 6;</code>
@@ -141,7 +141,7 @@ public interface WorkerMessageOrBuilder extends
   dev.durable.v1.Held getHeld();
   /**
    * <pre>
-   * About an invocation: it must be held for a person.
+   * About an invocation: it cannot go on until a person resumes it.
    * </pre>
    *
    * <code>.durable.v1.Held held = 6;</code>
@@ -150,7 +150,7 @@ public interface WorkerMessageOrBuilder extends
 
   /**
    * <pre>
-   * About an invocation: it only waits.
+   * About an invocation: the program only waits for completions.
    * </pre>
    *
    * <code>.durable.v1.Suspend suspend = 7;</code>
@@ -159,7 +159,7 @@ public interface WorkerMessageOrBuilder extends
   boolean hasSuspend();
   /**
    * <pre>
-   * About an invocation: it only waits.
+   * About an invocation: the program only waits for completions.
    * </pre>
    *
    * <code>.durable.v1.Suspend suspend = 7;</code>
@@ -168,7 +168,7 @@ public interface WorkerMessageOrBuilder extends
   dev.durable.v1.Suspend getSuspend();
   /**
    * <pre>
-   * About an invocation: it only waits.
+   * About an invocation: the program only waits for completions.
    * </pre>
    *
    * <code>.durable.v1.Suspend suspend = 7;</code>
@@ -177,7 +177,7 @@ public interface WorkerMessageOrBuilder extends
 
   /**
    * <pre>
-   * About an invocation: the worker gives it back untouched.
+   * About an invocation: the worker gives it back; this is not a failure.
    * </pre>
    *
    * <code>.durable.v1.Released released = 8;</code>
@@ -186,7 +186,7 @@ public interface WorkerMessageOrBuilder extends
   boolean hasReleased();
   /**
    * <pre>
-   * About an invocation: the worker gives it back untouched.
+   * About an invocation: the worker gives it back; this is not a failure.
    * </pre>
    *
    * <code>.durable.v1.Released released = 8;</code>
@@ -195,7 +195,7 @@ public interface WorkerMessageOrBuilder extends
   dev.durable.v1.Released getReleased();
   /**
    * <pre>
-   * About an invocation: the worker gives it back untouched.
+   * About an invocation: the worker gives it back; this is not a failure.
    * </pre>
    *
    * <code>.durable.v1.Released released = 8;</code>
@@ -231,7 +231,7 @@ public interface WorkerMessageOrBuilder extends
 
   /**
    * <pre>
-   * About the session: a sign of life.
+   * About the session: the sender is alive.
    * </pre>
    *
    * <code>.durable.v1.Heartbeat heartbeat = 10;</code>
@@ -240,7 +240,7 @@ public interface WorkerMessageOrBuilder extends
   boolean hasHeartbeat();
   /**
    * <pre>
-   * About the session: a sign of life.
+   * About the session: the sender is alive.
    * </pre>
    *
    * <code>.durable.v1.Heartbeat heartbeat = 10;</code>
@@ -249,7 +249,7 @@ public interface WorkerMessageOrBuilder extends
   dev.durable.v1.Heartbeat getHeartbeat();
   /**
    * <pre>
-   * About the session: a sign of life.
+   * About the session: the sender is alive.
    * </pre>
    *
    * <code>.durable.v1.Heartbeat heartbeat = 10;</code>
@@ -285,7 +285,7 @@ public interface WorkerMessageOrBuilder extends
 
   /**
    * <pre>
-   * About an invocation: it is held, as was asked for.
+   * About an invocation: it has stopped, in answer to PauseRequested.
    * </pre>
    *
    * <code>.durable.v1.Paused paused = 12;</code>
@@ -294,7 +294,7 @@ public interface WorkerMessageOrBuilder extends
   boolean hasPaused();
   /**
    * <pre>
-   * About an invocation: it is held, as was asked for.
+   * About an invocation: it has stopped, in answer to PauseRequested.
    * </pre>
    *
    * <code>.durable.v1.Paused paused = 12;</code>
@@ -303,7 +303,7 @@ public interface WorkerMessageOrBuilder extends
   dev.durable.v1.Paused getPaused();
   /**
    * <pre>
-   * About an invocation: it is held, as was asked for.
+   * About an invocation: it has stopped, in answer to PauseRequested.
    * </pre>
    *
    * <code>.durable.v1.Paused paused = 12;</code>

@@ -1,0 +1,217 @@
+"""The sync connection: the I/O of a `Client` and its views, on sync stubs.
+
+Its methods are those of `AsyncConnection`, and block the calling thread. Any number of threads may
+use one connection.
+
+There are two kinds. `RemoteConnection` makes RPCs on a channel of its own, without an event loop
+and without a thread; only the handlers that the client serves need a loop, which then runs in a
+thread (`_worker.hosting.LoopThread`). `LocalConnection` is for local mode: the control plane runs
+on such a loop too, and an `AsyncConnection` there makes the RPCs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Coroutine, Generator, Mapping
+from typing import Any, Final, TypeVar
+
+import grpc
+
+from durable_proto.v1.control_pb2_grpc import DurableControlStub
+
+from .._common.transport import Address, open_async_channel, open_channel, translate
+from .._definitions.workflow import Workflow
+from .._engine.loop import refuse_client
+from .._worker.hosting import Dial, Hosting, LoopThread, ServeOptions
+from . import async_connection
+from .async_connection import AsyncConnection
+from .invocation_views import Invocation
+from .rpc_flow import Rpc, RpcFlow
+from .watch import Watch
+
+T = TypeVar("T")
+
+
+def open_connection(address: Address) -> Connection:
+    """Returns a connection to the control plane at an address."""
+    return RemoteConnection(address)
+
+
+def open_local_connection(webhook_secrets: Mapping[str, str] | None) -> Connection:
+    """Returns a connection to a new control plane in this process.
+
+    Raises ServerNotInstalledError, ValueError for a secret that is empty.
+    """
+    return LocalConnection(async_connection.open_local_connection(webhook_secrets))
+
+
+class Connection(ABC):
+    """What a sync client needs of its connection."""
+
+    @abstractmethod
+    def run(self, flow: RpcFlow[T]) -> T:
+        """Runs an RPC flow: makes its RPCs and its pauses, and returns its result."""
+
+    @abstractmethod
+    def watch(self, invocation_id: str, timeout: float | None) -> Generator[Invocation, None, None]:
+        """Yields an invocation as it is now and after each change, until it has ended."""
+
+    @abstractmethod
+    def register(self, workflows: tuple[Workflow[..., Any] | type, ...]) -> None:
+        """Adds handlers that the next `serve` serves. Raises TypeError, ValueError."""
+
+    @abstractmethod
+    def serve(self, options: ServeOptions) -> None:
+        """Serves what was registered; returns when it can be invoked."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Ends the handlers, and closes the channel and a local control plane."""
+
+
+class _BackgroundLoop:
+    """An event loop in a thread, started when it is first needed."""
+
+    def __init__(self) -> None:
+        self._lock: Final = threading.Lock()
+        self._thread: LoopThread | None = None
+        self._closed = False
+
+    def run(self, main: Coroutine[Any, Any, T]) -> T:
+        """Runs a coroutine on the loop and waits for it. Raises RuntimeError when closed."""
+        with self._lock:
+            if self._closed:
+                main.close()
+                raise RuntimeError("this Client is closed")
+            thread = self._thread = self._thread or LoopThread()
+        return thread.run(main)
+
+    def close(self, last: Coroutine[Any, Any, None]) -> None:
+        """Runs a last coroutine and ends the loop; neither if the loop was never started."""
+        with self._lock:
+            self._closed = True
+            thread, self._thread = self._thread, None
+        if thread is None:
+            last.close()
+            return
+        thread.run(last)
+        thread.stop()
+
+
+class RemoteConnection(Connection):
+    """A connection to a control plane in another process."""
+
+    def __init__(self, address: Address) -> None:
+        self._channel: Final = open_channel(address)
+        self._stub: Final = DurableControlStub(self._channel)
+        self._target: Final = address.target
+        self._hosting: Final = Hosting(Dial(address, lambda: open_async_channel(address)))
+        self._loop: Final = _BackgroundLoop()
+
+    def run(self, flow: RpcFlow[T]) -> T:
+        """See Connection."""
+        refuse_client()
+        try:
+            step = next(flow)
+            while True:
+                if not isinstance(step, Rpc):
+                    time.sleep(step.seconds)
+                    step = flow.send(None)
+                    continue
+                try:
+                    response = getattr(self._stub, step.method)(step.request, timeout=step.timeout)
+                except grpc.RpcError as error:
+                    step = flow.throw(translate(error, self._target))
+                else:
+                    step = flow.send(response)
+        except StopIteration as end:
+            value: T = end.value
+            return value
+
+    def watch(self, invocation_id: str, timeout: float | None) -> Generator[Invocation, None, None]:
+        """See Connection."""
+        refuse_client()
+        watch = Watch(invocation_id, timeout)
+        while True:
+            stream = self._stub.WatchInvocation(watch.request)
+            error: grpc.RpcError | None = None
+            try:
+                for message in stream:
+                    changed = watch.received(message)
+                    if changed is not None:
+                        yield changed
+            except grpc.RpcError as broken:
+                error = broken
+            finally:
+                stream.cancel()
+            delay = watch.ended(None if error is None else translate(error, self._target))
+            if delay is None:
+                return
+            time.sleep(delay)
+
+    def register(self, workflows: tuple[Workflow[..., Any] | type, ...]) -> None:
+        """See Connection."""
+        self._hosting.register(workflows)
+
+    def serve(self, options: ServeOptions) -> None:
+        """See Connection."""
+        refuse_client()
+        self._loop.run(self._hosting.serve(options))
+
+    def close(self) -> None:
+        """See Connection."""
+        self._loop.close(self._hosting.close(gently=True))
+        self._channel.close()
+
+
+class LocalConnection(Connection):
+    """A connection to a control plane in this process, which runs on a loop in a thread."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        """`connection` is used on that loop alone, and closed with this one."""
+        self.connection: Final = connection
+        self._loop: Final = _BackgroundLoop()
+
+    def run_coroutine(self, main: Coroutine[Any, Any, T]) -> T:
+        """Runs a coroutine on the control plane's loop and waits for it.
+
+        Raises RuntimeError when closed.
+        """
+        return self._loop.run(main)
+
+    def run(self, flow: RpcFlow[T]) -> T:
+        """See Connection."""
+        refuse_client()
+        return self._loop.run(self.connection.run(flow))
+
+    def watch(self, invocation_id: str, timeout: float | None) -> Generator[Invocation, None, None]:
+        """See Connection."""
+        refuse_client()
+        changes = self.connection.watch(invocation_id, timeout)
+
+        async def next_change() -> Invocation | None:
+            return await anext(changes, None)
+
+        try:
+            while (changed := self._loop.run(next_change())) is not None:
+                yield changed
+        finally:
+            # If the client was closed during the watch, that has ended the watch already.
+            with contextlib.suppress(RuntimeError):
+                self._loop.run(changes.aclose())
+
+    def register(self, workflows: tuple[Workflow[..., Any] | type, ...]) -> None:
+        """See Connection."""
+        self.connection.register(workflows)
+
+    def serve(self, options: ServeOptions) -> None:
+        """See Connection."""
+        refuse_client()
+        self._loop.run(self.connection.serve(options))
+
+    def close(self) -> None:
+        """See Connection."""
+        self._loop.close(self.connection.close())

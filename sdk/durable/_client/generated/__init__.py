@@ -1,0 +1,1 @@
+"""Made by `make gen`; nothing here is edited by hand."""

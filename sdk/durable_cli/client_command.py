@@ -1,0 +1,77 @@
+"""Client commands: the options and the connection of all commands that call the control plane.
+
+A person waits for the command, so an unreachable control plane is an error after a few seconds.
+Only commands that wait for an invocation (`invoke`, `watch`) tolerate that the control plane goes
+away for longer, once it has responded.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+if TYPE_CHECKING:
+    import durable
+
+CALL_SECONDS: Final = 5.0
+"""How long one request may take, including retries."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClientContext:
+    """The common options of one run of a command."""
+
+    address: str | None
+    insecure: bool
+    json: bool
+
+    def client(self, timeout: float | None = CALL_SECONDS) -> durable.Client:
+        """Opens a client; raises click.UsageError for a bad address."""
+        import durable
+
+        if timeout is not None and not logging.getLogger().isEnabledFor(logging.INFO):
+            # The error follows soon, so warnings about retries are not needed.
+            logging.getLogger("durable.client").setLevel(logging.ERROR)
+        try:
+            return durable.Client(self.address, timeout=timeout, insecure=self.insecure)
+        except ValueError as error:
+            raise address_error(error) from error
+
+
+def address_error(error: ValueError) -> click.UsageError:
+    """Returns the usage error for an address that the SDK refuses."""
+    # The SDK's hint names an argument of a call; here it is an option.
+    text = str(error).replace("pass insecure=True", "add --insecure")
+    return click.UsageError(text.replace(" (or pass tls=...)", ""))
+
+
+_OPTIONS: Final = (
+    click.option(
+        "--address",
+        metavar="HOST:PORT",
+        help="The control plane.  [default: DURABLE_ADDRESS, or 127.0.0.1:50051]",
+    ),
+    click.option("--insecure", is_flag=True, help="Allow an address beyond loopback without TLS."),
+    click.option("--json", "as_json", is_flag=True, help="Write JSON."),
+    click.option(
+        "--debug", is_flag=True, expose_value=False, help="Show where an error came from."
+    ),
+)
+
+
+def client_command(function: Callable[..., None]) -> Callable[..., None]:
+    """Adds the common options to a command, and passes a ClientContext as its first argument."""
+
+    @functools.wraps(function)
+    def run(*, address: str | None, insecure: bool, as_json: bool, **rest: Any) -> None:
+        function(ClientContext(address, insecure, as_json), **rest)
+
+    decorated: Callable[..., None] = run
+    for option in reversed(_OPTIONS):
+        decorated = option(decorated)
+    return decorated

@@ -1,0 +1,106 @@
+"""Cancellation: requesting that an invocation ends, and ending it by force.
+
+A cancellation is a request to the handler, which may run compensations before it ends. The request is
+numbered among the invocation's completions, so that each replay sees it at the same place. An
+invocation that has not begun ends at once. So does any invocation that is cancelled by force, together
+with the children that it awaits: its handler is not run again and cannot cancel them.
+
+A timeout of the handler is the same request, made by the control plane; it ends the invocation as
+FAILED instead of CANCELLED.
+"""
+
+from __future__ import annotations
+
+from .dedup import done, earlier_reply
+from .effects import Abandon, RequestCancel
+from .entry_kinds import EntryKind
+from .model import Invocation, State
+from .outcomes import make_failure, terminal_outcome
+from .records import CancelAsked
+from .replies import Missing, Refused, Reply
+from .states import FINAL, Event
+from .transaction import Transaction
+from .transitions import change_state, clear_pause, disown, end, make_ready
+
+CANCELLED = "durable.Cancelled"
+"""The type of the failure of a handler that ended because it was cancelled."""
+TIMED_OUT = "durable.TimedOut"
+"""The type of the failure of an invocation that did not end within its handler's timeout."""
+
+_WAKING_EVENTS = {
+    State.SCHEDULED: Event.DUE,
+    State.SUSPENDED: Event.WAKE,
+    State.BACKING_OFF: Event.DUE,
+    State.PAUSED: Event.RESUME,
+}
+"""The event that lets an attempt begin at once, so that the handler gets the request."""
+
+
+def cancel_asked(tx: Transaction, record: CancelAsked) -> Reply:
+    """Requests the end of an invocation, or ends it by force."""
+    invocation = tx.find(record.invocation_id)
+    if invocation is None:
+        return Missing()
+    earlier = earlier_reply(invocation, record.request_id)
+    if earlier is not None:
+        return earlier
+    if invocation.state in FINAL and invocation.state is not State.CANCELLED:
+        return Refused(invocation)
+    if invocation.state is not State.CANCELLED:
+        if record.force:
+            _cancel_by_force(tx, invocation, record)
+        else:
+            request_cancel(tx, invocation, record.reason, record.identity)
+    return done(tx, invocation, record.request_id)
+
+
+def request_cancel(tx: Transaction, invocation: Invocation, reason: str, identity: str) -> None:
+    """Requests that an invocation ends; a second request has no further effect."""
+    if invocation.cancel_ms:
+        return
+    invocation.cancel_ms = tx.now_ms
+    invocation.cancel_reason = reason
+    invocation.cancel_identity = identity
+    invocation.deadline_ms = 0
+    tx.changes.touch(invocation)
+    if not invocation.attempt and not invocation.recorded:
+        _end_cancelled(tx, invocation)
+        return
+    invocation.completions += 1
+    invocation.cancel_number = invocation.completions
+    clear_pause(invocation)
+    if invocation.state is State.RUNNING:
+        tx.effects.append(RequestCancel(invocation))
+        return
+    event = _WAKING_EVENTS.get(invocation.state)
+    if event is not None:
+        invocation.wake_ms = 0
+        change_state(tx, invocation, event)
+        make_ready(tx, invocation)
+
+
+def _cancel_by_force(tx: Transaction, invocation: Invocation, record: CancelAsked) -> None:
+    if invocation.worker_id:
+        why = "it was cancelled by force"
+        tx.effects.append(Abandon(invocation.worker_id, invocation.id, invocation.attempt, why))
+        disown(tx, invocation)
+    invocation.cancel_ms = tx.now_ms
+    invocation.cancel_reason = record.reason
+    invocation.cancel_identity = record.identity
+    invocation.timed_out = False
+    children = [it.target for it in invocation.opened.values() if it.kind == EntryKind.INVOKE]
+    _end_cancelled(tx, invocation)
+    for child_id in children:
+        child = tx.find(child_id)
+        if child is not None and child.parent == invocation.id and child.state not in FINAL:
+            _cancel_by_force(tx, child, record)
+
+
+def _end_cancelled(tx: Transaction, invocation: Invocation) -> None:
+    """Ends an invocation whose cancellation was requested, without running its handler."""
+    kind, event = CANCELLED, Event.CANCEL
+    if invocation.timed_out:
+        kind, event = TIMED_OUT, Event.FAIL
+    invocation.failure = make_failure(kind, invocation.cancel_reason or "cancelled")
+    clear_pause(invocation)
+    end(tx, invocation, event, terminal_outcome(invocation.failure))

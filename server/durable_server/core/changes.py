@@ -1,0 +1,79 @@
+"""The changes of a batch: everything that the store must write, in the form in which it writes it.
+
+The rules fill a `Changes` while they apply a batch. The processor commits it to the store together
+with the batch's position in the log.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from .model import Awakeable, EntryRow, Handler, Invocation, State
+
+
+class EntryCompletion(NamedTuple):
+    """The end of an entry that was open; the store binds the fields in this order."""
+
+    outcome: bytes
+    completion: int
+    """Its number among the invocation's completions."""
+    completed_ms: int
+    signal: int
+    """The number of the signal that ended it; 0 for none."""
+    number: int
+    """The invocation's number."""
+    entry_index: int
+
+
+@dataclass(slots=True)
+class StateChange:
+    """What a batch changed in the state of one owner."""
+
+    cleared: bool = False
+    """Whether all earlier values are removed, before `values` applies."""
+    values: dict[str, bytes | None] = field(default_factory=dict)
+    """New values by name; None removes one."""
+
+
+@dataclass(slots=True)
+class Changes:
+    """What a batch changed."""
+
+    created: dict[int, Invocation] = field(default_factory=dict)
+    """New invocations by number, as they are after the batch."""
+    changed: dict[int, Invocation] = field(default_factory=dict)
+    """Older invocations by number in which anything but the journal changed."""
+    was: dict[int, State] = field(default_factory=dict)
+    """The lifecycle state before the batch, of each older invocation whose state changed, by number."""
+    entries: list[tuple[int, EntryRow]] = field(default_factory=list)
+    """New journal entries: the invocation's number, the entry."""
+    completions: list[EntryCompletion] = field(default_factory=list)
+    """Entries that were completed after they had been recorded."""
+    handlers: list[tuple[Handler, int]] = field(default_factory=list)
+    """Handlers to write, each with the time of its registration."""
+    awakeables: dict[str, Awakeable | None] = field(default_factory=dict)
+    """Awakeables to write, by id; None removes one."""
+    waiters: list[tuple[str, str, int]] = field(default_factory=list)
+    """New waiters: the id of the invocation waited for, the waiting invocation's id, its entry's
+    index."""
+    ended: list[str] = field(default_factory=list)
+    """Ids of ended invocations whose waiters have their outcome, so that the waiters can be removed."""
+    signals: list[tuple[int, int, str, bytes]] = field(default_factory=list)
+    """Signals to keep: the invocation's number, the signal's number, its name, its outcome."""
+    taken: list[tuple[int, int]] = field(default_factory=list)
+    """Kept signals to remove, because an entry took them: invocation's number, signal's number."""
+    state: dict[str, StateChange] = field(default_factory=dict)
+    """Changed states, by owner."""
+    removed: dict[str, int] = field(default_factory=dict)
+    """Invocations to remove with everything that belongs to them: number by id."""
+
+    def touch(self, invocation: Invocation) -> None:
+        """Notes that the invocation's row must be written."""
+        if invocation.number not in self.created:
+            self.changed[invocation.number] = invocation
+
+    def leaves(self, invocation: Invocation) -> None:
+        """Notes the state that an invocation is about to leave; only the batch's first one counts."""
+        if invocation.number not in self.created:
+            self.was.setdefault(invocation.number, invocation.state)

@@ -1,0 +1,51 @@
+"""Steps that start subprocesses, in a worker as it runs in production: uvloop, gRPC traffic, threads.
+
+Method: children that do nothing are started in large numbers, because what goes wrong between fork and
+exec goes wrong seldom: with gRPC's fork support about one child in forty dies of SIGSEGV.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+
+import durable
+
+from .processes import durable as command
+from .processes import running, until
+
+SOURCE = """
+import asyncio
+
+import durable
+
+
+async def start_many(count: int) -> list[int]:
+    codes = []
+    for _ in range(count):
+        child = await asyncio.create_subprocess_exec("/bin/true", stdin=asyncio.subprocess.PIPE)
+        codes.append(await child.wait())
+    return codes
+
+
+@durable.workflow
+async def children(ctx: durable.Context, count: int) -> list[int]:
+    ended = await asyncio.gather(*(ctx.run(f"start {n}", start_many, count) for n in range(4)))
+    return sorted({code for codes in ended for code in codes})
+"""
+
+
+async def test_the_subprocesses_of_steps_become_what_they_are_to_be(tmp_path: Path) -> None:
+    module, ready = tmp_path / "flow.py", tmp_path / "ready"
+    module.write_text(SOURCE)
+    arguments = command(
+        "dev", str(module), "--listen", "127.0.0.1:0", "--no-http", "--no-reload",
+        "--data-dir", str(tmp_path / "data"), "--ready-file", str(ready),
+    )  # fmt: skip
+    with running(arguments, tmp_path / "dev.log") as child:
+        await asyncio.to_thread(until, ready.exists, "ready file", child)
+        address = json.loads(ready.read_text())["address"]
+        async with durable.AsyncClient(address) as client:
+            result = await client.invoke("children", 60)
+        assert result.value() == [0]
