@@ -1,4 +1,4 @@
-# One entry to everything. `make` lists the targets; `.ci/run` runs exactly `make check` and `make test`.
+# The commands of development. `make` lists the targets; `.ci/run` runs `make check` and `make test`.
 #
 # All tools live in .venv and come from pyproject.toml: a machine needs Python 3.11 or newer and make.
 
@@ -27,7 +27,7 @@ help: ## List the targets
 # --- Set-up ------------------------------------------------------------------------------------
 
 .PHONY: venv
-venv: $(STAMP) ## Make .venv with everything that development needs
+venv: $(STAMP) ## Create .venv and install the development tools
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -39,11 +39,11 @@ $(STAMP): pyproject.toml | $(BIN)/python
 	@touch $@
 
 # --- Examples ----------------------------------------------------------------------------------
-# Each starts what is missing. To use what runs already, in three terminals:
-# make run-service, make run-processor, DURABLE_ADDRESS=127.0.0.1:50051 make run-simple.
+# Each example starts the servers that it needs and that do not run yet. To run them yourself, use three
+# terminals: make run-service, make run-processor, DURABLE_ADDRESS=127.0.0.1:50051 make run-simple.
 
 .PHONY: docker-up
-docker-up: ## Start the NATS cluster of compose.yaml, if Docker is there; nothing needs it
+docker-up: ## Start the NATS cluster of compose.yaml, if Docker runs; optional
 	@if docker info >/dev/null 2>&1 && docker compose version >/dev/null 2>&1; then docker compose up --detach --wait nats-1 nats-2 nats-3; \
 	else echo 'Docker does not answer, and nothing is needed: durable runs a NATS server of its own.'; fi
 
@@ -56,19 +56,19 @@ run-ticket-service: $(STAMP) ## Run the gRPC service that the ticket examples ca
 	$(BIN)/python examples/ticket_service.py $(ARGS)
 
 .PHONY: run-processor
-run-processor: $(STAMP) ## Run the control plane and a worker with the workflows of all examples
+run-processor: $(STAMP) ## Run the control plane and a worker that serves all examples
 	$(BIN)/durable dev $(WORKFLOWS) --listen $(LISTEN) --service $(SERVICE) --service $(TICKETS) $(ARGS)
 
 .PHONY: run-simple
-run-simple: $(STAMP) ## Invoke a workflow and print its first response
+run-simple: $(STAMP) ## Invoke a workflow and print the first response in its journal
 	$(BIN)/python examples/simple/main.py $(ARGS)
 
 .PHONY: run-async
-run-async: $(STAMP) ## Submit an invocation and fetch its result later
+run-async: $(STAMP) ## Start an invocation without waiting, fetch its result later
 	$(BIN)/python examples/async_/main.py $(ARGS)
 
 .PHONY: run-typed
-run-typed: $(STAMP) ## Invoke with types that mypy and pyright check
+run-typed: $(STAMP) ## Invoke a workflow with types that mypy and pyright check
 	$(BIN)/python examples/typed/main.py $(ARGS)
 
 .PHONY: run-multi-service
@@ -76,35 +76,35 @@ run-multi-service: $(STAMP) ## Make several service calls in one workflow
 	$(BIN)/python examples/multi_service/main.py $(ARGS)
 
 .PHONY: run-concurrent
-run-concurrent: $(STAMP) ## Invoke many at once; ARGS="--count 100"
+run-concurrent: $(STAMP) ## Invoke many workflows concurrently; ARGS="--count 100"
 	$(BIN)/python examples/concurrent_workflows/main.py $(ARGS)
 
 .PHONY: run-retry
-run-retry: $(STAMP) ## Find out which invocations have failed and do those again
+run-retry: $(STAMP) ## Find the failed invocations and run them again
 	$(BIN)/python examples/retry_failures/main.py $(ARGS)
 
 .PHONY: run-pause
-run-pause: $(STAMP) ## Pause and resume an invocation, cancel another
+run-pause: $(STAMP) ## Pause and resume an invocation, cancel another one
 	$(BIN)/python examples/pause_cancel/main.py $(ARGS)
 
 .PHONY: run-ticket-cart
-run-ticket-cart: $(STAMP) ## Keep a cart for each user, with tickets that expire
+run-ticket-cart: $(STAMP) ## Keep a shopping cart per user in a virtual object; tickets expire
 	$(BIN)/python examples/ticket_cart/main.py $(ARGS)
 
 .PHONY: run-delayed
-run-delayed: $(STAMP) ## Start a workflow later; ARGS="--delay 60"
+run-delayed: $(STAMP) ## Schedule a workflow; ARGS="--delay 60"
 	$(BIN)/python examples/delayed_execution/main.py $(ARGS)
 
 .PHONY: run-approval
-run-approval: $(STAMP) ## Wait for a decision from outside; ARGS="--decide approve"
+run-approval: $(STAMP) ## Wait for a person's decision; ARGS="--decide approve"
 	$(BIN)/python examples/approval_workflow/main.py $(ARGS)
 
 .PHONY: run-query
-run-query: $(STAMP) ## Ask which invocations there are and what is in their journals
+run-query: $(STAMP) ## Query invocations and read their journals
 	$(BIN)/python examples/query_api/main.py $(ARGS)
 
 .PHONY: run-restate
-run-restate: $(STAMP) ## Typed calls, references and child workflows side by side
+run-restate: $(STAMP) ## Compare typed calls, references and child workflows
 	$(BIN)/python examples/restate_style/main.py $(ARGS)
 
 .PHONY: run-rest
@@ -112,11 +112,11 @@ run-rest: $(STAMP) ## Invoke a workflow over plain HTTP
 	$(BIN)/python examples/rest_invoke/main.py $(ARGS)
 
 .PHONY: run-grpc
-run-grpc: $(STAMP) ## Call a service directly, and the control plane without the SDK
+run-grpc: $(STAMP) ## Call a gRPC service directly, and the control plane without the SDK
 	$(BIN)/python examples/grpc_direct/main.py $(ARGS)
 
 .PHONY: run-saga
-run-saga: $(STAMP) ## Undo what was done when a later step fails
+run-saga: $(STAMP) ## Compensate completed steps when a later one fails
 	$(BIN)/python examples/saga/main.py $(ARGS)
 
 .PHONY: run-webhook
@@ -124,13 +124,13 @@ run-webhook: $(STAMP) ## Wait for a payment provider's signed webhook
 	$(BIN)/python examples/webhook_payment/main.py $(ARGS)
 
 .PHONY: run-local
-run-local: $(STAMP) ## Run a workflow in this process: no NATS, no ports
+run-local: $(STAMP) ## Run a workflow in local mode: no NATS, no ports
 	$(BIN)/python examples/local/main.py $(ARGS)
 
 # --- Development -------------------------------------------------------------------------------
 
 .PHONY: check
-check: lint types imports protos ## Run every check that is not a test
+check: lint types imports protos ## Run all checks except the tests
 
 .PHONY: lint
 lint: $(STAMP) ## Check style and format
@@ -143,11 +143,11 @@ types: $(STAMP) ## Check types with mypy and pyright
 	$(BIN)/pyright --pythonpath $(BIN)/python
 
 .PHONY: imports
-imports: $(STAMP) ## Check which package imports which
+imports: $(STAMP) ## Check the import contracts between packages
 	$(BIN)/lint-imports --no-logo
 
 .PHONY: protos
-protos: $(STAMP) ## Check the protos and that what is generated from them is up to date
+protos: $(STAMP) ## Check the protos, and that the generated code is up to date
 	$(BIN)/buf lint
 	$(BIN)/buf format --diff --exit-code
 	@tag=$$(git describe --tags --abbrev=0 --match 'v*' 2>/dev/null) || exit 0; \
@@ -159,11 +159,11 @@ test: $(STAMP) ## Run the tests; ARGS="tests/core -k timers"
 	$(BIN)/python -m pytest $(ARGS)
 
 .PHONY: gen
-gen: $(STAMP) ## Make the generated code anew
+gen: $(STAMP) ## Regenerate the generated code
 	$(BIN)/python gen/generate.py
 
 .PHONY: bench-sleepers
-bench-sleepers: $(STAMP) ## Measure what 100,000 sleeping invocations cost
+bench-sleepers: $(STAMP) ## Measure the cost of 100,000 sleeping invocations
 	$(BIN)/python benchmarks/sleepers.py $(ARGS)
 
 .PHONY: bench
@@ -183,6 +183,6 @@ build: $(STAMP) ## Build the wheel into dist/
 	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
 
 .PHONY: clean
-clean: ## Remove what was built and cached; .venv and .durable stay
+clean: ## Remove build results and caches; keeps .venv and .durable
 	rm -rf dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -path ./$(VENV) -prune -o -name __pycache__ -type d -exec rm -rf {} +

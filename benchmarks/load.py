@@ -1,7 +1,7 @@
-"""One closed-loop load from one AsyncClient: `python -m benchmarks.load ADDRESS WORKFLOW C...`.
+"""A closed-loop load from one AsyncClient: `python -m benchmarks.load ADDRESS WORKFLOW C...`.
 
-Prints a JSON line for each concurrency: so many callers, each of which invokes, waits for the result
-and invokes again. A process of its own, so that its CPU is counted apart.
+For each concurrency C it runs C callers, each of which invokes, waits for the result and invokes again,
+and prints one line of JSON. It is a separate process, so that its CPU is counted separately.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ MOST = 10_000
 
 
 async def measure(client: durable.AsyncClient, name: str, callers: int, count: int) -> list[float]:
-    """Runs `count` invocations with so many callers; returns the latencies in seconds."""
+    """Runs `count` invocations from `callers` callers; returns the sorted latencies in seconds."""
     flow = workflows.three if name == "three" else workflows.grpc3
     latencies: list[float] = []
     numbers = iter(range(count))
@@ -39,7 +39,7 @@ async def measure(client: durable.AsyncClient, name: str, callers: int, count: i
 
 
 async def main(address: str, name: str, *concurrencies: str) -> None:
-    """Warms up, then waits for a line on stdin before each load, so that the parent can look."""
+    """Warms up, then waits for a line on stdin before each load: the parent reads its counters then."""
     async with durable.AsyncClient(address) as client:
         await measure(client, name, 8, WARM_UP)
         for callers in map(int, concurrencies):

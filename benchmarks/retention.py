@@ -1,9 +1,10 @@
-"""Whether retention keeps up: `python benchmarks/retention.py --count 200000`.
+"""Whether retention keeps up with the load: `python benchmarks/retention.py --count 200000`.
 
-A control plane and a worker as processes of their own, and callers that start short workflows as fast
-as they are answered, each with a value of some KB and kept for a few seconds only. Every few seconds a
-line says how many have been done, at which rate and latency, how many are in the store, and how large
-its file and its write-ahead log are. At the end, how long it took until nothing was left.
+It starts a control plane and a worker as processes, and callers that run short workflows in a
+closed loop, each with a value of a few KB and a retention of a few seconds. Every few seconds it
+prints how many are done, rate and latency, how many are in the store, and the sizes of the store's
+file and of its write-ahead log. At the end it prints how long the removal of the remaining
+invocations took.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ STORE = "partition-0.db"
 
 
 class Load:
-    """Callers in a closed loop, and what they have seen."""
+    """Callers in a closed loop, and their latencies."""
 
     def __init__(self, client: durable.AsyncClient, count: int, value: str) -> None:
         self._client = client
@@ -40,7 +41,7 @@ class Load:
         self.latencies: list[float] = []
 
     async def caller(self) -> None:
-        """Starts one after the other, until all are started."""
+        """Runs one workflow after another until `count` have been started."""
         for _ in self._numbers:
             began = time.perf_counter()
             await self._client.invoke(workflows.brief, self._value)
@@ -74,19 +75,19 @@ async def _watch(load: Load, client: durable.AsyncClient, data: Path, every: flo
 
 async def _run(address: str, data: Path, count: int, callers: int, size: int, every: float) -> None:
     async with durable.AsyncClient(address) as client:
-        while not await client.list_workers():  # noqa: ASYNC110  # nothing tells of a worker
+        while not await client.list_workers():  # noqa: ASYNC110  # the server is another process
             await asyncio.sleep(0.05)
         load = Load(client, count, "x" * size)
         watch = asyncio.create_task(_watch(load, client, data, every))
         began = time.perf_counter()
         await asyncio.gather(*(load.caller() for _ in range(callers)))
         seconds = time.perf_counter() - began
-        while (await client.stats()).total:  # noqa: ASYNC110  # nothing tells of an empty store
+        while (await client.stats()).total:  # noqa: ASYNC110  # the server is another process
             await asyncio.sleep(0.2)
-        rest = time.perf_counter() - began - seconds
+        remaining = time.perf_counter() - began - seconds
         watch.cancel()
         click.echo(f"{count} in {seconds:.0f} s, {count / seconds:.0f}/s")
-        click.echo(f"nothing was left {rest:.0f} s later")
+        click.echo(f"the store was empty {remaining:.0f} s later")
 
 
 @click.command()

@@ -1,13 +1,12 @@
 """Throughput and latency of workflows, with CPU per process: `python benchmarks/run.py`.
 
-Starts a control plane with its embedded log, a worker and HelloService as processes of their own, on
-loopback and on a fresh data dir, and loads them from one client process. For each row: workflows a
-second, latency, CPU microseconds per workflow in each process, and appends to the log per workflow.
+It starts a control plane with embedded NATS, a worker and HelloService as processes, on loopback
+and on a new data dir, and loads them from one client process. Each row shows workflows per second,
+latency, CPU microseconds per workflow in each process, and appends to the log per workflow.
 
-`--yardsticks DIR` runs the yardsticks that are there in the same minutes, in turn with ours, and
-prints the ratios: `DIR/NAME/run.sh CONCURRENCY...` for each NAME, which prints lines with `three` or
-`grpc3`, `c=` or `conc=`, and a rate as `N/s`. Machines differ and are noisy: only ratios from one run
-mean anything.
+`--yardsticks DIR` also runs other systems, in turn with this one, and prints the ratios. Each is a
+script `DIR/NAME/run.sh CONCURRENCY...` that prints lines with `three` or `grpc3`, `c=` or `conc=`,
+and a rate as `N/s`. Machines differ and are noisy: compare only ratios of one run.
 """
 
 from __future__ import annotations
@@ -52,7 +51,7 @@ def child(command: list[str], **streams: Any) -> Iterator[subprocess.Popen[str]]
 
 
 def await_file(path: Path, process: subprocess.Popen[str]) -> Any:
-    """Returns the JSON of a ready file once it is there."""
+    """Waits for a ready file and returns its JSON."""
     deadline = time.monotonic() + START_SECONDS
     while not path.exists():
         if process.poll() is not None or time.monotonic() > deadline:
@@ -107,7 +106,7 @@ class System:
             time.sleep(0.02)
 
     def appends(self) -> int:
-        """How many batches the log has taken."""
+        """How many frames were appended to the log."""
         return self._control.GetServerInfo(control_pb2.GetServerInfoRequest()).append_count
 
     def cpu(self, client: psutil.Process) -> dict[str, float]:
@@ -217,8 +216,12 @@ def _middle(values: list[float]) -> float:
 
 @click.command()
 @click.option("--concurrency", "-c", multiple=True, type=int, help="Callers; may be repeated.")
-@click.option("--rounds", default=1, show_default=True, help="Repeat all; medians are printed.")
-@click.option("--yardsticks", type=click.Path(exists=True, path_type=Path), help="See above.")
+@click.option("--rounds", default=1, show_default=True, help="Repeat everything; print medians.")
+@click.option(
+    "--yardsticks",
+    type=click.Path(exists=True, path_type=Path),
+    help="A folder of other systems to compare with.",
+)
 @click.option(
     "--json", "json_path", type=click.Path(path_type=Path), help="Write all figures here."
 )

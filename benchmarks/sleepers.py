@@ -1,10 +1,10 @@
-"""What many sleeping invocations cost: `python benchmarks/sleepers.py --count 100000`.
+"""The cost of many sleeping invocations: `python benchmarks/sleepers.py --count 100000`.
 
-Starts a control plane and a worker of 1,000 slots as processes, and that many invocations which all
-sleep until the same far time. Then it looks, for a while in which nothing happens: CPU and memory of
-each process, and how long an invocation beside them takes. It kills the control plane with SIGKILL and
-measures the start of the next one on the same data, and its idle cost. At the end it starts more that
-sleep until one near time, so that all wake at once, and measures how long the last one takes.
+It starts a control plane and a worker as processes, and many invocations that sleep for a month.
+Then it measures the CPU and memory of each process while nothing happens, and the latency of other
+invocations. It kills the control plane with SIGKILL, and measures how long the next one takes to
+start on the same data, and its idle cost. At the end it starts more invocations that all wake at
+the same time, and measures how late the last of them completes.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ CALLERS = 256
 
 
 class Plane:
-    """A control plane that can be killed and started again on its data."""
+    """A control plane that can be killed, and started again on the same data."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -43,7 +43,7 @@ class Plane:
         self.processes: dict[str, psutil.Process] = {}
 
     def start(self) -> float:
-        """Starts it; returns after how many seconds it serves."""
+        """Starts it; returns how many seconds it took until it served."""
         ready = self._folder / "ready"
         ready.unlink(missing_ok=True)
         begin = time.perf_counter()
@@ -68,7 +68,7 @@ class Plane:
 
 
 async def start_all(client: durable.AsyncClient, count: int, until: datetime, label: str) -> None:
-    """Starts so many sleepers."""
+    """Starts `count` invocations that sleep until `until`."""
     numbers = iter(range(count))
     view = client.options(service=label)
 
@@ -82,7 +82,7 @@ async def start_all(client: durable.AsyncClient, count: int, until: datetime, la
 
 
 async def reached(client: durable.AsyncClient, look: Callable[[durable.Stats], bool]) -> float:
-    """Waits until the statistics satisfy a condition; returns for how many seconds."""
+    """Waits until the statistics satisfy a condition; returns how many seconds that took."""
     begin = time.perf_counter()
     while not look(await client.stats()):  # noqa: ASYNC110  # the server is another process
         await asyncio.sleep(0.1)
@@ -90,13 +90,13 @@ async def reached(client: durable.AsyncClient, look: Callable[[durable.Stats], b
 
 
 async def asleep(client: durable.AsyncClient, count: int) -> None:
-    """Waits until so many are suspended."""
+    """Waits until `count` invocations are suspended."""
     seconds = await reached(client, lambda it: it.by_status.get("suspended", 0) >= count)
     say(f"all asleep, their slots free, {seconds:.1f} s later")
 
 
 async def idle(processes: dict[str, psutil.Process], seconds: float, label: str) -> None:
-    """Prints what each process costs while nothing happens."""
+    """Prints the CPU and memory of each process while nothing happens."""
 
     def used() -> dict[str, float]:
         return {name: it.cpu_times().user + it.cpu_times().system for name, it in processes.items()}
@@ -111,7 +111,7 @@ async def idle(processes: dict[str, psutil.Process], seconds: float, label: str)
 
 
 async def alone(client: durable.AsyncClient) -> None:
-    """Prints how long an invocation of three steps takes beside the sleepers."""
+    """Prints the latency of an invocation of three steps while the others sleep."""
     taken = []
     for number in range(100):
         begin = time.perf_counter()
@@ -121,7 +121,7 @@ async def alone(client: durable.AsyncClient) -> None:
 
 
 def say(line: str) -> None:
-    """Prints a line at once."""
+    """Prints a line and flushes it."""
     click.echo(line)
     sys.stdout.flush()
 
@@ -129,7 +129,7 @@ def say(line: str) -> None:
 async def measure(
     plane: Plane, worker: psutil.Process, count: int, wake: int, seconds: float
 ) -> None:
-    """Runs it all."""
+    """Runs all measurements."""
     processes = {**plane.processes, "worker": worker}
     async with durable.AsyncClient(plane.address, timeout=600) as client:
         await reached(client, lambda it: it.worker_count > 0)
@@ -153,9 +153,11 @@ async def measure(
 
 
 @click.command()
-@click.option("--count", default=100_000, show_default=True, help="How many sleep all the time.")
+@click.option("--count", default=100_000, show_default=True, help="How many sleep for a month.")
 @click.option("--wake", default=10_000, show_default=True, help="How many wake at one time.")
-@click.option("--seconds", default=20.0, show_default=True, help="How long to look each time.")
+@click.option(
+    "--seconds", default=20.0, show_default=True, help="How long each idle measurement takes."
+)
 def main(count: int, wake: int, seconds: float) -> None:
     """Measure what sleeping invocations cost on this machine."""
     with tempfile.TemporaryDirectory(prefix="durable-sleepers-") as folder:

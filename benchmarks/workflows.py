@@ -1,4 +1,4 @@
-"""The measured workflows: three steps that compute, three calls of a real gRPC service, a sleep."""
+"""The measured workflows: three steps, three calls of a gRPC service, a sleep, one short step."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from examples.services.hello_v1 import hello_pb2, hello_pb2_grpc
 
 
 async def greet(kind: str, name: str) -> str:
-    """Computes what one step journals."""
+    """Computes the result of one step."""
     return f"Hello, {kind}:{name}! Welcome"
 
 
@@ -33,12 +33,12 @@ async def grpc3(ctx: durable.Context, name: str) -> str:
 
 @durable.workflow
 async def nap(ctx: durable.Context, until: datetime) -> float:
-    """Sleeps until a time; returns by how many seconds it woke too late."""
+    """Sleeps until a time; returns how many seconds too late it woke."""
     await ctx.sleep(max(timedelta(0), until - ctx.now()))
     return (ctx.now() - until).total_seconds()
 
 
 @durable.workflow(retention=timedelta(seconds=5))
 async def brief(ctx: durable.Context, value: str) -> str:
-    """One journaled step; forgotten soon."""
+    """One journaled step, with a short retention."""
     return await ctx.run("step", str.upper, value)

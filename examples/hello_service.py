@@ -1,9 +1,9 @@
-"""HelloService: the gRPC service that the examples' workflows call, as a server of its own.
+"""HelloService: the gRPC service that the examples' workflows call, run as a separate server.
 
     python examples/hello_service.py                # serves on 127.0.0.1:9090
 
-An ordinary gRPC server that knows nothing of Durable. With `--call-log` it notes each call with the
-key that Durable sends along, by which a service can tell a repeated call.
+It is an ordinary gRPC server that knows nothing of Durable. With `--call-log` it writes each call to a
+file, with the idempotency key that Durable sends: by that key a service can recognise a repeated call.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class HelloService(hello_pb2_grpc.HelloServiceServicer):
 @click.command()
 @click.option("--listen", default=DEFAULT_LISTEN, show_default=True, help="Serve here.")
 @click.option("--ready-file", type=click.Path(path_type=Path), help="Write the address here.")
-@click.option("--call-log", type=click.Path(path_type=Path), help="Note each call here.")
+@click.option("--call-log", type=click.Path(path_type=Path), help="Append each call to this file.")
 def main(listen: str, ready_file: Path | None, call_log: Path | None) -> None:
     """Run HelloService."""
     service = HelloService(call_log)

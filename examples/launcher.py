@@ -1,17 +1,17 @@
-"""Starts what an example needs and what does not run yet, and stops it at the end.
+"""Starts the servers that an example needs and that do not run yet, and stops them at the end.
 
     with running("examples.simple.workflows") as address: ...
 
-- The control plane: the one at DURABLE_ADDRESS if that is set, else `durable dev` with everything
-  embedded, on a free port and a data dir that is thrown away.
-- A worker for the module's workflows: with DURABLE_ADDRESS only if none is connected for them.
-- The services that the workflows call, where nothing answers: HelloService at HELLO_SERVICE (default
-  127.0.0.1:9090), TicketService at TICKET_SERVICE (default 127.0.0.1:9091).
+- The control plane: the one at DURABLE_ADDRESS if that variable is set, else `durable dev` with
+  embedded NATS, on a free port and a temporary data dir.
+- A worker for the module's workflows. With DURABLE_ADDRESS it is started only if no connected worker
+  serves them.
+- The services that the workflows call, unless something listens at their address already: HelloService
+  at HELLO_SERVICE (default 127.0.0.1:9090), TicketService at TICKET_SERVICE (default 127.0.0.1:9091).
 
-The HTTP surface of a control plane at DURABLE_ADDRESS is looked for at DURABLE_HTTP (default
-127.0.0.1:8080).
+With DURABLE_ADDRESS, the control plane's HTTP address is DURABLE_HTTP (default 127.0.0.1:8080).
 
-Everything that is started is a child of this process and ends with it, however it ends.
+Every server that is started is a child of this process and ends with it, even when it is killed.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ import durable
 ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS = 60.0
 
-# Ends with its parent on Linux, which the parent's death does not do by itself: asks the kernel for
-# a signal, checks that the parent still lives, becomes the real program.
+# A child survives its parent by default. On Linux this program asks the kernel for a signal when
+# the parent dies, checks that the parent has not died already, and then becomes the real program.
 _TIED = """
 import ctypes, os, signal, sys
 if sys.platform == "linux":
@@ -49,16 +49,16 @@ os.execv(sys.argv[2], sys.argv[2:])
 
 
 class StartError(Exception):
-    """Something that an example needs does not start; the message has its last words."""
+    """A server that an example needs does not start; the message has the end of its output."""
 
 
 class Started(NamedTuple):
-    """Where the control plane answers."""
+    """The addresses of a control plane."""
 
     address: str
     """Its gRPC address."""
     http: str
-    """Its HTTP address, or an empty string when it serves none."""
+    """Its HTTP address, or an empty string when it serves no HTTP."""
 
 
 class Service(NamedTuple):
@@ -76,7 +76,7 @@ TICKET = Service("TicketService", "ticket_service.py", "TICKET_SERVICE", "127.0.
 
 @contextmanager
 def service(it: Service) -> Iterator[str]:
-    """Gives the address of a service, which is started if nothing answers there."""
+    """Gives the address of a service, and starts it if nothing listens there."""
     with ExitStack() as stack:
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="durable-")))
         yield _service(stack, scratch, it)
@@ -93,7 +93,8 @@ def running(module: str, *services: Service) -> Iterator[str]:
 def started(module: str, *services: Service, options: Sequence[str] = ()) -> Iterator[Started]:
     """Gives the addresses of a control plane that serves the workflows of `module`.
 
-    They call `services`; without any, HelloService. `options` are for a control plane that is started.
+    The workflows call `services`, by default HelloService. `options` go to the control plane if one is
+    started here.
     """
     with ExitStack() as stack:
         scratch = Path(
@@ -127,7 +128,7 @@ def started(module: str, *services: Service, options: Sequence[str] = ()) -> Ite
 
 
 def _service(stack: ExitStack, scratch: Path, service: Service) -> str:
-    """Returns the address of a service, which is started if nothing answers there."""
+    """Returns the address of a service, and starts it if nothing listens there."""
     address = os.environ.get(service.variable, service.default)
     if _answers(address):
         return address
@@ -140,7 +141,7 @@ def _service(stack: ExitStack, scratch: Path, service: Service) -> str:
 
 
 def _http() -> str:
-    """Returns the HTTP address of the control plane that runs, if it is one that answers there."""
+    """Returns DURABLE_HTTP if a control plane answers there, else an empty string."""
     address = os.environ.get("DURABLE_HTTP", "127.0.0.1:8080")
     try:
         with urllib.request.urlopen(f"http://{address}/api/workflows/stats", timeout=2) as answer:
@@ -171,10 +172,11 @@ def _durable(*arguments: str) -> list[str]:
 
 
 def _start(stack: ExitStack, command: Sequence[str], log: Path) -> subprocess.Popen[bytes]:
-    """Starts a child that ends with this block, and with this process."""
+    """Starts a child that ends with this block and with this process."""
     output = stack.enter_context(log.open("wb"))
     tied = [sys.executable, "-c", _TIED, str(os.getpid()), *command]
-    # A session of its own: Ctrl-C reaches this process only, which then stops its children.
+    # In its own session, the child does not get the Ctrl-C: this process gets it and stops its
+    # children.
     process = subprocess.Popen(
         tied, cwd=ROOT, stdout=output, stderr=output, stdin=subprocess.DEVNULL,
         start_new_session=True,
@@ -193,12 +195,12 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
 
 
 def _wait(ready: Callable[[], bool], child: subprocess.Popen[bytes], log: Path) -> None:
-    """Waits until what a child brings about is there; raises StartError if it can't come."""
+    """Waits until `ready` is true; raises StartError if the child ends or takes too long."""
     deadline = time.monotonic() + START_SECONDS
     while not ready():
         if child.poll() is not None or time.monotonic() > deadline:
             words = log.read_text(errors="replace")[-2000:]
-            raise StartError(f"it does not start; its last words were:\n{words}")
+            raise StartError(f"it does not start; the end of its output:\n{words}")
         time.sleep(0.02)
 
 

@@ -1,4 +1,4 @@
-"""Runs one of the examples' gRPC services as a server of its own, until it is told to stop."""
+"""Runs one of the examples' gRPC services until SIGINT or SIGTERM."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import grpc
 def run(
     name: str, add_to: Callable[[grpc.aio.Server], None], listen: str, ready_file: Path | None
 ) -> None:
-    """Serves until SIGINT or SIGTERM, on uvloop if that is there."""
+    """Serves until SIGINT or SIGTERM, on uvloop if it is installed."""
     served = _serve(name, add_to, listen, ready_file)
     try:
         import uvloop
@@ -48,7 +48,7 @@ async def _serve(
 
 
 def _announce(ready_file: Path, address: str) -> None:
-    """Writes the address where a parent process looks for it, all at once."""
+    """Writes the address to the ready file, atomically: a parent process polls for it."""
     scratch = ready_file.with_name(f"{ready_file.name}.{os.getpid()}")
     scratch.write_text(json.dumps({"address": address, "pid": os.getpid()}))
     scratch.replace(ready_file)

@@ -1,9 +1,9 @@
-"""TicketService: the gRPC service that sells tickets to the examples, as a server of its own.
+"""TicketService: the gRPC service that the ticket examples call, run as a separate server.
 
     python examples/ticket_service.py               # serves on 127.0.0.1:9091
 
-An ordinary gRPC server that knows nothing of Durable. It remembers who has which ticket while it runs,
-and answers the same request alike: a durable call may be made more than once.
+It is an ordinary gRPC server that knows nothing of Durable. It keeps in memory who has which ticket.
+Both methods are idempotent, because a durable call may be sent more than once.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class TicketService(ticket_pb2_grpc.TicketServiceServicer):
         request: ticket_pb2.ReserveRequest,
         context: grpc.aio.ServicerContext[ticket_pb2.ReserveRequest, ticket_pb2.ReserveResponse],
     ) -> ticket_pb2.ReserveResponse:
-        """Reserves a ticket, if it is free or the user's already."""
+        """Reserves a ticket if it is free or the user has it already."""
         owner = self._user_of.setdefault(request.ticket_id, request.user_id)
         click.echo(f"reserve {request.ticket_id} for {request.user_id}: {owner} has it")
         return ticket_pb2.ReserveResponse(success=owner == request.user_id)
@@ -43,7 +43,7 @@ class TicketService(ticket_pb2_grpc.TicketServiceServicer):
         request: ticket_pb2.ReleaseRequest,
         context: grpc.aio.ServicerContext[ticket_pb2.ReleaseRequest, ticket_pb2.ReleaseResponse],
     ) -> ticket_pb2.ReleaseResponse:
-        """Gives a ticket back, if it is the user's."""
+        """Releases a ticket if the user has it."""
         if self._user_of.get(request.ticket_id) == request.user_id:
             del self._user_of[request.ticket_id]
             click.echo(f"release {request.ticket_id} of {request.user_id}")

@@ -1,10 +1,10 @@
-"""Makes every generated file of the repository: `python gen/generate.py`, or `make gen`.
+"""The generator: makes every generated file of the repository; `python gen/generate.py`, or `make gen`.
 
-How a language is made stands in `gen/recipes`. A language whose toolchain is not here is skipped,
-and that is said; what is committed of it stays as it is.
+Each language has a recipe in `gen/recipes`. A language whose toolchain is missing is skipped with a
+line that says so, and its committed files stay as they are.
 
-`--check` makes everything in a scratch folder and says what differs from what is committed.
-`--only go` (and so on) makes one language, and fails if it cannot.
+`--check` generates into a temporary folder and names the files that differ from the committed ones.
+`--only go` (and so on) generates one language, and fails if its toolchain is missing.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ RECIPES = (
 
 
 def remake(recipe: Recipe) -> None:
-    """Puts freshly made folders in the place of the committed ones."""
+    """Replaces the committed folders by newly generated ones."""
     with tempfile.TemporaryDirectory() as scratch:
         recipe.generate(Path(scratch))
         for folder in recipe.folders:
@@ -59,7 +59,7 @@ def _files(root: Path, folder: Path) -> set[Path]:
 
 
 def differences(recipe: Recipe) -> list[str]:
-    """Names the files that differ between the committed folders and freshly made ones."""
+    """Names the files that differ between the committed folders and newly generated ones."""
     found: list[str] = []
     with tempfile.TemporaryDirectory() as name:
         scratch = Path(name)
@@ -79,7 +79,9 @@ def differences(recipe: Recipe) -> list[str]:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line; the exit code is 1 when `--check` finds a difference."""
     parser = argparse.ArgumentParser(description="Make the generated files of the repository.")
-    parser.add_argument("--check", action="store_true", help="only say what is out of date")
+    parser.add_argument(
+        "--check", action="store_true", help="only name the files that are out of date"
+    )
     parser.add_argument("--only", choices=[recipe.name for recipe in RECIPES], help="one language")
     options = parser.parse_args(arguments)
     chosen = [recipe for recipe in RECIPES if options.only in (None, recipe.name)]

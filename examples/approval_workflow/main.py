@@ -1,4 +1,4 @@
-"""Submits an expense, says how to approve it, and waits for the decision."""
+"""Submits an expense, prints how to approve it, and waits for the decision."""
 
 import sys
 
@@ -33,7 +33,7 @@ Manager can approve from Python:
 
 
 def say_how(it: Started, awakeable_id: str) -> None:
-    """Prints how to decide, in lines that work as they are printed."""
+    """Prints the commands that approve or reject; each works as printed."""
     print(f"⏳ Waiting for manager approval (ID: {awakeable_id})")
     if it.http:
         print(WITH_CURL.format(http=it.http, id=awakeable_id))

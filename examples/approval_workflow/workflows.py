@@ -1,4 +1,4 @@
-"""An expense that a manager must approve, which may take months."""
+"""A workflow that waits for a manager's approval, for months if need be."""
 
 from dataclasses import dataclass
 
@@ -25,13 +25,13 @@ class Approval:
 
 
 def approval_id(invocation_id: str) -> str:
-    """Returns the id under which the manager answers."""
+    """Returns the id of the awakeable that the manager resolves or rejects."""
     return f"approval-{invocation_id}"
 
 
 @durable.workflow
 async def expense_approval(ctx: durable.Context, expense: ExpenseRequest) -> str:
-    """Asks the manager, waits for the answer, tells the employee."""
+    """Asks the manager, waits for the decision, notifies the employee."""
     hello_service = ctx.stub(HelloServiceStub)
     await hello_service.SayHello(HelloRequest(name=f"Expense from {expense.employee_id}"))
 

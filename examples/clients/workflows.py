@@ -1,4 +1,4 @@
-"""The workflows that the client programs of this folder talk to.
+"""The workflows that the client programs of this folder invoke.
 
 Their inputs and results are dataclasses here and JSON objects on the wire: {"name": "Ada"}.
 """
@@ -34,7 +34,7 @@ class Order:
 
 @dataclass
 class Approval:
-    """What the promise `approval` of an order is resolved with."""
+    """The value that resolves the promise `approval` of an order."""
 
     by: str
 

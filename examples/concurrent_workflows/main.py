@@ -1,4 +1,4 @@
-"""Invokes one workflow many times at once, from one client, and sums up.
+"""Invokes one workflow many times concurrently from one client, and prints a summary.
 
 python examples/concurrent_workflows/main.py --count 100 --timeout 60
 """
@@ -16,15 +16,15 @@ from examples.concurrent_workflows.workflows import async_workflow
 from examples.launcher import running
 
 LINES_MAX = 50
-"""Up to so many invocations each have lines of their own; beyond, a progress bar stands for them."""
+"""Up to this count every invocation prints its own lines; above it, a progress bar replaces them."""
 IN_FLIGHT_MAX = 1000
-"""How many this client has under way at once: it bounds its memory, not the system's."""
+"""How many invocations the client waits for at once; this bounds the client's memory."""
 SHOWN_MAX = 3
 RULE = "=" * 40
 
 
 class Run:
-    """One run of the example: what was submitted, what came of it."""
+    """One run of the example: how many invocations succeeded, and the errors of the others."""
 
     def __init__(self, client: AsyncClient, count: int) -> None:
         self.client = client
@@ -56,7 +56,7 @@ class Run:
             self.progress.advance()
 
     async def all(self) -> None:
-        """Invokes all, so many at a time."""
+        """Invokes the workflow `count` times, at most IN_FLIGHT_MAX at once."""
         numbers = iter(range(1, self.count + 1))
 
         async def caller() -> None:
@@ -80,7 +80,7 @@ class Progress:
             self.bar.render_progress()
 
     def advance(self) -> None:
-        """Notes that one more has ended."""
+        """Counts one more finished invocation."""
         self.done += 1
         if self.done % self.every and self.done != self.count:
             return
@@ -94,7 +94,7 @@ class Progress:
 
 
 async def invoke_all(address: str, count: int, seconds: float) -> bool:
-    """Runs the load and prints the summary; says whether all succeeded."""
+    """Runs the invocations and prints the summary; returns whether all succeeded."""
     print(f"Concurrent Workflow Invocations (N={count})\n{RULE}")
     print(f"🚀 Submitting {count} workflow invocations...\n")
     begin = time.monotonic()
@@ -121,7 +121,7 @@ async def invoke_all(address: str, count: int, seconds: float) -> bool:
 @click.option("--count", default=10, show_default=True, type=click.IntRange(1))
 @click.option("--timeout", default=300.0, show_default=True, help="Seconds for each invocation.")
 def main(count: int, timeout: float) -> None:
-    """Invoke one workflow COUNT times at once."""
+    """Invoke one workflow COUNT times concurrently."""
     with running("examples.concurrent_workflows.workflows") as address:
         succeeded = asyncio.run(invoke_all(address, count, timeout))
     sys.exit(0 if succeeded else 1)

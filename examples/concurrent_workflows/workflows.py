@@ -1,4 +1,4 @@
-"""A workflow of three calls, to be invoked many times at once."""
+"""A workflow of three durable calls, invoked many times concurrently."""
 
 import durable
 from examples.services.hello_v1.hello_pb2 import HelloRequest

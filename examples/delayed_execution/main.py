@@ -1,4 +1,4 @@
-"""Has a greeting scheduled, sees that it is not due yet, and waits for it."""
+"""Schedules a greeting, shows that it has not started yet, and waits for its result."""
 
 import click
 

@@ -1,4 +1,4 @@
-"""A workflow that starts another one, some time later."""
+"""A workflow that schedules another workflow."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -10,7 +10,7 @@ from examples.services.hello_v1.hello_pb2_grpc import HelloServiceStub
 
 @dataclass
 class SchedulerInput:
-    """What to say, and in how many seconds."""
+    """The greeting, and after how many seconds it is due."""
 
     message: str
     delay: float
@@ -25,7 +25,7 @@ class GreetingInput:
 
 @dataclass
 class Scheduled:
-    """What was scheduled."""
+    """The invocation that was scheduled."""
 
     message: str
     invocation_id: str
@@ -33,14 +33,14 @@ class Scheduled:
 
 @durable.workflow
 async def delayed_greeting(ctx: durable.Context, greeting: GreetingInput) -> str:
-    """Greets; runs when the delay is over."""
+    """Greets; starts when the delay is over."""
     response = await ctx.stub(HelloServiceStub).SayHello(HelloRequest(name=greeting.name))
     return response.message
 
 
 @durable.workflow
 async def scheduler(ctx: durable.Context, order: SchedulerInput) -> Scheduled:
-    """Does some work now, and has a greeting said later."""
+    """Makes one call now, and schedules a greeting for later."""
     await ctx.stub(HelloServiceStub).SayHello(HelloRequest(name="Scheduler"))
     invocation_id = await ctx.send_delayed(
         delayed_greeting,

@@ -1,4 +1,4 @@
-"""A workflow that runs in this process: no NATS, no ports, and breakpoints work."""
+"""Local mode: a workflow in this process, without NATS and ports; breakpoints work."""
 
 import durable
 
@@ -10,7 +10,7 @@ async def hello(ctx: durable.Context, name: str = "World") -> str:
 
 
 def greeting(name: str) -> str:
-    """Stands for what has an effect; set a breakpoint here."""
+    """Stands for a side effect, such as a payment; set a breakpoint here."""
     return f"Hello, {name}! Welcome to Durable Execution on NATS JetStream."
 
 

@@ -1,4 +1,4 @@
-"""Several calls in one workflow, each journaled by itself."""
+"""Several service calls in one workflow, each with its own journal entry."""
 
 import durable
 from examples.services.hello_v1.hello_pb2 import HelloRequest
@@ -7,7 +7,7 @@ from examples.services.hello_v1.hello_pb2_grpc import HelloServiceStub
 
 @durable.workflow
 async def multi_service_demo(ctx: durable.Context, topic: str) -> str:
-    """Greets in three languages and sums up; what is in the journal is not called again."""
+    """Greets in three languages; after a crash, the calls in the journal are not made again."""
     hello_service = ctx.stub(HelloServiceStub)
 
     async def greet(name: str) -> str:

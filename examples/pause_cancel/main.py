@@ -1,4 +1,4 @@
-"""Pauses an invocation and lets it go on where it was; cancels another for good."""
+"""Pauses an invocation and resumes it from its journal; cancels another one."""
 
 import time
 
@@ -8,7 +8,7 @@ from examples.pause_cancel.workflows import slow_workflow
 
 
 def pause_and_resume(client: Client) -> None:
-    """Holds an invocation, looks at it, lets it go on under the same id."""
+    """Pauses an invocation, shows that its journal does not grow, and resumes it under the same id."""
     print("📋 DEMO 1: Pause & Resume")
     invocation_id = client.invoke_async(slow_workflow, "my-task")
     print(f"✓ Submitted workflow (invocation_id: {invocation_id[:8]}...)\n")
@@ -16,7 +16,7 @@ def pause_and_resume(client: Client) -> None:
 
     print("⏸️  PAUSING workflow...")
     client.pause(invocation_id, reason="shown in the example")
-    paused = client.get_result(invocation_id)  # returns when it is held at a journal boundary
+    paused = client.get_result(invocation_id)  # returns when the pause has taken effect
     print("✓ Workflow paused\n")
     print(f"Status check: {paused.status}")
     print(f"Journal entries: {len(paused.journal)}")
@@ -34,7 +34,7 @@ def pause_and_resume(client: Client) -> None:
 
 
 def cancel(client: Client) -> None:
-    """Ends an invocation for good."""
+    """Cancels an invocation, which ends it."""
     print("📋 DEMO 2: Cancel Workflow")
     invocation_id = client.invoke_async(slow_workflow, "unwanted-task")
     print(f"✓ Submitted workflow (invocation_id: {invocation_id[:8]}...)\n")

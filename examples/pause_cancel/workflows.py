@@ -1,4 +1,4 @@
-"""A workflow that takes its time, so that there is something to pause and to cancel."""
+"""A workflow that runs for several seconds, long enough to pause or cancel it."""
 
 import durable
 from examples.services.hello_v1.hello_pb2 import HelloRequest

@@ -1,4 +1,4 @@
-"""Asks which invocations there are and what is in the journal of one."""
+"""Queries invocations by their status, and reads the journal of one."""
 
 import subprocess
 import time
@@ -12,7 +12,7 @@ HANDLER = "order_workflow"
 
 
 def submit(client: Client) -> list[str]:
-    """Submits three orders: one is paid, one fails, one goes on waiting."""
+    """Submits three orders: one is paid, one fails, one still waits."""
     ids = [client.invoke_async(order_workflow, f"order-{number}") for number in (1, 2, 3)]
     client.resolve_awakeable(payment_id(ids[0]))
     for invocation_id in ids[:2]:
@@ -23,7 +23,7 @@ def submit(client: Client) -> list[str]:
 
 
 def ask(client: Client, label: str, waiting: str) -> None:
-    """Asks through the client."""
+    """Queries with the Python client."""
     counts = client.stats().by_handler[HANDLER]
     told = ", ".join(f"{status} {count}" for status, count in sorted(counts.items()))
     print(f"📊 Stats of {HANDLER}: {told}")
@@ -45,7 +45,7 @@ def ask(client: Client, label: str, waiting: str) -> None:
 
 
 def ask_with_curl(http: str, waiting: str) -> None:
-    """Asks the same through HTTP, and prints the lines and the answers."""
+    """Makes the same queries over HTTP; prints the curl commands and their answers."""
     for path in (
         "/api/workflows/stats",
         f"/api/workflows?handler={HANDLER}&status=failed&limit=10",
@@ -59,7 +59,7 @@ def ask_with_curl(http: str, waiting: str) -> None:
 
 def main() -> None:
     """Runs the example."""
-    label = uuid.uuid4().hex  # finds the orders of this run only
+    label = uuid.uuid4().hex  # a label for the orders of this run, to query for
     with started("examples.query_api.workflows") as it, Client(it.address) as client:
         waiting = submit(client.options(service=label))[2]
         ask(client, label, waiting)

@@ -1,4 +1,4 @@
-"""Orders that end in different ways, so that there is something to ask for."""
+"""Orders that end in different ways, for queries to find."""
 
 import durable
 from examples.services.hello_v1.hello_pb2 import HelloRequest
@@ -17,5 +17,5 @@ async def order_workflow(ctx: durable.Context, order: str) -> str:
 
 
 def payment_id(invocation_id: str) -> str:
-    """Returns the id under which the payment is reported."""
+    """Returns the id of the awakeable that a payment resolves."""
     return f"payment-{invocation_id}"

@@ -7,7 +7,7 @@ from examples.launcher import started
 
 
 def invoke(http: str, handler: str, argument: object) -> dict[str, object]:
-    """Posts the input as JSON; returns the answer, which has the result."""
+    """Posts the input as JSON; returns the response, which contains the result."""
     request = urllib.request.Request(
         f"http://{http}/api/workflows/{handler}/invoke",
         data=json.dumps(argument).encode(),

@@ -1,4 +1,4 @@
-"""The patterns side by side: typed invocation, references, composition."""
+"""Four ways to invoke a workflow: typed, by reference, by name, from another workflow."""
 
 import durable
 from durable import Client
@@ -12,11 +12,11 @@ def main() -> None:
         print("1. Typed invocation")
         print(f"   {client.invoke(greeting, 'Restate-Style')}")
 
-        print("2. Workflow reference")  # the types without the code
+        print("2. Workflow reference")  # has the types, needs no code of the workflow
         remote = greeting.ref()
         print(f"   {client.invoke(remote, 'Remote')}")
 
-        print("3. Reference by name")  # not even the import
+        print("3. Reference by name")  # needs no import of the workflow
         named = durable.ref("greeting", str)
         print(f"   {client.invoke(named, 'Named')}")
 

@@ -1,4 +1,4 @@
-"""A workflow, and another one that is composed of it."""
+"""A workflow, and another one that invokes it as a child."""
 
 import asyncio
 
@@ -16,5 +16,5 @@ async def greeting(ctx: durable.Context, name: str) -> str:
 
 @durable.workflow
 async def greet_many(ctx: durable.Context, names: list[str]) -> list[str]:
-    """Greets everyone at once, each in an invocation of its own."""
+    """Greets everyone concurrently, each in a child invocation."""
     return await asyncio.gather(*(ctx.invoke(greeting, name) for name in names))

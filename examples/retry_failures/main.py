@@ -1,4 +1,4 @@
-"""Detects which invocations have failed, and does those again as new ones."""
+"""Finds out which invocations have failed, and runs each again as a new invocation."""
 
 from durable import Client, Result
 from examples.launcher import running
@@ -13,13 +13,13 @@ def submit(client: Client, tasks: list[str]) -> dict[str, str]:
 
 
 def show(word: str, task: str, result: Result[str], good: str, bad: str) -> None:
-    """Prints how one has ended."""
+    """Prints how an invocation has ended."""
     print(f"  {word}: {task}")
     print(f"    Status: {result.status} {good if result.status == 'completed' else bad}\n")
 
 
 def retry_failures(client: Client) -> None:
-    """Submits, looks, collects, retries, verifies."""
+    """Submits tasks, collects the failed ones, submits those again, checks the results."""
     print("🚀 PHASE 1: Submitting workflows...")
     ids = submit(client, TASKS)
     for task, invocation_id in ids.items():

@@ -1,4 +1,4 @@
-"""A saga: what was done is undone, in reverse, when a later step fails for good."""
+"""A saga: when a step fails terminally, the completed steps are compensated in reverse order."""
 
 import durable
 from examples.services.ticket_v1.ticket_pb2 import ReleaseRequest, ReserveRequest
@@ -11,7 +11,7 @@ async def book_seats(ctx: durable.Context, user: str, tickets: list[str]) -> str
     service = ctx.stub(TicketServiceStub)
     async with durable.saga(ctx) as saga:
         for ticket in tickets:
-            # First what undoes it: a call that fails may have had its effect.
+            # Register the compensation first: a call that fails may still have had its effect.
             saga.undo(service.Release, ReleaseRequest(ticket_id=ticket, user_id=user))
             response = await service.Reserve(ReserveRequest(ticket_id=ticket, user_id=user))
             if not response.success:

@@ -1,4 +1,4 @@
-"""Two users, their carts, and a ticket that goes back when its time is over."""
+"""Two users with shopping carts, and a ticket whose reservation expires."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""A cart for each user: a virtual object, whose state is kept by its key."""
+"""A virtual object: a shopping cart per user, with its state stored under the user's key."""
 
 import durable
 from examples.services.ticket_v1.ticket_pb2 import ReleaseRequest, ReserveRequest
@@ -15,7 +15,7 @@ class Cart:
     async def add(
         self, ctx: durable.Context, ticket: str, hold_seconds: float = HOLD_SECONDS
     ) -> bool:
-        """Reserves a ticket, and has it given back when the time is over."""
+        """Reserves a ticket, and schedules its release."""
         service = ctx.stub(TicketServiceStub)
         response = await service.Reserve(ReserveRequest(ticket_id=ticket, user_id=ctx.key))
         cart = await ctx.get("cart", list[str], default=[])
@@ -26,7 +26,7 @@ class Cart:
 
     @durable.handler
     async def expire(self, ctx: durable.Context, ticket: str) -> None:
-        """Gives a ticket back, if it is still in the cart."""
+        """Releases a ticket if it is still in the cart."""
         cart = await ctx.get("cart", list[str], default=[])
         if ticket in cart:
             service = ctx.stub(TicketServiceStub)

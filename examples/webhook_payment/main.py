@@ -1,4 +1,4 @@
-"""Starts a checkout and plays the payment provider, which signs what it sends and sends it twice."""
+"""Starts a checkout, then plays the payment provider: it sends a signed webhook, twice."""
 
 import hashlib
 import hmac
@@ -25,7 +25,7 @@ class Provider:
         self._secret = secret.encode()
 
     def send(self, url: str, event: dict[str, object]) -> str:
-        """Posts an event; returns what came back."""
+        """Posts an event; returns the response."""
         body = json.dumps(event).encode()
         signed_at = int(time.time())
         mac = hmac.new(self._secret, b"%d.%s" % (signed_at, body), hashlib.sha256)
@@ -43,7 +43,7 @@ class Provider:
 
 @contextmanager
 def shared_secret() -> Iterator[tuple[Path, str]]:
-    """Gives a folder of webhook secrets and what is in it: WEBHOOK_SECRETS_DIR, or a new one."""
+    """Gives the folder of webhook secrets, WEBHOOK_SECRETS_DIR or a new one, and the secret in it."""
     given = os.environ.get("WEBHOOK_SECRETS_DIR")
     if given:
         yield Path(given), (Path(given) / SECRET_NAME).read_text().strip()

@@ -1,4 +1,4 @@
-"""A checkout that waits for the payment provider's webhook, which may take days."""
+"""A checkout that waits for the payment provider's webhook, for days if need be."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -6,7 +6,7 @@ from datetime import timedelta
 import durable
 
 SECRET_NAME = "payments"
-"""The webhook secret of the control plane that the provider signs with."""
+"""The name of the webhook secret, known to the control plane, that the provider signs with."""
 
 
 @dataclass
@@ -19,7 +19,7 @@ class Order:
 
 @dataclass
 class Payment:
-    """What the provider says."""
+    """What the provider posts."""
 
     id: str
     status: str
@@ -28,10 +28,10 @@ class Payment:
 
 @durable.workflow
 async def checkout(ctx: durable.Context, order: Order) -> str:
-    """Gives the provider a URL that nobody else can use, and waits for what it posts there."""
+    """Gives the provider a URL with a secret token, and waits for what it posts there."""
     paid = ctx.awakeable(type=Payment)
     webhook = await paid.webhook(expires_in=timedelta(days=3), scheme="stripe", secret=SECRET_NAME)
-    # The example's provider looks here; for a real one this is a step that calls its API.
+    # main.py reads the URL from the state. With a real provider, a step calls its API here.
     ctx.set("webhook", webhook.url)
 
     payment = await paid

@@ -1,11 +1,11 @@
-"""What it takes to generate one language: a `Recipe` says where it writes, and how.
+"""Recipes: how the code of each language is generated, one module per language.
 
-Each language has a module here. A recipe needs nothing but its language's own toolchain; the
-generators themselves are pinned, fetched from the language's own registry, and kept in `gen/.tools`
-under a name with their version, so that a new pin never meets an old program.
+A recipe needs only the toolchain of its language. It fetches its generators, at pinned versions,
+from the language's registry into `gen/.tools`, in a folder named after the versions: a new pin
+never uses an old program.
 
-A recipe whose toolchain is absent, or whose registry does not answer, raises `MissingError`: the
-command says so and goes on with the next language.
+A recipe raises `MissingError` when its toolchain is missing or its registry does not answer. The
+command prints that and continues with the next language.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ TOOLS = ROOT / "gen" / ".tools"
 FETCH_SECONDS = 300
 
 WELL_KNOWN = Path(str(resources("grpc_tools"))) / "_proto"
-"""Where google/protobuf/*.proto are; only the protoc of grpcio-tools finds them by itself."""
+"""The folder of google/protobuf/*.proto. Only the protoc of grpcio-tools finds it without an option."""
 
 
 class MissingError(Exception):
@@ -39,13 +39,13 @@ class Recipe:
 
     name: str
     folders: tuple[Path, ...]
-    """What it owns, relative to the root: all files there are generated."""
+    """The folders that it owns, relative to the root: every file in them is generated."""
     generate: Callable[[Path], None]
-    """Makes the folders below the given root; raises MissingError."""
+    """Generates the folders below the given root; raises MissingError."""
 
 
 def durable_protos() -> list[str]:
-    """The files of our own package, as protoc wants them named."""
+    """The proto files of durable.v1, as paths relative to the proto root."""
     return [
         file.relative_to(PROTO).as_posix()
         for file in sorted((PROTO / "durable/v1").glob("*.proto"))
@@ -74,7 +74,7 @@ def program(name: str) -> str:
 
 
 def tools(name: str, fetch: Callable[[Path], None]) -> Path:
-    """The folder `name` of the tools; `fetch` fills it the first time, all or nothing."""
+    """The folder `name` below `gen/.tools`. `fetch` fills it the first time, entirely or not at all."""
     target = TOOLS / name
     if not target.exists():
         TOOLS.mkdir(exist_ok=True)
@@ -88,7 +88,7 @@ def tools(name: str, fetch: Callable[[Path], None]) -> Path:
 
 
 def fetching(command: Sequence[str], folder: Path, **environment: str) -> None:
-    """Runs a command that needs a registry, twice if it must; raises MissingError."""
+    """Runs a command that needs a registry, and retries it once; raises MissingError."""
     said = ""
     for _ in range(2):
         try:

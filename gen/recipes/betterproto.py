@@ -1,10 +1,10 @@
 """betterproto2: the messages as dataclasses, in the optional package `gen/betterproto`.
 
-Only messages: betterproto2's own clients and servers ride on grpclib, and its messages go over a
-grpcio channel as they are (`bytes(message)`, `Message.parse`).
+Only messages are generated: betterproto2's clients and servers need grpclib, while its messages work
+over a grpcio channel (`bytes(message)`, `Message.parse`).
 
-The compiler and the ruff that it formats with live in a virtual environment of their own, so that
-neither moves with what development uses.
+The compiler, and the ruff that it formats with, are installed in a separate virtual environment, so
+that their versions do not depend on those of the development tools.
 """
 
 from __future__ import annotations
@@ -48,15 +48,16 @@ def generate(root: Path) -> None:
 
 
 def _launcher(folder: Path, scripts: Path) -> Path:
-    """A plugin that runs the compiler, with its own ruff found first.
+    """Writes a protoc plugin that runs the compiler with its own ruff first on the PATH.
 
-    By way of the interpreter: its script names the folder in which it was installed.
+    The plugin starts the interpreter, not the installed script: that script contains the path of the
+    temporary folder in which it was installed.
     """
     path = folder / "protoc-gen-betterproto"
     path.write_text(
         f"#!{sys.executable}\n"
         "import os\n"
-        f"os.chdir({str(folder)!r})\n"  # ruff would take its settings from here upwards.
+        f"os.chdir({str(folder)!r})\n"  # ruff reads settings from the working folder and its parents.
         f"os.environ['PATH'] = {str(scripts)!r} + os.pathsep + os.environ['PATH']\n"
         f"os.execv({str(scripts / 'python')!r}, ['python', '-m', 'betterproto2_compiler.plugin'])\n"
     )

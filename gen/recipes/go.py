@@ -1,6 +1,6 @@
-"""Go: messages and clients of google.golang.org, in the module `durable.dev/gen/go`.
+"""Go: messages and clients for google.golang.org's runtime, in the module `durable.dev/gen/go`.
 
-`gen/go/go.mod` is written by hand; it names the lowest runtime that the pinned generators ask for.
+`gen/go/go.mod` is not generated. It requires the lowest runtime that the pinned generators need.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Java: messages of protoc, services of grpc-java, in the Maven project `gen/java`.
+"""Java: messages by protoc and services by grpc-java, in the Maven project `gen/java`.
 
 The protoc of grpcio-tools cannot write Java, so both programs come from Maven Central, where they are
-artifacts of the type `exe`, one for each platform. Their versions are those of the runtime in
-`gen/java/pom.xml`, which is written by hand.
+artifacts of the type `exe`, one per platform. Their versions are those of the runtime in
+`gen/java/pom.xml`, which is not generated.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""OpenAPI: the document that `GET /openapi.json` answers with, for those who have no server at hand.
+"""OpenAPI: the document that `GET /openapi.json` returns, for readers without a running server.
 
-It is made by the control plane's own code, from its table of routes.
+The control plane's own code makes it, from its table of routes.
 """
 
 from __future__ import annotations
@@ -15,12 +15,13 @@ FOLDER = Path("gen/openapi")
 
 def generate(root: Path) -> None:
     """Makes `gen/openapi/durable.v1.json`."""
-    # Not at the top: the routes come from generated Python, which another recipe may be making.
-    from durable_server.http import openapi, shim
+    # Imported late: the routes need the generated Python, which the recipe before may have just
+    # written.
+    from durable_server.http import asgi, openapi
 
     target = root / FOLDER / f"durable.{openapi.VERSION}.json"
     target.parent.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(openapi.document(shim.ROUTES), indent=2, ensure_ascii=False)
+    text = json.dumps(openapi.document(asgi.ROUTES), indent=2, ensure_ascii=False)
     target.write_text(text + "\n", encoding="utf-8")
 
 

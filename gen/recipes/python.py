@@ -1,9 +1,10 @@
 """Python: the package `durable_proto`, and the services of the examples.
 
-The stubs come from the pinned grpcio-tools (whoever generates sets the floor of the runtime that
-users need) with typed stubs beside them from mypy-protobuf. Two things are changed afterwards: the
-imports become relative, so that the package can be called `durable_proto` while the descriptors keep
-their names `durable/v1/...`; and each folder becomes a typed package.
+The pinned grpcio-tools generates the stubs, and mypy-protobuf the type stubs beside them. The pin
+matters to users: it sets the lowest grpcio and protobuf that the generated code runs with. The
+recipe then changes two things: imports become relative, so that the package can be called
+`durable_proto` while the descriptors keep their names `durable/v1/...`; and each folder becomes a
+typed package.
 """
 
 from __future__ import annotations

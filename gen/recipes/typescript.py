@@ -1,8 +1,8 @@
-"""TypeScript: JavaScript with types beside it, for @bufbuild/protobuf and Connect.
+"""TypeScript: JavaScript with type declarations, for @bufbuild/protobuf and Connect.
 
-JavaScript and not TypeScript, so that the package can be depended on by path and is built by nobody.
-With our own files come those of google.api, which ours refer to, and google.rpc.ErrorInfo, which our
-errors carry: npm has no package of them. The generator is an npm package of its own, with a lock.
+The output is JavaScript, so that a project can depend on the package by its path without a build. It
+includes the files of google.api that our protos import, and google.rpc.ErrorInfo, which our errors
+contain, because npm has no package of them. The generator is a locked npm package.
 """
 
 from __future__ import annotations

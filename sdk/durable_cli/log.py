@@ -99,7 +99,7 @@ async def _show(
     last: int,
     follow: bool,
 ) -> None:
-    async with log_reader.opened(data_dir, nats_url, follow=follow) as reader:
+    async with log_reader.open_log(data_dir, nats_url, follow=follow) as reader:
         bounds = await reader.bounds()
         begin = first or (1 if writer.invocation else max((last or bounds.last) - _LAST + 1, 1))
         if begin < bounds.first:
@@ -115,7 +115,7 @@ class _Writer:
 
     def __init__(self, invocation: str, as_json: bool) -> None:
         self._format = import_module("durable_server.log_format")
-        self._moment = import_module("durable_server.display").moment
+        self._moment = import_module("durable_server.display").timestamp_text
         self.invocation = invocation
         self._json = as_json
 
@@ -123,7 +123,7 @@ class _Writer:
         """Writes a batch, or those of its records that concern the invocation."""
         records = [] if seen.batch is None else list(seen.batch.records)
         if self.invocation:
-            records = [it for it in records if self._format.concerns(it, self.invocation)]
+            records = [it for it in records if self._format.is_about(it, self.invocation)]
             if not records:
                 return
         time = None if seen.batch is None else self._moment(seen.batch.time_ms)
@@ -131,8 +131,8 @@ class _Writer:
             place = {"sequence": seen.sequence}
             if seen.position is not None:
                 place |= {"epoch": seen.position.epoch, "number": seen.position.number}
-            plain = [self._format.plain(it) for it in records]
-            more = {"time": time, "size": seen.size, "trouble": seen.trouble, "records": plain}
+            plain = [self._format.to_json(it) for it in records]
+            more = {"time": time, "size": seen.size, "trouble": seen.problem, "records": plain}
             output.write_json_line({**place, **more})
             return
         head = [f"#{seen.sequence}"]
@@ -141,7 +141,7 @@ class _Writer:
         head += [time] if time else []
         head.append(f"{seen.size:,} bytes")
         output.echo(click.style("  ".join(head), bold=True))
-        if seen.trouble:
-            output.echo(f"  {click.style(output.clean(seen.trouble), fg='red')}")
+        if seen.problem:
+            output.echo(f"  {click.style(output.clean(seen.problem), fg='red')}")
         for record in records:
-            output.echo(f"  {output.clean(self._format.line(record, _VALUE))}")
+            output.echo(f"  {output.clean(self._format.to_text(record, _VALUE))}")

@@ -3,7 +3,7 @@
 import os
 import sys
 
-# `-m` puts the current folder first, and a `logging.py` there is not what we mean by that name.
+# `-m` puts the current folder first, where a file `logging.py` would hide the standard module.
 if sys.path[0] in ("", os.getcwd()):
     sys.path.append(sys.path.pop(0))
 

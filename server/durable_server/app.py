@@ -1,9 +1,9 @@
-"""The composition root: makes a control plane out of its parts, and ends it in the right order.
+"""The control plane: the composition root, which starts the parts and stops them in the reverse order.
 
-    data dir (lock) ─► embedded NATS ─► log ─► store ─► processor ─► gRPC server ─► HTTP
+    data dir (lock) ─► embedded NATS ─► log ─► store ─► processor ─► requests, sessions ─► gRPC ─► HTTP
 
-Each part is started when what it needs is there, and stopped before that goes away; an error on the
-way stops what was started. `ended` tells when the control plane can't go on.
+Each part is started after the parts that it needs and stopped before them. An error during the start
+stops what was started. `ended` is done when the control plane cannot go on.
 """
 
 from __future__ import annotations
@@ -17,22 +17,29 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 from .config import Config
+from .core.limits import Limits
 from .log.jetstream import JetStreamLog
-from .log.preflight import fitted
+from .log.preflight import fit_limits
 from .nats.datadir import DataDir, DataDirError
-from .nats.disk_guard import RoomyEndpoint
+from .nats.disk_guard import DiskGuard
 from .nats.embedded import EmbeddedNats
 from .nats.endpoint import Endpoint, EndpointSource, parse_urls
+from .processor.build import build_processor
 from .processor.clock import WallClock
 from .processor.loop import Processor
+from .processor.router import Router
+from .requests.build import build_requests
+from .rpc.control import ControlService
 from .rpc.server import RpcServer
+from .rpc.worker import WorkerService
+from .sessions.sessions import Sessions
 from .store.sqlite import SqliteStore
 from .webhooks.service import Webhooks, open_webhooks
 
 logger = logging.getLogger("durable.app")
 
 STORE = "partition-0.db"
-"""The store's file in the data dir."""
+"""The name of the store's file in the data dir."""
 
 
 class ControlPlane:
@@ -81,47 +88,67 @@ class ControlPlane:
         source = await self._nats(data)
         limits = config.limits
         if config.nats_url:
-            limits = await fitted(limits, source)
+            limits = await fit_limits(limits, source)
         log = JetStreamLog(source, partition=0, replicas=config.replicas)
         stack.push_async_callback(log.close)
         store = SqliteStore(data.path / STORE)
         stack.callback(store.close)
-        processor = Processor(log, store, limits, WallClock())
+        processor = build_processor(log, store, limits, WallClock())
         self._processor = processor
         stack.push_async_callback(processor.stop)
         await processor.start(f"{socket.gethostname()}:{os.getpid()}")
         webhooks = self._webhooks(data.path) if config.http else None
-        server = RpcServer(processor, config.times, webhooks, channelz=config.channelz)
-        stack.push_async_callback(server.stop, config.grace_seconds)
-        self.address = await server.start(config.listen)
+        router = Router(processor)
+        await self._serve_grpc(processor, router, limits, webhooks)
         if webhooks is not None:
-            # Not at the top: they have needs of their own, the extra `http`.
-            from .http.control import Control
-            from .http.requests import Backing
-            from .http.serving import HttpAddressError, HttpServer
-            from .metrics.exposition import Exposition
+            await self._serve_http(processor, router, limits, webhooks)
+        logger.info("serving on %s, epoch %d", self.address, processor.epoch)
 
-            http = HttpServer(
-                Backing(
-                    Control.at(self.address),
-                    webhooks,
-                    Exposition(processor).render,
-                    lambda: processor.trouble,
-                    limits.payload_bytes,
-                ),
-                public_url=config.public_url.rstrip("/"),
-                allowed_hosts=config.allowed_hosts,
-                insecure=config.insecure,
-            )
-            try:
-                self.http_address = await http.start(config.http)
-            except HttpAddressError:
-                if not config.http_optional:
-                    raise
-                webhooks.off = True
-            else:
-                stack.push_async_callback(http.stop, config.grace_seconds)
-        logger.info("serving on %s, epoch %d", self.address, processor.partition.epoch)
+    async def _serve_grpc(
+        self, processor: Processor, router: Router, limits: Limits, webhooks: Webhooks | None
+    ) -> None:
+        config = self.config
+        requests = build_requests(router, processor.workers, limits)
+        sessions = Sessions(router, processor.workers, limits, config.times)
+        server = RpcServer(
+            ControlService(requests, processor.tally, webhooks),
+            WorkerService(sessions, limits, config.times),
+            router,
+            channelz=config.channelz,
+        )
+        self._stack.push_async_callback(server.stop, config.grace_seconds)
+        self.address = await server.start(config.listen)
+
+    async def _serve_http(
+        self, processor: Processor, router: Router, limits: Limits, webhooks: Webhooks
+    ) -> None:
+        # Imported here because they need the extra `http`.
+        from .http.control_client import ControlClient
+        from .http.requests import Backend
+        from .http.server import HttpAddressError, HttpServer
+        from .prometheus import Exposition
+
+        config = self.config
+        http = HttpServer(
+            Backend(
+                ControlClient.at(self.address),
+                webhooks,
+                Exposition(processor).render,
+                lambda: router.problem,
+                limits.payload_bytes,
+            ),
+            public_url=config.public_url.rstrip("/"),
+            allowed_hosts=config.allowed_hosts,
+            insecure=config.insecure,
+        )
+        try:
+            self.http_address = await http.start(config.http)
+        except HttpAddressError:
+            if not config.http_optional:
+                raise
+            webhooks.disabled = True
+        else:
+            self._stack.push_async_callback(http.stop, config.grace_seconds)
 
     def _webhooks(self, data_dir: Path) -> Webhooks:
         config = self.config
@@ -144,4 +171,4 @@ class ControlPlane:
         embedded.add_listener(lambda line: logger.warning("%s", line))
         self._stack.push_async_callback(embedded.stop)
         await embedded.start()
-        return RoomyEndpoint(embedded)
+        return DiskGuard(embedded)

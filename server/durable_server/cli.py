@@ -1,7 +1,7 @@
-"""`durable server` and `durable dev`: their options. The work is in `commands`.
+"""The command line options of `durable server` and `durable dev`; `commands` does the work.
 
-The `durable` command itself, its other commands and what becomes of errors are in `durable_cli`, which
-imports this module by its name when one of these is asked for.
+The `durable` command itself, its other commands and the handling of errors are in `durable_cli`, which
+imports this module by name when one of these two commands is used.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What `durable server` and `durable dev` do."""
+"""The commands `durable server` and `durable dev`: they run a control plane until it ends."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ import click
 from .app import STORE, ControlPlane
 from .config import Config, ConfigError
 from .dev import DevWorker
-from .store.sqlite import explained
+from .store.sqlite import explain_error
 
 
 def run_server(ready_file: Path | None, **settings: Any) -> None:
-    """Runs a control plane with the settings of Config until a signal, or until it cannot go on."""
+    """Runs a control plane with the settings of Config until a signal or a fatal error."""
     config = _config(settings)
     _check_ready_file(ready_file, config)
     _run(_serve(config, ready_file, None))
@@ -43,9 +43,9 @@ def run_dev(
     build_id: str,
     **settings: Any,
 ) -> None:
-    """Runs a control plane and a worker child until a signal, or until one cannot go on.
+    """Runs a control plane and a worker child until a signal or a fatal error of one of them.
 
-    It goes on without HTTP when the address for it is taken, unless that was given by the user.
+    When the HTTP address is taken it continues without HTTP, unless the user gave the address.
     """
     if no_http:
         settings["http"] = ""
@@ -75,7 +75,8 @@ def _duration(length: timedelta) -> str:
 
 
 def _config(settings: Mapping[str, Any], *, http_optional: bool = False) -> Config:
-    # Taken out, so that neither the embedded NATS server nor a worker's code inherits it.
+    # Removed from the environment, so that child processes do not inherit it: the embedded NATS server
+    # and the worker, which runs user code.
     key = os.environ.pop("DURABLE_WEBHOOK_KEY", "")
     config = Config(**settings, http_optional=http_optional, webhook_key=key)
     try:
@@ -86,11 +87,11 @@ def _config(settings: Mapping[str, Any], *, http_optional: bool = False) -> Conf
 
 
 def _check_ready_file(ready_file: Path | None, config: Config) -> None:
-    """Says now what would else end the control plane when everything serves."""
+    """Refuses a path that cannot be written, before the control plane starts."""
     if ready_file is None:
         return
     folder = ready_file.absolute().parent
-    # The data dir is made at the start, if it is not there.
+    # The data dir is created at the start if it is missing.
     if folder != config.data_dir.absolute() and not os.access(folder, os.W_OK):
         raise click.UsageError(
             f"--ready-file {str(ready_file)!r}: its folder is not there, or cannot be written to"
@@ -113,30 +114,30 @@ def _run(main: Coroutine[Any, Any, None]) -> None:
 
 async def _serve(config: Config, ready_file: Path | None, worker: DevWorker | None) -> None:
     try:
-        await _serve_until_asked(config, ready_file, worker)
+        await _serve_until_stopped(config, ready_file, worker)
     except sqlite3.Error as error:
-        raise explained(config.data_dir.resolve() / STORE, error) from error
+        raise explain_error(config.data_dir.resolve() / STORE, error) from error
 
 
-async def _serve_until_asked(
+async def _serve_until_stopped(
     config: Config, ready_file: Path | None, worker: DevWorker | None
 ) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    asked = asyncio.create_task(stop.wait())
+    stop_requested = asyncio.create_task(stop.wait())
     async with AsyncExitStack() as stack:
-        # To start can take long: NATS may be away.
+        # The start may take long, because NATS may be unavailable.
         starting = asyncio.create_task(stack.enter_async_context(ControlPlane(config)))
-        await asyncio.wait({starting, asked}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({starting, stop_requested}, return_when=asyncio.FIRST_COMPLETED)
         if not starting.done():
             starting.cancel()
             await asyncio.wait({starting})
             if starting.cancelled():
                 return
         plane = starting.result()
-        ends: set[asyncio.Future[Any]] = {asked, plane.ended}
+        ends: set[asyncio.Future[Any]] = {stop_requested, plane.ended}
         running: asyncio.Task[None] | None = None
         try:
             if worker is not None:
@@ -159,7 +160,7 @@ async def _serve_until_asked(
         for end in (running, plane.ended):
             if end is not None and end.done() and not end.cancelled() and end.exception():
                 await end
-    asked.cancel()
+    stop_requested.cancel()
 
 
 def _announce(plane: ControlPlane, ready_file: Path | None) -> None:

@@ -1,4 +1,4 @@
-"""What a control plane is told at its start: every setting, its default, its meaning."""
+"""The configuration of a control plane: every setting, its default and its meaning."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from .core.limits import Limits
 from .nats.endpoint import parse_urls
-from .rpc.session_writer import SessionTimes
+from .sessions.times import SessionTimes
 
 DEFAULT_LISTEN = "127.0.0.1:50051"
 DEFAULT_HTTP = "127.0.0.1:8080"
@@ -19,7 +19,7 @@ _HOST = re.compile(r"([A-Za-z0-9_](?:[A-Za-z0-9_.-]*)|\[[0-9A-Fa-f:.]+\])(?::[0-
 
 
 class ConfigError(Exception):
-    """A setting does not make sense; the message names it and the way out."""
+    """A setting is invalid; the message names it and says what to do."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,35 +33,38 @@ class Config:
     nats_url: str = ""
     """An external NATS system; empty runs the embedded server."""
     replicas: int = 1
-    """On how many NATS servers the log is kept: 1, 3 or 5. More than 1 needs an external cluster.
-    It applies when the log is created."""
+    """The number of NATS servers that keep the log: 1, 3 or 5. More than 1 needs an external
+    cluster. It applies when the log is created.
+    """
     http: str = ""
-    """Where to serve plain HTTP, as HOST:PORT; empty for not at all."""
+    """Where to serve plain HTTP, as HOST:PORT; empty for no HTTP."""
     http_optional: bool = False
-    """Go on without HTTP when its address is taken."""
+    """Whether to continue without HTTP when its address is taken."""
     public_url: str = ""
-    """The HTTP address as the outside world has it, as in https://pay.example.com: what stands before
-    `/webhooks/...`, and the origin that browsers have for the page. Empty for the address itself."""
+    """The public HTTP address, as in https://pay.example.com: the URL before `/webhooks/...`, and
+    the origin of the page in browsers. Empty for the address that is served.
+    """
     allowed_hosts: tuple[str, ...] = ()
-    """Host names that HTTP is served under, as NAME or NAME:PORT, beside loopback names and that of
-    the public URL. Empty for these only, and for any name with `insecure`."""
+    """Host names under which HTTP is served, as NAME or NAME:PORT, in addition to loopback names
+    and the host of the public URL. If it is empty, `insecure` permits any name.
+    """
     webhook_key_file: Path | None = None
-    """Keys that sign webhooks, for replicas and for new keys; see `webhooks.files`."""
+    """A file with the keys that sign webhooks; see `webhooks.files`."""
     webhook_key: str = field(default="", repr=False)
-    """The same as text. Without both the data dir has a key of its own."""
+    """The keys as text. Without a file and a text the data dir has its own key."""
     webhook_secrets_dir: Path | None = None
-    """What the senders of webhooks sign with: a file for each secret."""
+    """The directory with the secrets of webhook senders: a file for each secret."""
     insecure: bool = False
-    """Serve without TLS on an address that is not loopback."""
+    """Whether an address other than loopback may be served without TLS."""
     channelz: bool = False
-    """Serve gRPC's own account of its connections and calls; needs the extra `channelz`."""
+    """Whether to serve gRPC's channelz; needs the extra `channelz`."""
     grace_seconds: float = 5.0
-    """How long requests under way may take when the control plane stops."""
+    """How long requests in flight may take when the control plane stops."""
     limits: Limits = field(default_factory=Limits)
     times: SessionTimes = field(default_factory=SessionTimes)
 
     def check(self) -> None:
-        """Raises ConfigError for a setting that does not make sense."""
+        """Raises ConfigError for an invalid setting."""
         self._check_address("--listen", self.listen, DEFAULT_LISTEN)
         if self.http:
             self._check_address("--http", self.http, DEFAULT_HTTP)

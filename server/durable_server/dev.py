@@ -1,8 +1,8 @@
-"""The worker child of `durable dev`, restarted when code changes.
+"""The worker child of `durable dev`, which is restarted when code changes.
 
-A child and not a thread: a change is a new process, so no stale module survives it, and a handler
-that blocks or crashes takes down the worker and not the control plane. It is started through
-`nats.launch`, so that it ends when this process does, however that ends.
+It is a child process and not a thread: each change gets a new process, so no old module survives, and a
+handler that blocks or crashes takes down the worker and not the control plane. It is started through
+`nats.launch`, so it ends when this process does, in whatever way.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from .nats import launch
 from .processor.workers import Workers
 
 _STOP_SECONDS = 10.0
-"""How long the child may take to end after its drain before it is killed."""
+"""How long the child may take to end after its drain, before it is killed."""
 
 
 class WorkerFailedError(Exception):
@@ -53,9 +53,9 @@ class DevWorker:
             await workers.connected.wait()
 
     async def run(self, address: str) -> None:
-        """Keeps the child running until it is cancelled; without reload, until the child ends.
+        """Keeps the child running until cancelled; without reload, until the child ends.
 
-        Raises WorkerFailedError when a child that is not to be reloaded ends with an error.
+        Raises WorkerFailedError when the child ends with an error and is not reloaded.
         """
         changes = self._changes() if self._reload else None
         change = asyncio.create_task(changes.wait()) if changes is not None else None
@@ -75,7 +75,7 @@ class DevWorker:
                         raise WorkerFailedError(f"the worker ended with code {child.returncode}")
                     return
                 if not change.done():
-                    how = _ending(child.returncode)
+                    how = _exit_reason(child.returncode)
                     click.echo(f"durable: the worker ended{how}; waiting for a change", err=True)
                     await change
                 assert changes is not None
@@ -105,19 +105,19 @@ class DevWorker:
             child.kill()
             await child.wait()
 
-    def _changes(self) -> _Changes:
-        return _Changes({_folder(module) for module in self._modules})
+    def _changes(self) -> _CodeChanges:
+        return _CodeChanges({_folder(module) for module in self._modules})
 
 
-def _ending(code: int | None) -> str:
-    """Says how a child has ended that has not said so itself: by a signal, or well."""
+def _exit_reason(code: int | None) -> str:
+    """Returns how a child has ended: by a signal, or with a code."""
     if code is not None and code < 0:
         return f" by {signal.Signals(-code).name}"
     return f" with code {code}"
 
 
-class _Changes:
-    """Tells when Python files below some folders have changed."""
+class _CodeChanges:
+    """Watches the Python files in some folders for changes."""
 
     def __init__(self, folders: set[Path]) -> None:
         from watchfiles import PythonFilter, awatch
@@ -133,13 +133,13 @@ class _Changes:
 
 
 def _folder(module: str) -> Path:
-    """Returns the folder whose changes concern a module."""
+    """Returns the folder to watch for changes of a module."""
     path = Path(module)
     if path.suffix == ".py" or os.sep in module:
         if not path.is_file():
             raise click.UsageError(f"no file {module!r}: check the path")
         return path.resolve().parent
-    # Not `find_spec` of the whole name, which imports the packages before it into this process.
+    # `importlib.util.find_spec` would import the parent packages into this process.
     places = [os.getcwd(), *sys.path]
     found = None
     inside: list[str] = []

@@ -1,4 +1,4 @@
-"""What is numbers and bytes in the store and the log, as words and JSON for people."""
+"""Numbers and bytes of the store and the log as words and JSON, for people."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from durable_proto.v1 import invocation_pb2, payload_pb2
 
 
 def status_word(number: int) -> str:
-    """Returns a state as people write it: `backing_off`."""
+    """Returns the word for a lifecycle state, as in `backing_off`."""
     try:
         name: str = invocation_pb2.InvocationState.Name(number)
     except ValueError:
@@ -19,7 +19,7 @@ def status_word(number: int) -> str:
 
 
 def kind_word(number: int) -> str:
-    """Returns the kind of a journal entry: `RUN`."""
+    """Returns the word for the kind of a journal entry, as in `RUN`."""
     try:
         name: str = invocation_pb2.EntryKind.Name(number)
     except ValueError:
@@ -27,8 +27,8 @@ def kind_word(number: int) -> str:
     return name.removeprefix("ENTRY_KIND_")
 
 
-def moment(ms: int | None) -> str | None:
-    """Returns a time in UTC; None for none."""
+def timestamp_text(ms: int | None) -> str | None:
+    """Returns a time as text in UTC; None for no time."""
     if not ms:
         return None
     text = datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds")
@@ -59,7 +59,7 @@ def failure_text(data: bytes | None) -> str | None:
 
 
 def _decoded(payload: payload_pb2.Payload) -> str:
-    """Returns a value as JSON: it is JSON, or its type and its bytes."""
+    """Returns a payload as JSON: the JSON that it is, or its content type and its bytes."""
     if payload.content_type in ("", "application/json"):
         return payload.data.decode(errors="replace")
     text = base64.b64encode(payload.data).decode()

@@ -1,25 +1,26 @@
-"""A control plane in memory, inside the program that uses it: the server half of local mode.
+"""The local control plane: the server half of local mode, in memory, inside the program that uses it.
 
-    memory log ─► store in memory ─► processor ─► the servicers, called directly
+    memory log ─► store in memory ─► processor ─► requests, sessions ─► the servicers, called directly
                                          │
                                        clock: the wall's, or a virtual one
 
-The same parts as in `app`, but for the log and what is around the servicers: nothing listens, nothing
-is written, and all is gone with the object. The SDK finds this module by its name, because it must
-not depend on the control plane; what it uses is `LocalPlane` and nothing more.
+It has the same parts as `app`, except for the log and for what is around the servicers: nothing
+listens, nothing is written to disk, and everything ends with the object. The SDK imports this module
+by its name, because it must not depend on the control plane, and uses only `LocalPlane`.
 
-Webhooks. The first URL opens a port of loopback, where webhooks are served as elsewhere and nothing
-else is. Their clock is this one.
+Webhooks: the first URL opens a port on loopback that serves webhooks and nothing else. They use the
+clock of this control plane.
 
-Times. A session here cannot break, but a debugger can hold the whole event loop for an hour: silence
-is therefore no sign of death, and a worker that has gone will not come back.
+Times: a session here cannot break, but a debugger can stop the whole event loop for an hour. So a
+silent worker is not a lost one, and a worker whose session has ended will not come back.
 
-Restarts. The row of frames that is the log outlives its leader here too: `restart` makes another one,
-over the store as it was or over an empty one. A leader can be ended at any frame, as by a crash:
-`on_append` is called when one is in the log and nobody knows of it yet.
+Restarts: the frames of the log outlive the leader here too. `restart` makes a new leader, over the
+store as it was or over an empty one. `on_append` can end a leader at any frame, as a crash would: it
+is called when the frame is in the log and before it is applied.
 
-Quiet. `quiet` says that nothing can happen any more but a timer or a call from outside. Each part of
-the answer is a fact that somebody keeps anyway: the loop's rest, the streams' frames, who waits.
+Idle: `idle` says that nothing can happen any more but a timer or a call from outside. It combines facts
+that the parts keep anyway: whether the loop is idle, which frames are unsent, and which workers are
+away.
 """
 
 from __future__ import annotations
@@ -39,18 +40,22 @@ from .core.limits import Limits
 from .log.batch import decode
 from .log.interface import Position
 from .log.memory import MemoryLog, MemoryStream
+from .processor.build import build_processor
 from .processor.clock import Clock, VirtualClock, WallClock
 from .processor.loop import Processor
+from .processor.router import Router
+from .requests.build import build_requests
 from .rpc.control import ControlService
-from .rpc.session_writer import SessionTimes
 from .rpc.worker import WorkerService
+from .sessions.sessions import Sessions
+from .sessions.times import SessionTimes
 from .store.sqlite import SqliteStore
 from .webhooks.files import SecretTexts
 from .webhooks.service import NotServedError, Webhooks
 from .webhooks.tokens import Keyring
 
 if TYPE_CHECKING:
-    from .http.serving import HttpServer
+    from .http.server import HttpServer
 
 TIMES = SessionTimes(heartbeat=5.0, timeout=24 * 3600.0, grace=0.02)
 
@@ -59,15 +64,15 @@ _WORKER = worker_pb2.DESCRIPTOR.services_by_name["DurableWorker"].full_name
 
 
 Facts: TypeAlias = list[tuple[str, Mapping[str, Any]]]
-"""The records of a frame: the name of each and its fields."""
+"""The records of a frame: the name and the fields of each."""
 
 
 class _Crash(Exception):
-    """Ends the control plane right where it stands."""
+    """Ends the leader at the frame that it has just appended."""
 
 
 class _Log(MemoryLog):
-    """A memory log that tells of each frame before anybody else knows that it is there."""
+    """A memory log that calls back for each appended frame, before the processor knows of it."""
 
     def __init__(self, stream: MemoryStream, appended: Callable[[bytes], None]) -> None:
         super().__init__(stream)
@@ -82,9 +87,9 @@ class _Log(MemoryLog):
 class LocalPlane:
     """One control plane on the event loop that starts it.
 
-    With `start_ms` it has a virtual clock, which begins then and stands still until `move`. With
-    `one_by_one` each record is a frame of its own, so that `on_append` comes between any two.
-    `webhook_secrets` is what the senders of webhooks sign with, by name.
+    With `start_ms` it has a virtual clock, which begins at that time and stands still until `move`.
+    With `one_by_one` each record is a frame of its own, so that `on_append` is called between any two.
+    `webhook_secrets` has the secrets with which the senders of webhooks sign, by name.
     """
 
     def __init__(
@@ -94,12 +99,12 @@ class LocalPlane:
         one_by_one: bool = False,
         webhook_secrets: Mapping[str, str] | None = None,
     ) -> None:
-        """Raises ValueError for a secret that is none."""
+        """Raises ValueError for a malformed secret."""
         self.services: Mapping[str, Any] = {}
         """The servicers by the full names of their services, once started."""
         self.on_append: Callable[[Facts], bool] | None = None
-        """Called with what is in the log now, and not applied; says whether to crash there."""
-        self.on_rest: Callable[[], None] = _nothing
+        """Called with the records of a frame that is in the log and not applied; True means: crash."""
+        self.on_idle: Callable[[], None] = _nothing
         """Called when the processor has nothing to do."""
         self._virtual = None if start_ms is None else VirtualClock(start_ms)
         self._clock: Clock = self._virtual or WallClock()
@@ -107,7 +112,7 @@ class LocalPlane:
         self._stream = MemoryStream()
         self._store: SqliteStore | None = None
         self._processor: Processor | None = None
-        self._workers: WorkerService | None = None
+        self._sessions: Sessions | None = None
         self._webhooks = Webhooks(
             Keyring([secrets.token_bytes(32)]),
             SecretTexts(webhook_secrets or {}),
@@ -116,8 +121,14 @@ class LocalPlane:
         )
         self._http: asyncio.Task[HttpServer] | None = None
 
+    @property
+    def processor(self) -> Processor:
+        """The processor, once started."""
+        assert self._processor is not None
+        return self._processor
+
     async def start(self) -> None:
-        """Starts it; an error stops what was started."""
+        """Starts the control plane; an error stops what was started."""
         try:
             await self._start()
         except BaseException:
@@ -128,26 +139,28 @@ class LocalPlane:
         if self._store is None:
             self._store = SqliteStore(":memory:")
         log = _Log(self._stream, self._appended)
-        processor = Processor(log, self._store, self._limits, self._clock)
-        processor.on_rest = self._rested
+        processor = build_processor(log, self._store, self._limits, self._clock)
+        processor.on_idle = self._processor_idle
         self._processor = processor
         await processor.start(f"local:{os.getpid()}")
-        self._workers = WorkerService(processor, TIMES)
+        router, workers = Router(processor), processor.workers
+        self._sessions = Sessions(router, workers, self._limits, TIMES)
+        requests = build_requests(router, workers, self._limits)
         self.services = {
-            _CONTROL: ControlService(processor, self._webhooks),
-            _WORKER: self._workers,
+            _CONTROL: ControlService(requests, processor.tally, self._webhooks),
+            _WORKER: WorkerService(self._sessions, self._limits, TIMES),
         }
 
     async def halt(self) -> None:
-        """Lets nothing move any more; whoever waits for something gets an error."""
+        """Stops the processor; every call that waits gets an error."""
         self.services = {}
         if self._processor is not None:
             await self._processor.stop()
 
     async def restart(self, *, empty_store: bool = False) -> None:
-        """Starts again over the same log, after `halt` or a crash, when no session is open any more.
+        """Starts a new leader over the same log; no session may be open any more.
 
-        `empty_store` makes it read the whole log; else the store is as it was last committed.
+        With `empty_store` it reads the whole log; otherwise the store is as it was last committed.
         """
         await self.halt()
         if empty_store and self._store is not None:
@@ -156,7 +169,7 @@ class LocalPlane:
         await self._start()
 
     async def stop(self) -> None:
-        """Stops it. By then no session may be open; one that ends after `halt` is no lost worker."""
+        """Stops everything. No session may be open; one that ends after `halt` is not a lost worker."""
         await self.halt()
         if self._http is not None:
             serving, self._http = self._http, None
@@ -168,29 +181,29 @@ class LocalPlane:
             self._store = None
 
     async def _serve_http(self) -> None:
-        """Serves webhooks from the first URL on; the port stays the same over restarts."""
+        """Serves webhooks from the first URL on; the port stays the same across restarts."""
         if self._http is None:
             self._http = asyncio.get_running_loop().create_task(self._open_http())
-        # Whoever is cancelled here must not take it from the others.
+        # The task is shared: a caller that is cancelled must not cancel it for the others.
         await asyncio.shield(self._http)
 
     async def _open_http(self) -> HttpServer:
         try:
-            # Not at the top: they have needs of their own, the extra `http`.
-            from .http.control import Control
-            from .http.requests import Backing
-            from .http.serving import HttpServer
-            from .http.shim import WEBHOOKS
+            # Imported here because they need the extra `http`.
+            from .http.asgi import WEBHOOKS
+            from .http.control_client import ControlClient
+            from .http.requests import Backend
+            from .http.server import HttpServer
         except ModuleNotFoundError as error:
             raise NotServedError(
                 f"a webhook needs HTTP, and {error.name!r} is not installed:"
                 " pip install 'durable-grpc[http]'"
             ) from error
-        control = Control(_Direct(self))
-        backing = Backing(
-            control, self._webhooks, _no_metrics, _no_trouble, self._limits.payload_bytes
+        control = ControlClient(_Direct(self))
+        backend = Backend(
+            control, self._webhooks, _no_metrics, _no_problem, self._limits.payload_bytes
         )
-        http = HttpServer(backing, routes=WEBHOOKS)
+        http = HttpServer(backend, routes=WEBHOOKS)
         await http.start("127.0.0.1:0")
         return http
 
@@ -200,21 +213,21 @@ class LocalPlane:
             if self.on_append([(type(it).__name__, it._asdict()) for it in records]):
                 raise _Crash("the control plane was ended here on purpose")
 
-    # Time
+    # Time and idleness
 
-    def _rested(self) -> None:
-        self.on_rest()
-
-    @property
-    def followed(self) -> int:
-        """How many calls wait for the end of an invocation."""
-        return 0 if self._processor is None else self._processor.waiting.followed
+    def _processor_idle(self) -> None:
+        self.on_idle()
 
     @property
-    def quiet(self) -> bool:
-        """Whether nothing happens here until a timer is due or somebody says something."""
-        processor, workers = self._processor, self._workers
-        return processor is not None and workers is not None and processor.resting and workers.quiet
+    def waiter_count(self) -> int:
+        """How many calls wait for an invocation to settle."""
+        return 0 if self._processor is None else self._processor.subscriptions.waiter_count
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing happens here until a timer is due or a message comes."""
+        processor, sessions = self._processor, self._sessions
+        return processor is not None and sessions is not None and processor.idle and sessions.idle
 
     @property
     def now_ms(self) -> int:
@@ -227,19 +240,19 @@ class LocalPlane:
         return 0 if self._processor is None else self._processor.next_timer_ms()
 
     def move(self, to_ms: int) -> bool:
-        """Moves the virtual clock, see `VirtualClock.move`."""
+        """Moves the virtual clock; see `VirtualClock.move`."""
         assert self._virtual is not None, "this control plane has no virtual clock"
         return self._virtual.move(to_ms)
 
 
 class _Direct:
-    """DurableControl of a plane as a stub: its unary calls are plain calls."""
+    """A stub of DurableControl whose unary calls are plain calls of the servicer."""
 
     def __init__(self, plane: LocalPlane) -> None:
         self._plane = plane
 
     def __getattr__(self, method: str) -> Callable[..., Any]:
-        async def call(request: Any, *, timeout: float) -> Any:  # noqa: ASYNC109  # gRPC's word
+        async def call(request: Any, *, timeout: float) -> Any:  # noqa: ASYNC109  # as in a stub
             service = self._plane.services.get(_CONTROL)
             if service is None:
                 raise _error(grpc.StatusCode.UNAVAILABLE, "the control plane is stopped")
@@ -250,7 +263,7 @@ class _Direct:
 
 
 class _Context:
-    """What the servicer sees of such a call."""
+    """The context that the servicer gets for such a call."""
 
     async def abort(
         self,
@@ -272,7 +285,7 @@ def _no_metrics(accept: str) -> tuple[bytes, str]:
     return b"", "text/plain"
 
 
-def _no_trouble() -> str:
+def _no_problem() -> str:
     return ""
 
 

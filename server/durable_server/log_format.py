@@ -1,8 +1,8 @@
-"""The records of the log in plain words, and as JSON.
+"""The format of the log's records for people: plain sentences, and JSON.
 
-A record is told by a sentence over its fields; what the sentence leaves out and is not as usual follows
-as `name=value`. So a field that is added to a record is shown without a change here, and a record that
-is added needs a sentence: a test asks for one for each.
+Each record type has a template, a sentence with the names of fields. Fields that the template leaves
+out and that do not have their default follow as `name=value`. So a new field of a record is shown
+without a change here, and a new record type needs a template: a test checks that each has one.
 """
 
 from __future__ import annotations
@@ -13,20 +13,20 @@ from typing import Any, Final
 
 from .core import records
 from .core.records import DEADLINE, WAKE, Record
-from .display import failure_text, kind_word, moment, payload_text, value_text
+from .display import failure_text, kind_word, payload_text, timestamp_text, value_text
 
-SENTENCES: Final[dict[type[Record], str]] = {
+TEMPLATES: Final[dict[type[Record], str]] = {
     records.EpochStarted: "epoch {epoch} begins, led by {leader}",
     records.HandlerRegistered: "handler {handler} is registered",
-    records.Invoked: "{invocation_id} is asked for: {handler}",
+    records.Invoked: "{invocation_id} is invoked: {handler}",
     records.Started: "{invocation_id} attempt {attempt} goes to worker {worker_id}",
     records.EntryRecorded: "{invocation_id} step {entry_index}: {kind}",
     records.Finished: "{invocation_id} ends",
     records.AttemptFailed: "{invocation_id} attempt {attempt} has failed: {failure}",
-    records.AttemptHeld: "{invocation_id} attempt {attempt} is held for a person: {failure}",
+    records.AttemptHeld: "{invocation_id} attempt {attempt} is held until an operator acts: {failure}",
     records.AttemptReleased: "{invocation_id} attempt {attempt} is given back",
     records.SuspendAsked: "{invocation_id} attempt {attempt} only waits, and is suspended",
-    records.TimerFired: "{invocation_id} time has come: {entry_index}",
+    records.TimerFired: "{invocation_id} timer fires: {entry_index}",
     records.Resumed: "{invocation_id} is resumed",
     records.Removed: "{invocation_id} is removed",
     records.PauseAsked: "{invocation_id} is to pause",
@@ -34,61 +34,61 @@ SENTENCES: Final[dict[type[Record], str]] = {
     records.CancelAsked: "{invocation_id} is to be cancelled",
     records.Signalled: "{invocation_id} gets the signal {name}",
     records.AwakeableResolved: "awakeable {awakeable_id} gets its outcome",
-    records.AwakeableExpired: "awakeable {awakeable_id} is removed: nobody has asked for it",
+    records.AwakeableExpired: "awakeable {awakeable_id} is removed: no invocation has created it",
     records.Restarted: "{invocation_id} begins anew, from {source_id}",
     records.StateEdited: "state of {owner} is changed from outside",
 }
-"""How each record is told; a field stands where its name does."""
+"""The template of each record type; a field replaces its name."""
 
-_TIMERS: Final = {WAKE: "its wake time", DEADLINE: "its deadline"}
-_INNER: Final = frozenset({"chance", "limit", "completion"})
-"""Fields for the rules, which tell a person nothing."""
+_TIMERS: Final = {WAKE: "wake time", DEADLINE: "deadline"}
+_HIDDEN: Final = frozenset({"chance", "limit", "completion"})
+"""Fields that only the rules need."""
 
 
-def plain(record: Record) -> dict[str, Any]:
-    """Returns a record for JSON: its type and its fields, with values decoded."""
+def to_json(record: Record) -> dict[str, Any]:
+    """Returns a record as JSON data: its type and its fields, with decoded values."""
     return {
         "type": type(record).__name__,
-        **{name: _plain(record, name) for name in record._fields},
+        **{name: _json_value(record, name) for name in record._fields},
     }
 
 
-def line(record: Record, width: int) -> str:
-    """Returns a record in one line; values longer than `width` are cut."""
-    sentence = SENTENCES[type(record)]
-    told = {name for _, name, _, _ in string.Formatter().parse(sentence) if name}
-    rest = [
-        f"{name}={_short(_text(record, name), width)}"
+def to_text(record: Record, width: int) -> str:
+    """Returns a record as one line; values longer than `width` are cut."""
+    template = TEMPLATES[type(record)]
+    used = {name for _, name, _, _ in string.Formatter().parse(template) if name}
+    others = [
+        f"{name}={_shorten(_text(record, name), width)}"
         for name in record._fields
-        if name not in told | _INNER
+        if name not in used | _HIDDEN
         and getattr(record, name) != record._field_defaults.get(name)
         and getattr(record, name) not in ("", None)
     ]
-    fields = {name: _short(_text(record, name), width) for name in told}
-    return " ".join([sentence.format(**fields), *rest])
+    fields = {name: _shorten(_text(record, name), width) for name in used}
+    return " ".join([template.format(**fields), *others])
 
 
-def concerns(record: Record, invocation_id: str) -> bool:
-    """Says whether a record is about an invocation: it, its awakeables, or whom it asks."""
+def is_about(record: Record, invocation_id: str) -> bool:
+    """Returns whether a record is about an invocation, its awakeables, or an invocation it called."""
     awakeable: str = getattr(record, "awakeable_id", "")
     own = awakeable.startswith((f"{invocation_id}-", f"{invocation_id}."))
     return own or invocation_id in record
 
 
 def _text(record: Record, name: str) -> str:
-    """Returns a field for a sentence."""
+    """Returns a field as text."""
     value = getattr(record, name)
     if isinstance(record, records.TimerFired) and name == "entry_index":
         return _TIMERS.get(value, f"step {value}")
     if isinstance(record, records.HandlerRegistered):
         version = record.handler.version
         return record.handler.name + (f" version {version}" if version else "")
-    found = _plain(record, name)
+    found = _json_value(record, name)
     return found if isinstance(found, str) else json.dumps(found, ensure_ascii=False)
 
 
-def _plain(record: Record, name: str) -> Any:
-    """Returns a field for JSON."""
+def _json_value(record: Record, name: str) -> Any:
+    """Returns a field as JSON data."""
     value = getattr(record, name)
     if value is None:
         return None
@@ -109,9 +109,9 @@ def _plain(record: Record, name: str) -> Any:
     if name == "headers":
         return dict(value)
     if name == "start_ms":
-        return moment(value)
+        return timestamp_text(value)
     return value
 
 
-def _short(text: str, width: int) -> str:
+def _shorten(text: str, width: int) -> str:
     return text if len(text) <= width else text[: max(width - 1, 1)] + "…"

@@ -1,13 +1,14 @@
-"""A partition's log, read without taking part in it: what `durable log` shows.
+"""The log reader: reads a partition's log without taking part in it, for `durable log`.
 
-It never writes: no fence, no consumer, nothing trimmed. Frames are asked for one by one, some at once.
-An embedded server of a control plane that runs is asked with the login that can only look. Where
-nothing runs, a server is started on the data dir for the time of the reading, under the same lock, so
-that a control plane that is started meanwhile is told who holds it.
+It never writes: no fence, no consumer, no trim. Frames are requested one by one, several at a time.
+The embedded server of a running control plane is used with the read-only login. Where no control
+plane runs, a server is started on the data dir for the time of the reading, under the same lock, so a
+control plane that is started meanwhile reports who holds it.
 
-Which frames count is decided by the log's own rule (`log.frame`), from a little before the first one
-that is shown, or from where the log begins; the others are shown as dead. A frame that is damaged or
-newer than this program is shown as that, and the reading goes on.
+The log's own rule (`log.frame`) decides which frames count. It is applied from a little before the
+first frame that is shown, or from the beginning of the log; frames that do not count are shown as
+dead. A frame that is damaged, or newer than this program, is shown as that, and the reading
+continues.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from typing import Final, NamedTuple
 from .log import batch, frame
 from .log.interface import LogError, Position
 from .log.jetstream import stream_name
-from .log.tail import SHORT, read_tail
+from .log.stream_reader import SHORT_RANGE, read_range
 from .nats.api import STREAM_NOT_FOUND, ApiError, call_api
 from .nats.binary import NatsBinaryError
 from .nats.connection import Connection, ConnectionLostError
@@ -29,49 +30,51 @@ from .nats.datadir import DataDir, DataDirBusyError, DataDirError
 from .nats.embedded import EmbeddedNats, reader_endpoint
 from .nats.endpoint import Endpoint, parse_urls
 
-PATIENCE: Final = 5.0
-"""Seconds for one answer."""
+ANSWER_SECONDS: Final = 5.0
+"""Seconds to wait for one answer."""
 _POLL: Final = 0.2
-"""Seconds between two looks for what is new."""
-_BEFORE: Final = 32
-"""Frames before the first one, from which it is known whether that counts."""
+"""Seconds between two checks for new frames."""
+_CONTEXT_FRAMES: Final = 32
+"""Frames that are read before the first one, to decide whether that one counts."""
 
 
 class LogReadError(Exception):
-    """The log cannot be read. One line: what is wrong and what to do."""
+    """The log cannot be read. The message is one line: what is wrong and what to do."""
 
 
 class Bounds(NamedTuple):
-    """The sequences of the first and the last frame that is kept; the last is 0 for an empty log."""
+    """The sequences of the first and the last frame; the last is 0 for an empty log."""
 
     first: int
     last: int
 
 
-class Seen(NamedTuple):
-    """One frame."""
+class ReadFrame(NamedTuple):
+    """One frame of the log."""
 
     sequence: int
     position: Position | None
-    """Which frame it is; None when it is damaged."""
+    """Its position; None when it is damaged."""
     size: int
-    """Bytes."""
+    """Its size in bytes."""
     batch: batch.Batch | None
-    trouble: str
+    problem: str
     """Why it does not count or cannot be read; empty for one that counts."""
 
 
-class Reader:
-    """Reads one partition's log; made by `opened`."""
+class LogReader:
+    """Reads one partition's log; made by `open_log`."""
 
     def __init__(self, connection: Connection, stream: str) -> None:
         self._connection = connection
         self._stream = stream
 
     async def bounds(self) -> Bounds:
-        """Returns what is kept now; raises LogReadError."""
+        """Returns the present bounds of the log; raises LogReadError."""
         try:
-            info = await call_api(self._connection, f"STREAM.INFO.{self._stream}", {}, PATIENCE)
+            info = await call_api(
+                self._connection, f"STREAM.INFO.{self._stream}", {}, ANSWER_SECONDS
+            )
         except (ApiError, TimeoutError, ConnectionLostError) as error:
             if isinstance(error, ApiError) and error.number == STREAM_NOT_FOUND:
                 raise LogReadError(f"there is no log {self._stream} here yet") from error
@@ -79,67 +82,72 @@ class Reader:
         state = info["state"]
         return Bounds(int(state["first_seq"]), int(state["last_seq"]))
 
-    async def read(self, first: int, last: int, *, follow: bool = False) -> AsyncIterator[Seen]:
-        """Yields the frames `first` to `last`, 0 for what is the last one now; then those to come.
+    async def read(
+        self, first: int, last: int, *, follow: bool = False
+    ) -> AsyncIterator[ReadFrame]:
+        """Yields the frames `first` to `last`; a `last` of 0 is the present end of the log.
 
-        What was trimmed is left out. Raises LogReadError.
+        With `follow` it also yields new frames as they come. Trimmed frames are left out. Raises
+        LogReadError.
         """
         bounds = await self.bounds()
         chain: frame.Chain | None = None
-        at = max(first - _BEFORE, bounds.first)
+        at = max(first - _CONTEXT_FRAMES, bounds.first)
         while True:
             end = min(last or bounds.last, bounds.last)
             while at <= end:
-                for sequence, data in await self._some(at, min(at + SHORT - 1, end)):
-                    chain, seen = _judged(chain, sequence, data)
+                for sequence, data in await self._fetch(at, min(at + SHORT_RANGE - 1, end)):
+                    chain, read = _classify(chain, sequence, data)
                     if sequence >= first:
-                        yield seen
-                at = min(at + SHORT, end + 1)
+                        yield read
+                at = min(at + SHORT_RANGE, end + 1)
             if not follow or (last and at > last):
                 return
             await asyncio.sleep(_POLL)
             bounds = await self.bounds()
             at = max(at, bounds.first)
 
-    async def _some(self, first: int, last: int) -> list[tuple[int, bytes]]:
+    async def _fetch(self, first: int, last: int) -> list[tuple[int, bytes]]:
         found: list[tuple[int, bytes]] = []
         try:
-            await read_tail(
+            await read_range(
                 self._connection,
                 self._stream,
                 *(first, last),
                 lambda sequence, data: found.append((sequence, data)),
-                PATIENCE,
+                ANSWER_SECONDS,
             )
         except (ApiError, TimeoutError, ConnectionLostError) as error:
             raise LogReadError(f"reading the log at {first}: {error}") from error
         return found
 
 
-def _judged(
+def _classify(
     chain: frame.Chain | None, sequence: int, data: bytes
-) -> tuple[frame.Chain | None, Seen]:
-    """Returns what a slot holds, by the rule that decides which frames count."""
+) -> tuple[frame.Chain | None, ReadFrame]:
+    """Returns the chain with the frame, and the frame with whether it counts."""
     try:
         found = frame.decode(data)
     except LogError as error:
-        return chain, Seen(sequence, None, len(data), None, f"damaged: {error}")
+        return chain, ReadFrame(sequence, None, len(data), None, f"damaged: {error}")
     if chain is None:
         chain = frame.Chain(found.prev_epoch, found.prev_number)
     position = Position(sequence, found.epoch, found.number)
     if not chain.admit(found):
-        return chain, Seen(sequence, position, len(data), None, "dead: another leader was here")
+        return chain, ReadFrame(
+            sequence, position, len(data), None, "dead: another leader was here"
+        )
     try:
         decoded = batch.decode(found.body)
     except batch.UndecodableBatchError as error:
-        return chain, Seen(sequence, position, len(data), None, str(error))
-    return chain, Seen(sequence, position, len(data), decoded, "")
+        return chain, ReadFrame(sequence, position, len(data), None, str(error))
+    return chain, ReadFrame(sequence, position, len(data), decoded, "")
 
 
 @asynccontextmanager
-async def opened(
+async def open_log(
     data_dir: Path, nats_url: str = "", *, follow: bool = False
-) -> AsyncIterator[Reader]:
+) -> AsyncIterator[LogReader]:
     """Opens the log of a data dir, or of a NATS system; raises LogReadError."""
     if nats_url:
         try:
@@ -184,12 +192,14 @@ async def opened(
 
 
 @asynccontextmanager
-async def _connected(endpoint: Endpoint) -> AsyncIterator[Reader]:
+async def _connected(endpoint: Endpoint) -> AsyncIterator[LogReader]:
     try:
-        connection = await Connection.open(endpoint, name="durable log", patience=PATIENCE)
+        connection = await Connection.open(
+            endpoint, name="durable log", timeout_seconds=ANSWER_SECONDS
+        )
     except ConnectionLostError as error:
         raise LogReadError(str(error)) from error
     try:
-        yield Reader(connection, stream_name(0))
+        yield LogReader(connection, stream_name(0))
     finally:
         connection.abort()

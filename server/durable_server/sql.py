@@ -1,12 +1,12 @@
-"""Questions in SQL to a store file: what `durable sql` does, read-only and bounded.
+"""`durable sql`: SQL queries on a store file, read-only and with limits.
 
-The file is that of a control plane, which may be running: SQLite lets others read while it writes. It
-is opened for reading only, an authorizer allows nothing but SELECT, and a query is stopped when its
-time is up, because a reader that stays keeps the write-ahead log from being cut.
+The file belongs to a control plane that may be running: SQLite lets other processes read while one
+writes. The file is opened read-only, an authorizer permits nothing but SELECT, and a query is stopped
+when its time is up, because a reader that stays keeps the write-ahead log from being truncated.
 
-What is asked are views with words and times in place of numbers and bytes. They have the names of the
-store's tables and stand before them; `main.invocations` is the table itself, whose columns may change
-with any version.
+Queries see views with words and times instead of numbers and bytes. The views have the names of the
+store's tables and take precedence over them; `main.invocations` is the table itself, whose columns may
+change with any version.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from .display import failure_text, kind_word, moment, payload_text, status_word, value_text
+from .display import failure_text, kind_word, payload_text, status_word, timestamp_text, value_text
 from .store.schema import VERSION
 
 _VALUE_BYTES: Final = 64 * 1024 * 1024
-"""The longest value that a query may build."""
+"""The largest value that a query may produce."""
 _STEPS: Final = 10_000
-"""How many of SQLite's instructions run between two looks at the clock."""
+"""How many of SQLite's instructions run between two checks of the time."""
 
 _ALLOWED: Final = frozenset(
     {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE}
@@ -63,20 +63,20 @@ CREATE TEMP VIEW state AS SELECT
 
 
 class SqlError(Exception):
-    """A query is refused, wrong or too slow; the message says which."""
+    """A query is refused, invalid or too slow; the message says which."""
 
 
-class Answer(NamedTuple):
+class QueryResult(NamedTuple):
     """The rows of a query."""
 
     columns: tuple[str, ...]
     rows: list[tuple[Any, ...]]
     more: bool
-    """Whether the limit left some out."""
+    """Whether the limit has cut off rows."""
 
 
-def query(store: Path, statement: str, limit: int, timeout: timedelta) -> Answer:
-    """Answers one SELECT with at most `limit` rows; raises SqlError."""
+def query(store: Path, statement: str, limit: int, timeout: timedelta) -> QueryResult:
+    """Runs one SELECT and returns at most `limit` rows; raises SqlError."""
     if not store.is_file():
         raise SqlError(f"there is no store at {store}; name the place with --data-dir")
     try:
@@ -88,12 +88,12 @@ def query(store: Path, statement: str, limit: int, timeout: timedelta) -> Answer
                 raise SqlError("only SELECT is possible here")
             rows = cursor.fetchmany(limit + 1)
             columns = tuple(column[0] for column in cursor.description)
-            return Answer(columns, rows[:limit], len(rows) > limit)
+            return QueryResult(columns, rows[:limit], len(rows) > limit)
     except sqlite3.Error as error:
-        raise SqlError(_explained(error, timeout)) from error
+        raise SqlError(_explain(error, timeout)) from error
 
 
-def _explained(error: sqlite3.Error, timeout: timedelta) -> str:
+def _explain(error: sqlite3.Error, timeout: timedelta) -> str:
     text = str(error)
     if "interrupted" in text:
         return f"the query took longer than {timeout.total_seconds():g} s; see --timeout"
@@ -109,11 +109,11 @@ def _check_version(db: sqlite3.Connection, store: Path) -> None:
 
 
 def _prepare(db: sqlite3.Connection, deadline: float) -> None:
-    """Makes the views, then takes everything away but looking."""
+    """Creates the views, then permits only reading."""
     functions: tuple[tuple[str, int, Any], ...] = (
         ("status_word", 1, status_word),
         ("kind_word", 1, kind_word),
-        ("moment", 1, moment),
+        ("moment", 1, timestamp_text),
         ("payload", 1, payload_text),
         ("value", 1, value_text),
         ("failure", 1, failure_text),

@@ -1,4 +1,4 @@
-"""A real control plane and a real worker as processes, once for all tests of the command line."""
+"""A control plane and a worker as processes, shared by all tests of the command line."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from tests.process.processes import control_plane, durable, running, until
+from tests.support.processes import control_plane, durable, running, until
 
 
 class Run(NamedTuple):
-    """What a command left behind."""
+    """The result of a command: exit code and output."""
 
     code: int
     out: str
@@ -61,7 +61,7 @@ class Cli:
         return done
 
     def start(self, handler: str, *arguments: str, steps: int = 0) -> str:
-        """Starts work and returns its id, once it has so many steps."""
+        """Starts an invocation; returns its id when its journal has `steps` entries."""
         invocation_id = self.ok("invoke", handler, *arguments, "--async").out.strip()
         until(lambda: self._steps(invocation_id) >= steps, f"{steps} steps")
         return invocation_id

@@ -1,4 +1,4 @@
-"""Workflows that the command line's tests run in a real worker."""
+"""Workflows for the tests of the command line."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ async def patient(ctx: durable.Context) -> object:
 
 @durable.workflow
 async def careful(ctx: durable.Context) -> str:
-    """Compensates when its end is asked for."""
+    """Compensates when it is cancelled."""
     try:
         await ctx.sleep(600)
     except asyncio.CancelledError:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from durable_server.webhooks.tokens import Keyring
-from tests.process.processes import control_plane, until
+from tests.support.processes import control_plane, until
 
 from .conftest import Cli, run
 
@@ -85,7 +85,7 @@ def test_errors_are_one_line_with_a_hint_and_a_code(cli: Cli) -> None:
         assert words in line
 
 
-def test_nobody_answers() -> None:
+def test_no_server_answers() -> None:
     done = run("list", "--address", "127.0.0.1:1")
     assert done.code == 4
     (line,) = done.err.splitlines()
@@ -119,7 +119,7 @@ def test_get_and_describe(cli: Cli) -> None:
     cli.ok("cancel", waiting)
 
 
-def test_describe_tells_when_a_step_began_and_how_long_it_took(cli: Cli) -> None:
+def test_describe_shows_when_a_step_began_and_how_long_it_took(cli: Cli) -> None:
     invocation_id = cli.start("slow", "0.05", steps=2)
     (step,) = [
         it for it in cli.ok("describe", invocation_id).out.splitlines() if "0 RUN:work" in it
@@ -184,7 +184,7 @@ def test_steering_of_many(cli: Cli) -> None:
     done = cli.ok("pause", "--service", "many", "--yes", "--json").json
     assert {it["invocation_id"] for it in done["results"]} == ids
     assert {it["result"] for it in done["results"]} == {"paused"}
-    # Only what is possible is chosen: all are paused already.
+    # Only invocations that can be paused are chosen; all of these are paused already.
     assert cli.ok("pause", "--service", "many", "--yes", "--json").json["results"] == []
     mixed = cli("resume", *ids, NOBODY)
     assert mixed.code == 3
@@ -231,7 +231,7 @@ def test_webhook(cli: Cli, tmp_path: Path) -> None:
         assert made.keys() == {"url", "expire_time"}
         assert served("webhook", "early-1", "--scheme", "github").code == 2
         assert served("webhook", "early-1", "--expires", "soon").code == 2
-        # The key is in nobody's reach but the control plane's.
+        # Only the control plane can read the key.
         assert key not in child.text()
         for one in child.descendants():
             assert key not in " ".join(one.cmdline())
@@ -280,7 +280,7 @@ def test_watch_ends_with_the_work(cli: Cli) -> None:
     assert rest[-1]["status"] == "completed"
     text = cli.ok("watch", invocation_id).out
     assert "AWAKEABLE" in text
-    assert "  completed" in text.splitlines()[-1]  # it may have been suspended meanwhile
+    assert "  completed" in text.splitlines()[-1]  # a suspension may come before it
     failed = cli("invoke", "broken", "--json").json["invocation_id"]
     assert cli("watch", failed).code == 1
 
@@ -289,7 +289,7 @@ def test_interrupting_the_wait_leaves_the_work(cli: Cli) -> None:
     invocation_id = cli.start("nap", steps=2)
     command = [sys.executable, "-m", "durable_cli", "watch", invocation_id]
     command += ["--address", cli.address]
-    # Whoever runs the tests in the background may have had SIGINT ignored, which is inherited.
+    # A shell that runs the tests in the background may ignore SIGINT, and children inherit that.
     attended = {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)}
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     with subprocess.Popen(command, **pipes, **attended) as watching:

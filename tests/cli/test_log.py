@@ -1,4 +1,4 @@
-"""`durable log` shows what a control plane wrote, while it runs and when it does not."""
+"""`durable log`: it shows the log of a control plane that runs, or of one that is stopped."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from durable_server.core.records import (
 from durable_server.log import batch, frame
 from durable_server.log.interface import Position
 from durable_server.log.jetstream import JetStreamLog
-from durable_server.log_format import SENTENCES, concerns, line, plain
+from durable_server.log_format import TEMPLATES, is_about, to_json, to_text
 from durable_server.nats.connection import Connection
 from durable_server.nats.datadir import DataDir
 from durable_server.nats.embedded import EmbeddedNats
-from tests.process.processes import control_plane, durable, running, until
+from tests.support.processes import control_plane, durable, running, until
 
 from .conftest import Cli, Run, run
 
@@ -45,7 +45,7 @@ def test_what_happened_to_one_invocation(cli: Cli) -> None:
     until(lambda: cli.status(invocation_id) == "failed", "end")
     told = ask(cli.data_dir, "--invocation", invocation_id)
     lines = [it.strip() for it in told.out.splitlines() if not it.startswith("#")]
-    assert lines[0] == f'{invocation_id} is asked for: broken input="no tea"'
+    assert lines[0] == f'{invocation_id} is invoked: broken input="no tea"'
     assert lines[1].startswith(f"{invocation_id} attempt 1 goes to worker ")
     assert lines[2].startswith(f"{invocation_id} step 0: RUN attempt=1 name=reserve outcome=")
     assert lines[-1].startswith(f"{invocation_id} ends attempt=1 outcome=")
@@ -87,7 +87,7 @@ def test_a_range_while_it_runs_and_when_it_does_not(tmp_path: Path) -> None:
 
 
 async def write_by_hand(folder: Path) -> None:
-    """Makes a log that holds what a log seldom holds, and begins at its third frame."""
+    """Writes a log with rare records, whose first two frames are trimmed."""
     nats = EmbeddedNats(folder / "nats")
     await nats.start()
     try:
@@ -124,7 +124,7 @@ def test_a_log_with_all_that_can_be_wrong(tmp_path: Path) -> None:
     ]
     told = ask(folder)
     assert "what was before 3 has been trimmed" in told.err
-    assert "id-1 time has come: its wake time" in told.out
+    assert "id-1 timer fires: wake time" in told.out
     assert "dead: another leader was here" in told.out
     # From the middle the same frames count.
     assert batches(folder, "--from", "5") == found[2:]
@@ -151,27 +151,27 @@ def test_where_there_is_no_log(tmp_path: Path, arguments: tuple[str, ...]) -> No
 
 
 def test_every_record_has_a_sentence() -> None:
-    assert SENTENCES.keys() == NUMBERS.keys()
+    assert TEMPLATES.keys() == NUMBERS.keys()
 
 
-def test_records_in_words() -> None:
+def test_records_as_sentences() -> None:
     asked = Invoked("id-1", "greet", b'\x12\x05"you"', "k" * 200, parent="id-0", start_ms=1000)
-    assert line(asked, 10) == (
-        'id-1 is asked for: greet input="you" key=kkkkkkkkk… start_ms=1970-01-0… parent=id-0'
+    assert to_text(asked, 10) == (
+        'id-1 is invoked: greet input="you" key=kkkkkkkkk… start_ms=1970-01-0… parent=id-0'
     )
-    assert line(TimerFired("id-1"), 80) == "id-1 time has come: its wake time"
-    assert line(TimerFired("id-1", 4), 80) == "id-1 time has come: step 4"
-    assert line(EpochStarted(2, "host:1"), 80) == "epoch 2 begins, led by host:1"
+    assert to_text(TimerFired("id-1"), 80) == "id-1 timer fires: wake time"
+    assert to_text(TimerFired("id-1", 4), 80) == "id-1 timer fires: step 4"
+    assert to_text(EpochStarted(2, "host:1"), 80) == "epoch 2 begins, led by host:1"
     edited = StateEdited("cart\0ann", (("n", b"\x12\x011"), ("m", None)))
-    assert line(edited, 80) == (
+    assert to_text(edited, 80) == (
         'state of cart/ann is changed from outside values={"n": "1", "m": null}'
     )
-    assert plain(edited)["values"] == {"n": "1", "m": None}
-    assert concerns(asked, "id-0")
-    assert not concerns(asked, "id")
+    assert to_json(edited)["values"] == {"n": "1", "m": None}
+    assert is_about(asked, "id-0")
+    assert not is_about(asked, "id")
 
 
-def test_a_handler_is_told_by_its_name() -> None:
+def test_a_handler_is_found_by_its_name() -> None:
     registered = HandlerRegistered(Handler("greet", version="7"))
-    assert line(registered, 80) == "handler greet version 7 is registered"
-    assert plain(registered)["handler"]["retry"]["max_attempts"] == 50
+    assert to_text(registered, 80) == "handler greet version 7 is registered"
+    assert to_json(registered)["handler"]["retry"]["max_attempts"] == 50

@@ -1,4 +1,4 @@
-"""What people type and read: times, durations, values, help; no server."""
+"""Parsing of what users type: times, durations, values, help texts. No server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the command line knows of an invocation that has not ended, and how it helps it on."""
+"""Why an invocation has not ended, as the command line explains it, and which command helps."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import pytest
 import durable
 from durable_cli import journal_lines
 from durable_proto.v1 import invocation_pb2
-from tests.process.processes import control_plane, running, until
-from tests.process.processes import durable as command
+from tests.support.processes import control_plane, running, until
+from tests.support.processes import durable as command
 
 from .conftest import Cli, Run
 
@@ -28,7 +28,7 @@ def waited(cli: Cli, handler: str, *arguments: str) -> Run:
     return done
 
 
-def test_what_is_suspended_or_runs_says_what_it_waits_for(cli: Cli) -> None:
+def test_a_suspended_or_running_invocation_shows_what_it_waits_for(cli: Cli) -> None:
     assert "a timer, due in 10m" in waited(cli, "nap").err
     assert "the signal 'price'" in waited(cli, "patient").err
     text = waited(cli, "approval").err
@@ -57,7 +57,7 @@ def test_what_fails_is_tried_now_by_resume(cli: Cli, tmp_path: Path) -> None:
     assert cli("resume", invocation_id).code == 5
 
 
-def test_what_is_paused_says_why(cli: Cli) -> None:
+def test_a_paused_invocation_shows_why(cli: Cli) -> None:
     invocation_id = cli.start("nap", "--idempotency-key", "paused", steps=2)
     cli.ok("pause", invocation_id, "--reason", "to look at it")
     done = cli("invoke", "nap", "--idempotency-key", "paused", "--timeout", "5s")
@@ -67,7 +67,7 @@ def test_what_is_paused_says_why(cli: Cli) -> None:
     cli.ok("cancel", invocation_id, "--force")
 
 
-def test_what_no_worker_serves_says_so(cli: Cli, tmp_path: Path) -> None:
+def test_an_invocation_that_no_worker_serves_shows_it(cli: Cli, tmp_path: Path) -> None:
     module = tmp_path / "once_served.py"
     module.write_text(
         "import durable\n@durable.workflow\nasync def once_served(ctx: durable.Context) -> None: ..."
@@ -122,7 +122,7 @@ def test_describe_shows_steps_that_fail() -> None:
     assert "after 1 try that failed" in journal_lines.entry_text(durable.JournalEntry(entry), None)
 
 
-def test_resolve_says_what_it_did(cli: Cli) -> None:
+def test_resolve_prints_its_effect(cli: Cli) -> None:
     invocation_id = cli.start("approval")
     awakeable = f"{invocation_id}.approved"
     done = cli.ok("resolve", awakeable, '{"by": "ann"}')

@@ -1,4 +1,4 @@
-"""`durable sql` reads the store of a control plane that runs, and can do nothing else to it."""
+"""`durable sql`: it reads the store of a running control plane, and cannot change it."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_questions(cli: Cli) -> None:
     assert table.out.splitlines()[1].split(maxsplit=2)[:2] == ["RUN", "reserve"]
 
 
-def test_views_of_the_rest(cli: Cli) -> None:
+def test_views_of_other_things(cli: Cli) -> None:
     waiting = cli.start("approval", steps=2)
     cli.ok("invoke", "cart.add", '"sql"', "--key", "sql")
     where = f"WHERE invocation = '{waiting}'"

@@ -1,4 +1,4 @@
-"""Whatever is typed, piped or closed: one line, and an exit code that says what it was."""
+"""Closed or full streams, invalid arguments: one line of error, and the right exit code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command line under a real terminal: colours, relative times, rows that fit, a question."""
+"""The command line in a real terminal: colours, relative times, rows that fit, confirmation."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Terminal:
         os.write(self._ours, text.encode())
 
     def end(self) -> int:
-        """Reads the rest; returns the exit code."""
+        """Reads to the end; returns the exit code."""
         try:
             while True:
                 self._read()
@@ -58,7 +58,7 @@ class Terminal:
     def _read(self) -> None:
         try:
             data = os.read(self._ours, 65536)
-        except OSError as error:  # what Linux says when the other end is closed
+        except OSError as error:  # Linux raises this when the other end is closed
             raise EOFError(self.text) from error
         if not data:
             raise EOFError(self.text)
@@ -103,7 +103,7 @@ def test_what_came_from_outside_is_no_command_to_the_terminal(cli: Cli) -> None:
     assert "\x1b]0;" not in shown(cli, "invoke", "greet", r'"\u001b]0;owned\u0007"')
 
 
-def test_many_are_asked_for_and_show_progress(cli: Cli) -> None:
+def test_many_need_a_confirmation_and_show_progress(cli: Cli) -> None:
     ids = [cli.start("nap", "--service", "asked") for _ in range(2)]
     refusing = Terminal(cli, "cancel", "--service", "asked")
     refusing.until(lambda text: "Cancel 2 invocations? [y/N]" in text)
@@ -118,7 +118,7 @@ def test_many_are_asked_for_and_show_progress(cli: Cli) -> None:
     assert {cli.status(it) for it in ids} == {"cancelled"}
 
 
-def test_invoke_tells_the_id_before_it_waits(cli: Cli) -> None:
+def test_invoke_prints_the_id_before_it_waits(cli: Cli) -> None:
     waiting = Terminal(cli, "invoke", "nap", "--service", "waited")
     waiting.until(lambda text: "started" in text)
     invocation_id = COLOUR.sub("", waiting.text).split()[0]

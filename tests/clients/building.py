@@ -1,4 +1,4 @@
-"""Builds what is written in other languages: copied out of the repository, with its own tools.
+"""Builds programs in other languages from a copy of the repository, with each language's own tools.
 
 The copies keep their places to one another, since the programs name the stubs by a relative path.
 Modules come from the language's registry into the language's own cache. A test skips, and says so,
@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.repo.tree import ROOT
+from tests.support.repository import ROOT
 
 BUILD_SECONDS = 480
 UNREACHABLE = re.compile(
@@ -63,7 +63,7 @@ def run(command: Sequence[str], folder: Path, **environment: str) -> str:
 
 
 def console(readme: str) -> list[str]:
-    """The commands that a README's first console block asks for, in their order."""
+    """The commands of a README's first console block, in order."""
     block = re.search(r"```console\n(.*?)```", readme, flags=re.S)
     assert block, readme
     return re.findall(r"^\$ (.*?)\s*(?:#.*)?$", block[1], flags=re.M)

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.process.processes import Child, durable, running, until
-from tests.repo.tree import ROOT
+from tests.support.processes import Child, durable, running, until
+from tests.support.repository import ROOT
 
 
 @contextmanager
 def control_plane(folder: Path, *options: str) -> Iterator[tuple[Child, str]]:
-    """Runs a control plane with the workflows of the clients; gives it and its address."""
+    """Runs `durable dev` with the workflows of the clients; gives the process and its address."""
     ready = folder / "ready"
     command = durable(
         "dev", str(ROOT / "examples/clients/workflows.py"), "--no-reload", "--no-http",
@@ -29,6 +29,6 @@ def control_plane(folder: Path, *options: str) -> Iterator[tuple[Child, str]]:
 
 @pytest.fixture
 def dev(tmp_path: Path) -> Iterator[tuple[Child, str]]:
-    """A control plane of this test's own."""
+    """A control plane for this test only."""
     with control_plane(tmp_path) as started:
         yield started

@@ -1,4 +1,4 @@
-"""Two codecs, one wire: every message of v1, in Google's protobuf and in betterproto2."""
+"""Two codecs, one wire format: every message of v1 in Google's protobuf and in betterproto2."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def test_codecs_agree_byte_for_byte(name: str) -> None:
         wire = sorted_bytes(message)
         # What one writes, the other reads and writes again.
         assert bytes(dataclass.parse(wire)) == wire
-        # What the other was made of, without the wire.
+        # The same message, made without the wire.
         text = json_format.MessageToJson(message)
         made = bytes(dataclass.from_json(text))
         assert sorted_bytes(official.FromString(made)) == wire

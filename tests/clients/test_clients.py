@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.clients.building import LANGUAGES, console, script
-from tests.process.processes import Child
-from tests.repo.tree import ROOT
+from tests.support.processes import Child
+from tests.support.repository import ROOT
 
 TOUR = """\
 greeting: Hello, Ada! 3
@@ -24,9 +24,9 @@ refusal: failedprecondition INVALID_STATE resume
 
 
 START = "durable dev examples/clients/workflows.py"
-"""What the fixture has done when the rest of a README's commands run."""
+"""The README's commands that the fixture has run already."""
 IN_PLACE = "pip install ./gen/betterproto"
-"""Comes with development, as that README says."""
+"""Installed with the development tools, as that README says."""
 
 
 def plain(text: str) -> str:

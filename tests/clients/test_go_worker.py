@@ -1,4 +1,4 @@
-"""The worker in Go: everything that worker.proto promises, against a real control plane.
+"""The worker in Go, against a real control plane: what worker.proto promises to workers.
 
 Its handler prints a line for each step that it runs, so that a step that ran twice is seen.
 """
@@ -28,8 +28,8 @@ from durable_proto.v1 import (
     worker_pb2_grpc,
 )
 from tests.clients.building import console, copied, needs, run, script
-from tests.process.processes import Child, control_plane, running, until
-from tests.repo.tree import ROOT
+from tests.support.processes import Child, control_plane, running, until
+from tests.support.repository import ROOT
 
 State = invocation_pb2.InvocationState
 PROMISE = 2
@@ -66,7 +66,7 @@ class Shop:
         until(condition, "sign of the worker", child)
 
     def lines(self) -> list[str]:
-        """What the steps have printed, of all workers of this test."""
+        """The lines that the steps have printed, in all workers of this test."""
         words = ("charged", "refunded", "mailed")
         return [it for it in self.output.read_text().splitlines() if it.startswith(words)]
 
@@ -190,7 +190,7 @@ def test_pause_and_resume(shop: Shop) -> None:
 
 
 def test_signals_meet_waits_that_are_given_up(shop: Shop) -> None:
-    """Every few milliseconds a wait ends by its timeout, and the worker dies twice meanwhile."""
+    """A wait times out every few milliseconds, and the worker is killed twice during that."""
     request = control_pb2.InvokeRequest(handler="collect", input=payload_pb2.Payload(data=b"60"))
     invocation_id = ""
     for first in (0, 20, 40):

@@ -1,4 +1,4 @@
-"""docs/operations.md, line by line, with each tool that is present."""
+"""docs/operations.md: each command of its sessions, with each tool that is installed."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ import pytest
 
 from tests.clients.building import needs, run
 from tests.clients.conftest import control_plane
-from tests.process.processes import PATIENCE_SECONDS, Child, running, until
-from tests.repo.tree import ROOT
+from tests.support.processes import PATIENCE_SECONDS, Child, running, until
+from tests.support.repository import ROOT
 
 TEXT = (ROOT / "docs/operations.md").read_text()
 PACKAGES = {
@@ -52,7 +52,7 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> str:
         if shutil.which(tool) is None and shutil.which("go") is not None:
             cache = ROOT / f"gen/.tools/{tool}-{release}"
             if not (cache / tool).exists():
-                # Not `go install`: that also asks for the list of all versions.
+                # Not `go install`, which also fetches the list of all versions.
                 work = tmp_path_factory.mktemp(tool)
                 (work / "go.mod").write_text(
                     f"module tool\n\ngo 1.24.0\n\nrequire {module} {release}\n"
@@ -130,7 +130,7 @@ def test_session(tool: str, dev: tuple[Child, str], path: str, tmp_path: Path) -
         while True:
             said = shell(f"{TOOLS[tool]}\n{line}", address, path, tmp_path, **variables)
             answer = camel(last_document(said))
-            # What only looks may be asked again: the worker needs its time.
+            # A read may be repeated: the worker may not have got there yet.
             if shows(promised, answer):
                 break
             looks = re.match(r"call (Get|List|Query)", line)
@@ -196,7 +196,7 @@ def test_a_refusal_has_its_exit_code_and_its_reason(
     assert reason in shell(line, dev[1], path, tmp_path)
 
 
-def test_tools_tell_what_there_is(dev: tuple[Child, str], path: str, tmp_path: Path) -> None:
+def test_tools_list_the_services(dev: tuple[Child, str], path: str, tmp_path: Path) -> None:
     lines = re.findall(r"^.* (?:describe|desc|--list-methods) .*$", TEXT, flags=re.M)
     assert {used(line) for line in lines} == {"buf", "grpcurl", "evans"}
     for line in lines:

@@ -1,4 +1,4 @@
-"""The recipes of docs/languages.md: built and run where that is asked for, or at least generated.
+"""The recipes of docs/languages.md: built and run with `--recipes`, else only generated.
 
 A cold build of Rust or Kotlin takes minutes, so those run with `--recipes` only. For Ruby and C# the
 messages are generated, with the protoc of Maven Central.
@@ -14,15 +14,15 @@ from pathlib import Path
 import pytest
 
 from tests.clients.building import copied, java, needs, run, script
-from tests.process.processes import Child
-from tests.repo.tree import ROOT
+from tests.support.processes import Child
+from tests.support.repository import ROOT
 
 TEXT = (ROOT / "docs/languages.md").read_text()
 ADDRESS = "127.0.0.1:50051"
 
 
 class Recipe:
-    """A section of the document: its files, its commands, and what they print."""
+    """A section of the document: its files, its commands, and their output."""
 
     def __init__(self, language: str) -> None:
         section = re.search(

@@ -1,7 +1,6 @@
-"""A real control plane and a real worker for the programs of one theme, live and always suspended.
+"""The system that a module's programs run in: by default over gRPC, live and always suspended.
 
-A module whose programs do not care where they run says `pytestmark = EVERYWHERE`: then they run in
-local mode too.
+With `pytestmark = EVERYWHERE` they run in local mode too.
 """
 
 from __future__ import annotations
@@ -11,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.behaviour.conftest import LocalSystem, System
-from tests.behaviour.flows import calls
+from .effects import calls
+from .system import LocalSystem, System
 
 _LIVE = [
     pytest.param((System, 5.0), id="live"),
@@ -27,11 +26,11 @@ EVERYWHERE = pytest.mark.parametrize("system", [*_LIVE, *_LOCAL], indirect=True)
 
 @pytest.fixture(params=_LIVE)
 async def system(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[System]:
-    """Serves the WORKFLOWS of the test's own module."""
+    """Serves the WORKFLOWS of the test's own module, by a worker with its WORKER_OPTIONS, if any."""
     calls.clear()
     kind, suspend_after = request.param
-    made: System = kind(tmp_path, suspend_after)
-    made.workflows = request.module.WORKFLOWS
+    made: System = kind(tmp_path, suspend_after, request.module.WORKFLOWS)
+    made.options = getattr(request.module, "WORKER_OPTIONS", {})
     await made.open()
     try:
         yield made

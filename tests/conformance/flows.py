@@ -1,4 +1,4 @@
-"""Workflows that run in worker processes of their own."""
+"""Workflows for worker processes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ QUICKLY = durable.RetryPolicy(initial_interval=timedelta(milliseconds=20))
 
 @durable.workflow(retry=QUICKLY)
 async def all_of_time(ctx: durable.Context) -> list[float]:
-    """Everything that has to do with time; returns what the journal's clock showed."""
+    """Uses every primitive that depends on time; returns the times of the journal's clock."""
     times = [ctx.time()]
     await ctx.signal("go")
     await ctx.sleep(0.2)

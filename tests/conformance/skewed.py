@@ -1,4 +1,4 @@
-"""The `durable` command on a clock that is wrong by SKEW_SECONDS."""
+"""The `durable` command with a wrong clock: SKEW_SECONDS ahead of the real time."""
 
 from __future__ import annotations
 

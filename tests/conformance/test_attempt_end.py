@@ -1,4 +1,4 @@
-"""Attempts that end while the workflow goes on: its code is unwound, and can tell why."""
+"""Attempts that end before their workflow does: the code is unwound, and can find out why."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ import pytest
 
 import durable
 from durable import Context
-from tests.behaviour.conftest import System
+
+from .system import System
 
 unwound: list[str] = []
 
 
 @durable.workflow
 async def tidies_up(ctx: Context) -> list[str]:
-    """Tells apart why its block is left; tidies up in a step when the workflow has come there."""
+    """Finds out why its block ends; cleans up in a step only when the workflow itself ends it."""
     try:
         await ctx.sleep(0.01)
         await ctx.signal("go")
@@ -47,7 +48,7 @@ async def never_lets_go(ctx: Context) -> str:
 WORKFLOWS = [tidies_up, never_lets_go]
 
 
-async def test_a_block_can_tell_the_end_of_the_attempt_from_that_of_the_workflow(
+async def test_a_block_can_distinguish_the_end_of_the_attempt_from_that_of_the_workflow(
     system: System, caplog: pytest.LogCaptureFixture
 ) -> None:
     unwound.clear()
@@ -65,7 +66,7 @@ async def test_a_block_can_tell_the_end_of_the_attempt_from_that_of_the_workflow
     assert texts == [f"[{invocation_id[:8]}] tidied up"]
 
 
-async def test_code_that_never_lets_go_is_named_and_holds_up_nobody(
+async def test_code_that_does_not_end_with_its_attempt_is_named_and_delays_nothing(
     system: System, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.WARNING, "durable.worker"):

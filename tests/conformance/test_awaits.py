@@ -1,4 +1,4 @@
-"""Many things awaited at once: every order of completion is seen, and is the same in every replay."""
+"""Concurrent awaits: any order of completion is possible, and every replay sees the same one."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ import pytest
 
 import durable
 from durable import Context
-from tests.behaviour.conftest import System
-from tests.behaviour.flows import calls, effect
+
+from .effects import calls, effect
+from .system import System
 
 
 @durable.workflow
 async def in_order_of_arrival(ctx: Context, count: int) -> list[int]:
-    """Says in which order its promises were resolved."""
+    """Returns the order in which its promises were resolved."""
     promises = [ctx.promise(str(number), type=int) for number in range(count)]
     await ctx.run("made", effect, "made")
     waiting = {asyncio.ensure_future(it) for it in promises}

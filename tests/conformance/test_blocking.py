@@ -1,4 +1,4 @@
-"""Code that blocks where all others wait for it: clients are refused, the rest is reported at once.
+"""Code that blocks the worker's event loop: clients are refused at once, everything else is reported.
 
 The programs block until the report has come, so that nothing here depends on time.
 """
@@ -17,7 +17,8 @@ import pytest
 
 import durable
 from durable import Context
-from tests.behaviour.conftest import LocalSystem, System
+
+from .system import LocalSystem, System
 
 ONCE = durable.RetryPolicy(max_attempts=1)
 PATIENCE_SECONDS = 60
@@ -27,7 +28,7 @@ address = {"": ""}
 
 
 class Reports(logging.Handler):
-    """Keeps what the worker reports, and lets blocked code go on when it has been reported."""
+    """Collects the worker's reports, and unblocks the blocked code when the report has come."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
@@ -65,7 +66,7 @@ async def blocks(ctx: Context) -> bool:
 
 @durable.workflow(retry=ONCE)
 async def blocks_in_a_library(ctx: Context) -> str:
-    """Asks a server that does not answer before the report has come."""
+    """Calls a server that answers only after the report has come."""
     connection = http.client.HTTPConnection("127.0.0.1", int(address["silent"]))
     connection.request("GET", "/")
     answer = connection.getresponse().read().decode()
@@ -199,8 +200,7 @@ async def test_a_task_of_a_step_that_blocks_is_reported_by_its_line(system: Syst
 
 
 async def test_local_mode_reports_it_too(tmp_path: Any) -> None:
-    system = LocalSystem(tmp_path, 5.0)
-    system.workflows = WORKFLOWS
+    system = LocalSystem(tmp_path, 5.0, WORKFLOWS)
     await system.open()
     try:
         assert await system.client.invoke(blocks) is True

@@ -1,4 +1,4 @@
-"""Cancellation wherever an invocation may wait, of whole trees, and what it leaves behind: nothing."""
+"""Cancellation: in every kind of wait, of whole trees; nothing is left running."""
 
 from __future__ import annotations
 
@@ -9,17 +9,18 @@ import pytest
 
 import durable
 from durable import Context
-from tests.behaviour.conftest import System
-from tests.behaviour.flows import calls, effect
+
+from .effects import calls, effect
+from .system import System
 
 
 @durable.object("held")
 class Held:
-    """A key that somebody may hold for long."""
+    """An object whose handler keeps its key for long."""
 
     @durable.handler
     async def hold(self, ctx: Context, how: str) -> str:
-        """Waits in the way that is asked for."""
+        """Waits in the given way."""
         await ctx.run("begin", effect, f"holds {ctx.key}")
         await wait(ctx, how)
         return "went on"
@@ -89,7 +90,7 @@ async def cancels(ctx: Context, invocation_id: str) -> str:
 
 @durable.workflow
 async def stubborn(ctx: Context) -> str:
-    """Goes on when it is cancelled."""
+    """Continues after it was cancelled."""
     await ctx.run("begin", effect, "begin")
     try:
         await ctx.sleep(3600)
@@ -133,7 +134,7 @@ WORKFLOWS = [Held, branch, cancels, stubborn, fails_while_tidying, group]
 
 
 async def ended(system: System) -> None:
-    """Waits until nothing goes on."""
+    """Waits until every invocation has ended."""
     going = ["scheduled", "pending", "running", "suspended", "backing_off", "paused"]
     async with asyncio.timeout(20):
         while found := (await system.client.query(status=going)).invocations:
@@ -200,7 +201,7 @@ async def test_from_another_invocation(system: System) -> None:
         await system.client.invoke(cancels, "nobody")
 
 
-async def test_a_handler_may_go_on_and_is_cancelled_once(system: System) -> None:
+async def test_a_handler_may_continue_and_is_cancelled_once(system: System) -> None:
     invocation_id = await system.client.invoke_async(stubborn)
     await calls.reached(1)
     await system.client.cancel(invocation_id)
@@ -211,7 +212,7 @@ async def test_a_handler_may_go_on_and_is_cancelled_once(system: System) -> None
     assert calls == ["begin", "noted"]
 
 
-async def test_a_failure_while_tidying_is_the_end_that_is_told(system: System) -> None:
+async def test_a_failure_of_the_cleanup_is_the_outcome(system: System) -> None:
     invocation_id = await system.client.invoke_async(fails_while_tidying)
     await calls.reached(1)
     await system.client.cancel(invocation_id)

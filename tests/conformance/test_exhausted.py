@@ -1,4 +1,4 @@
-"""Tries that are used up, and mistakes that no retry mends."""
+"""Retries that are used up, and mistakes that no retry can repair."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ import pytest
 
 import durable
 from durable import Context
-from tests.behaviour.conftest import System
-from tests.behaviour.flows import calls, effect
+from tests.support.waiting import eventually
 
 from .conftest import EVERYWHERE
+from .effects import calls, effect
+from .system import System
 
 pytestmark = EVERYWHERE
 
@@ -133,7 +134,7 @@ FIXED: list[str] = []
 
 @durable.workflow(retry=QUICKLY)
 async def mistaken(ctx: Context, what: str) -> Any:
-    """Has one mistake; a deployment that mends it goes on from the journal."""
+    """Has a mistake; a new version without it continues from the journal."""
     await ctx.run("before", effect, "before")
     context: Any = ctx
     if FIXED:
@@ -252,9 +253,7 @@ async def test_a_step_that_pauses_has_all_its_tries_after_a_resume(system: Syste
 
 
 async def calls_reach(count: int) -> None:
-    async with asyncio.timeout(20):
-        while len(calls) < count:  # noqa: ASYNC110
-            await asyncio.sleep(0.005)
+    await eventually(lambda: len(calls) >= count)
 
 
 async def test_a_program_may_fail_instead_of_being_held(system: System) -> None:
@@ -265,12 +264,13 @@ async def test_a_program_may_fail_instead_of_being_held(system: System) -> None:
 
 async def test_what_fails_is_seen_while_it_is_tried_again(system: System) -> None:
     invocation_id = await system.client.invoke_async(waits_long)
-    async with asyncio.timeout(20):
-        while True:
-            found = await system.client.get(invocation_id)
-            if found.status == "backing_off" and calls.count("slow"):
-                break
-            await asyncio.sleep(0.005)
+
+    async def backing_off() -> durable.Invocation | None:
+        found = await system.client.get(invocation_id)
+        return found if found.status == "backing_off" and calls.count("slow") else None
+
+    found = await eventually(backing_off)
+    assert found is not None
     (step,) = found.failing_steps
     assert (step.step_number, step.kind, step.name) == (1, "RUN", "slow")
     assert step.failed_try_count == 1

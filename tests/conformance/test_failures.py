@@ -1,4 +1,4 @@
-"""Failures: what travels from where it happened to whoever asked, and what is tried again."""
+"""Failures: what of an exception reaches the caller, and what is retried."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ import pytest
 
 import durable
 from durable import Context
-from tests.behaviour.conftest import System
-from tests.behaviour.flows import calls, effect
+
+from .effects import calls, effect
+from .system import System
 
 QUICKLY = durable.RetryPolicy(initial_interval=timedelta(milliseconds=1), max_attempts=4)
 FACTS = {"order": "17", "warehouse": "Riga ☃"}
@@ -194,7 +195,7 @@ WORKFLOWS = [
 
 
 @pytest.mark.parametrize("flow", [fails, fails_in_a_step], ids=lambda it: it.name)
-async def test_a_failure_tells_its_facts_each_time(
+async def test_a_failure_keeps_its_facts_in_every_replay(
     system: System, flow: durable.Workflow[[str], None]
 ) -> None:
     for number in range(3):
@@ -275,7 +276,7 @@ async def test_a_step_that_hangs_does_not_keep_a_failure_to_itself(
 
 
 @pytest.mark.parametrize("how", ["force", "kill", "cancel"])
-async def test_a_thread_that_blocks_holds_up_nobody(system: System, how: str) -> None:
+async def test_a_blocked_thread_delays_no_other_invocation(system: System, how: str) -> None:
     """Its late result counts for nothing: not for the invocation, nor for the next attempt."""
     LOOPS[:] = [asyncio.get_running_loop()]
     invocation_id = await system.client.invoke_async(blocks, "first")

@@ -1,6 +1,6 @@
-"""A forgotten `await`: what was not waited for is named when the workflow has ended, with its line.
+"""A forgotten `await`: when the workflow ends, a warning names the operation and its line.
 
-What a program may leave alone gives no warning: nobody reads one that comes for good programs.
+Operations that a program need not await give no warning: people ignore warnings of correct programs.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ import pytest
 
 import durable
 from durable import Context
-from tests.behaviour.conftest import System
+
+from .system import System
 
 ONCE = durable.RetryPolicy(max_attempts=1)
 
@@ -33,8 +34,8 @@ async def failing_child(ctx: Context) -> int:
     raise durable.TerminalError("the child has failed")
 
 
-async def helper(ctx: Context) -> None:
-    await ctx.sleep(0.01)
+async def helper(ctx: Context, seconds: float = 0.01) -> None:
+    await ctx.sleep(seconds)
 
 
 async def fails(ctx: Context) -> None:
@@ -87,7 +88,7 @@ async def an_attach(ctx: Context) -> None:
 
 
 async def a_task(ctx: Context) -> None:
-    asyncio.create_task(helper(ctx))  # noqa: RUF006  # here
+    asyncio.create_task(helper(ctx, 3600))  # noqa: RUF006  # here
     await ctx.run("x", int)
 
 
@@ -424,7 +425,7 @@ async def test_what_the_collector_finds_may_be_of_others(system: System, warned:
     assert warned.of(invocation_id) == []
 
 
-async def test_a_result_that_is_used_without_await_says_so(system: System) -> None:
+async def test_a_result_used_without_await_names_the_mistake(system: System) -> None:
     for function in MISUSES:
         with pytest.raises(Exception, match="write `await` in front of it") as caught:
             await system.client.invoke(SERVED[function.__name__])

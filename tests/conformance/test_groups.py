@@ -1,4 +1,4 @@
-"""Exception groups, and errors with odd fields: of steps and of programs."""
+"""Exception groups, and exceptions with unusual attributes, from steps and from workflow code."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import pytest
 
 import durable
 from durable import Context
-from tests.behaviour.conftest import System
-from tests.behaviour.flows import calls, effect
 
 from .conftest import EVERYWHERE
+from .effects import calls, effect
+from .system import System
 
 pytestmark = EVERYWHERE
 
@@ -66,7 +66,7 @@ async def programs(ctx: Context, what: str) -> str:
 
 @durable.workflow(retry=TRICE)
 async def cancelled_together(ctx: Context, what: str) -> None:
-    """Is cancelled while tasks of a group wait, or while one of them gives something back."""
+    """Is cancelled while the tasks of a group wait, or while one of them cleans up."""
 
     async def waits() -> None:
         try:

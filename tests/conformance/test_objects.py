@@ -1,4 +1,4 @@
-"""Virtual objects: order on one key, state of any size, and what a failure leaves of it."""
+"""Virtual objects: order on a key, state of any size, and the state after a failure."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ import pytest
 
 import durable
 from durable import Context
-from tests.behaviour.conftest import System
-from tests.behaviour.flows import calls, effect
+
+from .effects import calls, effect
+from .system import System
 
 AT_ONCE = durable.RetryPolicy(initial_interval=timedelta(milliseconds=1), max_attempts=4)
 
@@ -111,7 +112,7 @@ class Record:
 
     @durable.handler
     async def empty(self, ctx: Context) -> list[Any]:
-        """Removes everything, sets one thing, and says what is there then."""
+        """Clears the state, sets one value, and returns the keys."""
         ctx.clear_all()
         ctx.set("new", None)
         keys = await ctx.state_keys()
@@ -119,7 +120,7 @@ class Record:
 
     @durable.handler
     async def hold(self, ctx: Context) -> None:
-        """Keeps the turn until it is told."""
+        """Keeps the object's lock until it gets a signal."""
         ctx.set("value", "held")
         await ctx.run("begin", effect, "holds")
         await ctx.signal("go")
@@ -171,7 +172,7 @@ async def test_each_key_has_an_order_of_its_own(system: System) -> None:
     ],
     ids=["none", "too long", "NUL"],
 )
-async def test_a_key_that_cannot_be_is_said(
+async def test_an_invalid_key_is_refused(
     system: System, key: str, status: str, problem: str
 ) -> None:
     """It waits, visibly, for code that gives another one."""
@@ -207,8 +208,8 @@ async def test_state_beyond_what_travels(system: System, count: int, size: int) 
     assert await record.invoke(Record.empty) == [["new"], None, -1]
 
 
-async def test_a_shared_handler_reaches_into_a_turn(system: System) -> None:
-    """It sees what the holder has set so far, and can let it go."""
+async def test_a_shared_handler_runs_while_the_lock_is_held(system: System) -> None:
+    """It sees what the lock's holder has set so far, and can make it finish."""
     record = system.client.options(key="k")
     holder = await record.invoke_async(Record.hold)
     await calls.reached(1)

@@ -1,4 +1,4 @@
-"""The same work asked for more than once, and results asked for late, early, or of nobody."""
+"""Idempotency: the same request sent again, and results requested early, late, or of unknown ids."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ import pytest
 
 import durable
 from durable import Context
-from tests.behaviour.conftest import System
-from tests.behaviour.flows import calls, effect
+
+from .effects import calls, effect
+from .system import System
 
 
 @durable.workflow
@@ -31,7 +32,7 @@ async def fails(ctx: Context) -> None:
 
 @durable.workflow
 async def asks_by_key(ctx: Context, number: int, times: int) -> list[int]:
-    """Asks for the same work many times at once, by one idempotency key, as calls and as sends."""
+    """Invokes and sends the same work many times concurrently, with one idempotency key."""
     named = ctx.options(idempotency_key="the work")
     ids = await asyncio.gather(*[named.send(work, number) for _ in range(times)])
     assert len(set(ids)) == 1
@@ -41,7 +42,7 @@ async def asks_by_key(ctx: Context, number: int, times: int) -> list[int]:
 
 @durable.workflow
 async def attaches(ctx: Context, invocation_id: str) -> str:
-    """Says what became of another invocation."""
+    """Returns the outcome of another invocation."""
     try:
         return repr(await ctx.attach(invocation_id))
     except durable.ChildCancelledError as error:
@@ -52,7 +53,7 @@ async def attaches(ctx: Context, invocation_id: str) -> str:
 
 @durable.workflow
 async def resolves(ctx: Context, awakeable_id: str, value: str) -> str:
-    """Resolves somebody's awakeable, and says whether it was in time."""
+    """Resolves another invocation's awakeable; returns whether it was the first to do so."""
     await ctx.run("ready", effect, "ready")
     try:
         await ctx.resolve_awakeable(awakeable_id, value)

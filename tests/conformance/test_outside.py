@@ -1,6 +1,6 @@
-"""A context that is used where no replay could repeat it: in a step, in a thread, in other code.
+"""A context used where no replay can repeat it: in a step, in a thread, in another program.
 
-Whatever would take part in the journal or in the sequence of random numbers is an error at once; what
+What would change the journal or the sequence of random numbers is an error at once; what
 only says who and what the invocation is works everywhere.
 """
 
@@ -16,7 +16,8 @@ import pytest
 
 import durable
 from durable import Context
-from tests.behaviour.conftest import System
+
+from .system import System
 
 QUICKLY = durable.RetryPolicy(max_attempts=1)
 
@@ -64,7 +65,7 @@ async def attempted_async(ctx: Context, what: str) -> str:
 
 @durable.workflow(retry=QUICKLY)
 async def within(ctx: Context) -> list[Any]:
-    """Uses the context in a step of either kind; the sequence goes on as if it had not."""
+    """Uses the context in an async and a sync step; the random sequence does not change."""
     before = str(ctx.uuid4())
     texts = await asyncio.gather(
         *[ctx.run(f"thread {what}", attempted, ctx, what) for what in FORBIDDEN],
@@ -78,7 +79,7 @@ async def within(ctx: Context) -> list[Any]:
 
 @durable.workflow(retry=QUICKLY)
 async def lends_its_random(ctx: Context) -> list[Any]:
-    """Hands the generator itself into steps."""
+    """Passes the random generator into steps."""
     rng = ctx.random
     names = ["random", "getrandbits", "randint", "choice", "shuffle", "gauss", "seed", "getstate"]
 
@@ -106,7 +107,7 @@ async def lends_its_random(ctx: Context) -> list[Any]:
 
 @durable.workflow(retry=QUICKLY)
 async def says_who_it_is(ctx: Context) -> list[Any]:
-    """Uses in a step what is allowed there."""
+    """Uses in a step the parts of the context that are allowed there."""
 
     def who() -> list[Any]:
         ctx.logger.info("from the thread")
@@ -165,7 +166,7 @@ async def test_a_step_cannot_draw_from_the_random_numbers_of_its_workflow(system
     assert same
 
 
-async def test_a_step_may_ask_who_it_works_for(
+async def test_a_step_may_read_which_invocation_it_belongs_to(
     system: System, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.INFO, "durable.workflow"):
@@ -200,7 +201,7 @@ async def test_a_context_is_of_no_use_after_its_invocation(system: System) -> No
         assert "in the code of another invocation" in text
 
 
-async def test_a_step_that_awaits_its_workflows_future_is_told_so(system: System) -> None:
+async def test_a_step_that_awaits_its_workflows_future_fails_with_a_hint(system: System) -> None:
     with pytest.raises(durable.InvocationFailedError) as caught:
         await system.client.invoke(awaits_in_a_step)
     assert caught.value.failure.type == "durable.NonDurableAwaitError"

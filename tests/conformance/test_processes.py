@@ -1,4 +1,4 @@
-"""Processes that are killed, or whose clocks are wrong: nothing is lost, and nothing waits longer."""
+"""Processes that are killed, or whose clocks are wrong: nothing is lost, no timer is late."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 import durable
-from tests.process.processes import Child, control_plane, running
-from tests.process.processes import durable as command
+from tests.support.processes import Child, control_plane, running
+from tests.support.processes import durable as command
+from tests.support.waiting import eventually
 
 from . import flows
 
@@ -21,7 +22,7 @@ HOUR = 3600
 
 @contextmanager
 def worker(folder: Path, address: str, skew: int = 0) -> Iterator[Child]:
-    """Runs a worker whose clock is wrong by so many seconds."""
+    """Runs a worker whose clock is `skew` seconds ahead."""
     arguments = command(
         "-v", "worker", "tests.conformance.flows", "--address", address,
         module="tests.conformance.skewed",
@@ -33,9 +34,7 @@ def worker(folder: Path, address: str, skew: int = 0) -> Iterator[Child]:
 
 async def served(client: durable.AsyncClient) -> None:
     """Waits until a worker serves the handlers."""
-    async with asyncio.timeout(30):
-        while not await client.list_handlers():  # noqa: ASYNC110 - there is no event across processes
-            await asyncio.sleep(0.01)
+    await eventually(client.list_handlers)
 
 
 @pytest.mark.parametrize("skew", [-HOUR, HOUR], ids=["behind", "ahead"])
@@ -77,7 +76,7 @@ async def test_a_control_plane_whose_clock_is_put(tmp_path: Path, skew: int) -> 
 
 
 async def test_a_counter_under_kills(tmp_path: Path) -> None:
-    """Each addition is done once, whatever dies while it is asked for."""
+    """Each addition happens once, whichever process is killed during the call."""
     with control_plane(tmp_path) as (first, address):
         async with durable.AsyncClient(address, timeout=30) as client:
 

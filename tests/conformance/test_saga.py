@@ -1,4 +1,4 @@
-"""Sagas: whatever ends the block early, what was done is undone, once and in reverse."""
+"""Sagas: whatever ends the block early, the compensations run once, in reverse order."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ import pytest
 
 import durable
 from durable import Context
-from tests.behaviour.conftest import System
-from tests.behaviour.flows import calls, effect
 
 from .conftest import EVERYWHERE
+from .effects import calls, effect
+from .system import System
 
 pytestmark = EVERYWHERE
 
@@ -363,7 +363,7 @@ async def test_an_attempt_that_is_to_be_repeated_undoes_nothing(system: System) 
     assert calls == DONE
 
 
-async def test_a_cancellation_that_comes_meanwhile_waits_and_counts(system: System) -> None:
+async def test_a_cancellation_during_the_compensation_waits_and_counts(system: System) -> None:
     invocation_id = await system.client.invoke_async(slow_to_undo)
     await system.journaled(invocation_id, 1)
     await system.client.cancel(invocation_id)

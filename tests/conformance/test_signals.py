@@ -1,4 +1,4 @@
-"""A wait for a signal that a program gives up takes nothing: every signal comes, once and in order."""
+"""Signals: a wait that the program gives up consumes none; each signal arrives once and in order."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ import pytest
 import durable
 from durable import Context
 from durable.testing import Wait, crash_everywhere
-from tests.behaviour.conftest import System
-from tests.behaviour.flows import calls, effect
 
 from .conftest import EVERYWHERE
+from .effects import calls, effect
+from .system import System
 
 SOON = 0.01
 
@@ -146,7 +146,7 @@ async def impatient(ctx: Context, count: int) -> list[int]:
 
 @durable.workflow
 async def keeps_the_wait(ctx: Context) -> list[str]:
-    """What is shielded is not given up: its wait goes on, and is the first to be served."""
+    """A shielded wait is not given up: it continues, and gets the next signal."""
     kept = ctx.signal("msg", type=str)
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(SOON):
@@ -271,7 +271,7 @@ async def test_an_object_gives_up_too(system: System) -> None:
 
 
 @EVERYWHERE
-async def test_a_program_that_waits_for_what_it_gave_up_is_told(system: System) -> None:
+async def test_a_program_that_awaits_an_operation_it_gave_up_gets_an_error(system: System) -> None:
     client = system.client
     invocation_id = await client.invoke_async(waits_for_nothing)
     await system.until(invocation_id, "backing_off", "paused")

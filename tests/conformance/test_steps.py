@@ -1,4 +1,4 @@
-"""How steps run: their threads, their time, their context variables, and what can be one."""
+"""Steps: their threads, timeouts and context variables, and which callables can be one."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
 from typing import Any, TypeVar
 from unittest.mock import AsyncMock, Mock
 
@@ -18,8 +17,10 @@ import pytest
 import durable
 from durable import Context
 from durable.testing import crash_everywhere
-from tests.behaviour.conftest import LocalSystem, System
-from tests.behaviour.flows import calls, effect
+
+from .conftest import EVERYWHERE
+from .effects import calls, effect
+from .system import System
 
 T = TypeVar("T")
 
@@ -57,13 +58,13 @@ def set_then_await(value: str) -> Awaitable[list[str]]:
 
 
 def then_await(value: str) -> Any:
-    """As above, and nothing says before the call that it gives an awaitable."""
+    """As above, but only the call shows that the result is an awaitable."""
     return set_then_await(value)
 
 
 @durable.workflow
 async def carries(ctx: Context, name: str) -> list[Any]:
-    """Every step sees what its own code has set, and sets what nobody else sees."""
+    """Every step sees the variables of its workflow; what a step sets, only that step sees."""
     seen: list[Any] = [tenant.get(), await ctx.run("before", see)]
     tenant.set(name)
     seen += [await ctx.run("sync", see), await ctx.run("async", see_async)]
@@ -137,7 +138,7 @@ LOOPS: list[asyncio.AbstractEventLoop] = []
 
 @durable.workflow
 async def holds(ctx: Context) -> str:
-    """Holds a thread until it is let go."""
+    """Holds a thread until GO is released."""
     loop = LOOPS[0]
 
     def hold() -> str:
@@ -271,27 +272,19 @@ WORKFLOWS = [
 ]
 
 
-@pytest.fixture(
-    params=[(System, 5.0), (System, 0.0), (LocalSystem, 5.0), (LocalSystem, 0.0)],
-    ids=["live", "always suspended", "local", "local, always suspended"],
-)
-async def system(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[System]:
-    """A system whose worker has few threads."""
-    calls.clear()
+WORKER_OPTIONS = {"max_threads": THREADS}
+
+
+@pytest.fixture
+async def threads(system: System) -> AsyncIterator[System]:
+    """A system whose steps may block their threads; they are released before the worker stops."""
     HANG.clear()
     LOOPS[:] = [asyncio.get_running_loop()]
-    kind, suspend_after = request.param
-    made: System = kind(tmp_path, suspend_after)
-    made.workflows = WORKFLOWS
-    made.options = {"max_threads": THREADS}
-    await made.open()
-    try:
-        yield made
-    finally:
-        HANG.set()
-        await made.close()
+    yield system
+    HANG.set()
 
 
+@EVERYWHERE
 async def test_context_variables_reach_steps_and_leave_none(system: System) -> None:
     names = [f"tenant {number}" for number in range(20)]
     found = await asyncio.gather(*(system.client.invoke(carries, name) for name in names))
@@ -302,27 +295,30 @@ async def test_context_variables_reach_steps_and_leave_none(system: System) -> N
     assert await system.client.invoke(where_am_i) == [False, False, True]
 
 
-async def test_steps_wait_for_threads_and_lose_no_time(system: System) -> None:
-    holders = [await system.client.invoke_async(holds) for _ in range(THREADS)]
+@EVERYWHERE
+async def test_steps_wait_for_threads_and_lose_no_time(threads: System) -> None:
+    holders = [await threads.client.invoke_async(holds) for _ in range(THREADS)]
     await calls.reached(THREADS)
-    booked = await system.client.invoke_async(in_line)
+    booked = await threads.client.invoke_async(in_line)
     # Waits for longer than the other one's step has time, and gives up.
-    assert await system.client.invoke(cannot_wait) == "undone"
-    assert (await system.client.get(booked)).status == "running"
+    assert await threads.client.invoke(cannot_wait) == "undone"
+    assert (await threads.client.get(booked)).status == "running"
     for _ in holders:
         GO.release()
-    assert (await system.client.get_result(booked, timeout=30)).value() == "booked"
+    assert (await threads.client.get_result(booked, timeout=30)).value() == "booked"
     for holder in holders:
-        assert (await system.client.get_result(holder, timeout=30)).value() == "held"
+        assert (await threads.client.get_result(holder, timeout=30)).value() == "held"
     # Each was booked that has not been undone before, and no other.
     assert sorted(calls) == ["booked", *["held"] * THREADS, "undone"]
 
 
-async def test_what_hangs_leaves_room_for_what_undoes_it(system: System) -> None:
+@EVERYWHERE
+async def test_what_hangs_leaves_room_for_what_undoes_it(threads: System) -> None:
     for _ in range(THREADS):
-        assert await system.client.invoke(gives_up) == "undone after TimeoutError"
+        assert await threads.client.invoke(gives_up) == "undone after TimeoutError"
 
 
+@EVERYWHERE
 async def test_what_can_be_a_step(system: System) -> None:
     assert await system.client.invoke(odd_callables) == [
         *("Receipt(number=1)", "Order(id='a')", "Order(id='fetched')", "2", "Order(id='b')"),

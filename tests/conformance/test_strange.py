@@ -1,4 +1,4 @@
-"""Arguments that nobody should give: each is refused by name or means something, and harms nobody."""
+"""Extreme arguments, such as NaN or a year of sleep: each is refused by name or works."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ import pytest
 
 import durable
 from durable import Context
-from tests.behaviour.conftest import System
+
+from .system import System
 
 TWICE = durable.RetryPolicy(initial_interval=timedelta(milliseconds=1), max_attempts=2)
 
@@ -94,7 +95,7 @@ WORKFLOWS = [nothing, strange, endless, too_long]
         ("step", "at most 256 bytes"),
     ],
 )
-async def test_what_cannot_be_asked_for_is_not_recorded(
+async def test_an_invalid_operation_is_not_recorded(
     system: System, what: str, problem: str
 ) -> None:
     """Not even by half: the next attempt would find it in the journal and take it for done."""

@@ -1,25 +1,27 @@
-"""Values that are not what the program reads: refused where they are given, or caught there."""
+"""Values of the wrong type: refused where they are given, or an error that the program can catch."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 import pytest
 
 import durable
 from durable import Context
-from tests.behaviour.conftest import LocalSystem, System
-from tests.behaviour.flows import calls, effect
+
+from .conftest import EVERYWHERE
+from .effects import calls, effect
+from .system import System
+
+pytestmark = EVERYWHERE
 
 RETRY = durable.RetryPolicy(max_attempts=1)
 
 
 @dataclass
 class Amount:
-    """Says for itself which values are right: no schema can."""
+    """Validates itself, in a way that no schema can express."""
 
     cents: int
 
@@ -87,7 +89,7 @@ async def waits(ctx: Context, what: Literal["awakeable", "promise"]) -> list[Any
 
 @durable.workflow(retry=RETRY)
 async def finds(ctx: Context, awakeable_id: str) -> int:
-    """Asks for what may have been given before, until it can read it."""
+    """Reads values that may have been given earlier, until one is readable."""
     while True:
         try:
             return (await ctx.awakeable(awakeable_id, type=Amount)).cents
@@ -118,18 +120,18 @@ async def gives_amount(ctx: Context, value: Any) -> Amount:
 
 
 @durable.workflow(retry=RETRY)
-async def reads(ctx: Context, door: str, value: Any) -> str:
-    """Reads a value through one door, and says how that failed."""
+async def reads(ctx: Context, way: str, value: Any) -> str:
+    """Reads a value in the given way; returns the error."""
 
     def step() -> Amount:
         return value  # type: ignore[no-any-return]  # wrong on purpose
 
     try:
-        if door == "step":
+        if way == "step":
             await ctx.run("step", step)
-        elif door == "child":
+        elif way == "child":
             await ctx.invoke(gives_amount, value)
-        elif door == "state":
+        elif way == "state":
             ctx.set("amount", value)
             await ctx.get("amount", Amount)
         else:
@@ -148,15 +150,15 @@ class Broken:
 
 
 @durable.workflow(retry=RETRY)
-async def writes(ctx: Context, door: str) -> str:
-    """Gives what has no form at one door, and says how that failed."""
+async def writes(ctx: Context, way: str) -> str:
+    """Writes a value without a form in the given way; returns the error."""
     value: Any = Broken()
     try:
-        if door == "state":
+        if way == "state":
             ctx.set("value", value)
-        elif door == "child":
+        elif way == "child":
             await ctx.invoke(gives_anything, value)
-        elif door == "awakeable":
+        elif way == "awakeable":
             await ctx.resolve_awakeable("a", value)
         else:
             await ctx.send_signal(ctx.invocation_id, "s", value)
@@ -206,28 +208,12 @@ WORKFLOWS = [
 ]
 
 
-@pytest.fixture(
-    params=[(System, 5.0), (System, 0.0), (LocalSystem, 0.0)],
-    ids=["live", "always suspended", "local, always suspended"],
-)
-async def system(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[System]:
-    calls.clear()
-    kind, suspend_after = request.param
-    made: System = kind(tmp_path, suspend_after)
-    made.workflows = WORKFLOWS
-    await made.open()
-    try:
-        yield made
-    finally:
-        await made.close()
-
-
 def order(cents: Any) -> dict[str, Any]:
     return {"items": [{"sku": "a", "price": {"cents": cents}}]}
 
 
 async def asked(system: System, invocation_id: str, kind: str, count: int = 1) -> None:
-    """Returns when the log has so many entries of a kind."""
+    """Waits until the journal has `count` entries of a kind."""
     seen: set[int] = set()
     async for it in system.client.watch(invocation_id):
         seen |= {entry.step_number for entry in it.journal if entry.kind == kind}
@@ -256,7 +242,7 @@ async def test_unions_keep_what_they_are_given(system: System) -> None:
     assert await system.client.invoke(pets, tom, pug) == [repr(tom), repr(pug), repr(pug)]
 
 
-async def test_the_member_of_a_union_that_was_meant_says_what_is_missing(system: System) -> None:
+async def test_the_error_of_a_union_names_what_its_closest_member_lacks(system: System) -> None:
     client = system.client
     found = await client.invoke_async(awaits_a_payment)
     await asked(system, found, "AWAKEABLE")
@@ -345,7 +331,7 @@ async def test_signals_that_do_not_fit_are_refused_or_skipped(system: System) ->
     assert problems == ["value: no Amount: negative", "value: no Amount: KeyError: 'unlucky'"]
 
 
-@pytest.mark.parametrize("door", ["step", "child", "state", "awakeable"])
+@pytest.mark.parametrize("way", ["step", "child", "state", "awakeable"])
 @pytest.mark.parametrize(
     ("value", "words"),
     [
@@ -356,15 +342,15 @@ async def test_signals_that_do_not_fit_are_refused_or_skipped(system: System) ->
     ],
 )
 async def test_what_cannot_be_read_can_be_caught(
-    system: System, door: str, value: Any, words: str
+    system: System, way: str, value: Any, words: str
 ) -> None:
-    assert await system.client.invoke(reads, door, value) == words
+    assert await system.client.invoke(reads, way, value) == words
     assert calls == [words]
 
 
-@pytest.mark.parametrize("door", ["state", "child", "awakeable", "signal"])
-async def test_what_cannot_be_written_can_be_caught(system: System, door: str) -> None:
-    text = await system.client.invoke(writes, door)
+@pytest.mark.parametrize("way", ["state", "child", "awakeable", "signal"])
+async def test_what_cannot_be_written_can_be_caught(system: System, way: str) -> None:
+    text = await system.client.invoke(writes, way)
     assert text == "a value of type Broken is no JSON: LookupError: no form"
     assert calls == [text]
 

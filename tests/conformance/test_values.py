@@ -1,4 +1,4 @@
-"""Values of every size and shape, through every door that a value can take."""
+"""Values of every size and shape, through every primitive that takes one."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ import pytest
 
 import durable
 from durable import Context
-from tests.behaviour.conftest import System
-from tests.behaviour.flows import calls, effect
+
+from .effects import calls, effect
+from .system import System
 
 LIMIT = 1024 * 1024
 
@@ -21,7 +22,7 @@ async def echo(ctx: Context, value: Any) -> Any:
 
 @durable.workflow
 async def round_trip(ctx: Context, value: Any) -> list[bool]:
-    """Sends a value through a step, a child, the state, an awakeable, a signal; says what came back."""
+    """Sends a value through a step, a child, state, an awakeable and a signal; returns the results."""
     stepped = await ctx.run("step", lambda: value)
     child = await ctx.invoke(echo, value)
     ctx.set("value", value)
@@ -46,7 +47,7 @@ async def optional(ctx: Context, value: str | None = "nothing given") -> str:
 
 @durable.workflow
 async def large(ctx: Context, door: str, size: int) -> int:
-    """Makes a JSON string of so many bytes at a door."""
+    """Gives a JSON string of `size` bytes to the given primitive."""
     value = "x" * (size - 2)
     if door == "step":
         return len(await ctx.run("large", lambda: value)) + 2
@@ -75,7 +76,7 @@ async def gives(ctx: Context, size: int) -> str:
 
 @durable.workflow
 async def survives_a_large_value(ctx: Context) -> str:
-    """What is too large for a child is an error at its place, and the handler can go on."""
+    """An input too large for a child is an error at the call, which the handler can catch."""
     try:
         await ctx.invoke(echo, "x" * LIMIT)
     except durable.TerminalError as error:
@@ -107,7 +108,7 @@ VALUES: list[Any] = [
 
 
 @pytest.mark.parametrize("value", VALUES, ids=lambda it: repr(it)[:20].encode().hex()[:12])
-async def test_a_value_comes_back_through_every_door(system: System, value: Any) -> None:
+async def test_a_value_comes_back_from_every_primitive(system: System, value: Any) -> None:
     assert await system.client.invoke(round_trip, value) == [True] * 5
     assert await system.client.invoke(echo, value) == value
 
@@ -156,7 +157,7 @@ async def test_a_large_value_can_be_handled(system: System) -> None:
 
 
 @pytest.mark.parametrize("door", ["step", "state", "child", "surrogate"])
-async def test_what_has_no_form_is_held_and_says_so(system: System, door: str) -> None:
+async def test_a_value_without_a_form_pauses_the_invocation(system: System, door: str) -> None:
     with pytest.raises(durable.InvocationPausedError, match=r"is no JSON: ") as caught:
         await system.client.invoke(what_has_no_form, door)
     failure = caught.value.failure

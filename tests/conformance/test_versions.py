@@ -1,4 +1,4 @@
-"""Code that changes under a running invocation: what does not fit is held, and what fits goes on."""
+"""Code that changes under a running invocation: a mismatch pauses it, a compatible change continues."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ import pytest
 
 import durable
 from durable import Context
-from tests.behaviour.conftest import System
-from tests.behaviour.flows import calls, effect
+
+from .effects import calls, effect
+from .system import System
 
 Body = Callable[[Context], Awaitable[Any]]
 
 
 def version(number: int, body: Body) -> durable.Workflow[[], str]:
-    """Makes a version of one workflow: the body, a wait, and an effect that tells the version."""
+    """Makes a version of one workflow: a body, a wait, and an effect that contains the version."""
 
     async def changing(ctx: Context) -> str:
         await body(ctx)
@@ -141,7 +142,7 @@ async def test_a_change_is_held_and_goes_on_when_it_is_taken_back(
     done = list(calls)
     await employ(system, second)
     await system.client.signal(invocation_id, "go")
-    for _ in range(2):  # whoever resumes it without a mended version is told the same again
+    for _ in range(2):  # resumed without a corrected version, it is paused again
         result = await system.client.get_result(invocation_id)
         assert result.status == "paused"
         assert result.failure is not None
@@ -160,7 +161,7 @@ async def test_a_change_is_held_and_goes_on_when_it_is_taken_back(
 
 
 async def test_a_change_behind_the_journal_goes_on(system: System) -> None:
-    """What was not reached yet may change; what waits goes on with it, under the new version."""
+    """Code after the last journal entry may change: a waiting invocation continues with it."""
     first = version(1, steps)
     await employ(system, first)
     invocation_id = await system.client.invoke_async(first)
@@ -190,7 +191,7 @@ async def test_a_handler_that_is_gone_for_a_while_is_waited_for(system: System) 
 async def test_in_a_rolling_deploy_each_goes_on_with_the_version_that_it_began_with(
     system: System,
 ) -> None:
-    """Both versions serve; what the first has begun does not fit the second, and is not given to it."""
+    """Both versions serve; an invocation that the first has begun is not dispatched to the second."""
     first, second = version(1, sets_a), version(2, calls_one)
     await employ(system, first)
     begun = [await system.client.invoke_async(first) for _ in range(5)]
@@ -204,7 +205,7 @@ async def test_in_a_rolling_deploy_each_goes_on_with_the_version_that_it_began_w
             await system.client.signal(invocation_id, "go")
         for invocation_id in begun:
             assert (await system.client.get_result(invocation_id)).value() == "version 1"
-        # Once the first version is gone, what is new and what has no journal runs on the second.
+        # Once the first version is gone, invocations without a journal run on the second.
         await system.kill()
         last = await system.client.invoke_async(second)
         await asked_for_go(system, last)

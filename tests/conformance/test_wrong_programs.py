@@ -1,6 +1,6 @@
-"""Programs that cannot work: each gets one line that says what to write instead, at the first use.
+"""Programs that cannot work: at the first use, one line says what to write instead.
 
-And their neighbours that can: what is refused must not take the good ones with it.
+Similar programs that can work are tested too: a refusal must not hit them.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ import pytest
 
 import durable
 from durable import Context
-from tests.behaviour.conftest import System
+
+from .system import System
 
 ONCE = durable.RetryPolicy(max_attempts=1)
 
@@ -340,7 +341,7 @@ async def primitives_of_its_own(ctx: Context) -> list[Any]:
 
 
 async def shares_among_steps(ctx: Context) -> list[int]:
-    """A limit for what steps do at a time is what a semaphore at the top of a module is good for."""
+    """A semaphore at module level may limit how many steps run concurrently."""
 
     async def step(number: int) -> int:
         async with STEPS[0]:
@@ -374,7 +375,7 @@ async def anyio_of_its_own(ctx: Context) -> list[Any]:
 
 
 async def tells_the_outside(ctx: Context) -> str:
-    """What nobody in a workflow waits for."""
+    """A coroutine that no workflow awaits."""
     TOLD[0].set()
     await ctx.sleep(0.01)
     return "told"
@@ -473,7 +474,7 @@ SERVED = {it.name: it for it in WORKFLOWS}
     # The thread of anyio is refused too, where it would wake the workflow.
     "ignore::pytest.PytestUnhandledThreadExceptionWarning",
 )
-async def test_each_says_what_to_write(system: System) -> None:
+async def test_each_error_names_what_to_write(system: System) -> None:
     await system.client.invoke(keeps_a_lock)
     for function, expected in WRONG.items():
         with pytest.raises(durable.DurableError, match=expected) as caught:

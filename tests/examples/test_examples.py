@@ -1,4 +1,4 @@
-"""Each example as a user runs it: a process of its own, its real output against what is promised."""
+"""Each example as a user runs it: as a process, with its real output."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -16,16 +15,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.process.processes import durable, running, until
+from tests.support.processes import durable, free_port, running, until
+from tests.support.repository import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 GREETING = "Hello, {}! Welcome to Durable Execution on NATS JetStream."
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture
@@ -337,7 +330,7 @@ def test_children_end_with_an_example_that_is_killed(environment: dict[str, str]
 
 @contextmanager
 def waiting_for_approval(environment: dict[str, str]) -> Iterator[tuple[str, Callable[[], str]]]:
-    """Runs the approval example; gives what it prints before the decision, and how to get the rest."""
+    """Runs the approval example; gives its output up to the decision, and a function for the rest."""
     process = subprocess.Popen(
         [sys.executable, str(ROOT / "examples/approval_workflow/main.py")],
         env=environment,

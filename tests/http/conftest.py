@@ -11,7 +11,7 @@ import pytest
 from durable_server.app import ControlPlane
 from durable_server.config import Config
 from durable_server.core.limits import Limits
-from durable_server.rpc.session_writer import SessionTimes
+from durable_server.sessions.times import SessionTimes
 
 from .web import Web
 

@@ -10,7 +10,7 @@ from examples.services.hello_v1 import hello_pb2, hello_pb2_grpc
 
 @durable.workflow
 async def echo(ctx: durable.Context, value: Any = None) -> Any:
-    """Returns its input after a step; fails for good when told so."""
+    """Returns its input after a step; the input "fail" makes it fail."""
     if value == "fail":
         raise durable.TerminalError("as you wish", code=422)
     return await ctx.run("step", lambda: value)
@@ -35,7 +35,7 @@ async def expense_approval(ctx: durable.Context, awakeable_id: str) -> Any:
 
 @durable.workflow(retry=durable.RetryPolicy(initial_interval=0.02, multiplier=1000, jitter=0))
 async def charges(ctx: durable.Context, how: str) -> None:
-    """Makes a step that fails as it is told."""
+    """Runs a step that fails in the way that the argument names."""
 
     def charge() -> None:
         if how == "terminal":
@@ -57,7 +57,7 @@ class Counter:
 
     @durable.handler
     async def add(self, ctx: durable.Context, more: Any = 1) -> int:
-        """Adds one, whatever is said."""
+        """Adds one, whatever the argument."""
         total = await ctx.get("n", int, default=0) + 1
         ctx.set("n", total)
         return total

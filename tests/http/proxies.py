@@ -1,4 +1,4 @@
-"""Real TLS proxies before the HTTP address, configured as docs/operations.md shows."""
+"""Real TLS proxies in front of the HTTP address, configured as in docs/operations.md."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from typing import NamedTuple
 
 import trustme
 
-from tests.process.processes import running, until
-from tests.repo.tree import ROOT
+from tests.support.processes import running, until
+from tests.support.repository import ROOT
 
 NAME = "durable.example.com"
 KINDS = ("caddy", "nginx")
@@ -38,13 +38,6 @@ def find(kind: str) -> str | None:
     """Returns the path of a proxy's program, or None: Caddy comes with the development tools."""
     path = f"{sysconfig.get_path('scripts')}{os.pathsep}{os.environ['PATH']}{os.pathsep}/usr/sbin"
     return shutil.which(kind, path=path)
-
-
-def free_port() -> int:
-    """Returns a port that is free now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextmanager

@@ -1,8 +1,8 @@
 """The curl lines that users of the first version know, each run as it was written.
 
-Real `curl`, against a real `durable dev` with a real service. Only the address is another one, and
-`{invocation_id}` and `<ID>` are what they stand for. A line is followed by what its answer must show.
-`bin/check-curl` runs this and prints each line.
+Real `curl`, against a real `durable dev` with a real service. Only the address differs, and
+`{invocation_id}` and `<ID>` are replaced by the id. A line is followed by what its answer must contain.
+`bin/check-curl` runs this test and prints each line.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from tests.process.processes import durable, running, until
+from tests.support.processes import durable, running, until
 
 ROOT = Path(__file__).resolve().parents[2]
 

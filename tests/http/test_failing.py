@@ -1,4 +1,4 @@
-"""What fails, as `/api` shows it: the tries so far, and why there is no next one."""
+"""Failures in `/api`: the failed tries of a step, and why a failure is final."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`/openapi.json`: it is what is committed, and it has what is served."""
+"""`/openapi.json`: equal to the committed document, and complete."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from google.api import annotations_pb2
 
 from durable_proto.v1 import control_pb2
-from durable_server.http import shim
+from durable_server.http import asgi
 
 from .web import Web
 
@@ -24,7 +24,7 @@ async def test_what_is_served_is_what_is_committed(web: Web) -> None:
 async def test_every_route_and_every_annotated_path_is_there(web: Web) -> None:
     document = (await web.get("/openapi.json")).body
     there = {(verb, path) for path, verbs in document["paths"].items() for verb in verbs}
-    assert there == {(it.method.lower(), it.template) for it in shim.ROUTES}
+    assert there == {(it.method.lower(), it.template) for it in asgi.ROUTES}
     for method in control_pb2.DESCRIPTOR.services_by_name["DurableControl"].methods:
         rule = method.GetOptions().Extensions[annotations_pb2.http]
         for binding in (rule, *rule.additional_bindings):

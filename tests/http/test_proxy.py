@@ -1,4 +1,4 @@
-"""Behind a real TLS proxy: the name and the origin that browsers have are right once they are given."""
+"""Behind a real TLS proxy: host names and origins of browsers are accepted once they are configured."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ import pytest
 
 import durable
 from durable_server.config import Config, ConfigError
-from tests.process.processes import control_plane
+from tests.support.processes import control_plane, free_port
 
-from .proxies import KINDS, NAME, Proxy, find, free_port, proxy
+from .proxies import KINDS, NAME, Proxy, find, proxy
 
 STATS = "/api/workflows/stats"
 """What is asked for where the host matters; health is answered under any."""

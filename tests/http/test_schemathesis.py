@@ -1,11 +1,11 @@
-"""The OpenAPI document is true: schemathesis asks a real control plane and worker what it promises.
+"""The OpenAPI document is true: schemathesis tests a real control plane and worker against it.
 
-Its command line runs beside them, as a stranger's would, with bounds. A longer look is the same:
+Its command line runs as a separate process, as a user would run it, with limits. A longer run:
 
     SCHEMATHESIS_SECONDS=600 python -m pytest tests/http/test_schemathesis.py --timeout 900
 
-Objects of answers are closed in the document that it gets, so that a field that is not in there is
-found; for everyone else they are open, because more may come.
+In the document that it gets, the objects of answers are closed, so that a field that is not
+documented is found; for everyone else they are open, because fields may be added.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import pytest
 from durable_server.app import ControlPlane
 from durable_server.config import Config
 from durable_server.core.limits import Limits
-from tests.process.processes import durable, running
+from tests.support.processes import durable, running
 
 from .web import Web
 
@@ -58,7 +58,7 @@ spans = {{ values = ["50ms", "0.1"] }}
 [checks]
 # A schema cannot say what exists, what state it is in, and how the limits are set.
 positive_data_acceptance.enabled = false
-# An invocation that is removed or cancelled goes on being told about, and that is right.
+# A removed or cancelled invocation is still found by other endpoints, which is right.
 use_after_free.enabled = false
 ensure_resource_availability.enabled = false
 

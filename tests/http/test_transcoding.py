@@ -1,4 +1,4 @@
-"""`/v1`: each RPC where its annotation says, errors in one form, a watch as events, doors closed."""
+"""The `/v1` RPCs: routes by annotation, errors in one form, the watch as events, foreign origins."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from durable_proto.v1 import control_pb2, invocation_pb2
 from durable_server import commands
 from durable_server.app import ControlPlane
 from durable_server.config import Config, ConfigError
-from durable_server.http.serving import HttpAddressError
-from tests.process.processes import durable, running, until
-from tests.server.hand import HandWorker
+from durable_server.http.server import HttpAddressError
+from tests.support.manual_worker import ManualWorker
+from tests.support.processes import durable, running, until
 
 from .web import Web, curl, curl_code
 
@@ -29,13 +29,13 @@ HTTP_REASONS = ("ROUTE_NOT_FOUND", "METHOD_NOT_ALLOWED")
 
 
 async def test_a_post_and_gets_are_transcoded(web: Web, channel: grpc.aio.Channel) -> None:
-    async with HandWorker(channel) as worker:
+    async with ManualWorker(channel) as worker:
         answer = await web.post(
             "/v1/handlers/three:invoke", {"input": {"data": "MQ=="}, "idempotencyKey": "a/b"}
         )
         assert answer.code == 200
         invocation_id = answer.body["invocationId"]
-        begun = await worker.hear("start")
+        begun = await worker.receive("start")
         assert begun.start.input.data == b"1"
         await worker.finish(begun)
         ended = await web.get(f"/v1/invocations/{invocation_id}/result?wait_timeout=10s")
@@ -54,7 +54,7 @@ async def test_a_post_and_gets_are_transcoded(web: Web, channel: grpc.aio.Channe
 
 
 async def test_a_part_of_the_path_may_hold_anything(web: Web, channel: grpc.aio.Channel) -> None:
-    worker = HandWorker(channel)
+    worker = ManualWorker(channel)
     worker.hello.handlers.add(name="cart.add", kind=invocation_pb2.HANDLER_KIND_OBJECT_EXCLUSIVE)
     async with worker:
         path = "/v1/objects/cart/a%2Fb%3Ac%20%C3%A9/state"
@@ -146,7 +146,7 @@ async def test_every_annotated_path_is_served(web: Web) -> None:
 async def test_an_error_has_one_form(
     web: Web, channel: grpc.aio.Channel, path: str, body: bytes | None, code: int, words: str
 ) -> None:
-    async with HandWorker(channel):
+    async with ManualWorker(channel):
         answer = await (web.get(path) if body is None else web.post(path, body))
     assert answer.code == code == answer.body["code"], answer.body
     assert answer.body.keys() == {"code", "status", "message", "details"}
@@ -205,9 +205,9 @@ async def test_web_pages_of_others_are_kept_out(web: Web) -> None:
 
 
 async def test_a_watch_is_events_until_the_end(web: Web, channel: grpc.aio.Channel) -> None:
-    async with HandWorker(channel) as worker:
+    async with ManualWorker(channel) as worker:
         begun_body = (await web.post("/api/workflows/three/invoke?async=true")).body
-        begun = await worker.hear("start")
+        begun = await worker.receive("start")
         url = f"{web.base}/v1/invocations/{begun_body['invocation_id']}/watch?include_journal=true"
 
         def read() -> list[str]:
@@ -238,10 +238,10 @@ async def test_a_stop_ends_watches_and_waits(tmp_path: Path) -> None:
     async with ControlPlane(config) as plane:
         web = Web(plane.http_address)
         async with grpc.aio.insecure_channel(plane.address) as channel:
-            worker = HandWorker(channel)
+            worker = ManualWorker(channel)
             async with worker:
                 waits = asyncio.ensure_future(web.post("/api/workflows/three/invoke?wait=60"))
-                invocation_id = (await worker.hear("start")).invocation_id
+                invocation_id = (await worker.receive("start")).invocation_id
                 url = f"{web.base}/v1/invocations/{invocation_id}/watch"
                 watch = await asyncio.create_subprocess_exec(
                     "curl", "-sS", "-N", "--noproxy", "*", url, stdout=asyncio.subprocess.PIPE
@@ -298,7 +298,7 @@ async def test_dev_goes_on_without_http_when_nobody_asked_for_the_taken_port(
     )  # fmt: skip
     with socket.socket() as holder:
         holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        with contextlib.suppress(OSError):  # somebody else has it: all the same
+        with contextlib.suppress(OSError):  # another process may have it
             holder.bind(("127.0.0.1", 8080))
             holder.listen()
         with running(command, tmp_path / "dev.log") as child:

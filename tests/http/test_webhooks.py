@@ -1,4 +1,4 @@
-"""Webhooks from end to end: a workflow hands out a URL, the outside world posts there."""
+"""Webhooks from end to end: a workflow gives out a URL, and a sender posts to it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Requests as bytes: what HTTP allows is understood, and whatever is refused is refused in one form."""
+"""Requests as bytes: what HTTP allows is understood, and every refusal has the same JSON form."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 
 from durable_server.app import ControlPlane
 from durable_server.http import requests
-from tests.server.hand import HandWorker
+from tests.support.manual_worker import ManualWorker
 
 INVOKE = "POST /api/workflows/three/invoke?async=true HTTP/1.1"
 PAUSE = f"POST /api/workflows/{'0' * 32}/pause HTTP/1.1"
@@ -109,7 +109,7 @@ async def test_a_time_may_have_a_plus(address: str, time: str, code: int) -> Non
 
 
 async def test_a_time_with_a_plus_is_that_time(address: str, channel: grpc.aio.Channel) -> None:
-    async with HandWorker(channel):
+    async with ManualWorker(channel):
         assert (await ask(address, INVOKE)).code == 202
         for time, found in (("2999-01-01T00:00:00+02:00", 0), ("2026-01-01T00:00:00+02:00", 1)):
             path = f"/v1/invocations?create_time_min={time}"
@@ -235,18 +235,18 @@ async def test_what_is_refused_says_what_to_do(
 async def test_what_clients_call_json_is_taken(
     address: str, channel: grpc.aio.Channel, kind: str
 ) -> None:
-    async with HandWorker(channel) as worker:
+    async with ManualWorker(channel) as worker:
         for headers in ([f"Content-Type: {kind}"], [f"Content-Type: {kind}", "Content-Encoding:"]):
             answer = await ask(address, INVOKE, *headers, body=b' {"a": 1}\r\n')
             assert answer.code == 202, answer.body
-            begun = await worker.hear("start")
+            begun = await worker.receive("start")
             assert begun.start.input.data == b'{"a": 1}'
 
 
 async def test_a_content_type_without_a_body_does_not_matter(
     address: str, channel: grpc.aio.Channel
 ) -> None:
-    async with HandWorker(channel):
+    async with ManualWorker(channel):
         for kind in ("text/xml", "application/json; charset=latin-1"):
             answer = await ask(address, INVOKE, f"Content-Type: {kind}", "Content-Length: 0")
             assert answer.code == 202, answer.body
@@ -277,24 +277,24 @@ async def test_a_path_may_end_with_a_slash_and_an_id_may_hold_one(address: str) 
 
 
 async def test_chunks_are_a_body(address: str, channel: grpc.aio.Channel) -> None:
-    async with HandWorker(channel) as worker, Socket(address) as connection:
+    async with ManualWorker(channel) as worker, Socket(address) as connection:
         await connection.send(head(INVOKE, address, "Transfer-Encoding: chunked"))
         for part in (b'1\r\n"\r\n', b"5;x=y\r\nhello\r\n", b'1\r\n"\r\n', b"0\r\n\r\n"):
             await connection.send(part)
         assert (await connection.answer()).code == 202
-        assert (await worker.hear("start")).start.input.data == b'"hello"'
+        assert (await worker.receive("start")).start.input.data == b'"hello"'
 
 
 async def test_whoever_waits_to_be_asked_for_the_body_is_asked(
     address: str, channel: grpc.aio.Channel
 ) -> None:
-    async with HandWorker(channel) as worker, Socket(address) as connection:
+    async with ManualWorker(channel) as worker, Socket(address) as connection:
         expect = "Expect: 100-continue"
         await connection.send(head(INVOKE, address, "Content-Length: 3", expect))
         assert (await connection.answer()).code == 100
         await connection.send(b'"x"')
         assert (await connection.answer()).code == 202
-        assert (await worker.hear("start")).start.input.data == b'"x"'
+        assert (await worker.receive("start")).start.input.data == b'"x"'
         await connection.send(head(INVOKE, address, "Content-Length: 999999999", expect))
         assert (await connection.answer()).code == 413  # without being asked
 

@@ -1,4 +1,4 @@
-"""The `/api` endpoints: each curl line that people know, and the fields of its answer."""
+"""The `/api` endpoints: the documented curl lines, and the fields of their answers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import grpc
 import pytest
 
 from durable_proto.v1 import invocation_pb2
-from tests.server.hand import HandWorker, ask, entry, reply
+from tests.support.manual_worker import ManualWorker, message_about, open_entry, step_entry
 
 from .web import Web, curl
 
@@ -25,28 +25,28 @@ async def start(web: Web, path: str = "three", body: Any = None) -> str:
     return str(answer.body["invocation_id"])
 
 
-async def waiting(web: Web, worker: HandWorker, awakeable_id: str) -> tuple[str, Any]:
+async def waiting(web: Web, worker: ManualWorker, awakeable_id: str) -> tuple[str, Any]:
     """Brings an invocation to where it waits for an awakeable, as in the example."""
     invocation_id = await start(web)
-    begun = await worker.hear("start")
-    call = entry(begun, 0, b'"hi"', "HelloService.SayHello")
+    begun = await worker.receive("start")
+    call = step_entry(begun, 0, b'"hi"', "HelloService.SayHello")
     call.entry.kind = CALL
-    await worker.say(call)
-    await worker.hear("ack")
-    await worker.say(ask(begun, 1, "AWAKEABLE", awakeable_id))
-    await worker.hear("ack")
+    await worker.send(call)
+    await worker.receive("ack")
+    await worker.send(open_entry(begun, 1, "AWAKEABLE", awakeable_id))
+    await worker.receive("ack")
     return invocation_id, begun
 
 
 async def test_an_invocation_that_waits_has_the_fields_of_the_example(
     web: Web, channel: grpc.aio.Channel
 ) -> None:
-    async with HandWorker(channel) as worker:
+    async with ManualWorker(channel) as worker:
         invocation_id, begun = await waiting(web, worker, "approval-xyz")
-        await worker.say(
-            ask(begun, 2, "SET_STATE", "cart", argument=b'["TICKET-001","TICKET-002"]')
+        await worker.send(
+            open_entry(begun, 2, "SET_STATE", "cart", argument=b'["TICKET-001","TICKET-002"]')
         )
-        await worker.hear("ack")
+        await worker.receive("ack")
         shown = await curl(f"{web.base}/api/workflows/{invocation_id}")
     assert shown["invocation_id"] == invocation_id
     assert shown["handler"] == "three"
@@ -79,7 +79,7 @@ async def test_an_invocation_that_waits_has_the_fields_of_the_example(
 async def test_an_awakeable_is_resolved_with_json(
     web: Web, channel: grpc.aio.Channel, body: str, data: Any
 ) -> None:
-    async with HandWorker(channel) as worker:
+    async with ManualWorker(channel) as worker:
         invocation_id, _ = await waiting(web, worker, "approval-abc123")
         answer = await curl(
             "-X", "POST", f"{web.base}/api/awakeables/approval-abc123/resolve",
@@ -90,20 +90,20 @@ async def test_an_awakeable_is_resolved_with_json(
             "invocation_id": invocation_id,
             "status": "resolved",
         }
-        heard = (await worker.hear("completion")).completion
+        heard = (await worker.receive("completion")).completion
         assert json.loads(heard.outcome.value.data) == data
         shown = (await web.get(f"/api/workflows/{invocation_id}")).body
         assert shown["awakeables"]["approval-abc123"]["resolved"] is True
 
 
 async def test_an_awakeable_is_rejected_once(web: Web, channel: grpc.aio.Channel) -> None:
-    async with HandWorker(channel) as worker:
+    async with ManualWorker(channel) as worker:
         await waiting(web, worker, "approval-abc123")
         path = "/api/awakeables/approval-abc123"
         answer = await curl("-X", "POST", f"{web.base}{path}/reject",
                             "-d", '{"error": "Amount too high"}')  # fmt: skip
         assert answer["status"] == "rejected"
-        failure = (await worker.hear("completion")).completion.outcome.failure
+        failure = (await worker.receive("completion")).completion.outcome.failure
         assert (failure.message, failure.terminal) == ("Amount too high", True)
         other = await web.post(f"{path}/resolve", {"result": 1})
         assert (other.code, other.body["status"]) == (409, "ALREADY_EXISTS")
@@ -111,17 +111,15 @@ async def test_an_awakeable_is_rejected_once(web: Web, channel: grpc.aio.Channel
 
 
 async def test_lists_are_filtered_and_limited(web: Web, channel: grpc.aio.Channel) -> None:
-    async with HandWorker(channel, handlers=("three", "expense_approval")) as worker:
+    async with ManualWorker(channel, handlers=("three", "expense_approval")) as worker:
         for name in ("three", "expense_approval", "three"):
-            await start(web, name)
-            await worker.finish(await worker.hear("start"))
+            invocation_id = await start(web, name)
+            await worker.finish(await worker.receive("start"))
+            await web.get(f"/v1/invocations/{invocation_id}/result?wait_timeout=30s")
         await start(web)
-        await worker.hear("start")
-        for _ in range(200):
-            done = await curl(f"{web.base}/api/workflows?status=completed")
-            if done["count"] == 3:
-                break
-            await asyncio.sleep(0.02)
+        await worker.receive("start")
+        done = await curl(f"{web.base}/api/workflows?status=completed")
+        assert done["count"] == 3
         assert {it["status"] for it in done["workflows"]} == {"completed"}
         assert {it["result"] for it in done["workflows"]} == {"done"}
         assert (await curl(f"{web.base}/api/workflows"))["count"] == 4
@@ -146,11 +144,11 @@ async def test_lists_are_filtered_and_limited(web: Web, channel: grpc.aio.Channe
 async def test_an_invoke_waits_and_has_the_body_as_input(
     web: Web, channel: grpc.aio.Channel
 ) -> None:
-    async with HandWorker(channel) as worker:
+    async with ManualWorker(channel) as worker:
         asked = asyncio.ensure_future(
             web.post("/api/workflows/three/invoke?wait=20", b' {"n": 1.50} ', Idempotency_Key="a")
         )
-        begun = await worker.hear("start")
+        begun = await worker.receive("start")
         assert begun.start.input.data == b'{"n": 1.50}'
         await worker.step(begun, 0)
         await worker.finish(begun, b'{"x": [1]}')
@@ -164,7 +162,7 @@ async def test_an_invoke_waits_and_has_the_body_as_input(
         assert again.body["details"][0]["reason"] == "IDEMPOTENCY_MISMATCH"
         short = await web.post("/api/workflows/three/invoke?wait=100ms")
         assert (short.code, short.body["status"]) == (202, "running")
-        assert not (await worker.hear("start")).start.HasField("input")
+        assert not (await worker.receive("start")).start.HasField("input")
         later = await web.post("/api/workflows/three/invoke?async=true&delay=1h")
         assert (later.body["status"], later.body["state"]) == ("pending", "scheduled")
 
@@ -173,19 +171,19 @@ async def test_an_invoke_waits_and_has_the_body_as_input(
 async def test_a_failure_has_the_status_that_the_handler_chose(
     web: Web, channel: grpc.aio.Channel, code: int, http: int
 ) -> None:
-    async with HandWorker(channel) as worker:
+    async with ManualWorker(channel) as worker:
         asked = asyncio.ensure_future(web.post("/api/workflows/three/invoke"))
-        message = reply(await worker.hear("start"))
+        message = message_about(await worker.receive("start"))
         failure = message.finished.outcome.failure
         failure.message, failure.code, failure.terminal = "no stock", code, True
-        await worker.say(message)
+        await worker.send(message)
         answer = await asked
     assert (answer.code, answer.body["status"]) == (http, "failed")
     assert (answer.body["error"], answer.body["error_code"]) == ("no stock", code)
 
 
 async def test_pause_resume_cancel(web: Web, channel: grpc.aio.Channel) -> None:
-    async with HandWorker(channel):
+    async with ManualWorker(channel):
         path = f"/api/workflows/{await start(web, 'three')}"
         later = await web.post("/api/workflows/three/invoke?async=true&delay=1h")
         path = f"/api/workflows/{later.body['invocation_id']}"

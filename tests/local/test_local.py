@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import importlib
 import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from types import AsyncGeneratorType
 
 import grpc
 import pytest
 
 import durable
+from durable._local.control_plane import LocalControlPlane
 from durable_proto.v1 import control_pb2, control_pb2_grpc
 from durable_server.app import ControlPlane
 from durable_server.config import Config
+from tests.support.processes import until
+from tests.support.repository import ROOT
+from tests.support.waiting import eventually
 
 PROGRAM = """
 import socket, sys
@@ -50,7 +55,6 @@ with durable.Client.local() as client:
     client.serve_handlers()
     print(client.invoke(hello, "you"))
 """
-ROOT = Path(__file__).resolve().parents[2]
 
 
 @durable.workflow
@@ -109,9 +113,14 @@ def test_sync_client_from_many_threads() -> None:
     assert not [it for it in threading.enumerate() if it.name == "durable-client"]
 
 
-def _watched(connection: Any) -> Any:
-    """Returns the invocations whose changes the control plane would tell somebody."""
-    return connection.dial.open().local.plane._processor.waiting._watchers
+def open_watches() -> int:
+    """Counts the WatchInvocation calls that control planes of this process still serve."""
+    return sum(
+        isinstance(it, AsyncGeneratorType)
+        and it.__name__ == "WatchInvocation"
+        and it.ag_frame is not None
+        for it in gc.get_objects()
+    )
 
 
 async def test_watching_from_asyncio() -> None:
@@ -123,12 +132,14 @@ async def test_watching_from_asyncio() -> None:
         assert {entry.kind for it in seen for entry in it.journal} == {"SLEEP", "RUN"}
         with pytest.raises(durable.NotFoundError):
             await anext(client.watch("0" * 32))
+        before = open_watches()
         watched = client.watch(await client.invoke_async(sleeper))
         async for it in watched:
             assert not it.finished
             break
+        assert open_watches() == before + 1
         await watched.aclose()
-        assert not _watched(client._connection)
+        assert open_watches() == before
 
 
 def test_watching_from_a_thread() -> None:
@@ -139,10 +150,12 @@ def test_watching_from_a_thread() -> None:
         assert seen[-1].output == "Hello, you!"
         with pytest.raises(durable.NotFoundError):
             next(client.watch("0" * 32))
+        before = open_watches()
         for it in client.watch(client.invoke_async(sleeper)):
             assert not it.finished
+            assert open_watches() == before + 1
             break
-        assert not _watched(client._connection.connection)
+        assert open_watches() == before
         left = client.watch(client.invoke_async(sleeper))
         next(left)
     left.close()
@@ -189,15 +202,14 @@ async def test_what_is_registered_later_is_served_by_another_call() -> None:
         assert await client.options(key="k").invoke(Tally.add, 1) == 1
 
 
-async def test_a_closed_client_says_so_and_leaves_no_tasks() -> None:
+async def test_a_closed_client_raises_and_leaves_no_tasks() -> None:
     before = asyncio.all_tasks()
     client = durable.AsyncClient.local()
     client.register(sleeper)
     await client.serve_handlers()
     await client.invoke_async(sleeper)
     await client.close()
-    await asyncio.sleep(0.05)
-    assert asyncio.all_tasks() <= before
+    await eventually(lambda: asyncio.all_tasks() <= before)
     with pytest.raises(RuntimeError, match="closed"):
         await client.invoke(sleeper)
 
@@ -244,7 +256,7 @@ async def test_the_same_calls_serve_for_a_control_plane_elsewhere(tmp_path: Path
         assert await asyncio.to_thread(sync) == "Hello, sync!"
 
 
-def test_a_sync_client_in_its_own_loop_says_so() -> None:
+def test_a_sync_client_in_its_own_loop_raises() -> None:
     with durable.Client.local() as client:
 
         @durable.workflow
@@ -262,7 +274,9 @@ def test_a_sync_client_in_its_own_loop_says_so() -> None:
         assert "use an AsyncClient" in client.invoke(inward)
 
 
-def test_without_the_control_plane_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_control_plane_the_error_names_what_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     def missing(name: str) -> None:
         raise ModuleNotFoundError(f"No module named {name!r}", name="msgspec")
 
@@ -285,12 +299,13 @@ def test_no_sockets_and_no_nats() -> None:
 
 
 async def test_a_closed_channel_is_an_error_as_of_the_wire() -> None:
-    async with durable.AsyncClient.local() as client:
-        channel = client._connection.dial.open()
-        stub = control_pb2_grpc.DurableControlStub(channel)
-        await channel.close()
-        with pytest.raises(grpc.aio.AioRpcError, match="closed"):
-            await stub.GetStats(control_pb2.GetStatsRequest())
+    local = LocalControlPlane()
+    channel = local.open()
+    stub = control_pb2_grpc.DurableControlStub(channel)
+    await channel.close()
+    with pytest.raises(grpc.aio.AioRpcError, match="closed"):
+        await stub.GetStats(control_pb2.GetStatsRequest())
+    await local.close()
 
 
 async def test_a_call_under_way_ends_when_the_client_is_closed() -> None:
@@ -298,7 +313,11 @@ async def test_a_call_under_way_ends_when_the_client_is_closed() -> None:
     client.register(sleeper)
     await client.serve_handlers()
     waiting = asyncio.create_task(client.invoke(sleeper))
-    await asyncio.sleep(0.1)
+
+    async def asked_for() -> bool:
+        return bool((await client.query(handler="sleeper")).invocations)
+
+    await eventually(asked_for)
     await client.close()
     async with asyncio.timeout(10):
         with pytest.raises(durable.RpcError, match="closed"):
@@ -311,8 +330,7 @@ def test_a_sync_call_under_way_ends_when_the_client_is_closed() -> None:
     client.serve_handlers()
     with ThreadPoolExecutor(1) as threads:
         waiting = threads.submit(client.invoke, sleeper)
-        while not client.query(handler="sleeper").invocations:
-            pass
+        until(lambda: client.query(handler="sleeper").invocations, "invocation")
         client.close()
         with pytest.raises((durable.RpcError, RuntimeError), match="closed"):
             waiting.result(timeout=10)

@@ -1,4 +1,4 @@
-"""A real nats-server per test (it starts in 50 ms), and the two worlds."""
+"""A real nats-server for each test (it starts in 50 ms), and the two kinds of log."""
 
 from __future__ import annotations
 

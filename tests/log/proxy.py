@@ -1,4 +1,4 @@
-"""A TCP proxy in front of a nats-server that misbehaves once, where it is told to."""
+"""A TCP proxy in front of a nats-server that injects one fault at a time."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from types import TracebackType
 from durable_server.nats.endpoint import Endpoint, EndpointSource
 
 
-class Mischief(enum.Enum):
+class ProxyFault(enum.Enum):
     NONE = enum.auto()
     CUT_ACK = enum.auto()
     """The next ack is swallowed and the connection cut."""
@@ -27,8 +27,10 @@ class Proxy:
         self._held: list[tuple[asyncio.StreamReader, asyncio.StreamWriter, bytes]] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
-        self.mischief = Mischief.NONE
-        self.done: list[Mischief] = []
+        self.fault = ProxyFault.NONE
+        self.injected: list[ProxyFault] = []
+        self.injection = asyncio.Event()
+        """Set once a fault has been injected."""
         self.connections = 0
 
     async def __aenter__(self) -> Proxy:
@@ -78,9 +80,9 @@ class Proxy:
         keep = False
         try:
             while data := await reader.read(65536):
-                if b"HPUB" in data and self._strikes(Mischief.CUT_APPEND):
+                if b"HPUB" in data and self._inject(ProxyFault.CUT_APPEND):
                     break
-                if b"HPUB" in data and self._strikes(Mischief.HOLD_APPEND):
+                if b"HPUB" in data and self._inject(ProxyFault.HOLD_APPEND):
                     back.cancel()
                     await asyncio.wait({back})
                     self._held.append((up_reader, up_writer, data))
@@ -100,9 +102,9 @@ class Proxy:
         try:
             while data := await reader.read(65536):
                 if b'"seq":' in data:
-                    if self._strikes(Mischief.MUTE_ACK):
+                    if self._inject(ProxyFault.MUTE_ACK):
                         continue
-                    if self._strikes(Mischief.CUT_ACK):
+                    if self._inject(ProxyFault.CUT_ACK):
                         break
                 writer.write(data)
         except ConnectionError:
@@ -110,9 +112,10 @@ class Proxy:
         finally:
             writer.transport.abort()
 
-    def _strikes(self, what: Mischief) -> bool:
-        if self.mischief is not what:
+    def _inject(self, what: ProxyFault) -> bool:
+        if self.fault is not what:
             return False
-        self.mischief = Mischief.NONE
-        self.done.append(what)
+        self.fault = ProxyFault.NONE
+        self.injected.append(what)
+        self.injection.set()
         return True

@@ -1,5 +1,6 @@
-"""Leaders over a memory stream that loses, delays and duplicates: whatever happens, acknowledged is
-in the log once and in order, and nobody who was deposed adds anything.
+"""Leaders over a memory stream that loses, delays and duplicates appends.
+
+Whatever happens, acknowledged frames are in the log once and in order, and a deposed leader adds none.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from durable_server.log.interface import (
     LogUnavailableError,
     Position,
 )
-from durable_server.log.memory import Fault, MemoryLog, MemorySlots, MemoryStream
+from durable_server.log.memory import Fault, MemoryLog, MemoryStream, MemoryStreamClient
 
 from ..sim.virtual import run
 from .worlds import fence, lead
@@ -161,7 +162,7 @@ def test_a_late_fence_cannot_be_mistaken_for_ones_own() -> None:
 
 
 async def test_a_log_that_counts_what_it_has_lost_is_refused() -> None:
-    class Hollow(MemorySlots):
+    class Hollow(MemoryStreamClient):
         """As a JetStream whose file was cut: its state still names the last sequence."""
 
         async def read(self, *_: object) -> None: ...

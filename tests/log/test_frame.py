@@ -1,4 +1,4 @@
-"""Frames and the validity rule, against a model that says the same in another way."""
+"""Frames and the validity rule, against a model that states the rule in another way."""
 
 from __future__ import annotations
 
@@ -56,8 +56,8 @@ NUMBER = st.integers(0, 3)
 FRAMES = st.lists(st.builds(frame, NUMBER, NUMBER, NUMBER, NUMBER), max_size=30)
 
 
-def model(slots: list[Frame]) -> list[int]:
-    """The valid slots: for each link that is waited for, the first later frame that may follow it."""
+def model(frames: list[Frame]) -> list[int]:
+    """The valid frames: for each link that is waited for, the first later frame that may follow it."""
     valid: list[int] = []
     link, start = (0, 0), 0
     while True:
@@ -65,37 +65,37 @@ def model(slots: list[Frame]) -> list[int]:
         followers |= {(epoch, 0) for epoch in range(link[0] + 1, 10)}
         hits = [
             index
-            for index in range(start, len(slots))
-            if slots[index][2:4] == link and slots[index][:2] in followers
+            for index in range(start, len(frames))
+            if frames[index][2:4] == link and frames[index][:2] in followers
         ]
         if not hits:
             return valid
         valid.append(hits[0])
-        link, start = slots[hits[0]][:2], hits[0] + 1
+        link, start = frames[hits[0]][:2], hits[0] + 1
 
 
 @given(FRAMES)
 @example([frame(0, 1, 0, 0)])
 @example([frame(1, 0, 0, 0), frame(1, 1, 1, 0), frame(2, 0, 1, 1), frame(1, 2, 1, 1)])
-def test_the_chain_agrees_with_the_model(slots: list[Frame]) -> None:
+def test_the_chain_agrees_with_the_model(frames: list[Frame]) -> None:
     chain = Chain()
-    valid = [index for index, slot in enumerate(slots) if chain.admit(slot)]
-    assert valid == model(slots)
-    # However wild the slots are, what is valid is a row of epochs that each count from their fence.
+    valid = [index for index, frame in enumerate(frames) if chain.admit(frame)]
+    assert valid == model(frames)
+    # Whatever the frames, the valid ones are a sequence of epochs, each numbered from its fence.
     last = (0, -1)
     for index in valid:
-        epoch, number = slots[index][:2]
+        epoch, number = frames[index][:2]
         assert (epoch == last[0] and number == last[1] + 1) or (epoch > last[0] and number == 0)
         last = (epoch, number)
 
 
 @given(FRAMES, st.integers(0, 30))
-def test_a_chain_can_go_on_from_a_saved_link(slots: list[Frame], cut: int) -> None:
+def test_a_chain_can_go_on_from_a_saved_link(frames: list[Frame], cut: int) -> None:
     whole, first = Chain(), Chain()
-    expected = [whole.admit(slot) for slot in slots]
-    found = [first.admit(slot) for slot in slots[:cut]]
+    expected = [whole.admit(frame) for frame in frames]
+    found = [first.admit(frame) for frame in frames[:cut]]
     second = Chain(first.epoch, first.number)
-    assert found + [second.admit(slot) for slot in slots[cut:]] == expected
+    assert found + [second.admit(frame) for frame in frames[cut:]] == expected
 
 
 def test_the_gap_fill_of_law_3() -> None:
@@ -109,5 +109,5 @@ def test_the_gap_fill_of_law_3() -> None:
     fence_2 = decode(new.fence(2, 20, b""))
     # The new leader's fence was faster, a was refused, b landed behind the fence.
     reader = Chain()
-    assert [reader.admit(slot) for slot in (fence_1, fence_2, b)] == [True, True, False]
+    assert [reader.admit(frame) for frame in (fence_1, fence_2, b)] == [True, True, False]
     assert reader.admit(decode(Chain(2, 0).next(20, b"c")))

@@ -1,4 +1,6 @@
-"""The JetStream log where only a real server can tell: lost acks, killed servers, foreign hands."""
+"""The JetStream log under faults that need a real server: lost acks, killed servers, foreign
+changes.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,7 @@ from durable_server.log.jetstream import StreamConfigError
 from durable_server.nats.embedded import EmbeddedNats
 from durable_server.nats.endpoint import Endpoint, fixed
 
-from .proxy import Mischief, Proxy
+from .proxy import Proxy, ProxyFault
 from .worlds import STREAM, SUBJECT, JetStreamWorld, lead
 
 
@@ -26,42 +28,41 @@ def kill(server: EmbeddedNats) -> None:
 
 
 @pytest.mark.parametrize(
-    "mischief", [Mischief.CUT_ACK, Mischief.CUT_APPEND, Mischief.MUTE_ACK, Mischief.HOLD_APPEND]
+    "fault",
+    [ProxyFault.CUT_ACK, ProxyFault.CUT_APPEND, ProxyFault.MUTE_ACK, ProxyFault.HOLD_APPEND],
 )
 async def test_an_append_succeeds_exactly_once_whatever_gets_lost(
-    jetstream: JetStreamWorld, mischief: Mischief
+    jetstream: JetStreamWorld, fault: ProxyFault
 ) -> None:
     async with Proxy(jetstream.server.endpoint) as proxy:
         log = jetstream.leader(source=proxy.endpoint, ack_timeout=0.5)
         await lead(log)
         await log.append(b"before")
-        proxy.mischief = mischief
+        proxy.fault = fault
         assert await log.append(b"it") == Position(3, 1, 2)
-        assert proxy.done == [mischief]
+        assert proxy.injected == [fault]
         assert proxy.connections == 2
         assert await log.append(b"after") == Position(4, 1, 3)
-        if mischief is Mischief.HOLD_APPEND:
+        if fault is ProxyFault.HOLD_APPEND:
             # The first try arrives now, long after the second one: too late.
             assert b"wrong last sequence: 4" in await proxy.release()
             await log.append(b"at last")
-    bodies = [decode(data).body for data in (await jetstream.slots()).values()]
+    bodies = [decode(data).body for data in (await jetstream.messages()).values()]
     assert bodies[:4] == [b"fence 1", b"before", b"it", b"after"]
     assert bodies.count(b"it") == 1
 
 
-@pytest.mark.parametrize("mischief", [Mischief.CUT_ACK, Mischief.CUT_APPEND])
-async def test_a_fence_lands_exactly_once_too(
-    jetstream: JetStreamWorld, mischief: Mischief
-) -> None:
+@pytest.mark.parametrize("fault", [ProxyFault.CUT_ACK, ProxyFault.CUT_APPEND])
+async def test_a_fence_lands_exactly_once_too(jetstream: JetStreamWorld, fault: ProxyFault) -> None:
     async with Proxy(jetstream.server.endpoint) as proxy:
         await lead(jetstream.leader())
         log = jetstream.leader(source=proxy.endpoint)
-        proxy.mischief = mischief
+        proxy.fault = fault
         reader = await lead(log, Position(1, 1, 0))
-        assert proxy.done == [mischief]
+        assert proxy.injected == [fault]
         assert reader.bodies == [b"fence 2"]
         await log.append(b"x")
-    assert len(await jetstream.slots()) == 3
+    assert len(await jetstream.messages()) == 3
 
 
 async def test_a_held_append_cannot_pass_a_new_leader(jetstream: JetStreamWorld) -> None:
@@ -69,10 +70,9 @@ async def test_a_held_append_cannot_pass_a_new_leader(jetstream: JetStreamWorld)
     async with Proxy(jetstream.server.endpoint) as proxy:
         old = jetstream.leader(source=proxy.endpoint)
         await lead(old)
-        proxy.mischief = Mischief.HOLD_APPEND
+        proxy.fault = ProxyFault.HOLD_APPEND
         append = asyncio.create_task(old.append(b"late"))
-        while not proxy.done:  # noqa: ASYNC110 (the proxy has no event for it)
-            await asyncio.sleep(0.001)
+        await proxy.injection.wait()
         await lead(jetstream.leader())
         assert b"wrong last sequence: 2" in await proxy.release()
         append.cancel()
@@ -116,7 +116,7 @@ async def test_a_trimmed_log_keeps_its_numbering_over_sigkill(jetstream: JetStre
         last = await log.append(b"x")
         await log.trim(last.sequence)
     await log.close()
-    assert list(await jetstream.slots()) == [6]
+    assert list(await jetstream.messages()) == [6]
     kill(jetstream.server)
     reader = await lead(jetstream.leader(), Position(6, 1, 5))
     assert reader.seen == [(Position(7, 2, 0), b"fence 2")]

@@ -1,7 +1,7 @@
-"""The two kinds of log behind one face, so that one suite can hold them to the same contract.
+"""The two kinds of log with one interface, so that one test suite covers both.
 
-A world has one log; `leader()` gives would-be leaders of it. `slots()` and `put()` look and write
-past them: the real stream is handled with nats-py, a client that shares no code with ours.
+A world has one log; `leader()` returns candidates for its leadership. `messages()` and `put()` read and
+write the stream directly: for the real stream with nats-py, a client that shares no code with ours.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class World(Protocol):
 
     def leader(self, *, budget: float = 20.0) -> FencedLog: ...
 
-    async def slots(self) -> dict[int, bytes]: ...
+    async def messages(self) -> dict[int, bytes]: ...
 
     async def put(self, data: bytes, expected: int) -> bool:
         """An append by hand; whether it was accepted."""
@@ -50,8 +50,8 @@ class MemoryWorld:
     def leader(self, *, budget: float = 20.0) -> FencedLog:
         return MemoryLog(self.stream, budget=budget)
 
-    async def slots(self) -> dict[int, bytes]:
-        return dict(enumerate(self.stream.slots, self.stream.first))
+    async def messages(self) -> dict[int, bytes]:
+        return dict(enumerate(self.stream.messages, self.stream.first))
 
     async def put(self, data: bytes, expected: int) -> bool:
         if expected != self.stream.last:
@@ -103,7 +103,7 @@ class JetStreamWorld:
             )
         return self._client
 
-    async def slots(self) -> dict[int, bytes]:
+    async def messages(self) -> dict[int, bytes]:
         js = (await self.client()).jetstream()
         try:
             state = (await js.stream_info(STREAM)).state

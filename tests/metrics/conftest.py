@@ -1,26 +1,15 @@
-"""A real control plane that serves HTTP, a client, and a real worker in this process."""
+"""A client whose own worker serves the workflows of these tests, on a control plane with HTTP."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
 import durable
 from durable_server.app import ControlPlane
-from durable_server.config import Config
 
 from . import flows
-
-
-@pytest.fixture
-async def plane(tmp_path: Path) -> AsyncIterator[ControlPlane]:
-    config = Config(
-        listen="127.0.0.1:0", http="127.0.0.1:0", data_dir=tmp_path / "data", grace_seconds=0.2
-    )
-    async with ControlPlane(config) as started:
-        yield started
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Workflows that the tests of metrics, traces and logs run."""
+"""Workflows for the tests of metrics, traces and logs."""
 
 from __future__ import annotations
 

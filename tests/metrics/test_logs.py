@@ -1,4 +1,4 @@
-"""Logs of real processes: JSON a line, with the invocation; a workflow's own are silent in replay."""
+"""Logs of real processes: JSON lines with the invocation's id; a replay logs nothing twice."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from typing import Any
 
 import durable
 from durable_cli.logging_setup import JsonFormatter
-from tests.process.processes import control_plane, running, until
-from tests.process.processes import durable as command
+from tests.support.processes import control_plane, running, until
+from tests.support.processes import durable as command
 
 from . import flows
 
@@ -99,7 +99,7 @@ def test_another_format_is_refused() -> None:
     assert "'xml' is not one of 'text', 'json'" in done.stderr
 
 
-def test_an_error_has_its_traceback_and_anything_can_be_said() -> None:
+def test_an_error_has_its_traceback_and_any_text_can_be_logged() -> None:
     try:
         raise ValueError("no")
     except ValueError:

@@ -1,4 +1,4 @@
-"""`/metrics`: what happened is what is counted, of the control plane and of a worker."""
+"""`/metrics` of the control plane and of a worker: each counter and gauge against what happened."""
 
 from __future__ import annotations
 
@@ -17,11 +17,12 @@ import pytest
 import durable
 from durable_server.app import ControlPlane
 from durable_server.core.model import State
-from durable_server.metrics.exposition import HANDLERS_MAX, OTHER, Exposition
 from durable_server.metrics.tally import Histogram
-from tests.process.processes import control_plane, running, until
-from tests.process.processes import durable as command
-from tests.repo.tree import ROOT
+from durable_server.prometheus import HANDLERS_MAX, OTHER, Exposition
+from tests.support.processes import control_plane, running, until
+from tests.support.processes import durable as command
+from tests.support.repository import ROOT
+from tests.support.waiting import eventually
 
 from . import flows
 from .scraping import Scrape, fetch
@@ -93,9 +94,11 @@ async def test_a_suspended_attempt_and_the_next_one(
     client.register(waits)
     await client.serve_handlers(suspend_after=0)
     started = await client.invoke_async(waits)
-    async with asyncio.timeout(20):
-        while (await scrape(plane))("durable_invocations", state="suspended") == 0:  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
+
+    async def suspended() -> bool:
+        return (await scrape(plane))("durable_invocations", state="suspended") > 0
+
+    await eventually(suspended)
     await client.resolve_awakeable("door", "open")
     assert (await client.get_result(started)).value() == "open"
     seen = await scrape(plane)
@@ -245,7 +248,7 @@ def expressions(node: Any) -> list[str]:
     return []
 
 
-async def test_the_dashboard_asks_for_series_that_are_there(
+async def test_the_dashboard_queries_existing_series(
     plane: ControlPlane, client: durable.AsyncClient
 ) -> None:
     await client.invoke(flows.child, "a")
@@ -260,7 +263,7 @@ async def test_the_dashboard_asks_for_series_that_are_there(
         assert names <= there, expression
         used |= names
     assert len({panel["id"] for panel in dashboard["panels"]}) == len(dashboard["panels"])
-    # A series that nobody looks at is a series too many.
+    # Every series must be in a dashboard or document: an unused one costs memory.
     families = {
         re.sub(r"_(bucket|sum|count)$", "", it) for it in there if it.startswith("durable_")
     }

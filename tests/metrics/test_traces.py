@@ -1,4 +1,4 @@
-"""One trace for an invocation, over client, control plane, workers, a crash, replays and a service."""
+"""One trace per invocation, across client, control plane, workers, a crash, replays and a service."""
 
 from __future__ import annotations
 
@@ -22,10 +22,11 @@ import durable
 from durable._tracing.find import find_tracing
 from durable_server.app import ControlPlane
 from durable_server.config import Config
-from durable_server.rpc.session_writer import SessionTimes
+from durable_server.sessions.times import SessionTimes
 from examples.services.hello_v1 import hello_pb2, hello_pb2_grpc
-from tests.process.processes import control_plane, running, until
-from tests.process.processes import durable as command
+from tests.support.processes import control_plane, running, until
+from tests.support.processes import durable as command
+from tests.support.waiting import eventually
 
 from . import flows
 
@@ -92,7 +93,7 @@ async def test_one_trace_through_retries_a_crash_and_replays(
         worker = await employ(address, hello[1], suspend_after=0)
         started = await client.invoke_async(flows.journey, "Ann")
         await at_its_door(client, started)
-        # The worker is gone without a word, then the control plane with all that is in memory.
+        # The worker dies first, then the control plane with everything it had in memory.
         worker.cancel()
         await asyncio.gather(worker, return_exceptions=True)
     async with ControlPlane(config(tmp_path, address)):
@@ -127,7 +128,7 @@ async def test_one_trace_through_retries_a_crash_and_replays(
     assert outcomes[-1] == "finished"
     assert set(outcomes[2:-1]) == {"suspended"}
     assert attempts["child", 1].attributes["durable.outcome"] == "finished"
-    # What really ran has a span for each time, and what a replay read has none.
+    # A step has one span per run; a replayed step has none.
     steps = [it for it in finished if "durable.entry" in (it.attributes or {})]
     assert Counter(it.name for it in steps) == {
         "step flaky": 3,
@@ -257,7 +258,7 @@ async def test_without_a_trace_in_the_headers_the_invocation_names_it(
         assert span.context.trace_id == int(started, 16)
 
 
-async def test_what_is_cut_off_is_said(spans: InMemorySpanExporter) -> None:
+async def test_a_step_that_is_cut_off_has_that_in_its_span(spans: InMemorySpanExporter) -> None:
     begun = asyncio.Event()
 
     @durable.workflow
@@ -274,9 +275,7 @@ async def test_what_is_cut_off_is_said(spans: InMemorySpanExporter) -> None:
         started = await client.invoke_async(stuck)
         await begun.wait()
         await client.cancel(started, force=True)
-        async with asyncio.timeout(20):
-            while len(spans.get_finished_spans()) < 3:  # noqa: ASYNC110
-                await asyncio.sleep(0.01)
+        await eventually(lambda: len(spans.get_finished_spans()) >= 3)
     found = {it.name: it.attributes for it in spans.get_finished_spans()}
     assert found["step forever"]["durable.outcome"] == "abandoned"
     assert found["attempt stuck"]["durable.outcome"] == "abandoned"
@@ -341,7 +340,7 @@ async def unspeakable(ctx: durable.Context) -> None:
     await ctx.run("step", step)
 
 
-async def test_an_error_without_words_ends_as_without_tracing(
+async def test_an_error_without_a_text_ends_as_without_tracing(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
     spans: InMemorySpanExporter,

@@ -1,4 +1,4 @@
-"""A real nats-server per test."""
+"""A real nats-server for each test."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Looking at real processes: who runs, and waiting until they do not."""
+"""Helpers for real processes: whether one runs, and waiting until it has ended."""
 
 from __future__ import annotations
 

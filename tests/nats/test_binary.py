@@ -1,4 +1,4 @@
-"""Finding nats-server: order, versions, and what the errors say."""
+"""The search for nats-server: order, versions, and error messages."""
 
 from __future__ import annotations
 

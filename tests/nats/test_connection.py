@@ -1,4 +1,4 @@
-"""The connection: parsing whatever way the bytes are cut, one life only, logins, TLS."""
+"""The NATS connection: the parser with any chunks, loss for good, logins, TLS."""
 
 from __future__ import annotations
 
@@ -13,19 +13,26 @@ from pathlib import Path
 import pytest
 
 from durable_server.nats.api import ApiError, call_api
-from durable_server.nats.binary import find_nats_server
-from durable_server.nats.connection import Connection, ConnectionLostError, Message
+from durable_server.nats.connection import Connection, ConnectionLostError
 from durable_server.nats.embedded import EmbeddedNats
 from durable_server.nats.endpoint import Endpoint, parse_urls
+from durable_server.nats.parser import Message, Parser
+from tests.support.external_nats import external_nats
 
 
 @pytest.mark.parametrize("seed", range(40))
 async def test_messages_survive_any_cut_of_the_stream(seed: int) -> None:
     rng = random.Random(seed)
-    connection = Connection()
     seen: list[Message] = []
-    connection._handlers[7] = seen.append
+    controls: list[bytes] = []
+
+    def take(sid: int, message: Message) -> None:
+        assert sid == 7
+        seen.append(message)
+
+    parser = Parser(take, controls.append)
     expected: list[Message] = []
+    lines: list[bytes] = []
     wire = b""
     for number in range(30):
         size = rng.choice([0, 1, 2, 50, 5000])
@@ -44,17 +51,20 @@ async def test_messages_survive_any_cut_of_the_stream(seed: int) -> None:
             )
         else:
             wire += b"MSG s.%d 7%b %d\r\n%b\r\n" % (number, middle, len(payload), payload)
-        wire += rng.choice([b"", b"PING\r\n", b"PONG\r\n", b"+OK\r\n"])
+        control = rng.choice([b"", b"PING", b"PONG", b"+OK"])
+        if control:
+            wire += control + b"\r\n"
+            lines.append(control)
         expected.append(Message(b"s.%d" % number, reply, header, payload))
     while wire:
         cut = rng.choice([1, 2, 7, 100, 4096, 65536])
-        connection.data_received(wire[:cut])
+        parser.feed(wire[:cut])
         wire = wire[cut:]
     assert seen == expected
+    assert controls == lines
     assert [message.status for message in seen] == [
         503 if b"503" in message.header else 0 for message in expected
     ]
-    connection.abort()
 
 
 async def test_a_connection_has_one_life(server: EmbeddedNats) -> None:
@@ -64,9 +74,11 @@ async def test_a_connection_has_one_life(server: EmbeddedNats) -> None:
     statuses: list[int] = []
     sid, _ = connection.subscribe(lambda message: statuses.append(message.status))
     assert (await connection.call(b"nobody.there", b"", 5)).status == 503
-    _, inbox = silent.subscribe(lambda message: None)
+    received: asyncio.Queue[Message] = asyncio.Queue()
+    _, inbox = silent.subscribe(received.put_nowait)
     await call_api(silent, "INFO", {}, 5)
     waiting = connection.call(inbox, b"", 30)
+    await received.get()
     await server.stop()
     with pytest.raises(ConnectionLostError, match="closed"):
         await waiting
@@ -107,7 +119,7 @@ async def test_a_call_that_nobody_answers_times_out(server: EmbeddedNats) -> Non
     with pytest.raises(TimeoutError, match=r"no answer within 0\.05 s"):
         await asking.call(inbox, b"hello", 0.05)
     assert (await heard.get()).payload == b"hello"
-    # Late answers and given-up calls disturb nobody.
+    # Late answers and abandoned calls do not affect other calls.
     assert (await call_api(asking, "INFO", {}, 5))["streams"] == 0
     silent.abort()
     asking.abort()
@@ -148,27 +160,20 @@ async def test_api_errors_have_their_number(server: EmbeddedNats) -> None:
 
 async def test_tls_and_token(tmp_path: Path) -> None:
     _certificate(tmp_path)
-    config = tmp_path / "nats.conf"
-    config.write_text(
-        f'listen: "127.0.0.1:-1"\nports_file_dir: "{tmp_path}"\nauthorization {{ token: "tell me" }}'
-        f'\ntls {{ cert_file: "{tmp_path}/cert.pem", key_file: "{tmp_path}/key.pem" }}\n'
+    config = (
+        'authorization { token: "tell me" }\n'
+        f'tls {{ cert_file: "{tmp_path}/cert.pem", key_file: "{tmp_path}/key.pem" }}'
     )
-    server = EmbeddedNats(tmp_path)
-    process = await asyncio.create_subprocess_exec(
-        find_nats_server().path, "-c", config, stderr=subprocess.DEVNULL
-    )
-    found = await server._until_ready(process)
-    assert found is not None
-    context = ssl.create_default_context(cafile=str(tmp_path / "cert.pem"))
-    endpoint = Endpoint(found.servers, token="tell me", tls=context)
-    connection = await Connection.open(endpoint, name="test")
-    assert (await connection.call(b"nobody.there", b"", 5)).status == 503
-    connection.abort()
-    # A server that asks for TLS gets it; a certificate that nobody vouches for is refused.
-    with pytest.raises(ConnectionLostError, match="certificate verify failed"):
-        await Connection.open(endpoint._replace(tls=None), name="test")
-    process.kill()
-    await process.wait()
+    async with external_nats(tmp_path / "nats", config) as server:
+        context = ssl.create_default_context(cafile=str(tmp_path / "cert.pem"))
+        endpoint = Endpoint((("127.0.0.1", server.port),), token="tell me", tls=context)
+        connection = await Connection.open(endpoint, name="test")
+        assert (await connection.call(b"nobody.there", b"", 5)).status == 503
+        connection.abort()
+        # The client follows a server that requires TLS, and refuses a certificate that no known
+        # authority has signed.
+        with pytest.raises(ConnectionLostError, match="certificate verify failed"):
+            await Connection.open(endpoint._replace(tls=None), name="test")
 
 
 def _certificate(folder: Path) -> None:

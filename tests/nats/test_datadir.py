@@ -1,4 +1,4 @@
-"""Who owns the data directory."""
+"""The data directory: its lock and its format."""
 
 from __future__ import annotations
 
@@ -12,12 +12,22 @@ import pytest
 
 from durable_server.nats.datadir import DataDir, DataDirBusyError, DataDirError
 
+from .processes import runs
+
 HOLD = """
 import sys
 from durable_server.nats.datadir import DataDir
 with DataDir(sys.argv[1]):
     print("held", flush=True)
     sys.stdin.read()
+"""
+HOLD_WITH_CHILD = """
+import subprocess, sys
+from durable_server.nats.datadir import DataDir
+with DataDir(sys.argv[1]):
+    child = subprocess.Popen([sys.executable, "-c", "import sys; sys.stdin.read()"])
+    print(child.pid, flush=True)
+    child.wait()
 """
 
 
@@ -63,12 +73,19 @@ def test_the_same_process_cannot_take_it_twice(tmp_path: Path) -> None:
 
 
 def test_a_child_does_not_inherit_the_lock(tmp_path: Path) -> None:
-    data = DataDir(tmp_path / "data")
-    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
-    os.close(data._lock or -1)  # as if this process had ended
-    data._lock = None
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLD_WITH_CHILD, str(tmp_path / "data")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert holder.stdout is not None
+    child = int(holder.stdout.readline())
+    holder.kill()
+    holder.wait()
+    assert runs(child)
     DataDir(tmp_path / "data").close()
-    child.communicate()
+    holder.communicate()  # the end of the shared standard input ends the child
 
 
 def test_another_format_is_refused(tmp_path: Path) -> None:

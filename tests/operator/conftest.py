@@ -1,4 +1,4 @@
-"""A control plane and a worker with bad workflows, as processes."""
+"""A control plane and a worker with faulty workflows, as processes."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import NamedTuple
 import pytest
 
 from tests.cli.conftest import Cli
-from tests.process.processes import Child, control_plane, durable, running, until
+from tests.support.processes import Child, control_plane, durable, running, until
 
 FLOWS = "tests.operator.flows"
 
 
-class Night(NamedTuple):
-    """What a person on call has before them."""
+class Deployment(NamedTuple):
+    """A control plane, a worker, and the command line."""
 
     cli: Cli
     server: Child
@@ -23,11 +23,11 @@ class Night(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def night(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Night]:
-    folder: Path = tmp_path_factory.mktemp("night")
+def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+    folder: Path = tmp_path_factory.mktemp("deployment")
     with control_plane(folder) as (server, address):
         cli = Cli(address, folder / "data")
         command = durable("worker", FLOWS, "--address", address)
         with running(command, folder / "worker.log") as worker:
             until(lambda: cli.ok("workers", "--json").json, "worker", worker)
-            yield Night(cli, server, worker)
+            yield Deployment(cli, server, worker)

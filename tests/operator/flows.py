@@ -1,4 +1,4 @@
-"""Workflows with the mistakes that people make, and with work that goes wrong at night."""
+"""Workflows with common mistakes, and workflows that fail while an operator is on call."""
 
 from __future__ import annotations
 

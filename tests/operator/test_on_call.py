@@ -1,4 +1,4 @@
-"""What a person on call does at night, with real processes that go wrong."""
+"""The tasks of an operator on call, with real processes that fail."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ import pytest
 
 import durable
 from tests.cli.conftest import Cli, run
-from tests.operator.conftest import FLOWS, Night
-from tests.process.processes import control_plane, nats_of, running, until
-from tests.process.processes import durable as command_line
+from tests.operator.conftest import FLOWS, Deployment
+from tests.support.processes import control_plane, nats_of, running, until
+from tests.support.processes import durable as command_line
 
 
-def test_a_nats_server_that_died_is_in_the_log(night: Night) -> None:
-    nats_of(night.server).kill()
-    until(lambda: "nats-server is back" in night.server.text(), "recovery", night.server)
-    assert "starting it again" in night.server.text()
-    assert night.cli("invoke", "refused").code == 1
+def test_a_nats_server_that_died_is_in_the_log(deployment: Deployment) -> None:
+    nats_of(deployment.server).kill()
+    until(lambda: "nats-server is back" in deployment.server.text(), "recovery", deployment.server)
+    assert "starting it again" in deployment.server.text()
+    assert deployment.cli("invoke", "refused").code == 1
 
 
-def test_ctrl_c_of_a_bulk_change_tells_how_far_it_came(night: Night) -> None:
+def test_ctrl_c_of_a_bulk_change_tells_how_far_it_came(deployment: Deployment) -> None:
     count = 2000
-    with durable.Client(night.cli.address) as client:
+    with durable.Client(deployment.cli.address) as client:
         for _ in range(count):
             client.invoke_async("refused")
-    until(lambda: _count(night.cli, "failed") >= count, "failures", night.worker)
+    until(lambda: _count(deployment.cli, "failed") >= count, "failures", deployment.worker)
     command = [sys.executable, "-m", "durable_cli", "purge", "--status", "failed", "--handler"]
-    command += ["refused", "--yes", "--json", "--address", night.cli.address]
+    command += ["refused", "--yes", "--json", "--address", deployment.cli.address]
     changing = subprocess.Popen(
         command,
         stdout=subprocess.PIPE,
@@ -42,7 +42,7 @@ def test_ctrl_c_of_a_bulk_change_tells_how_far_it_came(night: Night) -> None:
         text=True,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
-    until(lambda: _count(night.cli, "failed") < count, "first of the changes")
+    until(lambda: _count(deployment.cli, "failed") < count, "first of the changes")
     changing.send_signal(signal.SIGINT)
     out, err = changing.communicate(timeout=30)
     if changing.returncode == 0:
@@ -51,8 +51,8 @@ def test_ctrl_c_of_a_bulk_change_tells_how_far_it_came(night: Night) -> None:
     assert "Traceback" not in err
     done = len(json.loads(out)["results"])
     assert f"purge: interrupted; {done} are done, 0 refused, " in err
-    night.cli.ok("purge", "--status", "failed", "--handler", "refused", "--yes")
-    assert _count(night.cli, "failed") == 0
+    deployment.cli.ok("purge", "--status", "failed", "--handler", "refused", "--yes")
+    assert _count(deployment.cli, "failed") == 0
 
 
 def _count(cli: Cli, status: str) -> int:

@@ -1,4 +1,4 @@
-"""The commands of docs/troubleshooting.md are commands, and its quotations are what we say."""
+"""docs/troubleshooting.md: its commands exist, and its quotations are our texts."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.operator.conftest import Night
-from tests.process.processes import running, until
+from tests.operator.conftest import Deployment
+from tests.support.processes import running, until
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs/troubleshooting.md").read_text()
@@ -20,18 +20,25 @@ LOCAL = ("doctor", "log", "sql")
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_a_command_works(night: Night, tmp_path: Path, command: str) -> None:
-    invocation_id = night.cli.start("flaky")
+def test_a_command_works(deployment: Deployment, tmp_path: Path, command: str) -> None:
+    invocation_id = deployment.cli.start("flaky")
     arguments = shlex.split(command.replace("$ID", invocation_id))
     if arguments[0] in LOCAL:
-        arguments += ["--data-dir", str(night.cli.data_dir)]
+        arguments += ["--data-dir", str(deployment.cli.data_dir)]
     if arguments[0] == "watch":
-        whole = [sys.executable, "-m", "durable_cli", *arguments, "--address", night.cli.address]
+        whole = [
+            sys.executable,
+            "-m",
+            "durable_cli",
+            *arguments,
+            "--address",
+            deployment.cli.address,
+        ]
         with running(whole, tmp_path / "out") as watching:
             until(lambda: "the bank is closed" in watching.text(), "failure", watching)
     else:
-        night.cli.ok(*arguments)
-    night.cli("cancel", invocation_id, "--force")
+        deployment.cli.ok(*arguments)
+    deployment.cli("cancel", invocation_id, "--force")
 
 
 def test_quotations_are_in_the_code() -> None:

@@ -1,6 +1,6 @@
-"""Where Chromium is, and how it is started.
+"""The Chromium of this machine: where it is, and how it is started.
 
-The tests drive the browser of the system: nothing is downloaded. `DURABLE_CHROMIUM` names another one.
+Nothing is downloaded. `DURABLE_CHROMIUM` names another one.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ ARGUMENTS = (
     "--no-sandbox",  # root in a container has none
     "--disable-dev-shm-usage",  # and a small /dev/shm
     "--disable-gpu",
-    "--host-resolver-rules=MAP durable.example.com 127.0.0.1",  # for what is behind a proxy
+    "--host-resolver-rules=MAP durable.example.com 127.0.0.1",  # for the tests behind a proxy
 )
 
 

@@ -1,7 +1,7 @@
-"""A real control plane with a real worker, and a real Chromium that looks at it.
+"""A real control plane with a real worker, and a real Chromium that shows the page.
 
-Each test ends with a look at the browser's console: an error there, a script or a style that the
-document's policy refused, fails the test.
+Each test ends with a check of the browser's console: an error, or a script or style that the document's
+policy refused, fails the test.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from durable_server.config import Config
 from . import chromium, flows
 
 
-class Desk:
-    """A client, and the page that a person sees."""
+class PageDriver:
+    """Drives the page in a browser, and has a client of the same control plane."""
 
     def __init__(self, base: str, client: durable.AsyncClient, page: Page) -> None:
         self.base = base
@@ -30,12 +30,12 @@ class Desk:
         self.page = page
 
     async def open(self, place: str = "") -> None:
-        """Goes to a place, with a fresh document."""
+        """Opens an address in a new document."""
         await self.page.goto("about:blank")
         await self.page.goto(f"{self.base}/#/{place}")
 
     async def show(self, invocation_id: str) -> None:
-        """Opens an invocation, and waits until it is there."""
+        """Opens an invocation, and waits until it is shown."""
         await self.open(f"invocations/{invocation_id}")
         await expect(self.page.locator(".id code")).to_have_text(invocation_id)
 
@@ -44,15 +44,15 @@ class Desk:
         return self.page.locator("table.list tbody tr")
 
     def button(self, name: str) -> Locator:
-        """A button by what stands on it."""
+        """A button by its label."""
         return self.page.get_by_role("button", name=name, exact=True)
 
     async def in_state(self, word: str) -> None:
-        """Waits until the invocation that is shown is in a state."""
+        """Waits until the shown invocation is in a state."""
         await expect(self.page.locator(".title .state")).to_have_text(word)
 
     async def noted(self, words: str) -> None:
-        """Waits for a note."""
+        """Waits for a note with these words."""
         await expect(self.page.locator("#notes")).to_contain_text(words)
 
 
@@ -90,9 +90,9 @@ async def worker(plane: ControlPlane) -> AsyncIterator[durable.Worker]:
 
 
 @pytest.fixture
-async def desk(
+async def driver(
     plane: ControlPlane, worker: durable.Worker, browser: Browser
-) -> AsyncIterator[Desk]:
+) -> AsyncIterator[PageDriver]:
     wrong: list[str] = []
 
     def listen(message: ConsoleMessage) -> None:
@@ -111,5 +111,5 @@ async def desk(
         page.set_default_timeout(20_000)
         page.on("console", listen)
         page.on("pageerror", lambda error: wrong.append(str(error)))
-        yield Desk(f"http://{plane.http_address}", client, page)
+        yield PageDriver(f"http://{plane.http_address}", client, page)
     assert wrong == []

@@ -1,4 +1,4 @@
-"""Workflows to look at and to steer."""
+"""Workflows for the tests of the page."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The page as a browser has it behind a real TLS proxy: it shows, follows and acts."""
+"""The page behind a real TLS proxy: it loads, follows an invocation and sends commands."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from playwright.async_api import Browser, expect
 import durable
 from durable_server.app import ControlPlane
 from durable_server.config import Config
-from tests.http.proxies import KINDS, NAME, find, free_port, proxy
+from tests.http.proxies import KINDS, NAME, find, proxy
+from tests.support.processes import free_port
 
 from . import flows
 

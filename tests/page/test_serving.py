@@ -1,4 +1,4 @@
-"""How the page's files are served; no browser is needed for that."""
+"""The serving of the page's files; these tests need no browser."""
 
 from __future__ import annotations
 

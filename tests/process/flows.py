@@ -1,4 +1,4 @@
-"""Workflows that the process tests run in real workers."""
+"""Workflows for the worker processes of these tests."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ async def side_by_side(ctx: durable.Context, name: str) -> list[str]:
 
 @durable.workflow
 async def changing(ctx: durable.Context) -> str:
-    """Asks for other steps than before once the environment says so."""
+    """Calls a differently named first step when FIRST_STEP is set."""
     first = await ctx.run(os.environ.get("FIRST_STEP", "first"), lambda: "one")
     service = ctx.stub(hello_pb2_grpc.HelloServiceStub)
     second = await service.SayHello(hello_pb2.HelloRequest(name="changing-2"))

@@ -1,4 +1,4 @@
-"""HelloService for the process tests: it counts its calls and can be made to wait with one."""
+"""HelloService in the test's process: it counts its calls, and can hold one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from examples.services.hello_v1 import hello_pb2, hello_pb2_grpc
 
 
 class Hello(hello_pb2_grpc.HelloServiceServicer):
-    """A real server in the test's process, so that the test sees each call as it comes."""
+    """A gRPC server that records each call."""
 
     def __init__(self) -> None:
         self.calls: Counter[str] = Counter()
@@ -24,7 +24,7 @@ class Hello(hello_pb2_grpc.HelloServiceServicer):
         self._server = grpc.aio.server()
 
     def hold(self, name: str) -> None:
-        """Calls with this name wait until `open` is set; `held` tells that one has come."""
+        """Makes calls with this name wait until `open` is set; `held` is set when one has come."""
         self.held_name = name
         self.held.clear()
         self.open.clear()

@@ -1,4 +1,4 @@
-"""The command line's words when something is wrong: one line, a hint, the right exit code."""
+"""Error messages of the command line: one line, a hint, the right exit code."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from .processes import durable
+from tests.support.processes import durable
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:

@@ -1,4 +1,4 @@
-"""Two control planes on one external NATS system: the younger leads, the older gives up."""
+"""Two control planes on one external NATS system: the second takes over, the first is fenced."""
 
 from __future__ import annotations
 
@@ -14,9 +14,8 @@ from google.protobuf.duration_pb2 import Duration
 
 from durable_proto.v1 import control_pb2, control_pb2_grpc
 from durable_server.nats.embedded import EmbeddedNats
-from tests.server.hand import HandWorker
-
-from .processes import Child, durable, running, until
+from tests.support.manual_worker import ManualWorker
+from tests.support.processes import Child, durable, running, until
 
 
 @contextmanager
@@ -32,7 +31,7 @@ def plane(folder: Path, name: str, url: str) -> Iterator[tuple[Child, str]]:
         yield child, json.loads(ready.read_text())["address"]
 
 
-async def test_the_older_leader_s_words_do_not_count(tmp_path: Path) -> None:
+async def test_the_older_leaders_answers_do_not_count(tmp_path: Path) -> None:
     nats = EmbeddedNats(tmp_path / "nats")
     await nats.start()
     try:
@@ -40,14 +39,14 @@ async def test_the_older_leader_s_words_do_not_count(tmp_path: Path) -> None:
         host, port = endpoint.servers[0]
         url = f"nats://{endpoint.user}:{endpoint.password}@{host}:{port}"
         with plane(tmp_path, "old", url) as (old, first):
-            async with grpc.aio.insecure_channel(first) as channel, HandWorker(channel) as worker:
+            async with grpc.aio.insecure_channel(first) as channel, ManualWorker(channel) as worker:
                 control = control_pb2_grpc.DurableControlStub(channel)
                 request = control_pb2.InvokeRequest(handler="three")
                 kept = (await control.Invoke(request)).invocation_id
-                start = await worker.hear("start")
+                start = await worker.receive("start")
                 await worker.step(start, 0, b'"kept"')
                 with plane(tmp_path, "new", url) as (_, second):
-                    # The old leader does not know yet; what it is told now must not be accepted.
+                    # The old leader does not know it yet; it must not accept requests now.
                     with pytest.raises(grpc.aio.AioRpcError) as caught:
                         await control.Invoke(request)
                     assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
@@ -56,9 +55,9 @@ async def test_the_older_leader_s_words_do_not_count(tmp_path: Path) -> None:
                     assert line.startswith("durable: ")
                     async with (
                         grpc.aio.insecure_channel(second) as other,
-                        HandWorker(other, "other") as successor,
+                        ManualWorker(other, "other") as successor,
                     ):
-                        again = await successor.hear("start")
+                        again = await successor.receive("start")
                         assert again.invocation_id == kept
                         assert [it.outcome.value.data for it in again.start.journal] == [b'"kept"']
                         await successor.finish(again)

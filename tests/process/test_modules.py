@@ -1,4 +1,4 @@
-"""`durable dev` and `durable worker` find the user's modules, whatever their names are."""
+"""`durable dev` and `durable worker` find the user's modules, by path or by name."""
 
 from __future__ import annotations
 
@@ -11,9 +11,8 @@ from pathlib import Path
 import pytest
 
 import durable
-
-from .processes import durable as command
-from .processes import running, until
+from tests.support.processes import durable as command
+from tests.support.processes import running, until
 
 FLOW = """
 import durable
@@ -54,7 +53,7 @@ def test_dev_serves_what_is_in_the_current_folder(
     assert answers(tmp_path, program, module, "--drain-timeout", "1s") == "served"
 
 
-def test_an_import_that_takes_long_is_told_of(tmp_path: Path) -> None:
+def test_a_slow_import_is_reported(tmp_path: Path) -> None:
     opened = tmp_path / "opened"
     os.mkfifo(opened)
     module = tmp_path / "slow_flows.py"
@@ -83,7 +82,7 @@ def test_an_import_that_takes_long_is_told_of(tmp_path: Path) -> None:
         ("quits", "below `if __name__ == '__main__':`"),
     ],
 )
-def test_a_name_that_something_installed_has_is_told_of(
+def test_a_module_that_an_installed_one_shadows_is_reported(
     tmp_path: Path, program: list[str], module: str, words: str
 ) -> None:
     for name in ("grpc", "logging"):

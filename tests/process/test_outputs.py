@@ -1,4 +1,4 @@
-"""A server and a worker whose output cannot be written: full, closed, or nobody reads any more."""
+"""A server and a worker whose output cannot be written: a full disk, a closed stream, a closed pipe."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ from pathlib import Path
 import pytest
 
 import durable as sdk
-
-from .processes import Child, durable, until
+from tests.support.processes import Child, durable, until
 
 HOWS = ["full", "closed", "left"]
 

@@ -1,4 +1,4 @@
-"""`durable server` as a process: start, stop, refusal, death, and what is left behind."""
+"""`durable server` as a process: start, stop, refusals, crashes, and the files that remain."""
 
 from __future__ import annotations
 
@@ -11,16 +11,15 @@ import psutil
 from google.protobuf.duration_pb2 import Duration
 
 from durable_proto.v1 import control_pb2, control_pb2_grpc, invocation_pb2, payload_pb2
-from tests.server.hand import HandWorker
-
-from .processes import control_plane, durable, interrupt, nats_of, running, until
+from tests.support.manual_worker import ManualWorker
+from tests.support.processes import control_plane, durable, interrupt, nats_of, running, until
 
 
 def _is_gone(process: psutil.Process) -> bool:
     return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
 
 
-def test_it_says_where_it_serves_and_leaves_nothing_behind(tmp_path: Path) -> None:
+def test_it_prints_its_address_and_leaves_no_processes(tmp_path: Path) -> None:
     for stop in ("terminate", "interrupt"):
         with control_plane(tmp_path) as (child, address):
             assert f"durable: ready on {address}" in child.text()
@@ -144,12 +143,12 @@ async def test_a_killed_control_plane_goes_on_where_it_was(tmp_path: Path) -> No
     with control_plane(tmp_path, listen=address) as (child, _):
         async with grpc.aio.insecure_channel(address) as channel:
             control = control_pb2_grpc.DurableControlStub(channel)
-            worker = HandWorker(channel, worker_id)
+            worker = ManualWorker(channel, worker_id)
             async with worker:
                 response = await control.Invoke(
                     control_pb2.InvokeRequest(handler="three", input=payload_pb2.Payload(data=b"1"))
                 )
-                start = await worker.hear("start")
+                start = await worker.receive("start")
                 await worker.step(start, 0)
                 await worker.step(start, 1)
                 child.kill()
@@ -157,7 +156,7 @@ async def test_a_killed_control_plane_goes_on_where_it_was(tmp_path: Path) -> No
         assert again == address
         async with grpc.aio.insecure_channel(address) as channel:
             control = control_pb2_grpc.DurableControlStub(channel)
-            worker = HandWorker(channel, worker_id)
+            worker = ManualWorker(channel, worker_id)
             worker.hello.resumed.add(invocation_id=start.invocation_id, attempt=1)
             async with worker:
                 # The worker lived on: it sends what it has, and ends the same attempt.
@@ -179,13 +178,13 @@ async def test_a_killed_nats_server_is_started_again(tmp_path: Path) -> None:
     with control_plane(tmp_path) as (child, address):
         async with (
             grpc.aio.insecure_channel(address) as channel,
-            HandWorker(channel) as worker,
+            ManualWorker(channel) as worker,
         ):
             control = control_pb2_grpc.DurableControlStub(channel)
             invocation_id = (
                 await control.Invoke(control_pb2.InvokeRequest(handler="three"))
             ).invocation_id
-            start = await worker.hear("start")
+            start = await worker.receive("start")
             await worker.step(start, 0)
             killed = nats_of(child)
             killed.kill()

@@ -1,4 +1,4 @@
-"""Random programs in real processes under random SIGKILL: nothing lost, nothing doubled.
+"""The soak: random programs in real processes under random SIGKILLs; nothing is lost or done twice.
 
 `pytest tests/process/test_soak.py --soak-seconds 600 --seed 7` runs it for ten minutes. The short form
 that runs by default is seeded too, though how processes interleave is the machine's own choice.
@@ -15,9 +15,10 @@ from pathlib import Path
 import pytest
 
 import durable
+from tests.support.processes import Child, running, until
+from tests.support.processes import durable as command
+from tests.support.waiting import eventually
 
-from .processes import Child, running, until
-from .processes import durable as command
 from .trees import KEYS, Expected, Soak, grow, tree
 
 AT_ONCE = 12
@@ -49,7 +50,7 @@ class Plant:
                 self.ready.set()
                 await self._live(child)
                 while child.process.poll() is None and self.rng.random() < 0.3:
-                    # The control plane starts another one, and goes on.
+                    # The control plane restarts its nats-server and continues.
                     for it in child.descendants():
                         if "nats-server" in it.name():
                             it.kill()
@@ -85,7 +86,7 @@ async def test_nothing_is_lost_and_nothing_is_done_twice(
     tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     seconds = request.config.getoption("--soak-seconds")
-    seed = request.config.getoption("--seed") or 1
+    seed = 1 if (given := request.config.getoption("--seed")) is None else given
     rng = random.Random(seed)
     plant = Plant(tmp_path, random.Random(seed + 1))
     expected = Expected()
@@ -94,9 +95,11 @@ async def test_nothing_is_lost_and_nothing_is_done_twice(
     try:
         await plant.ready.wait()
         async with durable.AsyncClient(plant.address, timeout=None) as client:
-            async with asyncio.timeout(60):
-                while len(await client.list_handlers()) < 4:  # noqa: ASYNC110 - as below
-                    await asyncio.sleep(0.1)
+
+            async def served() -> bool:
+                return len(await client.list_handlers()) >= 4
+
+            await eventually(served, patience=60)
             loop = asyncio.get_running_loop()
             end = loop.time() + seconds
             trees = 0
@@ -123,9 +126,7 @@ async def test_nothing_is_lost_and_nothing_is_done_twice(
                     task.result()
             await crowd
             # Sends may still be under way: the counters have their turn when all before are done.
-            async with asyncio.timeout(120):
-                while await unfinished(client):  # noqa: ASYNC110 - no event across processes
-                    await asyncio.sleep(0.2)
+            await eventually(lambda: all_finished(client), patience=120)
             counters = {key: await client.options(key=key).invoke(Soak.value) for key in KEYS}
         assert counters == {key: expected.counters[key] for key in KEYS}
         assert plant.kills["worker"]
@@ -138,12 +139,12 @@ async def test_nothing_is_lost_and_nothing_is_done_twice(
 
 
 async def resolve(client: durable.AsyncClient, awakeable_id: str, delay: float) -> None:
-    """Resolves a promise at some time, perhaps before anybody asks for it."""
+    """Resolves a promise after a delay, perhaps before the workflow awaits it."""
     await asyncio.sleep(delay)
     await client.resolve_awakeable(awakeable_id, 1)
 
 
-async def unfinished(client: durable.AsyncClient) -> bool:
-    """Says whether any invocation has not ended."""
+async def all_finished(client: durable.AsyncClient) -> bool:
+    """Returns whether every invocation has ended."""
     status = ("scheduled", "pending", "running", "suspended", "backing_off", "paused")
-    return bool((await client.query(status=status, page_size=1)).invocations)
+    return not (await client.query(status=status, page_size=1)).invocations

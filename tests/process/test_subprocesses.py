@@ -11,9 +11,8 @@ import json
 from pathlib import Path
 
 import durable
-
-from .processes import durable as command
-from .processes import running, until
+from tests.support.processes import durable as command
+from tests.support.processes import running, until
 
 SOURCE = """
 import asyncio

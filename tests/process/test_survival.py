@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -13,10 +13,11 @@ import psutil
 import pytest
 
 import durable
+from tests.support.processes import Child, control_plane, nats_of, running, until
+from tests.support.processes import durable as command
+from tests.support.waiting import eventually
 
 from . import flows
-from .processes import Child, control_plane, nats_of, running, until
-from .processes import durable as command
 from .service import Hello
 
 EXPECTED = [f"Hello, x-{number}!" for number in (1, 2, 3)]
@@ -36,20 +37,13 @@ def worker(
 
 
 async def connected(client: durable.AsyncClient, handler: str, count: int = 1) -> None:
-    """Waits until so many workers serve a handler."""
+    """Waits until `count` workers serve a handler."""
 
     async def serve() -> bool:
         found = {it.name: it.worker_count for it in await client.list_handlers()}
         return found.get(handler) == count
 
     await eventually(serve)
-
-
-async def eventually(condition: Callable[[], Awaitable[bool]]) -> None:
-    """Asks until the condition holds: what another process does can only be asked for."""
-    async with asyncio.timeout(30):
-        while not await condition():  # noqa: ASYNC110 - there is no event across processes
-            await asyncio.sleep(0.01)
 
 
 async def held(hello: Hello) -> None:
@@ -81,7 +75,7 @@ async def test_a_killed_worker_s_work_is_finished_by_another(
 
 
 async def recorded(client: durable.AsyncClient, invocation_id: str, count: int) -> None:
-    """Waits until so many steps with an outcome are in the journal."""
+    """Waits until the journal has `count` steps with an outcome."""
 
     async def are() -> bool:
         journal = (await client.get(invocation_id)).journal
@@ -118,7 +112,7 @@ async def test_a_killed_control_plane_or_log_goes_on(tmp_path: Path, victim: str
     assert hello.calls == {"x-1": 1, "x-2": 1, "x-3": 1}
 
 
-async def test_a_changed_handler_is_held_and_goes_on_when_mended(tmp_path: Path) -> None:
+async def test_a_changed_handler_is_paused_and_continues_when_corrected(tmp_path: Path) -> None:
     flow = flows.changing
     async with Hello() as hello:
         with control_plane(tmp_path) as (_, address):
@@ -173,7 +167,7 @@ async def test_steps_may_be_async_sync_or_return_an_awaitable(tmp_path: Path) ->
                     assert await client.invoke(flows.both_kinds) == ["a", "b", "c"]
 
 
-async def test_undecodable_input_fails_at_once_and_says_why(tmp_path: Path) -> None:
+async def test_undecodable_input_fails_at_once_with_the_reason(tmp_path: Path) -> None:
     async with Hello() as hello:
         with control_plane(tmp_path) as (_, address):
             async with durable.AsyncClient(address) as client:

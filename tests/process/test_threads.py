@@ -1,4 +1,4 @@
-"""`--max-threads` and SIGTERM, with real processes: sync steps that wait for a thread."""
+"""Sync steps that wait for a thread (`--max-threads`), and SIGTERM, with real processes."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 
 import durable
-
-from .processes import PATIENCE_SECONDS, control_plane, running, until
-from .processes import durable as command
+from tests.support.processes import PATIENCE_SECONDS, control_plane, running, until
+from tests.support.processes import durable as command
 
 FLOWS = """
 import pathlib, time, durable

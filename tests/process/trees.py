@@ -1,4 +1,4 @@
-"""Random trees of work, with an exact answer: what the soak runs in real workers.
+"""Random trees of work with a known result, which the soak runs in real workers.
 
 A tree is a list of nodes that run one after another, or side by side when it says so. What it does to
 the counters is known from the tree alone (`expected`): if every node is done exactly once, the numbers
@@ -41,7 +41,7 @@ class Soak:
 
 @durable.workflow(retry=durable.RetryPolicy(max_attempts=None))
 async def mailbox(ctx: durable.Context, count: int) -> list[int]:
-    """Takes so many signals, with waits that it gives up after a moment."""
+    """Receives `count` signals, with waits that time out again and again."""
     letters: list[int] = []
     while len(letters) < count:
         with contextlib.suppress(TimeoutError):
@@ -113,7 +113,7 @@ def grow(rng: random.Random, name: str, depth: int = 0) -> Tree:
 
 
 class Expected:
-    """What a tree does, if all of it is done once."""
+    """The results of trees in which every node runs exactly once."""
 
     def __init__(self) -> None:
         self.counters: Counter[str] = Counter()

@@ -1,4 +1,4 @@
-"""The protos against those of the last release: nothing that others rely on has gone."""
+"""The protos against those of the last release: no breaking change."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.repo.tree import ROOT
+from tests.support.repository import ROOT
 
 BUF = Path(sysconfig.get_path("scripts")) / "buf"
 

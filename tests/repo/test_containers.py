@@ -1,4 +1,4 @@
-"""Dockerfile and compose.yaml, as far as they can be tried without a container engine.
+"""Dockerfile and compose.yaml, as far as they can be tested without a container engine.
 
 A linter and a schema read them; what they would run in a container is run as plain processes.
 """
@@ -19,8 +19,8 @@ from dockerfile_parse import DockerfileParser
 from ruamel.yaml import YAML
 
 from durable_server.nats.binary import find_nats_server
-from tests.process.processes import durable, running, until
-from tests.repo.tree import ROOT
+from tests.support.processes import durable, running, until
+from tests.support.repository import ROOT
 
 SCRIPTS = Path(sysconfig.get_path("scripts"))
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
@@ -52,7 +52,7 @@ def inside(command: list[str], folder: Path, address: str) -> list[str]:
 
 
 @pytest.mark.parametrize("file", CHECKS)
-def test_linter_has_nothing_to_say(file: str) -> None:
+def test_linter_reports_nothing(file: str) -> None:
     if not Path(CHECKS[file][0]).exists():
         pytest.skip(f"no `{CHECKS[file][0]}`: there is none for this platform")
     done = subprocess.run(CHECKS[file], cwd=ROOT, capture_output=True, text=True, check=False)

@@ -1,4 +1,4 @@
-"""Documents say what the code does: make targets, limits, links, options, the README's example."""
+"""Documents match the code: make targets, limits, links, options, the README's example."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from click.testing import CliRunner
 from durable_cli import errors
 from durable_cli.main import cli
 from durable_server.core.limits import Limits
-from tests.process.processes import durable, running, until
-from tests.repo.tree import ROOT, files, name
+from tests.support.processes import durable, running, until
+from tests.support.repository import ROOT, files, name
 
 README = (ROOT / "README.md").read_text()
 SENTENCE = (

@@ -1,16 +1,16 @@
-"""Rules that every file of the repository keeps."""
+"""Rules for every file of the repository."""
 
 from __future__ import annotations
 
 import re
 
-from tests.repo.tree import ROOT, files, is_generated, name
+from tests.support.repository import ROOT, files, is_generated, name
 
 # Written so that this file does not mention one itself.
 MACHINE_PATH = re.compile(rb"(?<![\w.~}\])-])/(?:root|work|home)/")
 
 
-def test_no_file_mentions_a_path_of_somebodys_machine() -> None:
+def test_no_file_mentions_a_path_of_a_developers_machine() -> None:
     found = [
         f"{name(path)}: {match.group().decode()}"
         for path in files()
@@ -19,7 +19,7 @@ def test_no_file_mentions_a_path_of_somebodys_machine() -> None:
     assert not found
 
 
-def test_modules_say_what_they_are_for() -> None:
+def test_modules_have_a_docstring() -> None:
     """An own module begins with its docstring; only empty `__init__` files have none."""
     silent = [
         name(path)

@@ -1,4 +1,4 @@
-"""`make gen` where a toolchain is missing, and where something is out of date."""
+"""`make gen` with a missing toolchain, and `--check` with out-of-date files."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.repo.tree import ROOT
+from tests.support.repository import ROOT
 
 
 @pytest.fixture
 def clone(tmp_path: Path) -> Path:
-    """A copy of what the generators read and write, without their tools."""
+    """A copy of the generators' inputs and outputs, without their tools."""
     for folder in ("gen", "proto", "examples/proto", "examples/services"):
         ignored = shutil.ignore_patterns(".tools", "__pycache__", "node_modules", "target")
         shutil.copytree(ROOT / folder, tmp_path / folder, ignore=ignored)

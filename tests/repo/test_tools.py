@@ -1,6 +1,6 @@
-"""What the tools of `make check` say about generated code, protos and imports.
+"""The tools of `make check` on generated code, protos and imports.
 
-They are tests too, so that whoever runs only the tests hears of it.
+They are tests too, so that a run of only the tests finds such errors.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.repo.tree import ROOT
+from tests.support.repository import ROOT
 
 SCRIPTS = Path(sysconfig.get_path("scripts"))
 COMMANDS = {
@@ -24,6 +24,6 @@ COMMANDS = {
 
 
 @pytest.mark.parametrize("command", COMMANDS.values(), ids=COMMANDS.keys())
-def test_tool_has_nothing_to_say(command: list[str]) -> None:
+def test_tool_reports_nothing(command: list[str]) -> None:
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

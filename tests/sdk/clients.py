@@ -1,4 +1,4 @@
-"""Both clients through the same tests: one face for the sync and the async one."""
+"""A common async interface to the sync and the async client, so that one test covers both."""
 
 from __future__ import annotations
 

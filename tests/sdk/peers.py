@@ -32,7 +32,7 @@ BOUND = 20.0
 
 
 class Refused(Exception):
-    """What a scripted method raises to answer with an error as the control plane makes them."""
+    """Raised by a scripted method to answer with an error as the control plane does."""
 
     def __init__(
         self,
@@ -152,7 +152,7 @@ class PeerSession:
         return self._messages.popleft()
 
     async def frame(self) -> list[worker_pb2.WorkerMessage]:
-        """What one frame holds (or what is left of the last one)."""
+        """The messages of the next frame, or the remaining ones of the last frame."""
         first = await self._read()
         assert first is not None, "the worker half-closed"
         messages = [first, *self._messages]
@@ -160,7 +160,7 @@ class PeerSession:
         return messages
 
     async def next(self, kind: str) -> worker_pb2.WorkerMessage:
-        """The next message that is no heartbeat; it must be of this kind."""
+        """The next message other than a heartbeat; it must be of this kind."""
         while True:
             message = await self._read()
             assert message is not None, f"the worker half-closed; expected {kind}"
@@ -288,7 +288,7 @@ class Wire:
         self._writers: set[asyncio.StreamWriter] = set()
 
     def cut(self) -> None:
-        """Breaks all connections; what is on its way is lost."""
+        """Breaks all connections; bytes in transit are lost."""
         for writer in self._writers:
             writer.transport.abort()
 

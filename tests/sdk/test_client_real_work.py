@@ -14,7 +14,7 @@ import pytest
 import durable
 from durable_server.app import ControlPlane
 from durable_server.config import Config
-from durable_server.rpc.session_writer import SessionTimes
+from durable_server.sessions.times import SessionTimes
 from tests.cli import flows
 
 from .clients import KINDS, Facade, client_of

@@ -13,8 +13,7 @@ import pytest
 import durable
 from durable_proto.v1 import control_pb2, invocation_pb2, worker_pb2
 from durable_server.app import ControlPlane
-from tests.server.conftest import channel, config, plane  # noqa: F401  # fixtures
-from tests.server.hand import HandWorker, ask, reply
+from tests.support.manual_worker import ManualWorker, message_about, open_entry
 
 from .clients import KINDS, Facade, client_of
 from .peers import Control, Refused, serving
@@ -25,15 +24,15 @@ EXCLUSIVE = invocation_pb2.HANDLER_KIND_OBJECT_EXCLUSIVE
 @pytest.fixture(params=KINDS)
 async def client(
     request: pytest.FixtureRequest,
-    plane: ControlPlane,  # noqa: F811  # the fixture
+    plane: ControlPlane,
 ) -> AsyncIterator[Facade]:
     async with client_of(request.param, plane.address) as one:
         yield one
 
 
 @pytest.fixture
-async def worker(channel: grpc.aio.Channel) -> AsyncIterator[HandWorker]:  # noqa: F811
-    async with HandWorker(channel) as one:
+async def worker(channel: grpc.aio.Channel) -> AsyncIterator[ManualWorker]:
+    async with ManualWorker(channel) as one:
         yield one
 
 
@@ -46,31 +45,31 @@ async def views(client: Facade, invocation_id: str, **how: Any) -> list[durable.
 
 
 def say_paused(start: worker_pb2.ServerMessage) -> worker_pb2.WorkerMessage:
-    message = reply(start)
+    message = message_about(start)
     message.paused.SetInParent()
     return message
 
 
-async def test_pause_returns_when_it_is_paused(client: Facade, worker: HandWorker) -> None:
+async def test_pause_returns_when_it_is_paused(client: Facade, worker: ManualWorker) -> None:
     invocation_id = await client("invoke_async", "three", "in")
-    start = await worker.hear("start")
+    start = await worker.receive("start")
     assert await client("pause", invocation_id, timeout=0) == "running"
-    await worker.hear("pause_requested")
+    await worker.receive("pause_requested")
     pausing = asyncio.create_task(client("pause", invocation_id, reason="look", identity="me"))
     await asyncio.sleep(0.1)
     assert not pausing.done()
     await worker.step(start, 0)
-    await worker.say(say_paused(start))
+    await worker.send(say_paused(start))
     assert await pausing == "paused"
     found = await client("get", invocation_id)
     assert found.pause.identity
     assert found.status == "paused"
     assert await client("resume", invocation_id) in ("pending", "running")
-    again = await worker.hear("start")
+    again = await worker.receive("start")
     assert len(again.start.journal) == 1
 
 
-async def test_who_asks_is_user_and_host(client: Facade, worker: HandWorker) -> None:
+async def test_who_asks_is_user_and_host(client: Facade, worker: ManualWorker) -> None:
     later = client.options(start_time=datetime.now(UTC) + timedelta(hours=1))
     invocation_id = await later("invoke_async", "three")
     assert (await client("get", invocation_id)).status == "scheduled"
@@ -102,16 +101,16 @@ def test_delay_and_start_time_take_each_others_place() -> None:
     client.close()
 
 
-async def test_cancel_with_force(client: Facade, worker: HandWorker) -> None:
+async def test_cancel_with_force(client: Facade, worker: ManualWorker) -> None:
     invocation_id = await client("invoke_async", "three")
-    await worker.hear("start")
+    await worker.receive("start")
     assert await client("cancel", invocation_id, force=True) == "cancelled"
-    await worker.hear("abandon")
+    await worker.receive("abandon")
 
 
-async def test_restart_and_purge(client: Facade, worker: HandWorker) -> None:
+async def test_restart_and_purge(client: Facade, worker: ManualWorker) -> None:
     old = await client("invoke_async", "three", "in")
-    start = await worker.hear("start")
+    start = await worker.receive("start")
     with pytest.raises(durable.PreconditionError):
         await client("restart", old)
     await worker.step(start, 0)
@@ -119,11 +118,11 @@ async def test_restart_and_purge(client: Facade, worker: HandWorker) -> None:
     await worker.finish(start)
     await client("get_result", old)
     new = await client("restart", old, from_index=1)
-    again = await worker.hear("start")
+    again = await worker.receive("start")
     assert again.invocation_id == new
     assert (again.start.input.data, len(again.start.journal)) == (b'"in"', 1)
     other = await client("restart", old, input={"a": 1}, reason="again")
-    third = await worker.hear("start")
+    third = await worker.receive("start")
     assert third.invocation_id == other
     assert third.start.input.data.replace(b" ", b"") == b'{"a":1}'
     page = await client("query", parent_invocation_id=old)
@@ -134,20 +133,20 @@ async def test_restart_and_purge(client: Facade, worker: HandWorker) -> None:
         await client("get", old)
 
 
-async def test_signals_and_awakeables(client: Facade, worker: HandWorker) -> None:
+async def test_signals_and_awakeables(client: Facade, worker: ManualWorker) -> None:
     invocation_id = await client("invoke_async", "three")
-    start = await worker.hear("start")
-    await worker.say(ask(start, 0, "SIGNAL", "go"))
-    await worker.hear("ack")
+    start = await worker.receive("start")
+    await worker.send(open_entry(start, 0, "SIGNAL", "go"))
+    await worker.receive("ack")
     await client("signal", invocation_id, "go", [1])
-    assert (await worker.hear("completion")).completion.outcome.value.data == b"[1]"
+    assert (await worker.receive("completion")).completion.outcome.value.data == b"[1]"
     for index, name in ((1, "yes"), (2, "no"), (3, "open")):
-        await worker.say(ask(start, index, "AWAKEABLE", f"{invocation_id}.{name}"))
-        await worker.hear("ack")
+        await worker.send(open_entry(start, index, "AWAKEABLE", f"{invocation_id}.{name}"))
+        await worker.receive("ack")
     await client("resolve_awakeable", f"{invocation_id}.yes", {"ok": True})
-    await worker.hear("completion")
+    await worker.receive("completion")
     await client("reject_awakeable", f"{invocation_id}.no", "too late", code=409)
-    assert (await worker.hear("completion")).completion.outcome.failure.code == 409
+    assert (await worker.receive("completion")).completion.outcome.failure.code == 409
     shown = {it.awakeable_id[33:]: it for it in (await client("get", invocation_id)).awakeables}
     assert shown["yes"].to_dict()["value"] == {"ok": True}
     assert shown["no"].outcome.failure.message == "too late"
@@ -155,8 +154,8 @@ async def test_signals_and_awakeables(client: Facade, worker: HandWorker) -> Non
     assert shown["open"].resolve_time is None
 
 
-async def test_state(client: Facade, channel: grpc.aio.Channel) -> None:  # noqa: F811
-    worker = HandWorker(channel)
+async def test_state(client: Facade, channel: grpc.aio.Channel) -> None:
+    worker = ManualWorker(channel)
     worker.hello.handlers.add(name="cart.add", kind=EXCLUSIVE)
     async with worker:
         await client("set_state", object="cart", key="u1", values={"n": 1, "items": ["a"]})
@@ -166,18 +165,18 @@ async def test_state(client: Facade, channel: grpc.aio.Channel) -> None:  # noqa
         await client("set_state", object="cart", key="u1", clear_all=True)
         assert await client("get_state", object="cart", key="u1") == {}
         invocation_id = await client("invoke_async", "three")
-        start = await worker.hear("start")
-        await worker.say(ask(start, 0, "SET_STATE", "k", argument=b"[2]"))
-        await worker.hear("ack")
+        start = await worker.receive("start")
+        await worker.send(open_entry(start, 0, "SET_STATE", "k", argument=b"[2]"))
+        await worker.receive("ack")
         assert await client("get_state", invocation_id=invocation_id) == {"k": [2]}
         assert (await client("get", invocation_id)).workflow_state == {"k": [2]}
         with pytest.raises(durable.InvalidArgumentError):
             await client("get_state", object="nothing", key="u1")
 
 
-async def test_watch_shows_each_change_until_the_end(client: Facade, worker: HandWorker) -> None:
+async def test_watch_shows_each_change_until_the_end(client: Facade, worker: ManualWorker) -> None:
     invocation_id = await client("invoke_async", "three")
-    start = await worker.hear("start")
+    start = await worker.receive("start")
     watching = asyncio.create_task(views(client, invocation_id))
     await asyncio.sleep(0.2)
     await worker.step(start, 0)

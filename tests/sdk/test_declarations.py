@@ -1,4 +1,4 @@
-"""What a decorator refuses: one line, at the declaration, that says what to write instead."""
+"""What the decorators refuse: one line, at the declaration, that says what to write instead."""
 
 from __future__ import annotations
 

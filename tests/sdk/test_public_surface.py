@@ -1,4 +1,4 @@
-"""The public names: both clients alike, errors that callers act on, keys that are asked for, help."""
+"""The public names: both clients have the same methods, errors are exported, arguments documented."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_the_sync_and_the_async_client_are_alike() -> None:
     for name, function in sync.items():
         assert shape(function) == shape(asynchronous[name]), name
         assert bool(function.__doc__) == bool(asynchronous[name].__doc__), name
-    # All that asks the control plane is to be awaited or iterated; what only changes a view is not.
+    # Methods that call the control plane are async; methods that only return a view are not.
     plain = {
         name
         for name, function in asynchronous.items()
@@ -86,7 +86,7 @@ def test_a_call_without_a_key_is_refused_before_it_is_made() -> None:
                     unchecked(handler, "tea")
 
 
-async def test_a_program_that_leaves_the_key_out_is_told_so() -> None:
+async def test_a_program_without_the_key_gets_an_error() -> None:
     @durable.workflow
     async def careless(ctx: durable.Context) -> list[str]:
         unchecked: Any = ctx

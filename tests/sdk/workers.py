@@ -32,7 +32,7 @@ async def waits(ctx: durable.Context) -> str:
 
 
 class Gate:
-    """A step that tells when it runs and ends when it is let."""
+    """A step that reports when it runs, and ends when the test releases it."""
 
     def __init__(self) -> None:
         self.begun = asyncio.Event()

@@ -12,9 +12,9 @@ import pytest
 from durable_proto.v1 import control_pb2, control_pb2_grpc, worker_pb2
 from durable_server.app import ControlPlane
 from durable_server.config import Config
+from tests.support.manual_worker import ManualWorker, message_about, open_entry
 
-from .hand import HandWorker, ask, reply
-from .test_worker_protocol import PENDING, SUSPENDED, invoke, reached, result, state_of
+from .calls import PENDING, SUSPENDED, invoke, reached, result, state_of
 
 if TYPE_CHECKING:
     Control: TypeAlias = control_pb2_grpc.DurableControlAsyncStub
@@ -26,20 +26,20 @@ def config(config: Config) -> Config:
     return replace(config, times=config.times._replace(timeout=60.0))
 
 
-async def release(worker: HandWorker, start: worker_pb2.ServerMessage) -> None:
-    message = reply(start)
+async def release(worker: ManualWorker, start: worker_pb2.ServerMessage) -> None:
+    message = message_about(start)
     message.released.SetInParent()
-    await worker.say(message)
+    await worker.send(message)
 
 
-async def suspend(control: Control, worker: HandWorker, start: worker_pb2.ServerMessage) -> None:
+async def suspend(control: Control, worker: ManualWorker, start: worker_pb2.ServerMessage) -> None:
     """Waits in the log for a signal, after what was recorded before."""
-    await worker.say(ask(start, 1, "SIGNAL", "go"))
-    await worker.hear("ack")
-    message = reply(start)
+    await worker.send(open_entry(start, 1, "SIGNAL", "go"))
+    await worker.receive("ack")
+    message = message_about(start)
     message.suspend.completion_number = 1
-    await worker.say(message)
-    await worker.hear("suspended")
+    await worker.send(message)
+    await worker.receive("suspended")
     await reached(control, start.invocation_id, SUSPENDED)
 
 
@@ -50,50 +50,50 @@ async def wake(control: Control, invocation_id: str) -> None:
     await control.Signal(request)
 
 
-async def test_a_journal_goes_to_its_version_whoever_else_is_free(
+async def test_a_journal_goes_to_its_version_even_if_other_workers_are_free(
     control: Control, channel: grpc.aio.Channel
 ) -> None:
-    async with HandWorker(channel, "old", version="v1", slots=2) as old:
+    async with ManualWorker(channel, "old", version="v1", slots=2) as old:
         invocation_id = await invoke(control)
-        start = await old.hear("start")
+        start = await old.receive("start")
         await old.step(start, 0)
-        async with HandWorker(channel, "new", version="v2", slots=100) as new:
+        async with ManualWorker(channel, "new", version="v2", slots=100) as new:
             for attempt in (2, 3, 4):
                 await release(old, start)
-                start = await old.hear("start")
+                start = await old.receive("start")
                 assert (start.invocation_id, start.attempt) == (invocation_id, attempt)
                 assert start.start.version == "v1"
-            # What has no journal goes to whoever has room.
+            # An invocation without a journal goes to any worker with a free slot.
             await invoke(control)
-            await new.finish(await new.hear("start"))
+            await new.finish(await new.receive("start"))
         await old.finish(start)
         await result(control, invocation_id)
 
 
-async def test_it_waits_for_its_version_even_if_that_is_full_and_holds_up_nobody(
+async def test_it_waits_for_its_version_even_if_that_is_full_and_delays_no_other(
     control: Control, channel: grpc.aio.Channel
 ) -> None:
-    async with HandWorker(channel, "old", version="v1", slots=1) as old:
+    async with ManualWorker(channel, "old", version="v1", slots=1) as old:
         waits = await invoke(control)
-        start = await old.hear("start")
+        start = await old.receive("start")
         await old.step(start, 0)
         await suspend(control, old, start)
         keeps = await invoke(control)
-        busy = await old.hear("start")
+        busy = await old.receive("start")
         assert busy.invocation_id == keeps
         await old.step(busy, 0)
-        async with HandWorker(channel, "new", version="v2", slots=2) as new:
+        async with ManualWorker(channel, "new", version="v2", slots=2) as new:
             await wake(control, waits)
             await reached(control, waits, PENDING)
             # Others of the same handler pass it, new ones too.
             for _ in range(3):
                 passes = await invoke(control, priority=-5)
-                start = await new.hear("start")
+                start = await new.receive("start")
                 assert start.invocation_id == passes
                 await new.finish(start)
             assert (await state_of(control, waits)).state == PENDING
             await old.finish(busy)
-            start = await old.hear("start")
+            start = await old.receive("start")
             assert (start.invocation_id, start.start.version) == (waits, "v1")
             await old.finish(start)
             await result(control, waits)
@@ -103,32 +103,32 @@ async def test_it_waits_for_its_version_even_if_that_is_full_and_holds_up_nobody
 async def test_when_the_last_of_its_version_goes_the_others_will_do(
     how: str, control: Control, channel: grpc.aio.Channel
 ) -> None:
-    old = HandWorker(channel, "old", version="v1", slots=1)
-    async with old, HandWorker(channel, "other", handlers=("x",)) as _:
+    old = ManualWorker(channel, "old", version="v1", slots=1)
+    async with old, ManualWorker(channel, "other", handlers=("x",)) as _:
         waits = await invoke(control)
-        start = await old.hear("start")
+        start = await old.receive("start")
         await old.step(start, 0)
         await suspend(control, old, start)
         await invoke(control)
-        busy = await old.hear("start")
-        async with HandWorker(channel, "new", version="v2", slots=2) as new:
+        busy = await old.receive("start")
+        async with ManualWorker(channel, "new", version="v2", slots=2) as new:
             await wake(control, waits)
             await reached(control, waits, PENDING)
             if how in ("drains", "leaves"):
-                await old.say(worker_pb2.WorkerMessage(draining=worker_pb2.Draining()))
+                await old.send(worker_pb2.WorkerMessage(draining=worker_pb2.Draining()))
             if how == "leaves":
                 await release(old, busy)
-                await old.leave()
+                await old.half_close()
             if how == "is lost":
-                old.cut()
+                old.disconnect()
             if how == "comes back as another version":
-                old.cut()
-                again = HandWorker(channel, "old", version="v3", slots=1)
+                old.disconnect()
+                again = ManualWorker(channel, "old", version="v3", slots=1)
                 again.hello.resumed.add(invocation_id=busy.invocation_id, attempt=busy.attempt)
                 await again.__aenter__()
-            starts = [await new.hear("start")]
+            starts = [await new.receive("start")]
             while waits not in [it.invocation_id for it in starts]:
-                starts.append(await new.hear("start"))
+                starts.append(await new.receive("start"))
             [start] = [it for it in starts if it.invocation_id == waits]
             assert start.start.version == "v1"
 
@@ -136,12 +136,12 @@ async def test_when_the_last_of_its_version_goes_the_others_will_do(
 async def test_what_recorded_nothing_goes_to_anybody(
     control: Control, channel: grpc.aio.Channel
 ) -> None:
-    async with HandWorker(channel, "old", version="v1", slots=1) as old:
+    async with ManualWorker(channel, "old", version="v1", slots=1) as old:
         invocation_id = await invoke(control)
-        start = await old.hear("start")
-        async with HandWorker(channel, "new", version="v2", slots=9) as new:
+        start = await old.receive("start")
+        async with ManualWorker(channel, "new", version="v2", slots=9) as new:
             await release(old, start)
-            start = await new.hear("start")
+            start = await new.receive("start")
             assert start.invocation_id == invocation_id
             await new.finish(start)
 
@@ -149,18 +149,18 @@ async def test_what_recorded_nothing_goes_to_anybody(
 async def test_the_version_that_recorded_counts_not_the_one_that_ran_last(
     control: Control, channel: grpc.aio.Channel
 ) -> None:
-    async with HandWorker(channel, "new", version="v2", slots=9) as new:
-        old = HandWorker(channel, "old", version="v1", slots=99)
+    async with ManualWorker(channel, "new", version="v2", slots=9) as new:
+        old = ManualWorker(channel, "old", version="v1", slots=99)
         async with old:
             invocation_id = await invoke(control)
-            start = await old.hear("start")
+            start = await old.receive("start")
             await old.step(start, 0)
-            await old.say(worker_pb2.WorkerMessage(draining=worker_pb2.Draining()))
+            await old.send(worker_pb2.WorkerMessage(draining=worker_pb2.Draining()))
             await release(old, start)
-            start = await new.hear("start")
-        async with HandWorker(channel, "old-again", version="v1", slots=1) as again:
+            start = await new.receive("start")
+        async with ManualWorker(channel, "old-again", version="v1", slots=1) as again:
             await release(new, start)
-            start = await again.hear("start")
+            start = await again.receive("start")
             assert start.invocation_id == invocation_id
             await again.finish(start)
 
@@ -170,21 +170,21 @@ async def test_after_a_restart_it_waits_for_a_worker_that_may_come_back(config: 
     patient = replace(config, times=config.times._replace(grace=10.0))
     async with ControlPlane(patient) as plane, grpc.aio.insecure_channel(plane.address) as channel:
         control = control_pb2_grpc.DurableControlStub(channel)
-        async with HandWorker(channel, "old", version="v1") as old:
+        async with ManualWorker(channel, "old", version="v1") as old:
             invocation_id = await invoke(control)
-            start = await old.hear("start")
+            start = await old.receive("start")
             await old.step(start, 0)
             await suspend(control, old, start)
             async with asyncio.timeout(20):
                 await plane.processor.stop()
     async with ControlPlane(patient) as plane, grpc.aio.insecure_channel(plane.address) as channel:
         control = control_pb2_grpc.DurableControlStub(channel)
-        async with HandWorker(channel, "new", version="v2") as new:
+        async with ManualWorker(channel, "new", version="v2") as new:
             await wake(control, invocation_id)
             await reached(control, invocation_id, PENDING)
             await invoke(control)
-            await new.finish(await new.hear("start"))
-            async with HandWorker(channel, "old", version="v1") as old:
-                start = await old.hear("start")
+            await new.finish(await new.receive("start"))
+            async with ManualWorker(channel, "old", version="v1") as old:
+                start = await old.receive("start")
                 assert start.invocation_id == invocation_id
                 await old.finish(start)

@@ -1,4 +1,4 @@
-"""What general tools ask a server about itself: reflection, health and channelz."""
+"""Reflection, health and channelz: what generic gRPC tools query."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Asked = reflection_pb2.ServerReflectionRequest
 
 
 async def reflect(channel: grpc.aio.Channel, service: str, *asked: Asked) -> list[Any]:
-    """Asks in one stream; the messages of both versions are the same on the wire."""
+    """Sends all requests in one stream; both versions of reflection have the same wire format."""
     call = channel.stream_stream(
         f"/{service}/ServerReflectionInfo",
         request_serializer=Asked.SerializeToString,
@@ -89,7 +89,7 @@ async def test_reflection_finds_extensions(channel: grpc.aio.Channel) -> None:
     assert list(numbers.all_extension_numbers_response.extension_number) == [72295728]
 
 
-async def test_reflection_says_what_it_does_not_know(channel: grpc.aio.Channel) -> None:
+async def test_reflection_answers_unknown_names_with_not_found(channel: grpc.aio.Channel) -> None:
     symbols = [
         "", ".", "\0", "durable", "Nobody.Asks", "durable.v1.DurableControl.",
         "durable.v1.DurableControl.Nothing", "durable.v1.DurableControl.Invoke.more", "é" * 10_000,

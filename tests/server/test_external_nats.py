@@ -1,4 +1,4 @@
-"""A NATS system of somebody else: with its defaults, too small, without JetStream or permission."""
+"""An external NATS system: with default settings, too small, without JetStream or permissions."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from durable_server.config import Config
 from durable_server.core.limits import Limits
 from durable_server.log.jetstream import StreamConfigError
 from durable_server.log.preflight import NatsUnsuitableError
-
-from ..nats.external import JETSTREAM, external_nats
-from .hand import HandWorker
+from tests.support.external_nats import JETSTREAM, external_nats
+from tests.support.manual_worker import ManualWorker
+from tests.support.waiting import eventually
 
 DEFAULT = Config(listen="127.0.0.1:0", grace_seconds=0.2)
 
@@ -33,7 +33,7 @@ async def test_ordinary_work_fits_into_a_server_with_its_defaults(
         async with (
             ControlPlane(config) as plane,
             grpc.aio.insecure_channel(plane.address) as channel,
-            HandWorker(channel, slots=50) as worker,
+            ManualWorker(channel, slots=50) as worker,
         ):
             limits = plane.processor.limits
             assert limits.payload_bytes < limits.batch_bytes < 1024 * 1024
@@ -49,7 +49,7 @@ async def test_ordinary_work_fits_into_a_server_with_its_defaults(
                 for _ in range(20)
             ]
             await asyncio.gather(*(control.Invoke(it) for it in requests))
-            starts = [await worker.hear("start") for _ in requests]
+            starts = [await worker.receive("start") for _ in requests]
             for start in starts:
                 await worker.finish(start, b"y" * 200_000)
 
@@ -61,7 +61,7 @@ async def test_ordinary_work_fits_into_a_server_with_its_defaults(
                 idempotency_key="k" * 256,
             )
             invocation_id = (await control.Invoke(request)).invocation_id
-            start = await worker.hear("start")
+            start = await worker.receive("start")
             await worker.step(start, 0, largest)
             failed = worker_pb2.WorkerMessage(
                 invocation_id=start.invocation_id, attempt=start.attempt
@@ -69,7 +69,7 @@ async def test_ordinary_work_fits_into_a_server_with_its_defaults(
             failure = failed.finished.outcome.failure
             failure.type, failure.terminal = "Large", True
             failure.message = "m" * (limits.payload_bytes - 1000)
-            await worker.say(failed)
+            await worker.send(failed)
             result = await control.GetResult(
                 control_pb2.GetResultRequest(
                     invocation_id=invocation_id, wait_timeout=Duration(seconds=20)
@@ -201,7 +201,7 @@ async def test_a_log_is_made_smaller_where_there_is_less_room(
 async def test_a_server_that_takes_less_after_a_restart_is_named(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Nothing is lost, and the next start goes on with smaller batches."""
+    """Nothing is lost, and the next start continues with smaller batches."""
     folder = tmp_path / "nats"
     config = replace(DEFAULT, data_dir=tmp_path / "data")
     request = control_pb2.InvokeRequest(handler="three")
@@ -210,17 +210,15 @@ async def test_a_server_that_takes_less_after_a_restart_is_named(
             config = replace(config, nats_url=nats.url)
             plane = await stack.enter_async_context(ControlPlane(config))
             channel = await stack.enter_async_context(grpc.aio.insecure_channel(plane.address))
-            async with HandWorker(channel):
+            async with ManualWorker(channel):
                 pass
         async with external_nats(folder, JETSTREAM, nats.port):
             asked = asyncio.ensure_future(
                 control_pb2_grpc.DurableControlStub(channel).Invoke(request)
             )
-            async with asyncio.timeout(20):
-                while not any(  # noqa: ASYNC110  # a line of the log wakes nobody
-                    "give max_payload the same" in it for it in caplog.messages
-                ):
-                    await asyncio.sleep(0.02)
+            await eventually(
+                lambda: any("give max_payload the same" in it for it in caplog.messages)
+            )
             assert not asked.done()
             asked.cancel()
             await plane.processor.stop()

@@ -1,4 +1,4 @@
-"""Live and ready: what health checks hear while NATS is away, the store is locked, and at the end."""
+"""Live and ready: the health checks while NATS is away, while the store is locked, and at shutdown."""
 
 from __future__ import annotations
 
@@ -16,10 +16,9 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from durable_proto.v1 import control_pb2, control_pb2_grpc
 from durable_server.app import STORE, ControlPlane
 from durable_server.config import Config
-
-from ..nats.external import JETSTREAM, external_nats
-from ..store.holding import WRITING, held
-from .hand import HandWorker
+from tests.support.external_nats import JETSTREAM, external_nats
+from tests.support.manual_worker import ManualWorker
+from tests.support.store_lock import WRITING, held
 
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
@@ -41,7 +40,7 @@ async def asked(
 
 
 class Watch:
-    """What the gRPC health service says of one service, as it changes."""
+    """The statuses of one service in the gRPC health service, as they change."""
 
     def __init__(self, channel: grpc.aio.Channel, service: str) -> None:
         request = health_pb2.HealthCheckRequest(service=service)
@@ -79,7 +78,7 @@ async def test_ready_ends_with_nats_and_comes_back_with_it(
             watches = [Watch(channel, service) for service in SERVICES]
             for watch in watches:
                 await watch.until(SERVING)
-            async with HandWorker(channel):
+            async with ManualWorker(channel):
                 pass
         waiting = None
         if busy:
@@ -102,12 +101,12 @@ async def test_ready_ends_with_nats_and_comes_back_with_it(
             assert (await asked(plane, "/health"))[0] == 200
             if waiting is not None:
                 assert (await waiting).invocation_id
-            async with HandWorker(channel, "another", handlers=("four",)):
+            async with ManualWorker(channel, "another", handlers=("four",)):
                 pass
 
 
 async def test_not_ready_while_the_store_is_locked(config: Config) -> None:
-    async with serving(config) as (plane, channel), HandWorker(channel):
+    async with serving(config) as (plane, channel), ManualWorker(channel):
         watch = Watch(channel, "")
         await watch.until(SERVING)
         control = control_pb2_grpc.DurableControlStub(channel)

@@ -10,10 +10,9 @@ import grpc
 import pytest
 
 from durable_proto.v1 import control_pb2, control_pb2_grpc, invocation_pb2
+from tests.support.manual_worker import ManualWorker
 
-from .hand import HandWorker
-from .test_requests import reason
-from .test_worker_protocol import result
+from .calls import reason, result
 
 if TYPE_CHECKING:
     from typing import TypeAlias
@@ -40,7 +39,7 @@ async def ids(control: Control, **fields: object) -> list[str]:
 
 
 async def test_orders(control: Control, channel: grpc.aio.Channel) -> None:
-    async with HandWorker(channel, slots=1):
+    async with ManualWorker(channel, slots=1):
         made = [await invoke(control) for _ in range(4)]
         first, second, third, fourth = made
         await end(control, third)
@@ -86,8 +85,8 @@ async def test_orders_that_there_are_not(
     assert len(caught.value.details() or "") < 300
 
 
-async def test_a_token_that_somebody_made(control: Control, channel: grpc.aio.Channel) -> None:
-    async with HandWorker(channel):
+async def test_a_forged_token(control: Control, channel: grpc.aio.Channel) -> None:
+    async with ManualWorker(channel):
         for _ in range(2):
             await invoke(control)
         token = (await control.Query(Query(page_size=1))).next_page_token
@@ -100,23 +99,23 @@ async def test_a_token_that_somebody_made(control: Control, channel: grpc.aio.Ch
 
 
 async def test_a_state_may_be_named_twice(control: Control, channel: grpc.aio.Channel) -> None:
-    async with HandWorker(channel, slots=1):
+    async with ManualWorker(channel, slots=1):
         asked = control_pb2.InvokeRequest(handler="three", service="twice")
         invocation_id = (await control.Invoke(asked)).invocation_id
         await end(control, invocation_id)
         state = invocation_pb2.INVOCATION_STATE_CANCELLED
         assert await ids(control, states=[state, state], service="twice") == [invocation_id]
-        # Counts that have come to nothing are not told.
+        # Counts that are zero again are left out.
         stats = await control.GetStats(control_pb2.GetStatsRequest())
         assert [(it.state, it.count) for it in stats.counts] == [(state, 1)]
 
 
 async def test_a_token_belongs_to_its_order(control: Control, channel: grpc.aio.Channel) -> None:
-    async with HandWorker(channel):
+    async with ManualWorker(channel):
         for _ in range(3):
             await invoke(control)
         token = (await control.Query(Query(page_size=1))).next_page_token
-        # The same order said in another way.
+        # The same order in another notation.
         assert len(await ids(control, order_by="create_time desc", page_token=token)) == 2
         for order in ("create_time", "update_time desc", "complete_time"):
             with pytest.raises(grpc.aio.AioRpcError) as caught:
@@ -128,7 +127,7 @@ async def test_a_token_belongs_to_its_order(control: Control, channel: grpc.aio.
 async def test_what_is_there_all_along_comes_once(
     control: Control, channel: grpc.aio.Channel, order_by: str
 ) -> None:
-    async with HandWorker(channel, slots=1):
+    async with ManualWorker(channel, slots=1):
         made = [await invoke(control) for _ in range(40)]
         for invocation_id in made[::2]:
             await end(control, invocation_id)
@@ -165,10 +164,10 @@ async def test_large_outcomes_make_a_page_short_and_not_large(
     """A list must fit into what clients take, whatever the handlers return."""
     large = b'"' + b"x" * 60_000 + b'"'
     made = []
-    async with HandWorker(channel, slots=30) as worker:
+    async with ManualWorker(channel, slots=30) as worker:
         for _ in range(30):
             made.append(await invoke(control))
-            await worker.finish(await worker.hear("start"), large)
+            await worker.finish(await worker.receive("start"), large)
             await result(control, made[-1])
     seen, sizes, token = [], [], ""
     while not sizes or token:

@@ -1,4 +1,4 @@
-"""What is legal, but a lot: it takes its time and its place, and ends nobody."""
+"""Valid but very large requests: they may be slow, and break neither a worker nor the control plane."""
 
 from __future__ import annotations
 
@@ -10,10 +10,9 @@ import pytest
 
 from durable_proto.v1 import control_pb2, control_pb2_grpc, invocation_pb2, payload_pb2
 from durable_server.app import ControlPlane
+from tests.support.manual_worker import ManualWorker, message_about
 
-from .hand import HandWorker, reply
-from .test_requests import reason
-from .test_worker_protocol import invoke, reached, result, state_of
+from .calls import invoke, reached, reason, result, state_of
 
 if TYPE_CHECKING:
     from typing import TypeAlias
@@ -28,7 +27,7 @@ async def test_many_requests_with_large_headers(
     control: Control, channel: grpc.aio.Channel, plane: ControlPlane
 ) -> None:
     """More than one frame of the log can hold, all at once."""
-    async with HandWorker(channel, slots=1):
+    async with ManualWorker(channel, slots=1):
         headers = {"h": "x" * 8_000}
         asked = [control.Invoke(Invoke(handler="three", headers=headers)) for _ in range(1_200)]
         ids = {it.invocation_id for it in await asyncio.gather(*asked)}
@@ -39,7 +38,7 @@ async def test_many_requests_with_large_headers(
 async def test_a_state_with_very_many_names_is_refused(
     control: Control, channel: grpc.aio.Channel
 ) -> None:
-    worker = HandWorker(channel)
+    worker = ManualWorker(channel)
     worker.hello.handlers.add(name="cart.add", kind=invocation_pb2.HANDLER_KIND_OBJECT_EXCLUSIVE)
     async with worker:
         names = [f"{number:0250d}" for number in range(40_000)]
@@ -54,7 +53,7 @@ async def test_a_state_with_very_many_names_is_refused(
 async def test_many_handlers_with_large_schemas(
     control: Control, channel: grpc.aio.Channel
 ) -> None:
-    worker = HandWorker(channel)
+    worker = ManualWorker(channel)
     for number in range(30):
         worker.hello.handlers.add(name=f"h{number}", input_schema="x" * 60_000)
     async with worker:
@@ -62,20 +61,20 @@ async def test_many_handlers_with_large_schemas(
 
 
 async def test_failures_of_any_length(control: Control, channel: grpc.aio.Channel) -> None:
-    """They are cut where they are only told, and kept where they are the outcome."""
-    async with HandWorker(channel) as worker:
+    """They are shortened in lists and logs, and kept whole in the outcome."""
+    async with ManualWorker(channel) as worker:
         retried, failed = await invoke(control), await invoke(control)
-        starts = {it.invocation_id: it for it in [await worker.hear("start") for _ in range(2)]}
-        message = reply(starts[retried])
+        starts = {it.invocation_id: it for it in [await worker.receive("start") for _ in range(2)]}
+        message = message_about(starts[retried])
         message.attempt_failed.failure.message = "m" * 3_000_000
         message.attempt_failed.failure.stack_trace = "s" * 900_000
         message.attempt_failed.retry_delay.FromSeconds(3600)
-        await worker.say(message)
+        await worker.send(message)
         found = await reached(control, retried, BACKING_OFF)
         assert 1_000 < len(found.last_failure.message) <= 8_000
-        message = reply(starts[failed])
+        message = message_about(starts[failed])
         message.finished.outcome.failure.message = "m" * 60_000
-        await worker.say(message)
+        await worker.send(message)
         outcome = (await result(control, failed)).outcome
         assert outcome.failure.message == "m" * 60_000
 
@@ -84,11 +83,11 @@ async def test_no_handler_keeps_a_slot_from_another(
     control: Control, channel: grpc.aio.Channel
 ) -> None:
     """Who waits longest goes first, whatever the handler; a higher priority goes before."""
-    worker = HandWorker(channel, slots=1)
+    worker = ManualWorker(channel, slots=1)
     worker.hello.handlers.add(name="other")
     async with worker:
         await invoke(control)
-        start = await worker.hear("start")
+        start = await worker.receive("start")
         waiting = [
             await invoke(control),
             await invoke(control, "other"),
@@ -98,7 +97,7 @@ async def test_no_handler_keeps_a_slot_from_another(
         order = []
         for _ in waiting:
             await worker.finish(start)
-            start = await worker.hear("start")
+            start = await worker.receive("start")
             order.append(waiting.index(start.invocation_id))
         assert order == [3, 0, 1, 2]
 
@@ -106,16 +105,16 @@ async def test_no_handler_keeps_a_slot_from_another(
 async def test_pausing_and_resuming_what_waits_leaves_one_place(
     control: Control, channel: grpc.aio.Channel
 ) -> None:
-    worker = HandWorker(channel, slots=1)
+    worker = ManualWorker(channel, slots=1)
     async with worker:
         await invoke(control)
-        start = await worker.hear("start")
+        start = await worker.receive("start")
         waits = await invoke(control)
         for _ in range(50):
             await control.Pause(control_pb2.PauseRequest(invocation_id=waits))
             await control.Resume(control_pb2.ResumeRequest(invocation_id=waits))
         await worker.finish(start)
-        start = await worker.hear("start")
+        start = await worker.receive("start")
         assert start.invocation_id == waits
         await worker.finish(start, b'"once"')
         ended = await result(control, waits)

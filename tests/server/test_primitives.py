@@ -1,4 +1,4 @@
-"""Every primitive, played by hand: what worker.proto and control.proto say of each."""
+"""Every primitive over worker.proto and control.proto, message by message."""
 
 from __future__ import annotations
 
@@ -11,10 +11,9 @@ import pytest
 from google.protobuf.duration_pb2 import Duration
 
 from durable_proto.v1 import control_pb2, control_pb2_grpc, invocation_pb2, payload_pb2
+from tests.support.manual_worker import ManualWorker, message_about, open_entry, sleep_entry
 
-from .hand import HandWorker, ask, reply, sleep
-from .test_requests import reason
-from .test_worker_protocol import invoke, reached, result, state_of
+from .calls import invoke, reached, reason, result, state_of
 
 if TYPE_CHECKING:
     Control: TypeAlias = control_pb2_grpc.DurableControlAsyncStub
@@ -34,7 +33,7 @@ def value(data: bytes) -> payload_pb2.Outcome:
     return payload_pb2.Outcome(value=payload_pb2.Payload(data=data))
 
 
-def cart(worker: HandWorker) -> HandWorker:
+def cart(worker: ManualWorker) -> ManualWorker:
     worker.hello.handlers.add(name="cart.add", kind=EXCLUSIVE)
     worker.hello.handlers.add(name="cart.show", kind=SHARED)
     return worker
@@ -51,13 +50,13 @@ async def resolve(control: Control, awakeable_id: str, data: bytes = b"1") -> st
 async def test_an_awakeable_gets_the_first_outcome_that_anybody_gives(
     control: Control, channel: grpc.aio.Channel
 ) -> None:
-    async with HandWorker(channel) as worker:
+    async with ManualWorker(channel) as worker:
         invocation_id = await invoke(control)
-        start = await worker.hear("start")
-        await worker.say(ask(start, 0, "AWAKEABLE", "approval-1"))
-        assert (await worker.hear("ack")).ack.completion_number == 0
+        start = await worker.receive("start")
+        await worker.send(open_entry(start, 0, "AWAKEABLE", "approval-1"))
+        assert (await worker.receive("ack")).ack.completion_number == 0
         assert await resolve(control, "approval-1") == invocation_id
-        heard = (await worker.hear("completion")).completion
+        heard = (await worker.receive("completion")).completion
         assert (heard.index, heard.outcome, heard.completion_number) == (0, value(b"1"), 1)
         assert await resolve(control, "approval-1") == invocation_id
         with pytest.raises(grpc.aio.AioRpcError) as caught:
@@ -71,21 +70,21 @@ async def test_an_awakeable_gets_the_first_outcome_that_anybody_gives(
         assert awakeable.outcome == value(b"1")
 
 
-async def test_an_outcome_may_come_before_anybody_asks(
+async def test_an_outcome_may_come_before_the_wait_for_it(
     control: Control, channel: grpc.aio.Channel
 ) -> None:
-    async with HandWorker(channel) as worker:
+    async with ManualWorker(channel) as worker:
         assert await resolve(control, "early-1") == ""
         invocation_id = await invoke(control)
         generated = f"{invocation_id}-1"
         assert await resolve(control, generated, b"2") == invocation_id
-        start = await worker.hear("start")
-        await worker.say(ask(start, 0, "AWAKEABLE", "early-1"))
-        await worker.hear("ack")
-        assert (await worker.hear("completion")).completion.outcome == value(b"1")
-        await worker.say(ask(start, 1, "AWAKEABLE", generated))
-        await worker.hear("ack")
-        assert (await worker.hear("completion")).completion.outcome == value(b"2")
+        start = await worker.receive("start")
+        await worker.send(open_entry(start, 0, "AWAKEABLE", "early-1"))
+        await worker.receive("ack")
+        assert (await worker.receive("completion")).completion.outcome == value(b"1")
+        await worker.send(open_entry(start, 1, "AWAKEABLE", generated))
+        await worker.receive("ack")
+        assert (await worker.receive("completion")).completion.outcome == value(b"2")
 
 
 @pytest.mark.parametrize("awakeable_id", ["f" * 32 + "-0", "f" * 32 + ".paid"])
@@ -101,21 +100,21 @@ async def test_an_awakeable_of_no_invocation_is_not_found(
 async def test_an_awakeable_wakes_what_is_suspended(
     control: Control, channel: grpc.aio.Channel
 ) -> None:
-    async with HandWorker(channel) as worker:
+    async with ManualWorker(channel) as worker:
         invocation_id = await invoke(control)
-        start = await worker.hear("start")
-        suspend = reply(start)
+        start = await worker.receive("start")
+        suspend = message_about(start)
         suspend.suspend.SetInParent()
-        await worker.say(ask(start, 0, "AWAKEABLE", "a-1"), suspend)
-        await worker.hear("ack")
-        await worker.hear("suspended")
+        await worker.send(open_entry(start, 0, "AWAKEABLE", "a-1"), suspend)
+        await worker.receive("ack")
+        await worker.receive("suspended")
         failure = payload_pb2.Failure(type="durable.Rejected", message="no", terminal=True)
         await control.ResolveAwakeable(
             control_pb2.ResolveAwakeableRequest(
                 awakeable_id="a-1", outcome=payload_pb2.Outcome(failure=failure)
             )
         )
-        again = await worker.hear("start")
+        again = await worker.receive("start")
         [entry] = again.start.journal
         assert entry.outcome.failure == failure
         await worker.finish(again)
@@ -128,9 +127,9 @@ async def test_an_awakeable_wakes_what_is_suspended(
 async def test_signals_wait_in_order_and_are_delivered_once(
     control: Control, channel: grpc.aio.Channel
 ) -> None:
-    async with HandWorker(channel) as worker:
+    async with ManualWorker(channel) as worker:
         invocation_id = await invoke(control)
-        start = await worker.hear("start")
+        start = await worker.receive("start")
         for number, request_id in ((b"1", "r-1"), (b"1", "r-1"), (b"2", "")):
             await control.Signal(
                 control_pb2.SignalRequest(
@@ -141,15 +140,17 @@ async def test_signals_wait_in_order_and_are_delivered_once(
                 )
             )
         for index, expected in enumerate((b"1", b"2")):
-            await worker.say(ask(start, index, "SIGNAL", "item"))
-            await worker.hear("ack")
-            assert (await worker.hear("completion")).completion.outcome == value(expected)
-        await worker.say(ask(start, 2, "SIGNAL", "item"))
-        await worker.hear("ack")
-        await worker.say(ask(start, 3, "RESOLVE", "item", target=invocation_id, argument=b"3"))
-        await worker.hear("ack")
-        assert (await worker.hear("completion")).completion.outcome == value(b"3")
-        assert (await worker.hear("completion")).completion.outcome == value(b"null")
+            await worker.send(open_entry(start, index, "SIGNAL", "item"))
+            await worker.receive("ack")
+            assert (await worker.receive("completion")).completion.outcome == value(expected)
+        await worker.send(open_entry(start, 2, "SIGNAL", "item"))
+        await worker.receive("ack")
+        await worker.send(
+            open_entry(start, 3, "RESOLVE", "item", target=invocation_id, argument=b"3")
+        )
+        await worker.receive("ack")
+        assert (await worker.receive("completion")).completion.outcome == value(b"3")
+        assert (await worker.receive("completion")).completion.outcome == value(b"null")
 
 
 # Other invocations
@@ -158,17 +159,17 @@ async def test_signals_wait_in_order_and_are_delivered_once(
 async def test_a_childs_outcome_is_its_parents_completion(
     control: Control, channel: grpc.aio.Channel
 ) -> None:
-    async with HandWorker(channel) as worker:
+    async with ManualWorker(channel) as worker:
         parent_id = await invoke(control, headers={"trace": "7"}, service="shop")
-        parent = await worker.hear("start")
-        await worker.say(ask(parent, 0, "INVOKE", "three", argument=b'"child"'))
-        await worker.hear("ack")
-        child = await worker.hear("start")
+        parent = await worker.receive("start")
+        await worker.send(open_entry(parent, 0, "INVOKE", "three", argument=b'"child"'))
+        await worker.receive("ack")
+        child = await worker.receive("start")
         assert child.start.input.data == b'"child"'
         assert dict(child.start.headers) == {"trace": "7"}
         assert child.start.service == "shop"
         await worker.finish(child, b'"grown"')
-        heard = await worker.hear("completion")
+        heard = await worker.receive("completion")
         assert heard.invocation_id == parent_id
         assert heard.completion.outcome == value(b'"grown"')
         listed = await control.Query(control_pb2.QueryRequest(parent_invocation_id=parent_id))
@@ -178,32 +179,32 @@ async def test_a_childs_outcome_is_its_parents_completion(
 async def test_a_send_is_answered_with_its_id_and_starts_later(
     control: Control, channel: grpc.aio.Channel
 ) -> None:
-    async with HandWorker(channel) as worker:
+    async with ManualWorker(channel) as worker:
         await invoke(control)
-        start = await worker.hear("start")
-        message = ask(start, 0, "SEND", "three", argument=b"1")
+        start = await worker.receive("start")
+        message = open_entry(start, 0, "SEND", "three", argument=b"1")
         message.entry.delay.FromMilliseconds(300)
-        await worker.say(message)
-        await worker.hear("ack")
-        sent = json.loads((await worker.hear("completion")).completion.outcome.value.data)
+        await worker.send(message)
+        await worker.receive("ack")
+        sent = json.loads((await worker.receive("completion")).completion.outcome.value.data)
         found = await state_of(control, sent)
         assert found.state == invocation_pb2.INVOCATION_STATE_SCHEDULED
         # A duplicate, as after a reconnect, starts nothing.
-        await worker.say(message)
-        await worker.hear("ack")
-        assert (await worker.hear("start")).invocation_id == sent
+        await worker.send(message)
+        await worker.receive("ack")
+        assert (await worker.receive("start")).invocation_id == sent
         assert (await control.GetStats(control_pb2.GetStatsRequest())).total_count == 2
 
 
 async def test_a_child_of_an_unknown_handler_is_tried_again(
     control: Control, channel: grpc.aio.Channel
 ) -> None:
-    async with HandWorker(channel) as worker:
+    async with ManualWorker(channel) as worker:
         invocation_id = await invoke(control)
-        start = await worker.hear("start")
-        await worker.say(ask(start, 0, "INVOKE", "nobody"))
-        assert "nobody" in (await worker.hear("abandon")).abandon.reason
-        again = await worker.hear("start")
+        start = await worker.receive("start")
+        await worker.send(open_entry(start, 0, "INVOKE", "nobody"))
+        assert "nobody" in (await worker.receive("abandon")).abandon.reason
+        again = await worker.receive("start")
         assert again.attempt == 2
         assert again.start.last_failure.type == "durable.HandlerNotFound"
         assert (await state_of(control, invocation_id)).journal_length == 0
@@ -212,21 +213,21 @@ async def test_a_child_of_an_unknown_handler_is_tried_again(
 async def test_a_childs_cancellation_by_its_place(
     control: Control, channel: grpc.aio.Channel
 ) -> None:
-    async with HandWorker(channel) as worker:
+    async with ManualWorker(channel) as worker:
         await invoke(control)
-        parent = await worker.hear("start")
-        await worker.say(ask(parent, 0, "INVOKE", "three"))
-        await worker.hear("ack")
-        child = await worker.hear("start")
-        await worker.say(ask(parent, 1, "CANCEL", "", target="#0"))
-        await worker.hear("ack")
-        asked = await worker.hear("cancel_requested")
+        parent = await worker.receive("start")
+        await worker.send(open_entry(parent, 0, "INVOKE", "three"))
+        await worker.receive("ack")
+        child = await worker.receive("start")
+        await worker.send(open_entry(parent, 1, "CANCEL", "", target="#0"))
+        await worker.receive("ack")
+        asked = await worker.receive("cancel_requested")
         assert asked.invocation_id == child.invocation_id
-        await worker.hear("completion")
-        ended = reply(child)
+        await worker.receive("completion")
+        ended = message_about(child)
         ended.finished.outcome.failure.type = "durable.Cancelled"
-        await worker.say(ended)
-        heard = (await worker.hear("completion")).completion
+        await worker.send(ended)
+        heard = (await worker.receive("completion")).completion
         assert heard.outcome.failure.type == "durable.Cancelled"
         assert (await state_of(control, child.invocation_id)).state == CANCELLED
 
@@ -237,20 +238,20 @@ async def test_a_childs_cancellation_by_its_place(
 async def test_state_travels_with_the_next_attempt(
     control: Control, channel: grpc.aio.Channel
 ) -> None:
-    async with HandWorker(channel) as worker:
+    async with ManualWorker(channel) as worker:
         invocation_id = await invoke(control)
-        start = await worker.hear("start")
+        start = await worker.receive("start")
         assert start.start.state_complete
         assert not start.start.state
-        await worker.say(ask(start, 0, "SET_STATE", "cart", argument=b'["T-1"]'))
-        assert (await worker.hear("ack")).ack.completion_number == 0
-        eager = ask(start, 1, "GET_STATE", "cart")
+        await worker.send(open_entry(start, 0, "SET_STATE", "cart", argument=b'["T-1"]'))
+        assert (await worker.receive("ack")).ack.completion_number == 0
+        eager = open_entry(start, 1, "GET_STATE", "cart")
         eager.entry.outcome.value.data = b'["T-1"]'
-        failed = reply(start)
+        failed = message_about(start)
         failed.attempt_failed.failure.type = "ValueError"
-        await worker.say(eager, failed)
-        await worker.hear("ack")
-        again = await worker.hear("start")
+        await worker.send(eager, failed)
+        await worker.receive("ack")
+        again = await worker.receive("start")
         assert again.start.state["cart"].data == b'["T-1"]'
         assert [it.completion_number for it in again.start.journal] == [0, 0]
         shown = await control.GetState(control_pb2.GetStateRequest(invocation_id=invocation_id))
@@ -260,41 +261,41 @@ async def test_state_travels_with_the_next_attempt(
 async def test_one_exclusive_handler_at_a_time_and_a_shared_one_beside(
     control: Control, channel: grpc.aio.Channel
 ) -> None:
-    async with cart(HandWorker(channel)) as worker:
+    async with cart(ManualWorker(channel)) as worker:
         first = await invoke(control, "cart.add", key="u1")
-        start = await worker.hear("start")
+        start = await worker.receive("start")
         second = await invoke(control, "cart.add", key="u1")
         third = await invoke(control, "cart.add", key="u1")
         other = await invoke(control, "cart.add", key="u2")
-        assert (await worker.hear("start")).invocation_id == other
-        await worker.say(ask(start, 0, "SET_STATE", "n", argument=b"1"))
-        await worker.hear("ack")
+        assert (await worker.receive("start")).invocation_id == other
+        await worker.send(open_entry(start, 0, "SET_STATE", "n", argument=b"1"))
+        await worker.receive("ack")
         await invoke(control, "cart.show", key="u1")
-        show = await worker.hear("start")
+        show = await worker.receive("start")
         assert not show.start.state_complete
-        await worker.say(ask(show, 0, "GET_STATE", "n"))
-        await worker.hear("ack")
-        assert (await worker.hear("completion")).completion.outcome == value(b"1")
-        await worker.say(ask(show, 1, "SET_STATE", "n", argument=b"2"))
-        assert "shared" in (await worker.hear("abandon")).abandon.reason
+        await worker.send(open_entry(show, 0, "GET_STATE", "n"))
+        await worker.receive("ack")
+        assert (await worker.receive("completion")).completion.outcome == value(b"1")
+        await worker.send(open_entry(show, 1, "SET_STATE", "n", argument=b"2"))
+        assert "shared" in (await worker.receive("abandon")).abandon.reason
         assert start.invocation_id == first
         await worker.finish(start)
-        following = await worker.hear("start")
+        following = await worker.receive("start")
         assert following.invocation_id == second
         assert following.start.state["n"].data == b"1"
         await worker.finish(following)
-        assert (await worker.hear("start")).invocation_id == third
+        assert (await worker.receive("start")).invocation_id == third
 
 
 async def test_state_is_edited_between_two_turns(
     control: Control, channel: grpc.aio.Channel
 ) -> None:
-    async with cart(HandWorker(channel)) as worker:
+    async with cart(ManualWorker(channel)) as worker:
         edit = control_pb2.SetStateRequest(object="cart", key="u1")
         edit.state["n"].data = b"7"
         await control.SetState(edit)
         await invoke(control, "cart.add", key="u1")
-        start = await worker.hear("start")
+        start = await worker.receive("start")
         assert start.start.state["n"].data == b"7"
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await control.SetState(edit)
@@ -314,76 +315,76 @@ async def test_state_is_edited_between_two_turns(
 async def test_a_pause_waits_for_the_worker_and_resume_goes_on(
     control: Control, channel: grpc.aio.Channel
 ) -> None:
-    async with HandWorker(channel) as worker:
+    async with ManualWorker(channel) as worker:
         invocation_id = await invoke(control)
-        start = await worker.hear("start")
+        start = await worker.receive("start")
         answer = await control.Pause(control_pb2.PauseRequest(invocation_id=invocation_id))
         assert answer.state == RUNNING
-        await worker.hear("pause_requested")
+        await worker.receive("pause_requested")
         await worker.step(start, 0)
-        held = reply(start)
+        held = message_about(start)
         held.paused.SetInParent()
-        await worker.say(held)
+        await worker.send(held)
         answer = await control.Pause(
             control_pb2.PauseRequest(invocation_id=invocation_id, wait_timeout=Duration(seconds=10))
         )
         assert answer.state == PAUSED
         await control.Resume(control_pb2.ResumeRequest(invocation_id=invocation_id))
-        again = await worker.hear("start")
+        again = await worker.receive("start")
         assert (again.attempt, len(again.start.journal)) == (2, 1)
 
 
-async def test_a_worker_that_was_away_is_told_again(
+async def test_a_reconnected_worker_gets_what_it_missed(
     control: Control, channel: grpc.aio.Channel
 ) -> None:
-    async with HandWorker(channel) as worker:
+    async with ManualWorker(channel) as worker:
         invocation_id = await invoke(control)
-        start = await worker.hear("start")
-        worker.cut()
+        start = await worker.receive("start")
+        worker.disconnect()
     await control.Cancel(control_pb2.CancelRequest(invocation_id=invocation_id, reason="enough"))
-    back = HandWorker(channel)
+    back = ManualWorker(channel)
     back.hello.resumed.add(invocation_id=invocation_id, attempt=start.attempt)
     async with back:
-        heard = (await back.hear("cancel_requested")).cancel_requested
+        heard = (await back.receive("cancel_requested")).cancel_requested
         assert (heard.reason, heard.completion_number) == ("enough", 1)
 
 
 async def test_a_cancellation_is_seen_by_the_next_attempt_too(
     control: Control, channel: grpc.aio.Channel
 ) -> None:
-    async with HandWorker(channel) as worker:
+    async with ManualWorker(channel) as worker:
         invocation_id = await invoke(control)
-        start = await worker.hear("start")
-        suspend = reply(start)
+        start = await worker.receive("start")
+        suspend = message_about(start)
         suspend.suspend.SetInParent()
-        await worker.say(sleep(start, 0, 600_000), suspend)
-        await worker.hear("ack")
-        await worker.hear("suspended")
+        await worker.send(sleep_entry(start, 0, 600_000), suspend)
+        await worker.receive("ack")
+        await worker.receive("suspended")
         answer = await control.Cancel(
             control_pb2.CancelRequest(invocation_id=invocation_id, reason="enough")
         )
         assert answer.state == PENDING
-        again = await worker.hear("start")
+        again = await worker.receive("start")
         assert again.start.cancel_requested.reason == "enough"
         assert again.start.cancel_requested.completion_number == 1
         # A compensation, and the end.
         await worker.step(again, 1)
-        ended = reply(again)
+        ended = message_about(again)
         ended.finished.outcome.failure.type = "durable.Cancelled"
-        await worker.say(ended)
+        await worker.send(ended)
         shown = await reached(control, invocation_id, CANCELLED)
         assert shown.cancel.reason == "enough"
 
 
 async def test_force_takes_the_attempt_away(control: Control, channel: grpc.aio.Channel) -> None:
-    async with HandWorker(channel) as worker:
+    async with ManualWorker(channel) as worker:
         invocation_id = await invoke(control)
-        await worker.hear("start")
+        await worker.receive("start")
         answer = await control.Cancel(
             control_pb2.CancelRequest(invocation_id=invocation_id, force=True)
         )
         assert answer.state == CANCELLED
-        await worker.hear("abandon")
+        await worker.receive("abandon")
         ended = await result(control, invocation_id)
         assert ended.outcome.failure.type == "durable.Cancelled"
         with pytest.raises(grpc.aio.AioRpcError) as caught:
@@ -392,9 +393,9 @@ async def test_force_takes_the_attempt_away(control: Control, channel: grpc.aio.
 
 
 async def test_a_restart_keeps_the_beginning(control: Control, channel: grpc.aio.Channel) -> None:
-    async with HandWorker(channel) as worker:
+    async with ManualWorker(channel) as worker:
         invocation_id = await invoke(control)
-        start = await worker.hear("start")
+        start = await worker.receive("start")
         for index in range(3):
             await worker.step(start, index, b"%d" % index)
         await worker.finish(start)
@@ -404,7 +405,7 @@ async def test_a_restart_keeps_the_beginning(control: Control, channel: grpc.aio
         )
         new_id = (await control.Restart(request)).invocation_id
         assert (await control.Restart(request)).invocation_id == new_id
-        again = await worker.hear("start")
+        again = await worker.receive("start")
         assert again.invocation_id == new_id
         assert again.start.input == start.start.input
         assert [it.outcome.value.data for it in again.start.journal] == [b"0", b"1"]
@@ -414,8 +415,8 @@ async def test_a_restart_keeps_the_beginning(control: Control, channel: grpc.aio
 # What handlers declare
 
 
-def declares(**fields: object) -> Callable[[HandWorker], HandWorker]:
-    def change(worker: HandWorker) -> HandWorker:
+def declares(**fields: object) -> Callable[[ManualWorker], ManualWorker]:
+    def change(worker: ManualWorker) -> ManualWorker:
         spec = invocation_pb2.HandlerSpec(name="three", **fields)  # type: ignore[arg-type]
         worker.hello.handlers[0].CopyFrom(spec)
         return worker
@@ -423,45 +424,43 @@ def declares(**fields: object) -> Callable[[HandWorker], HandWorker]:
     return change
 
 
-async def test_so_many_of_a_handler_run_at_once(
-    control: Control, channel: grpc.aio.Channel
-) -> None:
-    limited = declares(max_concurrent=1)(HandWorker(channel))
+async def test_a_handlers_concurrency_limit(control: Control, channel: grpc.aio.Channel) -> None:
+    limited = declares(max_concurrent=1)(ManualWorker(channel))
     limited.hello.handlers.add(name="free")
     async with limited as worker:
         first, second = await invoke(control), await invoke(control)
-        start = await worker.hear("start")
+        start = await worker.receive("start")
         assert start.invocation_id == first
         await invoke(control, "free")
-        assert (await worker.hear("start")).start.handler == "free"
+        assert (await worker.receive("start")).start.handler == "free"
         assert (await state_of(control, second)).state == PENDING
         await worker.finish(start)
-        assert (await worker.hear("start")).invocation_id == second
+        assert (await worker.receive("start")).invocation_id == second
 
 
 async def test_a_higher_priority_goes_first(control: Control, channel: grpc.aio.Channel) -> None:
-    async with HandWorker(channel, slots=1) as worker:
+    async with ManualWorker(channel, slots=1) as worker:
         await invoke(control)
-        start = await worker.hear("start")
+        start = await worker.receive("start")
         late = [await invoke(control, priority=it) for it in (0, -1, 7, 0, 7)]
         order = []
         for _ in late:
             await worker.finish(start)
-            start = await worker.hear("start")
+            start = await worker.receive("start")
             order.append(late.index(start.invocation_id))
         assert order == [2, 4, 0, 3, 1]
 
 
 async def test_an_invocation_has_its_time(control: Control, channel: grpc.aio.Channel) -> None:
-    timed = declares(timeout=Duration(nanos=200_000_000))(HandWorker(channel))
+    timed = declares(timeout=Duration(nanos=200_000_000))(ManualWorker(channel))
     async with timed as worker:
         invocation_id = await invoke(control)
-        start = await worker.hear("start")
-        heard = await worker.hear("cancel_requested")
+        start = await worker.receive("start")
+        heard = await worker.receive("cancel_requested")
         assert "0.2 s" in heard.cancel_requested.reason
-        ended = reply(start)
+        ended = message_about(start)
         ended.finished.outcome.failure.type = "durable.Cancelled"
-        await worker.say(ended)
+        await worker.send(ended)
         end = await result(control, invocation_id)
         assert end.state == FAILED
         assert end.outcome.failure.type == "durable.TimedOut"
@@ -471,31 +470,31 @@ async def test_a_step_with_a_policy_of_its_own_is_counted_apart(
     control: Control, channel: grpc.aio.Channel
 ) -> None:
     policy = invocation_pb2.RetryPolicy(max_attempts=1)
-    async with declares(retry_policy=policy)(HandWorker(channel)) as worker:
+    async with declares(retry_policy=policy)(ManualWorker(channel)) as worker:
         await invoke(control)
         longest = 0
         for count in (0, 1, 2):
-            start = await worker.hear("start")
+            start = await worker.receive("start")
             assert dict(start.start.step_failures) == ({4: count} if count else {})
             assert list(start.start.step_failing) == ([4] if count else [])
             failing = start.start.step_failing[4].ToMilliseconds()
             assert failing >= longest
             longest = failing
-            failed = reply(start)
+            failed = message_about(start)
             failed.attempt_failed.index = 4
             failed.attempt_failed.retry_delay.FromMilliseconds(1)
-            await worker.say(failed)
+            await worker.send(failed)
 
 
 async def test_lists_know_how_long_journals_are(
     control: Control, channel: grpc.aio.Channel
 ) -> None:
-    async with HandWorker(channel) as worker:
+    async with ManualWorker(channel) as worker:
         ended, _ = await invoke(control), await invoke(control)
-        start = await worker.hear("start")
-        await worker.hear("start")
-        await worker.say(ask(start, 0, "SET_STATE", "n", argument=b"1"))
-        await worker.hear("ack")
+        start = await worker.receive("start")
+        await worker.receive("start")
+        await worker.send(open_entry(start, 0, "SET_STATE", "n", argument=b"1"))
+        await worker.receive("ack")
         await worker.step(start, 1)
         await worker.finish(start)
         await result(control, ended)

@@ -1,4 +1,4 @@
-"""What clients may ask and what they are told: every refusal is typed and names its parts."""
+"""Requests of clients: every refusal has a type, and names the field and the value."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import grpc
 import pytest
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
-from google.rpc import error_details_pb2, status_pb2
 
 from durable_proto.v1 import control_pb2, control_pb2_grpc, invocation_pb2, payload_pb2
 from durable_server.app import ControlPlane
 from durable_server.config import Config
+from tests.support.manual_worker import ManualWorker, message_about, sleep_entry
 
-from .hand import HandWorker, reply, sleep
+from .calls import reason
 
 if TYPE_CHECKING:
     from typing import TypeAlias
@@ -25,19 +25,6 @@ if TYPE_CHECKING:
 Invoke = control_pb2.InvokeRequest
 Payload = payload_pb2.Payload
 NO_ID = "0" * 32
-
-
-def reason(error: grpc.aio.AioRpcError) -> tuple[str, dict[str, str]]:
-    """Returns the reason and the metadata of an error, having checked its form."""
-    trailer = dict(error.trailing_metadata() or ())
-    status = status_pb2.Status.FromString(trailer["grpc-status-details-bin"])  # type: ignore[arg-type]  # binary metadata is bytes
-    assert status.code == error.code().value[0]
-    assert status.message == error.details()
-    (detail,) = status.details
-    info = error_details_pb2.ErrorInfo()
-    assert detail.Unpack(info)
-    assert info.domain == "durable.v1"
-    return info.reason, dict(info.metadata)
 
 
 CASES: list[tuple[str, Any, str, str, dict[str, str]]] = [
@@ -296,7 +283,7 @@ async def test_a_refusal_is_typed(
     why: str,
     parts: dict[str, str],
 ) -> None:
-    async with HandWorker(channel):
+    async with ManualWorker(channel):
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await getattr(control, method)(request_)
     assert caught.value.code().name == code
@@ -308,12 +295,12 @@ async def test_a_refusal_is_typed(
 async def test_a_known_handler_without_a_worker_waits(
     control: Control, channel: grpc.aio.Channel
 ) -> None:
-    async with HandWorker(channel, "first"):
+    async with ManualWorker(channel, "first"):
         pass
     response = await control.Invoke(Invoke(handler="three"))
     assert response.state == invocation_pb2.INVOCATION_STATE_PENDING
-    async with HandWorker(channel, "second") as worker:
-        start = await worker.hear("start")
+    async with ManualWorker(channel, "second") as worker:
+        start = await worker.receive("start")
         assert start.invocation_id == response.invocation_id
         assert not start.start.HasField("input")
 
@@ -321,7 +308,7 @@ async def test_a_known_handler_without_a_worker_waits(
 async def test_the_same_request_gets_the_same_answer(
     control: Control, channel: grpc.aio.Channel
 ) -> None:
-    async with HandWorker(channel) as worker:
+    async with ManualWorker(channel) as worker:
         for name in ("request_id", "idempotency_key"):
             asked = Invoke(handler="three", input=Payload(data=b"1"), **{name: "once"})  # type: ignore[arg-type]  # a field's name
             first = await control.Invoke(asked)
@@ -329,7 +316,7 @@ async def test_the_same_request_gets_the_same_answer(
             assert first.created
             assert not second.created
             assert second.invocation_id == first.invocation_id
-            await worker.finish(await worker.hear("start"))
+            await worker.finish(await worker.receive("start"))
             asked.wait_timeout.FromSeconds(20)
             third = await control.Invoke(asked)
             assert third.outcome.value.data == b'"done"'
@@ -345,20 +332,20 @@ async def test_the_same_request_gets_the_same_answer(
 async def test_concurrent_requests_with_one_id_start_once(
     control: Control, channel: grpc.aio.Channel
 ) -> None:
-    async with HandWorker(channel) as worker:
+    async with ManualWorker(channel) as worker:
         asked = Invoke(handler="three", request_id="once", wait_timeout=Duration(seconds=20))
         answers = [asyncio.ensure_future(control.Invoke(asked)) for _ in range(20)]
-        await worker.finish(await worker.hear("start"))
+        await worker.finish(await worker.receive("start"))
         responses = await asyncio.gather(*answers)
     assert len({it.invocation_id for it in responses}) == 1
     assert sum(it.created for it in responses) == 1
     assert {it.outcome.value.data for it in responses} == {b'"done"'}
 
 
-async def test_a_wait_that_is_over_says_where_it_stands(
+async def test_a_wait_that_times_out_returns_the_state(
     control: Control, channel: grpc.aio.Channel
 ) -> None:
-    async with HandWorker(channel) as worker:
+    async with ManualWorker(channel) as worker:
         wait = Duration(nanos=1_000_000)
         response = await control.Invoke(Invoke(handler="three", wait_timeout=wait))
         assert response.state == invocation_pb2.INVOCATION_STATE_RUNNING
@@ -368,26 +355,26 @@ async def test_a_wait_that_is_over_says_where_it_stands(
         )
         result = await control.GetResult(asked)
         assert result.state == invocation_pb2.INVOCATION_STATE_RUNNING
-        await worker.finish(await worker.hear("start"))
+        await worker.finish(await worker.receive("start"))
         asked.wait_timeout.FromSeconds(20)
         assert (await control.GetResult(asked)).outcome.value.data == b'"done"'
 
 
 async def test_a_delayed_start(control: Control, channel: grpc.aio.Channel) -> None:
-    async with HandWorker(channel) as worker:
+    async with ManualWorker(channel) as worker:
         delay = Duration(nanos=300_000_000)
         response = await control.Invoke(Invoke(handler="three", delay=delay))
         assert response.state == invocation_pb2.INVOCATION_STATE_SCHEDULED
-        start = await worker.hear("start")
+        start = await worker.receive("start")
         assert start.invocation_id == response.invocation_id
 
 
 async def test_purge_and_resume_need_their_states(
     control: Control, channel: grpc.aio.Channel
 ) -> None:
-    async with HandWorker(channel) as worker:
+    async with ManualWorker(channel) as worker:
         invocation_id = (await control.Invoke(Invoke(handler="three"))).invocation_id
-        start = await worker.hear("start")
+        start = await worker.receive("start")
         for method, request in (
             (control.Purge, control_pb2.PurgeRequest(invocation_id=invocation_id)),
             (control.Resume, control_pb2.ResumeRequest(invocation_id=invocation_id)),
@@ -412,7 +399,7 @@ async def test_purge_and_resume_need_their_states(
 async def test_query_pages_stay_stable_and_filter(
     control: Control, channel: grpc.aio.Channel
 ) -> None:
-    async with HandWorker(channel, handlers=("three", "four")) as worker:
+    async with ManualWorker(channel, handlers=("three", "four")) as worker:
         ids = []
         for number in range(7):
             asked = Invoke(handler="three" if number % 2 else "four", service=f"s{number}")
@@ -440,7 +427,7 @@ async def test_query_pages_stay_stable_and_filter(
         assert found == ids[::2]
         one = control_pb2.QueryRequest(service="s3")
         assert [it.invocation_id for it in (await control.Query(one)).invocations] == [ids[3]]
-        await worker.finish(await worker.hear("start"))
+        await worker.finish(await worker.receive("start"))
         completed = control_pb2.QueryRequest(states=[invocation_pb2.INVOCATION_STATE_COMPLETED])
         await control.GetResult(
             control_pb2.GetResultRequest(invocation_id=ids[0], wait_timeout=Duration(seconds=20))
@@ -450,7 +437,7 @@ async def test_query_pages_stay_stable_and_filter(
 
 
 async def test_lists_and_counts(control: Control, channel: grpc.aio.Channel) -> None:
-    async with HandWorker(channel, "one", handlers=("four", "three")):
+    async with ManualWorker(channel, "one", handlers=("four", "three")):
         await control.Invoke(Invoke(handler="three"))
         handlers = await control.ListHandlers(control_pb2.ListHandlersRequest())
         assert [(it.spec.name, it.worker_count) for it in handlers.handlers] == [
@@ -471,7 +458,7 @@ async def test_lists_and_counts(control: Control, channel: grpc.aio.Channel) -> 
 async def test_a_watch_shows_changes_until_the_end(
     control: Control, channel: grpc.aio.Channel
 ) -> None:
-    async with HandWorker(channel) as worker:
+    async with ManualWorker(channel) as worker:
         invocation_id = (await control.Invoke(Invoke(handler="three"))).invocation_id
         asked = control_pb2.WatchInvocationRequest(
             invocation_id=invocation_id, include_journal=True
@@ -479,7 +466,7 @@ async def test_a_watch_shows_changes_until_the_end(
         watch = aiter(control.WatchInvocation(asked))
         first = await anext(watch)
         assert first.invocation.invocation_id == invocation_id
-        start = await worker.hear("start")
+        start = await worker.receive("start")
         await worker.step(start, 0)
         await worker.finish(start)
         rest = [response.invocation async for response in watch]
@@ -489,7 +476,7 @@ async def test_a_watch_shows_changes_until_the_end(
 
 async def test_a_burst_is_served_whole(control: Control, channel: grpc.aio.Channel) -> None:
     """More requests at once than the server library would by itself pick up."""
-    async with HandWorker(channel):
+    async with ManualWorker(channel):
         asked = [control.Invoke(Invoke(handler="three")) for _ in range(4000)]
         responses = await asyncio.gather(*asked)
     assert len({it.invocation_id for it in responses}) == 4000
@@ -502,7 +489,7 @@ async def test_admission_is_bounded(tmp_path: Any, config: Config) -> None:
     async with (
         ControlPlane(replace(config, limits=limits)) as plane,
         grpc.aio.insecure_channel(plane.address) as channel,
-        HandWorker(channel, slots=1),
+        ManualWorker(channel, slots=1),
     ):
         control = control_pb2_grpc.DurableControlStub(channel)
         wait = Duration(seconds=20)
@@ -529,12 +516,12 @@ async def _outcome(call: Any) -> object:
 
 
 @pytest.mark.parametrize("seconds", [2**62, 3_155_760_001])
-async def test_absurd_spans_are_refused_and_hurt_nobody(
+async def test_absurd_durations_are_refused(
     control: Control, channel: grpc.aio.Channel, seconds: int
 ) -> None:
-    """What a record cannot hold must not come near the log."""
+    """A value that a record cannot hold is refused before the log."""
     absurd = Duration(seconds=seconds)
-    async with HandWorker(channel) as worker:
+    async with ManualWorker(channel) as worker:
         for asked in (
             Invoke(handler="three", delay=absurd),
             Invoke(handler="three", start_time=Timestamp(seconds=2**62)),
@@ -548,15 +535,15 @@ async def test_absurd_spans_are_refused_and_hurt_nobody(
             await control.Query(listed)
         assert reason(caught.value)[0] == "INVALID_FIELD"
         await control.Invoke(Invoke(handler="three"))
-        start = await worker.hear("start")
-        message = sleep(start, 0, 1)
+        start = await worker.receive("start")
+        message = sleep_entry(start, 0, 1)
         message.entry.delay.seconds = seconds
-        await worker.say(message)
-        assert "a hundred years" in (await worker.hear("abandon")).abandon.reason
+        await worker.send(message)
+        assert "a hundred years" in (await worker.receive("abandon")).abandon.reason
         await control.Invoke(Invoke(handler="three"))
-        failed = reply(await worker.hear("start"))
+        failed = message_about(await worker.receive("start"))
         failed.attempt_failed.retry_delay.CopyFrom(absurd)
         failed.attempt_failed.failure.message = "no"
-        await worker.say(failed)
+        await worker.send(failed)
         waited = await control.Invoke(Invoke(handler="three", wait_timeout=Duration(nanos=1)))
         assert waited.state == invocation_pb2.INVOCATION_STATE_RUNNING

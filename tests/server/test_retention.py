@@ -1,4 +1,4 @@
-"""What is removed, and when: finished invocations after their retention, the log below a checkpoint."""
+"""Retention of finished invocations, and trimming of the log below a checkpoint."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import grpc
 import pytest
-from google.protobuf.duration_pb2 import Duration
 
 from durable_proto.v1 import control_pb2, control_pb2_grpc, payload_pb2
 from durable_server.app import ControlPlane
@@ -18,11 +17,12 @@ from durable_server.core.model import Handler
 from durable_server.core.records import Finished, HandlerRegistered, Invoked, Started
 from durable_server.log.interface import LogDataLostError
 from durable_server.log.memory import MemoryLog
+from durable_server.processor.build import build_processor
 from durable_server.processor.clock import VirtualClock
-from durable_server.processor.loop import Processor
 from durable_server.store.sqlite import SqliteStore
+from tests.support.manual_worker import ManualWorker
 
-from .hand import HandWorker
+from .calls import finish_one, log_bounds
 
 if TYPE_CHECKING:
     from typing import TypeAlias
@@ -30,27 +30,15 @@ if TYPE_CHECKING:
     Control: TypeAlias = control_pb2_grpc.DurableControlAsyncStub
 
 
-async def finish_one(control: Control, worker: HandWorker, size: int = 1) -> str:
-    payload = payload_pb2.Payload(data=b"x" * size)
-    request = control_pb2.InvokeRequest(handler="three", input=payload)
-    invocation_id = (await control.Invoke(request)).invocation_id
-    await worker.finish(await worker.hear("start"))
-    ended = control_pb2.GetResultRequest(
-        invocation_id=invocation_id, wait_timeout=Duration(seconds=20)
-    )
-    await control.GetResult(ended)
-    return invocation_id
-
-
 async def test_a_finished_invocation_is_removed_after_its_retention(
     plane: ControlPlane, control: Control, channel: grpc.aio.Channel
 ) -> None:
-    worker = HandWorker(channel)
+    worker = ManualWorker(channel)
     worker.hello.handlers[0].retention.FromMilliseconds(50)
     async with worker:
         invocation_id = await finish_one(control, worker)
         changed = asyncio.Event()
-        end = plane.processor.waiting.watch(invocation_id, changed)
+        end = plane.processor.subscriptions.watch(invocation_id, changed)
         async with asyncio.timeout(20):
             await changed.wait()
         end()
@@ -66,23 +54,22 @@ async def test_the_log_is_trimmed_below_a_checkpoint_and_starts_again(config: Co
     async with (
         ControlPlane(small) as plane,
         grpc.aio.insecure_channel(plane.address) as channel,
-        HandWorker(channel) as worker,
+        ManualWorker(channel) as worker,
     ):
         control = control_pb2_grpc.DurableControlStub(channel)
         ids = [await finish_one(control, worker, 60_000) for _ in range(4)]
-        log = plane.processor._log
-        first, last = await log._slots.bounds(create=False)  # type: ignore[attr-defined]  # to look
+        first, last = await log_bounds(config)
         assert 1 < first <= last
     async with (
         ControlPlane(small) as plane,
         grpc.aio.insecure_channel(plane.address) as channel,
-        HandWorker(channel) as worker,
+        ManualWorker(channel) as worker,
     ):
         control = control_pb2_grpc.DurableControlStub(channel)
         for invocation_id in ids:
             await control.GetResult(control_pb2.GetResultRequest(invocation_id=invocation_id))
         await finish_one(control, worker)
-    # Without the store the trimmed log is not the whole truth: that must be said, not guessed.
+    # Without the store, the trimmed log is incomplete: the start must fail, not guess.
     for path in config.data_dir.glob("partition-0.db*"):
         path.unlink()
     with pytest.raises(LogDataLostError):
@@ -94,7 +81,7 @@ async def test_a_log_that_went_back_is_refused(config: Config) -> None:
     async with (
         ControlPlane(config) as plane,
         grpc.aio.insecure_channel(plane.address) as channel,
-        HandWorker(channel) as worker,
+        ManualWorker(channel) as worker,
     ):
         await finish_one(control_pb2_grpc.DurableControlStub(channel), worker)
     (config.data_dir / "nats").rename(config.data_dir / "lost")
@@ -104,24 +91,24 @@ async def test_a_log_that_went_back_is_refused(config: Config) -> None:
 
 
 async def test_sweeps_follow_each_other_while_more_is_due() -> None:
-    """On a clock that stands still after what expired: no pause is waited for, and none is missed."""
+    """The clock stands still once all have expired: the next sweep must not wait for a timer."""
     clock = VirtualClock(1_700_000_000_000)
     store = SqliteStore(":memory:")
-    processor = Processor(MemoryLog(), store, Limits(), clock)
+    processor = build_processor(MemoryLog(), store, Limits(), clock)
     await processor.start("leader")
-    await processor.propose(HandlerRegistered(Handler("three", retention_ms=60_000)))
+    await processor.inputs.propose(HandlerRegistered(Handler("three", retention_ms=60_000)))
     outcome = payload_pb2.Outcome(value=payload_pb2.Payload(data=b"1")).SerializeToString()
     ids = [f"{number:032x}" for number in range(3_000)]
     for invocation_id in ids:
-        processor.submit(Invoked(invocation_id, "three", None))
-        processor.submit(Started(invocation_id, 1, "worker", "v1"))
-        processor.submit(Finished(invocation_id, 1, outcome, None))
+        processor.inputs.submit(Invoked(invocation_id, "three", None))
+        processor.inputs.submit(Started(invocation_id, 1, "worker", "v1"))
+        processor.inputs.submit(Finished(invocation_id, 1, outcome, None))
     kept = "f" * 32
-    await processor.propose(Invoked(kept, "three", None))
+    await processor.inputs.propose(Invoked(kept, "three", None))
     assert len(store.expired(clock.now_ms() + 60_000, 10_000)) == len(ids)
     gone = [asyncio.Event() for _ in (ids[0], ids[-1])]
-    processor.waiting.watch(ids[0], gone[0])
-    processor.waiting.watch(ids[-1], gone[1])
+    processor.subscriptions.watch(ids[0], gone[0])
+    processor.subscriptions.watch(ids[-1], gone[1])
     while clock.move(1_700_000_000_000 + 60_500):
         pass
     async with asyncio.timeout(20):

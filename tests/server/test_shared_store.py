@@ -1,4 +1,4 @@
-"""Other processes that have the store's file open: a reader that stays, a writer with its lock."""
+"""Other processes with the store's file open: a reader that stays, a writer that holds the lock."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ import pytest
 from durable_proto.v1 import control_pb2, control_pb2_grpc
 from durable_server.app import STORE, ControlPlane
 from durable_server.config import Config
+from tests.support.manual_worker import ManualWorker
+from tests.support.store_lock import READING, WRITING, held
+from tests.support.waiting import eventually
 
-from ..store.holding import READING, WRITING, held
-from .hand import HandWorker
-from .test_retention import finish_one
+from .calls import finish_one, log_bounds
 
 if TYPE_CHECKING:
     from typing import TypeAlias
@@ -27,24 +28,13 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def config(config: Config) -> Config:
-    """Workers that say nothing are not given up here."""
+    """Workers send no heartbeats here, and must not be given up for that."""
     return replace(config, times=config.times._replace(timeout=60.0))
-
-
-async def bounds(plane: ControlPlane) -> tuple[int, int]:
-    log = plane.processor._log
-    found: tuple[int, int] = await log._slots.bounds(create=False)  # type: ignore[attr-defined]  # to look
-    return found
 
 
 async def logged(caplog: pytest.LogCaptureFixture, text: str) -> str:
     """Waits for a line of the log."""
-    async with asyncio.timeout(20):
-        while True:
-            for message in caplog.messages:
-                if text in message:
-                    return message
-            await asyncio.sleep(0.02)
+    return await eventually(lambda: next((it for it in caplog.messages if text in it), ""))
 
 
 async def test_the_log_keeps_what_a_reader_keeps_from_the_file(
@@ -55,23 +45,25 @@ async def test_the_log_keeps_what_a_reader_keeps_from_the_file(
         store = config.data_dir / STORE
         async with (
             grpc.aio.insecure_channel(plane.address) as channel,
-            HandWorker(channel) as worker,
+            ManualWorker(channel) as worker,
         ):
             control = control_pb2_grpc.DurableControlStub(channel)
             await finish_one(control, worker)
             with held(store, READING) as reader:
-                before, _ = await bounds(plane)
+                before = (await log_bounds(config)).first
                 for _ in range(6):
                     await finish_one(control, worker, 60_000)
                 line = await logged(caplog, "reads an older state of the store")
                 assert f"{reader.pid}: " in line
-                assert (await bounds(plane))[0] == before
+                assert (await log_bounds(config)).first == before
                 assert plane.processor.trimmer.kept_bytes > 6 * 60_000
             await finish_one(control, worker, 60_000)
             await finish_one(control, worker, 60_000)
-            async with asyncio.timeout(20):
-                while (await bounds(plane))[0] == before:  # noqa: ASYNC110  # a trim tells nobody
-                    await asyncio.sleep(0.02)
+
+            async def trimmed() -> bool:
+                return (await log_bounds(config)).first > before
+
+            await eventually(trimmed)
             assert plane.processor.trimmer.kept_bytes < 6 * 60_000
 
 
@@ -84,11 +76,11 @@ async def test_nothing_is_lost_when_the_power_goes_while_a_reader_is_there(
         with held(config.data_dir / STORE, READING):
             async with (
                 grpc.aio.insecure_channel(plane.address) as channel,
-                HandWorker(channel) as worker,
+                ManualWorker(channel) as worker,
             ):
                 control = control_pb2_grpc.DurableControlStub(channel)
                 ids = [await finish_one(control, worker, 60_000) for _ in range(6)]
-            # What is in the write-ahead log is not synced: the file is all that is sure.
+            # The write-ahead log is not synced: only the file survives a power loss.
             sure = (config.data_dir / STORE).read_bytes()
     shutil.copytree(config.data_dir, lost.data_dir)
     for path in lost.data_dir.glob(f"{STORE}*"):
@@ -112,14 +104,14 @@ async def test_a_writers_lock_is_waited_for_and_the_rest_goes_on(
     async with (
         ControlPlane(config) as plane,
         grpc.aio.insecure_channel(plane.address) as channel,
-        HandWorker(channel) as worker,
+        ManualWorker(channel) as worker,
     ):
         control = control_pb2_grpc.DurableControlStub(channel)
         await finish_one(control, worker)
         with held(config.data_dir / STORE, WRITING) as writer:
             waiting = asyncio.create_task(finish_one(control, worker))
             assert f"{writer.pid}: " in await logged(caplog, "is writing to the store")
-            # Others are answered meanwhile, and the worker's session lives on.
+            # Reads are still answered, and the worker's session stays open.
             stats = await control.GetStats(control_pb2.GetStatsRequest())
             assert stats.total_count == 1
             assert not waiting.done()
@@ -133,7 +125,7 @@ async def test_it_can_be_stopped_while_a_writer_has_the_lock_and_goes_on_later(
 ) -> None:
     request = control_pb2.InvokeRequest(handler="three", idempotency_key="kept")
     async with ControlPlane(config) as plane, grpc.aio.insecure_channel(plane.address) as channel:
-        async with HandWorker(channel):
+        async with ManualWorker(channel):
             pass
         control = control_pb2_grpc.DurableControlStub(channel)
         with held(config.data_dir / STORE, WRITING):
@@ -146,10 +138,10 @@ async def test_it_can_be_stopped_while_a_writer_has_the_lock_and_goes_on_later(
     async with (
         ControlPlane(config) as plane,
         grpc.aio.insecure_channel(plane.address) as channel,
-        HandWorker(channel) as worker,
+        ManualWorker(channel) as worker,
     ):
         control = control_pb2_grpc.DurableControlStub(channel)
         again = await control.Invoke(request)
-        start = await worker.hear("start")
+        start = await worker.receive("start")
         assert start.invocation_id == again.invocation_id
         assert (await control.GetStats(control_pb2.GetStatsRequest())).total_count == 1

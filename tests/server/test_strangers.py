@@ -1,6 +1,6 @@
-"""Clients that behave badly: the control plane stays, stays small, and serves the others.
+"""Misbehaving clients: the control plane survives, keeps its memory bounded, and serves the others.
 
-It runs in a process of its own, so that its memory is only its own.
+It runs as a process, so that its memory can be measured.
 """
 
 from __future__ import annotations
@@ -18,9 +18,8 @@ import psutil
 import pytest
 
 from durable_proto.v1 import control_pb2, control_pb2_grpc, invocation_pb2, worker_pb2_grpc
-from tests.process.processes import Child, durable, running, until
-
-from .hand import HandWorker
+from tests.support.manual_worker import ManualWorker
+from tests.support.processes import Child, durable, running, until
 
 Invoke = control_pb2.InvokeRequest
 Watch = control_pb2.WatchInvocationRequest
@@ -57,9 +56,9 @@ async def unharmed(child: tuple[Child, str]) -> AsyncIterator[str]:
         before = process.memory_info().rss
         yield address
         await other.GetStats(control_pb2.GetStatsRequest())
-        async with HandWorker(channel, handlers=("other",)) as worker:
+        async with ManualWorker(channel, handlers=("other",)) as worker:
             started = await other.Invoke(Invoke(handler="other"))
-            await worker.finish(await worker.hear("start"))
+            await worker.finish(await worker.receive("start"))
             asked = control_pb2.GetResultRequest(invocation_id=started.invocation_id)
             asked.wait_timeout.FromSeconds(20)
             assert (await other.GetResult(asked)).state == invocation_pb2.INVOCATION_STATE_COMPLETED
@@ -173,8 +172,8 @@ async def test_a_thousand_idle_streams(child: tuple[Child, str]) -> None:
     """Sessions without a hello, and watches of an invocation that does not change."""
     async with unharmed(child) as address, grpc.aio.insecure_channel(address) as channel:
         control = control_pb2_grpc.DurableControlStub(channel)
-        async with HandWorker(channel, "registers", handlers=("idle",)) as worker:
-            await worker.leave()
+        async with ManualWorker(channel, "registers", handlers=("idle",)) as worker:
+            await worker.half_close()
         invocation = (await control.Invoke(Invoke(handler="idle"))).invocation_id
         stub = worker_pb2_grpc.DurableWorkerStub(channel)
         sessions = [stub.Session() for _ in range(500)]
@@ -189,8 +188,8 @@ async def test_workers_that_leave_at_once_hear_the_end(child: tuple[Child, str])
     """Though a session may end before the server has seen that its welcome was written."""
 
     async def come_and_go(channel: grpc.aio.Channel, name: str) -> None:
-        async with HandWorker(channel, name) as worker:
-            await worker.leave()
+        async with ManualWorker(channel, name) as worker:
+            await worker.half_close()
 
     async with unharmed(child) as address, grpc.aio.insecure_channel(address) as channel:
         async with asyncio.timeout(20):
@@ -198,17 +197,17 @@ async def test_workers_that_leave_at_once_hear_the_end(child: tuple[Child, str])
 
 
 async def test_one_that_never_reads_its_watch(child: tuple[Child, str]) -> None:
-    """50 watches of a journal of 8 MB: what is not read is not made."""
+    """50 watches of a journal of 8 MB: messages are made only as they are read."""
     slow = [("grpc.http2.bdp_probe", 0)]
     async with (
         unharmed(child) as address,
         grpc.aio.insecure_channel(address) as channel,
         grpc.aio.insecure_channel(address, options=slow) as lazy,
-        HandWorker(channel, "writes", handlers=("long",)) as worker,
+        ManualWorker(channel, "writes", handlers=("long",)) as worker,
     ):
         control = control_pb2_grpc.DurableControlStub(channel)
         invocation = (await control.Invoke(Invoke(handler="long"))).invocation_id
-        start = await worker.hear("start")
+        start = await worker.receive("start")
         asked = Watch(invocation_id=invocation, include_journal=True)
         watches = [
             control_pb2_grpc.DurableControlStub(lazy).WatchInvocation(asked) for _ in range(50)

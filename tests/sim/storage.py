@@ -53,9 +53,9 @@ class SimStore(SqliteStore):
         """See `Store.begin`."""
         return self._disk.rng.random() >= self._disk.trouble and super().begin()
 
-    def holders(self) -> str:
-        """See `Store.holders`."""
-        return "another simulated process"
+    def file_users(self) -> str:
+        """See `Store.file_users`."""
+        return "another process of this world"
 
     def checkpoint(self) -> int:
         """See `Store.checkpoint`; it is often incomplete, as if another process read an older state."""

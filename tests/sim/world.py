@@ -47,10 +47,13 @@ from durable_server.core.replies import (
 )
 from durable_server.core.states import FINAL
 from durable_server.log.memory import Fault, MemoryLog, MemoryStream
+from durable_server.processor.build import build_processor
 from durable_server.processor.clock import WallClock
 from durable_server.processor.loop import Processor
-from durable_server.rpc.session_writer import SessionTimes
+from durable_server.processor.router import Router
 from durable_server.rpc.worker import WorkerService
+from durable_server.sessions.sessions import Sessions
+from durable_server.sessions.times import SessionTimes
 from durable_server.store.sqlite import SqliteStore
 
 from .program import FAILED, TRIES, compensations, key_of
@@ -216,15 +219,16 @@ class World:
         store = self.disk.open(self.folder / f"store-{self.leaders}.db")
         log = MemoryLog(self.stream, rng=self.rng)
         clock = _LoopClock(self.rng.choice((0, 0, -60_000, 60_000)))
-        processor = Processor(log, store, self.limits, clock)
+        processor = build_processor(log, store, self.limits, clock)
         await processor.start(f"leader-{self.leaders}")
         self.processor, self.store = processor, store
-        self.service = WorkerService(processor, TIMES)
+        sessions = Sessions(Router(processor), processor.workers, self.limits, TIMES)
+        self.service = WorkerService(sessions, self.limits, TIMES)
         if "program" not in processor.partition.handlers:
-            await processor.propose(HandlerRegistered(Handler("program", retry=_POLICY)))
+            await processor.inputs.propose(HandlerRegistered(Handler("program", retry=_POLICY)))
             bump = Handler("counter.bump", HandlerKind.OBJECT_EXCLUSIVE, _POLICY)
-            await processor.propose(HandlerRegistered(bump))
-            await processor.propose(HandlerRegistered(Handler("listener", retry=_POLICY)))
+            await processor.inputs.propose(HandlerRegistered(bump))
+            await processor.inputs.propose(HandlerRegistered(Handler("listener", retry=_POLICY)))
 
     async def replace_leaders(self) -> None:
         """Replaces leaders again and again, after a crash or while the old one still runs."""
@@ -234,10 +238,8 @@ class World:
             self.disk.add_copy()
             old = self.processor
             if self.rng.random() < 0.5:
-                assert old._task is not None
-                old._task.cancel()
                 # What the dead leader's clients see is a broken connection.
-                old._end(asyncio.CancelledError())
+                old.crash()
             if self.rng.random() < 0.8:
                 await asyncio.sleep(self.rng.random() * 2)
             await self.lead()
@@ -302,12 +304,12 @@ class World:
     async def propose(self, record: Record, *, follow: bool = False) -> Reply:
         """Proposes a record; returns its reply, or None if none comes within 5 seconds."""
         processor = self.processor
-        future = processor.propose(record, follow_until=math.inf if follow else 0.0)
+        future = processor.inputs.propose(record, settle_by=math.inf if follow else 0.0)
         await asyncio.wait({future}, timeout=5)
         reply = None
         if future.done() and not future.cancelled() and future.exception() is None:
             reply = future.result()
-        processor.waiting.unfollow(getattr(record, "invocation_id", ""), future)
+        processor.subscriptions.cancel(getattr(record, "invocation_id", ""), future)
         return reply
 
     async def resolve(self, awakeable_id: str, value: str) -> None:

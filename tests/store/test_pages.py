@@ -1,7 +1,7 @@
-"""Lists of the store against the same lists by the simplest means, over random invocations.
+"""Pages of lists, against the same lists by the simplest implementation, over random invocations.
 
-Which index leads depends on how many rows there are, so each list is asked for with probes that find
-few and with probes that find many.
+Which index drives a query depends on the number of rows, so each list is requested with limits under
+which few rows count as many, and with large ones.
 """
 
 from __future__ import annotations
@@ -20,10 +20,9 @@ from durable_server.core.changes import Changes
 from durable_server.core.model import Failure, HandlerKind, Invocation, State
 from durable_server.core.states import FINAL
 from durable_server.log.interface import Position
-from durable_server.store import failures as failures_module
-from durable_server.store import pages
-from durable_server.store.failures import FailureIndexError
-from durable_server.store.interface import Filter, Order, Place, Sort
+from durable_server.store import failure_index, pages
+from durable_server.store.failure_index import FailureIndexError
+from durable_server.store.interface import Filter, Order, PageCursor, Sort
 from durable_server.store.schema import VERSION
 from durable_server.store.sqlite import SqliteStore, StoreVersionError
 
@@ -137,7 +136,7 @@ def listed(
     between: Callable[[], None] = lambda: None,
 ) -> Iterator[int]:
     """Yields the numbers of a list, page by page."""
-    after: Place | None = None
+    after: PageCursor | None = None
     while True:
         found = store.page(where, order, after, size)
         yield from (it.number for it in found.invocations)
@@ -175,10 +174,10 @@ def filters(now_ms: int) -> Iterator[Filter]:
 def test_every_filter_in_every_order(
     probe: int, texts: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pages, "PROBE", probe)
-    monkeypatch.setattr(pages, "PATIENCE", 30)
+    monkeypatch.setattr(pages, "PROBE_ROWS", probe)
+    monkeypatch.setattr(pages, "SCAN_ROWS_MAX", 30)
     if not texts:
-        monkeypatch.setattr(failures_module, "_TABLE", "CREATE VIRTUAL TABLE x USING nothing()")
+        monkeypatch.setattr(failure_index, "CREATE_TABLE", "CREATE VIRTUAL TABLE x USING nothing()")
     world = World(":memory:")
     world.create(COUNT)
     world.change(COUNT)
@@ -319,11 +318,11 @@ def test_an_index_of_texts_that_cannot_be_written_is_an_error(
 
 
 def test_every_trigram_of_a_long_text_need_not_be_asked_for() -> None:
-    assert failures_module.Failures.match("ab") == ""
-    assert failures_module.Failures.match("a\0bc") == ""
-    assert failures_module.Failures.match('say "x"') == '"say" AND " ""x" AND """x"""'
-    assert failures_module.Failures.match("x" * 500) == '"xxx"'
-    assert failures_module.Failures.match("".join(map(chr, range(97, 200)))).count(" AND ") == 11
+    assert failure_index.FailureIndex.match("ab") == ""
+    assert failure_index.FailureIndex.match("a\0bc") == ""
+    assert failure_index.FailureIndex.match('say "x"') == '"say" AND " ""x" AND """x"""'
+    assert failure_index.FailureIndex.match("x" * 500) == '"xxx"'
+    assert failure_index.FailureIndex.match("".join(map(chr, range(97, 200)))).count(" AND ") == 11
 
 
 def test_the_time_of_the_last_batch_is_kept(tmp_path: Path) -> None:

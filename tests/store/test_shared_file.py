@@ -1,4 +1,4 @@
-"""A store whose file other processes have open: it never waits, and knows what its file holds."""
+"""A store whose file other processes have open: it never waits, and knows what is durable."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ import pytest
 
 from durable_server.core.changes import Changes
 from durable_server.log.interface import Position
-from durable_server.store.sqlite import SqliteStore, StoreUnusableError, explained
-
-from .holding import READING, WRITING, held
+from durable_server.store.sqlite import SqliteStore, StoreUnusableError, explain_error
+from tests.support.store_lock import READING, WRITING, held
 
 
 def commit(store: SqliteStore, sequence: int) -> None:
@@ -82,12 +81,12 @@ def test_a_writer_keeps_the_store_from_beginning_and_then_nothing_has_happened(
 def test_who_holds_the_store_is_named(tmp_path: Path) -> None:
     path = tmp_path / "store.db"
     store = SqliteStore(path)
-    unseen = store.holders()
+    unseen = store.file_users()
     with held(path, WRITING) as process:
-        assert store.holders().startswith(f"{process.pid}: {sys.executable}")
+        assert store.file_users().startswith(f"{process.pid}: {sys.executable}")
         with pytest.raises(sqlite3.OperationalError) as caught:
             store.commit(Position(2, 1, 2), 1002, Changes())
-        assert str(process.pid) in str(explained(path, caught.value))
-        assert isinstance(explained(path, caught.value), StoreUnusableError)
-    assert store.holders() == unseen == "which one cannot be seen from here"
+        assert str(process.pid) in str(explain_error(path, caught.value))
+        assert isinstance(explain_error(path, caught.value), StoreUnusableError)
+    assert store.file_users() == unseen == "which one cannot be seen from here"
     store.close()

@@ -1,4 +1,4 @@
-"""Every primitive survives a crash at every boundary, and a workflow that does not is shown why."""
+"""crash_everywhere: every primitive survives a crash at every boundary; wrong workflows do not."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ import durable
 from durable.testing import Report, Wait, crash_everywhere
 from durable.testing._run import Plan, Run
 from examples.clients import workflows as clients
-from tests.behaviour import flows
+from tests.conformance import primitives
+from tests.conformance.effects import calls, effect
 
 attempts: Counter[str] = Counter()
 effects: Counter[str] = Counter()
@@ -24,7 +25,7 @@ turns = itertools.count()
 
 
 async def answer(client: durable.AsyncClient, wait: Wait) -> None:
-    """Plays the outside: says yes to whatever is asked for."""
+    """Plays the outside: resolves every awakeable and sends every signal."""
     if wait.kind == "awakeable":
         await client.resolve_awakeable(wait.name, {"by": "Ada"})
     elif wait.kind == "signal":
@@ -32,9 +33,9 @@ async def answer(client: durable.AsyncClient, wait: Wait) -> None:
 
 
 async def mediate(client: durable.AsyncClient, wait: Wait) -> None:
-    """Has another workflow answer what the first wait is for."""
+    """Starts another workflow, which completes the first wait."""
     if wait.name.endswith(".paid"):
-        await client.invoke_async(flows.mediator, wait.invocation_id)
+        await client.invoke_async(primitives.mediator, wait.invocation_id)
 
 
 async def cancel(client: durable.AsyncClient, wait: Wait) -> None:
@@ -47,10 +48,10 @@ async def cancel(client: durable.AsyncClient, wait: Wait) -> None:
 
 @durable.workflow
 async def race(ctx: durable.Context) -> str:
-    """Waits for an answer, a child and a timer, and tells who was first."""
+    """Waits for an answer, a child and a timer; returns which came first."""
     names = {
         asyncio.ensure_future(ctx.awakeable()): "answer",
-        asyncio.ensure_future(ctx.invoke(flows.forever)): "child",
+        asyncio.ensure_future(ctx.invoke(primitives.forever)): "child",
         asyncio.ensure_future(asyncio.sleep(60)): "timer",
     }
     done, others = await asyncio.wait(names, return_when=asyncio.FIRST_COMPLETED)
@@ -64,18 +65,18 @@ async def race(ctx: durable.Context) -> str:
 async def many(ctx: durable.Context) -> list[Any]:
     """Everything at once, so that completions have an order of their own."""
     found = await asyncio.gather(
-        ctx.run("one", flows.effect, "one"),
-        ctx.invoke(flows.square, 7),
-        ctx.options(key="many").invoke(flows.Counter.add, 5),
-        ctx.invoke(flows.asks_what_fails),
+        ctx.run("one", effect, "one"),
+        ctx.invoke(primitives.square, 7),
+        ctx.options(key="many").invoke(primitives.Counter.add, 5),
+        ctx.invoke(primitives.asks_what_fails),
     )
-    await ctx.options(key="many").send_delayed(flows.Counter.add, 1, 3600)
+    await ctx.options(key="many").send_delayed(primitives.Counter.add, 1, 3600)
     return found
 
 
 @dataclass
 class Positive:
-    """No schema says what it refuses."""
+    """Refuses values that its schema allows."""
 
     number: int
 
@@ -95,7 +96,7 @@ async def asks_until_it_can_read(ctx: durable.Context) -> list[Any]:
                 return (await ask()).number
             except durable.CodecError as error:
                 problems.append(str(error))
-                await ctx.run("note", flows.effect, str(error))
+                await ctx.run("note", effect, str(error))
 
     promised = await readable(lambda: ctx.promise("p", type=Positive))
     again = await readable(lambda: ctx.promise("p", type=Positive))
@@ -118,33 +119,33 @@ async def answer_badly_first(client: durable.AsyncClient, wait: Wait) -> None:
 async def long_ago(ctx: durable.Context) -> str:
     """Has ended, and is removed, long before what it has started begins."""
     ctx.set("asked", True)
-    await ctx.options(key="late").send_delayed(flows.Counter.add, 1, 30 * 24 * 3600)
+    await ctx.options(key="late").send_delayed(primitives.Counter.add, 1, 30 * 24 * 3600)
     return "asked"
 
 
 FLOWS: list[Any] = [
-    (flows.stateful, (5,), {}, [7, ["m", "n"], "none"]),
-    (flows.approved, (), {"drive": answer}, "got {'by': 'Ada'}"),
-    (flows.named, (), {"drive": answer}, [{"by": "Ada"}, "a thing", "a thing"]),
-    (flows.named, (), {"drive": mediate}, [7, "a", "b"]),
-    (flows.in_time, (), {}, "late"),
-    (flows.in_time, (), {"drive": answer}, "{'by': 'Ada'}"),
-    (flows.fan_out, (3,), {}, 5),
-    (flows.fails, (), {}, "failed"),
-    (flows.asks_what_fails, (), {}, "409 not possible"),
-    (flows.forever, (), {"drive": cancel}, "cancelled"),
-    (flows.parent, (), {"drive": cancel}, "cancelled"),
-    (flows.impatient, (), {}, "gave up"),
-    (flows.saga, ("fast",), {}, "failed"),
-    (flows.saga, ("slow",), {"drive": cancel}, "cancelled"),
-    (flows.sends, ("k",), {}, None),
-    (flows.timed, (), {}, "failed"),
-    (flows.stubborn, (), {}, "ValueError: no"),
-    (flows.patient_for_a_while, (), {}, "ValueError: still not"),
-    (flows.slow_step, (), {}, "TimeoutError"),
-    (flows.Doubled.double, (), {"key": "a"}, 0),
-    (flows.Counter.add, (3,), {"key": "a"}, 3),
-    (flows.Counter.value, (), {"key": "a"}, 0),
+    (primitives.stateful, (5,), {}, [7, ["m", "n"], "none"]),
+    (primitives.approved, (), {"drive": answer}, "got {'by': 'Ada'}"),
+    (primitives.named, (), {"drive": answer}, [{"by": "Ada"}, "a thing", "a thing"]),
+    (primitives.named, (), {"drive": mediate}, [7, "a", "b"]),
+    (primitives.in_time, (), {}, "late"),
+    (primitives.in_time, (), {"drive": answer}, "{'by': 'Ada'}"),
+    (primitives.fan_out, (3,), {}, 5),
+    (primitives.fails, (), {}, "failed"),
+    (primitives.asks_what_fails, (), {}, "409 not possible"),
+    (primitives.forever, (), {"drive": cancel}, "cancelled"),
+    (primitives.parent, (), {"drive": cancel}, "cancelled"),
+    (primitives.impatient, (), {}, "gave up"),
+    (primitives.saga, ("fast",), {}, "failed"),
+    (primitives.saga, ("slow",), {"drive": cancel}, "cancelled"),
+    (primitives.sends, ("k",), {}, None),
+    (primitives.timed, (), {}, "failed"),
+    (primitives.stubborn, (), {}, "ValueError: no"),
+    (primitives.patient_for_a_while, (), {}, "ValueError: still not"),
+    (primitives.slow_step, (), {}, "TimeoutError"),
+    (primitives.Doubled.double, (), {"key": "a"}, 0),
+    (primitives.Counter.add, (3,), {"key": "a"}, 3),
+    (primitives.Counter.value, (), {"key": "a"}, 0),
     (race, (), {}, "timer"),
     (race, (), {"drive": answer}, "answer"),
     (many, (), {}, ["one", 49, 5, "409 not possible"]),
@@ -153,10 +154,16 @@ FLOWS: list[Any] = [
     (clients.greet, (clients.Greet("you"),), {}, clients.Greeting("Hello, you!", 3)),
     (clients.order, (clients.Order("tea"),), {"drive": answer}, clients.Ordered("tea", "Ada")),
 ]
-"""Workflows, what they are asked with, and their value, or the status of one that has none."""
+"""Workflows, their arguments and options, and their value, or their status if they have none."""
 OTHERS = [
-    *(flows.square, flows.fails, flows.asks_what_fails, flows.forever, flows.mediator),
-    flows.Counter,
+    *(
+        primitives.square,
+        primitives.fails,
+        primitives.asks_what_fails,
+        primitives.forever,
+        primitives.mediator,
+    ),
+    primitives.Counter,
 ]
 
 
@@ -168,9 +175,7 @@ OTHERS = [
 async def test_the_same_end_wherever_it_crashes(
     workflow: Any, args: tuple[Any, ...], options: dict[str, Any], expected: Any
 ) -> None:
-    report = await crash_everywhere(
-        workflow, *args, others=OTHERS, before=flows.calls.clear, **options
-    )
+    report = await crash_everywhere(workflow, *args, others=OTHERS, before=calls.clear, **options)
     result = report.result
     if result.status == "completed":
         assert expected in (None, result.value())
@@ -237,7 +242,7 @@ def test_without_asyncio() -> None:
 
 @durable.workflow
 async def flips(ctx: durable.Context) -> str:
-    """Its first step depends on what is not in the journal."""
+    """Its first step depends on a value that is not in the journal."""
     name = "heads" if next(turns) % 2 else "tails"
     await ctx.run(name, lambda: None)
     await ctx.sleep(1)
@@ -279,9 +284,9 @@ async def test_a_workflow_that_varies_by_itself_is_not_blamed_on_crashes() -> No
         await crash_everywhere(flips)
 
 
-async def test_a_workflow_that_waits_for_ever_says_for_what() -> None:
+async def test_a_workflow_that_waits_for_ever_is_reported_with_its_waits() -> None:
     with pytest.raises(AssertionError, match=r"named#1 waits for awakeable 'named#1\.paid'"):
-        await crash_everywhere(flows.named)
+        await crash_everywhere(primitives.named)
 
 
 @durable.workflow(retry=durable.RetryPolicy(max_attempts=1, on_exhausted="pause"))
@@ -294,7 +299,7 @@ async def waits_for_one_that_stops(ctx: durable.Context) -> None:
     await ctx.invoke(stops)
 
 
-async def test_a_workflow_that_waits_for_a_paused_one_says_why_that_is() -> None:
+async def test_a_workflow_that_waits_for_a_paused_one_is_reported_with_the_reason() -> None:
     with pytest.raises(
         AssertionError, match=r"any more:\n  stops#1 is paused: ValueError: no more .*test_crashes"
     ):
@@ -337,7 +342,7 @@ async def waits_once_crashed(ctx: durable.Context) -> None:
     await ctx.sleep(1)
 
 
-async def test_a_workflow_that_does_not_end_after_a_crash_says_after_which() -> None:
+async def test_a_workflow_that_does_not_end_after_a_crash_is_reported_with_that_crash() -> None:
     attempts.clear()
     with pytest.raises(AssertionError) as caught:
         await crash_everywhere(waits_once_crashed)

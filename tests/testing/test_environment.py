@@ -1,4 +1,4 @@
-"""Virtual time: what follows the clock, in which order, and that nothing is skipped over."""
+"""Virtual time: what follows the clock, in which order, and that no timer is skipped."""
 
 from __future__ import annotations
 
@@ -159,7 +159,7 @@ async def test_delayed_work_follows_the_clock(env: durable.testing.AsyncEnvironm
     assert datetime.fromisoformat(ended) == at + 30 * DAY
 
 
-async def test_time_stands_still_while_nobody_waits_for_an_end(
+async def test_time_stands_still_while_no_call_waits_for_a_result(
     env: durable.testing.AsyncEnvironment,
 ) -> None:
     invocation_id = await env.client.invoke_async(in_time)
@@ -190,7 +190,7 @@ async def test_retention_follows_the_clock(env: durable.testing.AsyncEnvironment
         await env.client.get(invocation_id)
 
 
-async def test_by_hand() -> None:
+async def test_advancing_by_hand() -> None:
     async with durable.testing.AsyncEnvironment(start=START, skip_time=False) as env:
         await env.register(*ALL)
         work = asyncio.create_task(env.client.invoke(alarms, "a", [1, 1, 1]))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.repo.tree import ROOT
+from tests.support.repository import ROOT
 
 
 @pytest.mark.parametrize(

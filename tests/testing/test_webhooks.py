@@ -1,4 +1,4 @@
-"""Webhooks in local mode and in tests: real URLs of loopback, which expire by the test's clock."""
+"""Webhooks in local mode and in tests: loopback URLs that expire by the test's clock."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def _no_urls() -> None:
 
 @durable.workflow
 async def paid(ctx: durable.Context, scheme: str = "") -> Any:
-    """Hands out a URL, and waits two hours for what is posted there."""
+    """Creates a webhook URL, and waits two hours for a post."""
     event = ctx.awakeable()
     webhook = await event.webhook(
         expires_in=timedelta(hours=1), scheme=scheme, secret="shop" if scheme else ""

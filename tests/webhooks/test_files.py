@@ -1,4 +1,4 @@
-"""Keys and secrets in files: made once, read as they are, and errors that say what to do."""
+"""Keys and secrets in files: created once, read at each use, with helpful errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A token says what it said when it was signed, or nothing."""
+"""Tokens: each is read as it was signed, or refused."""
 
 from __future__ import annotations
 

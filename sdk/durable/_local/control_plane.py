@@ -39,16 +39,16 @@ class Plane(Protocol):
     on_append: Callable[[list[tuple[str, Mapping[str, Any]]]], bool] | None
     """Called with the records of a batch that has just been appended, before they are applied; returns
     whether the leader shall crash now."""
-    on_rest: Callable[[], None]
+    on_idle: Callable[[], None]
     """Called when the processor has become idle."""
 
     @property
-    def followed(self) -> int:
+    def waiter_count(self) -> int:
         """How many calls in progress wait for the end of an invocation."""
         ...
 
     @property
-    def quiet(self) -> bool:
+    def idle(self) -> bool:
         """Whether nothing happens until a timer is due or a message or a call arrives."""
         ...
 
@@ -136,8 +136,8 @@ class LocalControlPlane:
         """Whether nothing happens until a timer is due, a step ends, or a call arrives."""
         return (
             all(stream.quiet for stream in self.streams)
-            and self.plane.quiet
-            and self.calls == self.plane.followed
+            and self.plane.idle
+            and self.calls == self.plane.waiter_count
         )
 
     async def restart(self, *, empty_store: bool = False) -> None:

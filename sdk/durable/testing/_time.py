@@ -9,7 +9,7 @@ at once. So the question is when that is the case. Each part of the answer is ke
     workers     connected, no step runs, nothing to send
     calls       each call in progress waits for the end of an invocation
 
-Each of them reports when it may have become true (`LocalControlPlane.on_progress`, `Plane.on_rest`).
+Each of them reports when it may have become true (`LocalControlPlane.on_progress`, `Plane.on_idle`).
 Then all of them are checked together, in a callback of the event loop. There is no polling, and nothing
 waits for real seconds.
 
@@ -57,7 +57,7 @@ class VirtualTime:
         self._goal: _Goal | None = None
         self._advancing: Final = asyncio.Lock()
         self._settling: list[asyncio.Future[None]] = []
-        local.on_progress = local.plane.on_rest = self.check_soon
+        local.on_progress = local.plane.on_idle = self.check_soon
 
     def now(self) -> datetime:
         """Returns what the clock shows."""
@@ -119,6 +119,6 @@ class VirtualTime:
                 self.check_soon()
             elif not goal.reached.done():
                 goal.reached.set_result(None)
-        elif self._skip and plane.followed and (due_ms := plane.next_timer_ms):
+        elif self._skip and plane.waiter_count and (due_ms := plane.next_timer_ms):
             plane.move(due_ms)
             self.check_soon()

@@ -1,1 +1,1 @@
-"""The HTTP shim: curl, browsers and web hooks, as a gRPC client of the control plane."""
+"""The HTTP surface for curl, browsers and webhooks; a gRPC client of the control plane."""

@@ -1,4 +1,4 @@
-"""`/api`: the few things that people do with `curl`, with plain JSON in and out.
+"""The `/api` endpoints: what people do with `curl`, with plain JSON in and out.
 
     GET  /api/workflows                     ?status= &state= &handler= &key= &limit= &page_token=
     GET  /api/workflows/stats
@@ -8,11 +8,12 @@
     POST /api/awakeables/{awakeable_id}/resolve                    {"result": X}
     POST /api/awakeables/{awakeable_id}/reject                     {"error": "..."}
 
-An invoke waits for the end unless it is told otherwise; 202 says that it has not ended. An invocation
-that failed is answered with the handler's own code if that is an HTTP one, else with 500, and the
-body has the same fields as ever. `/v1` has everything else.
+An invoke waits for the end of the invocation unless told otherwise; 202 means that it has not ended. A
+failed invocation is answered with the handler's own code if that is an HTTP error code, else with 500,
+and the body has the same fields in each case. `/v1` has everything else.
 
-`ROUTES` declares each endpoint once: how a request is read and what the document says is this.
+`ROUTES` declares each endpoint once: the declaration says how a request is read and is what the OpenAPI
+document is made of.
 """
 
 from __future__ import annotations
@@ -26,18 +27,18 @@ from starlette.responses import Response
 from durable_proto.v1 import control_pb2, invocation_pb2, payload_pb2
 
 from .. import __version__
-from . import parameters, requests, shapes, strict, views
-from .control import WAIT_SECONDS
+from . import api_convert, api_types, parameters, requests, strict_json
+from .control_client import WAIT_SECONDS
 from .errors import invalid, json_response
-from .requests import Call
+from .requests import EndpointRequest
 from .routing import Body, Route
 
 REJECTION_TYPE = "durable.Rejected"
-"""The failure's type for a handler whose awakeable is rejected here; the SDK's own word."""
+"""The type of the failure with which an awakeable is rejected here; the SDK uses the same one."""
 DEFAULT_WAIT_SECONDS = 50.0
 MAX_WAIT_SECONDS = 3600
 _TEN_YEARS = 10 * 366 * 86400
-_RESTING = (
+_SETTLED_STATES = (
     invocation_pb2.INVOCATION_STATE_PAUSED,
     invocation_pb2.INVOCATION_STATE_COMPLETED,
     invocation_pb2.INVOCATION_STATE_FAILED,
@@ -45,67 +46,69 @@ _RESTING = (
 )
 
 
-async def ready(call: Call) -> Response:
-    """Says whether anything can be accepted now."""
-    trouble = call.backing.trouble()
+async def ready(request: EndpointRequest) -> Response:
+    """Reports whether the control plane can accept requests now."""
+    trouble = request.backend.problem()
     if trouble:
-        found = shapes.Unready(status="unavailable", version=__version__, reason=trouble)
+        found = api_types.Unready(status="unavailable", version=__version__, reason=trouble)
         return json_response(found, 503, {"retry-after": "1"})
-    return json_response(shapes.Health(status="ok", version=__version__))
+    return json_response(api_types.Health(status="ok", version=__version__))
 
 
-async def live(call: Call) -> Response:
-    """Says that the process answers."""
-    return json_response(shapes.Health(status="ok", version=__version__))
+async def live(request: EndpointRequest) -> Response:
+    """Reports that the process answers."""
+    return json_response(api_types.Health(status="ok", version=__version__))
 
 
-async def query(call: Call) -> Response:
+async def query(request: EndpointRequest) -> Response:
     """Lists invocations."""
-    given = call.values
-    of_status = {word for words in given["status"] for word in words}
-    of_state = {word for words in given["state"] for word in words}
+    given = request.values
+    statuses = {word for words in given["status"] for word in words}
+    wanted_states = {word for words in given["state"] for word in words}
     states = [
         number
-        for word, number in views.STATES.items()
-        if (not of_status or views.STATUSES[word] in of_status)
-        and (not of_state or word in of_state)
+        for word, number in api_convert.STATES.items()
+        if (not statuses or api_convert.STATUSES[word] in statuses)
+        and (not wanted_states or word in wanted_states)
     ]
-    if not states:  # none of the states has one of the statuses
-        return json_response(shapes.WorkflowPage(workflows=[], count=0, next_page_token=""))
-    page = await call.control.call(
+    if not states:  # no state has one of these statuses
+        return json_response(api_types.WorkflowPage(workflows=[], count=0, next_page_token=""))
+    page = await request.control.call(
         "Query",
         control_pb2.QueryRequest(
-            states=states if of_status or of_state else (),
+            states=states if statuses or wanted_states else (),
             handler=given["handler"],
             key=given["key"],
             page_size=given["limit"],
             page_token=given["page_token"],
         ),
     )
-    shown = [views.summary(it) for it in page.invocations]
+    shown = [api_convert.summary(it) for it in page.invocations]
     return json_response(
-        shapes.WorkflowPage(workflows=shown, count=len(shown), next_page_token=page.next_page_token)
+        api_types.WorkflowPage(
+            workflows=shown, count=len(shown), next_page_token=page.next_page_token
+        )
     )
 
 
-async def stats(call: Call) -> Response:
+async def stats(request: EndpointRequest) -> Response:
     """Counts invocations."""
-    counts = await call.control.call("GetStats", control_pb2.GetStatsRequest())
-    return json_response(views.statistics(counts))
+    counts = await request.control.call("GetStats", control_pb2.GetStatsRequest())
+    return json_response(api_convert.statistics(counts))
 
 
-async def get(call: Call) -> Response:
-    """Shows one invocation with its journal, state and awakeables."""
-    asked = control_pb2.GetInvocationRequest(
-        invocation_id=call.variables["invocation_id"], include_journal=True
+async def get(request: EndpointRequest) -> Response:
+    """Returns one invocation with its journal, state and awakeables."""
+    message = control_pb2.GetInvocationRequest(
+        invocation_id=request.variables["invocation_id"], include_journal=True
     )
-    found = await call.control.call("GetInvocation", asked)
-    return json_response(views.detail(found.invocation))
+    found = await request.control.call("GetInvocation", message)
+    return json_response(api_convert.detail(found.invocation))
 
 
-async def invoke(call: Call) -> Response:
+async def invoke(request: EndpointRequest) -> Response:
     """Starts an invocation, and waits for its end unless told otherwise."""
-    given = call.values
+    given = request.values
     wait = given["wait"]
     if given["async"]:
         if wait:
@@ -115,102 +118,104 @@ async def invoke(call: Call) -> Response:
         wait = DEFAULT_WAIT_SECONDS
     end = asyncio.get_running_loop().time() + wait
     message = control_pb2.InvokeRequest(
-        handler=call.variables["handler"],
+        handler=request.variables["handler"],
         key=given["key"],
         idempotency_key=given["Idempotency-Key"],
     )
-    body = await call.body()
+    body = await request.body()
     if body:
         requests.parse("body", body)
         message.input.data = body
     if given["delay"] is not None:
         message.delay.CopyFrom(requests.duration(given["delay"]))
     message.wait_timeout.CopyFrom(requests.duration(min(wait, WAIT_SECONDS)))
-    answer = await call.control.call("Invoke", message)
+    answer = await request.control.call("Invoke", message)
     invocation_id, created = answer.invocation_id, answer.created
-    while answer.state not in _RESTING:
+    while answer.state not in _SETTLED_STATES:
         left = end - asyncio.get_running_loop().time()
         if left <= 0.001:
             break
         again = control_pb2.GetResultRequest(invocation_id=invocation_id)
         again.wait_timeout.CopyFrom(requests.duration(min(left, WAIT_SECONDS)))
-        answer = await call.control.call("GetResult", again)
-    shown = shapes.Invoked(
+        answer = await request.control.call("GetResult", again)
+    shown = api_types.Invoked(
         invocation_id=invocation_id,
-        status=views.status(answer.state),
-        state=views.state(answer.state),
+        status=api_convert.status(answer.state),
+        state=api_convert.state(answer.state),
         created=created,
-        **views.outcome(answer.outcome),
+        **api_convert.outcome(answer.outcome),
     )
     return json_response(shown, _invoke_code(answer.outcome))
 
 
-async def pause(call: Call) -> Response:
-    """Holds an invocation."""
-    return await _steer(call, "Pause", control_pb2.PauseRequest())
+async def pause(request: EndpointRequest) -> Response:
+    """Pauses an invocation."""
+    return await _steer(request, "Pause", control_pb2.PauseRequest())
 
 
-async def resume(call: Call) -> Response:
-    """Lets a held invocation go on."""
-    return await _steer(call, "Resume", control_pb2.ResumeRequest())
+async def resume(request: EndpointRequest) -> Response:
+    """Resumes a paused invocation."""
+    return await _steer(request, "Resume", control_pb2.ResumeRequest())
 
 
-async def cancel(call: Call) -> Response:
-    """Asks an invocation to end; with `?force=true` ends it."""
-    return await _steer(call, "Cancel", control_pb2.CancelRequest(force=call.values["force"]))
+async def cancel(request: EndpointRequest) -> Response:
+    """Requests the cancellation of an invocation; with `?force=true` ends it at once."""
+    return await _steer(request, "Cancel", control_pb2.CancelRequest(force=request.values["force"]))
 
 
-async def _steer(call: Call, method: str, message: Any) -> Response:
-    said = await call.object(shapes.Steering)
-    message.invocation_id = call.variables["invocation_id"]
-    message.reason = said.reason
-    message.identity = said.identity
-    message.request_id = call.values["Idempotency-Key"]
-    answer = await call.control.call(method, message)
+async def _steer(request: EndpointRequest, method: str, message: Any) -> Response:
+    body = await request.object(api_types.Steering)
+    message.invocation_id = request.variables["invocation_id"]
+    message.reason = body.reason
+    message.identity = body.identity
+    message.request_id = request.values["Idempotency-Key"]
+    answer = await request.control.call(method, message)
     return json_response(
-        shapes.Steered(
-            invocation_id=call.variables["invocation_id"],
-            status=views.status(answer.state),
-            state=views.state(answer.state),
+        api_types.Steered(
+            invocation_id=request.variables["invocation_id"],
+            status=api_convert.status(answer.state),
+            state=api_convert.state(answer.state),
         )
     )
 
 
-async def resolve(call: Call) -> Response:
-    """Resolves an awakeable with a JSON value, or with the JSON text in a string."""
-    said = await call.object(shapes.Resolution)
-    outcome = payload_pb2.Outcome(value=payload_pb2.Payload(data=_json_text(said.result)))
-    return await _settle(call, outcome, "resolved")
+async def resolve(request: EndpointRequest) -> Response:
+    """Resolves an awakeable with a JSON value, or with the JSON that a string contains."""
+    body = await request.object(api_types.Resolution)
+    outcome = payload_pb2.Outcome(value=payload_pb2.Payload(data=_json_text(body.result)))
+    return await _resolve(request, outcome, "resolved")
 
 
-async def reject(call: Call) -> Response:
+async def reject(request: EndpointRequest) -> Response:
     """Rejects an awakeable with a message."""
-    said = await call.object(shapes.Rejection)
+    body = await request.object(api_types.Rejection)
     outcome = payload_pb2.Outcome()
-    outcome.failure.message = said.error
+    outcome.failure.message = body.error
     outcome.failure.terminal = True
     outcome.failure.type = REJECTION_TYPE
-    return await _settle(call, outcome, "rejected")
+    return await _resolve(request, outcome, "rejected")
 
 
-async def _settle(call: Call, outcome: payload_pb2.Outcome, status: Any) -> Response:
-    awakeable_id = call.variables["awakeable_id"]
-    answer = await call.control.call(
+async def _resolve(request: EndpointRequest, outcome: payload_pb2.Outcome, status: Any) -> Response:
+    awakeable_id = request.variables["awakeable_id"]
+    answer = await request.control.call(
         "ResolveAwakeable",
         control_pb2.ResolveAwakeableRequest(awakeable_id=awakeable_id, outcome=outcome),
     )
     return json_response(
-        shapes.Settled(awakeable_id=awakeable_id, invocation_id=answer.invocation_id, status=status)
+        api_types.Settled(
+            awakeable_id=awakeable_id, invocation_id=answer.invocation_id, status=status
+        )
     )
 
 
 def _json_text(result: Any) -> bytes:
-    """Returns a value as JSON; a string that is JSON text itself is that JSON."""
+    """Returns a value as JSON; a string that contains JSON text is returned as that JSON."""
     if isinstance(result, str):
         text = result.encode()
         try:
-            strict.parse(text)
-        except strict.JsonError as error:
+            strict_json.parse(text)
+        except strict_json.JsonError as error:
             if error.is_json:
                 raise invalid("result", f"the text in the string {error}") from None
         else:
@@ -219,7 +224,7 @@ def _json_text(result: Any) -> bytes:
 
 
 def _invoke_code(outcome: payload_pb2.Outcome) -> int:
-    """Returns the HTTP status for how an invocation ended."""
+    """Returns the HTTP status for an outcome."""
     kind = outcome.WhichOneof("result")
     if kind is None:
         return 202
@@ -228,19 +233,22 @@ def _invoke_code(outcome: payload_pb2.Outcome) -> int:
     return outcome.failure.code if 400 <= outcome.failure.code <= 599 else 500
 
 
-_ONCE = parameters.text(
+_ONCE = parameters.string(
     "Idempotency-Key",
-    "Names this piece of work: a second request with the same key has the first one's answer.",
-    place="header",
-    filled=True,
+    "Deduplicates requests: a second one with the same key gets the first one's answer.",
+    location="header",
+    non_empty=True,
 )
 _READINESS = {
-    200: Body("It can.", shapes.Health),
-    503: Body("It cannot: the log is away, the store is locked, or it stops.", shapes.Unready),
+    200: Body("They can.", api_types.Health),
+    503: Body(
+        "They cannot: the log is unavailable, the store is locked, or the control plane stops.",
+        api_types.Unready,
+    ),
 }
-_STEERED = {200: Body("Where it stands after it.", shapes.Steered)}
-_SETTLED = {200: Body("The outcome is in the log.", shapes.Settled)}
-_REASON = Body("Why, for people.", shapes.Steering)
+_STEERED = {200: Body("The state after the command.", api_types.Steered)}
+_SETTLED = {200: Body("The outcome is in the log.", api_types.Settled)}
+_REASON = Body("Why, for people.", api_types.Steering)
 
 ROUTES = (
     Route(
@@ -248,7 +256,7 @@ ROUTES = (
         template="/health",
         handler=ready,
         name="health",
-        summary="Say whether anything can be accepted now; the same as /health/ready",
+        summary="Report whether requests can be accepted now; the same as /health/ready",
         answers=_READINESS,
     ),
     Route(
@@ -256,7 +264,7 @@ ROUTES = (
         template="/health/ready",
         handler=ready,
         name="healthReady",
-        summary="Say whether anything can be accepted now",
+        summary="Report whether requests can be accepted now",
         answers=_READINESS,
     ),
     Route(
@@ -264,8 +272,8 @@ ROUTES = (
         template="/health/live",
         handler=live,
         name="healthLive",
-        summary="Say that the process answers, whatever becomes of the log",
-        answers={200: Body("It does.", shapes.Health)},
+        summary="Report that the process answers, whatever the state of the log",
+        answers={200: Body("It does.", api_types.Health)},
     ),
     Route(
         method="GET",
@@ -274,18 +282,18 @@ ROUTES = (
         name="listWorkflows",
         summary="List invocations, newest first",
         parameters=(
-            parameters.words(
+            parameters.choices(
                 "status",
                 "Only these; `running` includes what waits.",
-                tuple(dict.fromkeys(views.STATUSES.values())),
+                tuple(dict.fromkeys(api_convert.STATUSES.values())),
             ),
-            parameters.words("state", "Only these, exactly.", tuple(views.STATES)),
-            parameters.text("handler", "Only this handler."),
-            parameters.text("key", "Only this object key."),
-            parameters.whole("limit", "How many at most; 50 unless said.", 1, 1_000_000),
-            parameters.text("page_token", "The `next_page_token` of the page before."),
+            parameters.choices("state", "Only these, exactly.", tuple(api_convert.STATES)),
+            parameters.string("handler", "Only this handler."),
+            parameters.string("key", "Only this object key."),
+            parameters.integer("limit", "The page size; 50 by default.", 1, 1_000_000),
+            parameters.string("page_token", "The `next_page_token` of the page before."),
         ),
-        answers={200: Body("A page.", shapes.WorkflowPage)},
+        answers={200: Body("A page.", api_types.WorkflowPage)},
     ),
     Route(
         method="GET",
@@ -293,7 +301,7 @@ ROUTES = (
         handler=stats,
         name="getWorkflowStats",
         summary="Count invocations by status, state and handler",
-        answers={200: Body("The counts.", shapes.Statistics)},
+        answers={200: Body("The counts.", api_types.Statistics)},
     ),
     Route(
         method="GET",
@@ -301,38 +309,38 @@ ROUTES = (
         handler=get,
         name="getWorkflow",
         summary="Show one invocation with its journal, state and awakeables",
-        answers={200: Body("The invocation.", shapes.WorkflowDetail)},
+        answers={200: Body("The invocation.", api_types.WorkflowDetail)},
     ),
     Route(
         method="POST",
         template="/api/workflows/{handler}/invoke",
         handler=invoke,
         name="invokeWorkflow",
-        summary="Start an invocation; wait for its end unless told otherwise",
+        summary="Start an invocation, and wait for its end by default",
         parameters=(
-            parameters.span(
-                "wait", "How long to wait, as 30, 500ms or 5m; 50 s unless said.", MAX_WAIT_SECONDS
+            parameters.duration(
+                "wait", "How long to wait, as 30, 500ms or 5m; 50 s by default.", MAX_WAIT_SECONDS
             ),
-            parameters.flag("async", "Do not wait."),
-            parameters.text("key", "The object key, for keyed handlers."),
-            parameters.span(
-                "delay", "Start it this much later, as 30, 500ms, 5m, 2h or 1d.", _TEN_YEARS
+            parameters.boolean("async", "Do not wait."),
+            parameters.string("key", "The object key, for keyed handlers."),
+            parameters.duration(
+                "delay", "Start it after this delay, as 30, 500ms, 5m, 2h or 1d.", _TEN_YEARS
             ),
             _ONCE,
         ),
         body=Body("The input, any JSON; no body for no input."),
         answers={
-            200: Body("It has completed.", shapes.Invoked),
-            202: Body("It has not ended.", shapes.Invoked),
+            200: Body("It has completed.", api_types.Invoked),
+            202: Body("It has not ended.", api_types.Invoked),
         },
-        failure=Body("It has failed, or it is refused.", shapes.Invoked),
+        failure=Body("The invocation has failed, or the request is refused.", api_types.Invoked),
     ),
     Route(
         method="POST",
         template="/api/workflows/{invocation_id}/pause",
         handler=pause,
         name="pauseWorkflow",
-        summary="Hold an invocation at its next step",
+        summary="Pause an invocation at its next step",
         parameters=(_ONCE,),
         body=_REASON,
         answers=_STEERED,
@@ -342,7 +350,7 @@ ROUTES = (
         template="/api/workflows/{invocation_id}/resume",
         handler=resume,
         name="resumeWorkflow",
-        summary="Let a held invocation go on",
+        summary="Resume a paused invocation",
         parameters=(_ONCE,),
         body=_REASON,
         answers=_STEERED,
@@ -352,8 +360,13 @@ ROUTES = (
         template="/api/workflows/{invocation_id}/cancel",
         handler=cancel,
         name="cancelWorkflow",
-        summary="Ask an invocation to end",
-        parameters=(parameters.flag("force", "End it without asking the handler."), _ONCE),
+        summary="Cancel an invocation",
+        parameters=(
+            parameters.boolean(
+                "force", "End it at once, without running the handler's compensation."
+            ),
+            _ONCE,
+        ),
         body=_REASON,
         answers=_STEERED,
     ),
@@ -363,7 +376,7 @@ ROUTES = (
         handler=resolve,
         name="resolveAwakeable",
         summary="Resolve an awakeable with a value",
-        body=Body("The value.", shapes.Resolution, required=True),
+        body=Body("The value.", api_types.Resolution, required=True),
         answers=_SETTLED,
     ),
     Route(
@@ -372,7 +385,7 @@ ROUTES = (
         handler=reject,
         name="rejectAwakeable",
         summary="Reject an awakeable with a message",
-        body=Body("Why.", shapes.Rejection, required=True),
+        body=Body("Why.", api_types.Rejection, required=True),
         answers=_SETTLED,
     ),
 )

@@ -1,17 +1,17 @@
-"""Errors of the HTTP surface: one JSON form for all of them.
+"""The errors of the HTTP surface, all in one JSON form.
 
     {"code": 404, "status": "NOT_FOUND", "message": "...", "details": [{"@type": ..., "reason": ...}]}
 
 `code` is the HTTP status, `status` the gRPC code's name, and `details` always has a
-google.rpc.ErrorInfo. Its domain is `durable.v1` where the reason is one of errors.proto, whoever
-found it. What only HTTP knows has the domain `durable.http`: `ROUTE_NOT_FOUND`, `METHOD_NOT_ALLOWED`,
-`ORIGIN_REFUSED`, `HOST_REFUSED`, `CLIENT_CLOSED`, `UNSUPPORTED_MEDIA`, `BODY_INCOMPLETE`,
-`REQUEST_MALFORMED`, for webhooks `WEBHOOK_NOT_FOUND`, `WEBHOOK_EXPIRED`,
-`WEBHOOK_OVER`, `SENDER_REFUSED`, `SENDER_UNCHECKED`, and a gRPC code's name for a call that broke on
-the way to the control plane.
+google.rpc.ErrorInfo. Its domain is `durable.v1` where the reason is one of errors.proto, also where
+the HTTP surface itself found the problem. Reasons that only HTTP has are in the domain
+`durable.http`: `ROUTE_NOT_FOUND`, `METHOD_NOT_ALLOWED`, `ORIGIN_REFUSED`, `HOST_REFUSED`,
+`CLIENT_CLOSED`, `UNSUPPORTED_MEDIA`, `BODY_INCOMPLETE`, `REQUEST_MALFORMED`, for webhooks
+`WEBHOOK_NOT_FOUND`, `WEBHOOK_EXPIRED`, `WEBHOOK_OVER`, `SENDER_REFUSED`, `SENDER_UNCHECKED`, and a
+gRPC code's name for a call that failed on the way to the control plane.
 
-The numbers are those that google.rpc.Code names for each code; a payload over its limit is 413, which
-says more than 400.
+The HTTP statuses are those that google.rpc.Code gives for each code, except that a payload over its
+limit is 413, which is more precise than 400.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ _CODES: dict[str, int] = {
 
 
 class ErrorInfo(msgspec.Struct, kw_only=True):
-    """Why: a google.rpc.ErrorInfo."""
+    """The reason: a google.rpc.ErrorInfo."""
 
     type: str = msgspec.field(name="@type", default="type.googleapis.com/google.rpc.ErrorInfo")
     reason: str
@@ -58,7 +58,7 @@ class ErrorInfo(msgspec.Struct, kw_only=True):
 
 
 class Error(msgspec.Struct, kw_only=True):
-    """What every refused request is answered with. Decide by code and reason, never by the text."""
+    """The body of every error response. Decide by code and reason, never by the text."""
 
     code: int
     status: str
@@ -97,14 +97,14 @@ def refused(
     headers: Mapping[str, str] | None = None,
     **metadata: object,
 ) -> HttpError:
-    """Returns an error that the HTTP surface finds itself."""
+    """Returns an error that the HTTP surface itself has found."""
     texts = {key: str(value) for key, value in metadata.items()}
     info = ErrorInfo(reason=reason, domain=domain, metadata=texts)
     return HttpError(code, status, message, [info], headers)
 
 
 def invalid(field: str, problem: str) -> HttpError:
-    """A part of the request is missing, malformed or out of range."""
+    """Returns the error for a part of the request that is missing, malformed or out of range."""
     return refused(
         400, "INVALID_ARGUMENT", "INVALID_FIELD", f"{field}: {problem}",
         domain=DOMAIN, field=field, problem=problem,
@@ -112,7 +112,7 @@ def invalid(field: str, problem: str) -> HttpError:
 
 
 def too_large(size: int, limit: int) -> HttpError:
-    """The body is over its limit; `size` is what is known of it."""
+    """Returns the error for a body over its limit; `size` is as much as is known of its size."""
     return refused(
         413, "INVALID_ARGUMENT", "PAYLOAD_TOO_LARGE",
         f"body: larger than {limit} bytes; store the value elsewhere and pass a reference",
@@ -122,7 +122,7 @@ def too_large(size: int, limit: int) -> HttpError:
 
 
 def unsupported(header: str, problem: str) -> HttpError:
-    """The body is in a form that is not read here; `header` is the one that says so."""
+    """Returns the error for a body in an unsupported form, which `header` declares."""
     return refused(
         415, "INVALID_ARGUMENT", "UNSUPPORTED_MEDIA", f"{header}: {problem}",
         headers={"accept-encoding": "identity"}, field=header, problem=problem,
@@ -130,7 +130,7 @@ def unsupported(header: str, problem: str) -> HttpError:
 
 
 def incomplete(size: int, length: str, seconds: float) -> HttpError:
-    """The rest of a body has not come; `length` is what its Content-Length says, if it has one."""
+    """Returns the error for a body that stopped arriving; `length` is its Content-Length, if any."""
     of = f" of {length}" if length else ""
     return refused(
         408, "DEADLINE_EXCEEDED", "BODY_INCOMPLETE",
@@ -140,7 +140,7 @@ def incomplete(size: int, length: str, seconds: float) -> HttpError:
 
 
 def malformed(code: int, problem: str) -> HttpError:
-    """It is no request of HTTP/1.1, so that nothing of it is looked at; the connection ends."""
+    """Returns the error for bytes that are not an HTTP/1.1 request; the connection is closed."""
     return refused(
         code, "INVALID_ARGUMENT" if code < 500 else "UNIMPLEMENTED", "REQUEST_MALFORMED",
         f"this is no request of HTTP/1.1 without TLS: {problem}",
@@ -149,7 +149,7 @@ def malformed(code: int, problem: str) -> HttpError:
 
 
 def stopping() -> HttpError:
-    """The control plane stops while the request waits."""
+    """Returns the error for a request that waits while the control plane stops."""
     return refused(
         503, "UNAVAILABLE", "UNAVAILABLE", "the control plane is stopping; ask again",
         domain=DOMAIN, headers={"retry-after": "1"}, phase="draining",
@@ -157,7 +157,7 @@ def stopping() -> HttpError:
 
 
 def defect(incident: str) -> HttpError:
-    """Something went wrong here; the log has more."""
+    """Returns the error for a defect; the log has its details."""
     return refused(
         500, "INTERNAL", "INTERNAL",
         f"a defect of the control plane; its log has more under {incident}",
@@ -166,7 +166,7 @@ def defect(incident: str) -> HttpError:
 
 
 def from_rpc(error: grpc.aio.AioRpcError) -> HttpError:
-    """Returns the error of an RPC as one of HTTP."""
+    """Returns the error of an RPC as an HTTP error."""
     status = error.code().name
     code = _CODES.get(status, 500)
     details: list[ErrorInfo] = []
@@ -188,5 +188,5 @@ def from_rpc(error: grpc.aio.AioRpcError) -> HttpError:
 
 
 def json_response(data: Any, code: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    """Returns JSON data as an answer, with an end of line for terminals."""
+    """Returns a JSON response, with a newline at the end for terminals."""
     return Response(msgspec.json.encode(data) + b"\n", code, headers, media_type="application/json")

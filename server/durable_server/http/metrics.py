@@ -1,16 +1,16 @@
-"""`GET /metrics`, for Prometheus; what it says is the composition root's to give."""
+"""`GET /metrics` for Prometheus; the composition root provides the text."""
 
 from __future__ import annotations
 
 from starlette.responses import Response
 
-from .requests import Call
+from .requests import EndpointRequest
 from .routing import Body, Route
 
 
-async def metrics(call: Call) -> Response:
-    """Shows all series."""
-    body, content_type = call.backing.metrics(call.request.headers.get("accept", ""))
+async def metrics(request: EndpointRequest) -> Response:
+    """Returns all series."""
+    body, content_type = request.backend.metrics(request.http.headers.get("accept", ""))
     return Response(body, headers={"content-type": content_type, "cache-control": "no-store"})
 
 

@@ -1,8 +1,8 @@
-"""The OpenAPI 3.1 document, made from the table of routes: what is served is what it says.
+"""The OpenAPI 3.1 document, made from the table of routes, so that it describes what is served.
 
-Nothing is written here about a single endpoint. A route declares its parameters, body and answers;
-their schemas come from the msgspec types of `shapes` and from the protobuf descriptors. What any
-request may be refused with is added to each.
+Nothing about a single endpoint is written here. A route declares its parameters, body and answers;
+their schemas come from the msgspec types of `api_types` and from the protobuf descriptors. The errors
+with which any request may be refused are added to each route.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def _operation(route: Route, components: dict[str, Any]) -> dict[str, Any]:
         content["schema"] = {"anyOf": [content["schema"], _schema(Error, components)]}
         for codes in ("4XX", "5XX", *(it for it in answers if it >= "400")):
             answers[codes] = failed
-    said: dict[str, Any] = {
+    operation: dict[str, Any] = {
         "operationId": route.name,
         "summary": route.summary,
         "tags": [route.template.split("/")[1]],
@@ -86,12 +86,12 @@ def _operation(route: Route, components: dict[str, Any]) -> dict[str, Any]:
         "responses": answers,
     }
     if route.body is not None:
-        said["requestBody"] = {
+        operation["requestBody"] = {
             "description": route.body.description,
             "required": route.body.required,
-            "content": {route.body.media_type: {"schema": _schema(route.body.shape, components)}},
+            "content": {route.body.media_type: {"schema": _schema(route.body.type, components)}},
         }
-    return said
+    return operation
 
 
 def _refusals(route: Route) -> list[int]:
@@ -110,16 +110,16 @@ def _variable(name: str) -> dict[str, Any]:
 
 def _parameter(it: Parameter) -> dict[str, Any]:
     schema: Mapping[str, Any] = it.schema
-    if it.many:
+    if it.repeated:
         schema = {"type": "array", "items": schema}
-    return {"name": it.name, "in": it.place, "description": it.description, "schema": schema}
+    return {"name": it.name, "in": it.location, "description": it.description, "schema": schema}
 
 
 def _answer(body: Body, components: dict[str, Any]) -> dict[str, Any]:
-    said: dict[str, Any] = {"description": body.description}
+    answer: dict[str, Any] = {"description": body.description}
     if body.media_type:
-        said["content"] = {body.media_type: {"schema": _schema(body.shape, components)}}
-    return said
+        answer["content"] = {body.media_type: {"schema": _schema(body.type, components)}}
+    return answer
 
 
 def _schema(shape: Any, components: dict[str, Any]) -> dict[str, Any]:

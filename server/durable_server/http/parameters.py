@@ -1,4 +1,4 @@
-"""Parameters of an endpoint: what the document says of one and how it is read are one declaration."""
+"""Parameters of endpoints: one declaration says how each is read and how the document shows it."""
 
 from __future__ import annotations
 
@@ -23,30 +23,30 @@ class Parameter:
     schema: Mapping[str, Any]
     """JSON Schema of one value."""
     read: Callable[[str], Any]
-    """Makes a value of the text; raises ValueError with what is wrong with it."""
+    """Returns the value of a text; raises ValueError that says what is wrong with it."""
     default: Any = None
-    """The value when it is not given."""
-    many: bool = False
-    """It may be given more than once, and its value is a list."""
-    place: Literal["query", "header"] = "query"
+    """The value when the parameter is not given."""
+    repeated: bool = False
+    """Whether it may be given more than once; its value is then a list."""
+    location: Literal["query", "header"] = "query"
     other_name: str = ""
-    """Another spelling that is taken too."""
-    filled: bool = False
-    """It may be left out, and may not be empty."""
+    """Another accepted spelling of the name."""
+    non_empty: bool = False
+    """Whether an empty value is refused. The parameter may be left out."""
 
     def value(self, texts: Sequence[str]) -> Any:
-        """Returns the value of what was given; raises HttpError."""
+        """Returns the value of the given texts; raises HttpError."""
         if not texts:
-            return [] if self.many else self.default
-        if len(texts) > 1 and not self.many:
+            return [] if self.repeated else self.default
+        if len(texts) > 1 and not self.repeated:
             raise invalid(self.name, f"given {len(texts)} times; send it once")
-        if self.filled and not texts[0].strip():
+        if self.non_empty and not texts[0].strip():
             raise invalid(self.name, "is empty; send a value, or leave it out")
         try:
             values = [self.read(text) for text in texts]
         except ValueError as error:
             raise invalid(self.name, str(error)) from None
-        return values if self.many else values[0]
+        return values if self.repeated else values[0]
 
 
 def values(
@@ -54,8 +54,8 @@ def values(
     query: Sequence[tuple[str, str]],
     header: Callable[[str], Sequence[str]],
 ) -> dict[str, Any]:
-    """Reads all parameters; an unknown one is an error and not silently without effect."""
-    names = {it.name: it for it in parameters if it.place == "query"}
+    """Reads all parameters; an unknown one is an error, so that none is silently ignored."""
+    names = {it.name: it for it in parameters if it.location == "query"}
     names |= {it.other_name: it for it in names.values() if it.other_name}
     given: dict[str, list[str]] = {}
     spellings: dict[str, str] = {}
@@ -67,37 +67,37 @@ def values(
             raise invalid(one, f"given twice, as {spellings[one]} and as {name}; keep one")
         given.setdefault(one, []).append(text)
     for it in parameters:
-        if it.place == "header":
+        if it.location == "header":
             given[it.name] = list(header(it.name))
     return {it.name: it.value(given.get(it.name, ())) for it in parameters}
 
 
 def _unknown(name: str, parameters: Sequence[Parameter]) -> HttpError:
-    known = ", ".join(it.name for it in parameters if it.place == "query")
+    known = ", ".join(it.name for it in parameters if it.location == "query")
     there = f"there are: {known}" if known else "there is none"
     return invalid(name[:100], f"no query parameter {name[:100]!r} here; {there}")
 
 
-def text(
+def string(
     name: str,
     description: str,
     *,
-    place: Literal["query", "header"] = "query",
-    filled: bool = False,
+    location: Literal["query", "header"] = "query",
+    non_empty: bool = False,
 ) -> Parameter:
-    """Returns a parameter that is any text, and empty when it is not given.
+    """Returns a parameter of any text; its value is empty when it is not given.
 
-    With `filled` one that is given may not be empty.
+    With `non_empty` an empty value is refused.
     """
-    schema = {"type": "string", "minLength": 1} if filled else {"type": "string"}
+    schema = {"type": "string", "minLength": 1} if non_empty else {"type": "string"}
     return Parameter(
         name=name, description=description, schema=schema, read=str, default="",
-        place=place, filled=filled,
+        location=location, non_empty=non_empty,
     )  # fmt: skip
 
 
-def whole(name: str, description: str, low: int, high: int, default: int = 0) -> Parameter:
-    """Returns a parameter that is a whole number within bounds."""
+def integer(name: str, description: str, low: int, high: int, default: int = 0) -> Parameter:
+    """Returns a parameter that is an integer within bounds."""
 
     def read(given: str) -> int:
         if not re.fullmatch(r"-?[0-9]{1,19}", given) or not low <= int(given) <= high:
@@ -108,7 +108,7 @@ def whole(name: str, description: str, low: int, high: int, default: int = 0) ->
     return Parameter(name=name, description=description, schema=schema, read=read, default=default)
 
 
-def flag(name: str, description: str) -> Parameter:
+def boolean(name: str, description: str) -> Parameter:
     """Returns a parameter that is true or false."""
 
     def read(given: str) -> bool:
@@ -121,8 +121,8 @@ def flag(name: str, description: str) -> Parameter:
     )
 
 
-def span(name: str, description: str, most: int) -> Parameter:
-    """Returns a parameter that is a span of time in seconds, with or without a unit."""
+def duration(name: str, description: str, most: int) -> Parameter:
+    """Returns a parameter that is a duration in seconds; the text may have a unit."""
 
     def read(given: str) -> float:
         match = _SPAN.fullmatch(given)
@@ -140,8 +140,8 @@ def span(name: str, description: str, most: int) -> Parameter:
     return Parameter(name=name, description=description, schema=schema, read=read)
 
 
-def words(name: str, description: str, known: Sequence[str]) -> Parameter:
-    """Returns a parameter that is some words of a list, between commas or given more than once."""
+def choices(name: str, description: str, known: Sequence[str]) -> Parameter:
+    """Returns a parameter with values from a list, separated by commas or given more than once."""
 
     def read(given: str) -> list[str]:
         found = given.lower().split(",")
@@ -151,4 +151,4 @@ def words(name: str, description: str, known: Sequence[str]) -> Parameter:
         return found
 
     schema = {"type": "string", "enum": list(known)}
-    return Parameter(name=name, description=description, schema=schema, read=read, many=True)
+    return Parameter(name=name, description=description, schema=schema, read=read, repeated=True)

@@ -1,8 +1,8 @@
-"""One request as a handler sees it: its parts read as its endpoint declares them.
+"""A request as an endpoint sees it: its parts, read as the endpoint declares them.
 
-A body is taken as UTF-8 and as it came. One that is compressed, or of another charset, or of a media
-type that cannot be JSON, is refused with 415. `curl -d` calls everything a form, so a form may be JSON
-too. What a browser may send without asking is held off in `origins`.
+A body is read as UTF-8 and passed on unchanged. One that is compressed, of another charset, or of a
+media type that cannot be JSON is refused with 415. `curl -d` declares every body a form, so a form may
+be JSON too. Requests that a browser may send without a preflight are refused in `origin_policy`.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from google.protobuf.duration_pb2 import Duration
 from starlette.requests import ClientDisconnect, Request
 
 from ..webhooks.service import Webhooks
-from . import parameters, strict
-from .control import Control
+from . import parameters, strict_json
+from .control_client import ControlClient
 from .errors import HttpError, incomplete, invalid, refused, too_large, unsupported
 from .parameters import Parameter
 
 BODY_SECONDS = 30.0
-"""How long the next part of a body may take."""
+"""How long the next chunk of a body may take."""
 _JSON_TYPES = frozenset(
     {
         "",
@@ -35,7 +35,7 @@ _JSON_TYPES = frozenset(
         "text/plain",
     }
 )
-"""Media types under which clients send JSON, and `+json` beside them."""
+"""Media types with which clients send JSON; those with `+json` are accepted too."""
 _UTF8 = ("utf-8", "utf8", "us-ascii")
 _CHARSET = re.compile(r";\s*charset\s*=\s*\"?([^\s\";]*)", re.IGNORECASE)
 _BAD_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
@@ -47,27 +47,27 @@ Render: TypeAlias = Callable[[str], tuple[bytes, str]]
 """Takes an `Accept` header, returns a body and its content type."""
 
 
-class Backing(NamedTuple):
-    """What endpoints have of the control plane."""
+class Backend(NamedTuple):
+    """The parts of the control plane that endpoints use."""
 
-    control: Control
-    """The way to it."""
+    control: ControlClient
+    """The gRPC client."""
     webhooks: Webhooks
-    """What makes and reads the tokens of webhooks."""
+    """Signs and reads the tokens of webhooks."""
     metrics: Render
-    """What Prometheus is told."""
-    trouble: Callable[[], str]
-    """Says why nothing can be accepted now; an empty text when all is well."""
+    """Renders the metrics for Prometheus."""
+    problem: Callable[[], str]
+    """Returns why the control plane cannot accept requests now; empty while it can."""
     payload_bytes: int
-    """How large a value may be."""
+    """The largest size of a value."""
 
     @property
     def body_bytes(self) -> int:
-        """How large a body may be: a payload as base64, or as JSON text within a JSON string."""
+        """The largest size of a body: a payload in base64, or as JSON text within a JSON string."""
         return 2 * self.payload_bytes + 64 * 1024
 
 
-class Call:
+class EndpointRequest:
     """One request to one endpoint."""
 
     def __init__(
@@ -75,22 +75,22 @@ class Call:
         request: Request,
         variables: dict[str, str],
         declared: tuple[Parameter, ...],
-        backing: Backing,
+        backend: Backend,
     ) -> None:
-        self.backing = backing
-        self.control = backing.control
+        self.backend = backend
+        self.control = backend.control
         self.variables = variables
         """The path's variables."""
         self.values = parameters.values(declared, _query(request), lambda it: headers(request, it))
-        """The parameters by name, all of them."""
+        """The value of each declared parameter, by name."""
         self.is_head = request.method == "HEAD"
-        self.request = request
-        """The request itself, for what no endpoint declares."""
+        self.http = request
+        """The HTTP request, for parts that no endpoint declares."""
 
     async def body(self) -> bytes:
-        """Returns the body, which should be JSON, without the white space around it."""
-        kind = content_type(self.request)
-        raw = await body(self.request, self.backing.body_bytes)
+        """Returns the body, which should be JSON, without surrounding white space."""
+        kind = content_type(self.http)
+        raw = await body(self.http, self.backend.body_bytes)
         if raw and not (media_type(kind) in _JSON_TYPES or media_type(kind).endswith("+json")):
             raise unsupported(
                 "Content-Type", f"{kind[:100]!r} is not read here; send application/json"
@@ -100,7 +100,7 @@ class Call:
         return raw.strip(b" \t\r\n")
 
     async def json(self) -> Any:
-        """Returns the body's JSON; no body is an empty object."""
+        """Returns the JSON of the body; an empty body counts as an empty object."""
         raw = await self.body()
         return parse("body", raw) if raw else {}
 
@@ -117,9 +117,10 @@ class Call:
 
 
 async def body(request: Request, limit: int) -> bytes:
-    """Returns the body; one over the limit is refused before it is all here.
+    """Returns the body.
 
-    Raises HttpError, also for one that is compressed, and for one that stops half-way.
+    Raises HttpError for one over the limit, before it has arrived in full, for a compressed one, and
+    for one that stops arriving.
     """
     for coding in headers(request, "content-encoding"):
         if coding.strip().lower() not in ("", "identity"):
@@ -142,7 +143,7 @@ async def body(request: Request, limit: int) -> bytes:
 
 
 async def _chunks(request: Request, length: str) -> AsyncIterator[bytes]:
-    """Yields the parts of a body; raises HttpError when the rest does not come."""
+    """Yields the chunks of a body; raises HttpError when the next one does not arrive in time."""
     stream = aiter(request.stream())
     size = 0
     while True:
@@ -173,17 +174,17 @@ def media_type(kind: str) -> str:
 
 
 def check_charset(kind: str) -> None:
-    """Raises HttpError for a Content-Type that says that text is not UTF-8."""
+    """Raises HttpError for a Content-Type with another charset than UTF-8."""
     match = _CHARSET.search(kind)
     if match is not None and match[1].lower() not in _UTF8:
         raise unsupported("Content-Type", f"the charset {match[1][:40]!r} is not read; send UTF-8")
 
 
 def parse(field: str, data: bytes) -> Any:
-    """Returns JSON data; raises HttpError that says where a mistake is."""
+    """Returns the value of JSON text; raises HttpError that says where a mistake is."""
     try:
-        return strict.parse(data)
-    except strict.JsonError as error:
+        return strict_json.parse(data)
+    except strict_json.JsonError as error:
         raise invalid(field, str(error)) from None
 
 
@@ -195,7 +196,7 @@ def duration(span: float) -> Duration:
 
 
 def check_percent(field: str, raw: str) -> None:
-    """Raises HttpError for a percent sign that stands for nothing."""
+    """Raises HttpError for a percent sign that does not begin an encoded byte."""
     match = _BAD_PERCENT.search(raw)
     if match is not None:
         there = raw[match.start() : match.start() + 3]

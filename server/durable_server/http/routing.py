@@ -1,11 +1,11 @@
-"""Routes: a method, a path template as in `google.api.http`, who answers, and what is said of it.
+"""Routes: a method, a path template as in `google.api.http`, a handler, and what the document says.
 
-Templates are matched against the path as it came over the wire, and each part is decoded after that:
-so an id with a slash in it (`%2F`) is one part. A `:verb` at the end is found from the end; an id
-with a colon in it is not cut.
+Templates are matched against the undecoded path, and each part is decoded after that, so an id with a
+slash in it (`%2F`) is one part. A `:verb` at the end is searched from the end, so an id with a colon in
+it is not cut.
 
-The first template that matches has the path, whatever the method: those with a verb come first, then
-those with fewer variables.
+The first template that matches the path is chosen, whatever the method: templates with a verb come
+first, then those with fewer variables.
 """
 
 from __future__ import annotations
@@ -20,25 +20,25 @@ from starlette.responses import Response
 
 from .errors import invalid, refused
 from .parameters import Parameter
-from .requests import Call, check_percent
+from .requests import EndpointRequest, check_percent
 
-Handler: TypeAlias = Callable[[Call], Awaitable[Response]]
-Shape: TypeAlias = Any
-"""What JSON looks like: a msgspec type, a protobuf descriptor, or None for any JSON."""
+Handler: TypeAlias = Callable[[EndpointRequest], Awaitable[Response]]
+BodyType: TypeAlias = Any
+"""The type of a JSON body: a msgspec type, a protobuf descriptor, or None for any JSON."""
 
 VARIABLE = re.compile(r"\{(\w+)\}")
 
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """What an endpoint reads, or one of its answers."""
+    """The body of a request or of a response."""
 
     description: str
-    shape: Shape = None
+    type: BodyType = None
     media_type: str = "application/json"
     """Empty for an answer without a body."""
     required: bool = False
-    """Whether a request without it is refused."""
+    """Whether a request without a body is refused."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,12 +49,12 @@ class Route:
     template: str
     handler: Handler
     name: str
-    """Its name for generated clients, unique."""
+    """Its unique name, for generated clients."""
     summary: str
     answers: Mapping[int, Body]
-    """What it answers when it does not refuse."""
+    """The responses to a request that is not refused, by HTTP status."""
     failure: Body | None = None
-    """What it answers with any code from 400 on that a handler has chosen."""
+    """The response with a code from 400 on that a workflow has chosen."""
     parameters: tuple[Parameter, ...] = ()
     body: Body | None = None
 
@@ -65,19 +65,19 @@ class Route:
 
 
 class Router:
-    """Finds who answers a request."""
+    """Finds the route of a request."""
 
     def __init__(self, routes: Iterable[Route]) -> None:
-        shapes: dict[str, tuple[re.Pattern[str], dict[str, Route]]] = {}
+        paths: dict[str, tuple[re.Pattern[str], dict[str, Route]]] = {}
         for route in sorted(routes, key=lambda it: (":" not in it.template, len(it.variables))):
             shape = VARIABLE.sub("{}", route.template)
-            _, methods = shapes.setdefault(shape, (_pattern(shape), {}))
+            _, methods = paths.setdefault(shape, (_pattern(shape), {}))
             if route.method in methods:
                 raise ValueError(f"two routes for {route.method} {route.template}")
             methods[route.method] = route
-        self._shapes = list(shapes.values())
-        self.methods = _allowed(dict.fromkeys(it for _, all_ in self._shapes for it in all_))
-        """The methods that there are."""
+        self._paths = list(paths.values())
+        self.methods = _allowed(dict.fromkeys(it for _, all_ in self._paths for it in all_))
+        """All methods that are served."""
 
     def find(self, method: str, raw_path: str) -> tuple[Route, dict[str, str]]:
         """Returns the route and the path's variables; raises HttpError when there is none."""
@@ -94,12 +94,12 @@ class Router:
         return route, {name: _decoded(name, part) for name, part in parts}
 
     def allowed(self, raw_path: str) -> str:
-        """Returns the methods of a path; raises HttpError when nothing is there."""
+        """Returns the methods of a path; raises HttpError when there is no route."""
         return _allowed(self._match(raw_path)[1])
 
     def _match(self, raw_path: str) -> tuple[re.Match[str], dict[str, Route]]:
         path = raw_path.rstrip("/") or "/"
-        for pattern, methods in self._shapes:
+        for pattern, methods in self._paths:
             match = pattern.fullmatch(path)
             if match is not None:
                 return match, methods
@@ -132,5 +132,5 @@ def _decoded(name: str, part: str) -> str:
 
 
 def no_body(description: str) -> Body:
-    """Returns an answer without a body."""
+    """Returns a response without a body."""
     return Body(description, media_type="")

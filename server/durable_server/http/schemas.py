@@ -1,7 +1,7 @@
-"""JSON Schema of protobuf messages in their canonical JSON, from the descriptors.
+"""JSON Schemas of protobuf messages in their canonical JSON, made from the descriptors.
 
-Requests may say more than this: canonical JSON also takes a field by its proto name, null for an
-absent one, numbers in strings, and enum values by number. What is written here is what answers have
+Requests may have more forms than this: canonical JSON also accepts a field by its proto name, null for
+an absent field, numbers in strings, and enum values by number. The schema describes what responses have
 and what requests should have.
 """
 
@@ -20,13 +20,13 @@ TEXTS: dict[str, dict[str, Any]] = {
     },
     "google.protobuf.Timestamp": {"type": "string", "format": "date-time"},
 }
-"""Messages that JSON has as texts."""
+"""Messages that are strings in JSON."""
 
 VARIABLES: dict[str, dict[str, Any]] = {
     "invocation_id": {"type": "string", "pattern": "^[0-9a-f]{32}$"},
     "handler": {"type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_.-]{0,127}$"},
 }
-"""Variables of paths that are not any text."""
+"""Path variables with a restricted form."""
 ANY_VARIABLE = {"type": "string", "minLength": 1, "maxLength": 256}
 
 _INT64 = {"type": "string", "format": "int64", "pattern": "^-?[0-9]{1,19}$"}
@@ -46,33 +46,33 @@ _SCALARS: dict[int, dict[str, Any]] = {
 
 @dataclass(frozen=True)
 class Part:
-    """A message without some of its fields: the body of a request whose path has those."""
+    """A message without the fields that are in the path: the body of a request."""
 
     kind: Any
     without: frozenset[str]
 
     @property
     def required(self) -> bool:
-        """Whether a field must be there."""
+        """Whether one of the fields is required."""
         return any(_is_required(it) for it in self.kind.fields if it.name not in self.without)
 
 
 def value(field: FieldDescriptor) -> dict[str, Any]:
     """Returns the schema of one value of a field."""
-    says: Any = field
-    if says.enum_type is not None:
-        return {"type": "string", "enum": [it.name for it in says.enum_type.values]}
-    if says.message_type is not None:
-        name = says.message_type.full_name
+    descriptor: Any = field
+    if descriptor.enum_type is not None:
+        return {"type": "string", "enum": [it.name for it in descriptor.enum_type.values]}
+    if descriptor.message_type is not None:
+        name = descriptor.message_type.full_name
         return TEXTS.get(name) or {"$ref": f"#/components/schemas/{name}"}
     return _SCALARS[field.type]
 
 
 def message(kind: Descriptor, components: dict[str, Any]) -> dict[str, Any]:
-    """Returns a reference to a message's schema, which is put with all it needs into components."""
+    """Returns a reference to a message's schema; adds it, and those it refers to, to components."""
     name = kind.full_name
     if name not in TEXTS and name not in components:
-        components[name] = {}  # a message may hold itself
+        components[name] = {}  # a message type may contain itself
         components[name] = fields(Part(kind, frozenset()), components)
     return TEXTS.get(name) or {"$ref": f"#/components/schemas/{name}"}
 

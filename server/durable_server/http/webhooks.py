@@ -1,17 +1,16 @@
-"""`POST /webhooks/{token}`: the outside world resolves one awakeable.
+"""Webhook deliveries: `POST /webhooks/{token}` resolves one awakeable from outside.
 
     200 {"status": "resolved"}   it counts, or an earlier one did: senders deliver more than once
-    200 {"status": "ignored"}    the sender only tried the address
-    400  it says that it is JSON and is not         401  the signature is not the sender's
-    404  there is no such webhook                   410  it has expired, or its invocation is over
+    200 {"status": "ignored"}    the sender only tested the address
+    400  the body is declared as JSON and is not    401  the signature is not the sender's
+    404  there is no such webhook                   410  it has expired, or its invocation has ended
     413  it is larger than `payload_bytes`          415  it is compressed, or JSON that is not UTF-8
     429, 503  deliver it again later
 
-The value is the body's bytes as they came: JSON stays as it was written, also where `curl -d` has
-called it a form; anything else is a payload of its content type, and nothing at all is null. The
-token alone is the permission, so the rules about web pages and host names do not apply here (see
-`shim`), and only POST is served: what merely looks at a link, as chat programs and mail scanners do,
-resolves nothing.
+The value is the body's bytes, unchanged: JSON stays as it was written, also where `curl -d` declares
+it a form; other content is a payload of its content type, and an empty body is null. The token alone
+is the permission, so the rules about web pages and host names do not apply (see `asgi`). Only POST is
+served, so programs that merely follow a link, as chat programs and mail scanners do, resolve nothing.
 """
 
 from __future__ import annotations
@@ -25,12 +24,12 @@ from starlette.responses import Response
 from durable_proto.v1 import control_pb2, payload_pb2
 
 from ..webhooks.files import SecretError
-from ..webhooks.schemes import SCHEMES, Scheme
 from ..webhooks.service import PATH
+from ..webhooks.signature_schemes import SCHEMES, SignatureScheme
 from ..webhooks.tokens import Claim
-from . import requests, shapes
+from . import api_types, requests
 from .errors import Error, HttpError, invalid, json_response, refused
-from .requests import Call
+from .requests import EndpointRequest
 from .routing import Body, Route
 
 logger = logging.getLogger("durable.http")
@@ -40,26 +39,26 @@ _FORM = "application/x-www-form-urlencoded"
 _CONTENT_TYPE_CHARACTERS = 256
 
 
-async def deliver(call: Call) -> Response:
-    """Takes one delivery. The body is not read before the token is known to be good."""
-    request = call.request
-    claim = call.backing.webhooks.keyring.read(call.variables["token"])
+async def deliver(request: EndpointRequest) -> Response:
+    """Accepts one delivery. The body is read only after the token has been verified."""
+    http = request.http
+    claim = request.backend.webhooks.keyring.read(request.variables["token"])
     if claim is None:
         raise refused(404, "NOT_FOUND", "WEBHOOK_NOT_FOUND", "there is no such webhook")
-    now = call.backing.webhooks.now()
+    now = request.backend.webhooks.now()
     if now >= claim.expires_s:
         raise refused(410, "FAILED_PRECONDITION", "WEBHOOK_EXPIRED", "the webhook has expired")
-    body = await requests.body(request, call.backing.payload_bytes)
+    body = await requests.body(http, request.backend.payload_bytes)
     if claim.scheme:
-        scheme, secrets = await _scheme(call, claim)
-        bad = scheme.check(request.headers, body, secrets, now)
+        scheme, secrets = await _scheme(request, claim)
+        bad = scheme.check(http.headers, body, secrets, now)
         if bad is not None:
             raise refused(401, "UNAUTHENTICATED", "SENDER_REFUSED", bad.problem)
-        if scheme.is_ping(request.headers):
-            return json_response(shapes.Delivered(status="ignored"))
-    outcome = payload_pb2.Outcome(value=_payload(request, body))
-    await _resolve(call, claim.awakeable_id, outcome)
-    return json_response(shapes.Delivered(status="resolved"))
+        if scheme.is_ping(http.headers):
+            return json_response(api_types.Delivered(status="ignored"))
+    outcome = payload_pb2.Outcome(value=_payload(http, body))
+    await _resolve(request, claim.awakeable_id, outcome)
+    return json_response(api_types.Delivered(status="resolved"))
 
 
 ROUTE = Route(
@@ -70,19 +69,19 @@ ROUTE = Route(
     summary="Resolve the awakeable of a webhook",
     body=Body("The value; nothing is null.", media_type="*/*"),
     answers={
-        200: Body("It has been taken.", shapes.Delivered),
+        200: Body("It has been taken.", api_types.Delivered),
         401: Body("The signature is not the sender's.", Error),
         410: Body("It has expired, or its invocation is over.", Error),
     },
 )
 
 
-async def _scheme(call: Call, claim: Claim) -> tuple[Scheme, list[bytes]]:
+async def _scheme(request: EndpointRequest, claim: Claim) -> tuple[SignatureScheme, list[bytes]]:
     try:
-        secrets = await asyncio.to_thread(call.backing.webhooks.secrets.read, claim.secret_name)
+        secrets = await asyncio.to_thread(request.backend.webhooks.secrets.read, claim.secret_name)
         return SCHEMES[claim.scheme], secrets
     except (SecretError, KeyError) as error:
-        # It was there when the URL was made. The sender cannot help it, and tries again.
+        # The secret existed when the URL was made. The sender can do nothing but try again.
         logger.error("a webhook's sender cannot be checked: %s", error)
         raise refused(
             503, "UNAVAILABLE", "SENDER_UNCHECKED",
@@ -91,10 +90,12 @@ async def _scheme(call: Call, claim: Claim) -> tuple[Scheme, list[bytes]]:
         ) from error  # fmt: skip
 
 
-async def _resolve(call: Call, awakeable_id: str, outcome: payload_pb2.Outcome) -> None:
-    asked = control_pb2.ResolveAwakeableRequest(awakeable_id=awakeable_id, outcome=outcome)
+async def _resolve(
+    request: EndpointRequest, awakeable_id: str, outcome: payload_pb2.Outcome
+) -> None:
+    message = control_pb2.ResolveAwakeableRequest(awakeable_id=awakeable_id, outcome=outcome)
     try:
-        await call.control.call("ResolveAwakeable", asked)
+        await request.control.call("ResolveAwakeable", message)
     except HttpError as error:
         if error.body.status == "NOT_FOUND":
             raise refused(
@@ -106,7 +107,7 @@ async def _resolve(call: Call, awakeable_id: str, outcome: payload_pb2.Outcome) 
 
 
 def _payload(request: Request, body: bytes) -> payload_pb2.Payload:
-    """Returns a body as a value; raises HttpError for what only says that it is JSON."""
+    """Returns a body as a value; raises HttpError for one that is declared as JSON and is not."""
     if not body:
         return payload_pb2.Payload(data=b"null")
     kind = requests.content_type(request) or _BYTES

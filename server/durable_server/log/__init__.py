@@ -1,1 +1,1 @@
-"""The log of a partition: the truth, written by one fenced leader. Start at `interface`."""
+"""The log of a partition: the source of truth, written by one fenced leader. Start at `interface`."""

@@ -1,8 +1,9 @@
-"""What one frame of the log carries: a batch of records and the one clock reading they share.
+"""The body of a frame: a batch of records and the clock reading that they share.
 
-Encoded as MessagePack: `[time_ms, [[number, [field, ...]], ...]]`. Records are tuples, so an old
-batch that lacks the newest fields reads with their defaults. msgspec does both directions in C, with
-types checked on the way in: a batch that does not fit is an error and never a half-read one.
+The encoding is MessagePack: `[time_ms, [[number, [field, ...]], ...]]`. Records are tuples, so a batch
+of an older version, which lacks the newest fields, is read with the defaults of these fields. msgspec
+encodes and decodes in C and checks the types while it decodes, so a batch that does not fit is an error
+and is never read in part.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ class Batch(NamedTuple):
 
 
 class UndecodableBatchError(Exception):
-    """A frame holds something that this program cannot read: it was written by a newer one."""
+    """A frame holds records that this program cannot read, because a newer version wrote them."""
 
 
 def encode(batch: Batch) -> bytes:
@@ -36,7 +37,7 @@ def encode(batch: Batch) -> bytes:
 
 
 def encode_record(record: Record) -> bytes:
-    """Returns a record as a body has it: so its size is known before it is in a batch.
+    """Returns a record as it stands in a body, so that its size is known before it joins a batch.
 
     Raises OverflowError for a number that no record can hold.
     """

@@ -1,39 +1,41 @@
-"""The leader's algorithm: take over, append, heal. Written once, over any row of slots.
+"""The leader's algorithm: take over a partition, append to its log, recover from lost acks.
 
-A `Slots` is what the algorithm needs from below: numbered slots; a message enters slot expected+1
-only if `expected` is the last one used. JetStream is one (`jetstream`), a list in memory another
-(`memory`); so a simulation over memory runs the very code that runs over JetStream.
+The algorithm is written once, over a `StreamClient`: a stream of numbered messages that accepts a
+message at sequence expected+1 only while `expected` is its last sequence. JetStream is such a stream
+(`jetstream`) and a list in memory is another one (`memory`), so a simulation over memory runs the code
+that runs over JetStream.
 
-Placing a frame, the heart of it. Only one frame is under way at any time, and for one position
+Placing a frame is the heart of it. Only one frame is in flight at any time, and for one sequence it is
 always the same bytes:
 
     publish(frame, expected)
-      ok        it is durable at expected+1
-      refused   something is at expected+1; look what it is
-      trouble   nobody knows; pause, then look at expected+1
-    look
-      our bytes    an earlier try landed and only its ack was lost: done
+      ok           the frame is durable at expected+1
+      refused      something else is at expected+1: read it
+      unavailable  the outcome is unknown: pause, then read expected+1
+    read expected+1
+      our bytes    an earlier publish succeeded and only its ack was lost: done
       other bytes  see below
       nothing      publish the same bytes again
 
-Sending again is safe: all tries carry the same expectation, so at most one of them can land. What
-the other bytes mean is for the caller of `_place`:
+Publishing again is safe: all tries carry the same expectation, so at most one of them can succeed. What
+the other bytes mean is decided by the caller of `_place`:
 
-    append      valid, or of a higher epoch: another leader is here, DeposedError. Dead: step over,
-                place behind it.
-    take_over   read on, deliver what is valid, and fence behind it with a higher epoch.
+    append      A valid frame, or a frame of a higher epoch, means that another leader is active:
+                DeposedError. A dead frame is skipped, and our frame is placed behind it.
+    take_over   Read on, deliver the valid frames, and place the fence behind them with a higher epoch.
 
-A dead frame of a higher epoch deposes too: somebody tries to take over, and giving way is always
-safe. It is also needed. A leader that appends without a pause moves the tail on while a fence for
-the last one is on its way, again and again. So, after a fence that came too late, its bytes are
-sent once more for a slot a little ahead: a guess, within what the log grew meanwhile. Where it
-hits, it is dead, because its prev is old; but the leader finds it in its way, is deposed, and the
-next fence meets a quiet log. (Should it be valid after all, it is a fence like any other, and the
-next one has a higher epoch.)
+A dead frame of a higher epoch deposes a leader too, because another process is trying to take over and
+stepping down is always safe. It is also necessary. A leader that appends without a pause moves the end
+of the log on while a fence for the previous end is in flight, again and again. So after a fence that
+came too late, `_interrupt` publishes the same bytes once more for a sequence slightly ahead, chosen
+within what the log grew meanwhile. When it succeeds, that frame is dead, because its predecessor is
+out of date; but the leader meets it, is deposed, and the next fence finds a log that does not move.
+(Should the frame be valid after all, it is a fence like any other, and the next one has a higher
+epoch.)
 
-An error in the middle leaves a frame whose fate is unknown. Another frame for its position could
-then be taken for it by nobody, but it could land *behind* it; so after any such end the log refuses
-to append until `take_over` has read what is really there.
+An error in the middle of an append leaves a frame whose outcome is unknown. A different frame for the
+same sequence could not be confused with it, but the first one could still land *behind* the second. So
+after any such end the log refuses to append until `take_over` has read what is really there.
 """
 
 from __future__ import annotations
@@ -43,8 +45,10 @@ import random
 from collections.abc import Callable
 from typing import NoReturn
 
-from durable_server.log.frame import HEADER_SIZE, Chain, CorruptFrameError, Frame, decode
-from durable_server.log.interface import (
+from ..nats.backoff import Backoff
+from .availability import Availability
+from .frame import HEADER_SIZE, Chain, CorruptFrameError, Frame, decode
+from .interface import (
     DeposedError,
     FrameTooLargeError,
     LogDataLostError,
@@ -52,59 +56,60 @@ from durable_server.log.interface import (
     LogUnavailableError,
     Position,
 )
-from durable_server.log.presence import Presence
-from durable_server.log.slots import Slots, SlotTakenError, SlotTroubleError
-from durable_server.nats.backoff import Backoff
+from .stream import StreamClient, StreamUnavailableError, WrongLastSequenceError
 
 FIRST_PAUSE = 0.02
 """Seconds before the first retry; doubles from there."""
 LONGEST_PAUSE = 1.0
-"""Cap of the pauses in seconds: a log that is back should be found soon."""
+"""The longest pause in seconds: a log that has come back should be noticed soon."""
 DEFAULT_BUDGET = 60.0
-"""Seconds without progress after which the log counts as unavailable: an election or a restart of
-the server fits in.
+"""Seconds without progress after which the log counts as unavailable. An election or a restart of the
+server takes less.
 """
-
-
-_NEWS_EVERY = 5
-"""Tries between two lines of log about one trouble; four tries are over in half a second."""
+_WARN_EVERY = 5
+"""Tries between two warnings about one problem; four tries take half a second."""
 
 logger = logging.getLogger("durable.log")
 
 
 class FencedLog:
-    """A `Log` over slots. `budget` is in seconds without progress; `rng` draws writer numbers and
-    jitter.
+    """A `Log` over a stream.
+
+    `budget` is in seconds without progress; `rng` draws writer numbers and jitter.
     """
 
     def __init__(
-        self, slots: Slots, *, budget: float = DEFAULT_BUDGET, rng: random.Random | None = None
+        self,
+        stream: StreamClient,
+        *,
+        budget: float = DEFAULT_BUDGET,
+        rng: random.Random | None = None,
     ) -> None:
-        self.name = slots.name
-        """The stream's name, which begins every message."""
-        self._slots = slots
+        self.name = stream.name
+        """The stream's name, with which every error message begins."""
+        self._stream = stream
         self._budget = budget
         self._rng = rng or random.SystemRandom()
         self._chain = Chain()
         self._writer = 0
         self._tail = 0
-        """The last slot that was read or written, dead ones included."""
-        self._valid = 0
-        """The slot of the last valid frame."""
+        """The last sequence that was read or written, dead frames included."""
+        self._last_valid = 0
+        """The sequence of the last valid frame."""
         self._busy = False
         self._closed = False
         self._failure: LogError | None = LogUnavailableError(
-            f"{slots.name}: nobody leads yet; take_over comes before append"
+            f"{stream.name}: nobody leads yet; take_over comes before append"
         )
-        self.presence = Presence(
-            slots,
+        self.availability = Availability(
+            stream,
             (FIRST_PAUSE, LONGEST_PAUSE),
             self._rng,
             lambda: self._failure is None,
             lambda: self._busy,
         )
 
-    # ---- the Log face
+    # ---- the `Log` interface
 
     async def take_over(
         self,
@@ -113,15 +118,15 @@ class FencedLog:
         fence: Callable[[int], bytes],
     ) -> Position:
         """See `Log.take_over`."""
-        self._enter()
+        self._begin_call()
         self._closed = False
         self._failure = LogUnavailableError(f"{self.name}: taking over did not finish")
         try:
-            # A new connection for a new term: nothing of an earlier one can be under way on it.
-            await self._slots.close()
+            # A new epoch gets a new connection, on which no earlier append can be in flight.
+            await self._stream.close()
             self._writer = self._rng.getrandbits(64)
             self._chain = Chain(applied.epoch, applied.number)
-            self._tail = self._valid = applied.sequence
+            self._tail = self._last_valid = applied.sequence
             backoff = self._backoff()
             await self._read_on(applied, deliver, backoff, verify=True)
             while True:
@@ -135,10 +140,10 @@ class FencedLog:
                 await self._read_on(applied, deliver, backoff, verify=False)
                 await self._interrupt(data, self._tail - known)
                 await self._read_on(applied, deliver, backoff, verify=False)
-            position = self._settled(epoch, 0)
+            position = self._advance(epoch, 0)
             deliver(position, body)
             self._failure = None
-            self.presence.good()
+            self.availability.succeeded()
             return position
         finally:
             self._busy = False
@@ -146,25 +151,25 @@ class FencedLog:
     async def append(self, body: bytes) -> Position:
         """See `Log.append`."""
         if self._busy:
-            self._enter()
+            self._begin_call()
         failure = self._failure
         if failure is not None:
             raise type(failure)(*failure.args)
-        if len(body) + HEADER_SIZE > self._slots.max_frame:
+        if len(body) + HEADER_SIZE > self._stream.max_frame:
             self._check_size(body)
         self._busy = True
         chain = self._chain
         frame = chain.next(self._writer, body)
         try:
             try:
-                await self._slots.publish(frame, self._tail)
-            except (SlotTakenError, SlotTroubleError) as problem:
-                await self._heal(frame, problem)
+                await self._stream.publish(frame, self._tail)
+            except (WrongLastSequenceError, StreamUnavailableError) as problem:
+                await self._recover_append(frame, problem)
         except LogError as error:
             self._failure = type(error)(*error.args)
             raise
         except BaseException:
-            # Above all a cancellation: it may have landed or not, or land later.
+            # Above all a cancellation: the frame may be in the log, or may still reach it.
             self._failure = LogUnavailableError(
                 f"{self.name}: append {chain.epoch}/{chain.number + 1} was given up and its outcome"
                 " is unknown; take over again"
@@ -172,20 +177,20 @@ class FencedLog:
             raise
         finally:
             self._busy = False
-        if self.presence.trouble:
-            self.presence.good()
-        return self._settled(chain.epoch, chain.number + 1)
+        if self.availability.problem:
+            self.availability.succeeded()
+        return self._advance(chain.epoch, chain.number + 1)
 
     async def trim(self, sequence: int) -> None:
         """See `Log.trim`."""
         if isinstance(self._failure, DeposedError):
             raise DeposedError(*self._failure.args)
-        below = min(sequence, self._valid)
+        below = min(sequence, self._last_valid)
         if below <= 1:
             return
         try:
-            await self._slots.purge(below)
-        except SlotTroubleError as problem:
+            await self._stream.purge(below)
+        except StreamUnavailableError as problem:
             raise LogUnavailableError(
                 f"{self.name}: trimming below {below} failed: {problem}; try again later"
             ) from problem
@@ -194,8 +199,8 @@ class FencedLog:
         """See `Log.close`."""
         self._closed = True
         self._failure = LogUnavailableError(f"{self.name}: closed")
-        await self.presence.close()
-        await self._slots.close()
+        await self.availability.close()
+        await self._stream.close()
 
     # ---- placing a frame
 
@@ -204,49 +209,50 @@ class FencedLog:
         frame: bytes,
         expected: int,
         backoff: Backoff,
-        problem: SlotTakenError | SlotTroubleError | None = None,
+        problem: WrongLastSequenceError | StreamUnavailableError | None = None,
     ) -> bytes | None:
-        """Gets `frame` into slot expected+1; None when it is there, else the bytes that are there
-        instead.
+        """Places `frame` at sequence expected+1; returns None, or the bytes that are there instead.
 
-        `problem` is what a first `publish` of the same bytes has met.
+        `problem` is the error of a first `publish` of the same bytes, if there was one.
         """
-        slots = self._slots
+        stream = self._stream
         while True:
             if problem is None:
                 try:
-                    await slots.publish(frame, expected)
-                except (SlotTakenError, SlotTroubleError) as error:
+                    await stream.publish(frame, expected)
+                except (WrongLastSequenceError, StreamUnavailableError) as error:
                     problem = error
                 else:
                     return None
-            if isinstance(problem, SlotTroubleError):
+            if isinstance(problem, StreamUnavailableError):
                 await self._pause(backoff, problem)
             try:
-                found = await slots.fetch(expected + 1)
-            except SlotTroubleError as error:
+                found = await stream.fetch(expected + 1)
+            except StreamUnavailableError as error:
                 problem = error
                 continue
             if found is not None:
                 return None if found == frame else found
-            if isinstance(problem, SlotTakenError):
-                # Refused, yet the slot is empty: accepted by a replicated server but not applied
-                # yet, or the row is shorter.
+            if isinstance(problem, WrongLastSequenceError):
+                # Refused, yet nothing is there: a replicated server has accepted a message that it
+                # has not applied yet, or the stream is shorter than expected.
                 await self._check_end(expected, backoff, problem)
             problem = None
 
     async def _interrupt(self, data: bytes, growth: int) -> None:
-        """Tries to get in the way of a leader that goes on appending, see above."""
+        """Tries to depose a leader that appends without a pause; see the head of this file."""
         try:
-            await self._slots.publish(data, self._tail + self._rng.randint(1, max(1, growth)))
-        except (SlotTakenError, SlotTroubleError):
-            # A wrong guess; the next fence tells, and so does the next guess.
+            await self._stream.publish(data, self._tail + self._rng.randint(1, max(1, growth)))
+        except (WrongLastSequenceError, StreamUnavailableError):
+            # The guessed sequence was wrong. The next fence or the next guess will succeed.
             return
 
-    async def _heal(self, frame: bytes, problem: SlotTakenError | SlotTroubleError) -> None:
-        """Brings an append home whose first publish was not simply acknowledged."""
+    async def _recover_append(
+        self, frame: bytes, problem: WrongLastSequenceError | StreamUnavailableError
+    ) -> None:
+        """Completes an append whose first publish was not acknowledged."""
         backoff = self._backoff()
-        first: SlotTakenError | SlotTroubleError | None = problem
+        first: WrongLastSequenceError | StreamUnavailableError | None = problem
         while (found := await self._place(frame, self._tail, backoff, first)) is not None:
             other = self._decode(found, self._tail + 1)
             if self._chain.accepts(other) or other.epoch > self._chain.epoch:
@@ -259,28 +265,26 @@ class FencedLog:
             first = None
             backoff.progress()
 
-    def _settled(self, epoch: int, number: int) -> Position:
-        self._tail = self._valid = sequence = self._tail + 1
+    def _advance(self, epoch: int, number: int) -> Position:
+        self._tail = self._last_valid = sequence = self._tail + 1
         self._chain.epoch = epoch
         self._chain.number = number
         return Position(sequence, epoch, number)
 
     async def _check_end(self, expected: int, backoff: Backoff, problem: Exception) -> None:
-        """After a refusal with nothing to see: raises if acknowledged slots are gone, else
-        pauses.
-        """
+        """Raises if acknowledged messages are gone, else pauses; for a refusal without a message."""
         try:
-            _, last = await self._slots.bounds(create=False)
-        except SlotTroubleError as error:
+            _, last = await self._stream.bounds(create=False)
+        except StreamUnavailableError as error:
             problem = error
         else:
             if last < expected:
-                problem = self._ends_before(last, expected)
-                if not self._slots.stale_reads:
+                problem = self._ends_early(last, expected)
+                if not self._stream.stale_reads:
                     raise problem
         await self._pause(backoff, problem)
 
-    # ---- reading on
+    # ---- reading
 
     async def _read_on(
         self,
@@ -290,10 +294,11 @@ class FencedLog:
         *,
         verify: bool,
     ) -> None:
-        """Reads to the end of the log; with `verify` the frame at `applied` too, to see that it is
-        the one that was applied.
-        """
+        """Reads to the end of the log.
 
+        With `verify` it also reads the frame at `applied` and checks that it is the one that was
+        applied.
+        """
         seen = False
 
         def take(sequence: int, data: bytes) -> None:
@@ -311,17 +316,17 @@ class FencedLog:
                     )
                 return
             if sequence != self._tail + 1:
-                raise self._missing()
+                raise self._gap()
             self._tail = sequence
             if self._chain.admit(frame):
-                self._valid = sequence
+                self._last_valid = sequence
                 deliver(Position(sequence, frame.epoch, frame.number), frame.body)
             backoff.progress()
 
         while True:
             problem: Exception
             try:
-                first, last = await self._slots.bounds(create=applied.sequence == 0)
+                first, last = await self._stream.bounds(create=applied.sequence == 0)
                 if first > self._tail + 1:
                     raise LogDataLostError(
                         f"{self.name}: the log begins at sequence {first}, but everything"
@@ -334,9 +339,9 @@ class FencedLog:
                     if verify and 0 < self._tail == applied.sequence and first <= self._tail:
                         start = self._tail
                     if start <= last:
-                        await self._slots.read(start, last, take)
+                        await self._stream.read(start, last, take)
                     if start == applied.sequence and not seen:
-                        # The row still counts it, so its end alone does not tell.
+                        # The bounds still include it, so they do not show that it is missing.
                         problem = LogDataLostError(
                             f"{self.name}: sequence {start}, which was applied, is missing; restore"
                             " the log from a backup"
@@ -344,18 +349,18 @@ class FencedLog:
                     elif self._tail == last:
                         return
                     else:
-                        problem = self._missing()
+                        problem = self._gap()
                 else:
-                    problem = self._ends_before(last, self._tail)
-                if not self._slots.stale_reads:
+                    problem = self._ends_early(last, self._tail)
+                if not self._stream.stale_reads:
                     raise problem
-            except SlotTroubleError as error:
+            except StreamUnavailableError as error:
                 problem = error
             await self._pause(backoff, problem)
 
-    # ---- small things
+    # ---- helpers
 
-    def _enter(self) -> None:
+    def _begin_call(self) -> None:
         if self._busy:
             raise RuntimeError(f"{self.name}: one append or take_over at a time")
         self._busy = True
@@ -366,10 +371,10 @@ class FencedLog:
     async def _pause(self, backoff: Backoff, problem: Exception) -> None:
         if self._closed:
             raise LogUnavailableError(f"{self.name}: closed") from problem
-        self.presence.bad(problem)
+        self.availability.failed(problem)
         if backoff.spent:
             self._give_up(backoff, problem)
-        if backoff.attempts and backoff.attempts % _NEWS_EVERY == 0:
+        if backoff.attempts and backoff.attempts % _WARN_EVERY == 0:
             logger.warning(
                 "%s: no progress after %d tries, %s; trying on, nothing is accepted meanwhile",
                 *(self.name, backoff.attempts, problem),
@@ -386,7 +391,7 @@ class FencedLog:
         ) from problem
 
     def _check_size(self, body: bytes) -> None:
-        limit = self._slots.max_frame
+        limit = self._stream.max_frame
         if len(body) + HEADER_SIZE > limit:
             raise FrameTooLargeError(
                 f"{self.name}: a body of {len(body)} bytes makes a frame of"
@@ -394,14 +399,14 @@ class FencedLog:
                 f" is {limit}; write smaller batches or raise the server's max_payload"
             )
 
-    def _ends_before(self, last: int, known: int) -> LogDataLostError:
+    def _ends_early(self, last: int, known: int) -> LogDataLostError:
         return LogDataLostError(
             f"{self.name}: the log ends at sequence {last}, but {known} was acknowledged: frames"
             f" {last + 1} to {known} are lost; restore the log from a backup, or start with an empty"
             " data directory"
         )
 
-    def _missing(self) -> LogDataLostError:
+    def _gap(self) -> LogDataLostError:
         return LogDataLostError(
             f"{self.name}: sequence {self._tail + 1} is missing between others; restore"
             " the log from a backup"

@@ -1,37 +1,37 @@
-"""Frames and the rule that decides which of them count. Pure: bytes in, verdicts out.
+"""Frames, and the rule that decides which of them count. Pure: bytes in, decisions out.
 
 Why a rule is needed (law 3). JetStream accepts an append only if the stream's last sequence is the
-expected one. This fences a *position*, not a *writer*. Let the tail be N, and let a leader have A
-(expecting N) and B (expecting N+1) under way when a new leader's fence X (expecting N) is faster: X
-becomes N+1, A is refused, but B's expectation now holds and B lands at N+2, behind the fence that
-should have shut it out. One append in flight makes this rare; packets held back by the network, an
-old process that wakes up, or an operator's mistake can still cause it. So the log must say by
-itself which frames count.
+expected one. This fences a *position*, not a *writer*. Let the last sequence be N, and let a leader
+have A (expecting N) and B (expecting N+1) in flight when a new leader's fence X (expecting N) arrives
+first: X becomes N+1 and A is refused, but now B's expectation holds, and B lands at N+2, behind the
+fence that should have shut it out. With one append in flight this is rare; packets that the network
+holds back, an old process that wakes up, or an operator's mistake can still cause it. So the log itself
+must say which frames count.
 
-The rule. Every frame names itself, (epoch, number), and the frame it was built on, (prev_epoch,
-prev_number). Read the slots in order and remember the last valid frame, (0, 0) before the first. A
-frame is valid iff
+The rule. Every frame names itself, (epoch, number), and its predecessor, (prev_epoch, prev_number).
+Read the frames in order and remember the last valid one, (0, 0) before the first. A frame is valid iff
 
-    its prev is the last valid frame, and
+    its predecessor is the last valid frame, and
     it is the next of the same epoch (number + 1), or the fence (number 0) of a higher epoch.
 
-Everything else is a *dead slot* and is skipped. All readers see the same slots in the same order,
-so all agree.
+Every other frame is *dead* and is skipped. All readers see the same frames in the same order, so all
+agree.
 
 Why it is enough:
-- B above names A as its prev; A never landed, so B is dead, and so is everything that its writer
+- B above names A as its predecessor. A never landed, so B is dead, and so is everything that its writer
   built on it.
-- Two would-be leaders may write fences of the same epoch. They name the same prev, so the second
-  one in the log is dead: an epoch has one fence. Their bytes could be the same otherwise, and a
-  loser who looks at the slot would take the winner's fence for its own; therefore a frame carries
-  its `writer`, a random number drawn anew for each take-over.
-- Only the writer of an epoch's fence ever numbers frames in that epoch, one at a time. So (epoch,
-  number) names one frame.
-- A dead slot stays dead: validity depends only on what stands before it.
+- Two candidates may write fences of the same epoch. Both name the same predecessor, so the second one
+  in the log is dead: an epoch has one fence. Their bytes could be the same otherwise, and a loser that
+  reads the sequence would take the winner's fence for its own; therefore a frame carries its `writer`,
+  a random number drawn anew for each takeover.
+- Only the writer of an epoch's fence numbers frames in that epoch, one at a time. So (epoch, number)
+  identifies one frame.
+- A dead frame stays dead: validity depends only on the frames before it.
 
 Layout, big-endian: magic "DF", version u8, zero u8, CRC32 u32 of all that follows; epoch, number,
-prev_epoch, prev_number, writer, each u64; body. The CRC is ours because a log that returns damaged
-bytes must be noticed before they are applied; the checksums below it have been seen to miss damage.
+prev_epoch, prev_number, writer, each u64; body. The frame has a CRC of its own because damaged bytes
+must be noticed before they are applied, and the checksums of the layers below have been seen to miss
+damage.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ import struct
 from typing import NamedTuple
 from zlib import crc32
 
-from durable_server.log.interface import LogError
+from .interface import LogError
 
 MAGIC = b"DF"
 VERSION = 1
@@ -69,16 +69,18 @@ class Frame(NamedTuple):
 def encode(
     epoch: int, number: int, prev_epoch: int, prev_number: int, writer: int, body: bytes
 ) -> bytes:
-    """The bytes of a frame. Equal arguments give equal bytes: a resend is recognised by comparing
-    them.
+    """Returns the bytes of a frame.
+
+    Equal arguments give equal bytes, so a frame that was sent twice is recognised by comparing them.
     """
     fields = _FIELDS.pack(epoch, number, prev_epoch, prev_number, writer)
     return b"".join((_HEAD.pack(MAGIC, VERSION, 0, crc32(body, crc32(fields))), fields, body))
 
 
 def decode(data: bytes) -> Frame:
-    """The frame in `data`. Raises CorruptFrameError, without a word about where: the caller
-    knows.
+    """Returns the frame in `data`.
+
+    Raises CorruptFrameError, which does not say where the frame is: the caller adds that.
     """
     if len(data) < HEADER_SIZE:
         raise CorruptFrameError(
@@ -102,8 +104,9 @@ def decode(data: bytes) -> Frame:
 
 
 class Chain:
-    """The last valid frame, and the rule above. Starts at (0, 0), or at the frame where a reader
-    left off.
+    """The last valid frame, and the rule above.
+
+    It starts at (0, 0), or at the frame up to which a reader has read before.
     """
 
     __slots__ = ("epoch", "number")
@@ -121,7 +124,7 @@ class Chain:
         return frame.epoch > self.epoch and frame.number == 0
 
     def admit(self, frame: Frame) -> bool:
-        """Takes the frame in if it is valid; says whether it was."""
+        """Makes the frame the last valid one if it is valid; returns whether it is."""
         if not self.accepts(frame):
             return False
         self.epoch = frame.epoch
@@ -129,9 +132,9 @@ class Chain:
         return True
 
     def next(self, writer: int, body: bytes) -> bytes:
-        """The bytes of the frame that comes next in this epoch."""
+        """Returns the bytes of the next frame of this epoch."""
         return encode(self.epoch, self.number + 1, self.epoch, self.number, writer, body)
 
     def fence(self, epoch: int, writer: int, body: bytes) -> bytes:
-        """The bytes of the fence that begins `epoch` here."""
+        """Returns the bytes of the fence that begins `epoch` here."""
         return encode(epoch, 0, self.epoch, self.number, writer, body)

@@ -1,28 +1,27 @@
-"""The log's face: what a processor may rely on, whatever the log is made of.
+"""The log's interface: what the processor may rely on, whatever the log is stored in.
 
-The log of a partition is a row of *frames*; a frame is one batch of records, opaque here. One
-leader writes at a time. Its promises:
+The log of a partition is a sequence of *frames*; a frame is one batch of records, whose bytes mean
+nothing here. One leader writes at a time. The guarantees:
 
 - `append` returns only when the frame is durable (law 1), and a frame is in the log at most once,
-  however often acks or connections were lost on the way.
-- Every leader begins with `take_over`, which delivers what it has not seen and writes a *fence* of
-  a higher epoch. From then on no earlier leader can add a frame that counts (law 3; the rule itself
-  is in `frame`).
-- What was acknowledged is never missing silently: LogDataLostError names what is gone.
+  however many acks or connections were lost meanwhile.
+- Every leader begins with `take_over`, which delivers the frames that the leader has not seen and
+  writes a *fence* of a higher epoch. From then on no earlier leader can add a frame that counts (law 3;
+  the rule itself is in `frame`).
+- Acknowledged frames are never missing silently: LogDataLostError names those that are gone.
 
-Errors, by who must act:
+The errors, with who must act:
 
     LogError
-    ├── DeposedError         another leader took over: stop leading this partition
-    ├── LogUnavailableError  the log did not answer within its budget: the outcome of the last
-                             append is unknown;
-    │                        stop leading, and take over again when it is back
-    ├── LogDataLostError     acknowledged frames are missing: an operator must decide; nothing goes
-                             on by itself
-    ├── CorruptFrameError    (in `frame`) a frame's bytes are damaged or not ours: an operator must
-                             decide
-    └── FrameTooLargeError   the caller's batch exceeds a limit; nothing was written, the log is as
-                             usable as before
+    ├── DeposedError         Another leader took over. Stop leading this partition.
+    ├── LogUnavailableError  The log did not answer within its budget, and the outcome of the last
+    │                        append is unknown. Stop leading, and take over again when it is back.
+    ├── LogDataLostError     Acknowledged frames are missing. An operator must decide; nothing
+    │                        continues automatically.
+    ├── CorruptFrameError    (in `frame`) A frame's bytes are damaged, or this program did not write
+    │                        them. An operator must decide.
+    └── FrameTooLargeError   The caller's batch exceeds a limit. Nothing was written, and the log
+                             remains usable.
 """
 
 from __future__ import annotations
@@ -32,10 +31,10 @@ from typing import NamedTuple, Protocol
 
 
 class Position(NamedTuple):
-    """Where a valid frame is. A store saves it in the transaction that applies the frame."""
+    """The position of a valid frame. A store saves it in the transaction that applies the frame."""
 
     sequence: int = 0
-    """The slot in the log, from 1; 0 = nothing yet."""
+    """The sequence in the stream, from 1; 0 before the first frame."""
     epoch: int = 0
     """The leader's epoch, from 1."""
     number: int = 0
@@ -43,16 +42,17 @@ class Position(NamedTuple):
 
 
 class LogError(Exception):
-    """Base of everything the log raises on purpose."""
+    """The base class of the log's errors."""
 
 
 class DeposedError(LogError):
-    """Another leader has fenced this one off. Final until `take_over`."""
+    """Another leader has fenced this one off. It stays so until `take_over`."""
 
 
 class LogUnavailableError(LogError):
-    """The log could not be reached within the time budget. The last append may or may not be in
-    it.
+    """The log could not be reached within the time budget.
+
+    The last append may or may not be in it.
     """
 
 
@@ -64,21 +64,21 @@ class FrameTooLargeError(LogError):
     """The body does not fit into one frame. Nothing was written."""
 
 
-class Presence(Protocol):
-    """Whether the log can take anything now."""
+class Availability(Protocol):
+    """Whether the log can accept an append now."""
 
-    trouble: str
-    """Why it cannot; empty when all is well."""
+    problem: str
+    """Why it cannot; empty while it can."""
     changed: Callable[[], None]
-    """Called when trouble comes or goes."""
+    """Called when `problem` becomes set or empty."""
 
 
 class Log(Protocol):
     """The log of one partition."""
 
     @property
-    def presence(self) -> Presence:
-        """What is known of it between and during calls."""
+    def availability(self) -> Availability:
+        """Whether the log can accept an append now; kept up to date also between calls."""
         ...
 
     async def take_over(
@@ -87,13 +87,13 @@ class Log(Protocol):
         deliver: Callable[[Position, bytes], None],
         fence: Callable[[int], bytes],
     ) -> Position:
-        """Becomes the leader: reads on from `applied`, fences, and returns the fence's position.
+        """Becomes the leader: reads on from `applied`, writes a fence, and returns its position.
 
-        Every valid frame after `applied` goes to `deliver`, in order, then the fence too, whose
-        body is `fence(epoch)` with the epoch after the last valid one. `fence` may be called again
-        when another leader was faster. When it fails, frames already delivered
-        stay delivered: try again from the last of them. An exception of `deliver` or `fence` passes
-        through.
+        Every valid frame after `applied` goes to `deliver`, in order, and then the fence, whose body
+        is `fence(epoch)` with the epoch after the last valid one. `fence` is called again when
+        another leader was faster. When `take_over` fails, the frames that were delivered stay
+        delivered: try again from the last of them. Exceptions of `deliver` and `fence` are passed
+        on.
 
         Raises LogDataLostError when the log ends before `applied`, begins after the frame that
         follows it, or holds another frame in its place; CorruptFrameError; LogUnavailableError
@@ -104,10 +104,10 @@ class Log(Protocol):
     async def append(self, body: bytes) -> Position:
         """Appends one frame and returns its position when it is durable.
 
-        One call at a time: a second concurrent one is a programming error (RuntimeError). Lost
-        acks, reconnects and dead slots are healed inside. After DeposedError, LogUnavailableError,
-        LogDataLostError or a cancellation every further call raises the same until `take_over`: the
-        outcome is unknown and only reading the log can tell.
+        Only one call at a time: a second concurrent one is a programming error (RuntimeError).
+        Lost acks, lost connections and dead frames are dealt with inside. After DeposedError,
+        LogUnavailableError, LogDataLostError or a cancellation every further call raises the same
+        until `take_over`, because the outcome is unknown and only reading the log can tell.
 
         Raises DeposedError, LogUnavailableError, LogDataLostError, CorruptFrameError,
         FrameTooLargeError.
@@ -115,14 +115,14 @@ class Log(Protocol):
         ...
 
     async def trim(self, sequence: int) -> None:
-        """Removes the frames before `sequence`, but never the last valid one. Numbering goes on
-        unchanged.
+        """Removes the frames before `sequence`, but never the last valid one.
 
-        Only what a checkpoint elsewhere has made durable may be trimmed: it is gone at once.
-        Raises DeposedError, and LogUnavailableError: nothing else is affected by that, try again later.
+        The numbering of sequences is not changed. The frames are gone at once, so only those that a
+        checkpoint of the store has made durable may be trimmed. Raises DeposedError, and
+        LogUnavailableError, after which it may be tried again later; appends are not affected.
         """
         ...
 
     async def close(self) -> None:
-        """Lets go of the log and writes nothing; an append under way ends in LogUnavailableError."""
+        """Closes the log without writing; an append in flight ends in LogUnavailableError."""
         ...

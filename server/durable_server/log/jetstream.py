@@ -1,24 +1,23 @@
 """The log over NATS JetStream: one stream per partition, one subject, one leader.
 
-Partition p is the stream `DURABLE_P<p>` with the subject `durable.log.<p>`. A frame is a message, a
-slot is a stream sequence. What is used of JetStream is its plainest and best-tested part: limits
-retention on file storage, and the `Nats-Expected-Last-Sequence` header, which makes the stream
-refuse a message that does not follow the one it names. No message ids (the server checks them
-before the expectation in a cluster and after it on a single node), no per-subject expectations, no
-work queues, no direct reads: a direct read may be answered by a replica that is behind, and after a
-lost ack that would look like an append that never landed.
+Partition p is the stream `DURABLE_P<p>` with the subject `durable.log.<p>`. A frame is a message. Of
+JetStream only the simplest and best tested parts are used: limits retention on file storage, and the
+`Nats-Expected-Last-Sequence` header, with which the stream refuses a message that does not follow the
+named one. Not used: message ids (a cluster checks them before the expectation, a single node after it),
+per-subject expectations, work queues, and direct reads (a replica that is behind may answer these, and
+after a lost ack that would look like an append that never landed).
 
-A stream reserves its `max_bytes` when it is made. Where the server has less room than that, it is made
-with less.
+A stream reserves its `max_bytes` when it is created. A server that has less free space gets a smaller
+stream.
 
-The connection is our own (`nats.connection`) and has one life. Anything but an ack or a definite
-refusal aborts it: timeout, server error, silence. The next call opens a new one, wherever `source`
-says that NATS is now, and first makes sure that it is still the same stream: same creation time,
-and not shorter than what was acknowledged. `fenced` then looks at the slot in question and decides.
+The connection is ours (`nats.connection`) and is never reconnected. Anything but an ack or a definite
+refusal aborts it: a timeout, a server error, silence. The next call opens a new one, wherever `source`
+says that NATS is now, and first checks that the stream is still the same: same creation time, and not
+shorter than what was acknowledged. `fenced` then reads the sequence in question and decides.
 
-Options whose change would break a promise are checked on an existing stream and refused
-(`StreamConfigError`): a log with a message limit or an age would lose its beginning, one with
-`discard: old` too.
+Options whose change would break a guarantee are checked on an existing stream, and a stream with wrong
+ones is refused (`StreamConfigError`): a log with a message limit, a maximum age or `discard: old` would
+lose its beginning.
 """
 
 from __future__ import annotations
@@ -31,49 +30,47 @@ import random
 from collections.abc import Callable
 from typing import Any
 
-from durable_server.log.fenced import DEFAULT_BUDGET, FencedLog
-from durable_server.log.interface import LogDataLostError, LogError
-from durable_server.log.slots import SlotTakenError, SlotTroubleError
-from durable_server.log.tail import read_tail
-from durable_server.nats import api
-from durable_server.nats.api import ApiError, call_api
-from durable_server.nats.connection import (
+from ..nats import api
+from ..nats.api import ApiError, call_api
+from ..nats.connection import (
     Connection,
     ConnectionLostError,
     PermissionDeniedError,
 )
-from durable_server.nats.endpoint import EndpointSource
+from ..nats.endpoint import EndpointSource
+from .fenced import DEFAULT_BUDGET, FencedLog
+from .interface import LogDataLostError, LogError
+from .stream import StreamUnavailableError, WrongLastSequenceError
+from .stream_reader import read_range
 
 DEFAULT_STREAM_BYTES = 16 << 30
-"""Hard cap of a partition's log. Trimming keeps it far below; at the cap appends fail instead of
-dropping frames.
+"""The maximum size of a partition's log. Trimming keeps the log far below it; at the maximum, appends
+fail and no frame is dropped.
 """
 SMALLEST_STREAM_BYTES = 256 << 20
-"""The least that a log is made with: some times what is kept between two trims."""
+"""The smallest size of a new log: a few times what is kept between two trims."""
 ACK_TIMEOUT = 5.0
 """Seconds to wait for an ack from one server: many times the slowest fsync."""
 ACK_TIMEOUT_REPLICATED = 12.0
-"""The same in a cluster: an election after a hard failure takes 4-9 s, and waiting beats
-guessing.
+"""The same in a cluster, where an election after a hard failure takes 4-9 s. Waiting for its end is
+better than an unknown outcome.
 """
-HEADER_ROOM = 512
-"""Bytes of a message that are not the frame: our headers, generously. max_payload counts them
-too.
-"""
-
+HEADER_BYTES_MAX = 512
+"""An upper bound for our headers, which `max_payload` includes."""
 
 logger = logging.getLogger("durable.log")
 
 
 class StreamConfigError(LogError):
-    """The stream exists with options that would break the log's promises, or cannot be made."""
+    """The stream has options that would break the log's guarantees, or it cannot be created."""
 
 
 def stream_config(
     name: str, subject: str, *, replicas: int = 1, max_bytes: int = DEFAULT_STREAM_BYTES
 ) -> dict[str, Any]:
-    """The stream's options, all of them explicit: a default that changes in a later server must not
-    change the log.
+    """Returns the stream's options.
+
+    All of them are explicit, so that a default that changes in a later server does not change the log.
     """
     return {
         "name": name,
@@ -88,8 +85,8 @@ def stream_config(
         "max_msg_size": -1,
         "max_consumers": -1,
         "num_replicas": replicas,
-        # Nothing is deduplicated by id; the window is as short as the server allows, to keep
-        # nothing in memory.
+        # Nothing is deduplicated by id, so the window is the shortest that the server allows: it
+        # would keep ids in memory.
         "duplicate_window": 100_000_000,
         "compression": "none",
         "allow_direct": False,
@@ -100,7 +97,7 @@ def stream_config(
     }
 
 
-_LAWS = (
+_REQUIRED_OPTIONS = (
     "subjects",
     "retention",
     "storage",
@@ -112,8 +109,8 @@ _LAWS = (
 """The options that an existing stream must share with ours."""
 
 
-class JetStreamSlots:
-    """The slots of one stream. Implements `slots.Slots`."""
+class JetStreamClient:
+    """A client of one stream. Implements `stream.StreamClient`."""
 
     def __init__(
         self,
@@ -133,7 +130,7 @@ class JetStreamSlots:
         self._subject = subject.encode()
         self._config = stream_config(name, subject, replicas=replicas, max_bytes=max_bytes)
         self._timeout = ack_timeout or (ACK_TIMEOUT if replicas == 1 else ACK_TIMEOUT_REPLICATED)
-        # Reading is repeated at will, so there is no reason to wait out an election for it.
+        # A read can be repeated at any time, so it need not wait for the end of an election.
         self._read_timeout = min(self._timeout, ACK_TIMEOUT)
         self._header = (
             b"NATS/1.0\r\nNats-Expected-Stream: %b\r\nNats-Expected-Last-Sequence: %%d\r\n\r\n"
@@ -143,14 +140,14 @@ class JetStreamSlots:
         self._opening = asyncio.Lock()
         self._created = ""
         self._max_payload = 0
-        """What the server's max_payload was: it must not become less while this is in use."""
-        self._known = 0
+        """The server's max_payload at the start; it must not become smaller while this is in use."""
+        self._highest_known = 0
         """The highest sequence that the stream is known to have had."""
 
     # ---- the hot path
 
     async def publish(self, data: bytes, expected: int) -> None:
-        """See `Slots.publish`."""
+        """See `StreamClient.publish`."""
         connection = self._connection
         if connection is None or connection.lost is not None:
             connection = await self._open()
@@ -160,7 +157,7 @@ class JetStreamSlots:
             )
         except (ConnectionLostError, TimeoutError) as error:
             self._drop(connection, error)
-            raise SlotTroubleError(f"append not acknowledged: {error}") from error
+            raise StreamUnavailableError(f"append not acknowledged: {error}") from error
         except asyncio.CancelledError:
             self._drop(connection, "the append was cancelled")
             raise
@@ -171,37 +168,37 @@ class JetStreamSlots:
             ack = json.loads(payload)
             if "error" not in ack:
                 if ack["seq"] == expected + 1:
-                    self._known = expected + 1
+                    self._highest_known = expected + 1
                     return
-                # Cannot be: the expectation was checked by the server.
+                # Should be impossible, because the server has checked the expectation.
                 problem = ApiError(0, f"ack names sequence {ack['seq']} instead of {expected + 1}")
             else:
                 problem = api.error_of(ack)
                 if problem.number == api.WRONG_LAST_SEQUENCE:
-                    raise SlotTakenError(problem.description)
+                    raise WrongLastSequenceError(problem.description)
         self._drop(connection, problem)
-        raise SlotTroubleError(f"append refused: {problem}") from problem
+        raise StreamUnavailableError(f"append refused: {problem}") from problem
 
-    # ---- the rest of `Slots`
+    # ---- the rest of `StreamClient`
 
     async def bounds(self, create: bool) -> tuple[int, int]:
-        """See `Slots.bounds`."""
+        """See `StreamClient.bounds`."""
         connection = await self._open()
         try:
             info = await call_api(connection, f"STREAM.INFO.{self.name}", {}, self._read_timeout)
         except (ConnectionLostError, TimeoutError, ApiError) as error:
             if not (isinstance(error, ApiError) and error.number == api.STREAM_NOT_FOUND):
-                raise self._trouble(connection, "reading the stream's state", error) from error
+                raise self._unavailable(connection, "reading the stream's state", error) from error
             if not create or self._created:
                 return 1, 0
             info = await self._create(connection)
         self._check_config(info["config"])
-        self._check_incarnation(info)
+        self._check_same_stream(info)
         self._created = info["created"]
-        return self._note(info)
+        return self._record_state(info)
 
     async def fetch(self, sequence: int) -> bytes | None:
-        """See `Slots.fetch`. A leader read: it sees every acknowledged append."""
+        """See `StreamClient.fetch`. A leader read: it sees every acknowledged append."""
         connection = await self._open()
         try:
             answer = await call_api(
@@ -210,42 +207,45 @@ class JetStreamSlots:
         except (ConnectionLostError, TimeoutError, ApiError) as error:
             if isinstance(error, ApiError) and error.number == api.MESSAGE_NOT_FOUND:
                 return None
-            raise self._trouble(connection, f"reading sequence {sequence}", error) from error
+            raise self._unavailable(connection, f"reading sequence {sequence}", error) from error
         return base64.b64decode(answer["message"].get("data", ""))
 
     async def read(self, first: int, last: int, deliver: Callable[[int, bytes], None]) -> None:
-        """See `Slots.read`."""
+        """See `StreamClient.read`."""
         connection = await self._open()
         try:
-            await read_tail(connection, self.name, first, last, deliver, self._read_timeout)
+            await read_range(connection, self.name, first, last, deliver, self._read_timeout)
         except (ConnectionLostError, TimeoutError, ApiError) as error:
-            raise self._trouble(connection, f"reading {first} to {last}", error) from error
-        self._known = max(self._known, last)
+            raise self._unavailable(connection, f"reading {first} to {last}", error) from error
+        self._highest_known = max(self._highest_known, last)
 
     async def purge(self, below: int) -> None:
-        """See `Slots.purge`. By sequence only: it drops whole blocks, and the numbering goes on."""
+        """See `StreamClient.purge`.
+
+        Only by sequence: that removes whole blocks and leaves the numbering unchanged.
+        """
         connection = await self._open()
         try:
             await call_api(
                 connection, f"STREAM.PURGE.{self.name}", {"seq": below}, max(self._timeout, 30.0)
             )
         except (ConnectionLostError, TimeoutError, ApiError) as error:
-            # Not worth the connection: an append may be under way on it.
-            raise SlotTroubleError(f"purge: {error}") from error
+            # The connection is kept, because an append may be in flight on it.
+            raise StreamUnavailableError(f"purge: {error}") from error
 
     async def close(self) -> None:
-        """See `Slots.close`."""
+        """See `StreamClient.close`."""
         if self._connection is not None:
             self._connection.on_lost = _nothing
             self._connection.abort()
             self._connection = None
         self._created = ""
-        self._known = 0
+        self._highest_known = 0
 
     # ---- connection
 
     async def _open(self) -> Connection:
-        """The living connection, or a new one to a stream that is proved to be the same."""
+        """Returns the open connection, or a new one after checking that the stream is the same."""
         async with self._opening:
             connection = self._connection
             if connection is not None and connection.lost is None:
@@ -256,17 +256,17 @@ class JetStreamSlots:
                     endpoint = await self._source()
                 connection = await Connection.open(endpoint, name=f"durable log {self.name}")
             except OSError as error:
-                raise SlotTroubleError(str(error) or "NATS is not there") from error
+                raise StreamUnavailableError(str(error) or "NATS is not there") from error
             if connection.max_payload < self._max_payload:
-                # It could not take what the batches are allowed to have.
+                # Batches of the allowed size would not fit.
                 connection.abort()
-                raise SlotTroubleError(
+                raise StreamUnavailableError(
                     f"this NATS server takes messages of at most {connection.max_payload} bytes, and"
                     f" it was {self._max_payload} at the start; give max_payload the same value"
                     " everywhere, or start again to go on with less"
                 )
             self._max_payload = connection.max_payload
-            self.max_frame = connection.max_payload - HEADER_ROOM
+            self.max_frame = connection.max_payload - HEADER_BYTES_MAX
             if self._created:
                 try:
                     await self._check_after_opening(connection)
@@ -283,24 +283,26 @@ class JetStreamSlots:
         except (ConnectionLostError, TimeoutError, ApiError) as error:
             if isinstance(error, ApiError) and error.number == api.STREAM_NOT_FOUND:
                 raise LogDataLostError(
-                    f"{self.name}: the stream is gone, with sequences up to {self._known};"
+                    f"{self.name}: the stream is gone, with sequences up to {self._highest_known};"
                     " restore it from a backup"
                 ) from error
-            raise SlotTroubleError(f"reading the stream's state: {error}") from error
-        self._check_incarnation(info)
+            raise StreamUnavailableError(f"reading the stream's state: {error}") from error
+        self._check_same_stream(info)
         last = int(info["state"]["last_seq"])
-        if last < self._known:
-            text = f"{self.name}: the log ends at sequence {last}, but {self._known} was seen"
+        if last < self._highest_known:
+            text = (
+                f"{self.name}: the log ends at sequence {last}, but {self._highest_known} was seen"
+            )
             if self.stale_reads:
-                raise SlotTroubleError(text)
+                raise StreamUnavailableError(text)
             raise LogDataLostError(f"{text}; restore it from a backup")
 
-    def _check_incarnation(self, info: dict[str, Any]) -> None:
+    def _check_same_stream(self, info: dict[str, Any]) -> None:
         if self._created and info["created"] != self._created:
             raise LogDataLostError(
                 f"{self.name}: the stream was deleted and made again at {info['created']}; the one"
-                f" in use was of {self._created} and had sequences up to {self._known}; restore it"
-                " from a backup"
+                f" in use was of {self._created} and had sequences up to {self._highest_known};"
+                " restore it from a backup"
             )
 
     def _drop(self, connection: Connection, reason: object) -> None:
@@ -308,9 +310,11 @@ class JetStreamSlots:
         if self._connection is connection:
             self._connection = None
 
-    def _trouble(self, connection: Connection, doing: str, error: Exception) -> SlotTroubleError:
+    def _unavailable(
+        self, connection: Connection, doing: str, error: Exception
+    ) -> StreamUnavailableError:
         self._drop(connection, error)
-        return SlotTroubleError(f"{doing}: {error}")
+        return StreamUnavailableError(f"{doing}: {error}")
 
     # ---- the stream
 
@@ -331,30 +335,30 @@ class JetStreamSlots:
                 ) from error
             except (ConnectionLostError, TimeoutError, ApiError) as error:
                 number = error.number if isinstance(error, ApiError) else 0
-                if number in api.NO_ROOM and size // 2 >= SMALLEST_STREAM_BYTES:
+                if number in api.INSUFFICIENT_STORAGE and size // 2 >= SMALLEST_STREAM_BYTES:
                     logger.warning(
                         "%s: JetStream has no room to reserve %d MiB, trying with half of it",
                         *(self.name, size >> 20),
                     )
                     size //= 2
-                elif number in api.NO_ROOM and not self.stale_reads:
+                elif number in api.INSUFFICIENT_STORAGE and not self.stale_reads:
                     raise StreamConfigError(
                         f"{self.name}: JetStream has no room for a log of {size >> 20} MiB ({error});"
                         " raise max_file_store in nats-server.conf or max_file of the account, or free"
                         " some of its disk"
                     ) from error
-                elif number in api.REFUSED:
+                elif number in api.CREATE_ADVICE:
                     raise StreamConfigError(
                         f"{self.name}: JetStream does not make the stream"
-                        f" ({error}): {api.REFUSED[number]}"
+                        f" ({error}): {api.CREATE_ADVICE[number]}"
                     ) from error
                 else:
-                    raise self._trouble(connection, "creating the stream", error) from error
+                    raise self._unavailable(connection, "creating the stream", error) from error
 
     def _check_config(self, actual: dict[str, Any]) -> None:
         wrong = {
             key: actual.get(key)
-            for key in _LAWS
+            for key in _REQUIRED_OPTIONS
             if actual.get(key, 0 if key == "max_age" else None) != self._config[key]
         }
         for key in ("mirror", "sources", "sealed", "republish", "allow_rollup_hdrs", "no_ack"):
@@ -371,12 +375,12 @@ class JetStreamSlots:
             )
         self.stale_reads = int(actual.get("num_replicas", 1)) > 1
 
-    def _note(self, info: dict[str, Any]) -> tuple[int, int]:
+    def _record_state(self, info: dict[str, Any]) -> tuple[int, int]:
         state = info["state"]
         last = int(state["last_seq"])
         if not state["messages"]:
             return last + 1, last
-        self._known = max(self._known, last)
+        self._highest_known = max(self._highest_known, last)
         return int(state["first_seq"]), last
 
 
@@ -385,19 +389,19 @@ def _nothing(_reason: str) -> None:
 
 
 def log_subject(partition: int) -> str:
-    """The subject that a partition's log is published to."""
+    """Returns the subject of a partition's log."""
     return f"durable.log.{partition}"
 
 
 def stream_name(partition: int) -> str:
-    """The stream that is a partition's log."""
+    """Returns the name of the stream that is a partition's log."""
     return f"DURABLE_P{partition}"
 
 
 class JetStreamLog(FencedLog):
     """The `Log` of one partition on JetStream.
 
-    `source` is asked before every connection. `replicas` (1, 3 or 5) and `max_bytes` apply when the
+    `source` is called before every connection. `replicas` (1, 3 or 5) and `max_bytes` apply when the
     stream is created. `ack_timeout` defaults to 5 s, 12 s with replicas; `budget` is the time in
     seconds without progress after which LogUnavailableError is raised.
     """
@@ -413,7 +417,7 @@ class JetStreamLog(FencedLog):
         budget: float = DEFAULT_BUDGET,
         rng: random.Random | None = None,
     ) -> None:
-        slots = JetStreamSlots(
+        stream = JetStreamClient(
             source,
             stream_name(partition),
             log_subject(partition),
@@ -421,4 +425,4 @@ class JetStreamLog(FencedLog):
             max_bytes=max_bytes,
             ack_timeout=ack_timeout,
         )
-        super().__init__(slots, budget=budget, rng=rng)
+        super().__init__(stream, budget=budget, rng=rng)

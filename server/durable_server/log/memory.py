@@ -1,19 +1,18 @@
-"""The log in memory: for local mode, where nothing has to outlive the process, and for simulation.
+"""The log in memory: for local mode, where nothing has to survive the process, and for simulation.
 
-A `MemoryStream` is the row of slots that a JetStream stream would be; each `MemoryLog` on it is one
-would-be leader, and what runs between them is the same `fenced` code as over JetStream. Two logs on
-one stream play two leaders.
+A `MemoryStream` takes the place of a JetStream stream. Each `MemoryLog` on it is one candidate for
+leadership and runs the same code (`fenced`) as over JetStream. Two logs on one stream are two leaders.
 
-Faults. A simulation sets `MemoryStream.fault`; it is asked once per append that arrives and answers
-what happens to it:
+Faults. A simulation sets `MemoryStream.fault`, which is called once for each append that arrives and
+returns what happens to it:
 
     NONE           it is stored and acknowledged
-    LOST_ACK       it is stored, the writer hears nothing
-    LOST_APPEND    it is not stored, the writer hears nothing
-    LATE           the writer hears nothing now; it arrives when `release` is called, and its
-                   expectation is judged then
+    LOST_ACK       it is stored, but the writer gets no answer
+    LOST_APPEND    it is not stored, and the writer gets no answer
+    LATE           the writer gets no answer; the append arrives when `release` is called, and its
+                   expectation is checked then
 
-All of them look the same to the writer: trouble.
+The writer cannot tell the last three from each other: each raises StreamUnavailableError.
 """
 
 from __future__ import annotations
@@ -23,12 +22,12 @@ import enum
 import random
 from collections.abc import Callable
 
-from durable_server.log.fenced import DEFAULT_BUDGET, FencedLog
-from durable_server.log.slots import SlotTakenError, SlotTroubleError
+from .fenced import DEFAULT_BUDGET, FencedLog
+from .stream import StreamUnavailableError, WrongLastSequenceError
 
 DEFAULT_MAX_FRAME = 8 << 20
-"""Bytes of the largest frame: like the embedded NATS server, so that local mode refuses what it
-would refuse.
+"""Bytes of the largest frame: as with the embedded NATS server, so that local mode refuses the same
+batches.
 """
 
 
@@ -46,34 +45,35 @@ def _no_fault(data: bytes, expected: int) -> Fault:
 
 
 class MemoryStream:
-    """Slots in memory, with JetStream's rule: a message that expects N enters slot N+1 or not at
-    all.
-    """
+    """A stream in memory, with JetStream's rule: a message that expects N gets N+1 or is refused."""
 
     def __init__(self, name: str = "memory", *, max_frame: int = DEFAULT_MAX_FRAME) -> None:
         self.name = name
         self.max_frame = max_frame
         self.fault: Callable[[bytes, int], Fault] = _no_fault
         self.available = True
-        """False: every operation meets trouble, as if the server were away."""
+        """While False, every operation fails as if the server were away."""
         self.first = 1
-        self.slots: list[bytes] = []
+        self.messages: list[bytes] = []
         """The messages from sequence `first` on."""
         self._late: list[tuple[bytes, int]] = []
 
     @property
     def last(self) -> int:
         """The last sequence."""
-        return self.first + len(self.slots) - 1
+        return self.first + len(self.messages) - 1
 
     def append(self, data: bytes, expected: int) -> None:
-        """Stores at once. Raises SlotTakenError."""
+        """Stores a message. Raises WrongLastSequenceError."""
         if expected != self.last:
-            raise SlotTakenError(f"wrong last sequence: {self.last}")
-        self.slots.append(data)
+            raise WrongLastSequenceError(f"wrong last sequence: {self.last}")
+        self.messages.append(data)
 
     def arrive(self, data: bytes, expected: int) -> None:
-        """An append with the faults of the way. Raises SlotTakenError, SlotTroubleError."""
+        """Takes an append that may be subject to a fault.
+
+        Raises WrongLastSequenceError, StreamUnavailableError.
+        """
         self.check_available()
         match self.fault(data, expected):
             case Fault.NONE:
@@ -85,27 +85,28 @@ class MemoryStream:
                 self._late.append((data, expected))
             case Fault.LOST_APPEND:
                 pass
-        raise SlotTroubleError("append not acknowledged")
+        raise StreamUnavailableError("append not acknowledged")
 
     def release(self) -> int:
-        """Lets the late appends arrive, in order; returns how many were accepted."""
+        """Delivers the late appends, in order; returns how many were accepted."""
         late, self._late = self._late, []
         accepted = 0
         for data, expected in late:
             if expected == self.last:
-                self.slots.append(data)
+                self.messages.append(data)
                 accepted += 1
         return accepted
 
     def check_available(self) -> None:
-        """Raises SlotTroubleError while the stream is away."""
+        """Raises StreamUnavailableError while the stream is away."""
         if not self.available:
-            raise SlotTroubleError("the memory stream is away")
+            raise StreamUnavailableError("the memory stream is away")
 
 
-class MemorySlots:
-    """One leader's view of a stream. Implements `slots.Slots`. Every operation yields to the event
-    loop once.
+class MemoryStreamClient:
+    """One leader's client of a memory stream. Implements `stream.StreamClient`.
+
+    Every operation yields to the event loop once.
     """
 
     stale_reads = False
@@ -117,44 +118,44 @@ class MemorySlots:
         self.on_lost: Callable[[str], None] = _nothing
 
     async def bounds(self, create: bool) -> tuple[int, int]:
-        """See `Slots.bounds`."""
+        """See `StreamClient.bounds`."""
         await asyncio.sleep(0)
         self._stream.check_available()
         return self._stream.first, self._stream.last
 
     async def publish(self, data: bytes, expected: int) -> None:
-        """See `Slots.publish`."""
+        """See `StreamClient.publish`."""
         await asyncio.sleep(0)
         self._stream.arrive(data, expected)
 
     async def fetch(self, sequence: int) -> bytes | None:
-        """See `Slots.fetch`."""
+        """See `StreamClient.fetch`."""
         await asyncio.sleep(0)
         stream = self._stream
         stream.check_available()
         if not stream.first <= sequence <= stream.last:
             return None
-        return stream.slots[sequence - stream.first]
+        return stream.messages[sequence - stream.first]
 
     async def read(self, first: int, last: int, deliver: Callable[[int, bytes], None]) -> None:
-        """See `Slots.read`."""
+        """See `StreamClient.read`."""
         await asyncio.sleep(0)
         stream = self._stream
         stream.check_available()
         for sequence in range(max(first, stream.first), last + 1):
-            deliver(sequence, stream.slots[sequence - stream.first])
+            deliver(sequence, stream.messages[sequence - stream.first])
 
     async def purge(self, below: int) -> None:
-        """See `Slots.purge`."""
+        """See `StreamClient.purge`."""
         await asyncio.sleep(0)
         stream = self._stream
         stream.check_available()
         if below > stream.first:
-            del stream.slots[: below - stream.first]
+            del stream.messages[: below - stream.first]
             stream.first = below
 
     async def close(self) -> None:
-        """See `Slots.close`."""
+        """See `StreamClient.close`."""
 
 
 def _nothing(_reason: str) -> None:
@@ -162,7 +163,7 @@ def _nothing(_reason: str) -> None:
 
 
 class MemoryLog(FencedLog):
-    """A `Log` on a memory stream; on one of its own unless `stream` is given."""
+    """A `Log` on a memory stream: on `stream`, or on a new one."""
 
     def __init__(
         self,
@@ -172,4 +173,4 @@ class MemoryLog(FencedLog):
         rng: random.Random | None = None,
     ) -> None:
         self.stream = stream or MemoryStream()
-        super().__init__(MemorySlots(self.stream), budget=budget, rng=rng)
+        super().__init__(MemoryStreamClient(self.stream), budget=budget, rng=rng)

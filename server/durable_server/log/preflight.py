@@ -1,54 +1,54 @@
-"""Looks at an external NATS system before the log is kept there: can it be, and how large is a frame?
+"""The preflight check of an external NATS system: can it hold the log, and how large may a frame be?
 
-A log meets most of this too, but only as an append that is not answered: it would try again until its
-budget is spent, because a cluster in an election looks the same. At a start the difference can be told,
-so a person who has to change a configuration reads at once what to write there.
+Without this check most of these problems would only show as an append that is not answered, and the
+log would try again until its budget is spent, because a cluster during an election looks the same. At
+the start the difference can be told, so the operator reads at once which configuration to change.
 """
 
 from __future__ import annotations
 
 import logging
 
-from durable_server.core.limits import Limits
-from durable_server.log.fenced import DEFAULT_BUDGET, FIRST_PAUSE, LONGEST_PAUSE
-from durable_server.log.frame import HEADER_SIZE
-from durable_server.log.interface import LogError, LogUnavailableError
-from durable_server.log.jetstream import HEADER_ROOM, log_subject, stream_name
-from durable_server.nats.api import (
+from ..core.limits import Limits
+from ..nats.api import (
     NO_RESPONDERS,
     NOT_ENABLED_FOR_ACCOUNT,
     STREAM_NOT_FOUND,
     ApiError,
     call_api,
 )
-from durable_server.nats.backoff import Backoff
-from durable_server.nats.connection import (
+from ..nats.backoff import Backoff
+from ..nats.connection import (
     Connection,
     ConnectionLostError,
     LoginRefusedError,
     PermissionDeniedError,
 )
-from durable_server.nats.endpoint import Endpoint, EndpointSource
+from ..nats.endpoint import Endpoint, EndpointSource
+from .fenced import DEFAULT_BUDGET, FIRST_PAUSE, LONGEST_PAUSE
+from .frame import HEADER_SIZE
+from .interface import LogError, LogUnavailableError
+from .jetstream import HEADER_BYTES_MAX, log_subject, stream_name
 
 logger = logging.getLogger("durable.log")
 
 _ANSWER_SECONDS = 5.0
-_PRESENCE_SECONDS = 5.0
-"""How long a system without JetStream may be one that is only just starting."""
+_JETSTREAM_START_SECONDS = 5.0
+"""How long a server may need after its start until JetStream answers."""
 
 
 class NatsUnsuitableError(LogError):
-    """This NATS system cannot hold the log as it is configured; the message says what to change."""
+    """This NATS system cannot hold the log with its configuration; the message says what to change."""
 
 
-async def fitted(limits: Limits, source: EndpointSource, partition: int = 0) -> Limits:
-    """Returns the limits with which every batch fits into a message there.
+async def fit_limits(limits: Limits, source: EndpointSource, partition: int = 0) -> Limits:
+    """Returns the limits, lowered so that every batch fits into one message of this NATS system.
 
     Waits for NATS as long as a log does. Raises NatsUnsuitableError, and LogUnavailableError when
-    nobody answers.
+    no server answers.
     """
     backoff = Backoff(FIRST_PAUSE, LONGEST_PAUSE, DEFAULT_BUDGET)
-    absent = Backoff(FIRST_PAUSE, LONGEST_PAUSE, _PRESENCE_SECONDS)
+    absent = Backoff(FIRST_PAUSE, LONGEST_PAUSE, _JETSTREAM_START_SECONDS)
     while True:
         endpoint = await source()
         try:
@@ -81,7 +81,7 @@ async def fitted(limits: Limits, source: EndpointSource, partition: int = 0) -> 
 async def _check(
     connection: Connection, endpoint: Endpoint, absent: Backoff, partition: int
 ) -> None:
-    """Raises NatsUnsuitableError, or what may be over when it is tried again."""
+    """Raises NatsUnsuitableError, or another error for a problem that may pass."""
     try:
         await call_api(connection, f"STREAM.INFO.{stream_name(partition)}", {}, _ANSWER_SECONDS)
     except ApiError as error:
@@ -97,8 +97,8 @@ async def _check(
             ) from error
         if error.number != STREAM_NOT_FOUND:
             raise
-    # An expectation that cannot be met: what comes back is a refusal of the stream or the answer that
-    # there is none yet, unless the user may not publish here at all.
+    # A publish with an expectation that cannot hold shows whether the user may publish here: the
+    # answer is a refusal by the stream, or that there is no stream yet, or a missing permission.
     header = (
         f"NATS/1.0\r\nNats-Expected-Stream: {stream_name(partition)}\r\n"
         f"Nats-Expected-Last-Sequence: {(1 << 63) - 1}\r\n\r\n"
@@ -108,7 +108,7 @@ async def _check(
 
 def _fit(limits: Limits, max_payload: int, endpoint: Endpoint) -> Limits:
     try:
-        fitting = limits.fitted(max_payload - HEADER_ROOM - HEADER_SIZE)
+        fitting = limits.fitted(max_payload - HEADER_BYTES_MAX - HEADER_SIZE)
     except ValueError as error:
         raise NatsUnsuitableError(
             f"{_at(endpoint)} takes messages of at most {max_payload} bytes (max_payload), too"

@@ -1,1 +1,1 @@
-"""What the control plane counts of its own work, and how Prometheus reads it."""
+"""The counts that the control plane keeps of its own work; `prometheus` exposes them."""

@@ -1,10 +1,10 @@
-"""What the control plane has done since it leads, in plain numbers.
+"""The tally: what the control plane has done since it became the leader, as plain numbers.
 
-Theory. Counting happens in the hot path, reading once in many seconds. So the loop and the RPCs only
-add to Python numbers, and everything else (names, labels, text) is made when somebody reads: see
-`exposition`. Nothing here is a global; a control plane has one tally, and all its counts begin anew
-with it. How many invocations have ended is the one count that the rules keep themselves, in
-`Partition.endings`: only they see each end once.
+Counting happens in the hot path, reading once in many seconds. So the loop and the RPCs only add to
+Python numbers, and everything else (names, labels, text) is made when the counts are read: see
+`prometheus`. Nothing here is global; a control plane has one tally, and all its counts begin anew with
+it. The number of ended invocations is the one count that the rules keep themselves, in
+`Partition.endings`, because only they see each end exactly once.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from ..core.model import EntryRow, State
 SECONDS = (
     0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0,
 )  # fmt: skip
-"""From half an append to the longest wait for a result."""
+"""Bucket bounds from half the time of an append to the longest wait for a result."""
 RECORDS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000)
-"""From one record to the limit `batch_records`."""
+"""Bucket bounds from one record to the limit `batch_records`."""
 
 _OUTCOMES = {
     State.COMPLETED: "completed",
@@ -31,7 +31,9 @@ _OUTCOMES = {
     State.SUSPENDED: "suspended",
     State.PENDING: "released",
 }
-"""What an attempt's end has led to: any state but RUNNING, and SCHEDULED, which comes before."""
+"""The outcome of an attempt, by the state in which it has left the invocation. RUNNING and
+SCHEDULED are missing, because an attempt does not end in them.
+"""
 
 
 class Histogram:
@@ -41,7 +43,7 @@ class Histogram:
 
     def __init__(self, bounds: Sequence[float]) -> None:
         self.bounds = bounds
-        """The largest value of each bucket but the last, which has no bound."""
+        """The largest value of each bucket; the last bucket has no bound."""
         self.counts = [0] * (len(bounds) + 1)
         self.total = 0.0
         """The sum of all values."""
@@ -53,7 +55,7 @@ class Histogram:
 
     @property
     def count(self) -> int:
-        """How many values were counted."""
+        """The number of values."""
         return sum(self.counts)
 
 
@@ -87,7 +89,7 @@ class Tally:
 
     def attempt_ended(self, state: State, suspended: bool) -> None:
         """Counts the end of an attempt by where it has left the invocation."""
-        # One that was suspended may be awake again by the end of the same batch.
+        # A suspended invocation may be woken again by the end of the same batch.
         outcome = "suspended" if suspended else _OUTCOMES.get(state)
         if outcome is not None:
             self.attempts_ended[outcome] += 1

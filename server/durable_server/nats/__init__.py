@@ -1,1 +1,1 @@
-"""NATS as the control plane uses it: the embedded server, its data directory, and connections."""
+"""NATS for the control plane: the embedded server, its data directory, and connections."""

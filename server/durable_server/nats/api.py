@@ -1,6 +1,6 @@
-"""Calls of the JetStream API (`$JS.API.…`): JSON in, JSON out, typed trouble.
+"""The JetStream API (`$JS.API.…`): JSON requests and answers, and typed errors.
 
-Error numbers are the server's `err_code`s; the few that decide something here have a name.
+Error numbers are the server's `err_code`s. Those on which something here depends have a name.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from durable_server.nats.connection import Connection
+from .connection import Connection
 
 STREAM_NOT_FOUND = 10059
 MESSAGE_NOT_FOUND = 10037
@@ -16,19 +16,22 @@ WRONG_LAST_SEQUENCE = 10071
 MESSAGE_TOO_LARGE = 10054
 STREAM_NAME_IN_USE = 10058
 NOT_ENABLED_FOR_ACCOUNT = 10039
-NO_ROOM = frozenset({10002, 10047, 10122})
-"""The account, the server's storage, or a limit of streams has not so much as a stream reserves."""
-REFUSED = {
+INSUFFICIENT_STORAGE = frozenset({10002, 10047, 10122})
+"""The account, the server's storage or a stream limit has less space than the stream reserves."""
+CREATE_ADVICE = {
     10026: "the account may not have more streams: raise max_streams",
     10052: "the options of the stream are not taken by this server: use nats-server 2.12 or newer",
     10074: "more replicas than one need a cluster: leave --replicas out, or name a cluster",
 }
-"""Refusals of a new stream that no later try mends, with the way out."""
+"""What to do about a refusal of a new stream that no retry changes, by error number."""
 NO_RESPONDERS = 503
 
 
 class ApiError(Exception):
-    """JetStream said no. `number` is its err_code, or 503 when nobody answers for the stream."""
+    """JetStream answered with an error.
+
+    `number` is its err_code, or 503 when no server answers for the stream.
+    """
 
     def __init__(self, number: int, description: str) -> None:
         super().__init__(f"{description} ({number})")
@@ -37,7 +40,7 @@ class ApiError(Exception):
 
 
 def error_of(answer: dict[str, Any]) -> ApiError:
-    """The error in an answer that has one."""
+    """Returns the error in an answer that has one."""
     error = answer["error"]
     return ApiError(
         int(error.get("err_code") or error.get("code") or 0), str(error.get("description", ""))
@@ -45,14 +48,14 @@ def error_of(answer: dict[str, Any]) -> ApiError:
 
 
 async def call_api(
-    connection: Connection, verb: str, body: dict[str, Any], patience: float
+    connection: Connection, verb: str, body: dict[str, Any], timeout_seconds: float
 ) -> dict[str, Any]:
     """Calls `$JS.API.<verb>`.
 
-    Raises ApiError, TimeoutError (no answer within `patience` seconds) or ConnectionLostError.
+    Raises ApiError, TimeoutError (no answer within `timeout_seconds` seconds) or ConnectionLostError.
     """
     payload = json.dumps(body).encode() if body else b""
-    message = await connection.call(f"$JS.API.{verb}".encode(), payload, patience)
+    message = await connection.call(f"$JS.API.{verb}".encode(), payload, timeout_seconds)
     if not message.payload:
         raise ApiError(message.status, message.description or "JetStream does not answer")
     answer: dict[str, Any] = json.loads(message.payload)

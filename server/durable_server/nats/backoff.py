@@ -1,4 +1,4 @@
-"""Waiting between attempts: exponential, jittered, inside a budget that progress renews."""
+"""Backoff between attempts: exponential, with jitter, within a budget that progress renews."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import random
 class Backoff:
     """Pauses that double from `first` to `cap` seconds, each drawn from the upper half of its span.
 
-    `budget` is the time in seconds that may pass without progress; None never ends. The clock is
+    `budget` is the time in seconds that may pass without progress; None has no end. The clock is
     the event loop's, so a loop with virtual time makes it deterministic together with `rng`.
     """
 
@@ -26,7 +26,7 @@ class Backoff:
         self.progress()
 
     def progress(self) -> None:
-        """Starts the budget and the pauses anew: something was achieved."""
+        """Starts the budget and the pauses anew, because there was progress."""
         self._next = self._first
         self._deadline = (
             None if self._budget is None else asyncio.get_running_loop().time() + self._budget

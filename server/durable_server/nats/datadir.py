@@ -1,18 +1,17 @@
-"""The data directory: one control plane owns it, and says so with a lock that dies with the
-process.
+"""The data directory: owned by one control plane, through a lock that ends with the process.
 
-    <dir>/lock      flock held for the process's life; the pid inside is for people and for the
+    <dir>/lock      flock held for the life of the process; the pid in it is for people and for the
                     error message
-    <dir>/FORMAT    the number of the layout, written once
+    <dir>/FORMAT    the version of the layout, written once
     <dir>/nats/     the embedded server (see `embedded`)
-    <dir>/partition-0.db    what the log folds to
+    <dir>/partition-0.db    the store
     <dir>/webhook.key   signs webhooks, when HTTP is served (see `webhooks.files`)
 
-nats-server takes no lock on its store, and two servers on one store destroy it; SQLite files and
-the fence would survive two processes, that store would not. So the lock comes before anything else.
-flock belongs to the open file and not to the pid: it goes when the process goes, however it goes,
-and children do not inherit it because Python closes the descriptor on exec. It works on local file
-systems; on a network file system it is only as good as the mount.
+nats-server takes no lock on its store, and two servers on one store destroy it; SQLite and the fence
+would survive two processes, that store would not. So the lock is taken before anything else. A flock
+belongs to the open file and not to the pid: it is released when the process ends, in whatever way, and
+child processes do not inherit it because Python closes the descriptor on exec. It works on local file
+systems; on a network file system it is only as reliable as the mount.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ _OWN_NAMES = {"lock", "FORMAT", "FORMAT.new"}
 
 
 class DataDirError(Exception):
-    """The directory cannot be used. One line: what is wrong and what to do."""
+    """The directory cannot be used. The message is one line: what is wrong and what to do."""
 
 
 class DataDirBusyError(DataDirError):
@@ -76,7 +75,7 @@ class DataDir:
         self._lock = lock
 
     def close(self) -> None:
-        """Gives the directory free. Repeating it is harmless."""
+        """Releases the directory. May be called more than once."""
         if self._lock is not None:
             os.ftruncate(self._lock, 0)
             os.close(self._lock)
@@ -94,7 +93,7 @@ class DataDir:
         self.close()
 
     def _check_ours(self) -> None:
-        """Keeps a mistyped --data-dir (a home, a source tree) from being filled with our files."""
+        """Refuses a directory with other files: a mistyped --data-dir may name a home directory."""
         names = set(os.listdir(self.path))
         if "FORMAT" not in names and names - _OWN_NAMES:
             raise DataDirError(

@@ -1,9 +1,9 @@
-"""Where the embedded server is, unless its disk has no room: then that is said instead.
+"""The disk guard: checks the embedded server's disk before a connection is opened.
 
-A nats-server whose disk is full answers nothing, and once a write has failed its stream takes no more,
-even when there is room again, until the server is started anew. The log asks for the endpoint after
-each trouble. So this is the place where the reason can be seen, and where a server that has met
-a full disk is started again once there is room.
+A nats-server whose disk is full does not answer. Once a write has failed, its stream accepts nothing
+until the server is restarted, even when space is free again. The log asks for the endpoint after each
+failure, so this is the place where the reason can be reported, and where a server that met a full disk
+is restarted once there is space.
 """
 
 from __future__ import annotations
@@ -11,19 +11,20 @@ from __future__ import annotations
 import logging
 import shutil
 
-from durable_server.nats.embedded import MAX_PAYLOAD, EmbeddedNats
-from durable_server.nats.endpoint import Endpoint
+from .embedded import MAX_PAYLOAD, EmbeddedNats
+from .endpoint import Endpoint
 
-ROOM_BYTES = MAX_PAYLOAD
-"""Less than this is no room: the next frame may need it."""
-_ENOUGH_BYTES = 4 * ROOM_BYTES
-"""What must be free before a server that met a full disk is started again: lest it meet it at once."""
+MIN_FREE_BYTES = MAX_PAYLOAD
+"""With less than this the disk counts as full: the next frame may need it."""
+_RESTART_FREE_BYTES = 4 * MIN_FREE_BYTES
+"""What must be free before a server that met a full disk is restarted, so that it does not meet a full
+disk again at once."""
 
 logger = logging.getLogger("durable.nats")
 
 
-class RoomyEndpoint:
-    """An `EndpointSource` of an embedded server that looks at its disk first."""
+class DiskGuard:
+    """An `EndpointSource` of an embedded server that checks the server's disk first."""
 
     def __init__(self, server: EmbeddedNats) -> None:
         self._server = server
@@ -36,10 +37,10 @@ class RoomyEndpoint:
         """
         folder = self._server.folder
         free = shutil.disk_usage(folder).free
-        if free < (_ENOUGH_BYTES if self._was_full else ROOM_BYTES):
+        if free < (_RESTART_FREE_BYTES if self._was_full else MIN_FREE_BYTES):
             problem = (
-                f"the disk of {folder} is full: {free >> 10} KiB are free, {_ENOUGH_BYTES >> 10} are"
-                " needed; free some"
+                f"the disk of {folder} is full: {free >> 10} KiB are free,"
+                f" {_RESTART_FREE_BYTES >> 10} are needed; free some"
             )
             if not self._was_full:
                 logger.error("%s; nothing is accepted until then", problem)

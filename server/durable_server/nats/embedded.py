@@ -1,26 +1,26 @@
-"""A nats-server as our own child: started, watched, restarted, stopped.
+"""The embedded nats-server: a child process that is started, watched, restarted and stopped.
 
-Everything lives in one folder of the data directory, whose lock the caller holds:
+All its files are in one folder of the data directory, whose lock the caller holds:
 
-    nats.conf      mode 0600: the only place where the credentials are (not in argv, not in the
-                   environment, not in logs)
-    nats.pid       the server's pid, written before it touches anything (`launch`); tells a later
-                   run what to end (`stale`)
-    nats.log       the server's own log, rotated by it: 3 files of 8 MB
+    nats.conf      mode 0600: the only place with the credentials, which are not in argv, in the
+                   environment or in logs
+    nats.pid       the server's pid, written before the server touches any file (`launch`); tells a
+                   later run which process to end (`orphans`)
+    nats.log       the server's own log, which it rotates: 3 files of 8 MB
     output.log     stdout and stderr: why it did not start, or a Go panic
-    *.ports        where it listens; appears late and not atomically, so it is polled and parsed
-                   until it is whole
-    reader.json    mode 0600: another login, which can only look; see `reader_endpoint`
+    *.ports        where it listens; the server writes it late and not atomically, so it is polled
+                   until it can be parsed
+    reader.json    mode 0600: a second, read-only login; see `reader_endpoint`
     jetstream/     the store
 
-It listens on a loopback port that the kernel picks, with a password drawn at every start.
-`sync_interval: always` makes every append an fsync: an ack then survives power loss. The limits of
-JetStream are explicit, because their defaults are most of the machine's memory and disk.
+It listens on a loopback port that the kernel chooses, with a password drawn at every start.
+`sync_interval: always` makes every append an fsync, so an acknowledged append survives power loss. The
+limits of JetStream are explicit, because their defaults are most of the machine's memory and disk.
 
-When the child dies it is restarted with growing pauses; `endpoint` waits meanwhile, and is what a
-log's connections ask. A server that never gets ready `GIVE_UP` times in a row is given up, and
-`endpoint` says why. The child dies with this process, or, on Linux, with the thread that started
-it: start it from the main thread.
+When the child dies it is restarted with growing pauses. `endpoint`, which the log's connections call,
+waits meanwhile. After `FAILED_STARTS_MAX` failed starts in a row the server is given up, and `endpoint`
+raises the reason. The child dies with this process, or, on Linux, with the thread that started it:
+start it from the main thread.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
-from durable_server.nats import launch
-from durable_server.nats.backoff import Backoff
-from durable_server.nats.binary import find_nats_server
-from durable_server.nats.endpoint import Endpoint, parse_urls
-from durable_server.nats.orphans import end_stale, read_pid
+from . import launch
+from .backoff import Backoff
+from .binary import find_nats_server
+from .endpoint import Endpoint, parse_urls
+from .orphans import end_orphan, read_pid
 
 MAX_PAYLOAD = 8 << 20
 """Bytes of one message, and with it of one frame. NATS discourages more than 8 MB."""
@@ -52,26 +52,27 @@ partitions.
 MAX_MEMORY_BYTES = 64 << 20
 """JetStream's memory-store budget; the log needs none."""
 MEMORY_LIMIT = "512MiB"
-"""GOMEMLIMIT of the child: its caches shrink before this, so that it stays small beside us."""
+"""GOMEMLIMIT of the child: its caches shrink before it needs more than this."""
 START_SECONDS = 60.0
-"""A start after SIGKILL reads the store's blocks again."""
+"""A start may take long: after SIGKILL the server reads all blocks of the store."""
 STOP_SECONDS = 10.0
-"""SIGTERM, then this long, then SIGKILL, which costs no data, only a slower next start."""
-GIVE_UP = 8
-"""Starts in a row that do not get ready."""
+"""Time between SIGTERM and SIGKILL. SIGKILL loses no data; it makes the next start slower."""
+FAILED_STARTS_MAX = 8
+"""Failed starts in a row after which the server is given up."""
 _POLL = 0.01
 READER = "reader"
-"""The name of the login that can only look."""
+"""The name of the read-only login."""
 _READER_FILE = "reader.json"
 
 
 class NatsStartError(ConnectionError):
-    """The server does not start; with the end of what it said."""
+    """The server does not start; the message has the end of its output."""
 
 
 class EmbeddedNats:
-    """One embedded server in `folder`. `binary` names the program; None searches
-    (`binary.find_nats_server`).
+    """One embedded server in `folder`.
+
+    `binary` names the program; None searches for it (`binary.find_nats_server`).
     """
 
     def __init__(
@@ -87,7 +88,7 @@ class EmbeddedNats:
         self.pid: int | None = None
         """The child's pid while it runs."""
         self.restarts = 0
-        """How often the child was started again after it had died."""
+        """How often the child was restarted after it had died."""
         self._binary_name = binary
         self._program = Path()
         self._max_payload = max_payload
@@ -101,10 +102,10 @@ class EmbeddedNats:
         self._task: asyncio.Task[None] | None = None
         self._ready: asyncio.Future[Endpoint] | None = None
 
-    # ---- face
+    # ---- public methods
 
     async def start(self) -> None:
-        """Ends a stale child, starts the server and returns when it listens.
+        """Ends an orphan of an earlier run, starts the server and returns when it listens.
 
         Raises NatsBinaryError, NatsStartError.
         """
@@ -112,9 +113,9 @@ class EmbeddedNats:
             raise RuntimeError("the embedded nats-server is already started")
         self._program = (await asyncio.to_thread(find_nats_server, self._binary_name)).path
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        stale = await end_stale(self._pid_file, self._config)
-        if stale is not None:
-            self._tell(f"ended nats-server {stale}, which an earlier run had left behind")
+        orphan = await end_orphan(self._pid_file, self._config)
+        if orphan is not None:
+            self._notify(f"ended nats-server {orphan}, which an earlier run had left behind")
         self._password = secrets.token_urlsafe(32)
         self._write_config()
         self._ready = asyncio.get_running_loop().create_future()
@@ -126,7 +127,7 @@ class EmbeddedNats:
             raise
 
     async def stop(self) -> None:
-        """Stops the server and returns when it is gone. Repeating it is harmless."""
+        """Stops the server and returns when it has ended. May be called more than once."""
         task, self._task = self._task, None
         if task is not None:
             task.cancel()
@@ -134,7 +135,7 @@ class EmbeddedNats:
         self._fail(NatsStartError("the embedded nats-server is stopped"))
 
     def restart(self) -> None:
-        """Ends a child that listens; `endpoint` waits for the next one."""
+        """Restarts a child that listens; `endpoint` waits for the new one."""
         if self.pid is None or self._ready is None or not self._ready.done():
             return
         self._ready = asyncio.get_running_loop().create_future()
@@ -142,18 +143,19 @@ class EmbeddedNats:
             os.kill(self.pid, signal.SIGTERM)
 
     async def endpoint(self) -> Endpoint:
-        """Where the server listens now; waits while it restarts. Raises NatsStartError when there
-        will be none.
+        """Returns where the server listens; waits while it restarts.
+
+        Raises NatsStartError when it is given up or stopped.
         """
         if self._ready is None:
             raise NatsStartError("the embedded nats-server is not started")
         return await asyncio.shield(self._ready)
 
     def add_listener(self, listener: Callable[[str], None]) -> None:
-        """Calls `listener` with one line whenever the child dies, is back, or is given up."""
+        """Calls `listener` with one line whenever the child dies, has restarted, or is given up."""
         self._listeners.append(listener)
 
-    # ---- life of the child
+    # ---- supervision
 
     async def _supervise(self) -> None:
         try:
@@ -182,20 +184,20 @@ class EmbeddedNats:
                 await self._end(process)
                 self.pid = None
             reason = f"nats-server ended with code {process.returncode}"
-            if failures == GIVE_UP or (failures and self.restarts == 0):
-                error = NatsStartError(f"{reason} before it was ready: {self._last_words()}")
+            if failures == FAILED_STARTS_MAX or (failures and self.restarts == 0):
+                error = NatsStartError(f"{reason} before it was ready: {self._startup_output()}")
                 self._fail(error)
-                self._tell(f"given up: {error}")
+                self._notify(f"given up: {error}")
                 return
             if self._ready is None or self._ready.done():
                 self._ready = asyncio.get_running_loop().create_future()
             self.restarts += 1
-            self._tell(f"{reason}; starting it again")
+            self._notify(f"{reason}; starting it again")
             await backoff.pause()
 
     async def _spawn(self) -> asyncio.subprocess.Process:
         environment = {"GOMEMLIMIT": MEMORY_LIMIT, **os.environ}
-        with self._clean_slate() as output:
+        with self._open_output() as output:
             return await asyncio.create_subprocess_exec(
                 sys.executable,
                 "-I",
@@ -207,7 +209,7 @@ class EmbeddedNats:
                 str(self._program),
                 "-c",
                 str(self._config),
-                # Held open and never written: its end is how `watch` learns that we died.
+                # Held open and never written to: `watch` reads its end when this process dies.
                 stdin=subprocess.PIPE if self._watch else subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
@@ -215,17 +217,17 @@ class EmbeddedNats:
                 cwd=self.folder,
             )
 
-    def _clean_slate(self) -> BinaryIO:
-        """Removes what the last child said; opens where the next one will say it."""
+    def _open_output(self) -> BinaryIO:
+        """Opens the output file of the next child; removes the ports files of the last one."""
         for old in self.folder.glob("*.ports"):
             old.unlink(missing_ok=True)
         return open(self.folder / "output.log", "wb")
 
     async def _until_ready(self, process: asyncio.subprocess.Process) -> Endpoint | None:
-        """Polls for the ports file; None when the process ended first or took too long."""
+        """Polls the ports file; returns None when the process ended first or took too long."""
         deadline = asyncio.get_running_loop().time() + START_SECONDS
         while process.returncode is None and asyncio.get_running_loop().time() < deadline:
-            endpoint = _listening(self.folder)
+            endpoint = read_ports_file(self.folder)
             if endpoint is not None:
                 return endpoint._replace(user=self._user, password=self._password)
             await asyncio.sleep(_POLL)
@@ -247,33 +249,33 @@ class EmbeddedNats:
         if process.stdin is not None:
             process.stdin.close()
 
-    # ---- telling
+    # ---- notification
 
     def _publish(self, endpoint: Endpoint) -> None:
         assert self._ready is not None
         self._ready.set_result(endpoint)
         if self.restarts:
-            self._tell("nats-server is back")
+            self._notify("nats-server is back")
 
     def _fail(self, error: NatsStartError) -> None:
         if self._ready is None or self._ready.done():
             self._ready = asyncio.get_running_loop().create_future()
         self._ready.set_exception(error)
-        self._ready.exception()  # nobody may be asking
+        self._ready.exception()  # marks it as retrieved: nobody may be waiting
 
-    def _tell(self, line: str) -> None:
+    def _notify(self, line: str) -> None:
         for listener in self._listeners:
             listener(line)
 
-    def _last_words(self) -> str:
-        """The end of what the last child said: its output, and the fatal lines of its log."""
-        said = _end_of(self.folder / "output.log")
+    def _startup_output(self) -> str:
+        """Returns the end of the last child's output, and the fatal lines of its log."""
+        lines = _last_lines(self.folder / "output.log")
         mine = f"[{read_pid(self._pid_file)}]"
-        for line in _end_of(self.folder / "nats.log"):
+        for line in _last_lines(self.folder / "nats.log"):
             head, fatal, text = line.partition(" [FTL] ")
             if fatal and head.startswith(mine):
-                said.append(text)
-        return " | ".join(said[-5:]) or "it said nothing"
+                lines.append(text)
+        return " | ".join(lines[-5:]) or "it lines nothing"
 
     # ---- configuration
 
@@ -309,12 +311,12 @@ jetstream {{
 
 
 def reader_endpoint(folder: Path) -> Endpoint:
-    """Where the server that runs in `folder` listens, with a login that can only look.
+    """Returns where the server in `folder` listens, with the read-only login.
 
-    For another process of whoever may read the folder: the server itself refuses it every write.
-    Raises ConnectionError when no server runs there, or it is just starting.
+    It is for other processes of a user who may read the folder; the server refuses every write of this
+    login. Raises ConnectionError when no server runs there, or when it is just starting.
     """
-    endpoint = _listening(folder)
+    endpoint = read_ports_file(folder)
     try:
         password = json.loads((folder / _READER_FILE).read_text())["password"]
     except (OSError, ValueError, KeyError) as error:
@@ -324,8 +326,11 @@ def reader_endpoint(folder: Path) -> Endpoint:
     return endpoint._replace(user=READER, password=password)
 
 
-def _listening(folder: Path) -> Endpoint | None:
-    """Reads the ports file; None when it is not there or not whole yet."""
+def read_ports_file(folder: Path) -> Endpoint | None:
+    """Returns where the server in `folder` listens; None while its ports file is missing or incomplete.
+
+    nats-server writes the file in place, so a reader may meet any prefix of it.
+    """
     for file in folder.glob("*.ports"):
         with contextlib.suppress(ValueError, KeyError, IndexError, OSError):
             return parse_urls(json.loads(file.read_text())["nats"][0])
@@ -339,7 +344,7 @@ def _write_secret(path: Path, text: str) -> None:
         file.write(text)
 
 
-def _end_of(path: Path) -> list[str]:
+def _last_lines(path: Path) -> list[str]:
     try:
         with open(path, "rb") as file:
             file.seek(max(0, os.fstat(file.fileno()).st_size - 4096))

@@ -1,8 +1,8 @@
-"""Where a NATS server is and how to log in: one value, asked for anew before every connection.
+"""The endpoint of a NATS system: its addresses and credentials, read anew before every connection.
 
-An embedded server gets a new port and new credentials each time it starts, and a cluster may move;
-so nobody keeps a URL. Whoever connects holds an `EndpointSource`, awaits it, and uses the answer
-once.
+An embedded server gets a new port and new credentials at each start, and a cluster may move, so no part
+of the program keeps a URL. It keeps an `EndpointSource` instead, awaits it before each connection, and
+uses the answer once.
 """
 
 from __future__ import annotations
@@ -24,19 +24,15 @@ class Endpoint(NamedTuple):
     password: str | None = None
     token: str | None = None
     tls: ssl.SSLContext | None = None
-    """Set to encrypt; None follows the server (a server that requires TLS gets the default
-    context).
-    """
+    """Encrypts the connection; None encrypts, with the default context, if the server requires it."""
 
     def __repr__(self) -> str:
-        """Names the servers only: an endpoint must be safe to log."""
+        """Shows the servers only, so that an endpoint can be logged."""
         return f"Endpoint({', '.join(f'{host}:{port}' for host, port in self.servers)})"
 
 
 EndpointSource = Callable[[], Awaitable[Endpoint]]
-"""Answers where to connect now; waits while a server is starting; raises OSError when there is
-none.
-"""
+"""Returns where to connect now; waits while a server starts; raises OSError when there is none."""
 
 
 def parse_urls(text: str) -> Endpoint:
@@ -81,7 +77,7 @@ def parse_urls(text: str) -> Endpoint:
 
 
 def fixed(endpoint: Endpoint) -> EndpointSource:
-    """A source that always gives this endpoint."""
+    """Returns a source that always returns this endpoint."""
 
     async def source() -> Endpoint:
         return endpoint

@@ -1,20 +1,21 @@
-"""Starts a program so that it cannot outlive its parent. Run as a script, by path; imports only
-what is always there.
+"""A launcher: starts a program so that it cannot outlive its parent.
+
+It is run as a script, by its path, and imports only the standard library:
 
     python -I -S launch.py exec|watch PARENT_PID PID_FILE PROGRAM [ARGUMENT…]
 
-nats-server does not notice that its parent died. Doing something about it between fork and exec in
-the parent itself (`preexec_fn`) is not safe in a process with threads; so this little program
-stands between. It makes its own process group, so that Ctrl-C at the terminal reaches the parent
-only, which then stops its children in order.
+nats-server does not notice that its parent died. The parent cannot safely set this up between fork and
+exec (`preexec_fn`), because it has threads; so this small program runs between them. It makes its own
+process group, so that Ctrl-C at the terminal reaches only the parent, which then stops its children in
+order.
 
-- `exec` (Linux): asks the kernel for SIGTERM when the parent's thread ends, writes the pid file,
+- `exec` (Linux): asks the kernel for SIGTERM when the parent's thread ends, writes the pid file, then
   becomes the program.
-- `watch` (elsewhere): starts the program and stays; when standard input ends, because the parent's
-  end of the pipe is gone, it ends the program: SIGTERM, and SIGKILL after ten seconds.
+- `watch` (elsewhere): starts the program and stays. When standard input ends, because the parent's end
+  of the pipe is closed, it ends the program: SIGTERM, and SIGKILL after ten seconds.
 
-The pid file is written before the program can touch any file, so that whoever finds a stale one can
-trust it.
+The pid file is written before the program can touch any file, so a pid file that is found later is
+complete.
 """
 
 import os
@@ -28,14 +29,14 @@ KILL_AFTER = 10.0
 
 
 def main(mode: str, parent: int, pid_file: str, command: list[str]) -> None:
-    """Does not return in mode `exec`."""
+    """Starts the program; does not return in mode `exec`."""
     os.setpgid(0, 0)
     if mode == "exec":
         import ctypes
 
         if ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0) != 0:
             raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG)")
-        if os.getppid() != parent:  # it died before the line above
+        if os.getppid() != parent:  # the parent died before the line above
             sys.exit(1)
         write_pid(pid_file, os.getpid())
         os.execv(command[0], command)
@@ -51,7 +52,7 @@ def main(mode: str, parent: int, pid_file: str, command: list[str]) -> None:
 
 
 def write_pid(path: str, pid: int) -> None:
-    """Atomically, so that a reader finds a whole number or nothing."""
+    """Writes the pid file atomically, so that a reader finds a whole number or no file."""
     with open(path + ".new", "w") as file:
         file.write(f"{pid}\n")
     os.replace(path + ".new", path)

@@ -1,8 +1,8 @@
-"""Ends a nats-server that an earlier, crashed run left behind on our store.
+"""Orphans: ends a nats-server that an earlier, crashed run left running on the store.
 
-A pid alone proves nothing, numbers come again. But the server's command line names our
-configuration file by its absolute path, and whoever runs with that path is ours. The caller holds
-the data directory's lock, so no living owner exists.
+A pid alone proves nothing, because pids are reused. But the server's command line has the absolute path
+of our configuration file, so a process that runs with that path is the server. The caller holds the
+lock of the data directory, so no other control plane owns it.
 """
 
 from __future__ import annotations
@@ -14,22 +14,23 @@ import subprocess
 from pathlib import Path
 
 TERM_SECONDS = 10.0
-"""Time for a stale server to write its state and go, before SIGKILL."""
+"""Time for an orphan to write its state and end, before SIGKILL."""
 
 
-async def end_stale(pid_file: Path, config: Path) -> int | None:
-    """Ends the process in `pid_file` if it runs with `config`; returns its pid if there was one,
-    when it is gone.
+async def end_orphan(pid_file: Path, config: Path) -> int | None:
+    """Ends the process in `pid_file` if it runs with `config`.
+
+    Returns its pid when it has ended; None if there was none.
     """
     pid = read_pid(pid_file)
     if pid is None or not runs_with(pid, config):
         return None
-    for number, patience in ((signal.SIGTERM, TERM_SECONDS), (signal.SIGKILL, TERM_SECONDS)):
+    for number, timeout_seconds in ((signal.SIGTERM, TERM_SECONDS), (signal.SIGKILL, TERM_SECONDS)):
         try:
             os.kill(pid, number)
         except ProcessLookupError:
             break
-        deadline = asyncio.get_running_loop().time() + patience
+        deadline = asyncio.get_running_loop().time() + timeout_seconds
         while asyncio.get_running_loop().time() < deadline:
             if not runs_with(pid, config):
                 return pid
@@ -43,7 +44,7 @@ async def end_stale(pid_file: Path, config: Path) -> int | None:
 
 
 def read_pid(pid_file: Path) -> int | None:
-    """The number in a pid file; None when there is none."""
+    """Returns the pid in a pid file; None when there is none."""
     try:
         return int(pid_file.read_text())
     except (FileNotFoundError, ValueError):
@@ -51,9 +52,7 @@ def read_pid(pid_file: Path) -> int | None:
 
 
 def runs_with(pid: int, config: Path) -> bool:
-    """Whether the process lives and has `config` on its command line. A zombie has no command
-    line.
-    """
+    """Returns whether the process runs with `config` on its command line; a zombie has none."""
     try:
         command = Path(f"/proc/{pid}/cmdline").read_bytes()
     except (FileNotFoundError, ProcessLookupError):

@@ -1,1 +1,1 @@
-"""Carries the rules out: one loop for each partition, the workers' ownership, the timers."""
+"""The processor of a partition: applies the core's rules, with one loop and its parts."""

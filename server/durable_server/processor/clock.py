@@ -1,20 +1,20 @@
-"""Where a partition's time comes from: what its clock shows, and who is woken when.
+"""The clocks of a partition: they show the time and call back when a time has come.
 
-A processor has one clock and asks it for everything that has to do with time and means something in
-the log: sleeps, deadlines, backoffs, delayed starts, retention. Heartbeats, grace periods and the
-waits of requests are between processes, and belong to the event loop.
+A processor has one clock, for every time that means something in the log: sleeps, deadlines, backoffs,
+delayed starts, retention. Heartbeats, grace periods and the waits of requests are between processes,
+and use the event loop's clock.
 
-The wall clock may be changed by hand, and the event loop's cannot: so a wake-up that is far away is
-looked at again once a day, and whoever is woken looks at the clock whether it is time.
+A person can change the wall clock but not the event loop's. A callback that is far away is therefore
+made at least once a day, and the callee checks the clock itself.
 
-The log's time never goes back, and it never stands still either: a wall clock that was put back by an
-hour (or the machine of the next leader, whose clock is behind) would stop all sleeps, backoffs and
-deadlines for that hour. So there the log's time goes on from where it was, by the steady clock, until
-the wall clock is ahead again: every duration keeps its length, and times of day are off by as much
-as the clock was wrong before.
+The log's time never goes back and never stops. If the wall clock was put back by an hour, or the next
+leader's machine is behind, a log time that waited for the wall clock would stop all sleeps, backoffs
+and deadlines for that hour. So the log's time continues by the steady clock from where it was, until
+the wall clock is ahead again: every duration keeps its length, and times of day are off by as much as
+the clock was wrong before.
 
-The virtual clock stands still until it is moved. It wakes nobody by itself: who moves it also decides
-when, because only they can know whether everything else has come to rest.
+The virtual clock stands still until it is moved, and makes its callbacks only then. Whoever moves it
+decides when, because only they can know whether everything else is idle.
 """
 
 from __future__ import annotations
@@ -30,57 +30,57 @@ from typing import Protocol
 logger = logging.getLogger("durable.processor")
 
 _LEAD_MS = 1000
-"""How far a clock may be behind the log before a person is told."""
+"""How far a clock may be behind the log before that is logged."""
 _SLACK_SECONDS = 86_400.0
-"""The longest sleep asked of the event loop."""
+"""The longest delay that is requested of the event loop."""
 
 
 class Alarm(Protocol):
-    """A wake-up that was asked for."""
+    """A callback that was requested."""
 
     def cancel(self) -> None:
-        """Takes it back."""
+        """Cancels it."""
         ...
 
 
 class Clock(Protocol):
-    """Shows the time, and wakes."""
+    """Shows the time, and calls back."""
 
     def now_ms(self) -> int:
         """Returns the time in milliseconds since 1970."""
         ...
 
     def steady_ms(self) -> int:
-        """Returns milliseconds since some moment of this process; nobody can put that back."""
+        """Returns milliseconds since some moment of this process, which nobody can put back."""
         ...
 
     def call_later(self, delay_ms: int, wake: Callable[[], None]) -> Alarm:
-        """Calls `wake` from the event loop when so much time is over, or earlier to look again."""
+        """Calls `wake` from the event loop after this delay, or earlier so that it checks again."""
         ...
 
 
 class LogTime:
-    """The time of a log: the clock's, and never before what the log has seen."""
+    """The time of a log: the clock's, but never earlier than a time that is in the log."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._ahead_ms = clock.now_ms() - clock.steady_ms()
-        """How far this time is ahead of the steady clock: it only grows."""
+        """How far this time is ahead of the steady clock; it only grows."""
 
     def now_ms(self) -> int:
         """Returns the time."""
-        # The wall clock is read first: a pause between the two must not count as being ahead.
+        # The wall clock is read first, so that a pause between the two does not count as being ahead.
         shown_ms = self._clock.now_ms()
         steady_ms = self._clock.steady_ms()
         self._ahead_ms = max(self._ahead_ms, shown_ms - steady_ms)
         return steady_ms + self._ahead_ms
 
     def reached(self, time_ms: int) -> None:
-        """Hears that the log has seen a time: it goes on from there, or from a later one."""
+        """Continues from a time that was found in the log, unless this time is later already."""
         self._ahead_ms = max(self._ahead_ms, time_ms - self._clock.steady_ms())
 
-    def tell_lead(self) -> None:
-        """Tells a person when the log's time is ahead of the clock."""
+    def warn_if_ahead(self) -> None:
+        """Logs a warning when the log's time is ahead of the clock."""
         lead_ms = self.now_ms() - self._clock.now_ms()
         if lead_ms > _LEAD_MS:
             logger.warning(
@@ -130,20 +130,20 @@ class VirtualClock:
         return self._now_ms
 
     def steady_ms(self) -> int:
-        """See `Clock.steady_ms`; a time that only `move` changes is never put back."""
+        """See `Clock.steady_ms`; only `move` changes this time, and never backwards."""
         return self._now_ms
 
     def call_later(self, delay_ms: int, wake: Callable[[], None]) -> Alarm:
-        """See `Clock.call_later`; it is called by `move`, at its time and not earlier."""
+        """See `Clock.call_later`; `move` makes the call, at its time and not earlier."""
         alarm = _VirtualAlarm(wake)
         due_ms = self._now_ms + max(0, delay_ms)
         heapq.heappush(self._alarms, (due_ms, next(self._order), alarm))
         return alarm
 
     def move(self, to_ms: int) -> bool:
-        """Moves to the next time at which somebody is to be woken, at most to `to_ms`, and wakes.
+        """Moves to the time of the next callback, or to `to_ms` if that is earlier, and makes the call.
 
-        Says whether somebody was woken: then there may be more to do before it is moved on.
+        Says whether a call was made: then there may be more to do before the clock is moved on.
         """
         alarms = self._alarms
         while alarms and alarms[0][2].wake is None:

@@ -1,19 +1,21 @@
-"""Who runs what next: pairs invocations that wait with workers that have a free slot.
+"""The dispatcher: chooses a worker for each pending invocation.
 
-Assignments ride along with the batch that is about to be appended. An invocation that is new in this
-very batch is assigned in it too, on the guess that nothing in the batch contradicts; where something
-does (its id was known, it was cancelled at once), applying the `Started` finds that out and frees the
-slot again. That guess is what saves an append for each invocation.
+Assignments are part of the batch that is about to be appended. An invocation that the same batch
+creates is assigned in it too, on the assumption that no record of the batch contradicts. Where one
+does (the id exists already, or the invocation is cancelled at once), applying the `Started` shows it
+and frees the slot again. This assumption saves one append for each invocation.
 
-Three things hold an invocation back although a worker is free: its handler's `max_concurrent`, counted
-here over all workers; for an exclusive handler the turn on its object key, which the rules give; and
-the version that has written its journal, see `Workers.choose`. What has no journal yet goes to any.
+Three rules make an invocation wait although a worker has a free slot:
+- its handler's `max_concurrent`, counted here over all workers;
+- for an exclusive handler, the lock on its object key, which the core's rules grant;
+- the version that has written its journal, see `Workers.choose`. An invocation without a journal may
+  go to any version.
 """
 
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from ..core.model import HandlerKind, Invocation, State, object_scope
 from ..core.partition import Partition
@@ -22,39 +24,55 @@ from .queue import ReadyQueue, Wanted
 from .workers import Worker, Workers
 
 
-class Assigner:
+class Dispatcher:
     """The assignments of one partition."""
 
-    def __init__(self, partition: Partition, workers: Workers) -> None:
+    def __init__(self, partition: Partition, workers: Workers, wake: Callable[[], None]) -> None:
         self._partition = partition
         self._workers = workers
+        self._wake = wake
         self._queue = ReadyQueue()
-        self._held: dict[str, set[str]] = {}
+        self._running: dict[str, set[str]] = {}
         """The running invocations of each handler that has a `max_concurrent`."""
 
     def push(self, invocation: Invocation) -> None:
-        """The invocation waits for a worker."""
+        """Adds an invocation that waits for a worker."""
         version = (invocation.recorded_by or invocation.version) if invocation.recorded else ""
         self._queue.push(Wanted(invocation.handler, version), invocation.priority, invocation.id)
 
-    @property
-    def wants_version(self) -> bool:
-        """Whether an invocation waits for a certain version of its handler."""
-        return self._queue.wants_version
+    def ready(self, invocation: Invocation) -> None:
+        """Adds an invocation that a batch has made ready, and wakes the loop to assign it."""
+        if invocation.state is State.PENDING:
+            self.push(invocation)
+            self._wake()
 
-    def took(self, invocation: Invocation) -> None:
-        """The invocation runs already: this leader found it so."""
+    def recover_running(self, invocation: Invocation) -> None:
+        """Counts an invocation that was running already when this leader took over."""
         self._count(invocation.handler, invocation.id)
 
-    def freed(self, invocation_id: str) -> None:
-        """A worker has given an attempt of the invocation back."""
-        if not self._held:
-            return
+    def freed(self, worker_id: str, invocation_id: str, attempt: int) -> Invocation | None:
+        """Frees the slot of an attempt that a worker does not own any more, and wakes the loop.
+
+        Returns the invocation if this was its latest attempt; None if that attempt never started,
+        because it was assigned on an assumption that did not hold.
+        """
         found = self._partition.invocations.get(invocation_id)
-        if found is not None and found.state is State.RUNNING:
-            return
-        for held in self._held.values():
-            held.discard(invocation_id)
+        if self._running and (found is None or found.state is not State.RUNNING):
+            for running in self._running.values():
+                running.discard(invocation_id)
+        worker = self._workers.get(worker_id)
+        if worker is not None:
+            if worker.owned.get(invocation_id) == attempt:
+                del worker.owned[invocation_id]
+            self._wake()
+        return found if found is not None and found.attempt == attempt else None
+
+    @property
+    def awaits_version(self) -> bool:
+        """Whether an invocation waits for a version of its handler whose worker may come back."""
+        return self._queue.wants_version and (
+            self._workers.returning or any(it.outbound is None for it in self._workers)
+        )
 
     def assign(self, proposed: Iterable[Record], records: list[Record], most: int) -> None:
         """Appends to `records` up to `most` Started, for invocations that a worker can take now."""
@@ -86,7 +104,11 @@ class Assigner:
             self._assign(wanted.handler, worker, invocation_id, invocation.attempt + 1, records)
 
     def _is_new(self, record: Invoked, new: set[str]) -> bool:
-        """Says whether an invocation will be ready when its record is applied, as far as one knows."""
+        """Says whether an invocation should be ready for a worker once its record is applied.
+
+        `new` collects the ids and object keys of the batch, because a second record for one of them
+        will not be.
+        """
         invocation_id = record.invocation_id
         if invocation_id in new or invocation_id in self._partition.invocations:
             return False
@@ -118,8 +140,8 @@ class Assigner:
 
     def _full(self, handler: str) -> bool:
         limit = self._limit(handler)
-        return limit > 0 and len(self._held.get(handler, ())) >= limit
+        return limit > 0 and len(self._running.get(handler, ())) >= limit
 
     def _count(self, handler: str, invocation_id: str) -> None:
         if self._limit(handler):
-            self._held.setdefault(handler, set()).add(invocation_id)
+            self._running.setdefault(handler, set()).add(invocation_id)

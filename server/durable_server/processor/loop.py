@@ -1,479 +1,292 @@
-"""The processor: one loop that turns inputs into committed facts and their effects.
+"""The processor: one loop that turns the inputs of a partition into committed facts and their effects.
 
-    submit ──► inputs ──► one batch ──► log.append ──► core.apply ──► store.commit ──► effects
-                 ▲                         (await)     └────────── no await ──────────┘   │
-                 └── timers, lost workers, assignments ◄──────────────────────────────────┘
+    inputs ──► one batch ──► log.append ──► committer: rules, store ──► effect runner
+       ▲                       (await)     └───────────── no await ──────────────┘ │
+       └── timers, lost workers, retention ◄────────────────────────────────────────┘
 
-(Between append and apply it also waits, if need be, for another process that is writing to the store's
-file: `locking`.)
+While an append is in flight the next batch fills, so load makes batches larger; `_gather_more` decides
+when a batch is closed. After the append returns, everything up to the last effect runs without giving
+up the event loop, unless another process is writing to the store's file or its disk is full.
 
-Anything that happens is submitted as a record and waits in `_inputs`. While an append is in flight
-the next batch fills, so load makes batches larger; `_gather_more` says when one is closed. After the
-append returns, everything up to the last effect runs without giving up the event loop, so nobody
-ever sees the state between two records of a batch, or a state that is not in the log.
+Assignments are part of the batch: when it is closed, the dispatcher adds `Started` for each invocation
+for which a worker is free, new invocations of the same batch included. An invocation of n steps costs
+n+2 appends.
 
-Assignments ride along: when a batch is closed, the leader adds `Started` for whatever has a free
-worker, new invocations of the same batch included. One invocation of n steps is n+2 appends.
-
-The loop ends for good when the log says so (deposed, or not reachable within its budget): what waits
-gets the error, `ended` is set, and the process is expected to stop and to start again.
+The loop ends for good when the log says so, because another leader has taken over or the log cannot be
+reached within its budget. Everything that waits is then refused, `ended` is done, and the process is
+expected to stop and to be started again.
 """
 
 from __future__ import annotations
 
 import asyncio
-import random
-import time
-from collections import deque
+import time as system_time
 from collections.abc import Callable
-from functools import partial
-from typing import NamedTuple
 
-from ..core.apply import step
-from ..core.changes import Changes
+from ..core.apply import Output
 from ..core.limits import ASSIGNMENT_BYTES, Limits
-from ..core.model import Invocation, State
-from ..core.partition import Partition
-from ..core.records import (
-    DEADLINE,
-    WAKE,
-    AttemptReleased,
-    EpochStarted,
-    Record,
-    TimerFired,
-)
+from ..core.model import State
+from ..core.records import EpochStarted, Record
 from ..core.replies import Created, Reply
-from ..core.states import COLD, FINAL, SETTLED
-from ..log.batch import Batch, decode, encode, encode_record, join
-from ..log.interface import Log, Position
+from ..core.states import SETTLED
+from ..log.batch import Batch, encode, encode_record, join
+from ..log.interface import Log
 from ..metrics.tally import Tally
-from ..store.interface import Recovered, Store, StoreFullError
-from .clock import Clock, LogTime
-from .dispatcher import Assigner
-from .effect_runner import Carrier
-from .locking import StoreLock
+from .clock import LogTime
+from .committer import Committer
+from .dispatcher import Dispatcher
+from .effect_runner import EffectRunner
+from .inputs import Input, Inputs, refuse_all
 from .retention import EARLY_MS, Retention
-from .subscriptions import Waiting, refuse
-from .timers import Timer, Timers
+from .subscriptions import Subscriptions, refuse
+from .timers import Timers
 from .trimming import Trimmer
-from .workers import Worker, Workers
+from .workers import Workers
 
 _LINGER_SIZE = 4.0
 """The batch size, as a moving average, above which the loop lingers."""
 _LINGER_SECONDS = 0.002
-"""How long it lingers: a few appends' time, and little beside what a step takes under such load."""
+"""How long it lingers: the time of a few appends, and little compared to a step under such load."""
 _STOP_SECONDS = 5.0
-"""How long a stop waits for the append that is under way."""
+"""How long a stop waits for the append in flight."""
 _STARTED_BYTES = 600
-"""What an assignment takes of a batch at most: ids and a version at their limits."""
-
-
-class RecordTooLargeError(Exception):
-    """A record is larger than the limit `batch_bytes`, or holds what none can hold."""
-
-
-class _Input(NamedTuple):
-    record: Record
-    data: bytes
-    """The record as the log has it: what it really takes of a batch."""
-    reply: asyncio.Future[Reply] | None
-    follow_until: float
-    """The event loop's time until which a new invocation's rest is waited for; 0 for not at all."""
+"""The most bytes of a batch that an assignment takes: ids and a version at their limits."""
 
 
 class Processor:
-    """Runs one partition, as its leader."""
+    """Runs one partition, as its leader; `build` makes one.
 
-    def __init__(self, log: Log, store: Store, limits: Limits, clock: Clock) -> None:
+    The parts that others may use are public: they propose records by `inputs`, wait by
+    `subscriptions`, and read what is committed by `find` and `store`.
+    """
+
+    def __init__(
+        self,
+        log: Log,
+        limits: Limits,
+        *,
+        inputs: Inputs,
+        committer: Committer,
+        dispatcher: Dispatcher,
+        effect_runner: EffectRunner,
+        trimmer: Trimmer,
+        workers: Workers,
+        subscriptions: Subscriptions,
+        timers: Timers,
+        retention: Retention,
+        time: LogTime,
+        tally: Tally,
+    ) -> None:
+        self.log = log
         self.limits = limits
-        self.store = store
-        self.workers = Workers()
-        self.partition = Partition(store)
-        self.waiting = Waiting()
-        self.tally = Tally()
+        self.inputs = inputs
+        self.dispatcher = dispatcher
+        self.workers = workers
+        self.subscriptions = subscriptions
+        self.timers = timers
+        self.trimmer = trimmer
+        self.tally = tally
+        self.partition = committer.partition
+        self.store = committer.store
+        self.ended = inputs.ended
+        """Done when the partition cannot go on; holds the error."""
         self.started_ms = 0
-        self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.on_rest: Callable[[], None] = _nothing
+        self.on_idle: Callable[[], None] = _nothing
         """Called when the loop has nothing to do."""
-        self._log = log
-        self._time = LogTime(clock)
-        self._random = random.Random()
-        self._inputs: list[_Input] = []
-        self._wake = asyncio.Event()
+        self.on_problem_changed: Callable[[], None] = _nothing
+        """Called when `problem` may have changed."""
+        self.find = committer.find
+        self.now_ms = time.now_ms
+        """Returns the log's time, which never goes back."""
+        self._committer = committer
+        self._effect_runner = effect_runner
+        self._retention = retention
+        self._time = time
         self._task: asyncio.Task[None] | None = None
-        self._assigner = Assigner(self.partition, self.workers)
-        self._timers = Timers(clock, self.now_ms, self._timers_due)
+        self._waits = False
         self._batch_size = 0.0
-        self.trimmer = Trimmer(log, store, limits.trim_bytes, self._fail)
-        self.on_trouble: Callable[[], None] = _nothing
-        """Called when `trouble` may have come or gone."""
-        self._lock = StoreLock(store, self._trouble_changed)
-        log.presence.changed = self._trouble_changed
-        self.ended.add_done_callback(lambda _: self._trouble_changed())
-        self._parked = False
-        self._retention = Retention(store, clock, self.now_ms, self.propose)
-        self._carrier = Carrier(
-            store,
-            limits,
-            self.partition,
-            self.tally,
-            self.workers,
-            self._assigner,
-            self.waiting,
-            self._timers,
-            self._retention,
-            self.submit,
-            self.wake,
-        )
+        log.availability.changed = committer.lock.changed = self._problem_changed
+        self.ended.add_done_callback(lambda _: self._problem_changed())
 
-    # Life
+    # Start and stop
 
     async def start(self, leader: str) -> None:
         """Takes the partition over and starts the loop. Raises what the log raises."""
-        recovered = self._recover()
-        await self._log.take_over(
+        recovered = self._committer.recover()
+        await self.log.take_over(
             recovered.position,
-            self._replay,
+            self._committer.replay,
             lambda epoch: encode(Batch(self.now_ms(), [EpochStarted(epoch, leader)])),
         )
-        recovered = self._recover()
+        recovered = self._committer.recover()
         turns = self.partition.turns
         for invocation in recovered.active:
             if invocation.state is State.RUNNING:
-                self.workers.owns(invocation)
-                self._assigner.took(invocation)
+                self.workers.recover(invocation)
+                self.dispatcher.recover_running(invocation)
             elif not invocation.turn or turns[invocation.state_owner][0] == invocation.id:
-                self._assigner.push(invocation)
-        self._timers.fill(recovered.timers)
+                self.dispatcher.push(invocation)
+        self.timers.fill(recovered.timers)
         self._retention.schedule()
-        self._time.tell_lead()
+        self._time.warn_if_ahead()
         self.started_ms = self.now_ms()
         self._task = asyncio.create_task(self._run(), name="durable-processor")
 
-    def _recover(self) -> Recovered:
-        """Makes the partition what the store holds."""
-        recovered = self.store.recover()
-        partition = self.partition
-        partition.epoch = recovered.position.epoch
-        partition.last_number = recovered.last_number
-        self._time.reached(recovered.last_ms)
-        partition.handlers = {handler.name: handler for handler in recovered.handlers}
-        partition.invocations = {it.id: it for it in recovered.active}
-        partition.early_awakeables = recovered.early_awakeables
-        partition.endings = {}
-        partition.turns = {}
-        for turn, scope, invocation_id in recovered.turns:
-            partition.turns.setdefault(scope, deque()).append(invocation_id)
-            partition.last_turn = turn
-        return recovered
-
     async def stop(self) -> None:
-        """Ends the loop after the batch in flight; what still waits is answered with an error."""
+        """Ends the loop after the batch in flight; whatever still waits is refused."""
         task, self._task = self._task, None
         if task is None:
             return
-        self._end(asyncio.CancelledError())
-        self._wake.set()
+        self.inputs.end(asyncio.CancelledError())
         await asyncio.wait({task}, timeout=_STOP_SECONDS)
         if not task.done():
-            # The log is away: its fate is read at the next start, like after a crash.
-            await self._log.close()
+            # The log does not answer. Whether the append succeeded is read at the next start, as
+            # after a crash.
+            await self.log.close()
         await task
         await self.trimmer.close()
-        self._timers.close()
+        self.timers.close()
         self._retention.close()
 
-    def now_ms(self) -> int:
-        """Returns the log's time, which never goes back."""
-        return self._time.now_ms()
+    def crash(self) -> None:
+        """Ends the loop where it stands, as the end of the process would."""
+        if self._task is not None:
+            self._task.cancel()
+        self.inputs.end(asyncio.CancelledError())
 
-    def chance(self) -> float:
-        """Returns a random number for a record."""
-        return self._random.random()
-
-    @property
-    def backlog(self) -> int:
-        """How many inputs wait to be in a batch."""
-        return len(self._inputs)
-
-    @property
-    def timer_count(self) -> int:
-        """How many timers are not due yet, needed still or not."""
-        return len(self._timers)
-
-    # Inputs
-
-    def submit(self, record: Record) -> None:
-        """Proposes a record that nobody waits for. Raises RecordTooLargeError."""
-        self._inputs.append(_Input(record, self._encoded(record), None, 0.0))
-        self._wake.set()
-
-    def propose(self, record: Record, *, follow_until: float = 0.0) -> asyncio.Future[Reply]:
-        """Proposes a record and returns a future of its reply, which comes after the commit.
-
-        With `follow_until`, a new invocation's reply comes when it is at rest instead, if it is not
-        committed later than that time of the event loop. Raises RecordTooLargeError.
-        """
-        data = self._encoded(record)
-        future = self.waiting.future()
+    def when_settled(self, invocation_id: str) -> asyncio.Future[Reply]:
+        """Returns a future that is done when the invocation settles after now."""
+        future = self.subscriptions.future()
         if self.ended.done():
             refuse(future)
         else:
-            self._inputs.append(_Input(record, data, future, follow_until))
-            self._wake.set()
+            self.subscriptions.wait(invocation_id, future)
         return future
 
-    def _encoded(self, record: Record) -> bytes:
-        """Encodes a record here, where it hurts only who proposes it, and not the whole batch."""
-        try:
-            data = encode_record(record)
-        except OverflowError as error:
-            raise RecordTooLargeError(f"{type(record).__name__}: {error}") from error
-        if len(data) > self.limits.batch_bytes:
-            raise RecordTooLargeError(
-                f"{type(record).__name__}: {len(data)} bytes are more than the limit batch_bytes"
-                f" ({self.limits.batch_bytes}); keep large values elsewhere, or raise max_payload"
-                " of an external NATS server if that is what lowers it"
-            )
-        return data
-
-    def follow(self, invocation_id: str) -> asyncio.Future[Reply]:
-        """Returns a future that is done when the invocation comes to rest after now."""
-        future = self.waiting.future()
-        if self.ended.done():
-            refuse(future)
-        else:
-            self.waiting.follow(invocation_id, future)
-        return future
-
-    def find(self, invocation_id: str) -> Invocation | None:
-        """Returns an invocation as it was last committed; it is not to be kept or changed."""
-        return self.partition.invocations.get(invocation_id) or self.store.load(invocation_id)
-
-    def wake(self) -> None:
-        """Makes the loop look for assignments: a worker has come, has got free slots or leaves."""
-        self._wake.set()
+    # Status
 
     @property
-    def resting(self) -> bool:
+    def epoch(self) -> int:
+        """The epoch of this leader."""
+        return self.partition.epoch
+
+    @property
+    def idle(self) -> bool:
         """Whether the loop has nothing to do: no input waits, none is being appended or applied."""
-        return self._parked and not self._wake.is_set() and not self.ended.done()
+        return self._waits and not self.inputs.awake.is_set() and not self.ended.done()
 
     @property
-    def trouble(self) -> str:
+    def problem(self) -> str:
         """Why nothing can be accepted now, for people; empty when all is well."""
         if self.ended.done():
             return "the control plane stops"
-        return self._log.presence.trouble or self._lock.problem
+        return self.log.availability.problem or self._committer.lock.problem
 
-    def _trouble_changed(self) -> None:
-        self.on_trouble()
+    def _problem_changed(self) -> None:
+        self.on_problem_changed()
 
-    @property
-    def holds_back(self) -> bool:
-        """Whether an invocation waits for a version of its handler whose worker may be away."""
-        return self._assigner.wants_version and (
-            self.workers.returning or any(it.outbound is None for it in self.workers)
-        )
+    def next_timer_ms(self) -> int:
+        """Returns when the next timer of an invocation is due; 0 when there is none."""
+        return self.timers.next_ms(self.find)
 
     # The loop
 
     async def _run(self) -> None:
-        inputs: list[_Input] = []
+        inputs = self.inputs
+        batch: list[Input] = []
         try:
             while not self.ended.done():
-                self._parked = True
-                self.on_rest()
-                await self._wake.wait()
-                self._parked = False
-                self._wake.clear()
+                self._waits = True
+                self.on_idle()
+                await inputs.awake.wait()
+                self._waits = False
+                inputs.awake.clear()
                 await self._gather_more()
-                while batch := self._close_batch():
-                    records, inputs = batch
+                while closed := self._close_batch():
+                    records, batch = closed
                     self._batch_size += (len(records) - self._batch_size) / 4
                     time_ms = self.now_ms()
-                    data = [item.data for item in inputs]
-                    data += map(encode_record, records[len(inputs) :])
+                    data = [item.data for item in batch]
+                    data += map(encode_record, records[len(batch) :])
                     body = join(time_ms, data)
-                    began = time.perf_counter()
-                    position = await self._log.append(body)
-                    seconds = time.perf_counter() - began
+                    began = system_time.perf_counter()
+                    position = await self.log.append(body)
+                    seconds = system_time.perf_counter() - began
                     self.tally.appended(len(records), len(body), seconds)
-                    if not await self._commit(position, time_ms, records, inputs):
-                        # It is in the log, and the next leader applies it.
-                        for item in inputs:
-                            if item.reply is not None:
-                                refuse(item.reply)
+                    committed = await self._committer.commit(
+                        position, time_ms, records, self.ended.done
+                    )
+                    if committed is None:
+                        # The batch is in the log, so the next leader applies it.
+                        refuse_all(batch)
                         return
+                    self._act(committed, batch, time_ms)
                     await self._gather_more()
                     self.trimmer.committed(position, len(body))
         except Exception as error:  # noqa: BLE001
-            # Whatever it was, the state in memory may be ahead of or behind the log: only a new
-            # start, which reads both, can go on from here. Those in the batch wait as the others do.
-            self._inputs = inputs + self._inputs
-            self._end(error)
-
-    def _fail(self, error: Exception) -> None:
-        """Ends the loop because of something that was done beside it."""
-        self._end(error)
-        self._wake.set()
-
-    def _end(self, error: BaseException) -> None:
-        if self.ended.done():
-            return
-        if isinstance(error, Exception):
-            self.ended.set_exception(error)
-            # Marks it as seen: nobody has to ask a leader that was dropped why it ended.
-            self.ended.exception()
-        else:
-            self.ended.set_result(None)
-        inputs, self._inputs = self._inputs, []
-        for item in inputs:
-            if item.reply is not None:
-                refuse(item.reply)
-        self.waiting.end()
+            # The state in memory may be ahead of the log or behind it. Only a new start can go on,
+            # because it reads both. The batch in flight is refused like everything that waits.
+            inputs.put_back(batch)
+            inputs.end(error)
 
     async def _gather_more(self) -> None:
         """Lets the next batch fill before it is closed.
 
         A frame of a worker or a burst of requests arrives as several events that are ready at once:
-        the loop turns for as long as each turn brings more. When nothing is ready this costs one
-        turn, a few microseconds.
+        the event loop runs for as long as each turn brings more inputs. When nothing is ready this
+        costs one turn, a few microseconds.
 
         Under load that is not enough. Every append, store transaction and frame costs a fixed
         amount of CPU in four processes, and a busy machine that spends it on small batches has less
         left to make large ones. So when batches have lately been of some size, the loop lingers
-        before it closes the next one. A single invocation, or a trickle, never meets the linger.
+        before it closes the next one. A single invocation, or a low rate of them, is never delayed.
         The measurements are in docs/performance.md.
         """
+        inputs = self.inputs
+        most = self.limits.batch_records
         count = -1
-        while count < len(self._inputs) < self.limits.batch_records:
-            count = len(self._inputs)
+        while count < len(inputs.waiting) < most:
+            count = len(inputs.waiting)
             await asyncio.sleep(0)
-        if self._batch_size > _LINGER_SIZE and 0 < count < self.limits.batch_records:
+        if self._batch_size > _LINGER_SIZE and 0 < count < most:
             await asyncio.sleep(_LINGER_SECONDS)
 
-    def _close_batch(self) -> tuple[list[Record], list[_Input]] | None:
-        """Takes what waits, up to the batch limits, and adds the assignments."""
-        inputs = self._inputs
+    def _close_batch(self) -> tuple[list[Record], list[Input]] | None:
+        """Returns the next batch: the inputs that wait, within the limits, and the assignments."""
+        inputs, size = self.inputs.take()
         limits = self.limits
-        count = size = 0
-        for item in inputs:
-            grown = size + len(item.data)
-            if count and (grown > limits.batch_bytes or count == limits.batch_records):
-                break
-            size = grown
-            count += 1
-        if count == len(inputs):
-            self._inputs = []
-        else:
-            self._inputs = inputs[count:]
-            inputs = inputs[:count]
         proposed = [item.record for item in inputs]
         records = proposed.copy()
-        room = (limits.batch_bytes + ASSIGNMENT_BYTES - size) // _STARTED_BYTES
-        self._assigner.assign(proposed, records, min(limits.batch_records, room))
+        most = (limits.batch_bytes + ASSIGNMENT_BYTES - size) // _STARTED_BYTES
+        self.dispatcher.assign(proposed, records, min(limits.batch_records, most))
         return (records, inputs) if records else None
 
-    async def _commit(
-        self, position: Position, time_ms: int, records: list[Record], inputs: list[_Input]
-    ) -> bool:
-        """Applies a batch, stores it and carries its effects out; False when it was not stored.
-
-        It waits only while the store cannot be written, before the batch is applied or before its
-        first effect.
-        """
-        if not (self.store.begin() or await self._lock.wait(self.ended.done)):
-            return False
-        replies, effects, changes = step(self.partition, records, time_ms)
-        commit = partial(self.store.commit, position, time_ms, changes)
-        try:
-            commit()
-        except StoreFullError:
-            if not await self._lock.wait_for_room(commit, self.ended.done):
-                return False
+    def _act(self, committed: Output, batch: list[Input], time_ms: int) -> None:
+        """Answers the inputs of a committed batch and runs its effects."""
+        changes = committed.changes
         self.tally.journaled(changes.entries)
-        # Inputs come first in a batch, so that their replies do too.
-        for item, reply in zip(inputs, replies, strict=False):
+        # Inputs come first in a batch, so their replies do too.
+        for item, reply in zip(batch, committed.replies, strict=False):
             if item.reply is not None:
                 self._answer(item, reply)
-        self._carrier.carry_out(effects)
-        self._evict(changes)
+        self._effect_runner.run(committed.effects)
+        self._committer.evict(changes)
         if changes.awakeables:
             self._retention.schedule(time_ms + EARLY_MS)
-        return True
 
-    def _evict(self, changes: Changes) -> None:
-        """Drops what is cold: what changed, and what was only looked at."""
-        invocations, loaded = self.partition.invocations, self.partition.loaded
-        for group in (changes.created, changes.changed):
-            for invocation in group.values():
-                if invocation.state in COLD:
-                    invocations.pop(invocation.id, None)
-        if loaded:
-            for invocation_id in loaded:
-                found = invocations.get(invocation_id)
-                if found is not None and found.state in COLD:
-                    del invocations[invocation_id]
-            loaded.clear()
-
-    def _replay(self, position: Position, body: bytes) -> None:
-        """Applies a batch that an earlier leader wrote: the same, without its effects."""
-        time_ms, records = decode(body)
-        self._time.reached(time_ms)
-        changes = step(self.partition, records, time_ms).changes
-        self._lock.insist()
-        self.store.commit(position, time_ms, changes)
-        self._evict(changes)
-
-    # Replies and effects
-
-    def _answer(self, item: _Input, reply: Reply) -> None:
+    def _answer(self, item: Input, reply: Reply) -> None:
         future = item.reply
         if future is None or future.done():
             return
         if (
-            item.follow_until
+            item.settle_by
             and type(reply) is Created
             and reply.invocation.state not in SETTLED
-            and asyncio.get_running_loop().time() < item.follow_until
+            and asyncio.get_running_loop().time() < item.settle_by
         ):
-            self.waiting.follow(reply.invocation.id, future)
+            self.subscriptions.wait(reply.invocation.id, future)
         else:
             future.set_result(reply)
-
-    # Time
-
-    def _timers_due(self, due: list[Timer]) -> None:
-        for timer in due:
-            # Read back through the partition, so that the rule finds it loaded.
-            if _meant(timer, self.partition.find(timer[1])):
-                self.submit(TimerFired(*timer[1:]))
-
-    def next_timer_ms(self) -> int:
-        """Returns when the next timer of an invocation is due; 0 when there is none."""
-        return self._timers.next(lambda timer: _meant(timer, self.find(timer[1])))
-
-    # Workers
-
-    def lose(self, worker: Worker) -> None:
-        """Gives everything that a worker owns to others: its grace period is over."""
-        self.workers.remove(worker)
-        self.wake()
-        for invocation_id, attempt in worker.owned.items():
-            self.submit(AttemptReleased(invocation_id, attempt, True, self.chance()))
-
-
-def _meant(timer: Timer, invocation: Invocation | None) -> bool:
-    """Says whether a timer of an invocation still means something, as things stand now."""
-    due_ms, _, index = timer
-    if invocation is None or invocation.state in FINAL:
-        return False
-    if index == WAKE:
-        return 0 < invocation.wake_ms <= due_ms
-    if index == DEADLINE:
-        return 0 < invocation.deadline_ms <= due_ms
-    return invocation.recorded.get(index) == 0
 
 
 def _nothing() -> None:

@@ -1,11 +1,12 @@
-"""Invocations that wait for a worker: higher priority first, then as they got ready.
+"""The ready queue: the invocations that wait for a worker, by priority and then in order of arrival.
 
-They wait by handler and by the version of it that they want, since each such pair has workers of its
-own; `heads` says in which order the pairs are served, so that none with a long queue keeps a slot from
-the others for ever, and none whose workers are busy keeps the others from theirs.
+There is one queue for each pair of a handler and the version of it that an invocation needs, because
+each pair has workers of its own. `heads` gives the order in which the queues are served, so that a long
+queue cannot keep a slot from the others for ever, and a queue whose workers are busy does not keep the
+others from theirs.
 
-Only ids are kept, each once, and nothing is ever taken out of the middle: an id whose invocation is not
-PENDING any more when its turn comes is skipped.
+The queues hold only ids, each once, and nothing is removed from the middle: the dispatcher skips an id
+whose invocation is not PENDING any more when it comes to the front.
 """
 
 from __future__ import annotations
@@ -19,11 +20,11 @@ Place: TypeAlias = tuple[int, int]
 
 
 class Wanted(NamedTuple):
-    """What an invocation waits for."""
+    """The kind of worker that an invocation waits for."""
 
     handler: str
     version: str
-    """The version that has written its journal; empty when any will do."""
+    """The version that has written its journal; empty when any version may run it."""
 
 
 class ReadyQueue:
@@ -36,7 +37,7 @@ class ReadyQueue:
         self._arrivals = count()
 
     def push(self, wanted: Wanted, priority: int, invocation_id: str) -> None:
-        """Adds an invocation behind those that have at least its priority, if it is not here."""
+        """Adds an invocation behind those of at least its priority, unless it is queued already."""
         if invocation_id in self._waiting:
             return
         self._waiting.add(invocation_id)
@@ -46,12 +47,12 @@ class ReadyQueue:
         heapq.heappush(queue, ((-priority, next(self._arrivals)), invocation_id))
 
     def has(self, wanted: Wanted) -> bool:
-        """Says whether anything waits for this."""
+        """Says whether an invocation waits for this."""
         return wanted in self._queues
 
     @property
     def wants_version(self) -> bool:
-        """Whether anything waits for a certain version."""
+        """Whether an invocation waits for a certain version."""
         return any(wanted.version for wanted in self._queues)
 
     def head(self, wanted: Wanted) -> Place:
@@ -68,7 +69,7 @@ class ReadyQueue:
         return invocation_id
 
     def heads(self) -> list[tuple[Place, Wanted]]:
-        """Returns the first place of each queue with what is waited for there, as a heap."""
+        """Returns the first place of each queue with what it waits for, as a heap."""
         heads = [(queue[0][0], wanted) for wanted, queue in self._queues.items()]
         heapq.heapify(heads)
         return heads

@@ -1,13 +1,12 @@
-"""Removes what was kept long enough, with one timer for all.
+"""Retention: removes finished invocations whose retention is over, and early outcomes of awakeables.
 
-That is finished invocations whose retention is over, and outcomes of awakeables that nobody has asked
-for within a day.
+An early outcome is one of an awakeable that no workflow has created yet; it is kept for a day.
 
-The store knows which is next. Removals are records like any other, some at a time, so that a million
-that expire together do not hold up the loop. While more is due, one sweep follows the other: each
-batch of the log then carries some removals beside its work. How many grows with the time by which they
-are late, so they come to keep up with any rate at which the loop finishes invocations, and take no
-more of it than that needs.
+One timer serves all, because the store knows what expires next. Removals are records like any other,
+some at a time, so that a million that expire together do not block the loop. While more are due, one
+sweep follows the other, and each batch of the log carries some removals beside its work. The size of a
+sweep grows with the delay of the removals. So they keep up with any rate at which invocations finish,
+and take no more of the loop than that needs.
 """
 
 from __future__ import annotations
@@ -21,13 +20,13 @@ from ..store.interface import Store
 from .clock import Alarm, Clock
 
 _LEAST = 50
-"""How many are removed at once when they are hardly late: some milliseconds of the loop."""
+"""The size of a sweep that is hardly late: some milliseconds of the loop."""
 _MOST = 1000
-"""How many are removed at once, however late they are."""
+"""The size of a sweep, however late it is."""
 _MS_FOR_ONE = 20
-"""One more is removed at once for so much time by which the first is late."""
+"""A sweep is larger by one for each such delay of its first removal."""
 EARLY_MS = 24 * 3600 * 1000
-"""How long an awakeable's outcome waits for somebody to ask for it."""
+"""How long an outcome is kept whose awakeable no workflow has created yet."""
 _PAUSE_MS = 1000
 """The shortest time from the end of a sweep that found nothing more to the next one."""
 
@@ -48,13 +47,13 @@ class Retention:
         self._propose = propose
         self._alarm: Alarm | None = None
         self._sweeping = False
-        """Whether removals are on their way; what comes next is decided when they are done."""
+        """Whether removals are being committed; the next wake-up is decided when they are done."""
         self._due_ms = 0
 
     def schedule(self, due_ms: int = 0) -> None:
-        """Asks to be woken when the next thing is to be removed, or at `due_ms` if that is known.
+        """Sets the alarm for the next removal, which is at `due_ms` if that is known.
 
-        Does nothing when it is to be woken before that anyway.
+        Does nothing when the alarm is set for an earlier time anyway.
         """
         if self._sweeping or (self._alarm is not None and not 0 < due_ms < self._due_ms):
             return
@@ -67,7 +66,7 @@ class Retention:
             self._alarm = self._clock.call_later(delay_ms, self._sweep)
 
     def close(self) -> None:
-        """Removes nothing more."""
+        """Stops removing."""
         if self._alarm is not None:
             self._alarm.cancel()
 

@@ -1,8 +1,8 @@
-"""Trims the log below what the store is known to hold, beside the appends.
+"""The trimmer: trims the log below what the store durably holds, while appends go on.
 
-What is trimmed can be had from the store's file alone from then on. So only a checkpoint that is
-complete moves the place below which the log may go; while another process reads an older state of
-the store, that place stays where it was, and the log grows.
+Trimmed records exist only in the store's file from then on. So only a complete checkpoint of the store
+moves the position below which the log may be trimmed. While another process reads an older state of the
+store, no checkpoint is complete, the position stays where it was, and the log grows.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from ..store.interface import Store
 logger = logging.getLogger("durable.processor")
 
 _NEWS_SECONDS = 300.0
-"""The shortest time between two lines about the same reader."""
+"""The shortest time between two log lines about the same reader."""
 
 
 class Trimmer:
-    """Trims one partition's log; `failed` gets what no later try can mend."""
+    """Trims one partition's log; `failed` gets an error that no later try can mend."""
 
     def __init__(
         self, log: Log, store: Store, trim_bytes: int, failed: Callable[[Exception], None]
     ) -> None:
         self.kept_bytes = 0
-        """What was appended since the last trim, or since the start."""
+        """The bytes appended since the last trim, or since the start."""
         self._log = log
         self._store = store
         self._trim_bytes = trim_bytes
@@ -35,14 +35,14 @@ class Trimmer:
         self._next = trim_bytes
         """At how many kept bytes the next try is due."""
         self._trimmed = 0
-        self._told = -_NEWS_SECONDS
+        self._warned = -_NEWS_SECONDS
         self._task: asyncio.Task[None] | None = None
 
     def committed(self, position: Position, size: int) -> None:
-        """A batch of so many bytes is in the log and in the store."""
+        """Notes a batch of this size in the log and the store, and starts a trim when one is due."""
         self.kept_bytes += size
         if self.kept_bytes > self._next and (self._task is None or self._task.done()):
-            # Whatever comes of it, not again before as many bytes more.
+            # Whether this trim succeeds or not, the next one is due after as many bytes more.
             self._next = self.kept_bytes + self._trim_bytes
             durable = self._store.checkpoint()
             self._task = asyncio.create_task(
@@ -50,7 +50,7 @@ class Trimmer:
             )
 
     async def close(self) -> None:
-        """Ends a trim that is under way."""
+        """Cancels a trim that is running."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait({self._task})
@@ -64,18 +64,18 @@ class Trimmer:
                 self.kept_bytes -= size
                 self._next -= size
             else:
-                await self._tell(size)
+                await self._warn(size)
         except LogUnavailableError as error:
             logger.warning("%s", error)
-        except Exception as error:  # noqa: BLE001  # decided by whoever runs the loop
+        except Exception as error:  # noqa: BLE001  # the loop decides what it means
             self._failed(error)
 
-    async def _tell(self, size: int) -> None:
+    async def _warn(self, size: int) -> None:
         now = asyncio.get_running_loop().time()
-        if now - self._told < _NEWS_SECONDS:
+        if now - self._warned < _NEWS_SECONDS:
             return
-        self._told = now
-        found = await asyncio.to_thread(self._store.holders)
+        self._warned = now
+        found = await asyncio.to_thread(self._store.file_users)
         logger.warning(
             "another process reads an older state of the store (%s): until it ends that, the log is"
             " not trimmed and the store's write-ahead log grows; %d MiB of the log are kept by now",

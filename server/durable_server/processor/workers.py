@@ -1,16 +1,17 @@
-"""The workers of a partition: who is connected, what each owns, who gets the next attempt.
+"""The workers of a partition: which are connected, which attempts each owns, and which gets the next.
 
-Ownership is a fact of the log: `Started` names the worker. This room only mirrors it, so that the
-loop can find owners fast, and adds what no log knows: who is connected, how many slots are free.
+Ownership is a fact of the log: `Started` names the worker. This module mirrors it, so that the loop
+finds an owner fast, and adds what the log does not know: which workers are connected, and how many of
+their slots are free.
 
 While versions of a handler run side by side, as in a rolling deploy, an invocation with a journal waits
-for a worker of the version that has written it, for as long as there is one, even if that is busy:
-another version may not fit the journal, and would be refused. When the last one has left, all others
-will do.
+for a worker of the version that has written the journal, as long as there is one, even if it is busy:
+another version may not fit the journal and would be refused. When the last such worker has left, any
+version may run it.
 
-A worker whose stream ends keeps what it owns for a grace period; a new stream of the same worker id
-takes it up. Messages to a worker that is away are dropped on purpose: a returning worker says what it
-still holds, and everything that it may have missed is said again then.
+A worker whose session breaks keeps its attempts for a grace period, and a new session of the same
+worker id takes them up. Messages to a worker that is away are dropped on purpose: when it returns it
+names the attempts that it still holds, and everything that it may have missed is sent again then.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from ..core.model import EntryRow, Invocation
 
 
 class Outbound(Protocol):
-    """The sending half of a worker's stream. No call blocks; all only add to the next frame."""
+    """The sending half of a worker's session. No call blocks; each only adds to the next frame."""
 
     def start(
         self,
@@ -33,31 +34,31 @@ class Outbound(Protocol):
         state: Mapping[str, bytes],
         state_complete: bool,
     ) -> None:
-        """Hands an attempt to the worker."""
+        """Sends an attempt to the worker."""
         ...
 
     def acknowledge(self, effect: Acknowledge) -> None:
-        """Says that an entry is in the log."""
+        """Confirms that an entry is in the log."""
         ...
 
     def complete(self, effect: Complete) -> None:
-        """Says that an open entry has ended."""
+        """Sends the outcome of an open entry."""
         ...
 
     def request_pause(self, invocation_id: str, attempt: int) -> None:
-        """Asks to hold the attempt."""
+        """Asks the worker to pause the attempt."""
         ...
 
     def request_cancel(self, invocation: Invocation) -> None:
-        """Says that the invocation's end is asked for."""
+        """Asks the worker to cancel the invocation."""
         ...
 
     def suspended(self, invocation_id: str, attempt: int) -> None:
-        """Says that the attempt is suspended."""
+        """Confirms that the attempt is suspended."""
         ...
 
     def abandon(self, invocation_id: str, attempt: int, reason: str) -> None:
-        """Says that the attempt is not the worker's any more."""
+        """Takes the attempt away from the worker."""
         ...
 
 
@@ -81,10 +82,10 @@ class Worker:
         self.identity = ""
         self.build_id = ""
         self.handlers: Mapping[str, str] = {}
-        """Handler name -> the version that it runs."""
+        """The version that it runs of each handler, by name."""
         self.slots = 0
         self.owned: dict[str, int] = {}
-        """Invocation id -> attempt; also what is proposed and not committed yet."""
+        """The attempt of each invocation, by id; also those not committed yet."""
         self.outbound: Outbound | None = None
         self.draining = False
         self.connected_ms = 0
@@ -105,11 +106,11 @@ class Workers:
         self._serving: dict[str, list[Worker]] = {}
         """The connected workers by handler."""
         self._versions: dict[tuple[str, str], list[Worker]] = {}
-        """The connected ones and those that are away, by handler and version."""
+        """The workers, connected or in their grace period, by handler and version."""
         self.returning = False
-        """Whether workers of an earlier leader, of which the log knows nothing, may still come back."""
+        """Whether workers of an earlier leader may still come back that the log does not name."""
         self.connected = asyncio.Event()
-        """Set when a worker has come."""
+        """Set when a worker has connected."""
 
     def __iter__(self) -> Iterator[Worker]:
         return iter(self._workers.values())
@@ -125,8 +126,8 @@ class Workers:
             worker = self._workers[worker_id] = Worker(worker_id)
         return worker
 
-    def owns(self, invocation: Invocation) -> None:
-        """Notes what the log says of a worker of an earlier leader: what it runs, and serves."""
+    def recover(self, invocation: Invocation) -> None:
+        """Adds a worker of an earlier leader, with an attempt that it owns by the log."""
         worker = self.expect(invocation.worker_id)
         worker.owned[invocation.id] = invocation.attempt
         if worker.handlers.get(invocation.handler) != invocation.version:
@@ -158,19 +159,18 @@ class Workers:
     def choose(self, handler: str, version: str = "") -> Worker | None:
         """Returns the worker with the most free slots for a handler; None when there is none.
 
-        With a version it is one of those that run it, while there are such workers and not all of
-        them are about to leave.
+        With a version it is a worker of that version, as long as there is one that is not draining.
         """
-        among = self._serving.get(handler, ())
+        candidates = self._serving.get(handler, ())
         if version:
             same = [it for it in self._versions.get((handler, version), ()) if not it.draining]
             if same:
-                among = same
+                candidates = same
             elif self.returning:
                 return None
         best: Worker | None = None
         most = 0
-        for worker in among:
+        for worker in candidates:
             free = worker.free
             if free > most:
                 best, most = worker, free

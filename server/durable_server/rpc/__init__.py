@@ -1,1 +1,1 @@
-"""Translates between the public protos and the processor. No rule lives here."""
+"""The gRPC services: translate between the public messages and the rules. Nothing is decided here."""

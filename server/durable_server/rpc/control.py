@@ -1,60 +1,54 @@
-"""DurableControl: what clients ask, translated into records and reads.
+"""DurableControl: translates the requests of clients; what they lead to is decided in `requests`.
 
-Each method checks its request, hands a record to the processor or reads what is committed, and turns
-the reply into a message. The comments of control.proto are the specification.
+Each method checks the form of its message, calls a method of `requests`, and turns the result into a
+message. Errors are translated in `refusal`. The comments of control.proto are the specification.
 """
 
 from __future__ import annotations
 
 import asyncio
-import difflib
-import logging
-import secrets
 from collections.abc import AsyncIterator
 from typing import Any, TypeAlias
 
 import grpc
 
-from durable_proto.v1 import control_pb2, control_pb2_grpc, errors_pb2
+from durable_proto.v1 import control_pb2, control_pb2_grpc
 
 from .. import __version__
-from ..core import ids
-from ..core.limits import Limits
-from ..core.model import HandlerKind, Invocation
-from ..core.records import Invoked
-from ..core.replies import Attached, Created, Mismatch
+from ..core.model import Invocation
 from ..core.states import FINAL
-from ..processor.loop import Processor
+from ..metrics.tally import Tally
+from ..processor.errors import RequestError
+from ..requests.build import Requests
+from ..requests.invocations import NewInvocation
 from ..webhooks.service import Webhooks
 from . import convert
 from .listing import Listing
-from .object_state import States
-from .queries import Asking
+from .object_state import ObjectStates
 from .refusal import Refusal, abort, answers, invalid
 from .steering import Steering
 from .tracing import find_tracing
-from .watching import Following
-from .webhooks import Urls
-
-logger = logging.getLogger("durable.rpc")
+from .watching import Watch
+from .webhooks import WebhookUrls
 
 PROTOCOL_VERSION = 1
 Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
 
 
 class ControlService(control_pb2_grpc.DurableControlServicer):
-    """The servicer of DurableControl over one processor."""
+    """The servicer of DurableControl."""
 
-    def __init__(self, processor: Processor, webhooks: Webhooks | None) -> None:
-        self._processor = processor
-        self._limits: Limits = processor.limits
+    def __init__(self, requests: Requests, tally: Tally, webhooks: Webhooks | None) -> None:
+        self.tally = tally
+        self._limits = requests.limits
+        self._reads = requests.reads
+        self._proposals = requests.proposals
+        self._invocations = requests.invocations
         self._tracing = find_tracing()
-        self.tally = processor.tally
-        self._asking = Asking(processor)
-        self._listing = Listing(processor)
-        self._steering = Steering(processor, self._asking)
-        self._states = States(processor, self._asking)
-        self._urls = Urls(processor, webhooks)
+        self._listing = Listing(requests.reads, requests.limits)
+        self._steering = Steering(requests)
+        self._states = ObjectStates(requests)
+        self._webhook_urls = WebhookUrls(webhooks, requests.limits)
 
     @answers
     async def Invoke(
@@ -69,35 +63,16 @@ class ControlService(control_pb2_grpc.DurableControlServicer):
             return response
 
     async def _invoke(self, request: control_pb2.InvokeRequest) -> control_pb2.InvokeResponse:
-        processor = self._processor
-        self._asking.admit()
-        record = self._invoked(request)
-        wait = self._asking.wait(request.wait_timeout) if request.HasField("wait_timeout") else 0.0
-        until = asyncio.get_running_loop().time() + wait if wait > 0 else 0.0
-        future = processor.propose(record, follow_until=until)
-        reply = await self._asking.within(future, record.invocation_id, wait)
-        if isinstance(reply, Mismatch):
-            raise _mismatch(reply, request)
-        if isinstance(reply, Attached) and wait > 0:
-            # The first request made it; this one waits for its end like any other.
-            found = await self._asking.rest(reply.invocation, wait)
-            return self._invoke_response(found, request, created=False)
-        if isinstance(reply, Created | Attached):
-            created = isinstance(reply, Created)
-            return self._invoke_response(reply.invocation, request, created=created)
-        current = self._asking.find(record.invocation_id)
-        return self._invoke_response(current, request, created=True)
+        wait = self._wait(request)
+        found, created = await self._invocations.start(self._new_invocation(request), wait)
+        return self._invoke_response(found, request, created=created)
 
     @answers
     async def GetResult(
         self, request: control_pb2.GetResultRequest, context: Context
     ) -> control_pb2.GetResultResponse:
         """Returns how an invocation ended; see control.proto."""
-        self._asking.admit()
-        found = self._asking.find(request.invocation_id)
-        wait = self._asking.wait(request.wait_timeout) if request.HasField("wait_timeout") else 0.0
-        if wait > 0:
-            found = await self._asking.rest(found, wait)
+        found = await self._invocations.result(request.invocation_id, self._wait(request))
         response = control_pb2.GetResultResponse(
             invocation_id=found.id, state=convert.state_number(found.state), handler=found.handler
         )
@@ -106,7 +81,7 @@ class ControlService(control_pb2_grpc.DurableControlServicer):
         elif found.failure is not None:
             response.last_failure.MergeFromString(found.failure.data)
         if request.include_journal:
-            for row in self._asking.journal(found):
+            for row in self._reads.journal(found):
                 convert.entry(row, response.journal.add())
         return response
 
@@ -115,15 +90,15 @@ class ControlService(control_pb2_grpc.DurableControlServicer):
         self, request: control_pb2.GetInvocationRequest, context: Context
     ) -> control_pb2.GetInvocationResponse:
         """Returns one invocation; see control.proto."""
-        found = self._asking.find(request.invocation_id)
+        found = self._reads.find(request.invocation_id)
         message = convert.invocation(found)
         if request.include_journal:
-            store = self._processor.store
-            for row in self._asking.journal(found):
+            reads = self._reads
+            for row in reads.journal(found):
                 convert.entry(row, message.journal.add())
             convert.failing_steps(found, message)
-            message.awakeables.extend(convert.awakeable(it) for it in store.awakeables(found.id))
-            for name, value in store.state(found.state_owner).items():
+            message.awakeables.extend(convert.awakeable(it) for it in reads.awakeables(found))
+            for name, value in reads.state(found).items():
                 message.workflow_state[name].MergeFromString(value)
         return control_pb2.GetInvocationResponse(invocation=message)
 
@@ -132,20 +107,20 @@ class ControlService(control_pb2_grpc.DurableControlServicer):
     ) -> AsyncIterator[control_pb2.WatchInvocationResponse]:
         """Streams an invocation as it changes; see control.proto."""
         changed = asyncio.Event()
-        end = self._processor.waiting.watch(request.invocation_id, changed)
-        following = Following(self._processor.store, journal=request.include_journal)
+        end = self._proposals.watch(request.invocation_id, changed)
+        watch = Watch(self._reads, journal=request.include_journal)
         try:
             while True:
-                found = self._asking.find(request.invocation_id)
-                # What is found may change while a message is being sent.
+                found = self._reads.find(request.invocation_id)
+                # The invocation may change while a message is being sent.
                 final = found.state in FINAL
-                for message in following.messages(found):
+                for message in watch.messages(found):
                     yield message
                 if final:
                     return
                 await changed.wait()
                 changed.clear()
-        except Refusal as error:
+        except (Refusal, RequestError) as error:
             await abort(context, error)
         finally:
             end()
@@ -182,21 +157,21 @@ class ControlService(control_pb2_grpc.DurableControlServicer):
     async def Pause(
         self, request: control_pb2.PauseRequest, context: Context
     ) -> control_pb2.PauseResponse:
-        """Holds an invocation; see control.proto."""
+        """Pauses an invocation; see control.proto."""
         return await self._steering.pause(request)
 
     @answers
     async def Resume(
         self, request: control_pb2.ResumeRequest, context: Context
     ) -> control_pb2.ResumeResponse:
-        """Lets a paused invocation go on; see control.proto."""
+        """Resumes a paused invocation; see control.proto."""
         return await self._steering.resume(request)
 
     @answers
     async def Cancel(
         self, request: control_pb2.CancelRequest, context: Context
     ) -> control_pb2.CancelResponse:
-        """Asks an invocation to end; see control.proto."""
+        """Cancels an invocation; see control.proto."""
         return await self._steering.cancel(request)
 
     @answers
@@ -232,7 +207,7 @@ class ControlService(control_pb2_grpc.DurableControlServicer):
         self, request: control_pb2.CreateWebhookRequest, context: Context
     ) -> control_pb2.CreateWebhookResponse:
         """Returns a URL that resolves an awakeable; see control.proto."""
-        return await self._urls.create(request)
+        return await self._webhook_urls.create(request)
 
     @answers
     async def GetState(
@@ -253,92 +228,57 @@ class ControlService(control_pb2_grpc.DurableControlServicer):
         self, request: control_pb2.GetServerInfoRequest, context: Context
     ) -> control_pb2.GetServerInfoResponse:
         """Describes this control plane; see control.proto."""
-        processor = self._processor
+        server = self._reads.server()
         return control_pb2.GetServerInfoResponse(
             version=__version__,
             protocol_version_min=PROTOCOL_VERSION,
             protocol_version_max=PROTOCOL_VERSION,
             limits=self._limits._asdict(),
-            epoch=processor.partition.epoch,
-            start_time=convert.timestamp(processor.started_ms),
-            append_count=processor.tally.append_seconds.count,
-            time=convert.timestamp(processor.now_ms()),
+            epoch=server.epoch,
+            start_time=convert.timestamp(server.started_ms),
+            append_count=server.append_count,
+            time=convert.timestamp(server.now_ms),
         )
 
     # Parts
 
-    def _invoked(self, request: control_pb2.InvokeRequest) -> Invoked:
-        """Returns the record that a request asks for."""
-        processor, limits = self._processor, self._limits
-        name = request.handler
-        handler = processor.partition.handlers.get(name)
-        if handler is None:
-            raise self._unknown_handler(name)
-        key = request.key
-        if key:
-            convert.check_text("key", key, limits.id_bytes, "id_bytes")
-            if "\0" in key:
+    def _wait(self, request: control_pb2.InvokeRequest | control_pb2.GetResultRequest) -> float:
+        if not request.HasField("wait_timeout"):
+            return 0.0
+        return convert.wait_seconds(request.wait_timeout, self._limits.wait_seconds)
+
+    def _new_invocation(self, request: control_pb2.InvokeRequest) -> NewInvocation:
+        """Returns what a request wants to start."""
+        limits = self._limits
+        if request.key:
+            convert.check_text("key", request.key, limits.id_bytes, "id_bytes")
+            if "\0" in request.key:
                 raise invalid("key", "must not contain a NUL character")
-            if handler.kind == HandlerKind.WORKFLOW:
-                raise invalid("key", f"{name} is not a keyed handler; leave the key out")
-        elif handler.kind != HandlerKind.WORKFLOW:
-            raise invalid("key", f"{name} is a keyed handler; say which key it is for")
         for field in ("partition_key", "service", "idempotency_key", "request_id"):
             if text := getattr(request, field):
                 convert.check_text(field, text, limits.id_bytes, "id_bytes")
-        if key and request.partition_key:
-            raise invalid("partition_key", "the key chooses the partition; leave one of them out")
-        given = request.input if request.HasField("input") else None
-        data = (
-            None if given is None else convert.payload_bytes("input", given, limits.payload_bytes)
-        )
-        routing = key or request.partition_key
-        if request.idempotency_key:
-            invocation_id = ids.from_name("key", name, key, request.idempotency_key, routing)
-        elif request.request_id:
-            invocation_id = ids.from_name("request", name, key, request.request_id, routing)
-        else:
-            invocation_id = ids.from_chance(secrets.token_hex(16), routing)
-        return Invoked(
-            invocation_id,
-            name,
+        data = None
+        if request.HasField("input"):
+            data = convert.payload_bytes("input", request.input, limits.payload_bytes)
+        delay_ms = start_ms = 0
+        if request.HasField("delay"):
+            if request.HasField("start_time"):
+                raise invalid("start_time", "cannot be together with delay")
+            delay_ms = convert.from_duration("delay", request.delay)
+        elif request.HasField("start_time"):
+            start_ms = max(0, convert.from_timestamp("start_time", request.start_time))
+        return NewInvocation(
+            request.handler,
             data,
-            key,
+            request.key,
             convert.headers(request.headers.items(), limits) if request.headers else (),
             request.service,
             request.partition_key,
             request.idempotency_key,
-            self._start_ms(request),
-            "",
+            request.request_id,
+            delay_ms,
+            start_ms,
             request.priority,
-        )
-
-    def _start_ms(self, request: control_pb2.InvokeRequest) -> int:
-        if request.HasField("delay"):
-            if request.HasField("start_time"):
-                raise invalid("start_time", "cannot be together with delay")
-            delay = convert.from_duration("delay", request.delay)
-            return self._processor.now_ms() + delay if delay else 0
-        if request.HasField("start_time"):
-            return max(0, convert.from_timestamp("start_time", request.start_time))
-        return 0
-
-    def _unknown_handler(self, name: str) -> Refusal:
-        if not name:
-            return invalid("handler", "is empty; name the handler to invoke")
-        if not convert.HANDLER_NAME.fullmatch(name):
-            shape = f"{len(name)} characters"
-            return invalid("handler", f"must match {convert.HANDLER_NAME.pattern}", value=shape)
-        close = difflib.get_close_matches(name, self._processor.partition.handlers, 10)
-        hint = ": start a worker that serves it, or correct the name"
-        if close:
-            hint = f"; did you mean {', '.join(close)}?"
-        return Refusal(
-            grpc.StatusCode.NOT_FOUND,
-            errors_pb2.ERROR_REASON_HANDLER_NOT_FOUND,
-            f"no worker has ever registered a handler {name!r}{hint}",
-            handler=name,
-            known=",".join(close),
         )
 
     def _invoke_response(
@@ -350,18 +290,6 @@ class ControlService(control_pb2_grpc.DurableControlServicer):
         if found.outcome is not None:
             response.outcome.MergeFromString(found.outcome)
             if request.include_journal:
-                for row in self._asking.journal(found):
+                for row in self._reads.journal(found):
                     convert.entry(row, response.journal.add())
         return response
-
-
-def _mismatch(reply: Mismatch, request: control_pb2.InvokeRequest) -> Refusal:
-    by = "idempotency_key" if request.idempotency_key else "request_id"
-    return Refusal(
-        grpc.StatusCode.ALREADY_EXISTS,
-        errors_pb2.ERROR_REASON_IDEMPOTENCY_MISMATCH,
-        f"{by} was used before with another {reply.field}, for invocation {reply.invocation.id}; "
-        f"use a new {by} for a new request",
-        invocation_id=reply.invocation.id,
-        field=reply.field,
-    )

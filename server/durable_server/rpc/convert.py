@@ -1,8 +1,11 @@
-"""Between the core's values and the public messages, both ways, without I/O."""
+"""Conversions between the core's values and the public messages, in both directions.
+
+They check what any value of a message must fulfil: sizes of texts and payloads, and ranges of times. A
+value that does not is refused with an error that names its field.
+"""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from typing import cast
 
@@ -24,23 +27,23 @@ from ..core.model import (
     State,
 )
 from ..core.states import FINAL
+from ..processor.checks import HANDLER_NAME, text_bytes, too_long
 from .refusal import invalid, payload_too_large
-
-HANDLER_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,127}")
 
 _FIRST_SECOND, _LAST_SECOND = -62_135_596_800, 253_402_300_799
 _FAILURE_BYTES = 64 * 1024
-"""A failure that is told as the last one; an outcome's is kept as it is, up to `payload_bytes`."""
+"""The largest failure that is kept as an invocation's last one. The failure of an outcome is kept
+whole, up to the limit `payload_bytes`."""
 _DEFAULT_RETRY = RetryPolicy()
 
 
 def word(state: State) -> str:
-    """Returns a state as people see it."""
+    """Returns a lifecycle state as people see it."""
     return state.name.lower()
 
 
 def state_number(state: State) -> invocation_pb2.InvocationState:
-    """Returns a state as messages hold it: the numbers are the same."""
+    """Returns a lifecycle state as messages hold it: the numbers are the same."""
     return cast("invocation_pb2.InvocationState", int(state))
 
 
@@ -58,31 +61,26 @@ def from_timestamp(field: str, time: Timestamp) -> int:
     return time.seconds * 1000 + time.nanos // 1_000_000
 
 
+def wait_seconds(timeout: Duration, limit: int) -> float:
+    """Returns how many seconds a request may wait: what it asks for, up to the limit."""
+    if timeout.seconds >= limit:
+        return float(limit)
+    return from_duration("wait_timeout", timeout) / 1000
+
+
 def duration(ms: int) -> Duration:
     """Returns a span in ms as a message."""
     return Duration(seconds=ms // 1000, nanos=ms % 1000 * 1_000_000)
 
 
 def from_duration(field: str, span: Duration) -> int:
-    """Returns a message's span in ms, rounded up to one; refuses negative ones and absurd ones."""
+    """Returns a message's span in ms, rounded up; refuses a negative one and one that is too long."""
     ms = span.seconds * 1000 + -(-span.nanos // 1_000_000)
     if ms < 0:
         raise invalid(field, "a duration must not be negative", value=f"{ms} ms")
     if problem := too_long(ms):
         raise invalid(field, problem, value=f"{span.seconds} s", limit=SPAN_SECONDS)
     return ms
-
-
-def too_long(ms: int) -> str:
-    """Says that a span is too long; an empty string if it is not."""
-    if ms <= SPAN_SECONDS * 1000:
-        return ""
-    return f"{ms // 1000} seconds are more than a hundred years ({SPAN_SECONDS})"
-
-
-def text_bytes(text: str) -> int:
-    """Returns how long a text is on the wire."""
-    return len(text) if text.isascii() else len(text.encode())
 
 
 def check_text(field: str, text: str, limit: int, limit_name: str) -> str:
@@ -135,17 +133,17 @@ def headers(given: Iterable[tuple[str, str]], limits: Limits) -> tuple[tuple[str
     return pairs
 
 
-def fault(failure: payload_pb2.Failure) -> Failure:
-    """Returns a failure as the core keeps it; one that is too long for a person is cut."""
-    if failure.ByteSize() > _FAILURE_BYTES:
-        failure = payload_pb2.Failure(
-            type=failure.type[:256],
-            message=failure.message[:8_000],
-            code=failure.code,
-            stack_trace=failure.stack_trace[-32_000:],
-            terminal=failure.terminal,
+def failure(message: payload_pb2.Failure) -> Failure:
+    """Returns a failure as the core keeps it; its texts are cut to what a person can read."""
+    if message.ByteSize() > _FAILURE_BYTES:
+        message = payload_pb2.Failure(
+            type=message.type[:256],
+            message=message.message[:8_000],
+            code=message.code,
+            stack_trace=message.stack_trace[-32_000:],
+            terminal=message.terminal,
         )
-    return Failure(failure.type, failure.message, failure.SerializeToString())
+    return Failure(message.type, message.message, message.SerializeToString())
 
 
 def handler(spec: invocation_pb2.HandlerSpec, limits: Limits) -> Handler:
@@ -184,7 +182,7 @@ def handler(spec: invocation_pb2.HandlerSpec, limits: Limits) -> Handler:
 
 
 def retry_policy(policy: invocation_pb2.RetryPolicy) -> RetryPolicy:
-    """Returns a retry policy with its defaults filled in; refuses one that makes no sense."""
+    """Returns a retry policy with its defaults filled in; refuses one whose values are out of range."""
     name = "retry_policy"
     initial = from_duration(f"{name}.initial_interval", policy.initial_interval)
     longest = from_duration(f"{name}.max_interval", policy.max_interval)
@@ -209,7 +207,7 @@ def retry_policy(policy: invocation_pb2.RetryPolicy) -> RetryPolicy:
 
 
 def handler_spec(it: Handler) -> invocation_pb2.HandlerSpec:
-    """Returns a handler as a worker would declare it, with every default spelled out."""
+    """Returns a handler as a worker would declare it, with every default filled in."""
     exhaustion = invocation_pb2.RetryPolicy
     spec = invocation_pb2.HandlerSpec(
         name=it.name,
@@ -260,7 +258,7 @@ def entry(row: EntryRow, into: invocation_pb2.JournalEntry) -> None:
 
 
 def failing_steps(it: Invocation, into: invocation_pb2.Invocation) -> None:
-    """Writes the steps that have failed and are tried again into a message, in program order."""
+    """Writes the steps that have failed and are retried into a message, in program order."""
     if it.state in FINAL:
         return
     for step in sorted(it.step_failures):
@@ -279,7 +277,7 @@ def failing_steps(it: Invocation, into: invocation_pb2.Invocation) -> None:
 
 
 def cancel_requested(it: Invocation, into: worker_pb2.CancelRequested) -> None:
-    """Writes the request to end an invocation into a message."""
+    """Writes the request to cancel an invocation into a message."""
     into.reason = it.cancel_reason
     into.completion_number = it.cancel_number
     into.time.CopyFrom(timestamp(it.cancel_ms))
@@ -300,7 +298,7 @@ def awakeable(it: Awakeable) -> invocation_pb2.Awakeable:
 
 
 def outcome_bytes(field: str, outcome: payload_pb2.Outcome, limit: int) -> bytes:
-    """Returns an outcome serialized, always alike; refuses a large one, and one that is none."""
+    """Returns an outcome serialized deterministically; refuses a large one, and an empty one."""
     kind = outcome.WhichOneof("result")
     if kind is None:
         raise invalid(field, "holds neither a value nor a failure")

@@ -1,8 +1,8 @@
-"""The reading half of DurableControl: lists, counts, who is there.
+"""The lists and counts of DurableControl, translated: invocations, handlers, workers.
 
 Page tokens are opaque, URL-safe and bound to their query: a token used with other filters or another
-order is an error and not a wrong page. They say where a page ended and not how many were before it, so
-that what comes and goes meanwhile does not move the pages.
+order is an error, not a wrong page. A token names the last item of its page and not a count, so items
+that are added or removed between two requests do not shift the pages.
 """
 
 from __future__ import annotations
@@ -13,24 +13,25 @@ import hashlib
 
 from durable_proto.v1 import control_pb2, invocation_pb2
 
+from ..core.limits import Limits
 from ..core.model import State
-from ..processor.loop import Processor
-from ..store.interface import Filter, Order, Place, Sort
+from ..requests.reads import Reads
+from ..store.interface import Filter, Order, PageCursor, Sort
 from . import convert
 from .refusal import invalid
 
-_PAGE_SIZE = 50
 _TEXT_CHARACTERS = 3
-"""The shortest text to look for: the index is of trigrams, and without it all failures are read."""
+"""The shortest text to look for: the index has trigrams, so a shorter one would read all failures."""
 _DIGITS = 18
-"""Of a number in a token: what surely fits into 64 bits."""
+"""The longest number in a token: it always fits into 64 bits."""
 
 
 class Listing:
-    """Answers lists from what is committed."""
+    """Translates Query, GetStats, ListHandlers and ListWorkers."""
 
-    def __init__(self, processor: Processor) -> None:
-        self._processor = processor
+    def __init__(self, reads: Reads, limits: Limits) -> None:
+        self._reads = reads
+        self._limits = limits
 
     def query(self, request: control_pb2.QueryRequest) -> control_pb2.QueryResponse:
         """Returns a page of invocations."""
@@ -39,7 +40,7 @@ class Listing:
             if number not in State._value2member_map_:
                 raise invalid("states", f"{number} is not a state", value=number)
             states.add(State(number))
-        limit = self._processor.limits.id_bytes
+        limit = self._limits.id_bytes
         for field in (
             *("handler", "key", "service", "failure_text"),
             "parent_invocation_id",
@@ -63,11 +64,11 @@ class Listing:
         )
         order = _order(request)
         binding = f"{where!r}{order!r}"
-        listed = self._processor.store.page(
+        listed = self._reads.page(
             where,
             order,
-            _place(_open_token(request.page_token, binding)),
-            self._size(request.page_size),
+            _cursor(_open_token(request.page_token, binding)),
+            self._reads.page_size(request.page_size),
         )
         response = control_pb2.QueryResponse()
         for found in listed.invocations:
@@ -81,10 +82,10 @@ class Listing:
     def stats(self) -> control_pb2.GetStatsResponse:
         """Returns the counts of invocations by handler and state."""
         response = control_pb2.GetStatsResponse()
-        for handler, state, count in self._processor.store.counts():
+        for handler, state, count in self._reads.counts():
             response.counts.add(handler=handler, state=convert.state_number(state), count=count)
             response.total_count += count
-        response.worker_count = sum(1 for it in self._processor.workers if it.outbound is not None)
+        response.worker_count = len(self._reads.workers())
         return response
 
     def handlers(
@@ -92,50 +93,41 @@ class Listing:
     ) -> control_pb2.ListHandlersResponse:
         """Returns a page of handlers by name."""
         after = _open_token(request.page_token, "handlers")
-        known = [it for it in self._processor.store.handlers() if it[0].name > after]
-        size = self._size(request.page_size)
-        counts = {
-            (handler, state): count for handler, state, count in self._processor.store.counts()
-        }
+        size = self._reads.page_size(request.page_size)
+        page, more = self._reads.handlers(after, size)
         response = control_pb2.ListHandlersResponse()
-        for handler, created_ms in known[:size]:
+        for it in page:
             info = invocation_pb2.HandlerInfo(
-                spec=convert.handler_spec(handler),
-                worker_count=self._processor.workers.serving(handler.name),
-                pending_count=counts.get((handler.name, State.PENDING), 0),
-                running_count=counts.get((handler.name, State.RUNNING), 0),
-                create_time=convert.timestamp(created_ms),
+                spec=convert.handler_spec(it.handler),
+                worker_count=it.worker_count,
+                pending_count=it.pending_count,
+                running_count=it.running_count,
+                create_time=convert.timestamp(it.created_ms),
             )
             response.handlers.append(info)
-        if len(known) > size:
-            response.next_page_token = _token(known[size - 1][0].name, "handlers")
+        if more:
+            response.next_page_token = _token(page[-1].handler.name, "handlers")
         return response
 
     def workers(self) -> control_pb2.ListWorkersResponse:
         """Returns the connected workers by connect time."""
         response = control_pb2.ListWorkersResponse()
-        for it in sorted(self._processor.workers, key=lambda worker: worker.connected_ms):
-            if it.outbound is not None:
-                response.workers.add(
-                    worker_id=it.id,
-                    identity=it.identity,
-                    build_id=it.build_id,
-                    handlers=sorted(it.handlers),
-                    slot_count=it.slots,
-                    running_count=len(it.owned),
-                    connect_time=convert.timestamp(it.connected_ms),
-                    draining=it.draining,
-                )
+        for it in self._reads.workers():
+            response.workers.add(
+                worker_id=it.id,
+                identity=it.identity,
+                build_id=it.build_id,
+                handlers=sorted(it.handlers),
+                slot_count=it.slots,
+                running_count=len(it.owned),
+                connect_time=convert.timestamp(it.connected_ms),
+                draining=it.draining,
+            )
         return response
-
-    def _size(self, asked: int) -> int:
-        if asked < 0:
-            raise invalid("page_size", "must not be negative", value=asked)
-        return min(asked or _PAGE_SIZE, self._processor.limits.page_size)
 
 
 def _order(request: control_pb2.QueryRequest) -> Order:
-    """Returns the order that is asked for, in one of the two ways to ask."""
+    """Returns the order of a query, from either of the two fields that can name it."""
     if not request.order_by:
         return Order(ascending=request.oldest_first)
     if request.oldest_first:
@@ -152,14 +144,14 @@ def _order(request: control_pb2.QueryRequest) -> Order:
     return Order(sorts[field], not direction)
 
 
-def _place(text: str) -> Place | None:
-    """Returns the place in a token: two numbers that the store can hold."""
+def _cursor(text: str) -> PageCursor | None:
+    """Returns the cursor in a token: two numbers that the store can hold."""
     if not text:
         return None
     ms, _, number = text.partition(".")
     if not all(it.isdecimal() and len(it) <= _DIGITS for it in (ms, number)):
         raise invalid("page_token", "is damaged; start again without one")
-    return Place(int(ms), int(number))
+    return PageCursor(int(ms), int(number))
 
 
 def _token(after: str, binding: str) -> str:

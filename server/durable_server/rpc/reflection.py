@@ -1,13 +1,14 @@
-"""Server reflection: what generic tools ask before they call.
+"""Server reflection: gives generic tools the descriptors of the services that they call.
 
-Theory. The library serves `grpc.reflection.v1alpha`; tools of today ask for `grpc.reflection.v1`
-first. The two protos differ in the name of the package and in nothing else, so one servicer answers
-both, and the descriptor of v1 is made from that of v1alpha.
+The library serves `grpc.reflection.v1alpha`, but current tools try `grpc.reflection.v1` first. The
+two protos differ only in the name of their package, so one servicer answers both, and the
+descriptor of v1 is made from that of v1alpha.
 
-Rules.
-- A pool of our own: what is served and what that refers to, not all that this process has loaded.
-- A method's name finds its file, as the protocol asks. Protobuf's pool does not look inside of
-  services, and evans calls methods in no other way.
+Two things differ from the library:
+- The pool of descriptors has only the services that are served and the files to which they refer, not
+  everything that this process has loaded.
+- A method's name finds its file, as the protocol requires. Protobuf's pool does not look inside
+  services, and evans finds methods in no other way.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ SERVICE_NAMES: Final = tuple(
 
 
 def _v1() -> bytes:
-    """The file of v1, serialized."""
+    """Returns the descriptor file of v1, serialized."""
     file = descriptor_pb2.FileDescriptorProto.FromString(reflection_pb2.DESCRIPTOR.serialized_pb)
 
     def renamed(name: str) -> str:
@@ -85,9 +86,9 @@ class _Symbols:
 def serve_reflection(
     server: grpc.aio.Server, names: Iterable[str], files: Iterable[FileDescriptor]
 ) -> None:
-    """Adds both versions of reflection to a server, about these services and their files.
+    """Adds both versions of reflection to a server, for these services and their files.
 
-    With them come the files of the details that errors carry, for tools that decode those.
+    The files of the error details are added, for tools that decode them.
     """
     details = (errors_pb2.DESCRIPTOR, error_details_pb2.DESCRIPTOR)
     servicer = reflection.aio.ReflectionServicer(

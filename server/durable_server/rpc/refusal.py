@@ -1,9 +1,9 @@
-"""Errors of the RPCs: one exception, and how it travels.
+"""The errors of RPCs: one exception, its wire format, and the translation of `processor.errors`.
 
-Every error is a `google.rpc.Status` with one `ErrorInfo` (see errors.proto), sent in the trailer
-`grpc-status-details-bin` beside the plain code and message, so that clients without the rich model
-see the same text. The trailer is built here: grpcio's own helper needs a newer grpcio than we ask
-users for.
+Every error is a `google.rpc.Status` with one `ErrorInfo` (see errors.proto). It is sent in the trailer
+`grpc-status-details-bin` beside the plain code and message, so that clients that do not know the rich
+error model see the same text. The trailer is built here because grpcio's own helper needs a newer
+grpcio than users must have.
 """
 
 from __future__ import annotations
@@ -17,22 +17,39 @@ from typing import Any, NoReturn, Protocol, TypeVar
 
 import grpc
 from google.protobuf import any_pb2
+from google.protobuf.timestamp_pb2 import Timestamp
 from google.rpc import error_details_pb2, status_pb2
 
-from durable_proto.v1 import errors_pb2
+from durable_proto.v1 import errors_pb2, payload_pb2
 
+from ..display import failure_text, value_text
 from ..metrics.tally import Tally
+from ..processor.errors import (
+    AwakeableNotFoundError,
+    AwakeableResolvedError,
+    HandlerNotFoundError,
+    IdempotencyMismatchError,
+    InvalidFieldError,
+    InvalidStateError,
+    InvocationNotFoundError,
+    JournalTooLargeError,
+    LimitReachedError,
+    ProcessorEndedError,
+    RequestError,
+)
 
 logger = logging.getLogger("durable.rpc")
 
 DOMAIN = "durable.v1"
 _PREFIX = "ERROR_REASON_"
+_SHOWN = 200
+"""Characters of an outcome in an error."""
 
 T = TypeVar("T")
 
 
 class Refusal(Exception):
-    """A request that is refused: gRPC code, reason, message, and the message's changing parts."""
+    """A refused request: gRPC code, reason, message, and the variable parts of the message."""
 
     def __init__(
         self,
@@ -59,7 +76,7 @@ class Refusal(Exception):
 
 
 def invalid(field: str, problem: str, **metadata: object) -> Refusal:
-    """A field is missing, malformed or out of range."""
+    """Returns the error for a field that is missing, malformed or out of range."""
     return Refusal(
         grpc.StatusCode.INVALID_ARGUMENT,
         errors_pb2.ERROR_REASON_INVALID_FIELD,
@@ -71,7 +88,7 @@ def invalid(field: str, problem: str, **metadata: object) -> Refusal:
 
 
 def payload_too_large(field: str, size: int, limit: int) -> Refusal:
-    """A value is over the limit `payload_bytes`."""
+    """Returns the error for a value over the limit `payload_bytes`."""
     return Refusal(
         grpc.StatusCode.INVALID_ARGUMENT,
         errors_pb2.ERROR_REASON_PAYLOAD_TOO_LARGE,
@@ -83,42 +100,8 @@ def payload_too_large(field: str, size: int, limit: int) -> Refusal:
     )
 
 
-def invocation_not_found(invocation_id: str) -> Refusal:
-    """There is no such invocation."""
-    return Refusal(
-        grpc.StatusCode.NOT_FOUND,
-        errors_pb2.ERROR_REASON_INVOCATION_NOT_FOUND,
-        f"there is no invocation {invocation_id!r}: the id is wrong, or its retention is over",
-        invocation_id=invocation_id,
-    )
-
-
-def invalid_state(invocation_id: str, state: str, operation: str, allowed: str) -> Refusal:
-    """The invocation's state does not allow the operation."""
-    return Refusal(
-        grpc.StatusCode.FAILED_PRECONDITION,
-        errors_pb2.ERROR_REASON_INVALID_STATE,
-        f"cannot {operation} invocation {invocation_id}: it is {state}, which is not {allowed}",
-        invocation_id=invocation_id,
-        state=state,
-        operation=operation,
-        allowed=allowed,
-    )
-
-
-def limit_reached(limit: str, value: int, what: str) -> Refusal:
-    """A named limit of the control plane is reached."""
-    return Refusal(
-        grpc.StatusCode.RESOURCE_EXHAUSTED,
-        errors_pb2.ERROR_REASON_LIMIT_REACHED,
-        f"the limit {limit} ({value}) is reached: {what}; retry with backoff",
-        limit=limit,
-        value=value,
-    )
-
-
 def unavailable(phase: str, message: str) -> Refusal:
-    """The control plane cannot serve now."""
+    """Returns the error for a control plane that cannot serve now."""
     return Refusal(
         grpc.StatusCode.UNAVAILABLE,
         errors_pb2.ERROR_REASON_UNAVAILABLE,
@@ -128,7 +111,7 @@ def unavailable(phase: str, message: str) -> Refusal:
 
 
 def protocol_violation(problem: str) -> Refusal:
-    """A worker said something that its session does not allow."""
+    """Returns the error for a message of a worker that its session does not allow."""
     return Refusal(
         grpc.StatusCode.FAILED_PRECONDITION,
         errors_pb2.ERROR_REASON_PROTOCOL_VIOLATION,
@@ -137,11 +120,115 @@ def protocol_violation(problem: str) -> Refusal:
     )
 
 
+def refusal(error: Refusal | RequestError) -> Refusal:
+    """Translates an error of the rules of requests and sessions."""
+    match error:
+        case Refusal():
+            return error
+        case InvalidFieldError():
+            return invalid(error.field, error.problem, **error.details)
+        case HandlerNotFoundError():
+            hint = ": start a worker that serves it, or correct the name"
+            if error.similar:
+                hint = f"; did you mean {', '.join(error.similar)}?"
+            return Refusal(
+                grpc.StatusCode.NOT_FOUND,
+                errors_pb2.ERROR_REASON_HANDLER_NOT_FOUND,
+                f"no worker has ever registered a handler {error.name!r}{hint}",
+                handler=error.name,
+                known=",".join(error.similar),
+            )
+        case InvocationNotFoundError(invocation_id=found):
+            return Refusal(
+                grpc.StatusCode.NOT_FOUND,
+                errors_pb2.ERROR_REASON_INVOCATION_NOT_FOUND,
+                f"there is no invocation {found!r}: the id is wrong, or its retention is over",
+                invocation_id=found,
+            )
+        case AwakeableNotFoundError(awakeable_id=found):
+            return Refusal(
+                grpc.StatusCode.NOT_FOUND,
+                errors_pb2.ERROR_REASON_AWAKEABLE_NOT_FOUND,
+                f"there is no awakeable {found!r}: the id is wrong, or its invocation has ended",
+                awakeable_id=found,
+            )
+        case InvalidStateError():
+            return _invalid_state(error)
+        case IdempotencyMismatchError():
+            return Refusal(
+                grpc.StatusCode.ALREADY_EXISTS,
+                errors_pb2.ERROR_REASON_IDEMPOTENCY_MISMATCH,
+                f"{error.key} was used before with another {error.field}, for invocation "
+                f"{error.invocation_id}; use a new {error.key} for a new request",
+                invocation_id=error.invocation_id,
+                field=error.field,
+            )
+        case AwakeableResolvedError():
+            return _already_resolved(error)
+        case LimitReachedError():
+            return Refusal(
+                grpc.StatusCode.RESOURCE_EXHAUSTED,
+                errors_pb2.ERROR_REASON_LIMIT_REACHED,
+                f"the limit {error.limit} ({error.value}) is reached: {error.problem}; "
+                "retry with backoff",
+                limit=error.limit,
+                value=error.value,
+            )
+        case JournalTooLargeError():
+            return Refusal(
+                grpc.StatusCode.FAILED_PRECONDITION,
+                errors_pb2.ERROR_REASON_LIMIT_REACHED,
+                f"the journal has {error.size} bytes, more than the limit journal_bytes "
+                f"({error.limit}) and too many for one message; watch the invocation instead, which "
+                "tells it in parts",
+                limit="journal_bytes",
+                value=error.limit,
+            )
+        case ProcessorEndedError():
+            return unavailable("ended", str(error))
+        case _:
+            raise TypeError(f"no refusal for {type(error).__name__}")
+
+
+def _invalid_state(error: InvalidStateError) -> Refusal:
+    state = error.state.name.lower()
+    return Refusal(
+        grpc.StatusCode.FAILED_PRECONDITION,
+        errors_pb2.ERROR_REASON_INVALID_STATE,
+        f"cannot {error.operation} invocation {error.invocation_id}: it is {state}, which is not "
+        f"{error.allowed}",
+        invocation_id=error.invocation_id,
+        state=state,
+        operation=error.operation,
+        allowed=error.allowed,
+    )
+
+
+def _already_resolved(error: AwakeableResolvedError) -> Refusal:
+    it = error.awakeable
+    outcome = payload_pb2.Outcome.FromString(it.outcome or b"")
+    first = outcome.WhichOneof("result")
+    shown = failure_text(it.outcome) or value_text(it.outcome) or "null"
+    shown = shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}…"
+    resolved_at = Timestamp()
+    resolved_at.FromMilliseconds(it.resolved_ms)
+    return Refusal(
+        grpc.StatusCode.ALREADY_EXISTS,
+        errors_pb2.ERROR_REASON_AWAKEABLE_ALREADY_RESOLVED,
+        f"the awakeable {it.id!r} has another outcome, a {first}: {shown}; the first one counts",
+        awakeable_id=it.id,
+        first=first,
+        resolve_time=resolved_at.ToJsonString(),
+    )
+
+
 async def abort(
     context: grpc.aio.ServicerContext[Any, Any], error: Refusal | Exception
 ) -> NoReturn:
-    """Ends the RPC with an error; what is not a Refusal is logged and becomes INTERNAL."""
-    if not isinstance(error, Refusal):
+    """Ends the RPC with an error; one that is not expected is logged and becomes INTERNAL."""
+    if isinstance(error, RequestError):
+        error = refusal(error)
+    elif not isinstance(error, Refusal):
         incident = secrets.token_hex(4)
         logger.error("incident %s", incident, exc_info=error)
         error = Refusal(
@@ -166,19 +253,21 @@ class Counted(Protocol):
 
 
 def answers(method: Method[T]) -> Method[T]:
-    """Makes a unary RPC method answer with `abort` to what it raises, and be counted."""
+    """Makes a unary RPC method end with `abort` when it raises, and counts its calls."""
     name = method.__name__
 
     @functools.wraps(method)
     async def answer(self: Counted, request: Any, context: Any) -> T:
         began = time.perf_counter()
-        code = "CANCELLED"  # unless it ends here: then the caller has gone
+        code = "CANCELLED"  # if the method neither returns nor raises an Exception
         try:
             answered = await method(self, request, context)
             code = "OK"
             return answered
         except Exception as error:  # noqa: BLE001 - every failure of a handler must have an answer
-            code = error.code.name if isinstance(error, Refusal) else "INTERNAL"
+            code = "INTERNAL"
+            if isinstance(error, Refusal | RequestError):
+                code = refusal(error).code.name
             await abort(context, error)
         finally:
             self.tally.answered(name, code, time.perf_counter() - began)

@@ -1,26 +1,27 @@
-"""The gRPC server: services, reflection, health, channelz, and channel options that had to be learned.
+"""The gRPC server: serves the services, reflection, health and channelz.
 
+Some channel options differ from their defaults:
 - `grpc.server.max_pending_requests`: by default a burst of more than 1,000 requests that are not yet
-  picked up is answered CANCELLED without a trace. Admission is bounded by us, with a typed error.
+  picked up is answered CANCELLED without a trace. `requests.proposals` bounds admission instead, with a
+  typed error.
 - `grpc.so_reuseport`: on by default, it lets a second server take connections from the first.
-- Keepalive: a server tolerates one ping in five minutes unless told otherwise, and then hangs up.
-- Message sizes are explicit: a Start carries a whole journal.
+- Keepalive: by default a server closes a connection with more than one ping in five minutes.
+- Message sizes are explicit, because a Start carries a whole journal.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from typing import Protocol
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from durable_proto.v1 import control_pb2, control_pb2_grpc, worker_pb2, worker_pb2_grpc
 
-from ..processor.loop import Processor
-from ..webhooks.service import Webhooks
 from .control import ControlService
 from .reflection import serve_reflection
-from .session_writer import SessionTimes
 from .worker import WorkerService
 
 MESSAGE_BYTES = 64 * 1024 * 1024
@@ -45,7 +46,7 @@ _SERVICES = (
     worker_pb2.DESCRIPTOR.services_by_name["DurableWorker"].full_name,
 )
 LIVE = "durable.live"
-"""Under this name the health service says that the process lives, whatever becomes of the log."""
+"""Under this name the health service says that the process runs, whatever happens to the log."""
 _FILES = (control_pb2.DESCRIPTOR, worker_pb2.DESCRIPTOR, health_pb2.DESCRIPTOR)
 
 
@@ -53,34 +54,40 @@ class AddressInUseError(Exception):
     """The address to listen on is taken."""
 
 
-class RpcServer:
-    """The control plane's gRPC server over one processor.
+class Status(Protocol):
+    """Whether the control plane can accept anything now."""
 
-    With `channelz` it also shows whoever asks its connections, calls and peers' addresses, but
-    nothing of what was said.
+    @property
+    def problem(self) -> str:
+        """Why it cannot; empty when all is well."""
+        ...
+
+    def on_problem_changed(self, changed: Callable[[], None]) -> None:
+        """Calls `changed` whenever `problem` may have changed."""
+        ...
+
+
+class RpcServer:
+    """The control plane's gRPC server.
+
+    With `channelz` its clients can also see its connections, calls and peers' addresses, but nothing
+    of what the messages hold.
     """
 
     def __init__(
-        self,
-        processor: Processor,
-        times: SessionTimes,
-        webhooks: Webhooks | None,
-        *,
-        channelz: bool,
+        self, control: ControlService, workers: WorkerService, status: Status, *, channelz: bool
     ) -> None:
         self._server = grpc.aio.server(options=OPTIONS)
-        self._processor = processor
-        self._telling: set[asyncio.Future[None]] = set()
-        self._workers = WorkerService(processor, times)
+        self._status = status
+        self._updates: set[asyncio.Future[None]] = set()
+        self._workers = workers
         self._health = health.aio.HealthServicer()
-        control_pb2_grpc.add_DurableControlServicer_to_server(
-            ControlService(processor, webhooks), self._server
-        )
-        worker_pb2_grpc.add_DurableWorkerServicer_to_server(self._workers, self._server)
+        control_pb2_grpc.add_DurableControlServicer_to_server(control, self._server)
+        worker_pb2_grpc.add_DurableWorkerServicer_to_server(workers, self._server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         names, files = [*_SERVICES, health.SERVICE_NAME], [*_FILES]
         if channelz:
-            # Not at the top: it is of the extra `channelz`.
+            # Imported here because it needs the extra `channelz`.
             from grpc_channelz.v1 import channelz as library
             from grpc_channelz.v1 import channelz_pb2
 
@@ -90,7 +97,7 @@ class RpcServer:
         serve_reflection(self._server, names, files)
 
     async def start(self, listen: str) -> str:
-        """Starts to serve; returns the address with the port that was taken.
+        """Starts to serve; returns the address with the port that it listens on.
 
         Raises AddressInUseError when the address is taken or does not exist.
         """
@@ -104,27 +111,27 @@ class RpcServer:
             ) from error
         await self._server.start()
         await self._health.set(LIVE, health_pb2.HealthCheckResponse.SERVING)
-        await self._tell_health()
-        self._processor.on_trouble = self._trouble_changed
+        await self._update_health()
+        self._status.on_problem_changed(self._problem_changed)
         return f"{host}:{port}"
 
-    def _trouble_changed(self) -> None:
-        telling = asyncio.ensure_future(self._tell_health())
-        self._telling.add(telling)
-        telling.add_done_callback(self._telling.discard)
+    def _problem_changed(self) -> None:
+        update = asyncio.ensure_future(self._update_health())
+        self._updates.add(update)
+        update.add_done_callback(self._updates.discard)
 
-    async def _tell_health(self) -> None:
-        """Says of each service whether it can accept anything now."""
+    async def _update_health(self) -> None:
+        """Sets the health of each service: whether it can accept anything now."""
         status = health_pb2.HealthCheckResponse.SERVING
-        if self._processor.trouble:
+        if self._status.problem:
             status = health_pb2.HealthCheckResponse.NOT_SERVING
         for name in ("", *_SERVICES):
             await self._health.set(name, status)
 
     async def stop(self, grace: float) -> None:
-        """Stops: not healthy, workers sent away, and `grace` seconds for what is under way."""
+        """Stops: reports NOT_SERVING, drains workers, and gives running calls `grace` seconds."""
         await self._health.enter_graceful_shutdown()
         self._workers.drain()
-        # One turn for the drain frames to be written before the server stops reading.
+        # One turn of the event loop writes the drain frames, before the server stops reading.
         await asyncio.sleep(0)
         await self._server.stop(grace)

@@ -1,8 +1,8 @@
-"""What the control plane says to one worker: the processor's Outbound.
+"""The session writer: translates what is sent to one worker into frames of messages.
 
-What is to be sent is added to the next frame at once, by plain calls from the processor; one writer
-task writes frames, so that a frame holds whatever has accumulated while the one before was being
-written. The head of worker.proto is the specification; `inbound` has the other direction.
+The processor and the session rules add messages by plain calls, which take effect at once. One task
+writes the frames, so a frame holds everything that has accumulated while the one before was being
+written. worker.proto is the specification; `session_reader` has the other direction.
 """
 
 from __future__ import annotations
@@ -11,46 +11,37 @@ import asyncio
 from collections import deque
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
 import grpc
 
 from durable_proto.v1 import worker_pb2
 
 from ..core.effects import Acknowledge, Complete
+from ..core.limits import Limits
 from ..core.model import EntryRow, Invocation
-from ..processor.loop import Processor
-from ..processor.workers import Worker
+from ..sessions.times import SessionTimes
 from . import convert
 
 PROTOCOL_VERSION = 1
 _FRAME_SOFT_BYTES = 1024 * 1024
-"""A frame is closed when it holds this much; one message more may go over it."""
+"""A frame is closed when it holds more than this, so one message may exceed it."""
 
 Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
 
 
-class SessionTimes(NamedTuple):
-    """The intervals of worker sessions, in seconds."""
+class SessionWriter:
+    """The writer of one session: `sessions.Stream`, and with it the processor's Outbound."""
 
-    heartbeat: float = 5.0
-    timeout: float = 20.0
-    grace: float = 3.0
-
-
-class Stream:
-    """One session of one worker; the processor's Outbound."""
-
-    def __init__(self, processor: Processor, times: SessionTimes) -> None:
-        self.worker: Worker | None = None
-        self.heard = True
-        self.sent = True
-        self._processor = processor
+    def __init__(self, limits: Limits, times: SessionTimes) -> None:
+        self._sent = True
+        """Whether a frame was sent since the last heartbeat."""
+        self._limits = limits
         self._times = times
         self._frame = worker_pb2.SessionResponse()
         self._frame_bytes = 0
-        self._full: deque[worker_pb2.SessionResponse] = deque()
-        self._filled = asyncio.Event()
+        self._closed: deque[worker_pb2.SessionResponse] = deque()
+        self._pending = asyncio.Event()
 
     # Outbound
 
@@ -61,7 +52,7 @@ class Stream:
         state: Mapping[str, bytes],
         state_complete: bool,
     ) -> None:
-        """Hands an attempt to the worker."""
+        """Sends an attempt to the worker."""
         size = len(invocation.input or b"") + 512
         message = self._message(invocation.id, invocation.attempt)
         start = message.start
@@ -73,8 +64,8 @@ class Stream:
         start.partition_key = invocation.partition_key
         if invocation.headers:
             start.headers.update(invocation.headers)
-        start.start_time.seconds, rest = divmod(invocation.started_ms, 1000)
-        start.start_time.nanos = rest * 1_000_000
+        start.start_time.seconds, ms = divmod(invocation.started_ms, 1000)
+        start.start_time.nanos = ms * 1_000_000
         start.random_seed = int(invocation.id[16:], 16)
         if invocation.attempt > 1:
             start.version = invocation.recorded_by or invocation.version
@@ -89,7 +80,7 @@ class Stream:
             size += len(name) + len(value) + 16
         for step in invocation.step_failures:
             start.step_failures[step.entry_index] = step.times
-            if step.since_ms:  # an older store does not know
+            if step.since_ms:  # 0 in a store of an older version
                 failing_ms = max(0, invocation.updated_ms - step.since_ms)
                 start.step_failing[step.entry_index].FromMilliseconds(failing_ms)
         if invocation.cancel_number:
@@ -97,68 +88,67 @@ class Stream:
         self._added(size)
 
     def acknowledge(self, effect: Acknowledge) -> None:
-        """Says that an entry is in the log."""
+        """Confirms that an entry is in the log."""
         ack = self._message(effect.invocation_id, effect.attempt).ack
         ack.index = effect.entry_index
         ack.completion_number = effect.completion
-        ack.time.seconds, rest = divmod(effect.time_ms, 1000)
-        ack.time.nanos = rest * 1_000_000
+        ack.time.seconds, ms = divmod(effect.time_ms, 1000)
+        ack.time.nanos = ms * 1_000_000
         self._added(64)
 
     def complete(self, effect: Complete) -> None:
-        """Says that an open entry has ended."""
+        """Sends the outcome of an open entry."""
         completion = self._message(effect.invocation_id, effect.attempt).completion
         completion.index = effect.entry_index
         completion.outcome.SetInParent()  # an absent state value is an empty outcome
         completion.outcome.MergeFromString(effect.outcome)
         completion.completion_number = effect.completion
-        completion.time.seconds, rest = divmod(effect.time_ms, 1000)
-        completion.time.nanos = rest * 1_000_000
+        completion.time.seconds, ms = divmod(effect.time_ms, 1000)
+        completion.time.nanos = ms * 1_000_000
         self._added(len(effect.outcome) + 64)
 
     def request_pause(self, invocation_id: str, attempt: int) -> None:
-        """Asks to hold the attempt."""
+        """Asks the worker to pause the attempt."""
         self._message(invocation_id, attempt).pause_requested.SetInParent()
         self._added(64)
 
     def request_cancel(self, invocation: Invocation) -> None:
-        """Says that the invocation's end is asked for."""
+        """Asks the worker to cancel the invocation."""
         message = self._message(invocation.id, invocation.attempt)
         convert.cancel_requested(invocation, message.cancel_requested)
         self._added(64 + len(invocation.cancel_reason))
 
     def suspended(self, invocation_id: str, attempt: int) -> None:
-        """Says that the attempt is suspended."""
+        """Confirms that the attempt is suspended."""
         self._message(invocation_id, attempt).suspended.SetInParent()
         self._added(64)
 
     def abandon(self, invocation_id: str, attempt: int, reason: str) -> None:
-        """Says that the attempt is not the worker's any more."""
+        """Takes the attempt away from the worker."""
         self._message(invocation_id, attempt).abandon.reason = reason
         self._added(64 + len(reason))
 
     def drain(self) -> None:
-        """Asks the worker to reconnect: this control plane stops."""
+        """Asks the worker to reconnect, because this control plane stops."""
         self._message("", 0).drain.delay.SetInParent()
         self._added(16)
 
     def heartbeat(self) -> None:
-        """Sends a sign of life if nothing else was sent since the last one."""
-        if not self.sent:
+        """Sends a heartbeat, unless another message was sent since the last one."""
+        if not self._sent:
             self._message("", 0).heartbeat.SetInParent()
             self._added(16)
-        self.sent = False
+        self._sent = False
 
-    def welcome(self) -> None:
+    def welcome(self, epoch: int) -> None:
         """Accepts the worker."""
-        processor, times = self._processor, self._times
+        limits, times = self._limits, self._times
         welcome = self._message("", 0).welcome
         welcome.protocol_version = PROTOCOL_VERSION
-        welcome.epoch = processor.partition.epoch
+        welcome.epoch = epoch
         welcome.heartbeat_interval.FromTimedelta(timedelta(seconds=times.heartbeat))
         welcome.session_timeout.FromTimedelta(timedelta(seconds=times.timeout))
         welcome.reconnect_grace.FromTimedelta(timedelta(seconds=times.grace))
-        limits = processor.limits
         for name in ("payload_bytes", "frame_bytes", "journal_entries", "journal_bytes"):
             welcome.limits[name] = getattr(limits, name)
         self._added(128)
@@ -169,26 +159,26 @@ class Stream:
     def _added(self, size: int) -> None:
         self._frame_bytes += size
         if self._frame_bytes > _FRAME_SOFT_BYTES:
-            self._full.append(self._frame)
+            self._closed.append(self._frame)
             self._frame = worker_pb2.SessionResponse()
             self._frame_bytes = 0
-        self._filled.set()
+        self._pending.set()
 
     @property
-    def quiet(self) -> bool:
+    def idle(self) -> bool:
         """Whether nothing waits to be written."""
-        return not (self._frame_bytes or self._full)
+        return not (self._frame_bytes or self._closed)
 
     async def write(self, context: Context) -> None:
-        """Writes frames as they fill, until it is cancelled."""
+        """Writes frames as messages are added, until it is cancelled."""
         while True:
-            await self._filled.wait()
-            self._filled.clear()
-            while self._full or self._frame_bytes:
-                if self._full:
-                    frame = self._full.popleft()
+            await self._pending.wait()
+            self._pending.clear()
+            while self._closed or self._frame_bytes:
+                if self._closed:
+                    frame = self._closed.popleft()
                 else:
                     frame, self._frame = self._frame, worker_pb2.SessionResponse()
                     self._frame_bytes = 0
-                self.sent = True
+                self._sent = True
                 await context.write(frame)

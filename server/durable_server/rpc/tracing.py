@@ -1,8 +1,8 @@
-"""The control plane's part of an invocation's trace: the Invoke that starts it, as the server sees it.
+"""The server's spans: one for each Invoke that is part of a trace.
 
-The trace travels in the invocation's headers (W3C `traceparent`), and the headers are what the worker
-gets, unchanged: the control plane adds a span of its own and changes nothing. As in the SDK, whether
-there is an OpenTelemetry SDK is decided once, at the start, and nothing is imported without one.
+The trace is named by the invocation's headers (W3C `traceparent`). The worker gets these headers
+unchanged, so the control plane's span stands beside the worker's. Whether the process has set up an
+OpenTelemetry SDK is decided once, at the start, and nothing is imported without one.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from typing import Any, Final
 
 from durable_proto.v1 import control_pb2
 
-from .refusal import Refusal
+from ..processor.errors import RequestError
+from .refusal import Refusal, refusal
 
 METHOD: Final = "durable.v1.DurableControl/Invoke"
 
@@ -31,7 +32,7 @@ class InvokeTracing:
 
     @contextmanager
     def span(self, request: control_pb2.InvokeRequest) -> Iterator[Any]:
-        """Spans the block if the request is part of a trace; gives the span."""
+        """Makes a span around the block if the request is part of a trace."""
         trace = self._trace
         if "traceparent" not in request.headers:
             yield trace.INVALID_SPAN
@@ -47,14 +48,14 @@ class InvokeTracing:
         ) as span:
             try:
                 yield span
-            except Refusal as error:
-                span.set_attribute("rpc.response.status_code", error.code.name)
+            except (Refusal, RequestError) as error:
+                span.set_attribute("rpc.response.status_code", refusal(error).code.name)
                 raise
             span.set_attribute("rpc.response.status_code", "OK")
 
 
 def find_tracing() -> InvokeTracing | None:
-    """Returns who makes the spans; None when the process has set up no OpenTelemetry SDK."""
+    """Returns the maker of spans; None when the process has not set up an OpenTelemetry SDK."""
     trace: Any = sys.modules.get("opentelemetry.trace")
     if trace is None:
         return None

@@ -1,14 +1,15 @@
-"""One invocation that a client follows: its messages, of bounded size.
+"""A watch of one invocation: makes the messages of WatchInvocation, each of bounded size.
 
-Theory. Whoever follows hears of states, not of events: while a message is on its way, changes come
-together, and the next message has them all. One who does not read costs the message that waits for
-it and no more; so a message must be small, and a journal is not. What is new in it is therefore
-looked up once for a change, by number, and its entries are read only when their turn has come.
+A client that watches gets the invocation as it is, not each event. While a message is being sent,
+changes add up, and the next message has them all. A client that does not read thus costs the one
+message that waits for it. Therefore a message must be small, but a journal is not: the numbers of its
+new entries are looked up once for each change, and an entry is read only when it is its turn to be
+sent.
 
-Rules.
-- All messages of one change have the form that the invocation had when the change was seen; the
-  journal entries are spread over them in order.
-- A message has at least one entry of what is left, and then at most MESSAGE_BYTES of them.
+Rules:
+- All messages about one change have the invocation as it was when the change was seen; the journal
+  entries are spread over them in order.
+- A message has at least one of the entries that remain, and then at most MESSAGE_BYTES of them.
 """
 
 from __future__ import annotations
@@ -20,38 +21,38 @@ from typing import Final
 from durable_proto.v1 import control_pb2
 
 from ..core.model import Invocation
-from ..store.interface import Store
+from ..requests.reads import Reads
 from . import convert
 
 MESSAGE_BYTES: Final = 256 * 1024
-"""Journal values of one message; with one of the largest more it stays under the 4 MB that gRPC
-clients take unless told otherwise."""
+"""The journal values of one message. With one more of the largest entries it stays under 4 MB, which is
+what gRPC clients accept by default."""
 
 
-class Following:
-    """What one watcher has been told."""
+class Watch:
+    """What one watching client has got so far."""
 
-    def __init__(self, store: Store, *, journal: bool) -> None:
-        self._store = store
+    def __init__(self, reads: Reads, *, journal: bool) -> None:
+        self._reads = reads
         self._journal = journal
-        self._told: dict[int, int] = {}
-        """The completion of each entry as it was told, by index."""
+        self._sent: dict[int, int] = {}
+        """The completion number of each entry when it was last sent, by index."""
 
     def messages(self, found: Invocation) -> Iterator[control_pb2.WatchInvocationResponse]:
-        """Returns the messages about an invocation as it is now; take them one by one."""
+        """Yields the messages about an invocation as it is now."""
         form = convert.invocation(found)
         fresh: deque[int] = deque()
         if self._journal:
             convert.failing_steps(found, form)
-            now = self._store.completions(found.number)
-            fresh.extend(it for it, completion in now.items() if self._told.get(it) != completion)
+            now = self._reads.completions(found)
+            fresh.extend(it for it, completion in now.items() if self._sent.get(it) != completion)
         while True:
             message = control_pb2.WatchInvocationResponse(invocation=form)
             size = 0
             while fresh and size < MESSAGE_BYTES:
-                row = self._store.entry(found.number, fresh.popleft())
+                row = self._reads.entry(found, fresh.popleft())
                 if row is not None:
-                    self._told[row.entry_index] = row.completion
+                    self._sent[row.entry_index] = row.completion
                     size += len(row.argument or b"") + len(row.outcome or b"")
                     convert.entry(row, message.invocation.journal.add())
             yield message

@@ -1,4 +1,7 @@
-"""Making webhooks: a request is checked and becomes a signed URL. Nothing is recorded."""
+"""The URLs of webhooks: checks a CreateWebhook request and answers it with a signed URL.
+
+Nothing is recorded: the URL itself says what it resolves.
+"""
 
 from __future__ import annotations
 
@@ -8,31 +11,31 @@ import grpc
 
 from durable_proto.v1 import control_pb2, errors_pb2
 
-from ..processor.loop import Processor
+from ..core.limits import Limits
 from ..webhooks.files import SecretError
-from ..webhooks.schemes import SCHEMES
 from ..webhooks.service import NotServedError, Webhooks
+from ..webhooks.signature_schemes import SCHEMES
 from ..webhooks.tokens import Claim
 from . import convert
 from .refusal import Refusal, invalid, unavailable
 
 DEFAULT_SECONDS = 24 * 3600
-"""How long a URL is good for unless the request says otherwise."""
+"""How long a URL is valid unless the request says otherwise."""
 
 
-class Urls:
-    """Makes URLs; without `webhooks` there is nothing that would answer at one."""
+class WebhookUrls:
+    """Makes URLs; without `webhooks` nothing would answer at one, and each request is refused."""
 
-    def __init__(self, processor: Processor, webhooks: Webhooks | None) -> None:
-        self._processor = processor
+    def __init__(self, webhooks: Webhooks | None, limits: Limits) -> None:
         self._webhooks = webhooks
+        self._limits = limits
 
     async def create(
         self, request: control_pb2.CreateWebhookRequest
     ) -> control_pb2.CreateWebhookResponse:
         """Returns a URL that resolves an awakeable."""
-        webhooks, limits = self._webhooks, self._processor.limits
-        if webhooks is None or webhooks.off:
+        webhooks, limits = self._webhooks, self._limits
+        if webhooks is None or webhooks.disabled:
             raise _not_served(
                 "this control plane serves no HTTP, so nothing would answer at a webhook: start it"
                 " with --http HOST:PORT"
@@ -55,7 +58,7 @@ class Urls:
         )
 
     def _expires_s(self, request: control_pb2.CreateWebhookRequest, webhooks: Webhooks) -> int:
-        # Not the log's time, which may be ahead: deliveries look at this clock too.
+        # This clock is used and not the log's time, which may be ahead, because deliveries use it too.
         now_ms = int(webhooks.now() * 1000)
         field, ms = "expires_in", DEFAULT_SECONDS * 1000
         if request.HasField("expires_in"):
@@ -67,7 +70,7 @@ class Urls:
             ms = convert.from_timestamp(field, request.expire_time) - now_ms
         if ms <= 0:
             raise invalid(field, "the URL would have expired already")
-        limit = self._processor.limits.webhook_seconds
+        limit = self._limits.webhook_seconds
         if ms > limit * 1000:
             raise invalid(
                 field,

@@ -1,1 +1,1 @@
-"""What the log folds to, on disk: answers questions, and tells from where to replay."""
+"""The store of a partition: the state that the log folds to, on disk, for queries and for recovery."""

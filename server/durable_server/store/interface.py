@@ -1,8 +1,9 @@
-"""The face of a partition's store, as the processor needs it.
+"""The store's interface: what the processor and the RPCs need of a partition's store.
 
-A store holds what the log folds to up to a position, and the position in the same transaction: after
-a crash it is consistent, perhaps behind, and the log's tail brings it up to date (design law 4). It
-can be made anew from the log, or replaced by one that keeps its promises in another way.
+A store holds the state that the log folds to up to a position, and saves the position in the same
+transaction. So after a crash it is consistent but perhaps behind, and the end of the log brings it up
+to date (design law 4). A store can be rebuilt from the log, or replaced by another implementation
+with the same guarantees.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from ..log.interface import Position
 
 
 class Recovered(NamedTuple):
-    """What a leader needs to go on from a store."""
+    """What a new leader reads from the store."""
 
     position: Position
     last_number: int
@@ -25,20 +26,22 @@ class Recovered(NamedTuple):
     active: list[Invocation]
     """Invocations in PENDING and RUNNING, by number."""
     timers: list[tuple[int, str, int]]
-    """What is due when: time, invocation id, index as in TimerFired."""
+    """Pending timers: time, invocation id, entry index as in TimerFired."""
     turns: list[tuple[int, str, str]]
-    """Who wants which object key: place, scope, invocation id; in order."""
+    """Invocations that hold or wait for an object lock: turn, scope, invocation id; in order."""
     early_awakeables: int
     last_ms: int
-    """The time of the last batch. A leader's clock begins there at the earliest."""
+    """The time of the last batch. A new leader's clock does not begin before it."""
 
 
 class Sort(Enum):
-    """What a list is sorted by; among equals, and by `CREATED` itself, the number decides."""
+    """What a list is sorted by. The number decides between equal times, and is the order of
+    `CREATED`.
+    """
 
     CREATED = "create_time"
     COMPLETED = "complete_time"
-    """Holds only what has ended."""
+    """The list has only invocations that have ended."""
     UPDATED = "update_time"
 
 
@@ -49,29 +52,29 @@ class Order(NamedTuple):
     ascending: bool = False
 
 
-class Place(NamedTuple):
-    """Where a page ends and the next one begins: the last invocation's time and number."""
+class PageCursor(NamedTuple):
+    """The position of a page's last invocation in its list, after which the next page begins."""
 
     ms: int
-    """The time that the list is sorted by; 0 for `CREATED`, where the number says all."""
+    """The time that the list is sorted by; 0 for `CREATED`, where the number is enough."""
     number: int
 
 
-class Listed(NamedTuple):
+class Page(NamedTuple):
     """One page of a list."""
 
     invocations: list[Invocation]
-    end: Place | None
+    end: PageCursor | None
     """Where the next page begins; None when there is none."""
     lengths: dict[int, int]
-    """How many journal entries each has that has any, by number."""
+    """The journal length of each invocation that has entries, by number."""
 
 
 class Filter(NamedTuple):
-    """What a list is to hold; an empty field does not filter."""
+    """The filters of a list; an empty field does not filter."""
 
     states: tuple[State, ...] = ()
-    """Each once."""
+    """Without repetition."""
     handler: str = ""
     key: str = ""
     service: str = ""
@@ -82,28 +85,28 @@ class Filter(NamedTuple):
 
 
 class StoreFullError(Exception):
-    """The disk has no room for a commit: nothing of it is stored, and it may be tried again."""
+    """The disk is full: nothing of the commit is stored, and it may be tried again."""
 
 
 class Store(Source, Protocol):
-    """One partition's store. All calls but `holders` are short and made from one thread."""
+    """One partition's store. All calls but `file_users` are short and made from one thread."""
 
     def recover(self) -> Recovered:
-        """Returns what a leader goes on from."""
+        """Returns what a new leader needs."""
         ...
 
     def begin(self) -> bool:
-        """Begins the transaction of the next `commit`; False while another process is writing.
+        """Begins the transaction of the next `commit`; returns False while another process is writing.
 
-        Then nothing has happened, and it is to be tried again. Once it is begun, `commit` does not
-        fail because of other processes.
+        After False nothing has changed, and the caller tries again. Once the transaction has begun,
+        `commit` does not fail because of other processes.
         """
         ...
 
     def commit(self, position: Position, time_ms: int, changes: Changes) -> None:
         """Writes a batch's changes, its position and its time, in one transaction.
 
-        One that was not begun before is begun here, and fails while another process is writing.
+        Without a `begin` before, it begins the transaction, and fails while another process writes.
         Raises StoreFullError when the disk is full.
         """
         ...
@@ -117,15 +120,15 @@ class Store(Source, Protocol):
         ...
 
     def awakeables(self, invocation_id: str) -> list[Awakeable]:
-        """Returns an invocation's awakeables by the time they were made."""
+        """Returns an invocation's awakeables by their creation time."""
         ...
 
     def small_state(self, owner: str, limit: int) -> tuple[dict[str, bytes], bool]:
-        """Returns a state up to so many bytes, and whether that is all of it."""
+        """Returns up to `limit` bytes of a state, and whether that is all of it."""
         ...
 
-    def page(self, where: Filter, order: Order, after: Place | None, size: int) -> Listed:
-        """Returns a page of invocations beyond `after`, or the first one."""
+    def page(self, where: Filter, order: Order, after: PageCursor | None, size: int) -> Page:
+        """Returns the page of invocations after `after`, or the first page."""
         ...
 
     def counts(self) -> list[tuple[str, State, int]]:
@@ -141,28 +144,28 @@ class Store(Source, Protocol):
         ...
 
     def early_awakeables(self, before_ms: int, size: int) -> list[str]:
-        """Returns ids of awakeables that were resolved before a time and that nobody asked for."""
+        """Returns ids of awakeables that were resolved before a time and that no invocation created."""
         ...
 
     def next_expiry(self, early_ms: int) -> int:
-        """Returns when the next thing is to be removed; 0 when there is none.
+        """Returns when the next invocation or awakeable expires; 0 when there is none.
 
-        An awakeable that nobody has asked for is kept for `early_ms`.
+        An awakeable that no invocation has created is kept for `early_ms`.
         """
         ...
 
     def checkpoint(self) -> int:
-        """Makes what was committed survive a power loss, as far as that needs no waiting.
+        """Makes commits survive a power loss, as far as that is possible without waiting.
 
-        Returns the log's sequence up to which it is known to: that of the last commit, or of an
-        earlier one while another process reads an older state; 0 when nothing is known yet.
+        Returns the log's sequence up to which they are known to survive: that of the last commit, or
+        of an earlier one while another process reads an older state; 0 while none is known.
         """
         ...
 
-    def holders(self) -> str:
-        """Names the other processes that have the store open, as far as they can be seen.
+    def file_users(self) -> str:
+        """Returns the other processes that have the store open, as text for a sentence.
 
-        The text is for a sentence. It may take a while, and be called from any thread.
+        Only those that this user may see. It may take a while; it may be called from any thread.
         """
         ...
 

@@ -1,25 +1,26 @@
-"""Which invocations a page holds: filters, orders and places, answered from indexes.
+"""Pages of invocation lists: filters, orders and cursors, answered from indexes.
 
 Theory. With a million invocations a page may not read more rows than with a thousand. So a page is the
-beginning of a *merge of streams*. A stream is one SELECT on one index that gives its rows in the order
-of the list already, beginning anywhere: SQLite reads from it only as much as the merge takes. `state,
-handler` is the common index, once for each order; a list without a filter by either is the merge of
-all of their pairs that have invocations, which the counts know. Times of creation rise with the
-numbers, so a range of them is a range of numbers.
+beginning of a *merge of index scans*. A scan is one SELECT on one index that yields its rows in the
+order of the list and can begin anywhere; SQLite reads only as much of it as the merge takes. `state,
+handler` is the common index, once for each order. A list without a filter by either is the merge of all
+pairs of the two that have invocations, which the counts know. Creation times rise with the numbers, so
+a range of times is a range of numbers.
 
-Which index leads. Filters that its streams do not settle are compared with what comes out of the merge,
-some rows at a time, and not in the streams: one that has no such row would be read to its end before
-the merge gives its first. So the index that leaves the fewest rows should lead. The pairs are counted
-exactly; a label (key, service, parent) and a text in the failure are counted up to `PROBE`. These have
-only the order of acceptance: for another one, what is rarer than that is read whole and sorted. What
-is not is likely found soon among the pairs; if it is not among `PATIENCE` rows, it is sorted after all.
+Which index drives the query. Filters that the scans do not cover are checked on the rows that come out
+of the merge, in chunks, and not in the scans: a scan without a matching row would be read to its end
+before the merge yields its first row. So the driving index should leave the fewest rows. The pairs are
+counted exactly; a label (key, service, parent) and a failure text are counted up to `PROBE_ROWS`. These
+indexes have only the order of acceptance: for another order, all rows of an index with fewer than
+`PROBE_ROWS` are read and sorted. A filter with more matches will probably meet one soon in the merge of
+the pairs; if `SCAN_ROWS_MAX` rows do not fill the page, its index is read and sorted after all.
 
-What stays slow: two filters that each hold for many and together for few, if no index has both. It
-reads all that the rarer one holds for.
+What stays slow: two filters that each match many rows and together few, without an index on both. All
+rows that match the rarer one are read.
 
-Rules. `INDEXED BY` names each index: a plan that does not exist is an error in the tests and not a
-slow page for somebody. Places are keys of rows and not counts of rows, so a page begins where the last
-one ended whatever has come or gone in between.
+Rules. `INDEXED BY` names each index, so a missing query plan is an error in the tests and not a slow
+page for a user. A cursor is the key of a row and not a count of rows, so a page begins where the last
+one ended, whatever was added or removed in between.
 """
 
 from __future__ import annotations
@@ -32,157 +33,163 @@ from typing import Any, Final, NamedTuple
 
 from ..core.model import State
 from ..core.states import FINAL
-from .failures import TEXT, Failures
-from .interface import Filter, Order, Place, Sort
+from .failure_index import TEXT, FailureIndex
+from .interface import Filter, Order, PageCursor, Sort
 
-PROBE: Final = 2000
-"""Rows up to which a label or a text is counted: less than a millisecond."""
-PATIENCE: Final = 5000
-"""Rows among which a page is looked for, before all of what is not rare is sorted instead."""
+PROBE_ROWS: Final = 2000
+"""The number up to which rows of a label or a text are counted; it takes less than a millisecond."""
+SCAN_ROWS_MAX: Final = 5000
+"""Rows that are read to fill a page before all matches of a frequent filter are sorted instead."""
 _ALL: Final = tuple(State)
 _LABELS: Final = ("key", "parent", "service")
 _TIMES: Final = {Sort.CREATED: "0", Sort.COMPLETED: "completed_ms", Sort.UPDATED: "updated_ms"}
-_COMPARED: Final = 64
-"""Rows that are compared at once at first; twice as many each time, up to COMPARED_MAX."""
-_COMPARED_MAX: Final = 1024
+_CHUNK_ROWS: Final = 64
+"""The number of rows in the first chunk that is checked; it doubles up to _CHUNK_ROWS_MAX."""
+_CHUNK_ROWS_MAX: Final = 1024
 
 
-class _Term(NamedTuple):
+class _Condition(NamedTuple):
     """A condition of a WHERE, with its values."""
 
     sql: str
     values: tuple[Any, ...] = ()
 
 
-class _Stream(NamedTuple):
-    """Where rows come from."""
+class _IndexScan(NamedTuple):
+    """A SELECT on one index."""
 
     source: str
-    term: _Term
+    condition: _Condition
     time: str = "0"
-    """What the list's time is here."""
+    """The expression for the time by which the list is sorted."""
     number: str = "number"
     counted: bool = True
-    """Whether it has a part in how rare its index is."""
+    """Whether its rows count when the indexes are compared."""
 
 
-class _Lead(NamedTuple):
-    """The index that leads, and which filters need no other look."""
+class _Driver(NamedTuple):
+    """The scans of the index that drives a query, and the filters that they cover."""
 
-    streams: list[_Stream]
-    settles: frozenset[str]
+    scans: list[_IndexScan]
+    covered: frozenset[str]
 
 
 def select(
     db: sqlite3.Connection,
     counts: Mapping[tuple[str, State], int],
-    failures: Failures | None,
+    failure_index: FailureIndex | None,
     where: Filter,
     order: Order,
-    after: Place | None,
+    after: PageCursor | None,
     size: int,
-) -> list[Place]:
-    """Returns the places of up to `size` invocations beyond `after`."""
+) -> list[PageCursor]:
+    """Returns the cursors of up to `size` invocations after `after`."""
     least = _first_since(db, where.created_min_ms) if where.created_min_ms else 0
     most = _first_since(db, where.created_max_ms) if where.created_max_ms else 0
-    among = [(bound, number) for bound, number in ((">=", least), ("<", most)) if number]
-    lead, other = _choose(db, counts, failures, where, order.sort)
+    number_bounds = [(bound, number) for bound, number in ((">=", least), ("<", most)) if number]
+    driver, other = _choose_driver(db, counts, failure_index, where, order.sort)
     if other is not None:
-        found = _read(db, lead, where, among, order, after, size, PATIENCE)
+        found = _read(db, driver, where, number_bounds, order, after, size, SCAN_ROWS_MAX)
         if found is not None:
             return found
-        lead = other
-    return _read(db, lead, where, among, order, after, size, None) or []
+        driver = other
+    return _read(db, driver, where, number_bounds, order, after, size, None) or []
 
 
 def _read(
     db: sqlite3.Connection,
-    lead: _Lead,
+    driver: _Driver,
     where: Filter,
-    among: list[tuple[str, int]],
+    number_bounds: list[tuple[str, int]],
     order: Order,
-    after: Place | None,
+    after: PageCursor | None,
     size: int,
-    patience: int | None,
-) -> list[Place] | None:
-    """Reads a page; None when it is not full after so many rows."""
-    rest = [term for name, term in _terms(where).items() if name not in lead.settles]
+    rows_max: int | None,
+) -> list[PageCursor] | None:
+    """Reads a page; returns None when `rows_max` rows do not fill it and there are more."""
+    unchecked = [
+        condition for name, condition in _conditions(where).items() if name not in driver.covered
+    ]
     cursors: list[sqlite3.Cursor] = []
     try:
-        for stream in lead.streams:
-            conditions = [stream.term]
-            conditions += [_Term(f"{stream.number} {bound} ?", (it,)) for bound, it in among]
+        for scan in driver.scans:
+            conditions = [scan.condition]
+            conditions += [
+                _Condition(f"{scan.number} {bound} ?", (it,)) for bound, it in number_bounds
+            ]
             if after is not None:
-                conditions.append(_beyond(stream, order, after))
-            by = stream.number if order.sort is Sort.CREATED else f"{stream.time}, {stream.number}"
+                conditions.append(_after(scan, order, after))
+            by = scan.number if order.sort is Sort.CREATED else f"{scan.time}, {scan.number}"
             sql = (
-                f"SELECT {stream.time}, {stream.number} FROM {stream.source} "
-                f"WHERE {' AND '.join(term.sql for term in conditions)} "
+                f"SELECT {scan.time}, {scan.number} FROM {scan.source} "
+                f"WHERE {' AND '.join(condition.sql for condition in conditions)} "
                 f"ORDER BY {by if order.ascending else by.replace(',', ' DESC,') + ' DESC'}"
             )
-            cursors.append(db.execute(sql, [it for term in conditions for it in term.values]))
-        merged = map(Place._make, heapq.merge(*cursors, reverse=not order.ascending))
-        beginning = islice(merged, patience)
-        found = list(islice(_compared(db, beginning, rest) if rest else beginning, size))
-        if patience is not None and len(found) < size and next(merged, None) is not None:
+            cursors.append(
+                db.execute(sql, [it for condition in conditions for it in condition.values])
+            )
+        merged = map(PageCursor._make, heapq.merge(*cursors, reverse=not order.ascending))
+        beginning = islice(merged, rows_max)
+        found = list(islice(_matching(db, beginning, unchecked) if unchecked else beginning, size))
+        if rows_max is not None and len(found) < size and next(merged, None) is not None:
             return None
         return found
     finally:
-        # What is not read to its end would keep the log before the store's file from being cut.
+        # A cursor that is not read to its end would keep the write-ahead log from being truncated.
         for cursor in cursors:
             cursor.close()
 
 
-def _beyond(stream: _Stream, order: Order, after: Place) -> _Term:
-    """Returns the condition that a row comes after a place."""
+def _after(scan: _IndexScan, order: Order, after: PageCursor) -> _Condition:
+    """Returns the condition that a row comes after a cursor."""
     beyond = ">" if order.ascending else "<"
     if order.sort is Sort.CREATED:
-        return _Term(f"{stream.number} {beyond} ?", (after.number,))
-    # The first half is what an index can begin at.
-    sql = f"{stream.time} {beyond}= ? AND ({stream.time} {beyond} ? OR {stream.number} {beyond} ?)"
-    return _Term(sql, (after.ms, *after))
+        return _Condition(f"{scan.number} {beyond} ?", (after.number,))
+    # With the first half SQLite can begin the scan in the middle of the index.
+    sql = f"{scan.time} {beyond}= ? AND ({scan.time} {beyond} ? OR {scan.number} {beyond} ?)"
+    return _Condition(sql, (after.ms, *after))
 
 
-def _compared(
-    db: sqlite3.Connection, places: Iterator[Place], rest: list[_Term]
-) -> Iterator[Place]:
-    """Yields the places whose rows meet all conditions."""
-    values = [value for term in rest for value in term.values]
-    count = _COMPARED
-    while chunk := list(islice(places, count)):
+def _matching(
+    db: sqlite3.Connection, cursors: Iterator[PageCursor], conditions: list[_Condition]
+) -> Iterator[PageCursor]:
+    """Yields the cursors whose rows meet all conditions."""
+    values = [value for condition in conditions for value in condition.values]
+    count = _CHUNK_ROWS
+    while chunk := list(islice(cursors, count)):
         found = db.execute(
             "SELECT number FROM invocations NOT INDEXED "
             f"WHERE number IN ({', '.join('?' * len(chunk))}) AND "
-            + " AND ".join(term.sql for term in rest),
-            [place.number for place in chunk] + values,
+            + " AND ".join(condition.sql for condition in conditions),
+            [it.number for it in chunk] + values,
         )
         numbers = {row[0] for row in found}
-        yield from (place for place in chunk if place.number in numbers)
-        count = min(2 * count, _COMPARED_MAX)
+        yield from (it for it in chunk if it.number in numbers)
+        count = min(2 * count, _CHUNK_ROWS_MAX)
 
 
-def _terms(where: Filter) -> dict[str, _Term]:
-    """Returns the condition of each filter that is set, but for the times."""
-    terms: dict[str, _Term] = {}
+def _conditions(where: Filter) -> dict[str, _Condition]:
+    """Returns the condition of each filter that is set, except the times."""
+    conditions: dict[str, _Condition] = {}
     if where.states:
         marks = ", ".join("?" * len(where.states))
-        terms["states"] = _Term(f"state IN ({marks})", where.states)
+        conditions["states"] = _Condition(f"state IN ({marks})", where.states)
     for name in ("handler", *_LABELS):
         if wanted := getattr(where, name):
-            terms[name] = _Term(f"{name} = ?", (wanted,))
+            conditions[name] = _Condition(f"{name} = ?", (wanted,))
     if where.failure_text:
-        terms["failure"] = _Term(f"instr({TEXT}, ?) > 0", (where.failure_text,))
-    return terms
+        conditions["failure"] = _Condition(f"instr({TEXT}, ?) > 0", (where.failure_text,))
+    return conditions
 
 
-def _choose(
+def _choose_driver(
     db: sqlite3.Connection,
     counts: Mapping[tuple[str, State], int],
-    failures: Failures | None,
+    failure_index: FailureIndex | None,
     where: Filter,
     sort: Sort,
-) -> tuple[_Lead, _Lead | None]:
-    """Returns the index that leaves the fewest rows to look at, and one for when these are many."""
+) -> tuple[_Driver, _Driver | None]:
+    """Returns the driver with the fewest rows, and another one for when its rows are too many."""
     pairs = {
         (handler, state): count
         for (handler, state), count in counts.items()
@@ -192,51 +199,56 @@ def _choose(
         and (sort is not Sort.COMPLETED or state in FINAL)
     }
     few, best = sum(pairs.values()), None
-    for name, streams in _rarer(failures, where):
-        count = min(sum(_probe(db, stream) for stream in streams if stream.counted), PROBE)
+    for name, scans in _other_indexes(failure_index, where):
+        count = min(sum(_probe(db, scan) for scan in scans if scan.counted), PROBE_ROWS)
         if count <= few:
-            few, best = count, _sorted(name, streams, sort)
-    if best is not None and (sort is Sort.CREATED or few < PROBE):
+            few, best = count, _in_order(name, scans, sort)
+    if best is not None and (sort is Sort.CREATED or few < PROBE_ROWS):
         return best, None
     if sort is Sort.CREATED and not where.states and not where.handler:
-        everything = _Stream("invocations NOT INDEXED", _Term("number > 0"))
-        return _Lead([everything], frozenset()), None
-    streams = [_pair(*pair, sort) for pair in pairs]
-    return _Lead(streams, frozenset({"states", "handler"})), best
+        everything = _IndexScan("invocations NOT INDEXED", _Condition("number > 0"))
+        return _Driver([everything], frozenset()), None
+    scans = [_pair(*pair, sort) for pair in pairs]
+    return _Driver(scans, frozenset({"states", "handler"})), best
 
 
-def _pair(handler: str, state: State, sort: Sort) -> _Stream:
-    """Returns the stream of one handler's invocations in one state."""
+def _pair(handler: str, state: State, sort: Sort) -> _IndexScan:
+    """Returns the scan of one handler's invocations in one state."""
     index, time, more = "invocations_by_state", "0", ""
     if sort is not Sort.CREATED and state in FINAL:
-        # The last change of what has ended is its end.
+        # The last change of an invocation that has ended is its end.
         index, time, more = "invocations_by_end", "completed_ms", " AND completed_ms > 0"
     elif sort is not Sort.CREATED:
         index, time, more = "invocations_by_update", "updated_ms", " AND completed_ms = 0"
-    term = _Term(f"state = ? AND handler = ?{more}", (state, handler))
-    return _Stream(f"invocations INDEXED BY {index}", term, time)
+    condition = _Condition(f"state = ? AND handler = ?{more}", (state, handler))
+    return _IndexScan(f"invocations INDEXED BY {index}", condition, time)
 
 
-def _rarer(failures: Failures | None, where: Filter) -> Iterator[tuple[str, list[_Stream]]]:
-    """Yields the other indexes that could lead, in the order of acceptance; the likely rarest last."""
+def _other_indexes(
+    failure_index: FailureIndex | None, where: Filter
+) -> Iterator[tuple[str, list[_IndexScan]]]:
+    """Yields the other indexes that could drive the query; the one with probably fewest rows last.
+
+    They have the order of acceptance.
+    """
     for name in _LABELS:
         if wanted := getattr(where, name):
             source = f"invocations INDEXED BY invocations_by_{name}"
             sql = f"{name} = ? AND {name} <> '' AND state = ?"
             states = where.states or _ALL
-            yield name, [_Stream(source, _Term(sql, (wanted, state))) for state in states]
-    if failures is not None and (match := failures.match(where.failure_text)):
+            yield name, [_IndexScan(source, _Condition(sql, (wanted, state))) for state in states]
+    if failure_index is not None and (match := failure_index.match(where.failure_text)):
         yield (
             "failure",
             [
-                _Stream(
+                _IndexScan(
                     "failure_texts",
-                    _Term("failure_texts MATCH ?", (match,)),
+                    _Condition("failure_texts MATCH ?", (match,)),
                     number="failure_texts.rowid",
                 ),
-                _Stream(
+                _IndexScan(
                     "invocations INDEXED BY invocations_in_trouble",
-                    _Term(
+                    _Condition(
                         f"fault_message IS NOT NULL AND completed_ms = 0 AND instr({TEXT}, ?) > 0",
                         (where.failure_text,),
                     ),
@@ -246,32 +258,32 @@ def _rarer(failures: Failures | None, where: Filter) -> Iterator[tuple[str, list
         )
 
 
-def _sorted(name: str, streams: list[_Stream], sort: Sort) -> _Lead:
-    """Returns the lead of an index that is in the order of acceptance, in any order."""
-    # A text is compared again: see `failures`.
-    settles = frozenset({name, "states"} if name != "failure" else ())
+def _in_order(name: str, scans: list[_IndexScan], sort: Sort) -> _Driver:
+    """Returns the driver of an index in the order of acceptance, for any order."""
+    # A failure text is compared again: see `failure_index`.
+    covered = frozenset({name, "states"} if name != "failure" else ())
     if sort is Sort.CREATED:
-        return _Lead(streams, settles)
+        return _Driver(scans, covered)
     timed = []
-    for stream in streams:
-        source, term = stream.source, stream.term
+    for scan in scans:
+        source, condition = scan.source, scan.condition
         if source == "failure_texts":
             source += " CROSS JOIN invocations ON number = failure_texts.rowid"
         if sort is Sort.COMPLETED:
-            term = term._replace(sql=f"{term.sql} AND completed_ms > 0")
-        timed.append(stream._replace(source=source, term=term, time=_TIMES[sort]))
-    return _Lead(timed, settles)
+            condition = condition._replace(sql=f"{condition.sql} AND completed_ms > 0")
+        timed.append(scan._replace(source=source, condition=condition, time=_TIMES[sort]))
+    return _Driver(timed, covered)
 
 
-def _probe(db: sqlite3.Connection, stream: _Stream) -> int:
-    """Counts a stream up to PROBE."""
-    sql = f"SELECT count(*) FROM (SELECT 1 FROM {stream.source} WHERE {stream.term.sql} LIMIT ?)"
-    count: int = db.execute(sql, (*stream.term.values, PROBE)).fetchone()[0]
+def _probe(db: sqlite3.Connection, scan: _IndexScan) -> int:
+    """Counts the rows of a scan, up to PROBE_ROWS."""
+    sql = f"SELECT count(*) FROM (SELECT 1 FROM {scan.source} WHERE {scan.condition.sql} LIMIT ?)"
+    count: int = db.execute(sql, (*scan.condition.values, PROBE_ROWS)).fetchone()[0]
     return count
 
 
 def _first_since(db: sqlite3.Connection, ms: int) -> int:
-    """Returns the number from which on invocations were accepted at `ms` or later; by halving."""
+    """Returns the first number that was accepted at `ms` or later, by bisection."""
     low = 1
     high = (db.execute("SELECT max(number) FROM invocations").fetchone()[0] or 0) + 1
     while low < high:

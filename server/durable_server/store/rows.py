@@ -1,8 +1,8 @@
-"""Between invocations and rows of the store.
+"""The mapping between invocations and rows of the store.
 
-An invocation's columns are those that lists filter by, sort by or show, and those by which a leader
-finds what it must take up. What only the rules need, and only few invocations have, is one MessagePack
-blob: it is NULL for nearly all, so that a change of state stays a cheap row to write.
+An invocation's columns are those that lists filter by, sort by or show, and those by which a new leader
+finds the work that is pending. What only the rules need, and only few invocations have, is one
+MessagePack blob. It is NULL for nearly all, so a change of state stays cheap to write.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ DYNAMIC = (
 )
 ALL = f"{STATIC}, {DYNAMIC}"
 LISTED = ALL.replace("input, headers", "NULL, NULL")
-"""What a list shows: without input and headers."""
+"""The columns of a list: without input and headers."""
 LISTED_SIZE = "coalesce(length(outcome), 0) + coalesce(length(fault), 0)"
-"""What of that may be large."""
+"""The size of those columns of a list that may be large."""
 _COUNT = ALL.count(",") + 1
 INSERT = f"INSERT INTO invocations ({ALL}) VALUES ({', '.join('?' * _COUNT)})"
 UPDATE = (
@@ -43,8 +43,8 @@ INSERT_ENTRY = f"INSERT INTO journal (number, {ENTRY}) VALUES (?{',?' * (ENTRY.c
 AWAKEABLE = "id, invocation, positions, created_ms, resolved_ms, outcome, schema, requests"
 
 
-class _Rest(NamedTuple):
-    """The blob; fields are added at the end and with a default."""
+class _Extra(NamedTuple):
+    """The blob in the column `rest`. New fields are added at the end, with a default."""
 
     cancel_reason: str = ""
     cancel_identity: str = ""
@@ -60,7 +60,7 @@ class _Rest(NamedTuple):
 encode = msgspec.msgpack.Encoder().encode
 _decode_headers = msgspec.msgpack.Decoder(tuple[tuple[str, str], ...]).decode
 decode_handler = msgspec.msgpack.Decoder(Handler).decode
-_decode_rest = msgspec.msgpack.Decoder(_Rest).decode
+_decode_extra = msgspec.msgpack.Decoder(_Extra).decode
 _decode_requests = msgspec.msgpack.Decoder(tuple[str, ...]).decode
 _decode_indexes = msgspec.msgpack.Decoder(tuple[int, ...]).decode
 
@@ -88,10 +88,10 @@ def full_row(it: Invocation) -> tuple[Any, ...]:
 def changed_row(it: Invocation) -> tuple[Any, ...]:
     """Returns the values of UPDATE."""
     fault_type, fault_message, fault = it.failure or (None, None, None)
-    rest = None
+    extra = None
     if it.cancel_ms or it.failing_ms or it.step_failures or it.requests or it.recorded_by:
-        rest = encode(
-            _Rest(
+        extra = encode(
+            _Extra(
                 it.cancel_reason,
                 it.cancel_identity,
                 it.cancel_ms,
@@ -123,13 +123,13 @@ def changed_row(it: Invocation) -> tuple[Any, ...]:
         it.pause_ms,
         it.turn,
         it.deadline_ms,
-        rest,
+        extra,
         it.number,
     )
 
 
 def invocation(row: Sequence[Any]) -> Invocation:
-    """Returns the invocation of a row of ALL, without what other tables hold of it."""
+    """Returns the invocation of a row of ALL, without its parts in other tables."""
     it = Invocation(
         id=row[1],
         number=row[0],
@@ -163,16 +163,16 @@ def invocation(row: Sequence[Any]) -> Invocation:
         deadline_ms=row[31],
     )
     if row[32] is not None:
-        rest = _decode_rest(row[32])
-        it.cancel_reason = rest.cancel_reason
-        it.cancel_identity = rest.cancel_identity
-        it.cancel_ms = rest.cancel_ms
-        it.cancel_number = rest.cancel_number
-        it.timed_out = rest.timed_out
-        it.failing_ms = rest.failing_ms
-        it.step_failures = rest.step_failures
-        it.requests = rest.requests
-        it.recorded_by = rest.recorded_by
+        extra = _decode_extra(row[32])
+        it.cancel_reason = extra.cancel_reason
+        it.cancel_identity = extra.cancel_identity
+        it.cancel_ms = extra.cancel_ms
+        it.cancel_number = extra.cancel_number
+        it.timed_out = extra.timed_out
+        it.failing_ms = extra.failing_ms
+        it.step_failures = extra.step_failures
+        it.requests = extra.requests
+        it.recorded_by = extra.recorded_by
     return it
 
 

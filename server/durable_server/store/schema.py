@@ -1,10 +1,10 @@
 """The tables of a partition's store.
 
 An invocation's `number` is its rowid: the order of acceptance, and so the stable order of lists. The
-journal is keyed by it, which keeps one invocation's entries together on disk. What the rules need to
-go on stands in columns; values are opaque bytes (serialized `durable.v1` messages).
+journal is keyed by it, which keeps the entries of one invocation together on disk. What the rules need
+stands in columns; values are opaque bytes (serialized `durable.v1` messages).
 
-Indexes are paid for by every write, so each one names the question that it answers.
+Every write pays for the indexes, so each index names the query that it answers.
 """
 
 from __future__ import annotations
@@ -13,20 +13,20 @@ VERSION = 4
 """Written to `PRAGMA user_version`; a store of a version that is not in MIGRATIONS is refused."""
 
 _INDEXES = """
--- What a leader must take up, Query by state, by handler and by both: in the order of acceptance.
+-- Recovery of a leader; Query by state, by handler and by both, in the order of acceptance.
 CREATE INDEX invocations_by_state ON invocations (state, handler);
--- The same by the time of the end; an invocation enters it once.
+-- The same by completion time; an invocation is added once.
 CREATE INDEX invocations_by_end ON invocations (state, handler, completed_ms)
     WHERE completed_ms > 0;
--- The same by the last change, of what goes on. What has ended does not change any more.
+-- The same by the last change, for invocations that have not ended; ended ones do not change.
 CREATE INDEX invocations_by_update ON invocations (state, handler, updated_ms)
     WHERE completed_ms = 0;
 -- Query by object key, by service label, and the children of an invocation. Most have none.
 CREATE INDEX invocations_by_key ON invocations (key, state) WHERE key <> '';
 CREATE INDEX invocations_by_service ON invocations (service, state) WHERE service <> '';
 CREATE INDEX invocations_by_parent ON invocations (parent, state) WHERE parent <> '';
--- Query by failure, of what goes on and has failed before. What has ended is in `failure_texts`.
--- With the text, which is compared one by one: there are few, and they change often.
+-- Query by failure, for invocations that have failed and not ended. Ended ones are in `failure_texts`.
+-- It includes the text, which is compared row by row: there are few such rows, and they change often.
 CREATE INDEX invocations_in_trouble ON invocations (number, fault_type, fault_message)
     WHERE fault_message IS NOT NULL AND completed_ms = 0;
 """
@@ -51,7 +51,7 @@ CREATE INDEX invocations_in_trouble ON invocations (number, fault_type, fault_me
     WHERE fault_message IS NOT NULL AND completed_ms = 0;
 """,
 }
-"""What makes a store of each older version one of the next, in place; nothing is lost by it."""
+"""The statements that upgrade a store of each older version to the next, in place and without loss."""
 
 SCHEMA = f"""
 CREATE TABLE position (
@@ -59,7 +59,7 @@ CREATE TABLE position (
     sequence INTEGER NOT NULL,
     epoch INTEGER NOT NULL,
     frame INTEGER NOT NULL,
-    -- The log's time at that position: the next leader's begins there at the earliest.
+    -- The log's time at that position: the next leader's clock does not begin before it.
     time_ms INTEGER NOT NULL
 );
 INSERT INTO position VALUES (1, 0, 0, 0, 0);
@@ -97,17 +97,17 @@ CREATE TABLE invocations (
     pause_ms INTEGER NOT NULL,
     turn INTEGER NOT NULL,
     deadline_ms INTEGER NOT NULL,
-    -- What only the rules need and few invocations have, as MessagePack: see `rows`.
+    -- MessagePack of what only the rules need and few invocations have: see `rows`.
     rest BLOB
 );
 {_INDEXES}
--- What is due: retries and scheduled starts.
+-- Due retries and scheduled starts.
 CREATE INDEX invocations_by_wake ON invocations (wake_ms) WHERE wake_ms > 0;
--- Who wants an object key, in order.
+-- Invocations that hold or wait for an object lock, in order.
 CREATE INDEX invocations_by_turn ON invocations (turn) WHERE turn > 0;
--- Whose time will be up.
+-- Invocations with a deadline.
 CREATE INDEX invocations_by_deadline ON invocations (deadline_ms) WHERE deadline_ms > 0;
--- Whose retention is over.
+-- Invocations by the end of their retention.
 CREATE INDEX invocations_by_expiry ON invocations (expire_ms) WHERE expire_ms > 0;
 
 CREATE TABLE journal (
@@ -123,18 +123,18 @@ CREATE TABLE journal (
     due_ms INTEGER NOT NULL,
     target TEXT NOT NULL,
     attempt INTEGER NOT NULL,
-    -- The signal that ended a SIGNAL entry, by its number; 0 for one that was given back.
+    -- The number of the signal that completed a SIGNAL entry; 0 when it was given back.
     signal INTEGER NOT NULL DEFAULT 0,
-    -- For a step or a call, how many of its tries had failed before.
+    -- For a step or a call: how many tries had failed before.
     failed_tries INTEGER NOT NULL DEFAULT 0,
-    -- Of a SIGNAL: the JSON Schema of what the program reads.
+    -- For a SIGNAL: the JSON Schema of the value that the program expects.
     schema TEXT NOT NULL DEFAULT '',
     PRIMARY KEY (number, position)
 ) WITHOUT ROWID;
--- Timers that are still open.
+-- Pending timers.
 CREATE INDEX journal_by_due ON journal (due_ms) WHERE due_ms > 0 AND completion = 0;
 
--- Promises that something outside resolves; `invocation` is empty while nobody has asked for it.
+-- Awakeables; `invocation` is empty for one that was resolved before an invocation created it.
 CREATE TABLE awakeables (
     id TEXT PRIMARY KEY,
     invocation TEXT NOT NULL,
@@ -146,10 +146,10 @@ CREATE TABLE awakeables (
     requests BLOB
 ) WITHOUT ROWID;
 CREATE INDEX awakeables_by_invocation ON awakeables (invocation) WHERE invocation <> '';
--- Outcomes that nobody has asked for, by age.
+-- Awakeables that were resolved early, by age.
 CREATE INDEX awakeables_early ON awakeables (resolved_ms) WHERE invocation = '';
 
--- Journal entries that wait for the end of an invocation.
+-- Journal entries that wait for the end of another invocation.
 CREATE TABLE waiters (
     target TEXT NOT NULL,
     invocation TEXT NOT NULL,
@@ -157,7 +157,7 @@ CREATE TABLE waiters (
     PRIMARY KEY (target, invocation, position)
 ) WITHOUT ROWID;
 
--- Signals that nothing has taken yet.
+-- Signals that no entry has consumed yet.
 CREATE TABLE signals (
     number INTEGER NOT NULL,
     signal INTEGER NOT NULL,

@@ -1,16 +1,15 @@
-"""The store on SQLite: one file for a partition, in WAL mode.
+"""The store on SQLite: one file per partition, in WAL mode.
 
-`synchronous=NORMAL` makes the file consistent after a power loss and perhaps behind; `checkpoint`
-says up to where it is not behind, and below which the log may be trimmed. Writes are grouped by kind
-with `executemany`, in one transaction for each batch: SQLite's cost is mostly per statement call.
-`rows` has the columns, `pages` finds what a list holds, `failures` is the index of texts. How many
-there are by handler and state is counted in memory: once from an index at the start, and then by what
-each batch moves.
+With `synchronous=NORMAL` the file is consistent after a power loss but perhaps behind; `checkpoint`
+returns the position up to which it is not behind, below which the log may be trimmed. Each batch is one
+transaction whose writes are grouped by kind with `executemany`, because most of SQLite's cost is per
+statement call. `rows` has the columns, `pages` selects what a list shows, `failure_index` is the index
+of failure texts. The numbers of invocations by handler and state are counted in memory: once from an
+index at the start, and then by what each batch changes.
 
-Other processes may have the file open: `durable sql`, a person's sqlite3, a backup. Nothing here waits
-for them, because whoever calls is the loop that also sends heartbeats. So a transaction is begun
-with `begin`, which says at once whether another process is writing, and a checkpoint does as much
-as the readers of older pages leave to it.
+Other processes may have the file open: `durable sql`, a person's sqlite3, a backup. The store never
+waits for them, because its caller is the loop that also sends heartbeats. So `begin` returns at once
+whether another process is writing, and a checkpoint moves only the pages that no reader still needs.
 """
 
 from __future__ import annotations
@@ -36,37 +35,37 @@ from ..core.model import (
 from ..core.records import DEADLINE, WAKE
 from ..log.interface import Position
 from . import pages, rows
-from .failures import FailureIndexError, Failures, failure_text
-from .holders import holders, named
-from .interface import Filter, Listed, Order, Place, Recovered, StoreFullError
+from .failure_index import FailureIndex, FailureIndexError, failure_text
+from .file_users import describe, file_users
+from .interface import Filter, Order, Page, PageCursor, Recovered, StoreFullError
 from .rows import ALL, AWAKEABLE, ENTRY, LISTED, LISTED_SIZE
 from .schema import MIGRATIONS, SCHEMA, VERSION
 
 logger = logging.getLogger("durable.store")
 
 PAGE_BYTES = 1024 * 1024
-"""Outcomes in one page; with one of the largest more it stays under what gRPC clients take unless told
-otherwise, 4 MB."""
+"""The size of the outcomes in one page. With one more of the largest it stays below 4 MB, the default
+limit of gRPC clients."""
 _START_SECONDS = 5.0
-"""How long a start waits for another process that is writing to the file."""
+"""How long the start waits for another process that is writing to the file."""
 _WAL_BYTES = 64 * 1024 * 1024
-"""What is left of a write-ahead log that has grown because somebody was reading."""
+"""The size to which a write-ahead log is cut that has grown because of a reader."""
 
 
 class StoreVersionError(Exception):
-    """The store was written by another version of the software."""
+    """Another version of the software wrote the store."""
 
 
 class StoreUnusableError(Exception):
-    """The file is no store any more, or the disk refuses it."""
+    """The file is damaged or locked, or the disk refuses it."""
 
 
-def explained(path: Path, error: sqlite3.Error) -> StoreUnusableError:
-    """Says which file an error of SQLite's is about, and what to do about it."""
+def explain_error(path: Path, error: sqlite3.Error) -> StoreUnusableError:
+    """Returns an error that names the store's file and what to do about SQLite's error."""
     code = (error.sqlite_errorcode or 0) & 0xFF
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return StoreUnusableError(
-            f"the store {path} is locked by another process ({named(holders(path))}): end that "
+            f"the store {path} is locked by another process ({describe(file_users(path))}): end that "
             "process, or its transaction, and start again"
         )
     if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
@@ -81,9 +80,8 @@ def explained(path: Path, error: sqlite3.Error) -> StoreUnusableError:
 class SqliteStore:
     """A partition's store in one SQLite file, or in memory for the path `:memory:`.
 
-    Raises StoreVersionError when the file is of another version that cannot be made into this one,
-    FailureIndexError when this SQLite cannot write an index that is in it, and `sqlite3.Error` for
-    what the disk refuses.
+    Raises StoreVersionError when the file's version cannot be upgraded to this one, FailureIndexError
+    when this SQLite cannot write an index that the file has, and `sqlite3.Error` when the disk refuses.
     """
 
     def __init__(self, path: Path | str) -> None:
@@ -92,7 +90,7 @@ class SqliteStore:
             path, isolation_level=None, cached_statements=256, timeout=_START_SECONDS
         )
         self._db.executescript(
-            # The first counts for a new file only; see docs/performance.md for what it saves.
+            # The page size applies to a new file only; docs/performance.md says what it saves.
             "PRAGMA page_size = 16384;"
             "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA temp_store = MEMORY;"
             "PRAGMA cache_size = -65536; PRAGMA wal_autocheckpoint = 2000;"
@@ -114,7 +112,7 @@ class SqliteStore:
         if self._path is not None:
             os.chmod(self._path, 0o600)
         try:
-            self._failures = Failures.open(self._db)
+            self._failure_index = FailureIndex.open(self._db)
         except FailureIndexError:
             self._db.close()
             raise
@@ -126,15 +124,15 @@ class SqliteStore:
                 )
             }
         )
-        """Invocations by handler and state; what has come to zero stays until the next start."""
+        """Invocations by handler and state. Pairs that have become zero stay until the next start."""
         self._sequence: int = self._db.execute("SELECT sequence FROM position").fetchone()[0]
         self._durable = 0
-        """The position that is known to survive a power loss."""
-        # From here on nothing waits in SQLite for another process.
+        """The sequence up to which commits are known to survive a power loss."""
+        # From here on SQLite does not wait for another process.
         self._db.execute("PRAGMA busy_timeout = 0")
 
     def recover(self) -> Recovered:
-        """Returns what a leader goes on from."""
+        """See `Store.recover`."""
         db = self._db
         sequence, epoch, frame, time_ms = db.execute(
             "SELECT sequence, epoch, frame, time_ms FROM position"
@@ -176,7 +174,7 @@ class SqliteStore:
         )
 
     def begin(self) -> bool:
-        """Begins the transaction of the next `commit`; False while another process is writing."""
+        """See `Store.begin`."""
         try:
             self._db.execute("BEGIN IMMEDIATE")
         except sqlite3.OperationalError as error:
@@ -205,7 +203,7 @@ class SqliteStore:
                 )
             if changes.changed:
                 db.executemany(rows.UPDATE, map(rows.changed_row, changes.changed.values()))
-            moved = self._moved(changes)
+            moved = self._count_changes(changes)
             self._commit_rare(changes, moved)
             db.execute(
                 "UPDATE position SET sequence = ?, epoch = ?, frame = ?, time_ms = ?",
@@ -213,7 +211,7 @@ class SqliteStore:
             )
             db.execute("COMMIT")
         except BaseException as error:
-            if db.in_transaction:  # on a full disk SQLite has ended it itself
+            if db.in_transaction:  # on a full disk SQLite has rolled back already
                 db.execute("ROLLBACK")
             full = isinstance(error, sqlite3.Error) and error.sqlite_errorcode & 0xFF
             if full == sqlite3.SQLITE_FULL:
@@ -222,8 +220,10 @@ class SqliteStore:
         self._sequence = position.sequence
         self._counts.update(moved)
 
-    def _moved(self, changes: Changes) -> Counter[tuple[str, State]]:
-        """Returns by how much a batch changes the counts; writes the failures of what has ended."""
+    def _count_changes(self, changes: Changes) -> Counter[tuple[str, State]]:
+        """Returns how a batch changes the counts; adds the failures of ended invocations to the
+        index.
+        """
         moved: Counter[tuple[str, State]] = Counter()
         failed: list[Invocation] = []
         for it in changes.created.values():
@@ -233,19 +233,19 @@ class SqliteStore:
         for number, state in changes.was.items():
             found = changes.changed.get(number)
             if found is None:
-                continue  # It is removed as it was before the batch.
+                continue  # It was removed in the same batch; see `_commit_rare`.
             moved[found.handler, state] -= 1
             moved[found.handler, found.state] += 1
             if found.completed_ms and found.failure:
                 failed.append(found)
-        if failed and self._failures is not None:
-            self._failures.add(
+        if failed and self._failure_index is not None:
+            self._failure_index.add(
                 [(it.number, failure_text(it.failure)) for it in failed if it.failure]
             )
         return moved
 
     def _commit_rare(self, changes: Changes, moved: Counter[tuple[str, State]]) -> None:
-        """Writes what most batches have nothing of."""
+        """Writes the changes that most batches do not have."""
         db = self._db
         if changes.awakeables:
             for awakeable_id, awakeable in changes.awakeables.items():
@@ -289,8 +289,8 @@ class SqliteStore:
                     "SELECT handler, state FROM invocations WHERE number = ?", (number,)
                 ).fetchone()
                 moved[handler, State(state)] -= 1
-            if self._failures is not None:
-                self._failures.remove(list(changes.removed.values()))
+            if self._failure_index is not None:
+                self._failure_index.remove(list(changes.removed.values()))
             db.executemany("DELETE FROM state WHERE owner = ?", by_id)
             db.executemany("DELETE FROM awakeables WHERE invocation = ?", by_id)
             db.executemany("DELETE FROM signals WHERE number = ?", by_number)
@@ -313,7 +313,7 @@ class SqliteStore:
         return None if row is None else rows.awakeable(row)
 
     def awakeables(self, invocation_id: str) -> list[Awakeable]:
-        """Returns an invocation's awakeables by the time they were made."""
+        """Returns an invocation's awakeables by their creation time."""
         found = self._db.execute(
             f"SELECT {AWAKEABLE} FROM awakeables WHERE invocation = ? AND invocation <> '' "
             "ORDER BY created_ms, id",
@@ -326,7 +326,7 @@ class SqliteStore:
         return dict(self._db.execute("SELECT name, value FROM state WHERE owner = ?", (owner,)))
 
     def small_state(self, owner: str, limit: int) -> tuple[dict[str, bytes], bool]:
-        """Returns a state up to so many bytes, and whether that is all of it."""
+        """Returns up to `limit` bytes of a state, and whether that is all of it."""
         state: dict[str, bytes] = {}
         size = 0
         for name, value in self._db.execute(
@@ -368,38 +368,40 @@ class SqliteStore:
             )
         )
 
-    def page(self, where: Filter, order: Order, after: Place | None, size: int) -> Listed:
-        """Returns a page of invocations beyond `after`, or the first one."""
-        chosen = pages.select(self._db, self._counts, self._failures, where, order, after, size + 1)
-        places = self._within_bytes(chosen[:size])
-        numbers = [place.number for place in places]
+    def page(self, where: Filter, order: Order, after: PageCursor | None, size: int) -> Page:
+        """Returns the page of invocations after `after`, or the first page."""
+        chosen = pages.select(
+            self._db, self._counts, self._failure_index, where, order, after, size + 1
+        )
+        cursors = self._within_bytes(chosen[:size])
+        numbers = [cursor.number for cursor in cursors]
         among = f"WHERE number IN ({', '.join('?' * len(numbers))})"
         found = self._invocations(f"SELECT {LISTED} FROM invocations {among}", numbers)
         by_number = {it.number: it for it in found}
         lengths = self._db.execute(
             f"SELECT number, count(*) FROM journal {among} GROUP BY number", numbers
         )
-        return Listed(
+        return Page(
             [by_number[number] for number in numbers],
-            places[-1] if len(chosen) > len(places) else None,
+            cursors[-1] if len(chosen) > len(cursors) else None,
             dict(lengths.fetchall()),
         )
 
-    def _within_bytes(self, places: list[Place]) -> list[Place]:
-        """Returns as many places as a page can hold, at least one."""
-        marks = ", ".join("?" * len(places))
+    def _within_bytes(self, cursors: list[PageCursor]) -> list[PageCursor]:
+        """Returns as many cursors as fit into a page by size, at least one."""
+        marks = ", ".join("?" * len(cursors))
         sizes = dict(
             self._db.execute(
                 f"SELECT number, {LISTED_SIZE} FROM invocations WHERE number IN ({marks})",
-                [place.number for place in places],
+                [cursor.number for cursor in cursors],
             )
         )
         total = 0
-        for count, place in enumerate(places):
-            total += sizes[place.number]
+        for count, cursor in enumerate(cursors):
+            total += sizes[cursor.number]
             if count and total > PAGE_BYTES:
-                return places[:count]
-        return places
+                return cursors[:count]
+        return cursors
 
     def counts(self) -> list[tuple[str, State, int]]:
         """Counts invocations by handler and state, from memory."""
@@ -420,7 +422,7 @@ class SqliteStore:
         return [row[0] for row in found]
 
     def early_awakeables(self, before_ms: int, size: int) -> list[str]:
-        """Returns ids of awakeables that were resolved before a time and that nobody asked for."""
+        """Returns ids of awakeables that were resolved before a time and that no invocation created."""
         found = self._db.execute(
             "SELECT id FROM awakeables WHERE invocation = '' AND resolved_ms <= ? "
             "ORDER BY resolved_ms LIMIT ?",
@@ -429,7 +431,7 @@ class SqliteStore:
         return [row[0] for row in found]
 
     def next_expiry(self, early_ms: int) -> int:
-        """Returns when the next thing is to be removed; 0 when there is none."""
+        """Returns when the next invocation or awakeable expires; 0 when there is none."""
         times = self._db.execute(
             "SELECT (SELECT min(expire_ms) FROM invocations WHERE expire_ms > 0), "
             "(SELECT min(resolved_ms) + ? FROM awakeables WHERE invocation = '')",
@@ -440,27 +442,27 @@ class SqliteStore:
     def checkpoint(self) -> int:
         """See `Store.checkpoint`.
 
-        It is complete when it has brought every page of the write-ahead log into the file and has
-        synced that; a reader of an older state keeps it from the pages that were written since.
+        It is complete when it has moved every page of the write-ahead log into the file and has synced
+        the file. A reader of an older state keeps it from moving the pages that were written since.
         """
         busy, written, moved = self._db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
         if not busy and written == moved:
             self._durable = self._sequence
         return self._durable
 
-    def holders(self) -> str:
-        """See `Store.holders`."""
-        return named(holders(self._path) if self._path is not None else [])
+    def file_users(self) -> str:
+        """See `Store.file_users`."""
+        return describe(file_users(self._path) if self._path is not None else [])
 
     def close(self) -> None:
-        """Closes the store; what was begun and not committed is not in it."""
+        """Closes the store; an uncommitted transaction is rolled back."""
         self._db.close()
 
     def _invocations(self, sql: str, values: Sequence[Any]) -> list[Invocation]:
         return [rows.invocation(row) for row in self._db.execute(sql, values)]
 
     def _load_parts(self, invocation: Invocation) -> None:
-        """Reads what other tables hold of an invocation that is to go on."""
+        """Reads the parts of an active invocation that are in other tables."""
         last = invocation.cancel_number
         for position, completion, kind, name, target, signal, size in self._db.execute(
             "SELECT position, completion, kind, name, target, signal, "

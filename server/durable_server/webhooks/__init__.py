@@ -1,5 +1,5 @@
-"""Webhooks: URLs that resolve one awakeable, and how their senders sign. docs/design/webhooks.md.
+"""Webhooks: URLs that resolve one awakeable each, and how their senders sign. docs/design/webhooks.md.
 
-`tokens` and `schemes` are pure; `files` reads keys and secrets; `service` is what a control plane has
-of it. Nothing here knows gRPC or HTTP: `rpc` makes URLs of it, `http` answers at them.
+`tokens` and `signature_schemes` are pure; `files` reads keys and secrets; `service` is what a control
+plane uses. Nothing here knows gRPC or HTTP: `rpc` makes the URLs, `http` serves them.
 """

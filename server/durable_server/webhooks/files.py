@@ -1,12 +1,12 @@
-"""Keys and secrets in files: the control plane's own keys, and what senders sign with.
+"""Keys and secrets in files: the control plane's signing keys, and the secrets of webhook senders.
 
-Keys sign the URLs. Without `--webhook-key-file` and `DURABLE_WEBHOOK_KEY` there is one of the control
-plane's own in its data dir, made when it is missing. Replicas, and whoever changes keys, give them:
-any number of words of at least KEY_CHARACTERS, the first of which signs.
+Without `--webhook-key-file` and `DURABLE_WEBHOOK_KEY` the control plane has one key of its own in its
+data dir, created when it is missing. Replicas, and operators who rotate keys, give them: any number
+of words of at least KEY_CHARACTERS, the first of which signs.
 
-A secret is a file of its name in `--webhook-secrets-dir`, one secret a line; several are good at
-once. It is read at each use: a secret is replaced without a restart, and mounted ones work as they
-are.
+A secret is a file of its name in `--webhook-secrets-dir`, with one secret per line; several may be
+valid at once. It is read at each use, so a secret is replaced without a restart, and mounted secrets
+work as they are.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 KEY_CHARACTERS: Final = 32
-"""The least that a key may have: 128 bits as hexadecimal text."""
+"""The shortest key: 128 bits as hexadecimal text."""
 _NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
 _SECRET_FILE_BYTES: Final = 64 * 1024
 _FILE_NAME: Final = "webhook.key"
@@ -30,11 +30,11 @@ class WebhookKeyError(Exception):
 
 
 class SecretError(Exception):
-    """A secret is not there; the message says what to do."""
+    """A secret is missing; the message says what to do."""
 
 
 def parse_keys(text: str, where: str) -> list[bytes]:
-    """Returns keys from text; raises WebhookKeyError for none and for short ones."""
+    """Returns the keys in a text; raises WebhookKeyError for no key and for short ones."""
     words = text.split()
     short = [word for word in words if len(word) < KEY_CHARACTERS]
     if not words or short:
@@ -56,21 +56,21 @@ def read_keys(path: Path) -> list[bytes]:
 
 
 def own_keys(data_dir: Path) -> list[bytes]:
-    """Returns the keys in a data dir that this process holds; makes one when there is none.
+    """Returns the keys in a data dir that this process owns; creates one when there is none.
 
     Raises WebhookKeyError.
     """
     path = data_dir / _FILE_NAME
     if not path.exists():
         scratch = data_dir / f"{_FILE_NAME}.new"
-        scratch.unlink(missing_ok=True)  # of a process that died here
+        scratch.unlink(missing_ok=True)  # left behind by a process that died here
         made = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(made, "w") as out:
             out.write(secrets.token_hex(32) + "\n")
             out.flush()
             os.fsync(out.fileno())
         scratch.rename(path)
-        _sync(data_dir)  # a URL that was handed out must outlive a loss of power
+        _sync(data_dir)  # a URL that was given out must stay valid after a power loss
     return read_keys(path)
 
 
@@ -86,15 +86,15 @@ class Secrets(Protocol):
     """The senders' secrets, by name."""
 
     def read(self, name: str) -> list[bytes]:
-        """Returns the secrets that are good under a name, at least one; raises SecretError."""
+        """Returns the valid secrets of a name, at least one; raises SecretError."""
         ...
 
 
 class SecretTexts:
-    """Secrets that are given as they are, for a control plane without files."""
+    """Secrets that are given as text, for a control plane without files."""
 
     def __init__(self, texts: Mapping[str, str]) -> None:
-        """Raises ValueError for what is no secret."""
+        """Raises ValueError for an invalid name or an empty secret."""
         for name, text in texts.items():
             if _NAME.fullmatch(name) is None or not text.strip():
                 problem = (
@@ -104,7 +104,7 @@ class SecretTexts:
         self._texts: Final = dict(texts)
 
     def read(self, name: str) -> list[bytes]:
-        """Returns the secrets that are good under a name, at least one; raises SecretError."""
+        """Returns the valid secrets of a name, at least one; raises SecretError."""
         if name not in self._texts:
             raise SecretError(f"there is no secret {name!r}: give it in webhook_secrets")
         return [line.strip().encode() for line in self._texts[name].splitlines() if line.strip()]
@@ -117,7 +117,7 @@ class SecretFiles:
         self._folder: Final = folder
 
     def read(self, name: str) -> list[bytes]:
-        """Returns the secrets that are good under a name, at least one; raises SecretError."""
+        """Returns the valid secrets of a name, at least one; raises SecretError."""
         if _NAME.fullmatch(name) is None:
             raise SecretError(f"is not a secret's name, {_NAME.pattern}")
         if self._folder is None:

@@ -1,4 +1,4 @@
-"""What one control plane has for webhooks: its keys, the senders' secrets, its public address."""
+"""The webhooks of one control plane: its keys, the senders' secrets, and its public address."""
 
 from __future__ import annotations
 
@@ -11,28 +11,29 @@ from .files import SecretFiles, Secrets, own_keys, parse_keys, read_keys
 from .tokens import Claim, Keyring
 
 PATH = "/webhooks/"
-"""Where deliveries go; the token follows."""
+"""The path of deliveries, before the token."""
 
 
 class NotServedError(Exception):
-    """HTTP cannot be served, so that nothing would answer at a URL; the message says the way out."""
+    """HTTP cannot be served, so a URL would not work; the message says what to do."""
 
 
 @dataclass(slots=True)
 class Webhooks:
-    """Makes URLs, and has what is needed to answer at them."""
+    """Makes URLs, and has what is needed to serve them."""
 
     keyring: Keyring
     secrets: Secrets
     now: Callable[[], float] = time.time
-    """The clock that URLs expire by, in seconds since 1970."""
+    """The clock by which URLs expire, in seconds since 1970."""
     serve: Callable[[], Awaitable[None]] | None = None
-    """Begins to serve HTTP where that waits for the first URL; sets `base_url`, or raises
-    NotServedError. None where HTTP is served from the start."""
+    """Starts to serve HTTP for the first URL and sets `base_url`, or raises NotServedError. None
+    where HTTP is served from the start.
+    """
     base_url: str = ""
-    """What stands before PATH for the outside world; empty until HTTP is served."""
-    off: bool = False
-    """HTTP will not be served."""
+    """The public URL before PATH; empty until HTTP is served."""
+    disabled: bool = False
+    """Whether HTTP will not be served."""
 
     def url(self, claim: Claim) -> str:
         """Returns the URL of a claim. It is a secret."""

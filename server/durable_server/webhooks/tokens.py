@@ -1,14 +1,15 @@
-"""Tokens: what a webhook's URL may do, signed, so that nothing needs to be remembered.
+"""Tokens: the signed permission in a webhook's URL, so that nothing needs to be stored.
 
     token = base64url(mac ‖ claim)      mac = HMAC-SHA256(key, "durable webhook" ‖ claim)
     claim = version (1 byte) ‖ expiry (8 bytes, seconds since 1970)
           ‖ length ‖ scheme ‖ length ‖ secret's name ‖ awakeable id
 
 Rules.
-- Nothing of a token is looked at before one of the keys has signed it; whatever is wrong with one, the
-  answer is the same nothing.
-- One claim and key have one token: a second spelling of the base64 is no token.
-- The first key signs and all of them are accepted: so keys are replaced without breaking URLs.
+- No part of a token is used before its MAC has been verified. Whatever is wrong with a token, the
+answer
+  is the same None, so there is nothing to learn by trying.
+- One claim and key have exactly one token: another spelling of the same base64 is refused.
+- The first key signs and all keys are accepted, so keys are rotated without breaking URLs.
 """
 
 from __future__ import annotations
@@ -32,13 +33,13 @@ class Claim(NamedTuple):
     """What a token permits."""
 
     awakeable_id: str
-    """The one awakeable that it resolves."""
+    """The awakeable that it resolves."""
     expires_s: int
-    """Until when, in seconds since 1970."""
+    """Its expiry, in seconds since 1970."""
     scheme: str = ""
-    """How the sender signs; empty for not at all."""
+    """The sender's signature scheme; empty for none."""
     secret_name: str = ""
-    """With which of the secrets."""
+    """The name of the sender's secret."""
 
 
 class Keyring:
@@ -54,7 +55,7 @@ class Keyring:
         return _text(_mac(self._keys[0], data) + data)
 
     def read(self, token: str) -> Claim | None:
-        """Returns the claim of a token that one of the keys has signed, else None."""
+        """Returns the claim of a token that was signed with one of the keys, else None."""
         if _TOKEN.fullmatch(token) is None or len(token) % 4 == 1:
             return None
         raw = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))

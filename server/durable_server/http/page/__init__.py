@@ -1,1 +1,1 @@
-"""The page for people: what it is served from, and how."""
+"""The page for people, and how its files are served."""

@@ -1,14 +1,14 @@
-"""The page's files: `GET /` is the document, `GET /page/{name}` what it needs.
+"""The page's files: `GET /` is the document, `GET /page/{name}` what it loads.
 
-Theory. The page is a handful of static files: no build step, nothing from another host. They are read
-once, at the start, so that a request costs a look into a dictionary and can name nothing else on the
-disk. A browser keeps them and asks whether they are still the same (`ETag`); after an upgrade it has
-the new ones at once.
+Theory. The page is a few static files: no build step, nothing from another host. They are read once, at
+the start, so a request costs a look into a dictionary and cannot name another file on the disk. A
+browser caches them and asks whether they have changed (`ETag`), so after an upgrade it has the new ones
+at once.
 
-Rules. Everything that the page shows was written by somebody else: names, keys, failures, values. So
-the document's policy permits scripts and styles from this server's files only, none inside the
-document, and no code of ours may turn text into HTML (`trusted-types 'none'`). The page talks to this
-server and to nothing else, and no other page may frame it.
+Rules. All that the page shows was written by others: names, keys, failures, values. So the document's
+policy permits only scripts and styles from this server's files, none inside the document, and no code
+may turn text into HTML (`trusted-types 'none'`). The page connects to this server only, and no other
+page may frame it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ..errors import refused
-from ..requests import Call
+from ..requests import EndpointRequest
 from ..routing import Body, Route
 
 FOLDER = Path(__file__).parent / "static"
@@ -63,20 +63,20 @@ class _File(NamedTuple):
     etag: str
 
 
-async def document(call: Call) -> Response:
-    """Answers with the document."""
-    return _answer(call.request, FILES[_DOCUMENT])
+async def document(request: EndpointRequest) -> Response:
+    """Returns the document."""
+    return _answer(request.http, FILES[_DOCUMENT])
 
 
-async def file(call: Call) -> Response:
-    """Answers with a file; raises HttpError for a name that is not one."""
-    name = call.variables["name"]
+async def file(request: EndpointRequest) -> Response:
+    """Returns a file; raises HttpError for an unknown name."""
+    name = request.variables["name"]
     if name not in FILES:
         raise refused(
             404, "NOT_FOUND", "ROUTE_NOT_FOUND", f"the page has no file {name[:100]!r}",
-            path=call.request.url.path[:200],
+            path=request.http.url.path[:200],
         )  # fmt: skip
-    return _answer(call.request, FILES[name])
+    return _answer(request.http, FILES[name])
 
 
 def _read(path: Path) -> _File:
@@ -112,4 +112,4 @@ ROUTES = (
         answers={200: Body("The file.", str, "*/*")},
     ),
 )
-"""For browsers only, so not in the OpenAPI document."""
+"""Not in the OpenAPI document, because they are for browsers only."""

@@ -1,18 +1,18 @@
-// What a reader can do to an invocation, and when. What cannot be undone asks first. The control plane
-// decides; what it refuses is shown with its reason.
+// The actions on an invocation, and when each is possible. An action that cannot be undone asks for
+// confirmation first. The control plane decides; a refusal is shown with its reason.
 
 import * as api from "./api.js";
-import { ask, jsonField, note, numberField, switchField, textField } from "./dialogs.js";
+import { jsonField, note, numberField, openDialog, switchField, textField } from "./dialogs.js";
 import { isFinal, stateWord } from "./format.js";
 import { problem } from "./json.js";
 import { go, invocationAddress } from "./router.js";
 import { payload } from "./value.js";
 
-/** The type of such a failure: the word of the SDK and of `/api`. */
+/** The type of a rejection; the SDK and `/api` use the same. */
 const REJECTION = "durable.Rejected";
 
-/** Says which actions fit an invocation as it stands. */
-export function fitting(it) {
+/** Returns which actions are possible in the present state of an invocation. */
+export function allowed(it) {
   const word = stateWord(it.state);
   const final = isFinal(word);
   return {
@@ -31,12 +31,12 @@ async function atOnce(work, done) {
     note(done(answer));
     return true;
   } catch (error) {
-    note(api.said(error), true);
+    note(api.errorText(error), true);
     return false;
   }
 }
 
-/** Holds it at its next step. */
+/** Pauses it at its next step. */
 export function pause(it) {
   return atOnce(
     () => api.pause(it.invocationId),
@@ -44,19 +44,19 @@ export function pause(it) {
   );
 }
 
-/** Lets it go on, or begins its next attempt now. */
+/** Resumes it, or starts its next attempt now. */
 export function resume(it) {
   return atOnce(() => api.resume(it.invocationId), () => "Resumed.");
 }
 
-/** Begins the next try now, instead of when its delay is over. */
+/** Starts the next try now, without waiting for the end of the backoff. */
 export function retry(it) {
   return atOnce(() => api.resume(it.invocationId), () => "The next try begins now.");
 }
 
-/** Ends it. */
+/** Cancels it. */
 export function cancel(it) {
-  return ask({
+  return openDialog({
     title: "Cancel this invocation?",
     words: "The handler sees the cancellation at its next step and may undo what it did.",
     confirm: "Cancel it",
@@ -73,11 +73,11 @@ export function cancel(it) {
   });
 }
 
-/** Starts a new one with the same input, keeping the steps before `from`. */
+/** Restarts it as a new invocation with the same input; keeps the steps before `from`. */
 export async function restart(it, from = 0) {
   const length = it.journalLength ?? 0;
   const keeps = numberField("fromIndex", "Keep the steps before number", from, length, "0 keeps none: all steps run again. Steps that are kept are copied with their results.");
-  const id = await ask({
+  const id = await openDialog({
     title: "Restart as a new invocation?",
     words: "It gets the same input. This one stays as it is.",
     confirm: "Restart",
@@ -89,9 +89,9 @@ export async function restart(it, from = 0) {
   go(invocationAddress(id));
 }
 
-/** Removes it. */
+/** Purges it. */
 export async function purge(it) {
-  const done = await ask({
+  const done = await openDialog({
     title: "Remove this invocation for good?",
     words: "Its input, journal and result are gone then, before their retention is over.",
     confirm: "Remove it",
@@ -106,9 +106,9 @@ export async function purge(it) {
   go("#/");
 }
 
-/** Answers an awakeable with a value. */
+/** Resolves an awakeable with a value. */
 export function resolve(awakeable) {
-  return ask({
+  return openDialog({
     title: "Resolve the awakeable",
     words: awakeable,
     confirm: "Resolve",
@@ -121,9 +121,9 @@ export function resolve(awakeable) {
   });
 }
 
-/** Answers an awakeable with a failure. */
+/** Rejects an awakeable. */
 export function reject(awakeable) {
-  return ask({
+  return openDialog({
     title: "Reject the awakeable?",
     words: awakeable,
     confirm: "Reject",

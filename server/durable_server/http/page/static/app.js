@@ -1,23 +1,23 @@
-// The page: shows the view of the place that the reader is at.
+// The page: shows the view of the present address.
 //
-//   router     the place, in the address          live        polls and streams, while somebody looks
+//   router     the address                        live        polls and streams while the page is visible
 //   api        the HTTP endpoints                 throughput  the counts, for all views
 //   invocations, filters                          the list
 //   invocation, timeline, journal, value, json    one invocation
-//   handlers, workers, server                     what there is
-//   actions, dialogs, keys                        what a reader can do
+//   handlers, workers, server                     the other views
+//   actions, dialogs, keys                        what the user can do
 //
-// A view is a class: made with an element and a place, told by `move` of another place of its own,
-// closed when it is left; `keys` holds what single keys do.
+// A view is a class. It is made with an element and a route, gets other routes of its own by `move`,
+// and is closed when the user leaves it. Its `keys` are functions by key.
 
 import { fill, h } from "./dom.js";
 import { Handlers } from "./handlers.js";
 import { Invocation } from "./invocation.js";
 import { Invocations } from "./invocations.js";
 import { help, listen } from "./keys.js";
-import { go, here, onMove } from "./router.js";
+import { currentRoute, go, onMove } from "./router.js";
 import { Server } from "./server.js";
-import { glance, pulse } from "./throughput.js";
+import { pulse, showThroughput } from "./throughput.js";
 import { Workers } from "./workers.js";
 
 const THEMES = ["system", "dark", "light"];
@@ -28,26 +28,26 @@ let view = null;
 let shown = "";
 
 function move() {
-  const place = here();
-  const name = `${place.section}/${place.id}`;
+  const route = currentRoute();
+  const name = `${route.section}/${route.id}`;
   if (view && name === shown) {
-    view.move(place);
+    view.move(route);
     return;
   }
   view?.close();
   shown = name;
   document.title = "Durable";
   for (const link of document.querySelectorAll("nav.tabs a")) {
-    if (link.dataset.section === place.section) link.setAttribute("aria-current", "page");
+    if (link.dataset.section === route.section) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
-  view = opened(place);
+  view = createView(route);
   scrollTo(0, 0);
 }
 
-function opened(place) {
-  if (place.section === "invocations") return place.id ? new Invocation(main, place) : new Invocations(main, place);
-  const View = { handlers: Handlers, workers: Workers, server: Server }[place.section];
+function createView(route) {
+  if (route.section === "invocations") return route.id ? new Invocation(main, route) : new Invocations(main, route);
+  const View = { handlers: Handlers, workers: Workers, server: Server }[route.section];
   if (View) return new View(main);
   fill(main, h("p", { class: "empty" }, "There is no such place here. ", h("a", { href: "#/" }, "See the invocations")));
   return null;
@@ -85,11 +85,11 @@ function search() {
 document.getElementById("theme").addEventListener("click", nextTheme);
 document.getElementById("help").addEventListener("click", help);
 document.getElementById("skip").addEventListener("click", (event) => {
-  event.preventDefault(); // a fragment is a place here
+  event.preventDefault(); // the router uses the fragment
   main.focus();
 });
 showTheme();
-glance(document.getElementById("glance"));
+showThroughput(document.getElementById("glance"));
 listen(() => view, { "/": search, "?": help, g: nextTheme });
 onMove(move);
 move();

@@ -1,19 +1,19 @@
-// Questions and notes. A question is a <dialog>: the browser keeps the focus in it and closes it at
-// Escape. What it asks for is done while it is open, so that an error stands where it can be put right.
+// Dialogs and notes. A dialog is a <dialog>: the browser keeps the focus in it and closes it at Escape. Its
+// action runs while it is open, so that an error is shown where the input can be corrected.
 
-import { said } from "./api.js";
+import { errorText } from "./api.js";
 import { fill, h } from "./dom.js";
 
 const NOTE_MS = 6000;
 
 /**
- * Asks, then does `act(values)`; `values` holds what the `fields` say by their names. Resolves to what
- * `act` returned, or to undefined when the reader thought better of it.
+ * Opens a dialog, then calls `act(values)`; `values` has the values of the `fields` by name. Resolves to
+ * what `act` returned, or to undefined when the user closed the dialog.
  */
-export function ask({ title, words, fields = [], confirm, danger = false, act }) {
+export function openDialog({ title, words, fields = [], confirm, danger = false, act }) {
   return new Promise((resolve) => {
     let result;
-    const trouble = h("p", { class: "form-error", role: "alert" });
+    const problem = h("p", { class: "form-error", role: "alert" });
     const go = h("button", { type: "submit", class: danger ? "danger" : "primary" }, confirm);
     const back = h("button", { type: "button", on: { click: () => dialog.close() } }, "Back");
     const form = h(
@@ -22,18 +22,18 @@ export function ask({ title, words, fields = [], confirm, danger = false, act })
       h("h2", {}, title),
       words && h("p", {}, words),
       fields.map((it) => it.element),
-      trouble,
+      problem,
       h("div", { class: "buttons" }, back, go),
     );
     form.addEventListener("submit", async (event) => {
       event.preventDefault();
-      fill(trouble);
+      fill(problem);
       go.disabled = true;
       try {
         result = await act(Object.fromEntries(fields.map((it) => [it.name, it.value()])));
         dialog.close();
       } catch (error) {
-        fill(trouble, said(error));
+        fill(problem, errorText(error));
       } finally {
         go.disabled = false;
       }
@@ -43,7 +43,7 @@ export function ask({ title, words, fields = [], confirm, danger = false, act })
   });
 }
 
-/** Shows something until the reader closes it. */
+/** Shows content until the user closes it. */
 export function show(title, ...content) {
   const close = h("button", { type: "button", class: "primary", on: { click: () => dialog.close() } }, "Close");
   const dialog = open(
@@ -61,15 +61,15 @@ function open(content, closed) {
     closed();
   });
   dialog.addEventListener("click", (event) => {
-    if (event.target === dialog) dialog.close(); // beside it
+    if (event.target === dialog) dialog.close(); // a click outside of it
   });
   document.body.append(dialog);
   dialog.showModal();
   return dialog;
 }
 
-/** Says whether a question is open. */
-export function asking() {
+/** Returns whether a dialog is open. */
+export function isDialogOpen() {
   return document.querySelector("dialog[open]") !== null;
 }
 
@@ -93,7 +93,7 @@ export function textField(name, label, hint = "") {
   return labelled(name, label, input, hint, () => input.value.trim());
 }
 
-/** A field for JSON; `checked(text)` raises an error that says what is wrong. */
+/** A field for JSON; `checked(text)` throws an error that says what is wrong. */
 export function jsonField(name, label, first, checked) {
   const input = h("textarea", { rows: 6, spellcheck: "false", class: "code" });
   input.value = first;
@@ -107,14 +107,14 @@ export function numberField(name, label, first, max, hint) {
   return labelled(name, label, input, hint, () => Number.parseInt(input.value || "0", 10));
 }
 
-/** A field that is on or off. */
+/** A checkbox. */
 export function switchField(name, label, hint) {
   const input = h("input", { type: "checkbox" });
   const element = h("div", { class: "field" }, h("label", { class: "check" }, input, label), h("p", { class: "faint" }, hint));
   return { name, input, element, value: () => input.checked };
 }
 
-/** Tells something in passing. */
+/** Shows a note that disappears after a while; one about an error stays. */
 export function note(words, bad = false) {
   const box = h("div", { class: bad ? "note bad" : "note" }, words);
   box.append(h("button", { type: "button", class: "small quiet", "aria-label": "Dismiss", on: { click: () => box.remove() } }, "✕"));

@@ -1,17 +1,17 @@
-// Making and keeping elements.
+// Creates elements and keeps them up to date.
 //
-// Rule: text becomes text nodes, always. Nothing here, or anywhere on the page, makes HTML of a string;
-// the document's policy forbids it too. Sizes that are computed are set by properties of `style`,
-// because the policy also forbids style attributes.
+// Rule: text always becomes text nodes. No code of the page makes HTML of a string; the document's policy
+// forbids it too. Computed sizes are set by properties of `style`, because the policy also forbids style
+// attributes.
 
 const SVG = "http://www.w3.org/2000/svg";
 
-/** Makes an element. `on` holds listeners, `data` data attributes; `false` and null leave out. */
+/** Creates an element. `on` has listeners, `data` data attributes; false and null are left out. */
 export function h(tag, attributes = {}, ...children) {
   return filled(document.createElement(tag), attributes, children);
 }
 
-/** Makes an element of SVG. */
+/** Creates an SVG element. */
 export function svg(tag, attributes = {}, ...children) {
   return filled(document.createElementNS(SVG, tag), attributes, children);
 }
@@ -32,37 +32,37 @@ function shown(children) {
   return children.flat().filter((it) => it !== null && it !== undefined && it !== false);
 }
 
-/** Replaces what is in an element. */
+/** Replaces the children of an element. */
 export function fill(element, ...children) {
   element.replaceChildren(...shown(children));
   return element;
 }
 
-/** Sets a text, if it is another one: so that what a reader has selected stays selected. */
+/** Sets a text only if it has changed, so that a selection in it is kept. */
 export function text(element, value) {
   if (element.textContent !== value) element.textContent = value;
 }
 
 /**
- * Makes the children of `parent` follow `items`: what is there already is updated and keeps its focus
- * and its place on the screen, what is new is made. `made(item)` returns an element, `updated(element,
+ * Makes the children of `parent` match `items` by key. Existing elements are updated and keep their focus
+ * and scroll position; missing ones are created. `create(item)` returns an element, `update(element,
  * item)` brings it up to date.
  */
-export function follow(parent, items, keyOf, made, updated) {
+export function reconcile(parent, items, keyOf, create, update) {
   const old = new Map();
   for (const child of [...parent.children]) old.set(child.dataset.key, child);
-  let place = parent.firstElementChild;
+  let next = parent.firstElementChild;
   for (const item of items) {
     const key = String(keyOf(item));
     let element = old.get(key);
     if (element) old.delete(key);
     else {
-      element = made(item);
+      element = create(item);
       element.dataset.key = key;
     }
-    updated(element, item);
-    if (element === place) place = place.nextElementSibling;
-    else parent.insertBefore(element, place);
+    update(element, item);
+    if (element === next) next = next.nextElementSibling;
+    else parent.insertBefore(element, next);
   }
   for (const element of old.values()) element.remove();
 }

@@ -1,19 +1,19 @@
-// Why nothing more is tried after a failure. The API has what failed, and how many tries of a step had
-// failed before: the answers here claim no more than follows from that.
+// Why a failure is final. The API has the failure, and the number of tries of a step that had failed before;
+// the texts here claim no more than follows from that. `http/final_reasons.py` has the same rules.
 
 import { plural } from "./format.js";
 import { kindOf } from "./journal.js";
 
 const TERMINAL = "durable.TerminalError";
 
-// What the system itself ends an invocation with.
+// The failures with which the system itself ends an invocation.
 const ENDS = {
   "durable.Cancelled": "it was cancelled",
   "durable.TimedOut": "the time that its handler allows was up",
   "durable.InvalidInput": "its input does not fit the handler, and no retry changes that",
 };
 
-/** Why a journal entry that has failed is not tried again; empty when it has not failed for good. */
+/** Why a failed journal entry is not retried; empty unless it has failed for good. */
 export function whyStep(entry) {
   const failure = entry.outcome?.failure;
   if (!failure?.terminal) return "";
@@ -27,7 +27,7 @@ export function whyStep(entry) {
   return "no retry: it is a terminal error, or its retry policy does not retry it";
 }
 
-/** Why an invocation that has failed is not tried again, given its journal. */
+/** Why a failed invocation is not retried, given its journal. */
 export function whyEnded(it, entries) {
   const failure = it.outcome?.failure;
   if (!failure?.terminal) return "";
@@ -39,7 +39,7 @@ export function whyEnded(it, entries) {
   return `no retry: attempt ${it.attempt ?? 0} was the last that the retry policy permits, or it is an error that is not retried`;
 }
 
-/** The entry whose failure the program let through: its text begins with the step's name. */
+/** The entry whose failure the program did not catch: the message begins with the step's name. */
 function failedBy(failure, entries) {
   const says = (entry, own) => failure.type === own.type && failure.message === `${entry.name ?? ""}: ${own.type}: ${own.message ?? ""}`;
   return entries.findLast((entry) => entry.outcome?.failure && says(entry, entry.outcome.failure));

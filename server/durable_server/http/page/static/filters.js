@@ -1,11 +1,11 @@
-// What the list is narrowed by. The address holds it all; these are the controls that change it.
+// The filters of the list. The address has all of them; these are the controls that change it.
 //
-//   status handler key failure   as in a Query; `status` may be there several times
-//   since                        a span back from now, such as `1h`; with `from` and `to`, moments
+//   status handler key failure   as in a Query; `status` may be repeated
+//   since                        a duration up to now, such as `1h`; or `from` and `to`, as times
 //   parent                       children of this invocation
-//   page at                      the opaque token, and the moment that `since` had on the first page:
-//                                a token belongs to one query, so what it asked for must stay the same
-//   size oldest                  how many on a page; oldest first
+//   page at                      the opaque page token, and the time that `since` meant on the first page:
+//                                a token belongs to one query, whose filters must stay the same
+//   size oldest                  the page size; oldest first
 
 import { fill, h } from "./dom.js";
 import { STATES, count, stateName, stateText } from "./format.js";
@@ -19,7 +19,7 @@ const ID = /^[0-9a-f]{32}$/;
 const TYPING_MS = 300;
 
 /** The filters of an address as fields of a Query. */
-export function asked(query) {
+export function toQuery(query) {
   const since = SPANS[query.get("since")];
   const from = since ? query.get("at") || new Date(Date.now() - since[1] * 1000).toISOString() : query.get("from");
   return {
@@ -36,7 +36,7 @@ export function asked(query) {
   };
 }
 
-// A shorter text is refused: it is in too many.
+// The API refuses a shorter text, because it matches too many.
 function searchable(text) {
   return text.length < 3 ? "" : text;
 }
@@ -46,7 +46,7 @@ function moment(text) {
   return Number.isNaN(time) ? "" : new Date(time).toISOString();
 }
 
-/** The controls: they change the address, and `update` makes them show what it says. */
+/** The controls. They change the address; `update` makes them show an address. */
 export class Filters {
   constructor(query) {
     this.query = query;
@@ -70,7 +70,7 @@ export class Filters {
     this.update(query);
   }
 
-  /** Shows what an address says. */
+  /** Shows the filters of an address. */
   update(query) {
     this.query = query;
     const failure = query.get("failure") ?? "";
@@ -92,7 +92,7 @@ export class Filters {
     this.count();
   }
 
-  /** Brings the counts and the handlers up to date. */
+  /** Updates the counts and the handlers. */
   count() {
     const sums = {};
     const handler = this.query.get("handler");
@@ -136,7 +136,7 @@ export class Filters {
     this.from.hidden = this.to.hidden = !on;
   }
 
-  // The address with one thing changed: always its first page.
+  // The address with one filter changed, at its first page.
   #changed(name, value) {
     const next = {};
     for (const it of new Set(this.query.keys())) next[it] = this.query.getAll(it);
@@ -193,7 +193,7 @@ export class Filters {
   }
 }
 
-// What a field for local time shows for a moment.
+// The value of a local time field for a time.
 function local(text) {
   const time = Date.parse(text ?? "");
   if (Number.isNaN(time)) return "";

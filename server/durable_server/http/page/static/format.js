@@ -1,4 +1,4 @@
-// How things are said: times, spans, numbers, states.
+// Formats times, durations, numbers and states.
 
 export const STATES = [
   "scheduled", "pending", "running", "suspended", "backing_off", "paused",
@@ -16,12 +16,12 @@ export function stateName(word) {
   return `INVOCATION_STATE_${word.toUpperCase()}`;
 }
 
-/** A state as people read it. */
+/** A state as text for people. */
 export function stateText(word) {
   return word.replace("_", " ");
 }
 
-/** Says whether an invocation in this state has ended. */
+/** Returns whether this state is final. */
 export function isFinal(word) {
   return FINAL.has(word);
 }
@@ -31,7 +31,7 @@ export function millis(time) {
   return time ? Date.parse(time) : NaN;
 }
 
-/** A span: `4 ms`, `1.25 s`, `3 min 20 s`, `2 d 4 h`. */
+/** A duration: `4 ms`, `1.25 s`, `3 min 20 s`, `2 d 4 h`. */
 export function span(ms) {
   if (!Number.isFinite(ms)) return "";
   const value = Math.max(0, ms);
@@ -50,7 +50,7 @@ function two(value, size, large, small) {
   return `${Math.floor(value / size)} ${large}${rest ? ` ${rest} ${small}` : ""}`;
 }
 
-/** A span of the API, `12.500s`, in milliseconds. */
+/** A duration of the API, `12.500s`, in milliseconds. */
 export function spanMillis(text) {
   return text ? Number.parseFloat(text) * 1000 : NaN;
 }
@@ -71,7 +71,7 @@ function inUnit(seconds) {
   return [Math.round(seconds / 86_400), "d"];
 }
 
-/** A moment, to the millisecond, in the reader's time zone. */
+/** A time, to the millisecond, in the browser's time zone. */
 export function moment(ms) {
   if (!Number.isFinite(ms)) return "";
   const it = new Date(ms);
@@ -82,12 +82,12 @@ export function moment(ms) {
 }
 
 const WHOLE = new Intl.NumberFormat("en");
-/** A number with its thousands apart. */
+/** A number with thousands separators. */
 export function count(value) {
   return WHOLE.format(value);
 }
 
-/** A rate for a second. */
+/** A rate per second. */
 export function rate(value) {
   if (!Number.isFinite(value)) return "–";
   if (value === 0) return "0";

@@ -1,7 +1,7 @@
-// The handlers that workers have registered: what they are, who serves them, how much of them there is.
+// The registered handlers: what they are, which workers serve them, and their invocations by status.
 
 import * as api from "./api.js";
-import { fill, follow, h, text } from "./dom.js";
+import { fill, h, reconcile, text } from "./dom.js";
 import { STATES, count, span, spanMillis, stateText } from "./format.js";
 import { poll } from "./live.js";
 import { address } from "./router.js";
@@ -25,22 +25,22 @@ export class Handlers {
     fill(
       main,
       h("h1", {}, "Handlers"),
-      h("div", { class: "sheet-table" }, h("table", { class: "wide" }, h("thead", {}, h("tr", {}, HEADS.map((it, place) => h("th", { scope: "col", class: place > 0 && place < 4 && "number" }, it)))), this.rows), this.empty),
+      h("div", { class: "sheet-table" }, h("table", { class: "wide" }, h("thead", {}, h("tr", {}, HEADS.map((it, index) => h("th", { scope: "col", class: index > 0 && index < 4 && "number" }, it)))), this.rows), this.empty),
       this.pager,
     );
-    this.poll = poll(SECONDS, (signal) => this.#ask(signal));
-    this.counted = () => this.#show();
-    pulse.addEventListener("beat", this.counted);
+    this.poll = poll(SECONDS, (signal) => this.#load(signal));
+    this.onCounts = () => this.#show();
+    pulse.addEventListener("counts", this.onCounts);
   }
 
   move() {}
 
   close() {
     this.poll.close();
-    pulse.removeEventListener("beat", this.counted);
+    pulse.removeEventListener("counts", this.onCounts);
   }
 
-  async #ask(signal) {
+  async #load(signal) {
     const answer = await api.handlers({ page_size: PAGE, page_token: this.tokens.at(-1) ?? "" }, signal);
     this.found = answer.handlers ?? [];
     this.next = answer.nextPageToken ?? "";
@@ -54,7 +54,7 @@ export class Handlers {
 
   #show() {
     if (!this.found) return;
-    follow(this.rows, this.found, (it) => it.spec.name, made, updated);
+    reconcile(this.rows, this.found, (it) => it.spec.name, createRow, updateRow);
     this.empty.hidden = this.found.length > 0;
     this.pager.hidden = !this.next && this.tokens.length === 0;
     this.newer.disabled = this.tokens.length === 0;
@@ -62,7 +62,7 @@ export class Handlers {
   }
 }
 
-function made(it) {
+function createRow(it) {
   return h(
     "tr",
     {},
@@ -73,7 +73,7 @@ function made(it) {
   );
 }
 
-function updated(row, it) {
+function updateRow(row, it) {
   const { spec } = it;
   const about = [KINDS[spec.kind] ?? "workflow", spec.version && `version ${spec.version}`, spec.description?.split("\n", 1)[0]];
   text(row.querySelector(".about"), about.filter(Boolean).join(" · "));
@@ -89,7 +89,7 @@ function updated(row, it) {
 function counts(cell, name) {
   const mine = (pulse.counts ?? []).filter((it) => it.handler === name);
   mine.sort((a, b) => STATES.indexOf(a.word) - STATES.indexOf(b.word));
-  follow(
+  reconcile(
     cell,
     mine,
     (it) => it.word,
@@ -112,7 +112,7 @@ function policy(spec) {
   return words.filter(Boolean).join(" · ");
 }
 
-// Schemas are of the build that runs: made once, and anew when they have changed.
+// Rendered once, and again only when a schema has changed.
 function schemas(box, spec) {
   const form = `${spec.inputSchema ?? ""}\n${spec.outputSchema ?? ""}`;
   if (box.dataset.form === form) return;

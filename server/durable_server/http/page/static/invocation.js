@@ -1,6 +1,6 @@
-// One invocation: what it is, its timeline, its values, and what can be done to it. Follows it live by
-// server-sent events, which carry what is new; what they do not carry (the state, the children) is asked
-// for when they say that it may have changed.
+// One invocation: its state, its timeline, its values, and the actions on it. It follows the invocation live
+// by server-sent events. What these do not carry (the state, the children) is requested when an event shows
+// that it may have changed.
 
 import * as actions from "./actions.js";
 import * as api from "./api.js";
@@ -8,7 +8,7 @@ import { fill, h, text } from "./dom.js";
 import { ago, count, isFinal, millis, moment, span, stateWord } from "./format.js";
 import { whyEnded } from "./failures.js";
 import { showState } from "./invocations.js";
-import { inOrder, isAsking } from "./journal.js";
+import { inOrder, isOpenAwakeable } from "./journal.js";
 import { stream } from "./live.js";
 import { address, invocationAddress, toList } from "./router.js";
 import { Timeline, answers } from "./timeline.js";
@@ -16,7 +16,7 @@ import { copyButton, failureView, outcomeView, payloadView } from "./value.js";
 
 const REDRAW_MS = 1000;
 const CHILDREN = 20;
-const ASKING = 20;
+const AWAKEABLES_SHOWN = 20;
 const RIGHT = new Set(["output", "facts"]);
 const BUTTONS = [
   ["pause", "Pause", ""],
@@ -28,16 +28,16 @@ const BUTTONS = [
 ];
 
 export class Invocation {
-  constructor(main, place) {
+  constructor(main, route) {
     this.main = main;
-    this.id = place.id;
+    this.id = route.id;
     this.journal = new Map();
     this.cards = new Map();
     this.timeline = new Timeline();
     fill(main, h("p", { class: "empty" }, "Loading…"));
     this.stream = stream(api.watchAddress(this.id), {
-      begun: () => (this.anew = true),
-      heard: (name, data) => this.#heard(name, data),
+      onOpen: () => (this.anew = true),
+      onEvent: (name, data) => this.#onEvent(name, data),
     });
     this.timer = setInterval(() => {
       if (this.it && !document.hidden && !isFinal(stateWord(this.it.state))) this.#draw();
@@ -51,7 +51,7 @@ export class Invocation {
     this.stream.close();
     clearInterval(this.timer);
     cancelAnimationFrame(this.frame);
-    clearTimeout(this.asking);
+    clearTimeout(this.pendingLoad);
   }
 
   keys = {
@@ -63,7 +63,7 @@ export class Invocation {
     Escape: toList,
   };
 
-  async #heard(name, data) {
+  async #onEvent(name, data) {
     if (name === "refused" || name === "error") return this.#refused();
     if (name !== "invocation") return;
     const { journal = [], ...it } = data.invocation;
@@ -71,15 +71,15 @@ export class Invocation {
     this.anew = false;
     for (const entry of journal) this.journal.set(entry.index ?? 0, entry);
     this.it = it;
-    // Many messages may come between two frames; one drawing shows them all.
+    // Many events may arrive between two animation frames; they are drawn together.
     this.frame ||= requestAnimationFrame(() => {
       this.frame = 0;
       this.#draw();
-      this.#askMore();
+      this.#loadMore();
     });
   }
 
-  // The stream does not say why it is refused; a plain request does.
+  // An EventSource does not report why it is refused; a plain request does.
   async #refused() {
     try {
       await api.invocation(this.id);
@@ -87,7 +87,7 @@ export class Invocation {
       if (this.closed || !(error instanceof api.ApiError) || error.code === 503) return;
       this.stream.close();
       document.title = "Durable";
-      fill(this.main, back(), h("p", { class: "empty", role: "alert" }, api.said(error)));
+      fill(this.main, back(), h("p", { class: "empty", role: "alert" }, api.errorText(error)));
     }
   }
 
@@ -96,7 +96,7 @@ export class Invocation {
     const entries = this.#entries();
     if (!this.head) this.#build();
     this.#head();
-    this.#asking(entries);
+    this.#callouts(entries);
     this.timeline.update(this.it, entries);
     this.#cards(entries);
   }
@@ -150,17 +150,17 @@ export class Invocation {
       it.expireTime && `is removed ${ago(millis(it.expireTime))}`,
     ];
     text(head.facts, facts.filter(Boolean).join(" · "));
-    const fits = actions.fitting(it);
+    const fits = actions.allowed(it);
     for (const button of head.buttons.children) button.hidden = !fits[button.dataset.action];
   }
 
-  // What a reader must know first: why it is held, ended or trying again, and what waits for a person.
-  #asking(entries) {
+  // What the user must see first: why it is paused, ended or retried, and open awakeables.
+  #callouts(entries) {
     const { it } = this;
     const word = stateWord(it.state);
-    const asking = isFinal(word) ? [] : entries.filter(isAsking);
+    const awakeables = isFinal(word) ? [] : entries.filter(isOpenAwakeable);
     const why = whyEnded(it, entries);
-    const form = JSON.stringify([word, it.pause, it.cancel, it.lastFailure, it.attempt, why, asking.map((one) => one.name)]);
+    const form = JSON.stringify([word, it.pause, it.cancel, it.lastFailure, it.attempt, why, awakeables.map((one) => one.name)]);
     if (this.form === form) return;
     this.form = form;
     const boxes = [];
@@ -169,14 +169,14 @@ export class Invocation {
     else if (it.lastFailure && word !== "completed") boxes.push(callout("warm", `Attempt ${it.attempt ?? 0} failed`, failureView(it.lastFailure)));
     if (it.pause) boxes.push(callout("warm", word === "paused" ? "Paused" : "A pause is asked for", who(it.pause, it.pause.pauseTime)));
     if (it.cancel && word !== "cancelled") boxes.push(callout("warm", "Asked to end", who(it.cancel, it.cancel.cancelTime)));
-    for (const one of asking.slice(0, ASKING)) {
+    for (const one of awakeables.slice(0, AWAKEABLES_SHOWN)) {
       boxes.push(callout("ask", "Waits for an answer", h("p", {}, h("code", {}, one.name), ` since ${moment(millis(one.createTime))}`), h("div", { class: "buttons" }, answers(one.name))));
     }
-    if (asking.length > ASKING) boxes.push(callout("ask", `and ${count(asking.length - ASKING)} more`, h("p", {}, "They are in the timeline.")));
+    if (awakeables.length > AWAKEABLES_SHOWN) boxes.push(callout("ask", `and ${count(awakeables.length - AWAKEABLES_SHOWN)} more`, h("p", {}, "They are in the timeline.")));
     fill(this.head.callouts, boxes);
   }
 
-  // Cards are made anew when what they show has changed, and not at each drawing.
+  // A card is rendered again only when its content has changed.
   #cards(entries) {
     const { it } = this;
     const word = stateWord(it.state);
@@ -245,24 +245,24 @@ export class Invocation {
     return h("dl", { class: "table" }, facts.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, h("bdi", {}, String(value))))));
   }
 
-  // At most once a second, however fast it changes.
-  #askMore() {
-    this.asking ??= setTimeout(async () => {
-      this.asking = undefined;
+  // At most once a second, however often it changes.
+  #loadMore() {
+    this.pendingLoad ??= setTimeout(async () => {
+      this.pendingLoad = undefined;
       const [state, children] = await Promise.allSettled([
         api.state(this.it),
         api.invocations({ parent_invocation_id: this.id, page_size: CHILDREN, oldest_first: "true" }),
       ]);
       if (this.closed) return;
-      this.state = state.status === "fulfilled" ? (state.value.state ?? {}) : api.said(state.reason);
+      this.state = state.status === "fulfilled" ? (state.value.state ?? {}) : api.errorText(state.reason);
       if (children.status === "fulfilled") this.children = children.value;
       this.#cards(this.#entries());
     }, this.state === undefined ? 0 : REDRAW_MS);
   }
 
-  // Does the first of some actions that fits.
+  // Runs the first of some actions that is possible.
   #act(...names) {
-    const name = this.it && names.find((one) => actions.fitting(this.it)[one]);
+    const name = this.it && names.find((one) => actions.allowed(this.it)[one]);
     if (name) actions[name](this.it);
   }
 

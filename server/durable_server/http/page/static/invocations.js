@@ -1,11 +1,11 @@
-// The list. The document holds one page, whatever there is; it follows what happens while the reader
-// looks, by asking for the shown page again. Pages after the first are stable: their token says after
-// which invocation they begin.
+// The list of invocations. The document holds one page, whatever the number of invocations. It stays up to
+// date by requesting the shown page again. Later pages are stable, because their token names the invocation
+// after which they begin.
 
 import * as actions from "./actions.js";
 import * as api from "./api.js";
-import { fill, follow, h, text } from "./dom.js";
-import { Filters, asked } from "./filters.js";
+import { fill, h, reconcile, text } from "./dom.js";
+import { Filters, toQuery } from "./filters.js";
 import { ago, isFinal, millis, moment, span, stateText, stateWord } from "./format.js";
 import { poll } from "./live.js";
 import { address, go, invocationAddress, rememberList } from "./router.js";
@@ -15,15 +15,15 @@ const SECONDS = 2;
 const COLUMNS = ["Status", "Handler", "Id", "Created", "Took", "Steps", "Attempt", "Note"];
 const NUMBERS = new Set(["Took", "Steps", "Attempt"]);
 
-/** Opens the list in an element. */
+/** The view of the list. */
 export class Invocations {
-  constructor(main, place) {
-    this.place = place;
+  constructor(main, route) {
+    this.route = route;
     this.shown = new Map();
-    this.filters = new Filters(place.query);
+    this.filters = new Filters(route.query);
     this.rows = h("tbody", {});
     this.empty = h("p", { class: "empty", hidden: true });
-    this.trouble = h("p", { class: "form-error", role: "alert", hidden: true });
+    this.problem = h("p", { class: "form-error", role: "alert", hidden: true });
     this.first = h("button", { type: "button", on: { click: () => this.#turn([]) } }, "First page");
     this.newer = h("button", { type: "button", on: { click: () => this.#turn(this.#tokens().slice(0, -1)) } }, "← Previous");
     this.older = h("button", { type: "button", on: { click: () => this.#turn([...this.#tokens(), this.next]) } }, "Next →");
@@ -34,7 +34,7 @@ export class Invocations {
       main,
       h("h1", { class: "unseen" }, "Invocations"),
       this.filters.element,
-      this.trouble,
+      this.problem,
       h(
         "div",
         { class: "sheet-table" },
@@ -43,28 +43,28 @@ export class Invocations {
       ),
       h("div", { class: "pager" }, this.first, this.newer, this.older, this.where, h("label", { class: "check live", title: "Follow what happens" }, this.live, "Live")),
     );
-    this.counted = () => this.filters.count();
-    pulse.addEventListener("beat", this.counted);
+    this.onCounts = () => this.filters.count();
+    pulse.addEventListener("counts", this.onCounts);
     this.#open();
   }
 
-  /** Follows the address to other filters or another page. */
-  move(place) {
-    this.place = place;
-    this.filters.update(place.query);
+  /** Shows an address with other filters or another page. */
+  move(route) {
+    this.route = route;
+    this.filters.update(route.query);
     this.#open();
   }
 
   close() {
     this.poll?.close();
-    pulse.removeEventListener("beat", this.counted);
+    pulse.removeEventListener("counts", this.onCounts);
   }
 
-  /** What the keys do. */
+  /** The functions of single keys. */
   keys = {
     j: () => this.#step(1),
     k: () => this.#step(-1),
-    Escape: () => (this.place.query.size ? go("#/") : document.activeElement?.blur()),
+    Escape: () => (this.route.query.size ? go("#/") : document.activeElement?.blur()),
     p: () => this.#act("pause"),
     r: () => this.#act("resume", "retry"),
     c: () => this.#act("cancel"),
@@ -73,47 +73,47 @@ export class Invocations {
   #open() {
     rememberList();
     this.poll?.close();
-    this.poll = poll(SECONDS, (signal) => this.#ask(signal), (error) => this.#failed(error));
+    this.poll = poll(SECONDS, (signal) => this.#load(signal), (error) => this.#failed(error));
     if (!this.live.checked) this.poll.hold(true);
   }
 
-  async #ask(signal) {
-    this.query = asked(this.place.query);
+  async #load(signal) {
+    this.query = toQuery(this.route.query);
     const answer = await api.invocations(this.query, signal);
-    this.trouble.hidden = true;
+    this.problem.hidden = true;
     this.next = answer.nextPageToken ?? "";
     this.#show(answer.invocations ?? []);
   }
 
   #failed(error) {
-    this.trouble.hidden = false;
-    text(this.trouble, api.said(error));
+    this.problem.hidden = false;
+    text(this.problem, api.errorText(error));
   }
 
   #show(page) {
     this.shown = new Map(page.map((it) => [it.invocationId, it]));
-    follow(this.rows, page, (it) => it.invocationId, made, updated);
+    reconcile(this.rows, page, (it) => it.invocationId, createRow, updateRow);
     this.empty.hidden = page.length > 0;
-    text(this.empty, this.place.query.size ? "Nothing matches." : "Nothing has been invoked yet.");
+    text(this.empty, this.route.query.size ? "Nothing matches." : "Nothing has been invoked yet.");
     const number = this.#tokens().length + 1;
-    const later = this.place.query.has("page");
+    const later = this.route.query.has("page");
     this.first.disabled = this.newer.disabled = !later;
     this.newer.disabled = this.#tokens().length === 0;
     this.older.disabled = !this.next;
     text(this.where, later && number === 1 ? "A later page" : `Page ${number}`);
   }
 
-  // The tokens of the pages from the second to this one; kept in the history beside the address.
+  // The tokens of the pages from the second to this one; kept in the state of the history entry.
   #tokens() {
     const tokens = history.state?.tokens ?? [];
-    return tokens.at(-1) === this.place.query.get("page") ? tokens : [];
+    return tokens.at(-1) === this.route.query.get("page") ? tokens : [];
   }
 
   #turn(tokens) {
     const next = {};
-    for (const it of new Set(this.place.query.keys())) next[it] = this.place.query.getAll(it);
+    for (const it of new Set(this.route.query.keys())) next[it] = this.route.query.getAll(it);
     next.page = tokens.at(-1) ?? "";
-    next.at = next.page && this.place.query.has("since") ? this.query.create_time_min : "";
+    next.at = next.page && this.route.query.has("since") ? this.query.create_time_min : "";
     go(address("/", next), { state: { tokens } });
     scrollTo(0, 0);
   }
@@ -129,11 +129,11 @@ export class Invocations {
     links[to]?.focus();
   }
 
-  // Does the first of some actions that fits.
+  // Runs the first of some actions that is possible.
   async #act(...names) {
     const id = document.activeElement?.closest("tr")?.dataset.key;
     const it = this.shown.get(id);
-    const name = it && names.find((one) => actions.fitting(it)[one]);
+    const name = it && names.find((one) => actions.allowed(it)[one]);
     if (!name) return;
     await actions[name](it);
     this.poll.now();
@@ -141,7 +141,7 @@ export class Invocations {
   }
 }
 
-function made(it) {
+function createRow(it) {
   const cell = (name, ...content) => h("td", { class: name }, ...content);
   const row = h(
     "tr",
@@ -156,14 +156,14 @@ function made(it) {
     cell("c-says", h("bdi", {})),
   );
   row.addEventListener("click", (event) => {
-    // The whole row is the link, but not for a reader who is selecting text.
+    // The whole row works as the link, except while the user selects text.
     if (event.target.closest("a") || getSelection().toString()) return;
     location.hash = invocationAddress(it.invocationId);
   });
   return row;
 }
 
-function updated(row, it) {
+function updateRow(row, it) {
   const word = stateWord(it.state);
   showState(row.querySelector(".state"), word);
   text(row.querySelector("time"), ago(millis(it.createTime)));
@@ -177,7 +177,7 @@ function updated(row, it) {
   says.title = says.textContent;
 }
 
-/** Shows a state: a coloured dot and the word. */
+/** Shows a state as a coloured dot and its word. */
 export function showState(element, word) {
   if (element.dataset.word === word) return;
   element.dataset.word = word;
@@ -197,7 +197,7 @@ function saying(it, word) {
   return brief(it.lastFailure);
 }
 
-// In a line of a list the message says more than the type.
+// One line has room for the message or the type; the message is more useful.
 function brief(failure) {
   return failure?.message || failure?.type || "";
 }

@@ -1,8 +1,8 @@
-// What journal entries mean: their kinds, and where they lie in time.
+// Journal entries: their kinds, and their place on the time axis.
 
 import { millis } from "./format.js";
 
-// kind of the API: its word, and the group that chooses the colour.
+// The kinds of the API: a word, and the group that determines the colour.
 const KINDS = {
   RUN: ["step", "work"],
   CALL: ["call", "work"],
@@ -27,23 +27,23 @@ export function kindOf(entry) {
   return { name, word, group };
 }
 
-/** Sorts entries, and steps that are none yet, in program order. */
+/** Compares entries, and failing steps that have no entry yet, in program order. */
 export function inOrder(one, other) {
   return (one.index ?? 0) - (other.index ?? 0);
 }
 
-/** Whether an entry is still waited for. */
+/** Whether an entry is not completed yet. */
 function isOpen(entry) {
   return !entry.completeTime && kindOf(entry).name !== "SEND" && kindOf(entry).group !== "state";
 }
 
-/** Whether an entry is an awakeable that nobody has answered. */
-export function isAsking(entry) {
+/** Whether an entry is an open awakeable. */
+export function isOpenAwakeable(entry) {
   return kindOf(entry).name === "AWAKEABLE" && !entry.completeTime;
 }
 
 /** When an entry began and ended: `{ from, to }`, where `to` is NaN while it is open. */
-export function placed(entry) {
+export function interval(entry) {
   const from = millis(entry.createTime);
   return { from, to: entry.completeTime ? millis(entry.completeTime) : isOpen(entry) ? NaN : from };
 }

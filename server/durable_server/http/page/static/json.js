@@ -1,11 +1,11 @@
-// JSON as it was written, on several lines and in colours. The text is cut into its tokens and not
-// parsed into values: a parsed 12345678901234567890 is another number.
+// JSON text with indentation and colours. The text is split into tokens and not parsed into values, because
+// parsing would change a number such as 12345678901234567890.
 
 import { h } from "./dom.js";
 
 const TOKEN = /"(?:\\.|[^"\\])*"|[{}[\],:]|[^\s{}[\],:"]+/g;
 
-/** Says whether a text is JSON; otherwise returns what is wrong. */
+/** Returns why a text is not JSON; empty when it is. */
 export function problem(text) {
   try {
     JSON.parse(text);
@@ -20,9 +20,9 @@ export function pretty(text) {
   const tokens = text.match(TOKEN) ?? [];
   const out = [];
   let depth = 0;
-  tokens.forEach((token, place) => {
-    const next = tokens[place + 1];
-    const before = tokens[place - 1];
+  tokens.forEach((token, index) => {
+    const next = tokens[index + 1];
+    const before = tokens[index - 1];
     if (token === "{" || token === "[") {
       depth += 1;
       out.push(token);

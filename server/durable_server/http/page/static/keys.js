@@ -1,7 +1,7 @@
-// The keyboard. Letters act only while nothing is typed into and no question is open; the browser's own
-// shortcuts, with a modifier, are left alone.
+// The keyboard shortcuts. Letters act only while no text is edited and no dialog is open; the browser's own
+// shortcuts, with a modifier, are not changed.
 
-import { asking, show } from "./dialogs.js";
+import { isDialogOpen, show } from "./dialogs.js";
 import { h } from "./dom.js";
 
 const HELP = [
@@ -14,15 +14,15 @@ const HELP = [
   ["?", "This help"],
 ];
 
-/** Shows what the keys do. */
+/** Shows the list of shortcuts. */
 export function help() {
   show("Keyboard", h("dl", { class: "keys" }, HELP.map(([keys, words]) => h("div", {}, h("dt", {}, keys.split("  ").map((it) => h("kbd", {}, it))), h("dd", {}, words)))));
 }
 
-/** Listens; `view()` is what is shown, whose `keys` hold functions by key. */
+/** Starts to listen; `view()` returns the present view, whose `keys` are functions by key. */
 export function listen(view, common) {
   addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || asking()) return;
+    if (event.ctrlKey || event.metaKey || event.altKey || isDialogOpen()) return;
     const typing = event.target.matches?.("input:not([type=checkbox]), textarea, select");
     if (typing) {
       if (event.key === "Escape") event.target.blur();

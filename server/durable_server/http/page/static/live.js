@@ -1,54 +1,54 @@
-// Asking again and again, but only while somebody looks: a hidden tab asks nothing and holds no
-// connection. One request at a time; after an error the pause doubles, to 30 s at most.
+// Polling and streaming, only while the page is visible: a hidden tab sends nothing and holds no connection.
+// One request at a time; after an error the pause doubles, up to 30 s.
 
-import { said } from "./api.js";
+import { errorText } from "./api.js";
 import { text } from "./dom.js";
 
 const SECONDS_MAX = 30;
 const REFUSED_MS = 3000;
-const SILENT = "The control plane does not answer. What is shown may be old; trying again.";
+const UNREACHABLE = "The control plane does not answer. What is shown may be old; trying again.";
 
 /**
- * Calls `work(signal)` now and then every `seconds`, until `close`. An error that is the request's own
- * goes to `failed`; one that says that nobody is there is shown above the view.
+ * Calls `work(signal)` at once and then every `seconds`, until `close`. An error of the request itself
+ * goes to `failed`; an unreachable control plane is shown above the view.
  */
-export function poll(seconds, work, failed = (error) => reach(said(error))) {
+export function poll(seconds, work, failed = (error) => showProblem(errorText(error))) {
   let timer = 0;
   let pause = seconds;
-  let asking = null;
+  let request = null;
   let closed = false;
   let held = false;
 
   async function turn() {
     clearTimeout(timer);
     if (closed || document.hidden) return;
-    asking?.abort();
-    const mine = (asking = new AbortController());
+    request?.abort();
+    const mine = (request = new AbortController());
     try {
       await work(mine.signal);
       pause = seconds;
-      reach();
+      showProblem();
     } catch (error) {
       if (mine.signal.aborted) return;
       pause = Math.min(pause * 2, SECONDS_MAX);
-      if (error instanceof TypeError || error.code === 503) reach(SILENT);
+      if (error instanceof TypeError || error.code === 503) showProblem(UNREACHABLE);
       else failed(error);
     } finally {
-      if (asking === mine) asking = null;
+      if (request === mine) request = null;
       if (!closed && !held && !mine.signal.aborted) timer = setTimeout(turn, pause * 1000);
     }
   }
 
-  function seen() {
+  function onVisibility() {
     if (document.hidden) clearTimeout(timer);
     else if (!held) turn();
   }
 
-  document.addEventListener("visibilitychange", seen);
+  document.addEventListener("visibilitychange", onVisibility);
   turn();
   return {
     now: turn,
-    /** Asks once more only when it is told to, or goes on by itself. */
+    /** Suspends or resumes the regular calls; `now` works in both cases. */
     hold(on) {
       held = on;
       if (on) clearTimeout(timer);
@@ -57,17 +57,17 @@ export function poll(seconds, work, failed = (error) => reach(said(error))) {
     close() {
       closed = true;
       clearTimeout(timer);
-      asking?.abort();
-      document.removeEventListener("visibilitychange", seen);
+      request?.abort();
+      document.removeEventListener("visibilitychange", onVisibility);
     },
   };
 }
 
 /**
- * Streams server-sent events while somebody looks. `heard(name, data)` gets each one; `begun()` is
- * called before the first of a connection, which holds the whole present form.
+ * Streams server-sent events while the page is visible. `onEvent(name, data)` gets each one; `onOpen()`
+ * is called before the first event of a connection, which has the full present state.
  */
-export function stream(address, { begun, heard }) {
+export function stream(address, { onOpen, onEvent }) {
   let source = null;
   let over = false;
 
@@ -75,36 +75,36 @@ export function stream(address, { begun, heard }) {
     if (source || over || document.hidden) return;
     source = new EventSource(address);
     source.addEventListener("open", () => {
-      begun();
-      reach();
+      onOpen();
+      showProblem();
     });
-    source.addEventListener("invocation", (event) => heard("invocation", JSON.parse(event.data)));
+    source.addEventListener("invocation", (event) => onEvent("invocation", JSON.parse(event.data)));
     source.addEventListener("end", () => {
       close();
-      heard("end", null);
+      onEvent("end", null);
     });
     source.addEventListener("error", (event) => {
-      if (event.data) heard("error", JSON.parse(event.data));
+      if (event.data) onEvent("error", JSON.parse(event.data));
       else if (source?.readyState === EventSource.CLOSED) refused();
-      else reach(SILENT); // the browser tries again by itself
+      else showProblem(UNREACHABLE); // the browser reconnects by itself
     });
   }
 
-  // An answer that is no stream: the browser gives up, and does not say why.
+  // The response was not a stream; the browser gives up without a reason.
   function refused() {
     source = null;
     setTimeout(open, REFUSED_MS);
-    heard("refused", null);
+    onEvent("refused", null);
   }
 
   function close() {
     source?.close();
     source = null;
     over = true;
-    document.removeEventListener("visibilitychange", seen);
+    document.removeEventListener("visibilitychange", onVisibility);
   }
 
-  function seen() {
+  function onVisibility() {
     if (!document.hidden) open();
     else {
       source?.close();
@@ -112,13 +112,13 @@ export function stream(address, { begun, heard }) {
     }
   }
 
-  document.addEventListener("visibilitychange", seen);
+  document.addEventListener("visibilitychange", onVisibility);
   open();
   return { close };
 }
 
-/** Says above the view what is wrong; without words that nothing is. */
-function reach(words = "") {
+/** Shows a problem above the view; an empty text removes it. */
+function showProblem(words = "") {
   const trouble = document.getElementById("trouble");
   trouble.hidden = words === "";
   text(trouble, words);

@@ -1,8 +1,8 @@
-// Where the reader is: `#/`, `#/invocations/{id}`, `#/handlers`, `#/workers`, `#/server`. All that a view
-// shows is in its address, filters too, so that a reload, a bookmark and the back button work.
+// The router: `#/`, `#/invocations/{id}`, `#/handlers`, `#/workers`, `#/server`. All that a view shows is in
+// its address, filters too, so that reload, bookmarks and the back button work.
 
-/** The present place. */
-export function here() {
+/** The current route: the parsed address. */
+export function currentRoute() {
   const [path, query = ""] = location.hash.replace(/^#/, "").split("?", 2);
   const [section = "", ...rest] = path.split("/").filter(Boolean);
   return {
@@ -20,13 +20,13 @@ function decoded(text) {
   }
 }
 
-/** The address of a place. */
+/** The address of a path with a query. */
 export function address(path, query = {}) {
-  const asked = new URLSearchParams();
+  const parameters = new URLSearchParams();
   for (const [name, value] of Object.entries(query)) {
-    for (const it of [value].flat()) if (it) asked.append(name, it);
+    for (const it of [value].flat()) if (it) parameters.append(name, it);
   }
-  return asked.size ? `#${path}?${asked}` : `#${path}`;
+  return parameters.size ? `#${path}?${parameters}` : `#${path}`;
 }
 
 /** The address of an invocation. */
@@ -34,27 +34,27 @@ export function invocationAddress(id) {
   return address(`/invocations/${encodeURIComponent(id)}`);
 }
 
-/** Goes to a place; `state` is kept with it in the history. */
+/** Goes to an address; `state` is kept with it in the history. */
 export function go(to, { replace = false, state = null } = {}) {
   if (replace) history.replaceState(state, "", to);
   else history.pushState(state, "", to);
-  dispatchEvent(new Event("place"));
+  dispatchEvent(new Event("address"));
 }
 
 let list = { to: "#/", state: null };
 
-/** Remembers where in the list the reader is. */
+/** Remembers the present page of the list. */
 export function rememberList() {
   list = { to: location.hash || "#/", state: history.state };
 }
 
-/** Goes back to the list, as it was left. */
+/** Goes back to the remembered page of the list. */
 export function toList() {
   go(list.to, { state: list.state });
 }
 
-/** Calls `moved` whenever the place has changed. */
+/** Calls `moved` whenever the address has changed. */
 export function onMove(moved) {
-  addEventListener("place", moved);
+  addEventListener("address", moved);
   addEventListener("popstate", moved);
 }

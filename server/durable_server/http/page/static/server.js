@@ -1,10 +1,10 @@
-// The control plane: throughput, its partition's log, what it is and its limits.
+// The control plane: throughput, the log of its partition, its version and its limits.
 
 import * as api from "./api.js";
 import { fill, h, text } from "./dom.js";
 import { ago, count, millis, moment, rate } from "./format.js";
 import { poll } from "./live.js";
-import { pulse, spark } from "./throughput.js";
+import { drawSparkline, pulse } from "./throughput.js";
 
 const SECONDS = 2;
 
@@ -27,8 +27,8 @@ export class Server {
       h("div", { class: "cards" }, card("Partition and server", this.facts), card("Limits", this.limits)),
       h("p", { class: "faint" }, "Rates are differences of the counts of what is kept, while this page is shown."),
     );
-    this.beat = () => this.#charts();
-    pulse.addEventListener("beat", this.beat);
+    this.onCounts = () => this.#charts();
+    pulse.addEventListener("counts", this.onCounts);
     this.poll = poll(SECONDS, async (signal) => this.#show(await api.server(signal)));
     this.#charts();
   }
@@ -37,21 +37,21 @@ export class Server {
 
   close() {
     this.poll.close();
-    pulse.removeEventListener("beat", this.beat);
+    pulse.removeEventListener("counts", this.onCounts);
   }
 
   #charts() {
     const series = [pulse.rates.map((it) => it.started), pulse.rates.map((it) => it.ended), this.appended];
-    this.charts.forEach((it, place) => {
-      text(it.number, rate(series[place].at(-1) ?? NaN));
-      fill(it.line, spark(series[place], 320, 64, `${it.name} a second`));
+    this.charts.forEach((it, index) => {
+      text(it.number, rate(series[index].at(-1) ?? NaN));
+      fill(it.line, drawSparkline(series[index], 320, 64, `${it.name} a second`));
     });
   }
 
   #show(it) {
     const now = performance.now();
     const appends = Number(it.appendCount ?? 0);
-    // Another epoch is another leader, which counts from zero.
+    // A new epoch is a new leader, whose count begins at zero.
     if (this.last?.epoch === it.epoch) {
       this.appended.push(Math.max(0, (appends - this.last.appends) / ((now - this.last.now) / 1000)));
       if (this.appended.length > 90) this.appended.shift();

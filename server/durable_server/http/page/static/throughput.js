@@ -1,6 +1,6 @@
-// How much is going on: the counts of `/v1/stats`, asked every two seconds by one poll for all views,
-// and what their differences say. Rates are of what is kept: what retention removes meanwhile counts
-// against them, and a rate below zero is shown as zero.
+// Throughput: the counts of `/v1/stats`, which one poll for all views requests every two seconds, and their
+// differences as rates. The counts are of kept invocations, so retention lowers the rates; a rate below zero
+// is shown as zero.
 
 import * as api from "./api.js";
 import { fill, h, svg, text } from "./dom.js";
@@ -11,13 +11,13 @@ const SECONDS = 2;
 const SAMPLES = 90;
 const SAMPLES_MIN = 20;
 
-/** The newest counts, and the rates of the while this page was shown. */
+/** The newest counts, and the rates since this page was opened. Dispatches "counts" when they change. */
 export const pulse = new (class extends EventTarget {
   /** The pairs of handler and state with their counts; null before the first answer. */
   counts = null;
   total = 0;
   workers = 0;
-  /** Started and finished for a second, oldest first. */
+  /** Started and finished per second, oldest first. */
   rates = [];
   #last = null;
   #poll = null;
@@ -26,7 +26,7 @@ export const pulse = new (class extends EventTarget {
     this.#poll = poll(SECONDS, async (signal) => this.#take(await api.stats(signal)));
   }
 
-  /** Asks now. */
+  /** Requests the counts now. */
   now() {
     this.#poll?.now();
   }
@@ -50,18 +50,18 @@ export const pulse = new (class extends EventTarget {
       if (this.rates.length > SAMPLES) this.rates.shift();
     }
     this.#last = sample;
-    this.dispatchEvent(new Event("beat"));
+    this.dispatchEvent(new Event("counts"));
   }
 })();
 
-/** Draws numbers as a line over an area; the scale begins at zero. */
-export function spark(values, width, height, label) {
+/** Draws numbers as a line with the area below it; the scale begins at zero. */
+export function drawSparkline(values, width, height, label) {
   const top = Math.max(...values, 1e-9);
   const step = width / (Math.max(values.length, SAMPLES_MIN) - 1);
   const first = width - (values.length - 1) * step;
-  const points = values.map((it, place) => {
+  const points = values.map((it, index) => {
     const y = height - 1 - (it / top) * (height - 3);
-    return `${(first + place * step).toFixed(1)},${y.toFixed(1)}`;
+    return `${(first + index * step).toFixed(1)},${y.toFixed(1)}`;
   });
   const box = svg("svg", { class: "spark", viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: "none", role: "img", "aria-label": label });
   box.append(svg("line", { x1: 0, x2: width, y1: height - 0.5, y2: height - 0.5 }));
@@ -74,16 +74,16 @@ export function spark(values, width, height, label) {
   return box;
 }
 
-/** Shows the pulse in the page's head. */
-export function glance(element) {
+/** Shows the throughput in the page's head. */
+export function showThroughput(element) {
   const line = h("span", { class: "glance-line" });
   const number = h("b", {});
   const staff = h("span", { class: "glance-workers" });
   fill(element, line, h("span", { title: "Invocations finished for a second" }, number, "/s"), staff);
-  pulse.addEventListener("beat", () => {
+  pulse.addEventListener("counts", () => {
     const values = pulse.rates.map((it) => it.ended);
     text(number, rate(values.at(-1) ?? 0));
-    fill(line, spark(values, 90, 22, "Invocations finished for a second, while this page was shown"));
+    fill(line, drawSparkline(values, 90, 22, "Invocations finished for a second, while this page was shown"));
     text(staff, plural(pulse.workers, "worker"));
     staff.classList.toggle("bad", pulse.workers === 0);
   });

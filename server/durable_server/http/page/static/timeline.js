@@ -1,12 +1,12 @@
-// An invocation as bars on an axis of time: itself, then its journal in program order, with the steps
-// that have failed so far and are tried again in their places, then what it does now. Rows open to what
-// was asked for and what came of it. A long journal is shown in parts, so that the document stays small.
+// The timeline: an invocation as bars on a time axis. First the invocation itself, then its journal in program
+// order, with failing steps in their places, then its present state. A row opens to its argument and its
+// result. A long journal is shown in parts, so that the document stays small.
 
 import * as actions from "./actions.js";
-import { fill, follow, h, text } from "./dom.js";
+import { fill, h, reconcile, text } from "./dom.js";
 import { ago, count, isFinal, millis, moment, plural, span, stateText, stateWord } from "./format.js";
 import { whyStep } from "./failures.js";
-import { inOrder, isAsking, kindOf, placed } from "./journal.js";
+import { inOrder, isOpenAwakeable, kindOf, interval } from "./journal.js";
 import { invocationAddress } from "./router.js";
 import { failureText, failureView, outcomeView, payloadView } from "./value.js";
 
@@ -46,7 +46,7 @@ export class Timeline {
     this.draw();
   }
 
-  /** Draws what is known as of now. */
+  /** Draws the present state. */
   draw() {
     const { invocation, entries } = this;
     const word = stateWord(invocation.state);
@@ -61,17 +61,17 @@ export class Timeline {
     this.part = Math.min(this.part, Math.max(0, last));
     const shown = steps.slice(this.part * ROWS, (this.part + 1) * ROWS);
     const due = [invocation.wakeTime, ...shown.map(({ entry }) => (entry && !entry.completeTime ? entry.dueTime : ""))].map(millis).filter((it) => it > now);
-    // Room for what is due, as long as that leaves what has happened readable.
+    // The axis includes due times, unless the past would become too small to read.
     const room = isFinal(word) ? end : Math.max(end, ...due.filter((it) => it - begin < 3 * (now - begin)));
     const whole = Math.max(room - begin, 1);
     const scale = { begin, whole, now: end, at: (moment) => Math.min(Math.max((moment - begin) / whole, 0), 1) };
     this.#axis(whole);
     const rows = [
       { key: "self", self: true },
-      ...shown.map(({ entry, step }) => (entry ? { key: `step-${entry.index ?? 0}`, entry, ...placed(entry) } : { key: `failing-${step.index ?? 0}`, step })),
+      ...shown.map(({ entry, step }) => (entry ? { key: `step-${entry.index ?? 0}`, entry, ...interval(entry) } : { key: `failing-${step.index ?? 0}`, step })),
       ...(isFinal(word) ? [] : [{ key: "now", present: true }]),
     ];
-    follow(this.rows, rows, (it) => it.key, (it) => this.#made(it), (element, it) => this.#updated(element, it, scale, word));
+    reconcile(this.rows, rows, (it) => it.key, (it) => this.#createRow(it), (element, it) => this.#updateRow(element, it, scale, word));
     const tried = failing.length ? ` · ${count(failing.length)} failing` : "";
     text(this.sum, `${plural(entries.length, "step")}${tried} · ${span(end - begin)}`);
     this.#parts(last);
@@ -82,7 +82,7 @@ export class Timeline {
     const marks = [];
     for (let at = 0; at <= whole; at += step) marks.push(at);
     const follows = (parent, words) =>
-      follow(parent, marks, (it) => it, () => h("span"), (element, it) => {
+      reconcile(parent, marks, (it) => it, () => h("span"), (element, it) => {
         element.style.left = `${(it / whole) * 100}%`;
         if (words) text(element, it === 0 ? "0" : tick(it));
         element.classList.toggle("late", it / whole > 0.93);
@@ -107,7 +107,7 @@ export class Timeline {
     );
   }
 
-  #made(it) {
+  #createRow(it) {
     const name = h("span", { class: "name" });
     const track = h("span", { class: "track" }, h("i", { class: "bar" }));
     const took = h("span", { class: "took" });
@@ -136,9 +136,9 @@ export class Timeline {
     return row;
   }
 
-  #updated(row, it, scale, word) {
+  #updateRow(row, it, scale, word) {
     if (it.self) this.#self(row, scale, word);
-    else if (it.present) this.#present(row, scale, word);
+    else if (it.present) this.#now(row, scale, word);
     else if (it.step) this.#failing(row, it.step, scale, word);
     else this.#step(row, it, scale);
   }
@@ -148,16 +148,16 @@ export class Timeline {
     const [waiting, bar] = row.querySelectorAll(".bar");
     const started = millis(invocation.startTime);
     text(row.querySelector(".name"), "Invocation");
-    lay(waiting, scale, scale.begin, Number.isNaN(started) ? scale.now : started);
+    placeBar(waiting, scale, scale.begin, Number.isNaN(started) ? scale.now : started);
     waiting.title = "Accepted, and waiting for its start";
     bar.hidden = Number.isNaN(started);
-    if (!bar.hidden) lay(bar, scale, started, scale.now);
+    if (!bar.hidden) placeBar(bar, scale, started, scale.now);
     bar.className = `bar whole ${word}`;
     text(row.querySelector(".took"), span(scale.now - scale.begin));
   }
 
-  // What it does now, when that is not a step that the journal has.
-  #present(row, scale, word) {
+  // The row of the present state.
+  #now(row, scale, word) {
     const { invocation } = this;
     const bar = row.querySelector(".bar");
     const wake = millis(invocation.wakeTime);
@@ -172,12 +172,11 @@ export class Timeline {
     }[word];
     fill(row.querySelector(".name"), h("span", { class: `state ${word}` }, h("i", { class: `dot ${word}` }), stateText(word)), h("span", { class: "faint says", title: says ?? "" }, says ?? ""));
     bar.className = `bar present ${word}`;
-    lay(bar, scale, millis(invocation.updateTime), wake > scale.now ? wake : scale.now);
+    placeBar(bar, scale, millis(invocation.updateTime), wake > scale.now ? wake : scale.now);
     text(row.querySelector(".took"), Number.isNaN(wake) ? span(scale.now - millis(invocation.updateTime)) : "");
   }
 
-  // What begins when the delay is over: the step that failed last is tried again, or the program is run
-  // again from its journal.
+  // What starts after the backoff: another try of the step that failed last, or a new attempt.
   #next() {
     const step = this.#failedLast();
     return step ? `try ${(step.failedTryCount ?? 0) + 1} of number ${step.index ?? 0}` : `attempt ${(this.invocation.attempt ?? 0) + 1}`;
@@ -185,11 +184,11 @@ export class Timeline {
 
   #failedLast() {
     const { failingSteps = [], updateTime } = this.invocation;
-    // A failure of the program itself is later than those of its steps.
+    // A failure of the program itself is later than the failures of its steps.
     return failingSteps.find((it) => it.lastFailureTime && millis(it.lastFailureTime) >= millis(updateTime));
   }
 
-  // A step that is not in the journal: its tries have failed so far.
+  // A failing step: all its tries so far have failed, so it is not in the journal.
   #failing(row, step, scale, word) {
     const index = step.index ?? 0;
     const wake = millis(this.invocation.wakeTime);
@@ -197,15 +196,15 @@ export class Timeline {
     const until = word === "backing_off" && wake > scale.now ? wake : scale.now;
     const bar = row.querySelector(".bar");
     bar.className = "bar failing";
-    lay(bar, scale, Number.isNaN(first) ? scale.now : first, until);
+    placeBar(bar, scale, Number.isNaN(first) ? scale.now : first, until);
     const tries = `${plural(step.failedTryCount ?? 0, "try")} failed`;
     bar.title = `${tries}\n${moment(first)} – now`;
-    badge(row, tries, "The step is not in the journal: it is tried again");
-    text(row.querySelector(".took"), waits(word, wake));
+    showBadge(row, tries, "The step is not in the journal: it is tried again");
+    text(row.querySelector(".took"), nextTryText(word, wake));
     const isOpened = this.opened.has(index);
     row.querySelector(".toggle").setAttribute("aria-expanded", String(isOpened));
     const form = `${step.failedTryCount} ${this.invocation.wakeTime ?? ""} ${word}`;
-    shown(row, isOpened, form, () => tried(step, word, wake));
+    showDetails(row, isOpened, form, () => failingDetails(step, word, wake));
   }
 
   #step(row, it, scale) {
@@ -217,31 +216,31 @@ export class Timeline {
     const bar = row.querySelector(".bar");
     const due = millis(entry.dueTime);
     bar.className = `bar ${kind.group}${open ? " open" : ""}${failed ? " bad" : ""}${kind.group === "state" ? " point" : ""}`;
-    lay(bar, scale, it.from, open ? (due > scale.now ? due : scale.now) : it.to);
+    placeBar(bar, scale, it.from, open ? (due > scale.now ? due : scale.now) : it.to);
     bar.title = `${kind.word} ${entry.name ?? ""}\n${moment(it.from)} – ${open ? "now" : moment(it.to)}`;
     const took = open ? span(scale.now - it.from) : it.to > it.from ? span(it.to - it.from) : "";
     text(row.querySelector(".took"), failed ? `✕ ${took}` : open ? `… ${took}` : took);
     row.classList.toggle("bad", failed);
-    row.classList.toggle("asking", isAsking(entry));
-    this.#badge(row, entry);
+    row.classList.toggle("asking", isOpenAwakeable(entry));
+    this.#showBadge(row, entry);
     const isOpened = this.opened.has(index);
     row.querySelector(".toggle").setAttribute("aria-expanded", String(isOpened));
     this.#detail(row, it, isOpened);
   }
 
-  // What one must know of a step beside its bar: tries that failed before it, and the attempt that
-  // recorded it, where it is another one than that of the step before.
-  #badge(row, entry) {
+  // The badge of a step: the tries that failed before, and the attempt that recorded it, if that is another
+  // one than that of the step before.
+  #showBadge(row, entry) {
     const attempt = entry.attempt ?? 1;
     const before = this.entries[this.entries.indexOf(entry) - 1]?.attempt ?? 1;
     const failed = entry.failedTryCount ? `${plural(entry.failedTryCount, "try")} failed before` : "";
-    badge(row, [failed, attempt > before && `attempt ${attempt}`].filter(Boolean).join(" · "), attempt > before ? BADGE : "");
+    showBadge(row, [failed, attempt > before && `attempt ${attempt}`].filter(Boolean).join(" · "), attempt > before ? BADGE : "");
   }
 
   #detail(row, it, isOpened) {
     const { entry } = it;
     const form = `${entry.completionNumber ?? 0} ${entry.completeTime ?? ""} ${stateWord(this.invocation.state)}`;
-    shown(row, isOpened, form, () => this.#inside(it));
+    showDetails(row, isOpened, form, () => this.#inside(it));
   }
 
   #inside({ entry, from, to }) {
@@ -254,8 +253,8 @@ export class Timeline {
       ["completion", entry.completionNumber && `number ${entry.completionNumber}`],
     ].filter(([, value]) => value);
     const buttons = [];
-    if (isAsking(entry)) buttons.push(...answers(entry.name));
-    if (actions.fitting(this.invocation).restart && (entry.index ?? 0) > 0) {
+    if (isOpenAwakeable(entry)) buttons.push(...answers(entry.name));
+    if (actions.allowed(this.invocation).restart && (entry.index ?? 0) > 0) {
       buttons.push(h("button", { type: "button", class: "small", on: { click: () => actions.restart(this.invocation, entry.index) } }, "Restart from here…"));
     }
     return h(
@@ -269,7 +268,7 @@ export class Timeline {
   }
 }
 
-/** The buttons that answer an awakeable. */
+/** The buttons that resolve or reject an awakeable. */
 export function answers(awakeable) {
   return [
     h("button", { type: "button", class: "small primary", on: { click: () => actions.resolve(awakeable) } }, "Resolve…"),
@@ -277,14 +276,14 @@ export function answers(awakeable) {
   ];
 }
 
-// When the next try of a step begins.
-function waits(word, wake) {
+// When the next try of a step starts.
+function nextTryText(word, wake) {
   if (word === "backing_off") return `next ${ago(wake)}`;
   return word === "running" ? "tried now" : stateText(word);
 }
 
-// What is inside the row of a step that is tried again.
-function tried(step, word, wake) {
+// The details of a failing step.
+function failingDetails(step, word, wake) {
   const first = millis(step.firstFailureTime);
   const last = millis(step.lastFailureTime);
   const facts = [
@@ -300,8 +299,8 @@ function factList(facts) {
   return h("dl", { class: "facts" }, facts.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))));
 }
 
-// Shows what is inside a row, made anew when its form has changed.
-function shown(row, isOpened, form, made) {
+// Shows the details of a row; renders them again only when `form` has changed.
+function showDetails(row, isOpened, form, made) {
   const old = row.querySelector(".detail");
   if (!isOpened) old?.remove();
   else if (old?.dataset.form !== form) {
@@ -312,7 +311,7 @@ function shown(row, isOpened, form, made) {
   }
 }
 
-function badge(row, words, title) {
+function showBadge(row, words, title) {
   let it = row.querySelector(".badge");
   if (!words) return it?.remove();
   if (!it) {
@@ -323,7 +322,7 @@ function badge(row, words, title) {
   it.title = title;
 }
 
-function lay(bar, scale, from, to) {
+function placeBar(bar, scale, from, to) {
   const left = scale.at(from);
   bar.style.left = `${left * 100}%`;
   bar.style.width = `${(scale.at(to) - left) * 100}%`;

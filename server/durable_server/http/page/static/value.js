@@ -1,12 +1,12 @@
-// Payloads, failures and outcomes as people read them. Nothing is shown in full by itself when it is
-// large: a value may have a megabyte, and a reader who wants it all says so.
+// Payloads, failures and outcomes for people. A large value is cut until the user asks for all of it: a value
+// may have a megabyte.
 
 import { fill, h } from "./dom.js";
 import { count } from "./format.js";
 import { pretty, problem } from "./json.js";
 
 const SHOWN_CHARACTERS = 20_000;
-const COLOURED_CHARACTERS = 200_000; // each colour is an element
+const COLOURED_CHARACTERS = 200_000; // each coloured token is an element
 
 function bytes(base64) {
   return Uint8Array.from(atob(base64 ?? ""), (it) => it.charCodeAt(0));
@@ -20,7 +20,7 @@ export function payload(json) {
   return { contentType: "application/json", data: btoa(binary) };
 }
 
-/** A payload: its kind and size, and what it says. */
+/** A payload: its kind, its size and its content. */
 export function payloadView(it) {
   if (!it) return h("p", { class: "faint" }, "none");
   const data = bytes(it.data);
@@ -31,7 +31,7 @@ export function payloadView(it) {
     try {
       words = new TextDecoder("utf-8", { fatal: true }).decode(data);
     } catch {
-      // No text, whatever it says: shown as the bytes that it is.
+      // Not UTF-8, although its content type is text: shown as base64.
     }
   }
   const facts = [words === null || !json ? kind : "JSON", `${count(data.length)} B`];
@@ -73,7 +73,7 @@ export function copyButton(words, label = "Copy") {
   return button;
 }
 
-/** A failure with its causes; `why` says why nothing more is tried, where that is known. */
+/** A failure with its causes; `why` is why it is final, where that is known. */
 export function failureView(it, why = "") {
   const facts = [];
   if (it.code) facts.push(`code ${it.code}`);

@@ -1,8 +1,8 @@
-// The workers that are connected now. Their number is bounded by their connections, but the table shows
-// the first few hundred only: the document stays small.
+// The workers that are connected now. The table shows only the first few hundred, so that the document stays
+// small.
 
 import * as api from "./api.js";
-import { fill, follow, h, text } from "./dom.js";
+import { fill, h, reconcile, text } from "./dom.js";
 import { ago, count, millis, moment } from "./format.js";
 import { poll } from "./live.js";
 
@@ -33,13 +33,13 @@ export class Workers {
   }
 
   #show(found) {
-    follow(this.rows, found.slice(0, ROWS), (it) => it.workerId, made, updated);
+    reconcile(this.rows, found.slice(0, ROWS), (it) => it.workerId, createRow, updateRow);
     this.empty.hidden = found.length > 0;
     text(this.more, found.length > ROWS ? `and ${count(found.length - ROWS)} more` : "");
   }
 }
 
-function made(it) {
+function createRow(it) {
   return h(
     "tr",
     {},
@@ -51,7 +51,7 @@ function made(it) {
   );
 }
 
-function updated(row, it) {
+function updateRow(row, it) {
   const meter = row.querySelector("meter");
   meter.max = it.slotCount ?? 1;
   meter.value = it.runningCount ?? 0;

@@ -1,0 +1,47 @@
+"""The composition of a processor: makes the parts of one partition and joins them."""
+
+from __future__ import annotations
+
+from ..core.limits import Limits
+from ..core.partition import Partition
+from ..log.interface import Log
+from ..metrics.tally import Tally
+from ..store.interface import Store
+from .clock import Clock, LogTime
+from .committer import Committer
+from .deliveries import Deliveries
+from .dispatcher import Dispatcher
+from .effect_runner import EffectRunner
+from .inputs import Inputs
+from .loop import Processor
+from .retention import Retention
+from .subscriptions import Subscriptions
+from .timers import Timers
+from .trimming import Trimmer
+from .workers import Workers
+
+
+def build_processor(log: Log, store: Store, limits: Limits, clock: Clock) -> Processor:
+    """Returns the processor of one partition, not started yet."""
+    time = LogTime(clock)
+    partition, tally, workers, subscriptions = Partition(store), Tally(), Workers(), Subscriptions()
+    inputs = Inputs(limits, subscriptions)
+    timers = Timers(clock, time.now_ms, partition.find, inputs.submit)
+    retention = Retention(store, clock, time.now_ms, inputs.propose)
+    dispatcher = Dispatcher(partition, workers, inputs.wake)
+    deliveries = Deliveries(store, limits, workers, inputs)
+    return Processor(
+        log,
+        limits,
+        inputs=inputs,
+        committer=Committer(partition, store, time),
+        dispatcher=dispatcher,
+        effect_runner=EffectRunner(deliveries, dispatcher, subscriptions, timers, retention, tally),
+        trimmer=Trimmer(log, store, limits.trim_bytes, inputs.end),
+        workers=workers,
+        subscriptions=subscriptions,
+        timers=timers,
+        retention=retention,
+        time=time,
+        tally=tally,
+    )

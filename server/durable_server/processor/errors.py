@@ -1,0 +1,120 @@
+"""Errors that a request of a client or a hello of a worker can get; `rpc.refusal` translates them.
+
+    RequestError
+    ├── InvalidFieldError            a field is missing, malformed or out of range
+    ├── HandlerNotFoundError         no worker has ever registered the handler
+    ├── InvocationNotFoundError
+    ├── AwakeableNotFoundError
+    ├── InvalidStateError            the invocation's lifecycle state does not allow the operation
+    ├── IdempotencyMismatchError     a known idempotency key or request id, with another request
+    ├── AwakeableResolvedError       the awakeable has another outcome already
+    ├── LimitReachedError            a named limit is reached for now; the client may retry
+    ├── JournalTooLargeError         a journal does not fit into one message
+    └── ProcessorEndedError          the control plane stops; another leader may answer
+
+RecordTooLargeError stands apart: it is raised for any record, and each caller knows which field it
+means.
+"""
+
+from __future__ import annotations
+
+from ..core.model import Awakeable, State
+
+
+class RecordTooLargeError(Exception):
+    """A record is larger than the limit `batch_bytes`, or holds a value that cannot be encoded."""
+
+
+class RequestError(Exception):
+    """A request cannot be done; see the subclasses."""
+
+
+class InvalidFieldError(RequestError):
+    """A field is missing, malformed or out of range."""
+
+    def __init__(self, field: str, problem: str, **details: object) -> None:
+        super().__init__(f"{field}: {problem}")
+        self.field = field
+        self.problem = problem
+        self.details = details
+
+
+class HandlerNotFoundError(RequestError):
+    """No worker has ever registered a handler of this name."""
+
+    def __init__(self, name: str, similar: list[str]) -> None:
+        super().__init__(name)
+        self.name = name
+        self.similar = similar
+        """Registered names that are close to it."""
+
+
+class InvocationNotFoundError(RequestError):
+    """There is no such invocation, or its retention is over."""
+
+    def __init__(self, invocation_id: str) -> None:
+        super().__init__(invocation_id)
+        self.invocation_id = invocation_id
+
+
+class AwakeableNotFoundError(RequestError):
+    """There is no such awakeable, or its invocation has ended."""
+
+    def __init__(self, awakeable_id: str) -> None:
+        super().__init__(awakeable_id)
+        self.awakeable_id = awakeable_id
+
+
+class InvalidStateError(RequestError):
+    """The invocation's lifecycle state does not allow the operation."""
+
+    def __init__(self, invocation_id: str, state: State, operation: str, allowed: str) -> None:
+        super().__init__(invocation_id)
+        self.invocation_id = invocation_id
+        self.state = state
+        self.operation = operation
+        self.allowed = allowed
+        """The states that allow it, for people."""
+
+
+class IdempotencyMismatchError(RequestError):
+    """An idempotency key or request id was used before, with another request."""
+
+    def __init__(self, key: str, field: str, invocation_id: str) -> None:
+        super().__init__(invocation_id)
+        self.key = key
+        """Which of the two: `idempotency_key` or `request_id`."""
+        self.field = field
+        """What differs."""
+        self.invocation_id = invocation_id
+
+
+class AwakeableResolvedError(RequestError):
+    """The awakeable has another outcome already."""
+
+    def __init__(self, awakeable: Awakeable) -> None:
+        super().__init__(awakeable.id)
+        self.awakeable = awakeable
+
+
+class LimitReachedError(RequestError):
+    """A named limit of the control plane is reached for now."""
+
+    def __init__(self, limit: str, value: int, problem: str) -> None:
+        super().__init__(f"{limit}: {problem}")
+        self.limit = limit
+        self.value = value
+        self.problem = problem
+
+
+class JournalTooLargeError(RequestError):
+    """A journal does not fit into one message."""
+
+    def __init__(self, size: int, limit: int) -> None:
+        super().__init__(f"{size} bytes")
+        self.size = size
+        self.limit = limit
+
+
+class ProcessorEndedError(RequestError):
+    """The processor cannot answer any more, because the control plane stops."""

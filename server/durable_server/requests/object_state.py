@@ -1,0 +1,51 @@
+"""The requests about the state of object keys: reads it, and edits it between two invocations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ..core.limits import Limits
+from ..core.model import HandlerKind, object_scope
+from ..core.records import StateEdited
+from ..core.replies import Busy
+from ..processor.errors import InvalidFieldError, InvalidStateError, RecordTooLargeError
+from ..processor.router import Router
+from .proposals import Proposals
+from .reads import Reads
+
+
+class ObjectState:
+    """Reads and edits states for clients."""
+
+    def __init__(self, router: Router, reads: Reads, proposals: Proposals, limits: Limits) -> None:
+        self._router = router
+        self._reads = reads
+        self._proposals = proposals
+        self._limits = limits
+
+    def get(self, name: str, key: str) -> Mapping[str, bytes]:
+        """Returns the state of an object's key as it was last committed, by name."""
+        return self._router.for_object(key).store.state(self._owner(name, key))
+
+    async def set(
+        self, name: str, key: str, values: list[tuple[str, bytes | None]], *, clear_all: bool
+    ) -> None:
+        """Changes a state; None clears a value. Raises InvalidStateError while an invocation runs."""
+        record = StateEdited(self._owner(name, key), tuple(values), clear_all)
+        try:
+            reply = await self._proposals.propose(self._router.for_object(key), record)
+        except RecordTooLargeError as error:
+            limit = self._limits.batch_bytes
+            raise InvalidFieldError("state", str(error), limit=limit) from error
+        if isinstance(reply, Busy):
+            found = self._reads.find(reply.invocation_id)
+            raise InvalidStateError(found.id, found.state, "edit the state under", "ended")
+
+    def _owner(self, name: str, key: str) -> str:
+        """Returns the owner of the state of an object's key. Raises InvalidFieldError."""
+        for handler in self._router.any().partition.handlers.values():
+            if handler.kind != HandlerKind.WORKFLOW and handler.name.rpartition(".")[0] == name:
+                return object_scope(name, key)
+        raise InvalidFieldError(
+            "object", f"no worker has ever registered a handler of an object {name!r}"
+        )

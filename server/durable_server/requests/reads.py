@@ -1,0 +1,144 @@
+"""The reads of clients: everything that is answered from the committed state, without a record.
+
+What belongs to an invocation is read from its own partition. Lists and counts are read from all of
+them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from ..core import ids
+from ..core.limits import Limits
+from ..core.model import Awakeable, EntryRow, Handler, Invocation, State
+from ..processor.errors import InvalidFieldError, InvocationNotFoundError, JournalTooLargeError
+from ..processor.router import Router
+from ..processor.workers import Worker, Workers
+from ..store.interface import Filter, Order, Page, PageCursor
+
+_JOURNAL_OVERHEAD_BYTES = 16 * 1024 * 1024
+"""How much a journal may exceed its limit and still be sent in one message of at most 64 MiB."""
+_PAGE_SIZE = 50
+"""The size of a page unless the request names one."""
+
+
+class ServerInfo(NamedTuple):
+    """Facts about this control plane."""
+
+    epoch: int
+    started_ms: int
+    append_count: int
+    """How many batches it has appended to its logs."""
+    now_ms: int
+    """The log's time."""
+
+
+class HandlerCounts(NamedTuple):
+    """A handler, and how many invocations and workers it has."""
+
+    handler: Handler
+    created_ms: int
+    worker_count: int
+    pending_count: int
+    running_count: int
+
+
+class Reads:
+    """Reads the partitions of one control plane."""
+
+    def __init__(self, router: Router, workers: Workers, limits: Limits) -> None:
+        self._router = router
+        self._workers = workers
+        self._limits = limits
+
+    # One invocation
+
+    def find(self, invocation_id: str) -> Invocation:
+        """Returns an invocation. Raises InvalidFieldError and InvocationNotFoundError."""
+        if not invocation_id:
+            raise InvalidFieldError("invocation_id", "is empty")
+        if not ids.PATTERN.fullmatch(invocation_id):
+            raise InvalidFieldError(
+                "invocation_id",
+                "is not an invocation id: 32 lower-case hexadecimal characters",
+                value=f"{len(invocation_id)} characters",
+            )
+        found = self._router.for_id(invocation_id).find(invocation_id)
+        if found is None:
+            raise InvocationNotFoundError(invocation_id)
+        return found
+
+    def journal(self, found: Invocation) -> list[EntryRow]:
+        """Returns a journal for one message. Raises JournalTooLargeError.
+
+        A journal may exceed its limit by what clients have added, such as signals.
+        """
+        rows = self._router.for_id(found.id).store.journal(found.number)
+        size, limit = sum(row.size for row in rows), self._limits.journal_bytes
+        if size > limit + _JOURNAL_OVERHEAD_BYTES:
+            raise JournalTooLargeError(size, limit)
+        return rows
+
+    def entry(self, found: Invocation, index: int) -> EntryRow | None:
+        """Returns one entry of a journal."""
+        return self._router.for_id(found.id).store.entry(found.number, index)
+
+    def completions(self, found: Invocation) -> dict[int, int]:
+        """Returns the completion number of each entry of a journal, by index."""
+        return self._router.for_id(found.id).store.completions(found.number)
+
+    def awakeables(self, found: Invocation) -> Iterable[Awakeable]:
+        """Returns the awakeables of an invocation."""
+        return self._router.for_id(found.id).store.awakeables(found.id)
+
+    def state(self, found: Invocation) -> Mapping[str, bytes]:
+        """Returns the state that an invocation reads and writes, by name."""
+        return self._router.for_id(found.id).store.state(found.state_owner)
+
+    # Lists and counts
+
+    def page_size(self, wanted: int) -> int:
+        """Returns the size of a page: the default for 0, and at most the limit."""
+        if wanted < 0:
+            raise InvalidFieldError("page_size", "must not be negative", value=wanted)
+        return min(wanted or _PAGE_SIZE, self._limits.page_size)
+
+    def page(self, where: Filter, order: Order, after: PageCursor | None, size: int) -> Page:
+        """Returns a page of invocations."""
+        return self._router.any().store.page(where, order, after, size)
+
+    def counts(self) -> list[tuple[str, State, int]]:
+        """Returns how many invocations there are, by handler and lifecycle state."""
+        return [it for processor in self._router.all() for it in processor.store.counts()]
+
+    def handlers(self, after: str, size: int) -> tuple[list[HandlerCounts], bool]:
+        """Returns handlers by name, and whether there are more."""
+        handlers = [it for it in self._router.any().store.handlers() if it[0].name > after]
+        counts = {(handler, state): count for handler, state, count in self.counts()}
+        page = [
+            HandlerCounts(
+                handler,
+                created_ms,
+                self._workers.serving(handler.name),
+                counts.get((handler.name, State.PENDING), 0),
+                counts.get((handler.name, State.RUNNING), 0),
+            )
+            for handler, created_ms in handlers[:size]
+        ]
+        return page, len(handlers) > size
+
+    def workers(self) -> list[Worker]:
+        """Returns the connected workers, the first connected first."""
+        connected = [it for it in self._workers if it.outbound is not None]
+        return sorted(connected, key=lambda worker: worker.connected_ms)
+
+    def server(self) -> ServerInfo:
+        """Returns facts about this control plane."""
+        processor = self._router.any()
+        return ServerInfo(
+            processor.epoch,
+            processor.started_ms,
+            sum(it.tally.append_seconds.count for it in self._router.all()),
+            processor.now_ms(),
+        )

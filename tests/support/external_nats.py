@@ -1,0 +1,69 @@
+"""A nats-server as other people run it: with their configuration, not with ours."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from durable_server.nats.binary import find_nats_server
+
+JETSTREAM = "jetstream { store_dir: DIR }"
+
+
+class External:
+    """A running nats-server."""
+
+    def __init__(self, process: subprocess.Popen[bytes], config: Path, port: int) -> None:
+        self.process = process
+        self._config = config
+        self.port = port
+        self.url = f"nats://127.0.0.1:{port}"
+
+
+def _start(folder: Path, config: Path) -> subprocess.Popen[bytes]:
+    with (folder / "output.log").open("ab") as output:
+        return subprocess.Popen(
+            [find_nats_server().path, "-c", config], stdout=output, stderr=output
+        )
+
+
+def _write(folder: Path, config: str, port: int) -> Path:
+    folder.mkdir(exist_ok=True)
+    for old in folder.glob("*.ports"):
+        old.unlink()
+    path = folder / "server.conf"
+    text = config.replace("DIR", json.dumps(str(folder / "store")))
+    path.write_text(
+        f'listen: "127.0.0.1:{port}"\nports_file_dir: {json.dumps(str(folder))}\n{text}\n'
+    )
+    return path
+
+
+@asynccontextmanager
+async def external_nats(folder: Path, config: str, port: int = -1) -> AsyncIterator[External]:
+    """Runs nats-server with these lines of configuration; DIR stands for its store's folder."""
+    path = _write(folder, config, port)
+    process = _start(folder, path)
+    try:
+        async with asyncio.timeout(20):
+            while (found := _port(folder)) is None:  # it writes its port to a file only
+                assert process.poll() is None, (folder / "output.log").read_text()
+                await asyncio.sleep(0.02)
+        yield External(process, path, found)
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _port(folder: Path) -> int | None:
+    for path in folder.glob("*.ports"):
+        try:
+            url: str = json.loads(path.read_text())["nats"][0]
+        except (ValueError, KeyError, IndexError):
+            continue
+        return int(url.rpartition(":")[2])
+    return None
