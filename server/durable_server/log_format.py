@@ -100,6 +100,16 @@ def _json_value(record: Record, name: str) -> Any:
         return {key: payload_text(it) for key, it in value}
     if name == "failure":
         return f"{value.type}: {value.message}"
+    if name == "other_steps":
+        return [
+            {
+                "entry_index": it.entry_index,
+                "kind": kind_word(it.kind),
+                "name": it.name,
+                "failure": f"{it.failure.type}: {it.failure.message}",
+            }
+            for it in value
+        ]
     if name == "handler" and isinstance(record, records.HandlerRegistered):
         return {**value._asdict(), "retry": value.retry._asdict()}
     if name == "kind":

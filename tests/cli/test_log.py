@@ -9,10 +9,13 @@ from typing import Any
 
 import pytest
 
-from durable_server.core.model import Handler
+from durable_server.core.entry_kinds import EntryKind
+from durable_server.core.model import Failure, Handler
 from durable_server.core.records import (
     NUMBERS,
+    AttemptFailed,
     EpochStarted,
+    FailedStep,
     HandlerRegistered,
     Invoked,
     StateEdited,
@@ -167,6 +170,14 @@ def test_records_as_sentences() -> None:
         'state of cart/ann is changed from outside values={"n": "1", "m": null}'
     )
     assert to_json(edited)["values"] == {"n": "1", "m": None}
+    failure = Failure("E", "down", b"")
+    failed = AttemptFailed(
+        "id-1", 2, failure, 0.5, 100, 0, EntryKind.RUN, "one",
+        (FailedStep(1, EntryKind.CALL, "two", failure),),
+    )  # fmt: skip
+    other = {"entry_index": 1, "kind": "CALL", "name": "two", "failure": "E: down"}
+    assert to_json(failed)["other_steps"] == [other]
+    assert to_text(failed, 200).endswith(f"name=one other_steps={json.dumps([other])}")
     assert is_about(asked, "id-0")
     assert not is_about(asked, "id")
 

@@ -196,9 +196,22 @@ def raises_oddly() -> None:
     raise durable.TerminalError("no", code="E42")  # type: ignore[arg-type]  # on purpose
 
 
+@durable.workflow(retry=QUICKLY)
+async def several_fail_together(ctx: Context) -> list[str]:
+    """Steps that begin together, and fail together each time."""
+    ended = await asyncio.gather(
+        ctx.run("one", fails_async, "one"),
+        ctx.run("two", fails_async, "two"),
+        ctx.run("three", fails, "three"),
+        return_exceptions=True,
+    )
+    return [str(it) for it in ended]
+
+
 WORKFLOWS = [
     *(compensates, fails_by_default, pauses_at_its_step, fails_itself, waits_long, mistaken),
     meets_data,
+    several_fail_together,
 ]
 
 
@@ -331,3 +344,13 @@ async def test_a_mistake_is_held_at_once_and_goes_on_when_it_is_mended(
     await system.client.resume(invocation_id)
     assert (await system.client.get_result(invocation_id)).value() == "mended"
     assert calls.count("before") == 1
+
+
+async def test_steps_that_fail_in_one_attempt_all_use_up_their_own_tries(system: System) -> None:
+    texts = await system.client.invoke(several_fail_together)
+    assert [it.rpartition(": ")[2] for it in texts] == [
+        "one is down",
+        "two is down",
+        "three is down",
+    ]
+    assert sorted(calls) == ["one"] * 3 + ["three"] * 3 + ["two"] * 3

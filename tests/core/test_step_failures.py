@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from durable_server.core.entry_kinds import EntryKind
 from durable_server.core.model import Failure, Invocation, State
-from durable_server.core.records import AttemptFailed
+from durable_server.core.records import FailedStep
 from durable_server.core.step_failures import (
     DESCRIBED_MAX,
     MESSAGE_CHARS,
@@ -27,8 +27,8 @@ def test_counts_are_exact_and_what_is_kept_beside_them_is_bounded() -> None:
     for number in range(3 * steps):
         index = number % steps
         failure = Failure("E", f"{index} {'x' * 5_000}", b"y" * 60_000)
-        record = AttemptFailed("aa", number, failure, 0.0, 1, index, EntryKind.RUN, f"s{index}")
-        count_step_failure(invocation, record, 100 + number)
+        step = FailedStep(index, EntryKind.RUN, f"s{index}", failure)
+        count_step_failure(invocation, step, 100 + number)
     kept = {it.entry_index: it for it in invocation.step_failures}
     assert {it.times for it in kept.values()} == {3}
     assert [kept[it].since_ms for it in range(steps)] == list(range(100, 100 + steps))

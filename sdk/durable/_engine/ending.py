@@ -141,7 +141,13 @@ class Ending:
     def fail_step(
         self, index: int, operation: OpenOperation, error: BaseException, delay: timedelta
     ) -> None:
-        """Ends the attempt because a step has failed; the step is retried after a delay."""
+        """Ends the attempt because a step has failed; the step is retried after a delay.
+
+        If the attempt is failing already, the step's failure is counted with it.
+        """
+        if self.message is not None:
+            self._fail_step_too(index, operation, error, delay)
+            return
         message = self._outbox.message()
         failed = message.attempt_failed
         failed.failure.CopyFrom(to_failure(error))
@@ -150,6 +156,23 @@ class Ending:
         failed.name = operation.name
         failed.retry_delay.FromTimedelta(delay)
         self._end_after_steps(message)
+
+    def _fail_step_too(
+        self, index: int, operation: OpenOperation, error: BaseException, delay: timedelta
+    ) -> None:
+        """Adds a step to the failure that ends the attempt; the next attempt retries both."""
+        assert self.message is not None
+        if self.done or not self.message.HasField("attempt_failed"):
+            return
+        failed = self.message.attempt_failed
+        failed.other_steps.add(
+            index=index,
+            kind=operation.kind,
+            name=operation.name,
+            failure=to_failure(error),
+        )
+        if failed.HasField("retry_delay") and failed.retry_delay.ToTimedelta() < delay:
+            failed.retry_delay.FromTimedelta(delay)
 
     def hold(self, error: BaseException, failure_type: str = "") -> None:
         """Ends the attempt and holds the invocation: it does not go on before a person has looked."""

@@ -336,7 +336,9 @@ class AttemptRunner:
             log_messages.not_awaited(running)
         elif kind == "attempt_failed":
             counters.attempts_failed += 1
-            log_messages.attempt_failed(running, "failed", final.attempt_failed.failure)
+            failed = final.attempt_failed
+            for failure in (failed.failure, *(it.failure for it in failed.other_steps)):
+                log_messages.attempt_failed(running, "failed", failure)
         elif kind == "held":
             counters.held += 1
             log_messages.attempt_failed(running, "is held", final.held.failure)

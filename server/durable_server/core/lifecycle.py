@@ -159,9 +159,9 @@ def attempt_failed(tx: Transaction, record: AttemptFailed) -> Reply:
     disown(tx, invocation)
     invocation.failure = record.failure
     delay = record.retry_ms
+    for step in record.other_steps:
+        count_step_failure(invocation, step, tx.now_ms)
     if record.entry_index >= 0:
-        for step in record.other_steps:
-            count_step_failure(invocation, step, tx.now_ms)
         # Last, because it is the invocation's last failure too.
         first = FailedStep(record.entry_index, record.kind, record.name, record.failure)
         count_step_failure(invocation, first, tx.now_ms)

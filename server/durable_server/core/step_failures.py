@@ -28,7 +28,7 @@ def count_step_failure(invocation: Invocation, step: FailedStep, now_ms: int) ->
         step.kind,
         step.name,
         now_ms,
-        _brief(step.failure),
+        brief_failure(step.failure),
     )
     kept = list(failing.values())
     if len(kept) > DESCRIBED_MAX:
@@ -42,5 +42,6 @@ def failed_tries(invocation: Invocation, index: int) -> int:
     return next((it.times for it in invocation.step_failures if it.entry_index == index), 0)
 
 
-def _brief(failure: Failure) -> Failure:
+def brief_failure(failure: Failure) -> Failure:
+    """Returns the part of a step's failure that is kept."""
     return make_failure(failure.type[:256], failure.message[:MESSAGE_CHARS], terminal=False)

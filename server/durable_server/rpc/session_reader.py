@@ -18,6 +18,7 @@ from ..core.records import (
     AttemptPaused,
     AttemptReleased,
     EntryRecorded,
+    FailedStep,
     Finished,
     SuspendAsked,
 )
@@ -114,6 +115,10 @@ class SessionReader:
             index=failed.index if failed.HasField("index") else -1,
             kind=int(failed.kind),
             name=failed.name,
+            other_steps=[
+                FailedStep(it.index, int(it.kind), it.name, convert.failure(it.failure))
+                for it in failed.other_steps
+            ],
         )
 
     def _held(self, message: worker_pb2.WorkerMessage) -> None:

@@ -15,6 +15,7 @@ attempt, and the rule decides how:
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 
 from ..core.entry_kinds import KINDS, EntryKind, KindFacts
 from ..core.limits import LIMIT_REACHED, SPAN_SECONDS, Limits
@@ -26,9 +27,11 @@ from ..core.records import (
     AttemptPaused,
     AttemptReleased,
     EntryRecorded,
+    FailedStep,
     Finished,
     SuspendAsked,
 )
+from ..core.step_failures import brief_failure
 from ..processor.checks import text_bytes, too_long
 from ..processor.router import Router
 from ..processor.schema_check import SCHEMA_BYTES_MAX, SchemaCheck
@@ -118,11 +121,20 @@ class Attempts:
         index: int,
         kind: int,
         name: str,
+        other_steps: Sequence[FailedStep] = (),
     ) -> None:
         """Records a failed attempt; see `AttemptFailed` for what the fields mean."""
+        others = tuple(it._replace(failure=brief_failure(it.failure)) for it in other_steps)
         record = AttemptFailed(
-            *(invocation_id, attempt, failure, self._random.random()),
-            *(min(retry_ms, SPAN_SECONDS * 1000), index, kind, name),
+            invocation_id,
+            attempt,
+            failure,
+            self._random.random(),
+            retry_ms=min(retry_ms, SPAN_SECONDS * 1000),
+            entry_index=index,
+            kind=kind,
+            name=name,
+            other_steps=others,
         )
         if problem := self._step_problem(record):
             self._hold(record, _PROTOCOL_ERROR, problem)
@@ -206,12 +218,20 @@ class Attempts:
         return False
 
     def _step_problem(self, record: AttemptFailed) -> str:
-        """Returns what is wrong with the step at which an attempt failed; empty when nothing is."""
-        if record.kind and not KINDS.get(record.kind, KindFacts()).by_worker:
-            return f"{record.kind} is no kind of a step: it must be RUN or CALL"
-        size, limit = text_bytes(record.name), self._limits.id_bytes
-        if size > limit:
-            return f"name: {size} bytes are more than the limit id_bytes ({limit})"
+        """Returns what is wrong with the steps at which an attempt failed; empty when nothing is."""
+        steps = [(record.kind or EntryKind.RUN, record.name)]
+        steps += [(it.kind, it.name) for it in record.other_steps]
+        for kind, name in steps:
+            if not KINDS.get(kind, KindFacts()).by_worker:
+                return f"{kind} is no kind of a step: it must be RUN or CALL"
+            size, limit = text_bytes(name), self._limits.id_bytes
+            if size > limit:
+                return f"name: {size} bytes are more than the limit id_bytes ({limit})"
+        indexes = [it.entry_index for it in record.other_steps]
+        if any(not 0 <= it < self._limits.journal_entries for it in indexes):
+            return "other_steps: an index is negative or beyond the limit journal_entries"
+        if len({record.entry_index, *indexes}) <= len(indexes):
+            return "other_steps: a step is named twice"
         return ""
 
     # Ends of attempts that broke a rule

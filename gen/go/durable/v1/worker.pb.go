@@ -1617,7 +1617,11 @@ type AttemptFailed struct {
 	// The kind of that step: RUN or CALL.
 	Kind EntryKind `protobuf:"varint,4,opt,name=kind,proto3,enum=durable.v1.EntryKind" json:"kind,omitempty"`
 	// The name of that step; see JournalEntry.name. At most 256 bytes.
-	Name          string `protobuf:"bytes,5,opt,name=name,proto3" json:"name,omitempty"`
+	Name string `protobuf:"bytes,5,opt,name=name,proto3" json:"name,omitempty"`
+	// Other steps that have failed in the same attempt, each once, and that are to be retried too. Their
+	// tries count like that of the first one, and the next attempt runs all of them, so `retry_delay` is
+	// the longest of their delays.
+	OtherSteps    []*FailedStep `protobuf:"bytes,6,rep,name=other_steps,json=otherSteps,proto3" json:"other_steps,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1687,6 +1691,86 @@ func (x *AttemptFailed) GetName() string {
 	return ""
 }
 
+func (x *AttemptFailed) GetOtherSteps() []*FailedStep {
+	if x != nil {
+		return x.OtherSteps
+	}
+	return nil
+}
+
+// A step that has failed beside the one that an AttemptFailed names.
+type FailedStep struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The index of its entry.
+	Index int32 `protobuf:"varint,1,opt,name=index,proto3" json:"index,omitempty"`
+	// Its kind: RUN or CALL.
+	Kind EntryKind `protobuf:"varint,2,opt,name=kind,proto3,enum=durable.v1.EntryKind" json:"kind,omitempty"`
+	// Its name; see JournalEntry.name. At most 256 bytes.
+	Name string `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
+	// Why it failed. The control plane keeps the type and the beginning of the message.
+	Failure       *Failure `protobuf:"bytes,4,opt,name=failure,proto3" json:"failure,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FailedStep) Reset() {
+	*x = FailedStep{}
+	mi := &file_durable_v1_worker_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FailedStep) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FailedStep) ProtoMessage() {}
+
+func (x *FailedStep) ProtoReflect() protoreflect.Message {
+	mi := &file_durable_v1_worker_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FailedStep.ProtoReflect.Descriptor instead.
+func (*FailedStep) Descriptor() ([]byte, []int) {
+	return file_durable_v1_worker_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *FailedStep) GetIndex() int32 {
+	if x != nil {
+		return x.Index
+	}
+	return 0
+}
+
+func (x *FailedStep) GetKind() EntryKind {
+	if x != nil {
+		return x.Kind
+	}
+	return EntryKind_ENTRY_KIND_UNSPECIFIED
+}
+
+func (x *FailedStep) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *FailedStep) GetFailure() *Failure {
+	if x != nil {
+		return x.Failure
+	}
+	return nil
+}
+
 // The invocation cannot go on until a person resumes it.
 type Held struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1698,7 +1782,7 @@ type Held struct {
 
 func (x *Held) Reset() {
 	*x = Held{}
-	mi := &file_durable_v1_worker_proto_msgTypes[16]
+	mi := &file_durable_v1_worker_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1710,7 +1794,7 @@ func (x *Held) String() string {
 func (*Held) ProtoMessage() {}
 
 func (x *Held) ProtoReflect() protoreflect.Message {
-	mi := &file_durable_v1_worker_proto_msgTypes[16]
+	mi := &file_durable_v1_worker_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1723,7 +1807,7 @@ func (x *Held) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Held.ProtoReflect.Descriptor instead.
 func (*Held) Descriptor() ([]byte, []int) {
-	return file_durable_v1_worker_proto_rawDescGZIP(), []int{16}
+	return file_durable_v1_worker_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Held) GetFailure() *Failure {
@@ -1742,7 +1826,7 @@ type Paused struct {
 
 func (x *Paused) Reset() {
 	*x = Paused{}
-	mi := &file_durable_v1_worker_proto_msgTypes[17]
+	mi := &file_durable_v1_worker_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1754,7 +1838,7 @@ func (x *Paused) String() string {
 func (*Paused) ProtoMessage() {}
 
 func (x *Paused) ProtoReflect() protoreflect.Message {
-	mi := &file_durable_v1_worker_proto_msgTypes[17]
+	mi := &file_durable_v1_worker_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1767,7 +1851,7 @@ func (x *Paused) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Paused.ProtoReflect.Descriptor instead.
 func (*Paused) Descriptor() ([]byte, []int) {
-	return file_durable_v1_worker_proto_rawDescGZIP(), []int{17}
+	return file_durable_v1_worker_proto_rawDescGZIP(), []int{18}
 }
 
 // Requests that an attempt stops at its next journal boundary.
@@ -1779,7 +1863,7 @@ type PauseRequested struct {
 
 func (x *PauseRequested) Reset() {
 	*x = PauseRequested{}
-	mi := &file_durable_v1_worker_proto_msgTypes[18]
+	mi := &file_durable_v1_worker_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1791,7 +1875,7 @@ func (x *PauseRequested) String() string {
 func (*PauseRequested) ProtoMessage() {}
 
 func (x *PauseRequested) ProtoReflect() protoreflect.Message {
-	mi := &file_durable_v1_worker_proto_msgTypes[18]
+	mi := &file_durable_v1_worker_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1804,7 +1888,7 @@ func (x *PauseRequested) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PauseRequested.ProtoReflect.Descriptor instead.
 func (*PauseRequested) Descriptor() ([]byte, []int) {
-	return file_durable_v1_worker_proto_rawDescGZIP(), []int{18}
+	return file_durable_v1_worker_proto_rawDescGZIP(), []int{19}
 }
 
 // The program of the attempt only waits for completions.
@@ -1818,7 +1902,7 @@ type Suspend struct {
 
 func (x *Suspend) Reset() {
 	*x = Suspend{}
-	mi := &file_durable_v1_worker_proto_msgTypes[19]
+	mi := &file_durable_v1_worker_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1830,7 +1914,7 @@ func (x *Suspend) String() string {
 func (*Suspend) ProtoMessage() {}
 
 func (x *Suspend) ProtoReflect() protoreflect.Message {
-	mi := &file_durable_v1_worker_proto_msgTypes[19]
+	mi := &file_durable_v1_worker_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1843,7 +1927,7 @@ func (x *Suspend) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Suspend.ProtoReflect.Descriptor instead.
 func (*Suspend) Descriptor() ([]byte, []int) {
-	return file_durable_v1_worker_proto_rawDescGZIP(), []int{19}
+	return file_durable_v1_worker_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Suspend) GetCompletionNumber() int64 {
@@ -1862,7 +1946,7 @@ type Released struct {
 
 func (x *Released) Reset() {
 	*x = Released{}
-	mi := &file_durable_v1_worker_proto_msgTypes[20]
+	mi := &file_durable_v1_worker_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1874,7 +1958,7 @@ func (x *Released) String() string {
 func (*Released) ProtoMessage() {}
 
 func (x *Released) ProtoReflect() protoreflect.Message {
-	mi := &file_durable_v1_worker_proto_msgTypes[20]
+	mi := &file_durable_v1_worker_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1887,7 +1971,7 @@ func (x *Released) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Released.ProtoReflect.Descriptor instead.
 func (*Released) Descriptor() ([]byte, []int) {
-	return file_durable_v1_worker_proto_rawDescGZIP(), []int{20}
+	return file_durable_v1_worker_proto_rawDescGZIP(), []int{21}
 }
 
 // The attempt is suspended, and the worker no longer owns it.
@@ -1899,7 +1983,7 @@ type Suspended struct {
 
 func (x *Suspended) Reset() {
 	*x = Suspended{}
-	mi := &file_durable_v1_worker_proto_msgTypes[21]
+	mi := &file_durable_v1_worker_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1911,7 +1995,7 @@ func (x *Suspended) String() string {
 func (*Suspended) ProtoMessage() {}
 
 func (x *Suspended) ProtoReflect() protoreflect.Message {
-	mi := &file_durable_v1_worker_proto_msgTypes[21]
+	mi := &file_durable_v1_worker_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1924,7 +2008,7 @@ func (x *Suspended) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Suspended.ProtoReflect.Descriptor instead.
 func (*Suspended) Descriptor() ([]byte, []int) {
-	return file_durable_v1_worker_proto_rawDescGZIP(), []int{21}
+	return file_durable_v1_worker_proto_rawDescGZIP(), []int{22}
 }
 
 // The worker no longer owns the attempt.
@@ -1938,7 +2022,7 @@ type Abandon struct {
 
 func (x *Abandon) Reset() {
 	*x = Abandon{}
-	mi := &file_durable_v1_worker_proto_msgTypes[22]
+	mi := &file_durable_v1_worker_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1950,7 +2034,7 @@ func (x *Abandon) String() string {
 func (*Abandon) ProtoMessage() {}
 
 func (x *Abandon) ProtoReflect() protoreflect.Message {
-	mi := &file_durable_v1_worker_proto_msgTypes[22]
+	mi := &file_durable_v1_worker_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1963,7 +2047,7 @@ func (x *Abandon) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Abandon.ProtoReflect.Descriptor instead.
 func (*Abandon) Descriptor() ([]byte, []int) {
-	return file_durable_v1_worker_proto_rawDescGZIP(), []int{22}
+	return file_durable_v1_worker_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Abandon) GetReason() string {
@@ -1988,7 +2072,7 @@ type CancelRequested struct {
 
 func (x *CancelRequested) Reset() {
 	*x = CancelRequested{}
-	mi := &file_durable_v1_worker_proto_msgTypes[23]
+	mi := &file_durable_v1_worker_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2000,7 +2084,7 @@ func (x *CancelRequested) String() string {
 func (*CancelRequested) ProtoMessage() {}
 
 func (x *CancelRequested) ProtoReflect() protoreflect.Message {
-	mi := &file_durable_v1_worker_proto_msgTypes[23]
+	mi := &file_durable_v1_worker_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2013,7 +2097,7 @@ func (x *CancelRequested) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelRequested.ProtoReflect.Descriptor instead.
 func (*CancelRequested) Descriptor() ([]byte, []int) {
-	return file_durable_v1_worker_proto_rawDescGZIP(), []int{23}
+	return file_durable_v1_worker_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *CancelRequested) GetReason() string {
@@ -2165,15 +2249,23 @@ const file_durable_v1_worker_proto_rawDesc = "" +
 	"\x11completion_number\x18\x03 \x01(\x03R\x10completionNumber\x12.\n" +
 	"\x04time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\"9\n" +
 	"\bFinished\x12-\n" +
-	"\aoutcome\x18\x01 \x01(\v2\x13.durable.v1.OutcomeR\aoutcome\"\xde\x01\n" +
+	"\aoutcome\x18\x01 \x01(\v2\x13.durable.v1.OutcomeR\aoutcome\"\x97\x02\n" +
 	"\rAttemptFailed\x12-\n" +
 	"\afailure\x18\x01 \x01(\v2\x13.durable.v1.FailureR\afailure\x12:\n" +
 	"\vretry_delay\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\n" +
 	"retryDelay\x12\x19\n" +
 	"\x05index\x18\x03 \x01(\x05H\x00R\x05index\x88\x01\x01\x12)\n" +
 	"\x04kind\x18\x04 \x01(\x0e2\x15.durable.v1.EntryKindR\x04kind\x12\x12\n" +
-	"\x04name\x18\x05 \x01(\tR\x04nameB\b\n" +
-	"\x06_index\"5\n" +
+	"\x04name\x18\x05 \x01(\tR\x04name\x127\n" +
+	"\vother_steps\x18\x06 \x03(\v2\x16.durable.v1.FailedStepR\n" +
+	"otherStepsB\b\n" +
+	"\x06_index\"\x90\x01\n" +
+	"\n" +
+	"FailedStep\x12\x14\n" +
+	"\x05index\x18\x01 \x01(\x05R\x05index\x12)\n" +
+	"\x04kind\x18\x02 \x01(\x0e2\x15.durable.v1.EntryKindR\x04kind\x12\x12\n" +
+	"\x04name\x18\x03 \x01(\tR\x04name\x12-\n" +
+	"\afailure\x18\x04 \x01(\v2\x13.durable.v1.FailureR\afailure\"5\n" +
 	"\x04Held\x12-\n" +
 	"\afailure\x18\x01 \x01(\v2\x13.durable.v1.FailureR\afailure\"\b\n" +
 	"\x06Paused\"\x10\n" +
@@ -2205,7 +2297,7 @@ func file_durable_v1_worker_proto_rawDescGZIP() []byte {
 	return file_durable_v1_worker_proto_rawDescData
 }
 
-var file_durable_v1_worker_proto_msgTypes = make([]protoimpl.MessageInfo, 29)
+var file_durable_v1_worker_proto_msgTypes = make([]protoimpl.MessageInfo, 30)
 var file_durable_v1_worker_proto_goTypes = []any{
 	(*SessionRequest)(nil),        // 0: durable.v1.SessionRequest
 	(*SessionResponse)(nil),       // 1: durable.v1.SessionResponse
@@ -2223,27 +2315,28 @@ var file_durable_v1_worker_proto_goTypes = []any{
 	(*Completion)(nil),            // 13: durable.v1.Completion
 	(*Finished)(nil),              // 14: durable.v1.Finished
 	(*AttemptFailed)(nil),         // 15: durable.v1.AttemptFailed
-	(*Held)(nil),                  // 16: durable.v1.Held
-	(*Paused)(nil),                // 17: durable.v1.Paused
-	(*PauseRequested)(nil),        // 18: durable.v1.PauseRequested
-	(*Suspend)(nil),               // 19: durable.v1.Suspend
-	(*Released)(nil),              // 20: durable.v1.Released
-	(*Suspended)(nil),             // 21: durable.v1.Suspended
-	(*Abandon)(nil),               // 22: durable.v1.Abandon
-	(*CancelRequested)(nil),       // 23: durable.v1.CancelRequested
-	nil,                           // 24: durable.v1.Welcome.LimitsEntry
-	nil,                           // 25: durable.v1.Start.HeadersEntry
-	nil,                           // 26: durable.v1.Start.StateEntry
-	nil,                           // 27: durable.v1.Start.StepFailuresEntry
-	nil,                           // 28: durable.v1.Start.StepFailingEntry
-	(*HandlerSpec)(nil),           // 29: durable.v1.HandlerSpec
-	(*durationpb.Duration)(nil),   // 30: google.protobuf.Duration
-	(*Payload)(nil),               // 31: durable.v1.Payload
-	(*JournalEntry)(nil),          // 32: durable.v1.JournalEntry
-	(*timestamppb.Timestamp)(nil), // 33: google.protobuf.Timestamp
-	(*Failure)(nil),               // 34: durable.v1.Failure
-	(EntryKind)(0),                // 35: durable.v1.EntryKind
-	(*Outcome)(nil),               // 36: durable.v1.Outcome
+	(*FailedStep)(nil),            // 16: durable.v1.FailedStep
+	(*Held)(nil),                  // 17: durable.v1.Held
+	(*Paused)(nil),                // 18: durable.v1.Paused
+	(*PauseRequested)(nil),        // 19: durable.v1.PauseRequested
+	(*Suspend)(nil),               // 20: durable.v1.Suspend
+	(*Released)(nil),              // 21: durable.v1.Released
+	(*Suspended)(nil),             // 22: durable.v1.Suspended
+	(*Abandon)(nil),               // 23: durable.v1.Abandon
+	(*CancelRequested)(nil),       // 24: durable.v1.CancelRequested
+	nil,                           // 25: durable.v1.Welcome.LimitsEntry
+	nil,                           // 26: durable.v1.Start.HeadersEntry
+	nil,                           // 27: durable.v1.Start.StateEntry
+	nil,                           // 28: durable.v1.Start.StepFailuresEntry
+	nil,                           // 29: durable.v1.Start.StepFailingEntry
+	(*HandlerSpec)(nil),           // 30: durable.v1.HandlerSpec
+	(*durationpb.Duration)(nil),   // 31: google.protobuf.Duration
+	(*Payload)(nil),               // 32: durable.v1.Payload
+	(*JournalEntry)(nil),          // 33: durable.v1.JournalEntry
+	(*timestamppb.Timestamp)(nil), // 34: google.protobuf.Timestamp
+	(*Failure)(nil),               // 35: durable.v1.Failure
+	(EntryKind)(0),                // 36: durable.v1.EntryKind
+	(*Outcome)(nil),               // 37: durable.v1.Outcome
 }
 var file_durable_v1_worker_proto_depIdxs = []int32{
 	2,  // 0: durable.v1.SessionRequest.messages:type_name -> durable.v1.WorkerMessage
@@ -2251,62 +2344,65 @@ var file_durable_v1_worker_proto_depIdxs = []int32{
 	11, // 2: durable.v1.WorkerMessage.entry:type_name -> durable.v1.EntryRecorded
 	14, // 3: durable.v1.WorkerMessage.finished:type_name -> durable.v1.Finished
 	15, // 4: durable.v1.WorkerMessage.attempt_failed:type_name -> durable.v1.AttemptFailed
-	16, // 5: durable.v1.WorkerMessage.held:type_name -> durable.v1.Held
-	19, // 6: durable.v1.WorkerMessage.suspend:type_name -> durable.v1.Suspend
-	20, // 7: durable.v1.WorkerMessage.released:type_name -> durable.v1.Released
+	17, // 5: durable.v1.WorkerMessage.held:type_name -> durable.v1.Held
+	20, // 6: durable.v1.WorkerMessage.suspend:type_name -> durable.v1.Suspend
+	21, // 7: durable.v1.WorkerMessage.released:type_name -> durable.v1.Released
 	4,  // 8: durable.v1.WorkerMessage.hello:type_name -> durable.v1.Hello
 	7,  // 9: durable.v1.WorkerMessage.heartbeat:type_name -> durable.v1.Heartbeat
 	8,  // 10: durable.v1.WorkerMessage.draining:type_name -> durable.v1.Draining
-	17, // 11: durable.v1.WorkerMessage.paused:type_name -> durable.v1.Paused
+	18, // 11: durable.v1.WorkerMessage.paused:type_name -> durable.v1.Paused
 	10, // 12: durable.v1.ServerMessage.start:type_name -> durable.v1.Start
 	12, // 13: durable.v1.ServerMessage.ack:type_name -> durable.v1.Ack
 	13, // 14: durable.v1.ServerMessage.completion:type_name -> durable.v1.Completion
-	21, // 15: durable.v1.ServerMessage.suspended:type_name -> durable.v1.Suspended
-	22, // 16: durable.v1.ServerMessage.abandon:type_name -> durable.v1.Abandon
-	23, // 17: durable.v1.ServerMessage.cancel_requested:type_name -> durable.v1.CancelRequested
+	22, // 15: durable.v1.ServerMessage.suspended:type_name -> durable.v1.Suspended
+	23, // 16: durable.v1.ServerMessage.abandon:type_name -> durable.v1.Abandon
+	24, // 17: durable.v1.ServerMessage.cancel_requested:type_name -> durable.v1.CancelRequested
 	6,  // 18: durable.v1.ServerMessage.welcome:type_name -> durable.v1.Welcome
 	7,  // 19: durable.v1.ServerMessage.heartbeat:type_name -> durable.v1.Heartbeat
 	9,  // 20: durable.v1.ServerMessage.drain:type_name -> durable.v1.Drain
-	18, // 21: durable.v1.ServerMessage.pause_requested:type_name -> durable.v1.PauseRequested
-	29, // 22: durable.v1.Hello.handlers:type_name -> durable.v1.HandlerSpec
+	19, // 21: durable.v1.ServerMessage.pause_requested:type_name -> durable.v1.PauseRequested
+	30, // 22: durable.v1.Hello.handlers:type_name -> durable.v1.HandlerSpec
 	5,  // 23: durable.v1.Hello.resumed:type_name -> durable.v1.OwnedAttempt
-	30, // 24: durable.v1.Welcome.heartbeat_interval:type_name -> google.protobuf.Duration
-	30, // 25: durable.v1.Welcome.session_timeout:type_name -> google.protobuf.Duration
-	30, // 26: durable.v1.Welcome.reconnect_grace:type_name -> google.protobuf.Duration
-	24, // 27: durable.v1.Welcome.limits:type_name -> durable.v1.Welcome.LimitsEntry
-	30, // 28: durable.v1.Drain.delay:type_name -> google.protobuf.Duration
-	31, // 29: durable.v1.Start.input:type_name -> durable.v1.Payload
-	25, // 30: durable.v1.Start.headers:type_name -> durable.v1.Start.HeadersEntry
-	32, // 31: durable.v1.Start.journal:type_name -> durable.v1.JournalEntry
-	33, // 32: durable.v1.Start.start_time:type_name -> google.protobuf.Timestamp
-	34, // 33: durable.v1.Start.last_failure:type_name -> durable.v1.Failure
-	23, // 34: durable.v1.Start.cancel_requested:type_name -> durable.v1.CancelRequested
-	26, // 35: durable.v1.Start.state:type_name -> durable.v1.Start.StateEntry
-	27, // 36: durable.v1.Start.step_failures:type_name -> durable.v1.Start.StepFailuresEntry
-	28, // 37: durable.v1.Start.step_failing:type_name -> durable.v1.Start.StepFailingEntry
-	35, // 38: durable.v1.EntryRecorded.kind:type_name -> durable.v1.EntryKind
-	31, // 39: durable.v1.EntryRecorded.argument:type_name -> durable.v1.Payload
-	36, // 40: durable.v1.EntryRecorded.outcome:type_name -> durable.v1.Outcome
-	30, // 41: durable.v1.EntryRecorded.delay:type_name -> google.protobuf.Duration
-	30, // 42: durable.v1.EntryRecorded.elapsed:type_name -> google.protobuf.Duration
-	33, // 43: durable.v1.Ack.time:type_name -> google.protobuf.Timestamp
-	36, // 44: durable.v1.Completion.outcome:type_name -> durable.v1.Outcome
-	33, // 45: durable.v1.Completion.time:type_name -> google.protobuf.Timestamp
-	36, // 46: durable.v1.Finished.outcome:type_name -> durable.v1.Outcome
-	34, // 47: durable.v1.AttemptFailed.failure:type_name -> durable.v1.Failure
-	30, // 48: durable.v1.AttemptFailed.retry_delay:type_name -> google.protobuf.Duration
-	35, // 49: durable.v1.AttemptFailed.kind:type_name -> durable.v1.EntryKind
-	34, // 50: durable.v1.Held.failure:type_name -> durable.v1.Failure
-	33, // 51: durable.v1.CancelRequested.time:type_name -> google.protobuf.Timestamp
-	31, // 52: durable.v1.Start.StateEntry.value:type_name -> durable.v1.Payload
-	30, // 53: durable.v1.Start.StepFailingEntry.value:type_name -> google.protobuf.Duration
-	0,  // 54: durable.v1.DurableWorker.Session:input_type -> durable.v1.SessionRequest
-	1,  // 55: durable.v1.DurableWorker.Session:output_type -> durable.v1.SessionResponse
-	55, // [55:56] is the sub-list for method output_type
-	54, // [54:55] is the sub-list for method input_type
-	54, // [54:54] is the sub-list for extension type_name
-	54, // [54:54] is the sub-list for extension extendee
-	0,  // [0:54] is the sub-list for field type_name
+	31, // 24: durable.v1.Welcome.heartbeat_interval:type_name -> google.protobuf.Duration
+	31, // 25: durable.v1.Welcome.session_timeout:type_name -> google.protobuf.Duration
+	31, // 26: durable.v1.Welcome.reconnect_grace:type_name -> google.protobuf.Duration
+	25, // 27: durable.v1.Welcome.limits:type_name -> durable.v1.Welcome.LimitsEntry
+	31, // 28: durable.v1.Drain.delay:type_name -> google.protobuf.Duration
+	32, // 29: durable.v1.Start.input:type_name -> durable.v1.Payload
+	26, // 30: durable.v1.Start.headers:type_name -> durable.v1.Start.HeadersEntry
+	33, // 31: durable.v1.Start.journal:type_name -> durable.v1.JournalEntry
+	34, // 32: durable.v1.Start.start_time:type_name -> google.protobuf.Timestamp
+	35, // 33: durable.v1.Start.last_failure:type_name -> durable.v1.Failure
+	24, // 34: durable.v1.Start.cancel_requested:type_name -> durable.v1.CancelRequested
+	27, // 35: durable.v1.Start.state:type_name -> durable.v1.Start.StateEntry
+	28, // 36: durable.v1.Start.step_failures:type_name -> durable.v1.Start.StepFailuresEntry
+	29, // 37: durable.v1.Start.step_failing:type_name -> durable.v1.Start.StepFailingEntry
+	36, // 38: durable.v1.EntryRecorded.kind:type_name -> durable.v1.EntryKind
+	32, // 39: durable.v1.EntryRecorded.argument:type_name -> durable.v1.Payload
+	37, // 40: durable.v1.EntryRecorded.outcome:type_name -> durable.v1.Outcome
+	31, // 41: durable.v1.EntryRecorded.delay:type_name -> google.protobuf.Duration
+	31, // 42: durable.v1.EntryRecorded.elapsed:type_name -> google.protobuf.Duration
+	34, // 43: durable.v1.Ack.time:type_name -> google.protobuf.Timestamp
+	37, // 44: durable.v1.Completion.outcome:type_name -> durable.v1.Outcome
+	34, // 45: durable.v1.Completion.time:type_name -> google.protobuf.Timestamp
+	37, // 46: durable.v1.Finished.outcome:type_name -> durable.v1.Outcome
+	35, // 47: durable.v1.AttemptFailed.failure:type_name -> durable.v1.Failure
+	31, // 48: durable.v1.AttemptFailed.retry_delay:type_name -> google.protobuf.Duration
+	36, // 49: durable.v1.AttemptFailed.kind:type_name -> durable.v1.EntryKind
+	16, // 50: durable.v1.AttemptFailed.other_steps:type_name -> durable.v1.FailedStep
+	36, // 51: durable.v1.FailedStep.kind:type_name -> durable.v1.EntryKind
+	35, // 52: durable.v1.FailedStep.failure:type_name -> durable.v1.Failure
+	35, // 53: durable.v1.Held.failure:type_name -> durable.v1.Failure
+	34, // 54: durable.v1.CancelRequested.time:type_name -> google.protobuf.Timestamp
+	32, // 55: durable.v1.Start.StateEntry.value:type_name -> durable.v1.Payload
+	31, // 56: durable.v1.Start.StepFailingEntry.value:type_name -> google.protobuf.Duration
+	0,  // 57: durable.v1.DurableWorker.Session:input_type -> durable.v1.SessionRequest
+	1,  // 58: durable.v1.DurableWorker.Session:output_type -> durable.v1.SessionResponse
+	58, // [58:59] is the sub-list for method output_type
+	57, // [57:58] is the sub-list for method input_type
+	57, // [57:57] is the sub-list for extension type_name
+	57, // [57:57] is the sub-list for extension extendee
+	0,  // [0:57] is the sub-list for field type_name
 }
 
 func init() { file_durable_v1_worker_proto_init() }
@@ -2347,7 +2443,7 @@ func file_durable_v1_worker_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_durable_v1_worker_proto_rawDesc), len(file_durable_v1_worker_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   29,
+			NumMessages:   30,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -266,18 +266,32 @@ class Finished(_message.Message):
     def __init__(self, outcome: _Optional[_Union[_payload_pb2.Outcome, _Mapping]] = ...) -> None: ...
 
 class AttemptFailed(_message.Message):
-    __slots__ = ("failure", "retry_delay", "index", "kind", "name")
+    __slots__ = ("failure", "retry_delay", "index", "kind", "name", "other_steps")
     FAILURE_FIELD_NUMBER: _ClassVar[int]
     RETRY_DELAY_FIELD_NUMBER: _ClassVar[int]
     INDEX_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
+    OTHER_STEPS_FIELD_NUMBER: _ClassVar[int]
     failure: _payload_pb2.Failure
     retry_delay: _duration_pb2.Duration
     index: int
     kind: _invocation_pb2.EntryKind
     name: str
-    def __init__(self, failure: _Optional[_Union[_payload_pb2.Failure, _Mapping]] = ..., retry_delay: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., index: _Optional[int] = ..., kind: _Optional[_Union[_invocation_pb2.EntryKind, str]] = ..., name: _Optional[str] = ...) -> None: ...
+    other_steps: _containers.RepeatedCompositeFieldContainer[FailedStep]
+    def __init__(self, failure: _Optional[_Union[_payload_pb2.Failure, _Mapping]] = ..., retry_delay: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., index: _Optional[int] = ..., kind: _Optional[_Union[_invocation_pb2.EntryKind, str]] = ..., name: _Optional[str] = ..., other_steps: _Optional[_Iterable[_Union[FailedStep, _Mapping]]] = ...) -> None: ...
+
+class FailedStep(_message.Message):
+    __slots__ = ("index", "kind", "name", "failure")
+    INDEX_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    FAILURE_FIELD_NUMBER: _ClassVar[int]
+    index: int
+    kind: _invocation_pb2.EntryKind
+    name: str
+    failure: _payload_pb2.Failure
+    def __init__(self, index: _Optional[int] = ..., kind: _Optional[_Union[_invocation_pb2.EntryKind, str]] = ..., name: _Optional[str] = ..., failure: _Optional[_Union[_payload_pb2.Failure, _Mapping]] = ...) -> None: ...
 
 class Held(_message.Message):
     __slots__ = ("failure",)

@@ -961,6 +961,15 @@ export declare type AttemptFailed = Message<"durable.v1.AttemptFailed"> & {
    * @generated from field: string name = 5;
    */
   name: string;
+
+  /**
+   * Other steps that have failed in the same attempt, each once, and that are to be retried too. Their
+   * tries count like that of the first one, and the next attempt runs all of them, so `retry_delay` is
+   * the longest of their delays.
+   *
+   * @generated from field: repeated durable.v1.FailedStep other_steps = 6;
+   */
+  otherSteps: FailedStep[];
 };
 
 /**
@@ -968,6 +977,47 @@ export declare type AttemptFailed = Message<"durable.v1.AttemptFailed"> & {
  * Use `create(AttemptFailedSchema)` to create a new message.
  */
 export declare const AttemptFailedSchema: GenMessage<AttemptFailed>;
+
+/**
+ * A step that has failed beside the one that an AttemptFailed names.
+ *
+ * @generated from message durable.v1.FailedStep
+ */
+export declare type FailedStep = Message<"durable.v1.FailedStep"> & {
+  /**
+   * The index of its entry.
+   *
+   * @generated from field: int32 index = 1;
+   */
+  index: number;
+
+  /**
+   * Its kind: RUN or CALL.
+   *
+   * @generated from field: durable.v1.EntryKind kind = 2;
+   */
+  kind: EntryKind;
+
+  /**
+   * Its name; see JournalEntry.name. At most 256 bytes.
+   *
+   * @generated from field: string name = 3;
+   */
+  name: string;
+
+  /**
+   * Why it failed. The control plane keeps the type and the beginning of the message.
+   *
+   * @generated from field: durable.v1.Failure failure = 4;
+   */
+  failure?: Failure | undefined;
+};
+
+/**
+ * Describes the message durable.v1.FailedStep.
+ * Use `create(FailedStepSchema)` to create a new message.
+ */
+export declare const FailedStepSchema: GenMessage<FailedStep>;
 
 /**
  * The invocation cannot go on until a person resumes it.

@@ -20,6 +20,7 @@ __all__ = (
     "EntryKind",
     "EntryRecorded",
     "ErrorReason",
+    "FailedStep",
     "FailingStep",
     "Failure",
     "Finished",
@@ -637,6 +638,15 @@ class AttemptFailed(betterproto2.Message):
     The name of that step; see JournalEntry.name. At most 256 bytes.
     """
 
+    other_steps: "list[FailedStep]" = betterproto2.field(
+        6, betterproto2.TYPE_MESSAGE, repeated=True
+    )
+    """
+    Other steps that have failed in the same attempt, each once, and that are to be retried too. Their
+    tries count like that of the first one, and the next attempt runs all of them, so `retry_delay` is
+    the longest of their delays.
+    """
+
 
 default_message_pool.register_message("durable.v1", "AttemptFailed", AttemptFailed)
 
@@ -1039,6 +1049,40 @@ class EntryRecorded(betterproto2.Message):
 
 
 default_message_pool.register_message("durable.v1", "EntryRecorded", EntryRecorded)
+
+
+@dataclass(eq=False, repr=False)
+class FailedStep(betterproto2.Message):
+    """
+    A step that has failed beside the one that an AttemptFailed names.
+    """
+
+    index: "int" = betterproto2.field(1, betterproto2.TYPE_INT32)
+    """
+    The index of its entry.
+    """
+
+    kind: "EntryKind" = betterproto2.field(
+        2, betterproto2.TYPE_ENUM, default_factory=lambda: EntryKind(0)
+    )
+    """
+    Its kind: RUN or CALL.
+    """
+
+    name: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
+    """
+    Its name; see JournalEntry.name. At most 256 bytes.
+    """
+
+    failure: "Failure | None" = betterproto2.field(
+        4, betterproto2.TYPE_MESSAGE, optional=True
+    )
+    """
+    Why it failed. The control plane keeps the type and the beginning of the message.
+    """
+
+
+default_message_pool.register_message("durable.v1", "FailedStep", FailedStep)
 
 
 @dataclass(eq=False, repr=False)

@@ -34,6 +34,7 @@ private static final long serialVersionUID = 0L;
   private AttemptFailed() {
     kind_ = 0;
     name_ = "";
+    otherSteps_ = java.util.Collections.emptyList();
   }
 
   public static final com.google.protobuf.Descriptors.Descriptor
@@ -226,6 +227,77 @@ private static final long serialVersionUID = 0L;
     }
   }
 
+  public static final int OTHER_STEPS_FIELD_NUMBER = 6;
+  @SuppressWarnings("serial")
+  private java.util.List<dev.durable.v1.FailedStep> otherSteps_;
+  /**
+   * <pre>
+   * Other steps that have failed in the same attempt, each once, and that are to be retried too. Their
+   * tries count like that of the first one, and the next attempt runs all of them, so `retry_delay` is
+   * the longest of their delays.
+   * </pre>
+   *
+   * <code>repeated .durable.v1.FailedStep other_steps = 6;</code>
+   */
+  @java.lang.Override
+  public java.util.List<dev.durable.v1.FailedStep> getOtherStepsList() {
+    return otherSteps_;
+  }
+  /**
+   * <pre>
+   * Other steps that have failed in the same attempt, each once, and that are to be retried too. Their
+   * tries count like that of the first one, and the next attempt runs all of them, so `retry_delay` is
+   * the longest of their delays.
+   * </pre>
+   *
+   * <code>repeated .durable.v1.FailedStep other_steps = 6;</code>
+   */
+  @java.lang.Override
+  public java.util.List<? extends dev.durable.v1.FailedStepOrBuilder> 
+      getOtherStepsOrBuilderList() {
+    return otherSteps_;
+  }
+  /**
+   * <pre>
+   * Other steps that have failed in the same attempt, each once, and that are to be retried too. Their
+   * tries count like that of the first one, and the next attempt runs all of them, so `retry_delay` is
+   * the longest of their delays.
+   * </pre>
+   *
+   * <code>repeated .durable.v1.FailedStep other_steps = 6;</code>
+   */
+  @java.lang.Override
+  public int getOtherStepsCount() {
+    return otherSteps_.size();
+  }
+  /**
+   * <pre>
+   * Other steps that have failed in the same attempt, each once, and that are to be retried too. Their
+   * tries count like that of the first one, and the next attempt runs all of them, so `retry_delay` is
+   * the longest of their delays.
+   * </pre>
+   *
+   * <code>repeated .durable.v1.FailedStep other_steps = 6;</code>
+   */
+  @java.lang.Override
+  public dev.durable.v1.FailedStep getOtherSteps(int index) {
+    return otherSteps_.get(index);
+  }
+  /**
+   * <pre>
+   * Other steps that have failed in the same attempt, each once, and that are to be retried too. Their
+   * tries count like that of the first one, and the next attempt runs all of them, so `retry_delay` is
+   * the longest of their delays.
+   * </pre>
+   *
+   * <code>repeated .durable.v1.FailedStep other_steps = 6;</code>
+   */
+  @java.lang.Override
+  public dev.durable.v1.FailedStepOrBuilder getOtherStepsOrBuilder(
+      int index) {
+    return otherSteps_.get(index);
+  }
+
   private byte memoizedIsInitialized = -1;
   @java.lang.Override
   public final boolean isInitialized() {
@@ -255,6 +327,9 @@ private static final long serialVersionUID = 0L;
     if (!com.google.protobuf.GeneratedMessage.isStringEmpty(name_)) {
       com.google.protobuf.GeneratedMessage.writeString(output, 5, name_);
     }
+    for (int i = 0; i < otherSteps_.size(); i++) {
+      output.writeMessage(6, otherSteps_.get(i));
+    }
     getUnknownFields().writeTo(output);
   }
 
@@ -282,6 +357,10 @@ private static final long serialVersionUID = 0L;
     }
     if (!com.google.protobuf.GeneratedMessage.isStringEmpty(name_)) {
       size += com.google.protobuf.GeneratedMessage.computeStringSize(5, name_);
+    }
+    for (int i = 0; i < otherSteps_.size(); i++) {
+      size += com.google.protobuf.CodedOutputStream
+        .computeMessageSize(6, otherSteps_.get(i));
     }
     size += getUnknownFields().getSerializedSize();
     memoizedSize = size;
@@ -316,6 +395,8 @@ private static final long serialVersionUID = 0L;
     if (kind_ != other.kind_) return false;
     if (!getName()
         .equals(other.getName())) return false;
+    if (!getOtherStepsList()
+        .equals(other.getOtherStepsList())) return false;
     if (!getUnknownFields().equals(other.getUnknownFields())) return false;
     return true;
   }
@@ -343,6 +424,10 @@ private static final long serialVersionUID = 0L;
     hash = (53 * hash) + kind_;
     hash = (37 * hash) + NAME_FIELD_NUMBER;
     hash = (53 * hash) + getName().hashCode();
+    if (getOtherStepsCount() > 0) {
+      hash = (37 * hash) + OTHER_STEPS_FIELD_NUMBER;
+      hash = (53 * hash) + getOtherStepsList().hashCode();
+    }
     hash = (29 * hash) + getUnknownFields().hashCode();
     memoizedHashCode = hash;
     return hash;
@@ -479,6 +564,7 @@ private static final long serialVersionUID = 0L;
               .alwaysUseFieldBuilders) {
         internalGetFailureFieldBuilder();
         internalGetRetryDelayFieldBuilder();
+        internalGetOtherStepsFieldBuilder();
       }
     }
     @java.lang.Override
@@ -498,6 +584,13 @@ private static final long serialVersionUID = 0L;
       index_ = 0;
       kind_ = 0;
       name_ = "";
+      if (otherStepsBuilder_ == null) {
+        otherSteps_ = java.util.Collections.emptyList();
+      } else {
+        otherSteps_ = null;
+        otherStepsBuilder_.clear();
+      }
+      bitField0_ = (bitField0_ & ~0x00000020);
       return this;
     }
 
@@ -524,9 +617,22 @@ private static final long serialVersionUID = 0L;
     @java.lang.Override
     public dev.durable.v1.AttemptFailed buildPartial() {
       dev.durable.v1.AttemptFailed result = new dev.durable.v1.AttemptFailed(this);
+      buildPartialRepeatedFields(result);
       if (bitField0_ != 0) { buildPartial0(result); }
       onBuilt();
       return result;
+    }
+
+    private void buildPartialRepeatedFields(dev.durable.v1.AttemptFailed result) {
+      if (otherStepsBuilder_ == null) {
+        if (((bitField0_ & 0x00000020) != 0)) {
+          otherSteps_ = java.util.Collections.unmodifiableList(otherSteps_);
+          bitField0_ = (bitField0_ & ~0x00000020);
+        }
+        result.otherSteps_ = otherSteps_;
+      } else {
+        result.otherSteps_ = otherStepsBuilder_.build();
+      }
     }
 
     private void buildPartial0(dev.durable.v1.AttemptFailed result) {
@@ -586,6 +692,32 @@ private static final long serialVersionUID = 0L;
         bitField0_ |= 0x00000010;
         onChanged();
       }
+      if (otherStepsBuilder_ == null) {
+        if (!other.otherSteps_.isEmpty()) {
+          if (otherSteps_.isEmpty()) {
+            otherSteps_ = other.otherSteps_;
+            bitField0_ = (bitField0_ & ~0x00000020);
+          } else {
+            ensureOtherStepsIsMutable();
+            otherSteps_.addAll(other.otherSteps_);
+          }
+          onChanged();
+        }
+      } else {
+        if (!other.otherSteps_.isEmpty()) {
+          if (otherStepsBuilder_.isEmpty()) {
+            otherStepsBuilder_.dispose();
+            otherStepsBuilder_ = null;
+            otherSteps_ = other.otherSteps_;
+            bitField0_ = (bitField0_ & ~0x00000020);
+            otherStepsBuilder_ = 
+              com.google.protobuf.GeneratedMessage.alwaysUseFieldBuilders ?
+                 internalGetOtherStepsFieldBuilder() : null;
+          } else {
+            otherStepsBuilder_.addAllMessages(other.otherSteps_);
+          }
+        }
+      }
       this.mergeUnknownFields(other.getUnknownFields());
       onChanged();
       return this;
@@ -641,6 +773,19 @@ private static final long serialVersionUID = 0L;
               bitField0_ |= 0x00000010;
               break;
             } // case 42
+            case 50: {
+              dev.durable.v1.FailedStep m =
+                  input.readMessage(
+                      dev.durable.v1.FailedStep.parser(),
+                      extensionRegistry);
+              if (otherStepsBuilder_ == null) {
+                ensureOtherStepsIsMutable();
+                otherSteps_.add(m);
+              } else {
+                otherStepsBuilder_.addMessage(m);
+              }
+              break;
+            } // case 50
             default: {
               if (!super.parseUnknownField(input, extensionRegistry, tag)) {
                 done = true; // was an endgroup tag
@@ -1189,6 +1334,354 @@ private static final long serialVersionUID = 0L;
       bitField0_ |= 0x00000010;
       onChanged();
       return this;
+    }
+
+    private java.util.List<dev.durable.v1.FailedStep> otherSteps_ =
+      java.util.Collections.emptyList();
+    private void ensureOtherStepsIsMutable() {
+      if (!((bitField0_ & 0x00000020) != 0)) {
+        otherSteps_ = new java.util.ArrayList<dev.durable.v1.FailedStep>(otherSteps_);
+        bitField0_ |= 0x00000020;
+       }
+    }
+
+    private com.google.protobuf.RepeatedFieldBuilder<
+        dev.durable.v1.FailedStep, dev.durable.v1.FailedStep.Builder, dev.durable.v1.FailedStepOrBuilder> otherStepsBuilder_;
+
+    /**
+     * <pre>
+     * Other steps that have failed in the same attempt, each once, and that are to be retried too. Their
+     * tries count like that of the first one, and the next attempt runs all of them, so `retry_delay` is
+     * the longest of their delays.
+     * </pre>
+     *
+     * <code>repeated .durable.v1.FailedStep other_steps = 6;</code>
+     */
+    public java.util.List<dev.durable.v1.FailedStep> getOtherStepsList() {
+      if (otherStepsBuilder_ == null) {
+        return java.util.Collections.unmodifiableList(otherSteps_);
+      } else {
+        return otherStepsBuilder_.getMessageList();
+      }
+    }
+    /**
+     * <pre>
+     * Other steps that have failed in the same attempt, each once, and that are to be retried too. Their
+     * tries count like that of the first one, and the next attempt runs all of them, so `retry_delay` is
+     * the longest of their delays.
+     * </pre>
+     *
+     * <code>repeated .durable.v1.FailedStep other_steps = 6;</code>
+     */
+    public int getOtherStepsCount() {
+      if (otherStepsBuilder_ == null) {
+        return otherSteps_.size();
+      } else {
+        return otherStepsBuilder_.getCount();
+      }
+    }
+    /**
+     * <pre>
+     * Other steps that have failed in the same attempt, each once, and that are to be retried too. Their
+     * tries count like that of the first one, and the next attempt runs all of them, so `retry_delay` is
+     * the longest of their delays.
+     * </pre>
+     *
+     * <code>repeated .durable.v1.FailedStep other_steps = 6;</code>
+     */
+    public dev.durable.v1.FailedStep getOtherSteps(int index) {
+      if (otherStepsBuilder_ == null) {
+        return otherSteps_.get(index);
+      } else {
+        return otherStepsBuilder_.getMessage(index);
+      }
+    }
+    /**
+     * <pre>
+     * Other steps that have failed in the same attempt, each once, and that are to be retried too. Their
+     * tries count like that of the first one, and the next attempt runs all of them, so `retry_delay` is
+     * the longest of their delays.
+     * </pre>
+     *
+     * <code>repeated .durable.v1.FailedStep other_steps = 6;</code>
+     */
+    public Builder setOtherSteps(
+        int index, dev.durable.v1.FailedStep value) {
+      if (otherStepsBuilder_ == null) {
+        if (value == null) {
+          throw new NullPointerException();
+        }
+        ensureOtherStepsIsMutable();
+        otherSteps_.set(index, value);
+        onChanged();
+      } else {
+        otherStepsBuilder_.setMessage(index, value);
+      }
+      return this;
+    }
+    /**
+     * <pre>
+     * Other steps that have failed in the same attempt, each once, and that are to be retried too. Their
+     * tries count like that of the first one, and the next attempt runs all of them, so `retry_delay` is
+     * the longest of their delays.
+     * </pre>
+     *
+     * <code>repeated .durable.v1.FailedStep other_steps = 6;</code>
+     */
+    public Builder setOtherSteps(
+        int index, dev.durable.v1.FailedStep.Builder builderForValue) {
+      if (otherStepsBuilder_ == null) {
+        ensureOtherStepsIsMutable();
+        otherSteps_.set(index, builderForValue.build());
+        onChanged();
+      } else {
+        otherStepsBuilder_.setMessage(index, builderForValue.build());
+      }
+      return this;
+    }
+    /**
+     * <pre>
+     * Other steps that have failed in the same attempt, each once, and that are to be retried too. Their
+     * tries count like that of the first one, and the next attempt runs all of them, so `retry_delay` is
+     * the longest of their delays.
+     * </pre>
+     *
+     * <code>repeated .durable.v1.FailedStep other_steps = 6;</code>
+     */
+    public Builder addOtherSteps(dev.durable.v1.FailedStep value) {
+      if (otherStepsBuilder_ == null) {
+        if (value == null) {
+          throw new NullPointerException();
+        }
+        ensureOtherStepsIsMutable();
+        otherSteps_.add(value);
+        onChanged();
+      } else {
+        otherStepsBuilder_.addMessage(value);
+      }
+      return this;
+    }
+    /**
+     * <pre>
+     * Other steps that have failed in the same attempt, each once, and that are to be retried too. Their
+     * tries count like that of the first one, and the next attempt runs all of them, so `retry_delay` is
+     * the longest of their delays.
+     * </pre>
+     *
+     * <code>repeated .durable.v1.FailedStep other_steps = 6;</code>
+     */
+    public Builder addOtherSteps(
+        int index, dev.durable.v1.FailedStep value) {
+      if (otherStepsBuilder_ == null) {
+        if (value == null) {
+          throw new NullPointerException();
+        }
+        ensureOtherStepsIsMutable();
+        otherSteps_.add(index, value);
+        onChanged();
+      } else {
+        otherStepsBuilder_.addMessage(index, value);
+      }
+      return this;
+    }
+    /**
+     * <pre>
+     * Other steps that have failed in the same attempt, each once, and that are to be retried too. Their
+     * tries count like that of the first one, and the next attempt runs all of them, so `retry_delay` is
+     * the longest of their delays.
+     * </pre>
+     *
+     * <code>repeated .durable.v1.FailedStep other_steps = 6;</code>
+     */
+    public Builder addOtherSteps(
+        dev.durable.v1.FailedStep.Builder builderForValue) {
+      if (otherStepsBuilder_ == null) {
+        ensureOtherStepsIsMutable();
+        otherSteps_.add(builderForValue.build());
+        onChanged();
+      } else {
+        otherStepsBuilder_.addMessage(builderForValue.build());
+      }
+      return this;
+    }
+    /**
+     * <pre>
+     * Other steps that have failed in the same attempt, each once, and that are to be retried too. Their
+     * tries count like that of the first one, and the next attempt runs all of them, so `retry_delay` is
+     * the longest of their delays.
+     * </pre>
+     *
+     * <code>repeated .durable.v1.FailedStep other_steps = 6;</code>
+     */
+    public Builder addOtherSteps(
+        int index, dev.durable.v1.FailedStep.Builder builderForValue) {
+      if (otherStepsBuilder_ == null) {
+        ensureOtherStepsIsMutable();
+        otherSteps_.add(index, builderForValue.build());
+        onChanged();
+      } else {
+        otherStepsBuilder_.addMessage(index, builderForValue.build());
+      }
+      return this;
+    }
+    /**
+     * <pre>
+     * Other steps that have failed in the same attempt, each once, and that are to be retried too. Their
+     * tries count like that of the first one, and the next attempt runs all of them, so `retry_delay` is
+     * the longest of their delays.
+     * </pre>
+     *
+     * <code>repeated .durable.v1.FailedStep other_steps = 6;</code>
+     */
+    public Builder addAllOtherSteps(
+        java.lang.Iterable<? extends dev.durable.v1.FailedStep> values) {
+      if (otherStepsBuilder_ == null) {
+        ensureOtherStepsIsMutable();
+        com.google.protobuf.AbstractMessageLite.Builder.addAll(
+            values, otherSteps_);
+        onChanged();
+      } else {
+        otherStepsBuilder_.addAllMessages(values);
+      }
+      return this;
+    }
+    /**
+     * <pre>
+     * Other steps that have failed in the same attempt, each once, and that are to be retried too. Their
+     * tries count like that of the first one, and the next attempt runs all of them, so `retry_delay` is
+     * the longest of their delays.
+     * </pre>
+     *
+     * <code>repeated .durable.v1.FailedStep other_steps = 6;</code>
+     */
+    public Builder clearOtherSteps() {
+      if (otherStepsBuilder_ == null) {
+        otherSteps_ = java.util.Collections.emptyList();
+        bitField0_ = (bitField0_ & ~0x00000020);
+        onChanged();
+      } else {
+        otherStepsBuilder_.clear();
+      }
+      return this;
+    }
+    /**
+     * <pre>
+     * Other steps that have failed in the same attempt, each once, and that are to be retried too. Their
+     * tries count like that of the first one, and the next attempt runs all of them, so `retry_delay` is
+     * the longest of their delays.
+     * </pre>
+     *
+     * <code>repeated .durable.v1.FailedStep other_steps = 6;</code>
+     */
+    public Builder removeOtherSteps(int index) {
+      if (otherStepsBuilder_ == null) {
+        ensureOtherStepsIsMutable();
+        otherSteps_.remove(index);
+        onChanged();
+      } else {
+        otherStepsBuilder_.remove(index);
+      }
+      return this;
+    }
+    /**
+     * <pre>
+     * Other steps that have failed in the same attempt, each once, and that are to be retried too. Their
+     * tries count like that of the first one, and the next attempt runs all of them, so `retry_delay` is
+     * the longest of their delays.
+     * </pre>
+     *
+     * <code>repeated .durable.v1.FailedStep other_steps = 6;</code>
+     */
+    public dev.durable.v1.FailedStep.Builder getOtherStepsBuilder(
+        int index) {
+      return internalGetOtherStepsFieldBuilder().getBuilder(index);
+    }
+    /**
+     * <pre>
+     * Other steps that have failed in the same attempt, each once, and that are to be retried too. Their
+     * tries count like that of the first one, and the next attempt runs all of them, so `retry_delay` is
+     * the longest of their delays.
+     * </pre>
+     *
+     * <code>repeated .durable.v1.FailedStep other_steps = 6;</code>
+     */
+    public dev.durable.v1.FailedStepOrBuilder getOtherStepsOrBuilder(
+        int index) {
+      if (otherStepsBuilder_ == null) {
+        return otherSteps_.get(index);  } else {
+        return otherStepsBuilder_.getMessageOrBuilder(index);
+      }
+    }
+    /**
+     * <pre>
+     * Other steps that have failed in the same attempt, each once, and that are to be retried too. Their
+     * tries count like that of the first one, and the next attempt runs all of them, so `retry_delay` is
+     * the longest of their delays.
+     * </pre>
+     *
+     * <code>repeated .durable.v1.FailedStep other_steps = 6;</code>
+     */
+    public java.util.List<? extends dev.durable.v1.FailedStepOrBuilder> 
+         getOtherStepsOrBuilderList() {
+      if (otherStepsBuilder_ != null) {
+        return otherStepsBuilder_.getMessageOrBuilderList();
+      } else {
+        return java.util.Collections.unmodifiableList(otherSteps_);
+      }
+    }
+    /**
+     * <pre>
+     * Other steps that have failed in the same attempt, each once, and that are to be retried too. Their
+     * tries count like that of the first one, and the next attempt runs all of them, so `retry_delay` is
+     * the longest of their delays.
+     * </pre>
+     *
+     * <code>repeated .durable.v1.FailedStep other_steps = 6;</code>
+     */
+    public dev.durable.v1.FailedStep.Builder addOtherStepsBuilder() {
+      return internalGetOtherStepsFieldBuilder().addBuilder(
+          dev.durable.v1.FailedStep.getDefaultInstance());
+    }
+    /**
+     * <pre>
+     * Other steps that have failed in the same attempt, each once, and that are to be retried too. Their
+     * tries count like that of the first one, and the next attempt runs all of them, so `retry_delay` is
+     * the longest of their delays.
+     * </pre>
+     *
+     * <code>repeated .durable.v1.FailedStep other_steps = 6;</code>
+     */
+    public dev.durable.v1.FailedStep.Builder addOtherStepsBuilder(
+        int index) {
+      return internalGetOtherStepsFieldBuilder().addBuilder(
+          index, dev.durable.v1.FailedStep.getDefaultInstance());
+    }
+    /**
+     * <pre>
+     * Other steps that have failed in the same attempt, each once, and that are to be retried too. Their
+     * tries count like that of the first one, and the next attempt runs all of them, so `retry_delay` is
+     * the longest of their delays.
+     * </pre>
+     *
+     * <code>repeated .durable.v1.FailedStep other_steps = 6;</code>
+     */
+    public java.util.List<dev.durable.v1.FailedStep.Builder> 
+         getOtherStepsBuilderList() {
+      return internalGetOtherStepsFieldBuilder().getBuilderList();
+    }
+    private com.google.protobuf.RepeatedFieldBuilder<
+        dev.durable.v1.FailedStep, dev.durable.v1.FailedStep.Builder, dev.durable.v1.FailedStepOrBuilder> 
+        internalGetOtherStepsFieldBuilder() {
+      if (otherStepsBuilder_ == null) {
+        otherStepsBuilder_ = new com.google.protobuf.RepeatedFieldBuilder<
+            dev.durable.v1.FailedStep, dev.durable.v1.FailedStep.Builder, dev.durable.v1.FailedStepOrBuilder>(
+                otherSteps_,
+                ((bitField0_ & 0x00000020) != 0),
+                getParentForChildren(),
+                isClean());
+        otherSteps_ = null;
+      }
+      return otherStepsBuilder_;
     }
 
     // @@protoc_insertion_point(builder_scope:durable.v1.AttemptFailed)

@@ -121,4 +121,58 @@ public interface AttemptFailedOrBuilder extends
    */
   com.google.protobuf.ByteString
       getNameBytes();
+
+  /**
+   * <pre>
+   * Other steps that have failed in the same attempt, each once, and that are to be retried too. Their
+   * tries count like that of the first one, and the next attempt runs all of them, so `retry_delay` is
+   * the longest of their delays.
+   * </pre>
+   *
+   * <code>repeated .durable.v1.FailedStep other_steps = 6;</code>
+   */
+  java.util.List<dev.durable.v1.FailedStep> 
+      getOtherStepsList();
+  /**
+   * <pre>
+   * Other steps that have failed in the same attempt, each once, and that are to be retried too. Their
+   * tries count like that of the first one, and the next attempt runs all of them, so `retry_delay` is
+   * the longest of their delays.
+   * </pre>
+   *
+   * <code>repeated .durable.v1.FailedStep other_steps = 6;</code>
+   */
+  dev.durable.v1.FailedStep getOtherSteps(int index);
+  /**
+   * <pre>
+   * Other steps that have failed in the same attempt, each once, and that are to be retried too. Their
+   * tries count like that of the first one, and the next attempt runs all of them, so `retry_delay` is
+   * the longest of their delays.
+   * </pre>
+   *
+   * <code>repeated .durable.v1.FailedStep other_steps = 6;</code>
+   */
+  int getOtherStepsCount();
+  /**
+   * <pre>
+   * Other steps that have failed in the same attempt, each once, and that are to be retried too. Their
+   * tries count like that of the first one, and the next attempt runs all of them, so `retry_delay` is
+   * the longest of their delays.
+   * </pre>
+   *
+   * <code>repeated .durable.v1.FailedStep other_steps = 6;</code>
+   */
+  java.util.List<? extends dev.durable.v1.FailedStepOrBuilder> 
+      getOtherStepsOrBuilderList();
+  /**
+   * <pre>
+   * Other steps that have failed in the same attempt, each once, and that are to be retried too. Their
+   * tries count like that of the first one, and the next attempt runs all of them, so `retry_delay` is
+   * the longest of their delays.
+   * </pre>
+   *
+   * <code>repeated .durable.v1.FailedStep other_steps = 6;</code>
+   */
+  dev.durable.v1.FailedStepOrBuilder getOtherStepsOrBuilder(
+      int index);
 }

@@ -132,6 +132,11 @@ public final class WorkerProto extends com.google.protobuf.GeneratedFile {
     com.google.protobuf.GeneratedMessage.FieldAccessorTable
       internal_static_durable_v1_AttemptFailed_fieldAccessorTable;
   static final com.google.protobuf.Descriptors.Descriptor
+    internal_static_durable_v1_FailedStep_descriptor;
+  static final 
+    com.google.protobuf.GeneratedMessage.FieldAccessorTable
+      internal_static_durable_v1_FailedStep_fieldAccessorTable;
+  static final com.google.protobuf.Descriptors.Descriptor
     internal_static_durable_v1_Held_descriptor;
   static final 
     com.google.protobuf.GeneratedMessage.FieldAccessorTable
@@ -264,22 +269,26 @@ public final class WorkerProto extends com.google.protobuf.GeneratedFile {
       "le.v1.Outcome\022\031\n\021completion_number\030\003 \001(\003" +
       "\022(\n\004time\030\004 \001(\0132\032.google.protobuf.Timesta" +
       "mp\"0\n\010Finished\022$\n\007outcome\030\001 \001(\0132\023.durabl" +
-      "e.v1.Outcome\"\266\001\n\rAttemptFailed\022$\n\007failur" +
+      "e.v1.Outcome\"\343\001\n\rAttemptFailed\022$\n\007failur" +
       "e\030\001 \001(\0132\023.durable.v1.Failure\022.\n\013retry_de" +
       "lay\030\002 \001(\0132\031.google.protobuf.Duration\022\022\n\005" +
       "index\030\003 \001(\005H\000\210\001\001\022#\n\004kind\030\004 \001(\0162\025.durable" +
-      ".v1.EntryKind\022\014\n\004name\030\005 \001(\tB\010\n\006_index\",\n" +
-      "\004Held\022$\n\007failure\030\001 \001(\0132\023.durable.v1.Fail" +
-      "ure\"\010\n\006Paused\"\020\n\016PauseRequested\"$\n\007Suspe" +
-      "nd\022\031\n\021completion_number\030\001 \001(\003\"\n\n\010Release" +
-      "d\"\013\n\tSuspended\"\031\n\007Abandon\022\016\n\006reason\030\001 \001(" +
-      "\t\"f\n\017CancelRequested\022\016\n\006reason\030\001 \001(\t\022\031\n\021" +
-      "completion_number\030\002 \001(\003\022(\n\004time\030\003 \001(\0132\032." +
-      "google.protobuf.Timestamp2W\n\rDurableWork" +
-      "er\022F\n\007Session\022\032.durable.v1.SessionReques" +
-      "t\032\033.durable.v1.SessionResponse(\0010\001BH\n\016de" +
-      "v.durable.v1B\013WorkerProtoP\001Z\'durable.dev" +
-      "/gen/go/durable/v1;durablev1b\006proto3"
+      ".v1.EntryKind\022\014\n\004name\030\005 \001(\t\022+\n\013other_ste" +
+      "ps\030\006 \003(\0132\026.durable.v1.FailedStepB\010\n\006_ind" +
+      "ex\"t\n\nFailedStep\022\r\n\005index\030\001 \001(\005\022#\n\004kind\030" +
+      "\002 \001(\0162\025.durable.v1.EntryKind\022\014\n\004name\030\003 \001" +
+      "(\t\022$\n\007failure\030\004 \001(\0132\023.durable.v1.Failure" +
+      "\",\n\004Held\022$\n\007failure\030\001 \001(\0132\023.durable.v1.F" +
+      "ailure\"\010\n\006Paused\"\020\n\016PauseRequested\"$\n\007Su" +
+      "spend\022\031\n\021completion_number\030\001 \001(\003\"\n\n\010Rele" +
+      "ased\"\013\n\tSuspended\"\031\n\007Abandon\022\016\n\006reason\030\001" +
+      " \001(\t\"f\n\017CancelRequested\022\016\n\006reason\030\001 \001(\t\022" +
+      "\031\n\021completion_number\030\002 \001(\003\022(\n\004time\030\003 \001(\013" +
+      "2\032.google.protobuf.Timestamp2W\n\rDurableW" +
+      "orker\022F\n\007Session\022\032.durable.v1.SessionReq" +
+      "uest\032\033.durable.v1.SessionResponse(\0010\001BH\n" +
+      "\016dev.durable.v1B\013WorkerProtoP\001Z\'durable." +
+      "dev/gen/go/durable/v1;durablev1b\006proto3"
     };
     descriptor = com.google.protobuf.Descriptors.FileDescriptor
       .internalBuildGeneratedFileFrom(descriptorData,
@@ -414,51 +423,57 @@ public final class WorkerProto extends com.google.protobuf.GeneratedFile {
     internal_static_durable_v1_AttemptFailed_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_durable_v1_AttemptFailed_descriptor,
-        new java.lang.String[] { "Failure", "RetryDelay", "Index", "Kind", "Name", });
-    internal_static_durable_v1_Held_descriptor =
+        new java.lang.String[] { "Failure", "RetryDelay", "Index", "Kind", "Name", "OtherSteps", });
+    internal_static_durable_v1_FailedStep_descriptor =
       getDescriptor().getMessageType(16);
+    internal_static_durable_v1_FailedStep_fieldAccessorTable = new
+      com.google.protobuf.GeneratedMessage.FieldAccessorTable(
+        internal_static_durable_v1_FailedStep_descriptor,
+        new java.lang.String[] { "Index", "Kind", "Name", "Failure", });
+    internal_static_durable_v1_Held_descriptor =
+      getDescriptor().getMessageType(17);
     internal_static_durable_v1_Held_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_durable_v1_Held_descriptor,
         new java.lang.String[] { "Failure", });
     internal_static_durable_v1_Paused_descriptor =
-      getDescriptor().getMessageType(17);
+      getDescriptor().getMessageType(18);
     internal_static_durable_v1_Paused_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_durable_v1_Paused_descriptor,
         new java.lang.String[] { });
     internal_static_durable_v1_PauseRequested_descriptor =
-      getDescriptor().getMessageType(18);
+      getDescriptor().getMessageType(19);
     internal_static_durable_v1_PauseRequested_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_durable_v1_PauseRequested_descriptor,
         new java.lang.String[] { });
     internal_static_durable_v1_Suspend_descriptor =
-      getDescriptor().getMessageType(19);
+      getDescriptor().getMessageType(20);
     internal_static_durable_v1_Suspend_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_durable_v1_Suspend_descriptor,
         new java.lang.String[] { "CompletionNumber", });
     internal_static_durable_v1_Released_descriptor =
-      getDescriptor().getMessageType(20);
+      getDescriptor().getMessageType(21);
     internal_static_durable_v1_Released_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_durable_v1_Released_descriptor,
         new java.lang.String[] { });
     internal_static_durable_v1_Suspended_descriptor =
-      getDescriptor().getMessageType(21);
+      getDescriptor().getMessageType(22);
     internal_static_durable_v1_Suspended_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_durable_v1_Suspended_descriptor,
         new java.lang.String[] { });
     internal_static_durable_v1_Abandon_descriptor =
-      getDescriptor().getMessageType(22);
+      getDescriptor().getMessageType(23);
     internal_static_durable_v1_Abandon_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_durable_v1_Abandon_descriptor,
         new java.lang.String[] { "Reason", });
     internal_static_durable_v1_CancelRequested_descriptor =
-      getDescriptor().getMessageType(23);
+      getDescriptor().getMessageType(24);
     internal_static_durable_v1_CancelRequested_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_durable_v1_CancelRequested_descriptor,
