@@ -1,7 +1,7 @@
 """`durable log`: what the partition's log holds, in plain words, for whoever must know what happened.
 
 It reads the log itself and not the control plane, so it works while that is down. How it is kept from
-writing is told in `durable_server.reading`, how records are told in `durable_server.telling`.
+writing is told in `durable_server.log_reader`, how records are told in `durable_server.log_format`.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def log(
     import asyncio  # not at the top: help needs none of it
 
     # By name: this package does without the control plane.
-    reading = import_module("durable_server.reading")
+    reading = import_module("durable_server.log_reader")
     shown = _Shown(invocation, as_json)
     try:
         asyncio.run(_show(reading, shown, data_dir, nats_url, first, last, follow))
@@ -113,8 +113,8 @@ class _Shown:
     """Writes frames as they come."""
 
     def __init__(self, invocation: str, as_json: bool) -> None:
-        self._telling = import_module("durable_server.telling")
-        self._moment = import_module("durable_server.plain").moment
+        self._telling = import_module("durable_server.log_format")
+        self._moment = import_module("durable_server.display").moment
         self.invocation = invocation
         self._json = as_json
 
