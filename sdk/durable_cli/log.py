@@ -108,6 +108,8 @@ async def _show(
             output.note(output.faint(f"from {begin:,}; --from {bounds.first} for all that is kept"))
         async for seen in reader.read(begin, last, follow=follow):
             writer.write(seen)
+        if writer.invocation and not writer.written:
+            output.note(f"nothing here concerns {writer.invocation}: check the id, or --from")
 
 
 class _Writer:
@@ -117,6 +119,8 @@ class _Writer:
         self._format = import_module("durable_server.log_format")
         self._moment = import_module("durable_server.display").timestamp_text
         self.invocation = invocation
+        self.written = 0
+        """How many batches were written."""
         self._json = as_json
 
     def write(self, seen: Any) -> None:
@@ -126,6 +130,7 @@ class _Writer:
             records = [it for it in records if self._format.is_about(it, self.invocation)]
             if not records:
                 return
+        self.written += 1
         time = None if seen.batch is None else self._moment(seen.batch.time_ms)
         if self._json:
             place = {"sequence": seen.sequence}

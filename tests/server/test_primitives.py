@@ -410,6 +410,9 @@ async def test_a_restart_keeps_the_beginning(control: Control, channel: grpc.aio
         assert again.start.input == start.start.input
         assert [it.outcome.value.data for it in again.start.journal] == [b"0", b"1"]
         assert (await state_of(control, new_id)).parent_invocation_id == invocation_id
+        beyond = control_pb2.RestartRequest(invocation_id=invocation_id, from_index=4)
+        with pytest.raises(grpc.aio.AioRpcError, match="from 0 to 3, the length of the journal"):
+            await control.Restart(beyond)
 
 
 # What handlers declare

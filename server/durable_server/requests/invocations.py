@@ -204,9 +204,10 @@ class Invocations:
         It keeps the journal before `from_index`; `value` is another input, None for the old one.
         """
         found = self._reads.find(invocation_id)
-        most = self._limits.journal_entries
+        most = max(found.recorded, default=-1) + 1
         if not 0 <= from_index <= most:
-            raise InvalidFieldError("from_index", f"must be from 0 to {most}", value=from_index)
+            problem = f"must be from 0 to {most}, the length of the journal"
+            raise InvalidFieldError("from_index", problem, value=from_index)
         if value is not None and from_index:
             raise InvalidFieldError(
                 "input", "a journal's beginning belongs to its input; leave one out"
