@@ -78,6 +78,8 @@ async def test_so_does_one_that_no_step_has_failed(web: Web, client: durable.Asy
         await client.get_result(invocation_id)
         shown = (await web.get(f"/api/workflows/{invocation_id}")).body
         assert shown["error_final"] == why
+    refused = await web.post(f"/api/workflows/{flows.charges.name}/invoke", 17)
+    assert (refused.code, refused.body["error_type"]) == (400, "durable.InvalidInput"), refused
     scheduled = await client.options(delay=3600).invoke_async(flows.echo)
     await client.cancel(scheduled, force=True)
     shown = (await web.get(f"/api/workflows/{scheduled}")).body

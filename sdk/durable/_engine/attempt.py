@@ -113,8 +113,9 @@ class Attempt:
             payload = start.input if start.HasField("input") else None
             args, kwargs = workflow.decode_input(payload)
         except CodecError as error:
+            # The code is the HTTP status that a caller who waits for the result gets.
             failure = payload_pb2.Failure(
-                type="durable.InvalidInput", message=str(error), terminal=True
+                type="durable.InvalidInput", message=str(error), code=400, terminal=True
             )
             self._ending.finish_with(failure)
             return
