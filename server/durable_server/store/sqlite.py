@@ -53,7 +53,7 @@ _WAL_BYTES = 64 * 1024 * 1024
 
 
 class StoreVersionError(Exception):
-    """Another version of the software wrote the store."""
+    """Another version of the software wrote the store, and this one cannot read it."""
 
 
 class StoreUnusableError(Exception):
@@ -474,7 +474,14 @@ class SqliteStore:
             invocation.journal_bytes += size
             last = max(last, completion)
             invocation.signal_count = max(invocation.signal_count, signal)
-            if not completion and KINDS[kind].wait_in_memory:
+            facts = KINDS.get(kind)
+            if facts is None:
+                raise StoreVersionError(
+                    f"the store {self._path or ':memory:'} has a journal entry of the unknown kind "
+                    f"{kind} (invocation {invocation.id}, entry {position}): was it written by a newer "
+                    "version? Start that version, or a newer one"
+                )
+            if not completion and facts.wait_in_memory:
                 invocation.opened[position] = OpenEntry(kind, name, target)
         invocation.completions = last
         found = self._db.execute(
