@@ -55,7 +55,7 @@ ENTRY_RULES: dict[int, EntryRule] = {
 
 def state_edited(tx: Transaction, record: StateEdited) -> Reply:
     """Changes an object key's state, unless an invocation holds or wants the key's lock."""
-    queue = tx.partition.turns.get(record.owner)
+    queue = tx.partition.lock_queues.get(record.owner)
     if queue is not None:
         return Busy(queue[0])
     if record.clear_all:

@@ -117,7 +117,7 @@ class Dispatcher:
         if handler is None or handler.kind != HandlerKind.OBJECT_EXCLUSIVE:
             return True
         scope = object_scope(record.handler.rpartition(".")[0], record.key)
-        if scope in new or scope in self._partition.turns:
+        if scope in new or scope in self._partition.lock_queues:
             return False
         new.add(scope)
         return True

@@ -155,8 +155,8 @@ class SqliteStore:
                 *(State.COMPLETED, State.FAILED, State.CANCELLED),
             ),
         ).fetchall()
-        turns = [
-            (it.turn, it.state_owner, it.id)
+        lock_queues = [
+            (it.lock_place, it.state_owner, it.id)
             for it in self._invocations(
                 f"SELECT {ALL} FROM invocations WHERE turn > 0 ORDER BY turn", ()
             )
@@ -168,7 +168,7 @@ class SqliteStore:
             [handler for handler, _ in self.handlers()],
             active,
             timers,
-            turns,
+            lock_queues,
             early,
             time_ms,
         )
@@ -230,7 +230,7 @@ class SqliteStore:
             moved[it.handler, it.state] += 1
             if it.completed_ms and it.failure:
                 failed.append(it)
-        for number, state in changes.was.items():
+        for number, state in changes.states_before.items():
             found = changes.changed.get(number)
             if found is None:
                 continue  # It was removed in the same batch; see `_commit_rare`.
@@ -258,13 +258,15 @@ class SqliteStore:
                     )
         if changes.waiters:
             db.executemany("INSERT OR IGNORE INTO waiters VALUES (?, ?, ?)", changes.waiters)
-        if changes.ended:
-            ended = [(target,) for target in changes.ended]
-            db.executemany("DELETE FROM waiters WHERE target = ?", ended)
+        if changes.waiters_removed:
+            targets = [(target,) for target in changes.waiters_removed]
+            db.executemany("DELETE FROM waiters WHERE target = ?", targets)
         if changes.signals:
             db.executemany("INSERT INTO signals VALUES (?, ?, ?, ?)", changes.signals)
-        if changes.taken:
-            db.executemany("DELETE FROM signals WHERE number = ? AND signal = ?", changes.taken)
+        if changes.taken_signals:
+            db.executemany(
+                "DELETE FROM signals WHERE number = ? AND signal = ?", changes.taken_signals
+            )
         for owner, change in changes.state.items():
             if change.cleared:
                 db.execute("DELETE FROM state WHERE owner = ?", (owner,))
