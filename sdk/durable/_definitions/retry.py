@@ -188,7 +188,7 @@ class RetryPolicy:
         return Verdict.FINAL
 
     def used_up(self, failures: int, failing: timedelta) -> bool:
-        """Says whether the `failures`-th failure, `failing` after the first one, is the last."""
+        """Returns whether the `failures`-th failure, `failing` after the first one, is the last."""
         if self.max_attempts is not None and failures >= self.max_attempts:
             return True
         return self.max_duration is not None and failures > 1 and failing >= self.max_duration
@@ -242,7 +242,7 @@ def terminal_part(error: BaseException) -> TerminalError | None:
 
 
 def is_programming_error(error: BaseException) -> bool:
-    """Says whether an error shows that the code is wrong, see PROGRAMMING_ERRORS.
+    """Returns whether an error shows that the code is wrong, see PROGRAMMING_ERRORS.
 
     A ValueError that the SDK or asyncio raises does too: a call of them with a wrong argument stays
     wrong in every retry.
@@ -253,12 +253,12 @@ def is_programming_error(error: BaseException) -> bool:
 
 
 def awaits_another_loop(error: BaseException) -> bool:
-    """Says whether an error is asyncio's own for a future of another event loop."""
+    """Returns whether an error is asyncio's own for a future of another event loop."""
     return isinstance(error, RuntimeError) and "attached to a different loop" in text_of(error)
 
 
 def is_wrong_call(error: BaseException) -> bool:
-    """Says whether an error shows that a step is called wrongly, or calls the SDK wrongly.
+    """Returns whether an error shows that a step is called wrongly, or calls the SDK wrongly.
 
     A step's body talks to the outside, and a malformed response may well lead to a TypeError in it;
     that is an ordinary failure. A TypeError that is raised before the first line of the body (the
@@ -284,7 +284,7 @@ def _innermost_frame(error: BaseException) -> FrameType | None:
 
 
 def _is_raised_in(frame: FrameType | None, *folders: str) -> bool:
-    """Says whether a frame runs code of a file in one of the folders."""
+    """Returns whether a frame runs code of a file in one of the folders."""
     return frame is not None and frame.f_code.co_filename.startswith(folders)
 
 

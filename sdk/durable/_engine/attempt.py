@@ -239,14 +239,14 @@ class Attempt:
         return not self._outbox.unacknowledged
 
     @property
-    def settled(self) -> bool:
-        """True when no step runs that the program wants, and the log has all that was sent."""
+    def quiet(self) -> bool:
+        """True when only discarded steps run, if any, and the log has all that was sent."""
         return not (self._ending.done or self._steps.has_executing or self._outbox.unacknowledged)
 
     @property
     def waiting(self) -> bool:
         """True when only operations of the server are open, so that the attempt may be suspended."""
-        if not self.settled or self.pausing:
+        if not self.quiet or self.pausing:
             return False
         return len(self._operations.open) > len(self.discarded)
 

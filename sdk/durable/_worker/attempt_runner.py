@@ -254,8 +254,8 @@ class AttemptRunner:
         if running.steps:
             return
         if running.giving_back:
-            self._give_back_if_settled(running)
-        elif attempt.pausing and attempt.settled:
+            self._give_back_if_quiet(running)
+        elif attempt.pausing and attempt.quiet:
             self._pause(running)
         elif attempt.waiting:
             self._idle.add(running)
@@ -382,9 +382,9 @@ class AttemptRunner:
         if self._steps.withdraw_all(running):
             running.giving_back = True
         if running.giving_back:
-            self._give_back_if_settled(running)
+            self._give_back_if_quiet(running)
 
-    def _give_back_if_settled(self, running: RunningAttempt) -> None:
+    def _give_back_if_quiet(self, running: RunningAttempt) -> None:
         """Releases an attempt, or pauses it if that was requested, once none of its steps runs."""
         if running.steps:
             return

@@ -1,4 +1,4 @@
-"""Time bounds: how long the worker waits for steps that are no longer wanted, and cannot be stopped.
+"""Time bounds: how long the worker waits for steps that it can neither use nor stop.
 
 An async step may ignore its cancellation, and a thread cannot be interrupted at all. Three things wait
 for such steps, and each wait has a bound.

@@ -18,7 +18,7 @@ from .transaction import Transaction
 
 
 def acquire(tx: Transaction, invocation: Invocation) -> bool:
-    """Puts the invocation into the queue if it is not there; says whether it holds the lock."""
+    """Puts the invocation into the queue if it is not there; returns whether it holds the lock."""
     partition = tx.partition
     scope = invocation.state_owner
     queue = partition.lock_queues.get(scope)

@@ -16,7 +16,7 @@ from .transitions import complete_entry
 
 
 def write(tx: Transaction, owner: str, row: EntryRow) -> None:
-    """Does to a state what a SET_STATE or CLEAR_STATE entry says; a CLEAR_STATE without a name
+    """Applies a SET_STATE or CLEAR_STATE entry to a state; a CLEAR_STATE without a name
     removes all values."""
     if row.kind == EntryKind.SET_STATE:
         tx.set_state(owner, row.name, row.argument)

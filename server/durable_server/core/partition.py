@@ -1,4 +1,4 @@
-"""The partition: what the log folds to, as far as it must be in memory.
+"""The partition: the part of the log's folded state that is kept in memory.
 
 Only invocations that can go on at any moment stay in memory. One in a cold state (`states.COLD`) is
 dropped when its changes are stored; awakeables, journals and values of states are never kept. A rule

@@ -43,7 +43,7 @@ def signalled(tx: Transaction, record: Signalled) -> Reply:
 
 
 def _deliver(tx: Transaction, invocation: Invocation, signal: tuple[int, str, bytes]) -> bool:
-    """Completes the first entry that waits for a signal of this name; says whether there is one."""
+    """Completes the first entry that waits for a signal of this name; returns whether there is one."""
     number, name, outcome = signal
     waiting = [
         index

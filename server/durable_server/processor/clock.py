@@ -51,7 +51,7 @@ class Clock(Protocol):
         ...
 
     def steady_ms(self) -> int:
-        """Returns milliseconds since some moment of this process, which nobody can put back."""
+        """Returns the milliseconds of a steady clock, which cannot be set back."""
         ...
 
     def call_later(self, delay_ms: int, wake: Callable[[], None]) -> Alarm:

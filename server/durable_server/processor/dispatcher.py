@@ -104,7 +104,7 @@ class Dispatcher:
             self._assign(wanted.handler, worker, invocation_id, invocation.attempt + 1, records)
 
     def _is_new(self, record: Invoked, new: set[str]) -> bool:
-        """Says whether an invocation should be ready for a worker once its record is applied.
+        """Returns whether an invocation should be ready for a worker once its record is applied.
 
         `new` collects the ids and object keys of the batch, because a second record for one of them
         will not be.
