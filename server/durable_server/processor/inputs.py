@@ -1,11 +1,11 @@
 """The inputs of a partition: the records that wait for a place in the next batch of the log.
 
 Everything that happens to a partition is submitted here as a record: requests, messages of workers,
-timers, lost workers. The loop takes what has gathered, appends it, and answers each proposal after the
-commit. A record is encoded when it is submitted, because a record that cannot be encoded or is too
-large must fail for its sender alone and not for the whole batch.
+timers, lost workers. The loop takes the records that wait, appends them as one batch, and answers each
+proposal after the commit. A record is encoded when it is submitted, because one that cannot be encoded
+or is too large must fail for its sender alone and not for the whole batch.
 
-`ended` says that the partition takes nothing any more. From then on each proposal is refused at once.
+When `ended` is done, the partition accepts no more records, and each proposal is refused at once.
 """
 
 from __future__ import annotations
