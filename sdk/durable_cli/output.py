@@ -35,7 +35,7 @@ _COLOURS: Final = {
 
 
 def on_terminal() -> bool:
-    """Says whether stdout is a terminal."""
+    """Returns whether stdout is a terminal."""
     return sys.stdout.isatty()
 
 
@@ -56,7 +56,7 @@ def write_json_line(data: Any) -> None:
 
 
 def _ascii() -> bool:
-    """Says whether JSON must be ASCII, because the encoding of stdout lacks characters.
+    """Returns whether JSON must be ASCII, because the encoding of stdout lacks characters.
 
     The escapes that the stream would write instead are not valid JSON.
     """

@@ -44,7 +44,7 @@ def reason(client: durable.Client, found: durable.Invocation) -> str:
 
 
 def is_stuck(client: durable.Client, found: durable.Invocation) -> bool:
-    """Says whether it may never end unless somebody does something."""
+    """Returns whether it may never end unless somebody does something."""
     if found.status == "pending":
         return not _served(client, found.handler)
     return found.status in ("backing_off", "paused")

@@ -139,25 +139,25 @@ async def a_bare_failure(ctx: Context) -> None:
 
 
 MISTAKES: dict[Callable[..., Any], str] = {
-    a_sleep: "nothing awaited the sleep that is its step 0, asked for at {}; write `await`",
-    a_child: "nothing awaited the INVOKE 'child' that is its step 0, asked for at {}; write `await` in"
+    a_sleep: "nothing awaited the sleep that is its step 0, started at {}; write `await`",
+    a_child: "nothing awaited the INVOKE 'child' that is its step 0, started at {}; write `await` in"
     " front of it, or use ctx.send",
-    a_child_that_has_ended: "nothing awaited the INVOKE 'child' that is its step 0, asked for at {};",
-    a_child_that_failed: "nobody has seen that step 0 ('failing_child', asked for at {}) failed:"
+    a_child_that_has_ended: "nothing awaited the INVOKE 'child' that is its step 0, started at {};",
+    a_child_that_failed: "nobody has seen that step 0 ('failing_child', started at {}) failed:"
     " durable.TerminalError: failing_child: durable.TerminalError: the child has failed",
-    an_awakeable: "nothing awaited the AWAKEABLE 'nobody' that is its step 0, asked for at {};",
+    an_awakeable: "nothing awaited the AWAKEABLE 'nobody' that is its step 0, started at {};",
     a_promise: "nothing awaited the AWAKEABLE '",
-    a_signal: "nothing awaited the SIGNAL 'go' that is its step 0, asked for at {};",
+    a_signal: "nothing awaited the SIGNAL 'go' that is its step 0, started at {};",
     an_attach: "nothing awaited the ATTACH '",
     a_task: "nothing awaited the task helper made at {}, and the handler's end cuts it off; await it",
     a_task_that_failed: "nobody has seen that the task fails made at {} failed: ValueError: the"
     " background is broken (File ",
     a_task_that_failed_and_was_dropped: "nobody has seen that the task fails made at {} failed:",
     a_gather: "nothing awaited the asyncio.gather of {}, and the handler's end cuts it off; write",
-    a_coroutine: "nothing awaited the coroutine helper made at {}, so nothing of it has run;",
-    a_step_that_failed: "nobody has seen that step 0 ('refuses', asked for at {}) failed: ",
-    a_step_that_fails_after_the_handler: "nobody has seen that step 0 ('late', asked for at {}) failed",
-    a_resolution_that_failed: "nobody has seen that step 1 ('taken', asked for at {}) failed:",
+    a_coroutine: "nothing awaited the coroutine helper made at {}, so it never ran;",
+    a_step_that_failed: "nobody has seen that step 0 ('refuses', started at {}) failed: ",
+    a_step_that_fails_after_the_handler: "nobody has seen that step 0 ('late', started at {}) failed",
+    a_resolution_that_failed: "nobody has seen that step 1 ('taken', started at {}) failed:",
     a_bare_failure: "nobody has seen that a WorkflowFuture failed: ValueError: set by hand;",
 }
 

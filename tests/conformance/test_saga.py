@@ -410,7 +410,7 @@ async def test_a_saga_whose_block_was_forgotten_is_named(
 ) -> None:
     with pytest.raises(durable.InvocationFailedError, match="declined"):
         await system.client.invoke(without_a_block, how)
-    found = [it for it in caplog.messages if "nothing was undone" in it]
+    found = [it for it in caplog.messages if "nothing has run the compensations" in it]
     if how == "forgotten":
         line = without_a_block.function.__code__.co_firstlineno + 4
         assert f"saga at {__file__}:{line}; write `async with durable.saga(ctx)" in found[0]

@@ -291,7 +291,7 @@ WRONG: dict[Callable[..., Any], str] = {
     runs_a_thread: "a workflow called asyncio's run_in_executor, .* wrap it in ctx.run",
     runs_an_anyio_thread: "nothing durable is open that could wake it.* wrap what it waits for in",
     asks_a_server: "a workflow called asyncio's (create_connection|getaddrinfo), .* wrap it in ctx.run",
-    asks_in_a_thread_of_its_own: "SET_STATE 'n' was asked for outside .* in another thread",
+    asks_in_a_thread_of_its_own: "SET_STATE 'n' was used outside .* in another thread",
     returns_a_coroutine: "a value of type coroutine is no JSON: it was not awaited; write `await`",
 }
 

@@ -38,7 +38,7 @@ from .notation import (
 DATA = Path(__file__).parent / "testdata"
 PLAIN = (
     *("failures", "completions", "wake_ms", "expire_ms"),
-    *("turn", "cancel_number", "deadline_ms"),
+    *("lock_place", "cancel_number", "deadline_ms"),
 )
 """Numbers of an invocation that are shown unless they are 0."""
 COMPLETION = {0: "open", UNNUMBERED: "unnumbered"}
@@ -85,11 +85,11 @@ def show_changes(changes: Changes) -> Iterator[str]:
         yield f"awakeable {shown}"
     for target, waiter, index in changes.waiters:
         yield f"waiter {waiter}/{index} of {target}"
-    for target in changes.ended:
-        yield f"ended {target}"
+    for target in changes.waiters_removed:
+        yield f"waiters removed of {target}"
     for number, signal, name, outcome in changes.signals:
         yield f"signal #{number} {signal}:{name}={write_outcome(outcome)}"
-    for number, signal in changes.taken:
+    for number, signal in changes.taken_signals:
         yield f"taken #{number} {signal}"
     for owner, change in changes.state.items():
         cleared = "cleared " if change.cleared else ""
@@ -172,7 +172,7 @@ def test_a_batch_does_what_its_records_do_one_by_one(path: Path) -> None:
         numbers = range(1, partition.last_number + 1)
         journals = [store.journal(number) for number in numbers]
         shown = sorted(show_invocation(it) for it in partition.invocations.values())
-        ends.append((replies, effects, shown, journals, partition.turns, partition.endings))
+        ends.append((replies, effects, shown, journals, partition.lock_queues, partition.endings))
         store.close()
     assert ends[0] == ends[1]
 

@@ -265,11 +265,11 @@ class World:
             actions.append(self._commit)
         actions += [partial(self._deliver, number) for number in range(len(self._arriving))]
         actions += [partial(self._complete_outside, index) for index in self._outside]
-        unwanted = self.attempt.unwanted
+        discarded = self.attempt.discarded
         actions += [
             partial(self._withdraw, task)
             for task in self._tasks
-            if task.blocking and task.index in unwanted
+            if task.blocking and task.index in discarded
         ]
         due = [index for index, when in self._timers.items() if when <= self._now]
         if due:
@@ -329,7 +329,7 @@ class World:
         attempt.tasks.clear()
         if attempt.waiting:
             # A discarded step does not keep an attempt from being suspended.
-            assert all(it.index in attempt.unwanted for it in self._tasks)
+            assert all(it.index in attempt.discarded for it in self._tasks)
             assert not any(it.WhichOneof("message") == "entry" for it in self._sent)
 
     def _deliver(self, number: int) -> None:

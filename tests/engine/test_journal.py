@@ -509,10 +509,10 @@ def test_a_program_whose_only_step_was_withdrawn_is_held() -> None:
     attempt.tasks.clear()
     attempt.on_ack(worker_pb2.Ack(index=1))
     attempt.on_completion(worker_pb2.Completion(index=1, completion_number=1))
-    assert attempt.unwanted == {0}
+    assert attempt.discarded == {0}
     assert not attempt.done
     attempt.on_withdrawn(0)
-    assert not attempt.unwanted
+    assert not attempt.discarded
     failure = last_message(attempt).held.failure
     assert "nothing durable is open" in failure.message
 

@@ -70,12 +70,12 @@ def _invoke(
 
 
 def _settled(response: OutcomeResponse) -> bool:
-    """Says whether the invocation has ended or is paused."""
+    """Returns whether the invocation has ended or is paused."""
     return response.state in FINAL_STATES or response.state == INVOCATION_STATE_PAUSED
 
 
 def _complete(response: OutcomeResponse) -> bool:
-    """Says whether a response needs no GetResult after it.
+    """Returns whether a response needs no GetResult after it.
 
     For a paused invocation only GetResult tells why, so the response of an Invoke is not enough.
     """

@@ -132,7 +132,7 @@ def parse_address(
 
 
 def _is_loopback(target: str, text: str) -> bool:
-    """Says whether a target stays on this machine; raises ValueError when it names no port."""
+    """Returns whether a target stays on this machine; raises ValueError when it names no port."""
     if target.startswith(("unix:", "unix-abstract:", "vsock:")):
         return True
     name = target
@@ -190,7 +190,7 @@ _RETRIED: Final = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOUR
 
 
 def is_retryable(error: RpcError) -> bool:
-    """Says whether the same request may be sent again as it is."""
+    """Returns whether the same request may be sent again as it is."""
     # gRPC also reports RESOURCE_EXHAUSTED for a message over the size limit; a retry cannot help.
     return error.code in _RETRIED and "larger than max" not in error.message
 

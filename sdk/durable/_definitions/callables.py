@@ -152,7 +152,7 @@ def _owned(hint: Any, function: FunctionType, owner: Any) -> Any:
 
 
 def _is_partial(kind: Any) -> bool:
-    """Says whether a class is functools.partial, or a subclass that calls in the same way."""
+    """Returns whether a class is functools.partial, or a subclass that calls in the same way."""
     return issubclass(kind, partial) and kind.__call__ is partial.__call__
 
 
@@ -177,7 +177,7 @@ def _of_function(function: FunctionType) -> Description:
 
 
 def _is_marked(function: FunctionType) -> bool:
-    """Says whether a sync function is declared to return a coroutine, as libraries may do."""
+    """Returns whether a sync function is declared to return a coroutine, as libraries may do."""
     mark = getattr(inspect, "_is_coroutine_mark", _MISSING)  # from Python 3.12 on
     if function.__dict__.get("_is_coroutine_mark") is mark:
         return True
@@ -271,7 +271,7 @@ class _Holder:
 
 
 def _decided_by_code(function: FunctionType, annotation: Any) -> bool:
-    """Says whether all functions with this code and annotation have the same result type."""
+    """Returns whether all functions with this code and annotation have the same result type."""
     if function.__closure__ is None or annotation is None or isinstance(annotation, type):
         return True
     # A text that uses no name of the enclosing function; those may differ between closures.

@@ -103,7 +103,7 @@ def check_parameters(name: str, parameters: list[inspect.Parameter]) -> None:
 
 
 def is_value(hint: Any) -> bool:
-    """Says whether a type is that of a value, so that the parameter cannot be the context."""
+    """Returns whether a type is that of a value, so that the parameter cannot be the context."""
     cls = typing.get_origin(hint) or hint
     return cls in _PLAIN or (isinstance(cls, type) and dataclasses.is_dataclass(cls))
 
@@ -118,7 +118,7 @@ def check_method(name: str, parameters: list[inspect.Parameter]) -> None:
 
 
 def is_context(parameter: inspect.Parameter) -> bool:
-    """Says whether a parameter is declared as the context."""
+    """Returns whether a parameter is declared as the context."""
     annotation: Any = parameter.annotation
     name = annotation if isinstance(annotation, str) else getattr(annotation, "__qualname__", "")
     return name in _CONTEXT_NAMES

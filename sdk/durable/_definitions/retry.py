@@ -27,7 +27,7 @@ from datetime import timedelta
 from enum import Enum
 from operator import index
 from pathlib import Path
-from types import TracebackType
+from types import FrameType, TracebackType
 from typing import Any, Final, Literal, TypeAlias
 
 from durable_proto.v1 import invocation_pb2
@@ -47,11 +47,9 @@ _ATTEMPTS_MAX = 2**31 - 1
 _MULTIPLIER_MAX = 1000
 _SDK: Final = str(Path(__file__).parent.parent) + os.sep
 _ASYNCIO: Final = str(Path(asyncio.__file__).parent) + os.sep
-_STEP_CALLERS: Final = frozenset(
-    _SDK + str(Path(*parts)) for parts in (("_worker", "step_body.py"), ("_engine", "context.py"))
-)
-"""The files that call the body of a step. An error whose innermost frame is there comes from a body
-without Python frames (`int("x")`), and not from the SDK."""
+_STEP_CALLER: Final = "CALLS_STEP_BODIES"
+"""The name that a module of the SDK defines if it calls the bodies of steps. An error whose innermost
+frame is there comes from a body without Python frames (`int("x")`), and not from the SDK."""
 
 Errors: TypeAlias = type[BaseException] | Iterable[type[BaseException]]
 """One class of exceptions, or several."""
@@ -190,7 +188,7 @@ class RetryPolicy:
         return Verdict.FINAL
 
     def used_up(self, failures: int, failing: timedelta) -> bool:
-        """Says whether the `failures`-th failure, `failing` after the first one, is the last."""
+        """Returns whether the `failures`-th failure, `failing` after the first one, is the last."""
         if self.max_attempts is not None and failures >= self.max_attempts:
             return True
         return self.max_duration is not None and failures > 1 and failing >= self.max_duration
@@ -244,45 +242,50 @@ def terminal_part(error: BaseException) -> TerminalError | None:
 
 
 def is_programming_error(error: BaseException) -> bool:
-    """Says whether an error shows that the code is wrong, see PROGRAMMING_ERRORS.
+    """Returns whether an error shows that the code is wrong, see PROGRAMMING_ERRORS.
 
     A ValueError that the SDK or asyncio raises does too: a call of them with a wrong argument stays
     wrong in every retry.
     """
     if isinstance(error, PROGRAMMING_ERRORS) or awaits_another_loop(error):
         return True
-    return isinstance(error, ValueError) and _raised_in(error).startswith((_SDK, _ASYNCIO))
+    return isinstance(error, ValueError) and _is_raised_in(_innermost_frame(error), _SDK, _ASYNCIO)
 
 
 def awaits_another_loop(error: BaseException) -> bool:
-    """Says whether an error is asyncio's own for a future of another event loop."""
+    """Returns whether an error is asyncio's own for a future of another event loop."""
     return isinstance(error, RuntimeError) and "attached to a different loop" in text_of(error)
 
 
 def is_wrong_call(error: BaseException) -> bool:
-    """Says whether an error shows that a step is called wrongly, or calls the SDK wrongly.
+    """Returns whether an error shows that a step is called wrongly, or calls the SDK wrongly.
 
     A step's body talks to the outside, and a malformed response may well lead to a TypeError in it;
     that is an ordinary failure. A TypeError that is raised before the first line of the body (the
     arguments do not fit its signature) or by the SDK itself is not.
     """
     if isinstance(error, TypeError):
-        return _raised_in(error).startswith(_SDK)
+        return _is_raised_in(_innermost_frame(error), _SDK)
     if isinstance(error, ValueError):
-        # A body without Python frames (a C function) seems to raise in the SDK file that calls it.
-        file = _raised_in(error)
-        return file.startswith(_SDK) and file not in _STEP_CALLERS
+        # A body without Python frames (a C function) seems to raise in the SDK module that calls it.
+        frame = _innermost_frame(error)
+        return _is_raised_in(frame, _SDK) and not (frame and _STEP_CALLER in frame.f_globals)
     return isinstance(error, NonDurableAwaitError | UnencodableValueError)
 
 
-def _raised_in(error: BaseException) -> str:
-    """Returns the file of an error's innermost Python frame."""
+def _innermost_frame(error: BaseException) -> FrameType | None:
+    """Returns the innermost Python frame of an error's traceback; None without a traceback."""
     trace: TracebackType | None = error.__traceback__
-    file = ""
-    while trace is not None:
-        file = trace.tb_frame.f_code.co_filename
+    if trace is None:
+        return None
+    while trace.tb_next is not None:
         trace = trace.tb_next
-    return file
+    return trace.tb_frame
+
+
+def _is_raised_in(frame: FrameType | None, *folders: str) -> bool:
+    """Returns whether a frame runs code of a file in one of the folders."""
+    return frame is not None and frame.f_code.co_filename.startswith(folders)
 
 
 def retry_delay(error: BaseException) -> timedelta | None:

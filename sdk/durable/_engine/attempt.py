@@ -64,12 +64,12 @@ class Attempt:
         "_outbox",
         "_program",
         "_steps",
-        "forgotten",
-        "frozen",
+        "discarded",
         "outbox",
+        "pausing",
         "start",
         "tasks",
-        "unwanted",
+        "unawaited",
     )
 
     def __init__(
@@ -88,18 +88,18 @@ class Attempt:
         self._outbox: Final = program.outbox
         self._steps: Final = program.steps
         self.start: Final = start
-        self.forgotten: Final = UnawaitedReport()
+        self.unawaited: Final = UnawaitedReport()
         """What the program should have awaited; complete when the attempt has ended."""
-        self._ending: Final = Ending(program, self.forgotten)
+        self._ending: Final = Ending(program, self.unawaited)
         self.outbox: Final[list[worker_pb2.WorkerMessage]] = program.outbox.messages
         """Messages to send, in order. The worker clears the list when it has taken them."""
         self.tasks: Final[list[StepTask]] = program.steps.tasks
         """Steps to start. The worker clears the list when it has taken them."""
-        self.unwanted: Final[set[int]] = program.steps.discarded
+        self.discarded: Final[set[int]] = program.steps.discarded
         """The indexes of steps that the worker was given and whose results the program has discarded.
         One that has not begun need not begin: the worker calls `on_withdrawn` for it."""
-        self.frozen = False
-        """True after `on_pause`: nothing more is delivered."""
+        self.pausing = False
+        """True after `on_pause`, unless a request to cancel comes later: nothing more is delivered."""
 
     # Inputs
 
@@ -132,7 +132,7 @@ class Attempt:
         self._loop.create_main(coroutine, variables)
         self._run()
         self._deliver()
-        if not (self.done or self.ending):
+        if not (self.done or self.end_message):
             self._end_replay()
         self._hold_if_deadlocked()
 
@@ -162,14 +162,14 @@ class Attempt:
                 self._ending.end_now()
         elif not self._ending.done:
             if cancel.completion_number > self._journal.delivered:
-                self.frozen = False
+                self.pausing = False
                 self._start_after_discarded()
             self._note_cancel(cancel)
             self._go_on()
 
     def on_pause(self) -> None:
         """The attempt is to stop at its next boundary: nothing more is delivered."""
-        self.frozen = True
+        self.pausing = True
 
     def on_step(
         self,
@@ -215,7 +215,7 @@ class Attempt:
         self._ending.end()
 
     def end_now(self) -> None:
-        """Ends an attempt that has an `ending`; what its steps still do is lost."""
+        """Ends an attempt that has an `end_message`; what its steps still do is lost."""
         self._ending.end_now()
 
     # What the worker reads
@@ -226,7 +226,7 @@ class Attempt:
         return self._ending.done
 
     @property
-    def ending(self) -> worker_pb2.WorkerMessage | None:
+    def end_message(self) -> worker_pb2.WorkerMessage | None:
         """The message that ends the attempt once the steps that run have ended; None before."""
         return self._ending.message
 
@@ -240,21 +240,21 @@ class Attempt:
         return not self._outbox.unacknowledged
 
     @property
-    def settled(self) -> bool:
-        """True when no step runs that the program wants, and the log has all that was sent."""
+    def quiet(self) -> bool:
+        """True when only discarded steps run, if any, and the log has all that was sent."""
         return not (self._ending.done or self._steps.has_executing or self._outbox.unacknowledged)
 
     @property
     def waiting(self) -> bool:
         """True when only operations of the server are open, so that the attempt may be suspended."""
-        if not self.settled or self.frozen:
+        if not self.quiet or self.pausing:
             return False
-        return len(self._operations.open) > len(self.unwanted)
+        return len(self._operations.open) > len(self.discarded)
 
     @property
-    def holding_back(self) -> bool:
-        """True while steps of compensations wait until the `unwanted` steps have ended."""
-        return self._steps.has_waiting
+    def compensations_waiting(self) -> bool:
+        """True while steps of compensations wait until the `discarded` steps have ended."""
+        return self._steps.compensations_waiting
 
     @property
     def last_completion(self) -> int:
@@ -286,16 +286,16 @@ class Attempt:
         An exception that was set in a future and never retrieved fails nothing: asyncio would log
         it, and the report of the program's mistakes names it.
         """
-        if isinstance(error, AttemptEnded) or self.done or self.ending or error is None:
+        if isinstance(error, AttemptEnded) or self.done or self.end_message or error is None:
             return
         if "never retrieved" not in message:
             self._ending.fail(error)
         elif not self._loop.closing:
-            self.forgotten.failure_unseen(source, error)
+            self.unawaited.failure_unseen(source, error)
 
     def never_awaited(self, coroutine: Any, place: Place | None) -> None:
         """Reports a coroutine that the program has dropped before it ran."""
-        self.forgotten.never_awaited(coroutine, place)
+        self.unawaited.never_awaited(coroutine, place)
 
     # Delivery
 
@@ -309,7 +309,7 @@ class Attempt:
     def _deliver(self) -> None:
         """Delivers the completions that have arrived, in order, up to the first gap."""
         journal, ending, operations = self._journal, self._ending, self._operations
-        while not (ending.done or self.frozen or ending.message is not None):
+        while not (ending.done or self.pausing or ending.message is not None):
             completion = journal.next_completion()
             if completion is None:
                 return
@@ -345,7 +345,7 @@ class Attempt:
         if future.cancelled():  # the program has discarded the result
             return True
         if not future.awaited:
-            self.forgotten.completed(operation.kind, future)
+            self.unawaited.completed(operation.kind, future)
         if outcome.HasField("failure"):
             future.set_exception(_failure_of(operation, outcome.failure))
             return True
@@ -370,7 +370,7 @@ class Attempt:
             return
         if operation.future is not None and not operation.future.awaited:
             error = _failure_of(operation, outcome.failure)
-            self.forgotten.failure_unseen(operation.future, error)
+            self.unawaited.failure_unseen(operation.future, error)
 
     def _run(self) -> None:
         """Runs the program as far as it can go, and ends the attempt if the program has ended."""
@@ -397,7 +397,9 @@ class Attempt:
     def _start_after_discarded(self) -> None:
         """Starts the steps of compensations that wait, once no discarded step runs any more."""
         ending = self._ending
-        if self._steps.has_waiting and not (self.frozen or ending.done or ending.message):
+        if self._steps.compensations_waiting and not (
+            self.pausing or ending.done or ending.message
+        ):
             self._steps.start_after_discarded()
 
     def _note_cancel(self, cancel: worker_pb2.CancelRequested) -> None:
@@ -406,7 +408,7 @@ class Attempt:
 
     def _hold_if_deadlocked(self) -> None:
         ending = self._ending
-        if ending.done or self.frozen or ending.message is not None:
+        if ending.done or self.pausing or ending.message is not None:
             return
         if self._journal.has_more or self._can_wake():
             return
@@ -420,7 +422,7 @@ class Attempt:
 
     def _can_wake(self) -> bool:
         """Returns True if a step runs, or an open operation can wake the program."""
-        if self._steps.has_executing or self.unwanted:
+        if self._steps.has_executing or self.discarded:
             return True
         for operation in self._operations.open.values():
             future, timer = operation.future, operation.timer
@@ -436,8 +438,8 @@ class Attempt:
         verdict = policy.verdict(error, of_step=True)
         if verdict is Verdict.FINAL:
             return True
-        if index in self.unwanted:
-            self.unwanted.discard(index)
+        if index in self.discarded:
+            self.discarded.discard(index)
             del self._operations.open[index]
             self._start_after_discarded()
             self._hold_if_deadlocked()

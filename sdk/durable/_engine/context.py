@@ -14,7 +14,7 @@ from contextvars import ContextVar
 from copy import copy
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypedDict, TypeVar, Unpack, overload
+from typing import TYPE_CHECKING, Any, Final, ParamSpec, Self, TypedDict, TypeVar, Unpack, overload
 
 from durable_proto.v1 import payload_pb2
 
@@ -43,6 +43,9 @@ R = TypeVar("R")
 T = TypeVar("T")
 S = TypeVar("S")
 M = TypeVar("M", bound="Message")
+
+CALLS_STEP_BODIES: Final = True
+"""Read by `retry.is_wrong_call`: an error raised here, in the body that `run` makes, is the user's."""
 
 _current: ContextVar[Context | None] = ContextVar("durable_context", default=None)
 

@@ -248,7 +248,7 @@ class Ending:
         self.end_if_steps_ended()
 
     def _unwind(self) -> None:
-        """Unwinds the program; drops the operations that it starts meanwhile."""
+        """Unwinds the program; drops the operations that it starts while it unwinds."""
         count = self._operations.next_index
         self._loop.end()
         if self._operations.next_index != count:

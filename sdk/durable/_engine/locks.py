@@ -1,14 +1,14 @@
 """Patches for asyncio's locks, events, conditions, semaphores, barriers and queues: each gets an owner.
 
-One that was made elsewhere (at the top of a module, in another invocation) would be shared by
-invocations that know nothing of each other. What one of them does would depend on what the others
-happen to do at that time, and in a replay they do something else. And one that a workflow has made
-and a step uses is not used in the next replay, because the step does not run again. Asyncio itself
-notices only some of this, and only when a task has to wait.
+An object that was made elsewhere (at the top of a module, in another invocation) would be shared by
+invocations that run independently. What one of them does would depend on what the others do at that
+time, so a replay would differ. And an object that a workflow makes and a step uses is not used in a
+replay, because the step does not run again. Asyncio notices only some of these mistakes, and only
+when a task has to wait.
 
-So each notes the workflow's loop whose code has made it, and works on that loop only; and a
-workflow can wait only for its own. Those of ordinary loops work as before. The patches are
-installed when a process runs its first workflow.
+So each object keeps the workflow loop whose code made it, and works on that loop only; a workflow can
+wait only for its own objects. The objects of ordinary loops work as before. The patches are installed
+when a process runs its first workflow.
 """
 
 from __future__ import annotations

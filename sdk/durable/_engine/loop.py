@@ -1,4 +1,4 @@
-"""The event loop of one attempt: asyncio made a function of the journal.
+"""The event loop of one attempt: an asyncio loop whose behaviour depends only on the journal.
 
 A workflow is ordinary asyncio code, but its loop does only what a replay can repeat: it runs
 callbacks in the order in which they were scheduled, its timers are journal entries, and its clock

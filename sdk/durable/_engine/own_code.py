@@ -1,4 +1,4 @@
-"""The check that the workflow's own code is what runs.
+"""The own-code check: refuses durable operations outside of the workflow's own code.
 
 Operations, the clock and the random numbers belong to the workflow's code: a replay runs that code
 again, and nothing else. A step, another thread, or another invocation that used them would do
@@ -45,5 +45,5 @@ class OwnCode:
         else:
             where = "within a step or in another thread"
         return NonDurableAwaitError(
-            f"{what} was asked for outside of the workflow's own code, {where}; {hint}"
+            f"{what} was used outside of the workflow's own code, {where}; {hint}"
         )

@@ -12,7 +12,7 @@ Two refuse a second event loop within a workflow, with an error that names the w
 Two find what a program has not awaited:
 - Nothing reports a gather that was never awaited. The loop gets each gather, and each notes
   whether anything waits for it.
-- Python's warning of a coroutine that was never awaited does not name the workflow. The loop is
+- Python's warning of a coroutine that was never awaited does not name the workflow. The loop
   gets it too, except when the garbage collector finds the coroutine, which may be another
   workflow's.
 

@@ -12,7 +12,8 @@ the saga's block is left by an error. Rules:
 - An attempt that merely ends (because it is suspended, for example) leaves the block too, and
   compensates nothing.
 - A programming error holds the invocation where it leaves the block, before any compensation: the
-  corrected code goes on from there. After compensations it would have nothing to go on with.
+  corrected code goes on from there. After compensations nothing would be left to
+  continue.
 - A RetryableError ends the attempt where it leaves the block, because it asks for another attempt.
 - Once compensations have run, the program has failed: if the error, or one that it causes, leaves
   the handler, the invocation ends with it, whatever the retry policy says.
@@ -130,7 +131,7 @@ class Saga:
             raise cancelled
 
     async def _undo(self) -> tuple[list[Exception], asyncio.CancelledError | None]:
-        """Runs all compensations; returns their failures, and a cancellation that arrived meanwhile."""
+        """Runs all compensations; returns their failures, and a cancellation that arrived then."""
         cancelled: asyncio.CancelledError | None = None
         undoing = asyncio.ensure_future(self._run())
         while not undoing.done():

@@ -206,7 +206,7 @@ class Steps:
         return bool(self._executing)
 
     @property
-    def has_waiting(self) -> bool:
+    def compensations_waiting(self) -> bool:
         """True while steps of compensations wait for discarded steps to end."""
         return bool(self._after_discarded)
 

@@ -75,14 +75,12 @@ class UnawaitedReport:
             if code
             else ""
         )
-        self._add(
-            f"nothing awaited the coroutine {name}{where}, so nothing of it has run; {_AWAIT}"
-        )
+        self._add(f"nothing awaited the coroutine {name}{where}, so it never ran; {_AWAIT}")
 
     def saga_not_used(self, place: Place) -> None:
         """Reports a saga whose compensations neither a block nor `compensate()` has run."""
         self._add(
-            f"nothing was undone of what was given to the saga at {line_of(place)}; write"
+            f"nothing has run the compensations of the saga at {line_of(place)}; write"
             " `async with durable.saga(ctx) as saga:` around it, or await saga.compensate()"
         )
 
@@ -135,7 +133,7 @@ def _unawaited(kind: int, future: DurableFuture[Any]) -> str:
 
 
 def _started_at(place: Place | None) -> str:
-    return f", asked for at {line_of(place)}"
+    return f", started at {line_of(place)}"
 
 
 def _named(task: asyncio.Task[Any]) -> str:

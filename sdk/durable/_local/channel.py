@@ -197,8 +197,9 @@ class _Pipe:
     """One direction of a stream.
 
     It has no bound, because both readers only split frames into messages and never wait. A writer
-    yields to the loop once, and its next frame fills meanwhile. A frame is pending from the write until
-    the reader asks for the next frame, and one turn longer: the reader may have handed it to the loop.
+    yields to the loop once, so that its next frame can fill. A frame is pending from the write until
+    the reader asks for the next frame, and for one iteration of the loop more, because the reader may
+    handle it in a callback.
     """
 
     def __init__(self, on_progress: Callable[[], None]) -> None:

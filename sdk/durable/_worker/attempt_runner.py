@@ -17,8 +17,8 @@ Rules.
 - An attempt that is being given back begins no more steps. Those that run come to their end and are
   journaled; then the attempt is released and goes on elsewhere. This happens when the worker drains,
   when a pause was requested, and when a step has waited too long for a thread.
-- While a step runs, its attempt is neither suspended nor paused, even if the program has given the step
-  up: the step has an effect, and its outcome is journaled.
+- While a step runs, its attempt is neither suspended nor paused, even if the program has discarded
+  the step: it has an effect, and its outcome is journaled.
 - What the client does not learn from the outcome is logged, see `log_messages`.
 """
 
@@ -224,8 +224,8 @@ class AttemptRunner:
     def _take(self, running: RunningAttempt) -> None:
         """Takes what an attempt wants after an input: messages, steps, or an end of its own."""
         attempt = running.attempt
-        if attempt.unwanted:
-            self._withdraw_unwanted(running)
+        if attempt.discarded:
+            self._withdraw_discarded(running)
         outbox = attempt.outbox
         if outbox:
             if attempt.done:
@@ -244,27 +244,27 @@ class AttemptRunner:
                     self._steps.start(running, task)
             tasks.clear()
         self._idle.remove(running)
-        if attempt.holding_back:
-            self._steps.bound_unwanted(running)
-        if attempt.ending is not None:
+        if attempt.compensations_waiting:
+            self._steps.bound_discarded(running)
+        if attempt.end_message is not None:
             self._end_soon(running)
             return
-        if attempt.frozen and running.steps and self._steps.withdraw_all(running):
+        if attempt.pausing and running.steps and self._steps.withdraw_all(running):
             running.giving_back = True
         if running.steps:
             return
         if running.giving_back:
-            self._give_back_if_settled(running)
-        elif attempt.frozen and attempt.settled:
+            self._give_back_if_quiet(running)
+        elif attempt.pausing and attempt.quiet:
             self._pause(running)
         elif attempt.waiting:
             self._idle.add(running)
             self._idle.make_room(len(self._attempts))
 
-    def _withdraw_unwanted(self, running: RunningAttempt) -> None:
-        """Takes back the steps that the program has given up before they began."""
+    def _withdraw_discarded(self, running: RunningAttempt) -> None:
+        """Takes back the steps that the program has discarded before they began."""
         attempt = running.attempt
-        for index in tuple(attempt.unwanted):
+        for index in tuple(attempt.discarded):
             step = running.steps.get(index)
             if step is not None and self._steps.withdraw(running, step):
                 attempt.on_withdrawn(index)
@@ -382,13 +382,13 @@ class AttemptRunner:
         if self._steps.withdraw_all(running):
             running.giving_back = True
         if running.giving_back:
-            self._give_back_if_settled(running)
+            self._give_back_if_quiet(running)
 
-    def _give_back_if_settled(self, running: RunningAttempt) -> None:
+    def _give_back_if_quiet(self, running: RunningAttempt) -> None:
         """Releases an attempt, or pauses it if that was requested, once none of its steps runs."""
         if running.steps:
             return
-        if not running.attempt.frozen:
+        if not running.attempt.pausing:
             self._release_later(running)
         elif running.attempt.acknowledged:
             self._pause(running)

@@ -75,7 +75,7 @@ def loop_blocked(seconds: float, place: str) -> None:
 
 def not_awaited(running: RunningAttempt) -> None:
     """Logs what a workflow that has ended has forgotten to await."""
-    for text in running.attempt.forgotten.texts:
+    for text in running.attempt.unawaited.texts:
         _logger.warning(
             "%s [%s] has ended, and %s",
             *(running.attempt.start.handler, running.invocation_id, text),
@@ -151,7 +151,7 @@ def thread_outlives_attempt(running: RunningAttempt, step: RunningStep) -> None:
 
 
 def undone_while_it_runs(running: RunningAttempt, step: RunningStep) -> None:
-    """Logs a step that the program has given up and that still runs when compensations begin."""
+    """Logs a step that the program has discarded and that still runs when compensations begin."""
     _logger.info(
         "step %r of %s [%s], which was given up, has not ended; it goes on while it is compensated",
         *(step.task.name, running.attempt.start.handler, running.invocation_id),

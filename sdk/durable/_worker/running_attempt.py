@@ -86,7 +86,7 @@ class RunningAttempt:
 
     @property
     def idle(self) -> bool:
-        """Whether the attempt may be suspended: it only waits, and no step runs, wanted or not."""
+        """Whether the attempt may be suspended: it only waits, and no step runs, discarded or not."""
         return not self.steps and self.attempt.waiting
 
     def add_step(self, task: StepTask) -> RunningStep:

@@ -56,7 +56,7 @@ class End(NamedTuple):
 
 
 class Session:
-    """One session. `run` opens and serves it; the other methods may be called meanwhile."""
+    """One session. `run` opens and serves it; the other methods may be called while it runs."""
 
     def __init__(
         self,

@@ -14,13 +14,16 @@ from __future__ import annotations
 import inspect
 from collections.abc import Awaitable, Callable
 from inspect import isawaitable
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 from durable_proto.v1 import payload_pb2
 
 from .._common.errors import UnencodableValueError, text_of
 from .._engine.context import leave_workflow
 from .._engine.steps import StepTask
+
+CALLS_STEP_BODIES: Final = True
+"""Read by `retry.is_wrong_call`: an error raised here is the user's."""
 
 
 class TimedStep(Protocol):

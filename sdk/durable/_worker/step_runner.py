@@ -11,7 +11,7 @@ Rules.
 - A step that waits for a thread can be withdrawn, and then it never begins.
 - A step that runs can only be given up: an async one is cancelled, and nothing can stop a thread. What
   it returns after that is ignored, and logged.
-- Compensations wait for steps that the program has given up, within a bound (`time_bounds`).
+- Compensations wait for steps that the program has discarded, within a bound (`time_bounds`).
 """
 
 from __future__ import annotations
@@ -121,9 +121,9 @@ class StepRunner:
             elif run is not None:
                 run.cancel()
 
-    def bound_unwanted(self, running: RunningAttempt) -> None:
-        """Bounds how long compensations wait for the steps that the program has given up."""
-        for index in running.attempt.unwanted:
+    def bound_discarded(self, running: RunningAttempt) -> None:
+        """Bounds how long compensations wait for the steps that the program has discarded."""
+        for index in running.attempt.discarded:
             step = running.steps.get(index)
             if step is None or step.wait_bounded:
                 continue
@@ -139,7 +139,7 @@ class StepRunner:
             step.timer = self._loop.call_later(seconds, self._wait_no_longer, running, step)
 
     def _wait_no_longer(self, running: RunningAttempt, step: RunningStep) -> None:
-        """Reports the end of a step that was given up and still runs, so that compensations begin."""
+        """Reports the end of a discarded step that still runs, so that compensations begin."""
         if running.steps.get(step.task.index) is not step:
             return
         step.timer = None

@@ -21,13 +21,12 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from enum import Enum
 from typing import Any, Final, NamedTuple, TypeAlias
 
-from durable_proto.v1 import invocation_pb2
-
 from .._client.async_client import AsyncClient
 from .._client.async_connection import AsyncConnection
 from .._client.invocation_views import Invocation
 from .._client.result import Result
 from .._definitions.workflow import Workflow
+from .._engine.entry_kinds import KINDS
 from .._engine.failures import summary
 from .._local.control_plane import LocalControlPlane
 from .._worker.hosting import HostedWorker
@@ -39,8 +38,7 @@ BATCHES_MAX: Final = 5_000
 """How many batches the log of one run may have: a workflow that is retried for ever must be stopped."""
 IDEMPOTENCY_KEY: Final = "durable.testing"
 """Gives the workflow and all invocations that it starts the same ids in each run."""
-_WAITING: Final = frozenset({"SLEEP", "AWAKEABLE", "SIGNAL", "INVOKE", "ATTACH"})
-_STEPS: Final = (invocation_pb2.ENTRY_KIND_RUN, invocation_pb2.ENTRY_KIND_CALL)
+_WAITS: Final = frozenset(it.name for it in KINDS.values() if it.waits)
 
 
 class Wait(NamedTuple):
@@ -259,7 +257,7 @@ class Run:
         ]
         text = "\n".join(lines or ["  nothing is waited for"])
         return (
-            f"{self._plan.workflow.name} does not end, for nothing can happen any more:\n"
+            f"{self._plan.workflow.name} does not end, because nothing can happen any more:\n"
             f"{text}\n"
             "Give `drive=`, an async function that gets a client and a Wait, and does what the outside"
             " would do then."
@@ -282,7 +280,7 @@ class Run:
         for kind, fields in facts:
             if kind == "Started":
                 self._attempts[fields["invocation_id"]] = fields["attempt"]
-            elif kind == "EntryRecorded" and fields["kind"] in _STEPS:
+            elif kind == "EntryRecorded" and KINDS[fields["kind"]].is_step:
                 self._note_step(fields)
         self._boundaries.append(describe(facts))
         crash = self._crash
@@ -320,5 +318,5 @@ def _waits(invocation: Invocation) -> list[tuple[Any, Wait]]:
     return [
         (entry, Wait(invocation.invocation_id, invocation.handler, entry.kind.lower(), entry.name))
         for entry in invocation.journal
-        if entry.kind in _WAITING and not entry.completed
+        if entry.kind in _WAITS and not entry.completed
     ]

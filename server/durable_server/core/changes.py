@@ -44,7 +44,7 @@ class Changes:
     """New invocations by number, as they are after the batch."""
     changed: dict[int, Invocation] = field(default_factory=dict)
     """Older invocations by number in which anything but the journal changed."""
-    was: dict[int, State] = field(default_factory=dict)
+    states_before: dict[int, State] = field(default_factory=dict)
     """The lifecycle state before the batch, of each older invocation whose state changed, by number."""
     entries: list[tuple[int, EntryRow]] = field(default_factory=list)
     """New journal entries: the invocation's number, the entry."""
@@ -57,11 +57,11 @@ class Changes:
     waiters: list[tuple[str, str, int]] = field(default_factory=list)
     """New waiters: the id of the invocation waited for, the waiting invocation's id, its entry's
     index."""
-    ended: list[str] = field(default_factory=list)
-    """Ids of ended invocations whose waiters have their outcome, so that the waiters can be removed."""
+    waiters_removed: list[str] = field(default_factory=list)
+    """Ids of ended invocations whose waiters are removed, because they have the outcome."""
     signals: list[tuple[int, int, str, bytes]] = field(default_factory=list)
     """Signals to keep: the invocation's number, the signal's number, its name, its outcome."""
-    taken: list[tuple[int, int]] = field(default_factory=list)
+    taken_signals: list[tuple[int, int]] = field(default_factory=list)
     """Kept signals to remove, because an entry took them: invocation's number, signal's number."""
     state: dict[str, StateChange] = field(default_factory=dict)
     """Changed states, by owner."""
@@ -76,4 +76,4 @@ class Changes:
     def leaves(self, invocation: Invocation) -> None:
         """Notes the state that an invocation is about to leave; only the batch's first one counts."""
         if invocation.number not in self.created:
-            self.was.setdefault(invocation.number, invocation.state)
+            self.states_before.setdefault(invocation.number, invocation.state)

@@ -121,7 +121,7 @@ def cancel(tx: Transaction, invocation: Invocation, record: EntryRecorded, row: 
 
 
 def _is_own(tx: Transaction, invocation: Invocation, child: Invocation, index: int) -> bool:
-    """Says whether the child of an entry is cancelled when the program gives the entry's future up.
+    """Returns whether the child of an entry is cancelled when the program gives the entry's future up.
 
     It is not if an idempotency key found what another invocation had started, if another entry waits
     for it too, or if this program has also started it by SEND, which nobody can give up.

@@ -7,6 +7,9 @@ rules that it has in `ENTRY_RULES`, and `journal` joins these lists.
 If you add a kind, add its number here and in `invocation.proto`, which specifies what it means, its row
 to `KINDS`, and a rule to the module of its subject. A kind that does nothing when it is recorded (RUN),
 or that a timer completes (SLEEP), needs no rule.
+
+An older version refuses a log or a store that has a kind which it does not know: see `log.batch` and
+`store.sqlite`.
 """
 
 from __future__ import annotations

@@ -204,7 +204,7 @@ class Invocation:
     """The signals that no entry has taken yet, oldest first: number, name, serialized Outcome."""
     signal_count: int = 0
     """How many signals have come, which is the number of the last one."""
-    turn: int = 0
+    lock_place: int = 0
     """Its place in the queue for the lock of its object key; 0 if it is not in a queue."""
     started_ms: int = 0
     updated_ms: int = 0

@@ -16,7 +16,7 @@ from .transitions import complete_entry
 
 
 def write(tx: Transaction, owner: str, row: EntryRow) -> None:
-    """Does to a state what a SET_STATE or CLEAR_STATE entry says; a CLEAR_STATE without a name
+    """Applies a SET_STATE or CLEAR_STATE entry to a state; a CLEAR_STATE without a name
     removes all values."""
     if row.kind == EntryKind.SET_STATE:
         tx.set_state(owner, row.name, row.argument)
@@ -55,7 +55,7 @@ ENTRY_RULES: dict[int, EntryRule] = {
 
 def state_edited(tx: Transaction, record: StateEdited) -> Reply:
     """Changes an object key's state, unless an invocation holds or wants the key's lock."""
-    queue = tx.partition.turns.get(record.owner)
+    queue = tx.partition.lock_queues.get(record.owner)
     if queue is not None:
         return Busy(queue[0])
     if record.clear_all:

@@ -1,4 +1,4 @@
-"""The partition: what the log folds to, as far as it must be in memory.
+"""The partition: the part of the log's folded state that is kept in memory.
 
 Only invocations that can go on at any moment stay in memory. One in a cold state (`states.COLD`) is
 dropped when its changes are stored; awakeables, journals and values of states are never kept. A rule
@@ -78,13 +78,13 @@ class Partition:
     epoch: int = 0
     last_number: int = 0
     """The number of the youngest invocation."""
-    last_turn: int = 0
+    last_lock_place: int = 0
     """The latest place that was given in the queue of any object lock."""
     early_awakeables: int = 0
     """How many awakeables are resolved and do not belong to an invocation yet."""
     invocations: dict[str, Invocation] = field(default_factory=dict)
     handlers: dict[str, Handler] = field(default_factory=dict)
-    turns: dict[str, deque[str]] = field(default_factory=dict)
+    lock_queues: dict[str, deque[str]] = field(default_factory=dict)
     """The queue of each object lock that an invocation holds or wants: ids of invocations by scope.
     The first one holds the lock."""
     endings: dict[tuple[str, State], int] = field(default_factory=dict)

@@ -1,7 +1,7 @@
-"""The records: what the log holds, one for each thing that happened, in the order in which they apply.
+"""The records: the facts that the log holds, each with everything that is needed to apply it.
 
-A record has everything that is needed to apply it. The leader that proposed it put ids and random
-numbers into it. The time is that of the batch, and all records of a batch share it.
+They are applied in the order of the log. Ids and random numbers are in the record, because the leader
+that proposed it put them there. The time is that of the batch, and all records of a batch share it.
 
 Old logs are read by new code, so:
 - the number of a record in `NUMBERS` never changes, and the number of a removed record is not reused;

@@ -1,8 +1,8 @@
 """Restart: a new invocation like an old one, with the beginning of the old one's journal.
 
-The completed entries before an index are copied; the program asks for the open ones again.
+The completed entries before an index are copied; the program starts the open ones again.
 Completions keep their order and get new numbers, without those of entries that are left out. That is
-sound because an entry with a lower index was asked for first, so it cannot depend on the completion of
+sound because an entry with a lower index was started first, so it cannot depend on the completion of
 one with a higher index.
 """
 

@@ -21,7 +21,7 @@ def delay_ms(policy: RetryPolicy, failures: int, chance: float) -> int:
 
 
 def exhausted(policy: RetryPolicy, failures: int, failing_ms: int) -> bool:
-    """Says whether no attempt may follow the `failures`-th failure, `failing_ms` after the first."""
+    """Returns whether no attempt may follow the `failures`-th failure, `failing_ms` after the first."""
     if 0 <= policy.max_attempts <= failures:
         return True
     return 0 < policy.max_duration_ms <= failing_ms

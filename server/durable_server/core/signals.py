@@ -43,7 +43,7 @@ def signalled(tx: Transaction, record: Signalled) -> Reply:
 
 
 def _deliver(tx: Transaction, invocation: Invocation, signal: tuple[int, str, bytes]) -> bool:
-    """Completes the first entry that waits for a signal of this name; says whether there is one."""
+    """Completes the first entry that waits for a signal of this name; returns whether there is one."""
     number, name, outcome = signal
     waiting = [
         index
@@ -60,8 +60,8 @@ def _keep(tx: Transaction, invocation: Invocation, signal: tuple[int, str, bytes
     invocation.signals = tuple(sorted((*invocation.signals, signal)))
     taken = (invocation.number, signal[0])
     changes = tx.changes
-    if taken in changes.taken:  # taken in this same batch, so the store still has it
-        changes.taken.remove(taken)
+    if taken in changes.taken_signals:  # taken in this same batch, so the store still has it
+        changes.taken_signals.remove(taken)
     else:
         changes.signals.append((invocation.number, *signal))
 
@@ -74,7 +74,7 @@ def await_signal(
         number, name, outcome = signal
         if name == row.name:
             invocation.signals = tuple(it for it in invocation.signals if it is not signal)
-            tx.changes.taken.append((invocation.number, number))
+            tx.changes.taken_signals.append((invocation.number, number))
             complete_entry(tx, invocation, row.entry_index, outcome, number)
             return
     invocation.opened[row.entry_index] = OpenEntry(EntryKind.SIGNAL, row.name, "")

@@ -100,7 +100,7 @@ def end(tx: Transaction, invocation: Invocation, event: Event, outcome: bytes) -
     endings = tx.partition.endings
     ending = (invocation.handler, invocation.state)
     endings[ending] = endings.get(ending, 0) + 1
-    if invocation.turn:
+    if invocation.lock_place:
         following = object_locks.release(tx, invocation)
         if following is not None and following.state is State.PENDING:
             tx.effects.append(Ready(following))
@@ -108,7 +108,7 @@ def end(tx: Transaction, invocation: Invocation, event: Event, outcome: bytes) -
         for waiter_id, index in invocation.waiters:
             complete_if_open(tx, waiter_id, index, outcome)
         invocation.waiters = ()
-        tx.changes.ended.append(invocation.id)
+        tx.changes.waiters_removed.append(invocation.id)
 
 
 def complete_entry(

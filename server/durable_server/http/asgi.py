@@ -6,8 +6,8 @@ transcoded RPCs, and the OpenAPI document that is made from all of these. The pa
 
 Webhooks are open to every origin and host name, because their senders come through a proxy or tunnel
 with the public name. This gives a web page nothing: it can do something there only with a token, which
-cannot be guessed, and whoever has a token can POST it from anywhere. Health is open to every host name,
-because load balancers use an address as host, or HTTP/1.0 without any host.
+cannot be guessed, and anybody who has a token can POST it from anywhere. Health is open to every host
+name, because load balancers use an address as host, or HTTP/1.0 without any host.
 """
 
 from __future__ import annotations

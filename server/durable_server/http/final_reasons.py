@@ -1,4 +1,4 @@
-"""Why a failure is final: as much as follows from the failure and the journal.
+"""Final reasons: explain why a failure is final, as far as the failure and the journal show it.
 
 The page has the same rules with texts for people (`page/static/failures.js`).
 """

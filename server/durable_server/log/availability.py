@@ -1,8 +1,8 @@
 """The log's availability: whether it can accept an append now, as health checks report it.
 
-An append notices by itself that the log is away, but while there is nothing to append nobody would. So
-a lost connection is opened again at once, with growing pauses, and the log counts as unavailable until
-that succeeds. The open connection also makes the next append fast.
+An append detects a lost connection, but a log without appends would not. So a lost connection is opened
+again at once, with growing pauses between the tries, and the log counts as unavailable until a try
+succeeds. The open connection also makes the next append fast.
 """
 
 from __future__ import annotations

@@ -3,7 +3,8 @@
 The encoding is MessagePack: `[time_ms, [[number, [field, ...]], ...]]`. Records are tuples, so a batch
 of an older version, which lacks the newest fields, is read with the defaults of these fields. msgspec
 encodes and decodes in C and checks the types while it decodes, so a batch that does not fit is an error
-and is never read in part.
+and is never read in part. The kind of a journal entry is checked too: a kind that this version does not
+know has rules that it does not know, so the batch is refused as an unknown record is.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from ..core.records import NUMBERS, Record
+from ..core.entry_kinds import KINDS
+from ..core.records import NUMBERS, EntryRecorded, Record
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(tuple[int, list[tuple[int, msgspec.Raw]]]).decode
@@ -29,6 +31,12 @@ class Batch(NamedTuple):
 
 class UndecodableBatchError(Exception):
     """A frame holds records that this program cannot read, because a newer version wrote them."""
+
+    def __init__(self, size: int, problem: object) -> None:
+        super().__init__(
+            f"cannot read a batch of {size} bytes ({problem}): "
+            "was this log written by a newer version? Start that version, or a newer one"
+        )
 
 
 def encode(batch: Batch) -> bytes:
@@ -53,9 +61,12 @@ def decode(body: bytes) -> Batch:
     """Returns the batch in the body of a frame; raises UndecodableBatchError."""
     try:
         time_ms, numbered = _decode(body)
-        return Batch(time_ms, [_decoders[number](raw) for number, raw in numbered])
-    except (msgspec.MsgspecError, KeyError) as error:
-        raise UndecodableBatchError(
-            f"cannot read a batch of {len(body)} bytes ({error}): "
-            "was this log written by a newer version? Start that version, or a newer one"
-        ) from error
+        records = [_decoders[number](raw) for number, raw in numbered]
+    except msgspec.MsgspecError as error:
+        raise UndecodableBatchError(len(body), error) from error
+    except KeyError as error:
+        raise UndecodableBatchError(len(body), f"unknown record {error}") from error
+    for record in records:
+        if type(record) is EntryRecorded and record.kind not in KINDS:
+            raise UndecodableBatchError(len(body), f"unknown entry kind {record.kind}")
+    return Batch(time_ms, records)

@@ -4,7 +4,7 @@ The log of a partition is a sequence of *frames*; a frame is one batch of record
 nothing here. One leader writes at a time. The guarantees:
 
 - `append` returns only when the frame is durable (law 1), and a frame is in the log at most once,
-  however many acks or connections were lost meanwhile.
+  however many acks or connections are lost.
 - Every leader begins with `take_over`, which delivers the frames that the leader has not seen and
   writes a *fence* of a higher epoch. From then on no earlier leader can add a frame that counts (law 3;
   the rule itself is in `frame`).

@@ -18,9 +18,9 @@ It listens on a loopback port that the kernel chooses, with a password drawn at 
 limits of JetStream are explicit, because their defaults are most of the machine's memory and disk.
 
 When the child dies it is restarted with growing pauses. `endpoint`, which the log's connections call,
-waits meanwhile. After `FAILED_STARTS_MAX` failed starts in a row the server is given up, and `endpoint`
-raises the reason. The child dies with this process, or, on Linux, with the thread that started it:
-start it from the main thread.
+waits until it runs again. After `FAILED_STARTS_MAX` failed starts in a row there are no more, and
+`endpoint` raises the reason. The child dies with this process, or, on Linux, with the thread that
+started it: start it from the main thread.
 """
 
 from __future__ import annotations

@@ -13,8 +13,8 @@ and deadlines for that hour. So the log's time continues by the steady clock fro
 the wall clock is ahead again: every duration keeps its length, and times of day are off by as much as
 the clock was wrong before.
 
-The virtual clock stands still until it is moved, and makes its callbacks only then. Whoever moves it
-decides when, because only they can know whether everything else is idle.
+The virtual clock stands still until it is moved, and makes its callbacks only then. The code that
+moves it decides when, because only that code knows whether everything else is idle.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Clock(Protocol):
         ...
 
     def steady_ms(self) -> int:
-        """Returns milliseconds since some moment of this process, which nobody can put back."""
+        """Returns the milliseconds of a steady clock, which cannot be set back."""
         ...
 
     def call_later(self, delay_ms: int, wake: Callable[[], None]) -> Alarm:

@@ -45,10 +45,10 @@ class Committer:
         partition.invocations = {it.id: it for it in recovered.active}
         partition.early_awakeables = recovered.early_awakeables
         partition.endings = {}
-        partition.turns = {}
-        for turn, scope, invocation_id in recovered.turns:
-            partition.turns.setdefault(scope, deque()).append(invocation_id)
-            partition.last_turn = turn
+        partition.lock_queues = {}
+        for place, scope, invocation_id in recovered.lock_queues:
+            partition.lock_queues.setdefault(scope, deque()).append(invocation_id)
+            partition.last_lock_place = place
         return recovered
 
     def replay(self, position: Position, body: bytes) -> None:

@@ -104,7 +104,7 @@ class Dispatcher:
             self._assign(wanted.handler, worker, invocation_id, invocation.attempt + 1, records)
 
     def _is_new(self, record: Invoked, new: set[str]) -> bool:
-        """Says whether an invocation should be ready for a worker once its record is applied.
+        """Returns whether an invocation should be ready for a worker once its record is applied.
 
         `new` collects the ids and object keys of the batch, because a second record for one of them
         will not be.
@@ -117,7 +117,7 @@ class Dispatcher:
         if handler is None or handler.kind != HandlerKind.OBJECT_EXCLUSIVE:
             return True
         scope = object_scope(record.handler.rpartition(".")[0], record.key)
-        if scope in new or scope in self._partition.turns:
+        if scope in new or scope in self._partition.lock_queues:
             return False
         new.add(scope)
         return True

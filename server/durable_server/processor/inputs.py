@@ -1,11 +1,11 @@
 """The inputs of a partition: the records that wait for a place in the next batch of the log.
 
 Everything that happens to a partition is submitted here as a record: requests, messages of workers,
-timers, lost workers. The loop takes what has gathered, appends it, and answers each proposal after the
-commit. A record is encoded when it is submitted, because a record that cannot be encoded or is too
-large must fail for its sender alone and not for the whole batch.
+timers, lost workers. The loop takes the records that wait, appends them as one batch, and answers each
+proposal after the commit. A record is encoded when it is submitted, because one that cannot be encoded
+or is too large must fail for its sender alone and not for the whole batch.
 
-`ended` says that the partition takes nothing any more. From then on each proposal is refused at once.
+When `ended` is done, the partition accepts no more records, and each proposal is refused at once.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Input(NamedTuple):
 
     record: Record
     data: bytes
-    """The record as the log has it: what it takes of a batch."""
+    """The record, encoded; its size counts against the limit of the batch."""
     reply: asyncio.Future[Reply] | None
     settle_by: float
     """The event loop's time until which the reply waits for a new invocation to settle; 0: no wait."""
@@ -88,16 +88,16 @@ class Inputs:
         return inputs, size
 
     def put_back(self, inputs: list[Input]) -> None:
-        """Puts the inputs of a batch whose fate is unknown in front, so that `end` refuses them too."""
+        """Puts back a batch whose append may have failed, so that `end` refuses its inputs too."""
         self.waiting = inputs + self.waiting
 
     def end(self, error: BaseException) -> None:
-        """Takes nothing any more: refuses what waits, and keeps the error for `ended`."""
+        """Accepts no more records: refuses those that wait, and sets `ended` with the error."""
         if self.ended.done():
             return
         if isinstance(error, Exception):
             self.ended.set_exception(error)
-            # Marks the exception as retrieved, because nobody has to ask why a replaced leader ended.
+            # Marks the exception as retrieved, because the reason may stay unread.
             self.ended.exception()
         else:
             self.ended.set_result(None)

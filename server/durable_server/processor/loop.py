@@ -119,12 +119,12 @@ class Processor:
             lambda epoch: encode(Batch(self.now_ms(), [EpochStarted(epoch, leader)])),
         )
         recovered = self._committer.recover()
-        turns = self.partition.turns
+        queues = self.partition.lock_queues
         for invocation in recovered.active:
             if invocation.state is State.RUNNING:
                 self.workers.recover(invocation)
                 self.dispatcher.recover_running(invocation)
-            elif not invocation.turn or turns[invocation.state_owner][0] == invocation.id:
+            elif not invocation.lock_place or queues[invocation.state_owner][0] == invocation.id:
                 self.dispatcher.push(invocation)
         self.timers.fill(recovered.timers)
         self._retention.schedule()

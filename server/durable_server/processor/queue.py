@@ -47,7 +47,7 @@ class ReadyQueue:
         heapq.heappush(queue, ((-priority, next(self._arrivals)), invocation_id))
 
     def has(self, wanted: Wanted) -> bool:
-        """Says whether an invocation waits for this."""
+        """Returns whether an invocation waits for this."""
         return wanted in self._queues
 
     @property

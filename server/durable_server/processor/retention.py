@@ -24,7 +24,7 @@ _LEAST = 50
 _MOST = 1000
 """The size of a sweep, however late it is."""
 _MS_FOR_ONE = 20
-"""A sweep is larger by one for each such delay of its first removal."""
+"""For each such time by which its first removal is late, a sweep removes one more."""
 EARLY_MS = 24 * 3600 * 1000
 """How long an outcome is kept whose awakeable no workflow has created yet."""
 _PAUSE_MS = 1000

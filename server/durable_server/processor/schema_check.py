@@ -169,7 +169,7 @@ def _closest(errors: list[Any]) -> Any:
 
 
 def _means_another(error: Any) -> bool:
-    """Says whether an error within a member of a union shows that another member was meant."""
+    """Returns whether an error within a member of a union shows that another member was meant."""
     if not error.path:
         return error.validator in ("type", "enum", "const")
     return len(error.path) == 1 and error.validator in ("enum", "const")

@@ -93,7 +93,7 @@ class Timers:
 
 
 def _is_needed(timer: Timer, invocation: Invocation | None) -> bool:
-    """Says whether an invocation, as it is now, still needs a timer."""
+    """Returns whether an invocation, as it is now, still needs a timer."""
     due_ms, _, index = timer
     if invocation is None or invocation.state in FINAL:
         return False

@@ -108,7 +108,7 @@ class Workers:
         self._versions: dict[tuple[str, str], list[Worker]] = {}
         """The workers, connected or in their grace period, by handler and version."""
         self.returning = False
-        """Whether workers of an earlier leader may still come back that the log does not name."""
+        """Whether workers of an earlier leader that the log does not name may still reconnect."""
         self.connected = asyncio.Event()
         """Set when a worker has connected."""
 

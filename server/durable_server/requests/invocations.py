@@ -73,7 +73,7 @@ class Reason(NamedTuple):
 
 
 class Invocations:
-    """Does what clients want of invocations."""
+    """Executes the requests of clients about invocations."""
 
     def __init__(self, router: Router, reads: Reads, proposals: Proposals, limits: Limits) -> None:
         self._router = router

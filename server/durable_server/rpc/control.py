@@ -24,12 +24,12 @@ from ..requests.invocations import NewInvocation
 from . import convert
 from .listing import Listing
 from .object_state import ObjectStates
+from .protocol import PROTOCOL_VERSION
 from .refusal import Refusal, abort, answers, invalid
 from .steering import Steering
 from .tracing import find_tracing
 from .watching import Watch
 
-PROTOCOL_VERSION = 1
 Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
 
 

@@ -22,8 +22,8 @@ from ..core.limits import Limits
 from ..core.model import EntryRow, Invocation
 from ..sessions.times import SessionTimes
 from . import convert
+from .protocol import PROTOCOL_VERSION
 
-PROTOCOL_VERSION = 1
 _FRAME_SOFT_BYTES = 1024 * 1024
 """A frame is closed when it holds more than this, so one message may exceed it."""
 

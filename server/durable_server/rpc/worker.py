@@ -20,9 +20,10 @@ from ..sessions.sessions import Hello, Sessions
 from ..sessions.sessions import Session as OpenSession
 from ..sessions.times import SessionTimes
 from . import convert
+from .protocol import PROTOCOL_VERSION
 from .refusal import Refusal, abort, protocol_violation, unavailable
 from .session_reader import SessionReader
-from .session_writer import PROTOCOL_VERSION, Context, SessionWriter
+from .session_writer import Context, SessionWriter
 
 
 class WorkerService(worker_pb2_grpc.DurableWorkerServicer):

@@ -54,7 +54,7 @@ class Attempts:
         self._random = random.Random()
 
     def owns(self, invocation_id: str, attempt: int) -> bool:
-        """Says whether the worker owns this attempt; reports about any other must be dropped."""
+        """Returns whether the worker owns this attempt; reports about any other must be dropped."""
         return self._owned.get(invocation_id) == attempt
 
     def entry(
@@ -197,7 +197,7 @@ class Attempts:
         return record._replace(refused=f"value{found.place}: {found.problem}")
 
     def _may_start(self, record: EntryRecorded) -> bool:
-        """Says whether an entry names a known handler, and a key if that needs one; else fails it."""
+        """Checks that an entry names a known handler, with a key if it needs one; else fails it."""
         processor = self._router.for_id(record.invocation_id)
         handler = processor.partition.handlers.get(record.name)
         kind, problem = "durable.InvalidField", ""

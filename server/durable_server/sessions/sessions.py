@@ -38,7 +38,7 @@ _WORKER_ID_CHARACTERS = 64
 
 
 class Hello(NamedTuple):
-    """What a worker says of itself at the beginning of a session."""
+    """How a worker describes itself at the beginning of a session."""
 
     worker_id: str
     identity: str

@@ -27,8 +27,8 @@ class Recovered(NamedTuple):
     """Invocations in PENDING and RUNNING, by number."""
     timers: list[tuple[int, str, int]]
     """Pending timers: time, invocation id, entry index as in TimerFired."""
-    turns: list[tuple[int, str, str]]
-    """Invocations that hold or wait for an object lock: turn, scope, invocation id; in order."""
+    lock_queues: list[tuple[int, str, str]]
+    """Invocations that hold or wait for an object lock: place, scope, invocation id; in order."""
     early_awakeables: int
     last_ms: int
     """The time of the last batch. A new leader's clock does not begin before it."""

@@ -121,7 +121,7 @@ def changed_row(it: Invocation) -> tuple[Any, ...]:
         it.pause_reason,
         it.pause_identity,
         it.pause_ms,
-        it.turn,
+        it.lock_place,
         it.deadline_ms,
         extra,
         it.number,
@@ -159,7 +159,7 @@ def invocation(row: Sequence[Any]) -> Invocation:
         pause_reason=row[27],
         pause_identity=row[28],
         pause_ms=row[29],
-        turn=row[30],
+        lock_place=row[30],
         deadline_ms=row[31],
     )
     if row[32] is not None:

@@ -53,7 +53,7 @@ _WAL_BYTES = 64 * 1024 * 1024
 
 
 class StoreVersionError(Exception):
-    """Another version of the software wrote the store."""
+    """Another version of the software wrote the store, and this one cannot read it."""
 
 
 class StoreUnusableError(Exception):
@@ -155,8 +155,8 @@ class SqliteStore:
                 *(State.COMPLETED, State.FAILED, State.CANCELLED),
             ),
         ).fetchall()
-        turns = [
-            (it.turn, it.state_owner, it.id)
+        lock_queues = [
+            (it.lock_place, it.state_owner, it.id)
             for it in self._invocations(
                 f"SELECT {ALL} FROM invocations WHERE turn > 0 ORDER BY turn", ()
             )
@@ -168,7 +168,7 @@ class SqliteStore:
             [handler for handler, _ in self.handlers()],
             active,
             timers,
-            turns,
+            lock_queues,
             early,
             time_ms,
         )
@@ -230,7 +230,7 @@ class SqliteStore:
             moved[it.handler, it.state] += 1
             if it.completed_ms and it.failure:
                 failed.append(it)
-        for number, state in changes.was.items():
+        for number, state in changes.states_before.items():
             found = changes.changed.get(number)
             if found is None:
                 continue  # It was removed in the same batch; see `_commit_rare`.
@@ -258,13 +258,15 @@ class SqliteStore:
                     )
         if changes.waiters:
             db.executemany("INSERT OR IGNORE INTO waiters VALUES (?, ?, ?)", changes.waiters)
-        if changes.ended:
-            ended = [(target,) for target in changes.ended]
-            db.executemany("DELETE FROM waiters WHERE target = ?", ended)
+        if changes.waiters_removed:
+            targets = [(target,) for target in changes.waiters_removed]
+            db.executemany("DELETE FROM waiters WHERE target = ?", targets)
         if changes.signals:
             db.executemany("INSERT INTO signals VALUES (?, ?, ?, ?)", changes.signals)
-        if changes.taken:
-            db.executemany("DELETE FROM signals WHERE number = ? AND signal = ?", changes.taken)
+        if changes.taken_signals:
+            db.executemany(
+                "DELETE FROM signals WHERE number = ? AND signal = ?", changes.taken_signals
+            )
         for owner, change in changes.state.items():
             if change.cleared:
                 db.execute("DELETE FROM state WHERE owner = ?", (owner,))
@@ -474,7 +476,14 @@ class SqliteStore:
             invocation.journal_bytes += size
             last = max(last, completion)
             invocation.signal_count = max(invocation.signal_count, signal)
-            if not completion and KINDS[kind].wait_in_memory:
+            facts = KINDS.get(kind)
+            if facts is None:
+                raise StoreVersionError(
+                    f"the store {self._path or ':memory:'} has a journal entry of the unknown kind "
+                    f"{kind} (invocation {invocation.id}, entry {position}): was it written by a newer "
+                    "version? Start that version, or a newer one"
+                )
+            if not completion and facts.wait_in_memory:
                 invocation.opened[position] = OpenEntry(kind, name, target)
         invocation.completions = last
         found = self._db.execute(

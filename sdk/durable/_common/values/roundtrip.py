@@ -34,7 +34,7 @@ def _has_classes(shape: Shape, seen: set[int]) -> bool:
 
 
 def _is_model(shape: Shape) -> bool:
-    """Says whether a shape is a class of pydantic or msgspec, which may have subclasses."""
+    """Returns whether a shape is a class of pydantic or msgspec, which may have subclasses."""
     return isinstance(shape, ThirdParty) and not shape.native and isinstance(shape.cls, type)
 
 

@@ -1,4 +1,4 @@
-"""JSON Schema of shapes, for those who give a value without the code that reads it.
+"""JSON Schemas of shapes: describe a value to senders that lack the code which reads it.
 
 The control plane validates values by `accepted_schema`, so that schema must accept everything that
 the shape reads: a type that cannot be described exactly accepts anything. `described_schema` is for

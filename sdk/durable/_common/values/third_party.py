@@ -120,7 +120,7 @@ def aliases_of(cls: Any) -> Mapping[str, str]:
 
 
 def _masks(schema: Any) -> bool:
-    """Says whether pydantic writes asterisks for a part of a type, as for SecretStr."""
+    """Returns whether pydantic writes asterisks for a part of a type, as for SecretStr."""
     if isinstance(schema, list | tuple):
         return any(_masks(it) for it in schema)
     if not isinstance(schema, dict):
@@ -217,7 +217,7 @@ def _struct_schema(msgspec: Any, hint: Any) -> Mapping[str, Any]:
 
 
 def is_pydantic_annotation(hint: Any) -> bool:
-    """Says whether an Annotated type has metadata for pydantic."""
+    """Returns whether an Annotated type has metadata for pydantic."""
     if "pydantic" not in sys.modules or typing.get_origin(hint) is not typing.Annotated:
         return False
     return any(
