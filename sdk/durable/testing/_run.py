@@ -21,13 +21,12 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from enum import Enum
 from typing import Any, Final, NamedTuple, TypeAlias
 
-from durable_proto.v1 import invocation_pb2
-
 from .._client.async_client import AsyncClient
 from .._client.async_connection import AsyncConnection
 from .._client.invocation_views import Invocation
 from .._client.result import Result
 from .._definitions.workflow import Workflow
+from .._engine.entry_kinds import KINDS
 from .._engine.failures import summary
 from .._local.control_plane import LocalControlPlane
 from .._worker.hosting import HostedWorker
@@ -39,8 +38,6 @@ BATCHES_MAX: Final = 5_000
 """How many batches the log of one run may have: a workflow that is retried for ever must be stopped."""
 IDEMPOTENCY_KEY: Final = "durable.testing"
 """Gives the workflow and all invocations that it starts the same ids in each run."""
-_WAITING: Final = frozenset({"SLEEP", "AWAKEABLE", "SIGNAL", "INVOKE", "ATTACH"})
-_STEPS: Final = (invocation_pb2.ENTRY_KIND_RUN, invocation_pb2.ENTRY_KIND_CALL)
 
 
 class Wait(NamedTuple):
@@ -282,7 +279,7 @@ class Run:
         for kind, fields in facts:
             if kind == "Started":
                 self._attempts[fields["invocation_id"]] = fields["attempt"]
-            elif kind == "EntryRecorded" and fields["kind"] in _STEPS:
+            elif kind == "EntryRecorded" and KINDS[fields["kind"]].is_step:
                 self._note_step(fields)
         self._boundaries.append(describe(facts))
         crash = self._crash
@@ -315,10 +312,15 @@ def _settled(invocation: Invocation) -> bool:
 
 
 def _waits(invocation: Invocation) -> list[tuple[Any, Wait]]:
+    """Returns what an invocation waits for: its open entries.
+
+    Entries of kinds that wait for nothing, such as steps and changes of state, are completed by the
+    batch that records them, so they are never read while they are open.
+    """
     if invocation.finished:
         return []
     return [
         (entry, Wait(invocation.invocation_id, invocation.handler, entry.kind.lower(), entry.name))
         for entry in invocation.journal
-        if entry.kind in _WAITING and not entry.completed
+        if not entry.completed
     ]
