@@ -50,7 +50,7 @@ def describe(context: ClientContext, invocation_id: str, depth: int) -> None:
     output.fields(summary(found))
     if found.journal:
         _title("journal")
-        for line in _tree(found, children):
+        for line in _tree(found, children, depth):
             output.echo(line)
     if found.failing_steps:
         _title("tried again")
@@ -106,19 +106,29 @@ def _children(
 
 
 def _tree(
-    found: durable.Invocation, children: dict[str, durable.Invocation], indent: str = ""
+    found: durable.Invocation,
+    children: dict[str, durable.Invocation],
+    depth: int,
+    indent: str = "",
+    above: frozenset[str] = frozenset(),
 ) -> Iterator[str]:
+    """Yields the lines of a journal, with the journals of children below their entries.
+
+    Invocations may refer to each other, for example by signals, so one that is shown above is not
+    shown again inside itself.
+    """
     entries = found.journal
+    above |= {found.invocation_id}
     for entry in entries:
         last = entry is entries[-1]
         yield indent + output.faint("└─" if last else "├─") + entry_text(entry, found.start_time)
         child = children.get(entry.target_invocation_id)
-        if child is not None:
+        if child is not None and depth > 0 and child.invocation_id not in above:
             below = indent + output.faint("   " if last else "│  ")
             length = took(child)
             end = output.coloured(child.status) + (f", took {length}" if length else "")
             yield f"{below}   {output.clean(child.handler)} {end}"
-            yield from _tree(child, children, below + "   ")
+            yield from _tree(child, children, depth - 1, below + "   ", above)
 
 
 def _write_failure(failure: payload_pb2.Failure, because: str = "") -> None:

@@ -80,6 +80,13 @@ async def patient(ctx: durable.Context) -> object:
 
 
 @durable.workflow
+async def reminder(ctx: durable.Context) -> object:
+    """Sends itself a signal."""
+    await ctx.send_signal(ctx.invocation_id, "note", "milk")
+    return await ctx.signal("note")
+
+
+@durable.workflow
 async def careful(ctx: durable.Context) -> str:
     """Compensates when it is cancelled."""
     try:

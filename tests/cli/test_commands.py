@@ -119,6 +119,12 @@ def test_get_and_describe(cli: Cli) -> None:
     cli.ok("cancel", waiting)
 
 
+def test_describe_shows_an_invocation_that_refers_to_itself_once(cli: Cli) -> None:
+    invocation_id = cli.start("reminder", steps=2)
+    described = cli.ok("describe", invocation_id).out
+    assert described.count("0 RESOLVE:note") == 1
+
+
 def test_describe_shows_when_a_step_began_and_how_long_it_took(cli: Cli) -> None:
     invocation_id = cli.start("slow", "0.05", steps=2)
     (step,) = [

@@ -34,8 +34,6 @@ class EntryKind(NamedTuple):
     """How messages call it."""
     is_step: bool = False
     """True if the worker executes the operation; the server completes all others."""
-    waits: bool = False
-    """True if its completion depends on time, another invocation or a client."""
     has_effect: bool = False
     """True if a program may start the operation for its effect and never await it."""
     is_invocation: bool = False
@@ -49,22 +47,21 @@ class EntryKind(NamedTuple):
 KINDS: Final[dict[int, EntryKind]] = {
     RUN: EntryKind("RUN", is_step=True, has_effect=True),
     CALL: EntryKind("CALL", is_step=True, has_effect=True),
-    SLEEP: EntryKind("SLEEP", waits=True),
-    AWAKEABLE: EntryKind("AWAKEABLE", waits=True),
+    SLEEP: EntryKind("SLEEP"),
+    AWAKEABLE: EntryKind("AWAKEABLE"),
     GET_STATE: EntryKind("GET_STATE"),
     SET_STATE: EntryKind("SET_STATE", has_effect=True),
     CLEAR_STATE: EntryKind("CLEAR_STATE", has_effect=True),
     STATE_KEYS: EntryKind("STATE_KEYS"),
     INVOKE: EntryKind(
         "INVOKE",
-        waits=True,
         is_invocation=True,
         is_cancellable=True,
         hint="or use ctx.send for work that nobody waits for",
     ),
     SEND: EntryKind("SEND", has_effect=True),
-    ATTACH: EntryKind("ATTACH", waits=True, is_invocation=True),
-    SIGNAL: EntryKind("SIGNAL", waits=True, is_cancellable=True),
+    ATTACH: EntryKind("ATTACH", is_invocation=True),
+    SIGNAL: EntryKind("SIGNAL", is_cancellable=True),
     RESOLVE: EntryKind("RESOLVE", has_effect=True),
     CANCEL: EntryKind("CANCEL", has_effect=True),
 }

@@ -38,7 +38,6 @@ BATCHES_MAX: Final = 5_000
 """How many batches the log of one run may have: a workflow that is retried for ever must be stopped."""
 IDEMPOTENCY_KEY: Final = "durable.testing"
 """Gives the workflow and all invocations that it starts the same ids in each run."""
-_WAITS: Final = frozenset(it.name for it in KINDS.values() if it.waits)
 
 
 class Wait(NamedTuple):
@@ -313,10 +312,15 @@ def _settled(invocation: Invocation) -> bool:
 
 
 def _waits(invocation: Invocation) -> list[tuple[Any, Wait]]:
+    """Returns what an invocation waits for: its open entries.
+
+    Entries of kinds that wait for nothing, such as steps and changes of state, are completed by the
+    batch that records them, so they are never read while they are open.
+    """
     if invocation.finished:
         return []
     return [
         (entry, Wait(invocation.invocation_id, invocation.handler, entry.kind.lower(), entry.name))
         for entry in invocation.journal
-        if entry.kind in _WAITS and not entry.completed
+        if not entry.completed
     ]

@@ -171,7 +171,7 @@ class Attempts:
         if problem := too_long(record.delay_ms):
             return f"delay: {problem}"
         if facts.by_worker and not has_result:
-            return "an entry of kind RUN or CALL must have an outcome"
+            return f"an entry of kind {EntryKind(kind).name} must have an outcome"
         if facts.needs_name and not record.name:
             return f"an entry of kind {EntryKind(kind).name} must have a name"
         if facts.needs_argument and record.argument is None:
@@ -223,7 +223,8 @@ class Attempts:
         steps += [(it.kind, it.name) for it in record.other_steps]
         for kind, name in steps:
             if not KINDS.get(kind, KindFacts()).by_worker:
-                return f"{kind} is no kind of a step: it must be RUN or CALL"
+                allowed = " or ".join(EntryKind(it).name for it in KINDS if KINDS[it].by_worker)
+                return f"{kind} is no kind of a step: it must be {allowed}"
             size, limit = text_bytes(name), self._limits.id_bytes
             if size > limit:
                 return f"name: {size} bytes are more than the limit id_bytes ({limit})"

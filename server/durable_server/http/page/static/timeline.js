@@ -161,7 +161,7 @@ export class Timeline {
     const { invocation } = this;
     const bar = row.querySelector(".bar");
     const wake = millis(invocation.wakeTime);
-    const open = this.entries.filter((it) => !it.completeTime && kindOf(it).group !== "state").length;
+    const open = this.entries.filter((it) => !it.completeTime).length;
     const says = {
       backing_off: `${this.#next()} ${ago(wake)}: ${failureText(invocation.lastFailure)}`,
       scheduled: `starts ${ago(wake)}`,
@@ -215,7 +215,7 @@ export class Timeline {
     const failed = Boolean(entry.outcome?.failure);
     const bar = row.querySelector(".bar");
     const due = millis(entry.dueTime);
-    bar.className = `bar ${kind.group}${open ? " open" : ""}${failed ? " bad" : ""}${kind.group === "state" ? " point" : ""}`;
+    bar.className = `bar ${kind.group}${open ? " open" : ""}${failed ? " bad" : ""}${kind.group === "state" && !open ? " point" : ""}`;
     placeBar(bar, scale, it.from, open ? (due > scale.now ? due : scale.now) : it.to);
     bar.title = `${kind.word} ${entry.name ?? ""}\n${moment(it.from)} – ${open ? "now" : moment(it.to)}`;
     const took = open ? span(scale.now - it.from) : it.to > it.from ? span(it.to - it.from) : "";
