@@ -16,7 +16,8 @@ silent worker is not a lost one, and a worker whose session has ended will not c
 
 Restarts: the frames of the log outlive the leader here too. `restart` makes a new leader, over the
 store as it was or over an empty one. `on_append` can end a leader at any frame, as a crash would: it
-is called when the frame is in the log and before it is applied.
+is called when the frame is in the log and before it is applied. An error that it raises ends the leader
+as any error of the processor does: no other follows, and `failure` has the error.
 
 Idle: `idle` says that nothing can happen any more but a timer or a call from outside. It combines facts
 that the parts keep anyway: whether the loop is idle, which frames are unsent, and which workers are
@@ -105,7 +106,9 @@ class LocalPlane:
         self.on_append: Callable[[Facts], bool] | None = None
         """Called with the records of a frame that is in the log and not applied; True means: crash."""
         self.on_idle: Callable[[], None] = _nothing
-        """Called when the processor has nothing to do."""
+        """Called when the processor has nothing to do, and when it has failed."""
+        self.failure: Exception | None = None
+        """The error that has ended the leader, for example one that `on_append` raised."""
         self._virtual = None if start_ms is None else VirtualClock(start_ms)
         self._clock: Clock = self._virtual or WallClock()
         self._limits = Limits(batch_records=1) if one_by_one else Limits()
@@ -141,7 +144,9 @@ class LocalPlane:
         log = _Log(self._stream, self._appended)
         processor = build_processor(log, self._store, self._limits, self._clock)
         processor.on_idle = self._processor_idle
+        processor.ended.add_done_callback(self._leader_ended)
         self._processor = processor
+        self.failure = None
         await processor.start(f"local:{os.getpid()}")
         router, workers = Router(processor), processor.workers
         self._sessions = Sessions(router, workers, self._limits, TIMES)
@@ -212,6 +217,13 @@ class LocalPlane:
             records = decode(body).records
             if self.on_append([(type(it).__name__, it._asdict()) for it in records]):
                 raise _Crash("the control plane was ended here on purpose")
+
+    def _leader_ended(self, ended: asyncio.Future[None]) -> None:
+        error = ended.exception()
+        if isinstance(error, Exception) and not isinstance(error, _Crash):
+            # No new leader follows this one. Callers that wait for it to be idle must be told.
+            self.failure = error
+            self.on_idle()
 
     # Time and idleness
 

@@ -1,11 +1,10 @@
-"""A real control plane that serves HTTP, in this process."""
+"""The settings of a control plane for tests of HTTP, and a client of its HTTP address."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
-import grpc
 import pytest
 
 from durable_server.app import ControlPlane
@@ -25,24 +24,13 @@ def secrets(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-async def plane(tmp_path: Path, secrets: Path) -> AsyncIterator[ControlPlane]:
-    config = Config(
-        listen="127.0.0.1:0",
-        http="127.0.0.1:0",
-        data_dir=tmp_path / "data",
-        grace_seconds=0.2,
+def config(config: Config, secrets: Path) -> Config:
+    return replace(
+        config,
         webhook_secrets_dir=secrets,
         limits=Limits(payload_bytes=64 * 1024, journal_entries=100),
         times=SessionTimes(heartbeat=0.2, timeout=2.0, grace=0.3),
     )
-    async with ControlPlane(config) as started:
-        yield started
-
-
-@pytest.fixture
-async def channel(plane: ControlPlane) -> AsyncIterator[grpc.aio.Channel]:
-    async with grpc.aio.insecure_channel(plane.address) as opened:
-        yield opened
 
 
 @pytest.fixture

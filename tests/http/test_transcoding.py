@@ -7,8 +7,8 @@ import contextlib
 import json
 import socket
 import subprocess
+import sys
 import urllib.request
-from datetime import timedelta
 from pathlib import Path
 
 import grpc
@@ -16,7 +16,6 @@ import pytest
 from google.api import annotations_pb2
 
 from durable_proto.v1 import control_pb2, invocation_pb2
-from durable_server import commands
 from durable_server.app import ControlPlane
 from durable_server.config import Config, ConfigError
 from durable_server.http.server import HttpAddressError
@@ -318,18 +317,19 @@ async def test_dev_goes_on_without_http_when_nobody_asked_for_the_taken_port(
         assert "cannot serve HTTP on 127.0.0.1:8080" in asked.stderr
 
 
-def test_dev_without_the_extra_says_so_and_goes_on(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
-    served: list[Config] = []
-    monkeypatch.setattr(commands, "_has_http", lambda: False)
-    monkeypatch.setattr(commands, "_serve", lambda config, *_: served.append(config))
-    monkeypatch.setattr(commands, "_run", lambda main: None)
-    commands.run_dev(
-        modules=["flow"], services=[], no_reload=True, ready_file=None, no_http=False,
-        http_given=False, http="127.0.0.1:8080", data_dir=tmp_path, max_concurrent=1,
-        max_threads=1, drain_timeout=timedelta(), suspend_after=None, build_id="",
-    )  # fmt: skip
-    assert [it.http for it in served] == [""]
-    (line,) = capsys.readouterr().err.splitlines()
-    assert line == "durable: no HTTP: it needs pip install 'durable-grpc[http]'"
+async def test_dev_without_the_extra_says_so_and_goes_on(tmp_path: Path) -> None:
+    ready = tmp_path / "ready"
+    # A module that is None in sys.modules counts as not installed.
+    program = (
+        "import sys; sys.modules['starlette'] = None; from durable_cli.main import main; main()"
+    )
+    command = [
+        sys.executable, "-c", program, "dev", "tests.process.flows", "--no-reload",
+        "--listen", "127.0.0.1:0", "--data-dir", str(tmp_path / "data"), "--ready-file", str(ready),
+    ]  # fmt: skip
+    with running(command, tmp_path / "dev.log") as child:
+        await asyncio.to_thread(until, ready.exists, "ready file", child)
+        assert not json.loads(ready.read_text()).get("http")
+        words = "durable: no HTTP: it needs pip install 'durable-grpc[http]'"
+        assert child.text().splitlines().count(words) == 1
+        assert await asyncio.to_thread(child.terminate) == 0, child.text()

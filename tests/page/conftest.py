@@ -9,14 +9,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 from playwright.async_api import Browser, ConsoleMessage, Locator, Page, async_playwright, expect
 
 import durable
 from durable_server.app import ControlPlane
-from durable_server.config import Config
 
 from . import chromium, flows
 
@@ -68,15 +66,6 @@ async def browser() -> AsyncIterator[Browser]:
         started = await playwright.chromium.launch(executable_path=path, args=chromium.ARGUMENTS)
         yield started
         await started.close()
-
-
-@pytest.fixture
-async def plane(tmp_path: Path) -> AsyncIterator[ControlPlane]:
-    config = Config(
-        listen="127.0.0.1:0", http="127.0.0.1:0", data_dir=tmp_path / "data", grace_seconds=0.2
-    )
-    async with ControlPlane(config) as started:
-        yield started
 
 
 @pytest.fixture

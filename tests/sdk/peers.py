@@ -284,7 +284,7 @@ class Wire:
 
     def __init__(self) -> None:
         self.address = ""
-        self._target = ("", 0)
+        self.target = ("", 0)
         self._writers: set[asyncio.StreamWriter] = set()
 
     def cut(self) -> None:
@@ -292,9 +292,9 @@ class Wire:
         for writer in self._writers:
             writer.transport.abort()
 
-    async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            there_reader, there_writer = await asyncio.open_connection(*self._target)
+            there_reader, there_writer = await asyncio.open_connection(*self.target)
         except OSError:
             writer.transport.abort()
             return
@@ -322,7 +322,7 @@ async def wire(address: str) -> AsyncIterator[Wire]:
     """A relay to an address."""
     relay = Wire()
     host, _, port = address.rpartition(":")
-    relay._target = (host, int(port))
+    relay.target = (host, int(port))
     tasks: set[asyncio.Task[None]] = set()
 
     async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -330,7 +330,7 @@ async def wire(address: str) -> AsyncIterator[Wire]:
         assert task is not None
         tasks.add(task)
         task.add_done_callback(tasks.discard)
-        await relay._relay(reader, writer)
+        await relay.relay(reader, writer)
 
     server = await asyncio.start_server(accept, "127.0.0.1", 0)
     relay.address = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"

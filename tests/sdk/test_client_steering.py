@@ -14,9 +14,10 @@ import durable
 from durable_proto.v1 import control_pb2, invocation_pb2, worker_pb2
 from durable_server.app import ControlPlane
 from tests.support.manual_worker import ManualWorker, message_about, open_entry
+from tests.support.waiting import eventually
 
 from .clients import KINDS, Facade, client_of
-from .peers import Control, Refused, serving
+from .peers import Control, Refused, completed, serving
 
 EXCLUSIVE = invocation_pb2.HANDLER_KIND_OBJECT_EXCLUSIVE
 
@@ -44,19 +45,26 @@ async def views(client: Facade, invocation_id: str, **how: Any) -> list[durable.
     return [view async for view in client.client.watch(invocation_id, **how)]
 
 
+async def watched(plane: ControlPlane, invocation_id: str) -> None:
+    """Returns when a request follows the changes of the invocation."""
+    await eventually(lambda: invocation_id in plane.processor.subscriptions.watchers)
+
+
 def say_paused(start: worker_pb2.ServerMessage) -> worker_pb2.WorkerMessage:
     message = message_about(start)
     message.paused.SetInParent()
     return message
 
 
-async def test_pause_returns_when_it_is_paused(client: Facade, worker: ManualWorker) -> None:
+async def test_pause_returns_when_it_is_paused(
+    client: Facade, worker: ManualWorker, plane: ControlPlane
+) -> None:
     invocation_id = await client("invoke_async", "three", "in")
     start = await worker.receive("start")
     assert await client("pause", invocation_id, timeout=0) == "running"
     await worker.receive("pause_requested")
     pausing = asyncio.create_task(client("pause", invocation_id, reason="look", identity="me"))
-    await asyncio.sleep(0.1)
+    await watched(plane, invocation_id)
     assert not pausing.done()
     await worker.step(start, 0)
     await worker.send(say_paused(start))
@@ -86,14 +94,23 @@ async def test_who_asks_is_user_and_host(client: Facade, worker: ManualWorker) -
         await client("pause", invocation_id)
 
 
-def test_delay_and_start_time_take_each_others_place() -> None:
+async def test_delay_and_start_time_take_each_others_place() -> None:
+    now = datetime.now(UTC)
+    control = Control()
+    control.answers("Invoke", completed("1"))
+    async with serving(control) as address, durable.AsyncClient(address) as caller:
+        await caller.options(delay=timedelta(1)).options(start_time=now).invoke_async("three")
+        await caller.options(start_time=now).options(delay=1.5).invoke_async("three")
+    first, second = control.asked("Invoke")
+    assert (first.HasField("delay"), first.start_time.ToDatetime(UTC)) == (False, now)
+    assert (second.delay.ToMilliseconds(), second.HasField("start_time")) == (1500, False)
+
+
+def test_a_delay_that_cannot_be_is_refused() -> None:
     client = durable.Client("127.0.0.1:1")
     now = datetime.now(UTC)
-    view = client.options(delay=timedelta(1)).options(start_time=now)
-    assert (view._options.delay, view._options.start_time) == (None, now)
     with pytest.raises(ValueError, match="give one"):
         client.options(delay=timedelta(1), start_time=now)
-    assert client.options(delay=1.5)._options.delay == timedelta(seconds=1.5)
     with pytest.raises(TypeError, match="seconds or a timedelta, not '5m'"):
         client.options(delay="5m")  # type: ignore[arg-type]  # what is wrong with it
     with pytest.raises(ValueError, match="delay is nan"):
@@ -174,11 +191,13 @@ async def test_state(client: Facade, channel: grpc.aio.Channel) -> None:
             await client("get_state", object="nothing", key="u1")
 
 
-async def test_watch_shows_each_change_until_the_end(client: Facade, worker: ManualWorker) -> None:
+async def test_watch_shows_each_change_until_the_end(
+    client: Facade, worker: ManualWorker, plane: ControlPlane
+) -> None:
     invocation_id = await client("invoke_async", "three")
     start = await worker.receive("start")
     watching = asyncio.create_task(views(client, invocation_id))
-    await asyncio.sleep(0.2)
+    await watched(plane, invocation_id)
     await worker.step(start, 0)
     await worker.step(start, 1)
     await worker.finish(start, b'"end"')

@@ -424,8 +424,8 @@ async def test_a_value_over_the_limit_fails_with_its_name(peer: tuple[WorkerPeer
     async with running(peer[1], large):
         session = await peer[0].accept()
         await session.send(start(ID, "large"))
-        text = str(await session._read())
-        assert "payload_bytes" in text
+        (message,) = await session.frame()
+        assert "payload_bytes" in str(message)
 
 
 async def test_a_large_batch_is_split_into_frames(peer: tuple[WorkerPeer, str]) -> None:

@@ -109,7 +109,7 @@ async def test_a_steps_time_counts_from_its_begin(peer: tuple[WorkerPeer, str], 
     """It waits for longer than its timeout: a later step that takes as long shows that."""
 
     async def sleeps() -> None:
-        await asyncio.sleep(BOUND)
+        await asyncio.Event().wait()
 
     @durable.workflow
     async def clock(ctx: durable.Context) -> None:
@@ -161,7 +161,7 @@ async def test_what_a_sync_step_returns_to_be_awaited_has_the_rest_of_its_time(
     peer: tuple[WorkerPeer, str],
 ) -> None:
     async def sleeps() -> None:
-        await asyncio.sleep(BOUND)
+        await asyncio.Event().wait()
 
     @durable.workflow
     async def slow(ctx: durable.Context) -> None:
@@ -487,7 +487,7 @@ def stubborn(after: Callable[[], Any]) -> durable.Workflow[[], str]:
         async def step() -> str:
             while True:
                 try:
-                    await asyncio.sleep(BOUND)
+                    await asyncio.Event().wait()
                 except asyncio.CancelledError:
                     if (value := after()) is not None:
                         return str(value)

@@ -25,6 +25,9 @@ from .peers import (
 )
 from .workers import ID, Gate, running
 
+TIMEOUT = 5000.0
+"""The timeout, in seconds, of steps that do not reach it; no other timer is as long."""
+
 
 @pytest.mark.parametrize("suspend_after", [0, 0.01])
 async def test_what_only_waits_is_suspended(
@@ -129,7 +132,20 @@ async def test_a_drain_does_not_wait_for_a_step_that_was_given_up(
     assert gate.cancelled.is_set()
 
 
-async def test_the_timeout_of_a_sync_step_ends_with_it(peer: tuple[WorkerPeer, str]) -> None:
+async def test_the_timeout_of_a_sync_step_ends_with_it(
+    peer: tuple[WorkerPeer, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loop = asyncio.get_running_loop()
+    call_later = loop.call_later
+    timers: list[asyncio.TimerHandle] = []
+
+    def record(delay: float, *args: Any, **kwargs: Any) -> asyncio.TimerHandle:
+        timer = call_later(delay, *args, **kwargs)
+        if TIMEOUT - BOUND < delay <= TIMEOUT:
+            timers.append(timer)
+        return timer
+
+    monkeypatch.setattr(loop, "call_later", record)
     begun, end = threading.Event(), threading.Event()
 
     def block() -> None:
@@ -138,14 +154,11 @@ async def test_the_timeout_of_a_sync_step_ends_with_it(peer: tuple[WorkerPeer, s
 
     @durable.workflow
     async def limited(ctx: durable.Context) -> None:
-        await ctx.options(timeout=3600).run("brief", str)
-        await ctx.options(timeout=3600).run("long", block)
+        await ctx.options(timeout=TIMEOUT).run("brief", str)
+        await ctx.options(timeout=TIMEOUT).run("long", block)
 
     def timeouts() -> int:
-        loop: Any = asyncio.get_running_loop()
-        return sum(
-            "StepRunner._time_out" in repr(it) and not it.cancelled() for it in loop._scheduled
-        )
+        return sum(not it.cancelled() for it in timers)
 
     async with running(peer[1], limited) as worker:
         session = await peer[0].accept()
@@ -158,6 +171,7 @@ async def test_the_timeout_of_a_sync_step_ends_with_it(peer: tuple[WorkerPeer, s
         await session.send(about(ID, 1, "abandon"))
         assert await worker_holds(worker, 0)
         assert timeouts() == 0
+        assert len(timers) == 2
         end.set()
 
 

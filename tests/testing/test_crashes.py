@@ -14,7 +14,7 @@ import pytest
 
 import durable
 from durable.testing import Report, Wait, crash_everywhere
-from durable.testing._run import Plan, Run
+from durable.testing._run import StepOutcomes
 from examples.clients import workflows as clients
 from tests.conformance import primitives
 from tests.conformance.effects import calls, effect
@@ -215,14 +215,13 @@ async def test_crashes_happen_and_steps_are_not_repeated() -> None:
     assert effects == {"first": report.runs, "second": report.runs}
 
 
-async def test_steps_that_run_again_are_seen() -> None:
-    run = Run(Plan(counted, (), "", [counted], None, 0, None))
+def test_steps_that_run_again_are_seen() -> None:
+    steps = StepOutcomes()
     entry = {"invocation_id": "i", "entry_index": 0, "kind": 1, "name": "first"}
     for attempt in (1, 1, 2):
         started = ("Started", {"invocation_id": "i", "attempt": attempt})
-        run._appended([started, ("EntryRecorded", {**entry, "attempt": attempt})])
-    assert run._repeated == ["i: entry 0 ('first') ran in attempt 1 and again in attempt 2"]
-    await run._client.close()
+        steps.note([started, ("EntryRecorded", {**entry, "attempt": attempt})])
+    assert steps.repeated == ["i: entry 0 ('first') ran in attempt 1 and again in attempt 2"]
 
 
 async def test_a_worker_that_is_refused_ends_it() -> None:

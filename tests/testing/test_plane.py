@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import grpc
@@ -10,6 +11,7 @@ import pytest
 import durable
 from durable._client.async_connection import AsyncConnection
 from durable._local.control_plane import LocalControlPlane
+from durable.testing._time import VirtualTime
 from durable_proto.v1 import control_pb2, control_pb2_grpc
 
 
@@ -56,3 +58,28 @@ async def test_calls_and_workers_outlive_a_restart(empty_store: bool) -> None:
         await local.restart(empty_store=empty_store)
         await client.resolve_awakeable("question", 42)
         assert (await client.get_result(invocation_id)).value() == 42
+
+
+async def test_an_error_of_the_observer_reaches_all_callers_with_its_traceback(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    local = LocalControlPlane(start_ms=0)
+    time = VirtualTime(local, lambda: True, skip=True)
+    async with durable.AsyncClient._of(AsyncConnection.to_local(local), None) as client:
+        client.register(answer)
+        await client.serve_handlers()
+
+        def observe(facts: Any) -> bool:
+            raise LookupError(f"no rule for {facts[0][0]}")
+
+        local.plane.on_append = observe
+        invoking = asyncio.ensure_future(client.invoke(answer))
+        with pytest.raises(LookupError, match="no rule for Invoked"):
+            await time.settle()
+        with pytest.raises(
+            durable.RpcError, match="no rule for Invoked; the log has the traceback"
+        ):
+            await invoking
+        assert "in observe" in caplog.text
+        with pytest.raises(LookupError):
+            await time.advance(1)

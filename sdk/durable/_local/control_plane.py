@@ -40,7 +40,12 @@ class Plane(Protocol):
     """Called with the records of a batch that has just been appended, before they are applied; returns
     whether the leader shall crash now."""
     on_idle: Callable[[], None]
-    """Called when the processor has become idle."""
+    """Called when the processor has become idle, or has failed."""
+
+    @property
+    def failure(self) -> Exception | None:
+        """The error that has ended its leader, other than a crash that `on_append` requested."""
+        ...
 
     @property
     def waiter_count(self) -> int:
@@ -117,9 +122,14 @@ class LocalControlPlane:
         return LocalChannel(self)
 
     async def start(self) -> None:
-        """Starts the control plane unless it has been started; returns when it runs."""
+        """Starts the control plane unless it has been started; returns when it runs.
+
+        Raises the error with which it has failed, because it does not start again by itself.
+        """
         if self._closed:
             raise call_error(grpc.StatusCode.CANCELLED, "the local control plane is closed")
+        if self.plane.failure is not None:
+            raise self.plane.failure
         if not self.plane.services:
             if self._start is None:
                 self._start = asyncio.get_running_loop().create_task(self.plane.start())

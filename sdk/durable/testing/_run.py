@@ -97,6 +97,38 @@ class Outcome(NamedTuple):
     """The steps that ran again although their outcome was in the log."""
 
 
+class StepOutcomes:
+    """The outcomes of steps in the log of one run: finds those that were recorded more than once."""
+
+    def __init__(self) -> None:
+        self.repeated: Final[list[str]] = []
+        """The steps that ran again although their outcome was in the log."""
+        self._attempts: Final[dict[str, int]] = {}
+        """The number of the current attempt, by invocation id."""
+        self._recorded: Final[dict[tuple[str, int], int]] = {}
+        """The attempt that has recorded a step's outcome, by invocation id and entry index."""
+
+    def note(self, facts: list[tuple[str, Mapping[str, Any]]]) -> None:
+        """Notes the attempts and the steps of a batch of records."""
+        for kind, fields in facts:
+            if kind == "Started":
+                self._attempts[fields["invocation_id"]] = fields["attempt"]
+            elif kind == "EntryRecorded" and KINDS[fields["kind"]].is_step:
+                self._note_step(fields)
+
+    def _note_step(self, fields: Mapping[str, Any]) -> None:
+        """Notes a step's outcome. Once it is recorded, no later attempt may record another one."""
+        invocation_id, attempt = fields["invocation_id"], fields["attempt"]
+        if attempt != self._attempts.get(invocation_id):
+            return
+        before = self._recorded.setdefault((invocation_id, fields["entry_index"]), attempt)
+        if before != attempt:
+            self.repeated.append(
+                f"{invocation_id}: entry {fields['entry_index']} ({fields['name']!r}) ran in attempt"
+                f" {before} and again in attempt {attempt}"
+            )
+
+
 class _MortalWorker(HostedWorker):
     """A worker that can be killed, and that reconnects at once."""
 
@@ -132,11 +164,7 @@ class Run:
         self._labels: Final = Labels()
         self._boundaries: Final[list[str]] = []
         self._batches = 0
-        self._attempts: Final[dict[str, int]] = {}
-        """The number of the current attempt, by invocation id."""
-        self._recorded: Final[dict[tuple[str, int], int]] = {}
-        """The attempt that has recorded a step's outcome, by invocation id and entry index."""
-        self._repeated: Final[list[str]] = []
+        self._steps: Final = StepOutcomes()
         self._driven: Final[set[tuple[str, int]]] = set()
         """The waits, by invocation id and entry index, for which `drive` was called."""
         self._found: Final[dict[str, Invocation]] = {}
@@ -150,6 +178,9 @@ class Run:
         playing = asyncio.ensure_future(self._play())
         try:
             await asyncio.wait({playing, self._failed}, return_when=asyncio.FIRST_COMPLETED)
+            if self._local.plane.failure is not None:
+                # The cause of the errors of the calls and the tasks.
+                raise self._local.plane.failure
             if self._failed.done():
                 await self._failed
             await playing
@@ -158,7 +189,7 @@ class Run:
                 self._result,
                 snapshot(self._found.values(), self._labels),
                 [labelled(it) for it in self._boundaries],
-                [labelled(it) for it in self._repeated],
+                [labelled(it) for it in self._steps.repeated],
             )
         finally:
             playing.cancel()
@@ -167,7 +198,7 @@ class Run:
             await self._local.halt()
             for task in self._tasks:
                 task.cancel()
-            await asyncio.gather(*self._tasks, return_exceptions=True)
+            await asyncio.gather(playing, self._failed, *self._tasks, return_exceptions=True)
             await self._client.close()
 
     def _start_worker(self) -> None:
@@ -276,11 +307,7 @@ class Run:
     def _appended(self, facts: list[tuple[str, Mapping[str, Any]]]) -> bool:
         """Notes a batch of records; if the crash is due, kills the worker or returns True."""
         self._batches += 1
-        for kind, fields in facts:
-            if kind == "Started":
-                self._attempts[fields["invocation_id"]] = fields["attempt"]
-            elif kind == "EntryRecorded" and KINDS[fields["kind"]].is_step:
-                self._note_step(fields)
+        self._steps.note(facts)
         self._boundaries.append(describe(facts))
         crash = self._crash
         if crash is None or crash.boundary != self._batches:
@@ -293,18 +320,6 @@ class Run:
         empty_store = crash.victim is Victim.PLANE_AND_STORE
         self._start_task(self._local.restart(empty_store=empty_store))
         return True
-
-    def _note_step(self, fields: Mapping[str, Any]) -> None:
-        """Notes a step's outcome. Once it is recorded, no later attempt may record another one."""
-        invocation_id, attempt = fields["invocation_id"], fields["attempt"]
-        if attempt != self._attempts.get(invocation_id):
-            return
-        before = self._recorded.setdefault((invocation_id, fields["entry_index"]), attempt)
-        if before != attempt:
-            self._repeated.append(
-                f"{invocation_id}: entry {fields['entry_index']} ({fields['name']!r}) ran in attempt"
-                f" {before} and again in attempt {attempt}"
-            )
 
 
 def _settled(invocation: Invocation) -> bool:

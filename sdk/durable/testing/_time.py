@@ -15,6 +15,7 @@ waits for real seconds.
 
 Rules.
 - The clock goes from one alarm to the next and never past one. After each it waits until all is idle.
+- A control plane that has failed is never idle again: `settle` and `advance` raise its error.
 - It advances by itself only while a call waits for an invocation's end, and only to timers of
   invocations, so a test that does anything else in between finds the time unchanged. Retention that
   comes due on the way is handled too.
@@ -105,10 +106,15 @@ class VirtualTime:
 
     def _check(self) -> None:
         self._check_scheduled = False
-        if not self.quiet():
-            return
         plane, goal = self._local.plane, self._goal
-        if self._settling:
+        if plane.failure is not None:
+            waiting, self._settling = self._settling, []
+            for future in waiting if goal is None else [*waiting, goal.reached]:
+                if not future.done():
+                    future.set_exception(plane.failure)
+        elif not self.quiet():
+            return
+        elif self._settling:
             settled, self._settling = self._settling, []
             for future in settled:
                 if not future.done():
