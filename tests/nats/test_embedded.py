@@ -256,6 +256,20 @@ async def test_a_start_that_fails_says_why_and_leaves_nothing(tmp_path: Path) ->
     await server.stop()
 
 
+async def test_a_program_that_ends_without_output_is_reported_so(tmp_path: Path) -> None:
+    program = tmp_path / "silent"
+    program.write_text(
+        '#!/bin/sh\n[ "$1" = --version ] && echo nats-server: v2.15.1 && exit 0\nexit 3\n'
+    )
+    program.chmod(0o755)
+    server = EmbeddedNats(tmp_path / "nats", binary=program)
+    with pytest.raises(NatsStartError) as caught:
+        await server.start()
+    assert str(caught.value) == (
+        "nats-server ended with code 3 before it was ready: it wrote nothing"
+    )
+
+
 async def test_a_server_that_cannot_come_back_is_given_up(
     server: EmbeddedNats, monkeypatch: pytest.MonkeyPatch
 ) -> None:

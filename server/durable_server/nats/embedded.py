@@ -275,7 +275,7 @@ class EmbeddedNats:
             head, fatal, text = line.partition(" [FTL] ")
             if fatal and head.startswith(mine):
                 lines.append(text)
-        return " | ".join(lines[-5:]) or "it lines nothing"
+        return " | ".join(lines[-5:]) or "it wrote nothing"
 
     # ---- configuration
 
