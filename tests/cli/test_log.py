@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -60,9 +61,10 @@ def test_what_happened_to_one_invocation(cli: Cli) -> None:
         if record["type"] == "Invoked"
     ]
     assert (asked["handler"], asked["input"]) == ("broken", '"no tea"')
-    nothing = ask(cli.data_dir, "--invocation", "0" * 32)
+    unknown = uuid.uuid4().hex
+    nothing = ask(cli.data_dir, "--invocation", unknown)
     assert nothing.out == ""
-    assert nothing.err == f"nothing here concerns {'0' * 32}: check the id, or --from\n"
+    assert nothing.err == f"nothing here concerns {unknown}: check the id, or --from\n"
 
 
 def test_a_range_while_it_runs_and_when_it_does_not(tmp_path: Path) -> None:
