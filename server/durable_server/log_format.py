@@ -99,14 +99,14 @@ def _json_value(record: Record, name: str) -> Any:
     if name == "values":
         return {key: payload_text(it) for key, it in value}
     if name == "failure":
-        return f"{value.type}: {value.message}"
+        return value.text
     if name == "other_steps":
         return [
             {
                 "entry_index": it.entry_index,
                 "kind": kind_word(it.kind),
                 "name": it.name,
-                "failure": f"{it.failure.type}: {it.failure.message}",
+                "failure": it.failure.text,
             }
             for it in value
         ]

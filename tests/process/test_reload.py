@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from pathlib import Path
 
 import durable
-from tests.support.processes import durable as command
-from tests.support.processes import running, until
+from tests.support.processes import dev, until
 
 SOURCE = """
 import durable
@@ -20,15 +18,9 @@ async def word(ctx: durable.Context) -> str:
 
 
 async def test_a_change_is_served_without_a_restart(tmp_path: Path) -> None:
-    module, ready = tmp_path / "flow.py", tmp_path / "ready"
+    module = tmp_path / "flow.py"
     module.write_text(SOURCE.format(value="first"))
-    arguments = command(
-        "dev", str(module), "--listen", "127.0.0.1:0", "--no-http",
-        "--data-dir", str(tmp_path / "data"), "--ready-file", str(ready),
-    )  # fmt: skip
-    with running(arguments, tmp_path / "dev.log") as child:
-        await asyncio.to_thread(until, ready.exists, "ready file", child)
-        address = json.loads(ready.read_text())["address"]
+    with dev(tmp_path, str(module)) as (child, address):
         async with durable.AsyncClient(address) as client:
             assert (await client.invoke("word")).value() == "first"
             module.write_text("this is no Python")

@@ -6,13 +6,10 @@ exec goes wrong seldom: with gRPC's fork support about one child in forty dies o
 
 from __future__ import annotations
 
-import asyncio
-import json
 from pathlib import Path
 
 import durable
-from tests.support.processes import durable as command
-from tests.support.processes import running, until
+from tests.support.processes import dev
 
 SOURCE = """
 import asyncio
@@ -36,15 +33,9 @@ async def children(ctx: durable.Context, count: int) -> list[int]:
 
 
 async def test_the_subprocesses_of_steps_become_what_they_are_to_be(tmp_path: Path) -> None:
-    module, ready = tmp_path / "flow.py", tmp_path / "ready"
+    module = tmp_path / "flow.py"
     module.write_text(SOURCE)
-    arguments = command(
-        "dev", str(module), "--listen", "127.0.0.1:0", "--no-http", "--no-reload",
-        "--data-dir", str(tmp_path / "data"), "--ready-file", str(ready),
-    )  # fmt: skip
-    with running(arguments, tmp_path / "dev.log") as child:
-        await asyncio.to_thread(until, ready.exists, "ready file", child)
-        address = json.loads(ready.read_text())["address"]
+    with dev(tmp_path, str(module), "--no-reload") as (_, address):
         async with durable.AsyncClient(address) as client:
             result = await client.invoke("children", 60)
         assert result.value() == [0]

@@ -96,13 +96,33 @@ def control_plane(
     module: str = "durable_server",
 ) -> Iterator[tuple[Child, str]]:
     """Runs `durable server` on a data dir in `folder`; gives the child and its address."""
+    command = durable("-v", "server", "--listen", listen, module=module)
+    with _serving(command, folder, options, name=name, environment=environment) as served:
+        yield served
+
+
+@contextmanager
+def dev(folder: Path, *arguments: str) -> Iterator[tuple[Child, str]]:
+    """Runs `durable dev` on a data dir in `folder`, without HTTP; gives the child and its address."""
+    command = durable("dev", "--no-http", "--listen", "127.0.0.1:0")
+    with _serving(command, folder, arguments, name="dev") as served:
+        yield served
+
+
+@contextmanager
+def _serving(
+    command: Sequence[str],
+    folder: Path,
+    options: Sequence[str],
+    *,
+    name: str,
+    environment: dict[str, str] | None = None,
+) -> Iterator[tuple[Child, str]]:
     ready = folder / f"{name}.ready"
     ready.unlink(missing_ok=True)
-    command = durable(
-        "-v", "server", "--listen", listen, "--data-dir", str(folder / "data"),
-        "--ready-file", str(ready), *options, module=module,
-    )  # fmt: skip
-    with running(command, folder / f"{name}.log", environment=environment) as child:
+    where = ("--data-dir", str(folder / "data"), "--ready-file", str(ready))
+    output = folder / f"{name}.log"
+    with running([*command, *where, *options], output, environment=environment) as child:
         until(ready.exists, "ready file", child)
         yield child, json.loads(ready.read_text())["address"]
 

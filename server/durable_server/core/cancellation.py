@@ -11,13 +11,13 @@ FAILED instead of CANCELLED.
 
 from __future__ import annotations
 
-from .dedup import done, earlier_reply
+from .dedup import done, subject_or_reply
 from .effects import Abandon, RequestCancel
 from .entry_kinds import EntryKind
 from .model import Invocation, State
 from .outcomes import make_failure, terminal_outcome
 from .records import CancelAsked
-from .replies import Missing, Refused, Reply
+from .replies import Refused, Reply
 from .states import FINAL, Event
 from .transaction import Transaction
 from .transitions import change_state, clear_pause, disown, end, make_ready
@@ -38,12 +38,9 @@ _WAKING_EVENTS = {
 
 def cancel_asked(tx: Transaction, record: CancelAsked) -> Reply:
     """Requests the end of an invocation, or ends it by force."""
-    invocation = tx.find(record.invocation_id)
-    if invocation is None:
-        return Missing()
-    earlier = earlier_reply(invocation, record.request_id)
-    if earlier is not None:
-        return earlier
+    invocation = subject_or_reply(tx, record)
+    if not isinstance(invocation, Invocation):
+        return invocation
     if invocation.state in FINAL and invocation.state is not State.CANCELLED:
         return Refused(invocation)
     if invocation.state is not State.CANCELLED:

@@ -7,20 +7,29 @@ the reply to a repetition.
 from __future__ import annotations
 
 from .model import Invocation, State
-from .replies import Done
+from .records import CancelAsked, PauseAsked, Resumed, Signalled
+from .replies import Done, Missing
 from .transaction import Transaction
 
 REQUESTS_MAX = 16
 """How many request ids an invocation, or an awakeable, remembers."""
 
 
-def earlier_reply(invocation: Invocation, request_id: str) -> Done | None:
-    """Returns the reply that this request got before; None for a new one."""
-    if request_id:
+def subject_or_reply(
+    tx: Transaction, record: PauseAsked | Resumed | CancelAsked | Signalled
+) -> Invocation | Missing | Done:
+    """Returns the invocation that a new request is about.
+
+    For one that is unknown, or for a request that was answered before, it returns the reply instead.
+    """
+    invocation = tx.find(record.invocation_id)
+    if invocation is None:
+        return Missing()
+    if record.request_id:
         for known, state in invocation.requests:
-            if known == request_id:
+            if known == record.request_id:
                 return Done(invocation, State(state))
-    return None
+    return invocation
 
 
 def done(tx: Transaction, invocation: Invocation, request_id: str) -> Done:

@@ -173,7 +173,7 @@ def attempt_failed(tx: Transaction, record: AttemptFailed) -> Reply:
             invocation.failing_ms = tx.now_ms
         if retry.exhausted(policy, invocation.failures, tx.now_ms - invocation.failing_ms):
             if policy.pause_when_exhausted:
-                why = f"{record.failure.type}: {record.failure.message}"[:_REASON_CHARS]
+                why = record.failure.text[:_REASON_CHARS]
                 reason = f"the retry policy's attempts are used up; the last failure was {why}"
                 hold(tx, invocation, reason)
             else:

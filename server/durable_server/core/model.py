@@ -80,6 +80,11 @@ class Failure(NamedTuple):
     message: str
     data: bytes
 
+    @property
+    def text(self) -> str:
+        """Type and message in one line, as people read and search it."""
+        return f"{self.type}: {self.message}"
+
 
 class EntryRow(NamedTuple):
     """A journal entry, as the store has it."""

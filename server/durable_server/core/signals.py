@@ -8,12 +8,12 @@ the signal is given back under its old number, so the next entry takes it before
 from __future__ import annotations
 
 from .changes import EntryCompletion
-from .dedup import done, earlier_reply
+from .dedup import done, subject_or_reply
 from .entry_kinds import EntryKind
 from .model import EntryRow, Invocation, OpenEntry
 from .outcomes import failure_outcome
 from .records import EntryRecorded, Signalled
-from .replies import Full, Missing, Refused, Reply
+from .replies import Full, Refused, Reply
 from .states import FINAL
 from .transaction import EntryRule, Transaction
 from .transitions import complete_entry
@@ -24,12 +24,9 @@ GIVEN_UP_OUTCOME = failure_outcome("durable.GivenUp", "the program does not wait
 
 def signalled(tx: Transaction, record: Signalled) -> Reply:
     """Gives a signal to the entry that waits for it, or keeps it."""
-    invocation = tx.find(record.invocation_id)
-    if invocation is None:
-        return Missing()
-    earlier = earlier_reply(invocation, record.request_id)
-    if earlier is not None:
-        return earlier
+    invocation = subject_or_reply(tx, record)
+    if not isinstance(invocation, Invocation):
+        return invocation
     if invocation.state in FINAL:
         return Refused(invocation)
     number = invocation.signal_count + 1

@@ -9,9 +9,9 @@ answer then comes, no pause is requested any more, and the invocation goes to an
 
 from __future__ import annotations
 
-from .dedup import done, earlier_reply
+from .dedup import done, subject_or_reply
 from .effects import Changed, RequestPause, SetTimer
-from .model import State
+from .model import Invocation, State
 from .records import WAKE, AttemptPaused, PauseAsked, Removed, Resumed
 from .replies import Done, Missing, Refused, Reply
 from .states import FINAL, Event
@@ -29,12 +29,9 @@ from .transitions import (
 
 def pause_asked(tx: Transaction, record: PauseAsked) -> Reply:
     """Pauses an invocation, or asks the worker that runs it to stop."""
-    invocation = tx.find(record.invocation_id)
-    if invocation is None:
-        return Missing()
-    earlier = earlier_reply(invocation, record.request_id)
-    if earlier is not None:
-        return earlier
+    invocation = subject_or_reply(tx, record)
+    if not isinstance(invocation, Invocation):
+        return invocation
     if invocation.state in FINAL:
         return Refused(invocation)
     if invocation.state is not State.PAUSED and not invocation.pause_ms:
@@ -63,12 +60,9 @@ def attempt_paused(tx: Transaction, record: AttemptPaused) -> Reply:
 
 def resumed(tx: Transaction, record: Resumed) -> Reply:
     """Lets a paused invocation go on, ends a backoff early, or takes back the request for a pause."""
-    invocation = tx.find(record.invocation_id)
-    if invocation is None:
-        return Missing()
-    earlier = earlier_reply(invocation, record.request_id)
-    if earlier is not None:
-        return earlier
+    invocation = subject_or_reply(tx, record)
+    if not isinstance(invocation, Invocation):
+        return invocation
     if invocation.state is State.BACKING_OFF:
         # The failures so far still count: the attempt only begins earlier.
         invocation.wake_ms = 0

@@ -20,8 +20,6 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from ..core.model import Failure
-
 logger = logging.getLogger("durable.store")
 
 CREATE_TABLE: Final = """
@@ -30,7 +28,7 @@ CREATE VIRTUAL TABLE failure_texts USING fts5(
 )
 """
 TEXT: Final = "fault_type || ': ' || fault_message"
-"""The SQL expression for the indexed text; see `failure_text`."""
+"""The SQL expression for the indexed text; see `Failure.text`."""
 _ENDED: Final = (
     f"SELECT number, {TEXT} FROM invocations WHERE completed_ms > 0 AND fault_message IS NOT NULL"
 )
@@ -109,11 +107,6 @@ class FailureIndex:
         starts = list(range(0, len(text) - 2, 3))[: _TERMS_MAX - 1]
         terms = [text[start : start + 3] for start in (*starts, len(text) - 3)]
         return " AND ".join('"' + term.replace('"', '""') + '"' for term in dict.fromkeys(terms))
-
-
-def failure_text(failure: Failure) -> str:
-    """Returns the indexed text of a failure, as TEXT does in SQL."""
-    return f"{failure.type}: {failure.message}"
 
 
 def _indexed(text: str) -> str:

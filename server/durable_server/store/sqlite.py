@@ -35,7 +35,7 @@ from ..core.model import (
 from ..core.records import DEADLINE, WAKE
 from ..log.interface import Position
 from . import pages, rows
-from .failure_index import FailureIndex, FailureIndexError, failure_text
+from .failure_index import FailureIndex, FailureIndexError
 from .file_users import describe, file_users
 from .interface import Filter, Order, Page, PageCursor, Recovered, StoreFullError
 from .rows import ALL, AWAKEABLE, ENTRY, LISTED, LISTED_SIZE
@@ -239,9 +239,7 @@ class SqliteStore:
             if found.completed_ms and found.failure:
                 failed.append(found)
         if failed and self._failure_index is not None:
-            self._failure_index.add(
-                [(it.number, failure_text(it.failure)) for it in failed if it.failure]
-            )
+            self._failure_index.add([(it.number, it.failure.text) for it in failed if it.failure])
         return moved
 
     def _commit_rare(self, changes: Changes, moved: Counter[tuple[str, State]]) -> None:
