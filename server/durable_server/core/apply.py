@@ -10,6 +10,7 @@ Each record type has one rule, a function `rule(tx, record) -> reply` in the mod
     steering       pause, resume, remove
     cancellation   cancel
     restart        restart
+    inbox          messages of other partitions, and their acknowledgements
 
 A rule looks at the invocation, lets the table in `states` decide where an event leads, notes what the
 store must write in `tx.changes`, and appends what must be done afterwards to `tx.effects`. It returns
@@ -24,6 +25,7 @@ from typing import Any, NamedTuple
 from . import (
     awakeables,
     cancellation,
+    inbox,
     journal,
     lifecycle,
     object_state,
@@ -47,7 +49,9 @@ from .records import (
     Finished,
     HandlerRegistered,
     Invoked,
+    OutboxAcknowledged,
     PauseAsked,
+    Received,
     Record,
     Removed,
     Restarted,
@@ -124,4 +128,6 @@ _RULES: dict[type[Record], Callable[[Transaction, Any], Reply]] = {
     AwakeableExpired: awakeables.awakeable_expired,
     Restarted: restart.restarted,
     StateEdited: object_state.state_edited,
+    Received: inbox.received,
+    OutboxAcknowledged: inbox.outbox_acknowledged,
 }

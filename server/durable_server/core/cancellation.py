@@ -14,6 +14,7 @@ from __future__ import annotations
 from .dedup import done, subject_or_reply
 from .effects import Abandon, RequestCancel
 from .entry_kinds import EntryKind
+from .messages import CancelInvocation
 from .model import Invocation, State
 from .outcomes import make_failure, terminal_outcome
 from .records import CancelAsked
@@ -45,7 +46,7 @@ def cancel_asked(tx: Transaction, record: CancelAsked) -> Reply:
         return Refused(invocation)
     if invocation.state is not State.CANCELLED:
         if record.force:
-            _cancel_by_force(tx, invocation, record)
+            cancel_by_force(tx, invocation, record.reason, record.identity)
         else:
             request_cancel(tx, invocation, record.reason, record.identity)
     return done(tx, invocation, record.request_id)
@@ -76,21 +77,27 @@ def request_cancel(tx: Transaction, invocation: Invocation, reason: str, identit
         make_ready(tx, invocation)
 
 
-def _cancel_by_force(tx: Transaction, invocation: Invocation, record: CancelAsked) -> None:
+def cancel_by_force(tx: Transaction, invocation: Invocation, reason: str, identity: str) -> None:
+    """Ends an invocation and the children that it awaits, without running their handlers."""
     if invocation.worker_id:
         why = "it was cancelled by force"
         tx.effects.append(Abandon(invocation.worker_id, invocation.id, invocation.attempt, why))
         disown(tx, invocation)
     invocation.cancel_ms = tx.now_ms
-    invocation.cancel_reason = record.reason
-    invocation.cancel_identity = record.identity
+    invocation.cancel_reason = reason
+    invocation.cancel_identity = identity
     invocation.timed_out = False
     children = [it.target for it in invocation.opened.values() if it.kind == EntryKind.INVOKE]
     _end_cancelled(tx, invocation)
     for child_id in children:
+        partition = tx.partition_of(child_id)
+        if partition != tx.partition.index:
+            request = CancelInvocation(child_id, reason, identity, invocation.id, force=True)
+            tx.send(partition, request)
+            continue
         child = tx.find(child_id)
         if child is not None and child.parent == invocation.id and child.state not in FINAL:
-            _cancel_by_force(tx, child, record)
+            cancel_by_force(tx, child, reason, identity)
 
 
 def _end_cancelled(tx: Transaction, invocation: Invocation) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from .messages import OutboxMessage
 from .model import Awakeable, EntryRow, Handler, Invocation, State
 
 
@@ -67,6 +68,12 @@ class Changes:
     """Changed states, by owner."""
     removed: dict[str, int] = field(default_factory=dict)
     """Invocations to remove with everything that belongs to them: number by id."""
+    outbox: list[OutboxMessage] = field(default_factory=list)
+    """New messages to other partitions."""
+    acknowledged: dict[int, int] = field(default_factory=dict)
+    """The number up to which messages to a partition are removed from the outbox, by partition."""
+    seen: dict[int, int] = field(default_factory=dict)
+    """The number of the last message that has taken effect, by the partition that has sent it."""
 
     def touch(self, invocation: Invocation) -> None:
         """Notes that the invocation's row must be written."""

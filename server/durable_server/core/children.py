@@ -6,34 +6,41 @@ an invocation that exists. Whoever waits is in the list of waiters of the invoca
 CANCEL names an invocation by its id, or as `#INDEX` an entry of the same journal whose future the
 program has given up: then a child that this entry started is cancelled, and a SIGNAL entry stops
 waiting.
+
+The other invocation may live in another partition. So each entry is two rules: one for the journal of
+the invocation that has the entry, and one for the invocation that it is about, which applies a message.
 """
 
 from __future__ import annotations
 
 from . import ids
-from .cancellation import request_cancel
+from .cancellation import cancel_by_force, request_cancel
 from .entry_kinds import EntryKind
 from .lifecycle import create
+from .messages import AwaitEnd, CancelInvocation, StartChild
 from .model import EntryRow, Invocation, OpenEntry
 from .outcomes import NULL_OUTCOME, failure_outcome, text_outcome
 from .records import EntryRecorded, Invoked
 from .signals import GIVEN_UP_OUTCOME, give_up_signal
 from .states import FINAL
 from .transaction import EntryRule, Transaction
-from .transitions import complete_entry
+from .transitions import answer, complete_entry
 
 
-def child_id(invocation: Invocation, record: EntryRecorded) -> str:
+def child_id(tx: Transaction, invocation: Invocation, record: EntryRecorded) -> str:
     """Returns the id of the invocation that an INVOKE or SEND entry starts or finds.
 
     It is computed from the idempotency key, or from the entry's place in the parent's journal, so a
-    repeated entry finds what the first one started.
+    repeated entry finds what the first one started. A child that no key sends elsewhere lives in its
+    parent's partition.
     """
     routing = record.target or record.partition_key
     if record.idempotency_key:
         return ids.from_name("key", record.name, record.target, record.idempotency_key, routing)
     place = f"{invocation.id}/{record.entry_index}"
-    return ids.from_name("child", record.name, record.target, place, routing)
+    hashed = ids.from_name("child", record.name, record.target, place, routing)
+    # With one partition the route means nothing, and logs of earlier versions hold these ids.
+    return hashed if routing or tx.partition.count == 1 else invocation.id[:4] + hashed[4:]
 
 
 def cancelled_id(tx: Transaction, invocation: Invocation, record: EntryRecorded) -> str:
@@ -56,51 +63,88 @@ def _named_index(record: EntryRecorded) -> int:
 
 def invoke(tx: Transaction, invocation: Invocation, record: EntryRecorded, row: EntryRow) -> None:
     """Starts a child, or finds the invocation that the idempotency key names."""
-    child = tx.find(row.target)
+    awaited = record.kind == EntryKind.INVOKE
+    if awaited:
+        invocation.opened[row.entry_index] = OpenEntry(row.kind, row.name, row.target)
+    message = StartChild(
+        row.target,
+        record.name,
+        record.argument,
+        record.target,
+        invocation.headers,
+        invocation.service,
+        record.partition_key,
+        record.idempotency_key,
+        tx.now_ms + record.delay_ms if record.delay_ms else 0,
+        invocation.priority,
+        invocation.id,
+        row.entry_index,
+        awaited,
+    )
+    partition = tx.partition_of(row.target)
+    if partition == tx.partition.index:
+        start_child(tx, message)
+    else:
+        tx.send(partition, message)
+
+
+def start_child(tx: Transaction, message: StartChild) -> None:
+    """Starts a child for a parent, and lets the parent wait for it or answers with its id."""
+    child = tx.find(message.child_id)
     if child is None:
         child = create(
             tx,
             Invoked(
-                row.target,
-                record.name,
-                record.argument,
-                record.target,
-                invocation.headers,
-                invocation.service,
-                record.partition_key,
-                record.idempotency_key,
-                tx.now_ms + record.delay_ms if record.delay_ms else 0,
-                invocation.id,
-                invocation.priority,
+                message.child_id,
+                message.handler,
+                message.input,
+                message.key,
+                message.headers,
+                message.service,
+                message.partition_key,
+                message.idempotency_key,
+                message.start_ms,
+                message.parent,
+                message.priority,
             ),
         )
-    elif child.input != record.argument:
-        problem = f"{record.idempotency_key!r} was used before with another input, for {child.id}"
+    elif child.input != message.input:
+        problem = f"{message.idempotency_key!r} was used before with another input, for {child.id}"
         outcome = failure_outcome("durable.IdempotencyMismatch", problem)
-        complete_entry(tx, invocation, row.entry_index, outcome)
+        answer(tx, message.parent, message.entry_index, outcome)
         return
-    if record.kind == EntryKind.SEND:
-        complete_entry(tx, invocation, row.entry_index, text_outcome(child.id))
+    if message.awaited:
+        _await_end(tx, child, message.parent, message.entry_index)
     else:
-        _await_end(tx, invocation, child, row)
+        answer(tx, message.parent, message.entry_index, text_outcome(child.id))
 
 
 def attach(tx: Transaction, invocation: Invocation, record: EntryRecorded, row: EntryRow) -> None:
     """Waits for the end of an invocation that exists."""
-    target = tx.find(record.target)
-    if target is None:
-        complete_entry(tx, invocation, row.entry_index, not_found(record.target))
+    invocation.opened[row.entry_index] = OpenEntry(row.kind, row.name, record.target)
+    message = AwaitEnd(record.target, invocation.id, row.entry_index)
+    partition = tx.partition_of(record.target)
+    if partition == tx.partition.index:
+        await_end(tx, message)
     else:
-        _await_end(tx, invocation, target, row)
+        tx.send(partition, message)
 
 
-def _await_end(tx: Transaction, invocation: Invocation, target: Invocation, row: EntryRow) -> None:
+def await_end(tx: Transaction, message: AwaitEnd) -> None:
+    """Lets an entry wait for the end of an invocation, if that exists."""
+    target = tx.find(message.target)
+    if target is None:
+        answer(tx, message.invocation_id, message.entry_index, not_found(message.target))
+    else:
+        _await_end(tx, target, message.invocation_id, message.entry_index)
+
+
+def _await_end(tx: Transaction, target: Invocation, waiter_id: str, index: int) -> None:
     if target.state in FINAL and target.outcome is not None:
-        complete_entry(tx, invocation, row.entry_index, target.outcome)
+        answer(tx, waiter_id, index, target.outcome)
         return
-    invocation.opened[row.entry_index] = OpenEntry(row.kind, row.name, target.id)
-    target.waiters = (*target.waiters, (invocation.id, row.entry_index))
-    tx.changes.waiters.append((target.id, invocation.id, row.entry_index))
+    target.waiters = (*target.waiters, (waiter_id, index))
+    tx.changes.waiters.append((target.id, waiter_id, index))
 
 
 def cancel(tx: Transaction, invocation: Invocation, record: EntryRecorded, row: EntryRow) -> None:
@@ -108,32 +152,55 @@ def cancel(tx: Transaction, invocation: Invocation, record: EntryRecorded, row: 
     index = _named_index(record)
     if index >= 0:
         give_up_signal(tx, invocation, index)
-    target = tx.find(row.target) if row.target else None
-    if target is not None and index >= 0 and not _is_own(tx, invocation, target, index):
-        if index in invocation.opened:
-            complete_entry(tx, invocation, index, GIVEN_UP_OUTCOME)
-        target = None
-    if target is not None and target.state not in FINAL:
-        reason = f"cancelled by invocation {invocation.id}"
-        request_cancel(tx, target, reason, invocation.handler)
+    if row.target:
+        if index >= 0 and _is_shared(tx, invocation, row.target, index):
+            answer(tx, invocation.id, index, GIVEN_UP_OUTCOME)
+        else:
+            reason = f"cancelled by invocation {invocation.id}"
+            parent = invocation.id if index >= 0 else ""
+            message = CancelInvocation(row.target, reason, invocation.handler, parent, index)
+            partition = tx.partition_of(row.target)
+            if partition == tx.partition.index:
+                cancel_invocation(tx, message)
+            else:
+                tx.send(partition, message)
     # After the request: an invocation that cancels itself gets the request before this completion.
     complete_entry(tx, invocation, row.entry_index, NULL_OUTCOME)
 
 
-def _is_own(tx: Transaction, invocation: Invocation, child: Invocation, index: int) -> bool:
-    """Returns whether the child of an entry is cancelled when the program gives the entry's future up.
+def _is_shared(tx: Transaction, invocation: Invocation, child_id: str, index: int) -> bool:
+    """Returns whether an invocation is kept although the program gives up the future of one entry.
 
-    It is not if an idempotency key found what another invocation had started, if another entry waits
-    for it too, or if this program has also started it by SEND, which nobody can give up.
+    It is if another entry waits for it too, or if the program has also started it by SEND, which
+    nobody can give up.
     """
-    if child.parent != invocation.id:
-        return False
-    if any(it.target == child.id for other, it in invocation.opened.items() if other != index):
-        return False
-    return not child.idempotency_key or not any(
-        row.kind == EntryKind.SEND and row.target == child.id and row.entry_index != index
+    if any(it.target == child_id for other, it in invocation.opened.items() if other != index):
+        return True
+    if tx.partition_of(child_id) == tx.partition.index:
+        child = tx.find(child_id)
+        if child is None or not child.idempotency_key:
+            return False  # No other entry can have started it, so the journal need not be read.
+    return any(
+        row.kind == EntryKind.SEND and row.target == child_id and row.entry_index != index
         for row in tx.journal(invocation.number)
     )
+
+
+def cancel_invocation(tx: Transaction, message: CancelInvocation) -> None:
+    """Requests the cancellation of an invocation for another one.
+
+    An entry that was given up ends at once if another invocation had started what it waits for,
+    because that is not cancelled.
+    """
+    target = tx.find(message.target)
+    if target is None:
+        return
+    if message.parent and target.parent != message.parent:
+        if message.entry_index >= 0:
+            answer(tx, message.parent, message.entry_index, GIVEN_UP_OUTCOME)
+    elif target.state not in FINAL:
+        end = cancel_by_force if message.force else request_cancel
+        end(tx, target, message.reason, message.identity)
 
 
 def not_found(invocation_id: str) -> bytes:

@@ -1,9 +1,13 @@
-"""Invocation ids: 32 lower-case hexadecimal characters, of which the first four are the route.
+"""Ids: which form they have, and which partition an invocation or an awakeable lives in.
 
-The route is a hash of what decides the partition: the object key, the partition key or the idempotency
-key; without any it is random. So an id leads to its partition without a lookup. The rest is random, or
-a hash of the request id or idempotency key if the caller gave one. Then a retry has the same id and
-finds the invocation that the first request created, without a second table of requests.
+An invocation id has 32 lower-case hexadecimal characters, of which the first four are the route. The
+route is a hash of what decides the partition: the object key, the partition key or the idempotency key;
+without any it is random, and for a child it is that of its parent. So an id leads to its partition
+without a lookup. The remaining characters are random, or a hash of the request id or idempotency key if
+the caller gave one. Then a retry has the same id and finds the invocation that the first request
+created, without a second table of requests.
+
+Each partition has a range of routes, so that a range can be split without moving the others.
 """
 
 from __future__ import annotations
@@ -14,6 +18,7 @@ import re
 PATTERN = re.compile(r"[0-9a-f]{32}")
 """The form of an invocation id."""
 
+_ROUTE = re.compile(r"[0-9a-f]{4}")
 _OWNED = re.compile(r"([0-9a-f]{32})[-.].+", re.DOTALL)
 _SEPARATOR = "\x00"
 """Separates the parts of a name; no part may contain it."""
@@ -40,6 +45,25 @@ def owner(awakeable_id: str) -> str:
     """Returns the invocation id in an awakeable id like `<invocation id>-...`; empty if it has none."""
     found = _OWNED.fullmatch(awakeable_id)
     return found[1] if found else ""
+
+
+def partition(invocation_id: str, count: int) -> int:
+    """Returns which of `count` partitions an invocation lives in; 0 for a text that is no id."""
+    if count == 1 or not _ROUTE.match(invocation_id):
+        return 0
+    return int(invocation_id[:4], 16) * count >> 16
+
+
+def awakeable_partition(awakeable_id: str, count: int) -> int:
+    """Returns which partition an awakeable lives in: by the invocation in its id, if there is one."""
+    if count == 1:
+        return 0
+    return partition(owner(awakeable_id) or _prefix(awakeable_id), count)
+
+
+def object_partition(key: str, count: int) -> int:
+    """Returns which partition the state of an object key lives in, with the key's invocations."""
+    return partition(_prefix(key), count)
 
 
 def _prefix(routing_key: str) -> str:

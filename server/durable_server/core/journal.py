@@ -91,7 +91,7 @@ def _target_id(
 ) -> str:
     """Returns the id of the invocation that an entry is about."""
     if facts.starts_invocation:
-        return children.child_id(invocation, record)
+        return children.child_id(tx, invocation, record)
     if facts.names_entry and record.target.startswith("#"):
         return children.cancelled_id(tx, invocation, record)
     return record.target

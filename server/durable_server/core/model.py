@@ -146,6 +146,8 @@ class Awakeable:
     """The JSON Schema of the value that the program reads; empty for any value."""
     requests: tuple[str, ...] = ()
     """The ids of the last requests that gave it an outcome, also one that `renew` has removed since."""
+    released: bool = False
+    """Whether the invocation that it belongs to lives in another partition and has ended."""
 
 
 class StepFailures(NamedTuple):
@@ -240,6 +242,8 @@ class Invocation:
     """The failures of steps that are not in the journal yet; the step that failed last comes last."""
     requests: tuple[tuple[str, int], ...] = ()
     """The last steering requests: request id, the lifecycle state that the request led to."""
+    claims: tuple[str, ...] = ()
+    """The awakeables of other partitions that it has waited for."""
 
     @property
     def state_owner(self) -> str:

@@ -75,11 +75,19 @@ class Partition:
     """The partition's state in memory."""
 
     source: Source = field(default_factory=_Nothing)
+    index: int = 0
+    """Its number among the partitions of the system, from 0."""
+    count: int = 1
+    """The number of partitions of the system, which never changes."""
     epoch: int = 0
     last_number: int = 0
     """The number of the youngest invocation."""
     last_lock_place: int = 0
     """The latest place that was given in the queue of any object lock."""
+    sent: dict[int, int] = field(default_factory=dict)
+    """The number of the last message to each other partition."""
+    seen: dict[int, int] = field(default_factory=dict)
+    """The number of the last message that has taken effect, by the partition that has sent it."""
     early_awakeables: int = 0
     """How many awakeables are resolved and do not belong to an invocation yet."""
     invocations: dict[str, Invocation] = field(default_factory=dict)

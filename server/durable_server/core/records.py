@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from typing import NamedTuple, TypeAlias
 
+from .messages import Message
 from .model import Failure, Handler
 
 WAKE = -1
@@ -242,6 +243,23 @@ class StateEdited(NamedTuple):
     clear_all: bool = False
 
 
+class Received(NamedTuple):
+    """Another partition has sent messages."""
+
+    source: int
+    """The partition that has sent them."""
+    first: int
+    """The number of the first one; the others follow without gaps."""
+    messages: tuple[Message, ...]
+
+
+class OutboxAcknowledged(NamedTuple):
+    """Another partition has the messages up to a number in its log."""
+
+    destination: int
+    sequence: int
+
+
 Record: TypeAlias = (
     EpochStarted
     | HandlerRegistered
@@ -264,6 +282,8 @@ Record: TypeAlias = (
     | AwakeableExpired
     | Restarted
     | StateEdited
+    | Received
+    | OutboxAcknowledged
 )
 
 NUMBERS: dict[type[Record], int] = {
@@ -288,5 +308,7 @@ NUMBERS: dict[type[Record], int] = {
     AwakeableExpired: 19,
     Restarted: 20,
     StateEdited: 21,
+    Received: 22,
+    OutboxAcknowledged: 23,
 }
 """The number of each record type in the log."""

@@ -72,6 +72,12 @@ class Busy(NamedTuple):
     invocation_id: str
 
 
+class Seen(NamedTuple):
+    """The messages of another partition up to this number have taken effect, now or before."""
+
+    sequence: int
+
+
 Reply: TypeAlias = (
     Created
     | Attached
@@ -84,5 +90,6 @@ Reply: TypeAlias = (
     | Conflict
     | Edited
     | Busy
+    | Seen
     | None
 )

@@ -6,20 +6,23 @@ the same as the request from outside does, and what that would be refused with i
 
 from __future__ import annotations
 
+from . import ids
 from .awakeables import awakeable_resolved
 from .children import not_found
 from .entry_kinds import EntryKind
 from .limits import LIMIT_REACHED
+from .messages import ResolveAwakeable, SendSignal
 from .model import EntryRow, Invocation
 from .outcomes import NULL_OUTCOME, failure_outcome, value_outcome
 from .records import AwakeableResolved, EntryRecorded, Signalled
 from .replies import Conflict, Full, Missing, Refused
 from .signals import signalled
 from .transaction import EntryRule, Transaction
-from .transitions import complete_entry
+from .transitions import answer, complete_entry
 
 INVALID_VALUE = "durable.InvalidValue"
 """The type of the failure of a RESOLVE entry whose value does not fit what is waited for."""
+_TOO_MANY = failure_outcome(LIMIT_REACHED, "too many wait already")
 
 
 def resolve(tx: Transaction, invocation: Invocation, record: EntryRecorded, row: EntryRow) -> None:
@@ -31,24 +34,51 @@ def resolve(tx: Transaction, invocation: Invocation, record: EntryRecorded, row:
     given = record.outcome or NULL_OUTCOME
     if record.argument is not None:
         given = value_outcome(record.argument)
+    index = row.entry_index
     if record.target:
-        reply = signalled(tx, Signalled(record.target, record.name, given))
-        unknown = not_found(record.target)
+        signal = SendSignal(record.target, record.name, given, invocation.id, index)
+        partition = tx.partition_of(record.target)
+        if partition == tx.partition.index:
+            send_signal(tx, signal)
+        else:
+            tx.send(partition, signal)
     else:
-        reply = awakeable_resolved(tx, AwakeableResolved(record.name, given))
-        unknown = failure_outcome("durable.AwakeableNotFound", f"no awakeable {record.name!r}")
+        resolution = ResolveAwakeable(record.name, given, invocation.id, index)
+        partition = ids.awakeable_partition(record.name, tx.partition.count)
+        if partition == tx.partition.index:
+            resolve_awakeable(tx, resolution)
+        else:
+            tx.send(partition, resolution)
+
+
+def send_signal(tx: Transaction, message: SendSignal) -> None:
+    """Delivers a signal for another invocation, and answers it."""
+    reply = signalled(tx, Signalled(message.target, message.name, message.outcome))
     outcome = NULL_OUTCOME
     if isinstance(reply, Missing):
-        outcome = unknown
-    elif isinstance(reply, Conflict):
-        text = f"the awakeable {record.name!r} has another outcome already"
-        outcome = failure_outcome("durable.AlreadyResolved", text)
+        outcome = not_found(message.target)
     elif isinstance(reply, Refused):
-        text = f"invocation {record.target} has ended"
+        text = f"invocation {message.target} has ended"
         outcome = failure_outcome("durable.InvalidState", text)
     elif isinstance(reply, Full):
-        outcome = failure_outcome(LIMIT_REACHED, "too many wait already")
-    complete_entry(tx, invocation, row.entry_index, outcome)
+        outcome = _TOO_MANY
+    answer(tx, message.invocation_id, message.entry_index, outcome)
+
+
+def resolve_awakeable(tx: Transaction, message: ResolveAwakeable) -> None:
+    """Gives an awakeable its outcome for another invocation, and answers it."""
+    awakeable_id = message.awakeable_id
+    reply = awakeable_resolved(tx, AwakeableResolved(awakeable_id, message.outcome))
+    outcome = NULL_OUTCOME
+    if isinstance(reply, Missing):
+        text = f"no awakeable {awakeable_id!r}"
+        outcome = failure_outcome("durable.AwakeableNotFound", text)
+    elif isinstance(reply, Conflict):
+        text = f"the awakeable {awakeable_id!r} has another outcome already"
+        outcome = failure_outcome("durable.AlreadyResolved", text)
+    elif isinstance(reply, Full):
+        outcome = _TOO_MANY
+    answer(tx, message.invocation_id, message.entry_index, outcome)
 
 
 ENTRY_RULES: dict[int, EntryRule] = {EntryKind.RESOLVE: resolve}

@@ -24,6 +24,7 @@ from .transitions import (
     owned,
     pause_if_requested,
     release,
+    release_awakeables,
 )
 
 
@@ -93,6 +94,8 @@ def removed(tx: Transaction, record: Removed) -> Reply:
         return Missing()
     if invocation.state not in FINAL:
         return Refused(invocation)
+    if invocation.claims:
+        release_awakeables(tx, invocation, removed=True)
     del tx.invocations[invocation.id]
     tx.changes.changed.pop(invocation.number, None)
     tx.changes.removed[invocation.id] = invocation.number

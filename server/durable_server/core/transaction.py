@@ -10,8 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
+from . import ids
 from .changes import Changes, EntryCompletion, StateChange
 from .effects import Effect
+from .messages import Message, OutboxMessage
 from .model import Awakeable, EntryRow, Invocation
 from .partition import Partition
 from .records import EntryRecorded
@@ -37,6 +39,19 @@ class Transaction:
         if found is None and invocation_id not in self.changes.removed:
             found = self.partition.read_back(invocation_id)
         return found
+
+    def partition_of(self, invocation_id: str) -> int:
+        """Returns which partition an invocation lives in, whether it exists or not."""
+        return ids.partition(invocation_id, self.partition.count)
+
+    def send(self, destination: int, message: Message) -> None:
+        """Sends a message to another partition.
+
+        For the own partition the caller calls the message's rule instead.
+        """
+        sent = self.partition.sent
+        sequence = sent[destination] = sent.get(destination, 0) + 1
+        self.changes.outbox.append(OutboxMessage(destination, sequence, message))
 
     def awakeable(self, awakeable_id: str) -> Awakeable | None:
         """Returns an awakeable."""

@@ -7,9 +7,10 @@ ready and where it ends.
 
 from __future__ import annotations
 
-from . import object_locks
+from . import ids, object_locks
 from .changes import EntryCompletion
 from .effects import Changed, Complete, Free, Ready, SetTimer
+from .messages import CompleteEntry, ReleaseAwakeable
 from .model import Handler, HandlerKind, Invocation, State
 from .records import WAKE
 from .states import FINAL, Event, after
@@ -106,9 +107,11 @@ def end(tx: Transaction, invocation: Invocation, event: Event, outcome: bytes) -
             tx.effects.append(Ready(following))
     if invocation.waiters:
         for waiter_id, index in invocation.waiters:
-            complete_if_open(tx, waiter_id, index, outcome)
+            answer(tx, waiter_id, index, outcome)
         invocation.waiters = ()
         tx.changes.waiters_removed.append(invocation.id)
+    if invocation.claims:
+        release_awakeables(tx, invocation, removed=False)
 
 
 def complete_entry(
@@ -143,6 +146,15 @@ def complete_entry(
         )
 
 
+def answer(tx: Transaction, invocation_id: str, index: int, outcome: bytes) -> None:
+    """Completes the entry that waits for something, in whichever partition it is."""
+    partition = tx.partition_of(invocation_id)
+    if partition == tx.partition.index:
+        complete_if_open(tx, invocation_id, index, outcome)
+    else:
+        tx.send(partition, CompleteEntry(invocation_id, index, outcome))
+
+
 def complete_if_open(tx: Transaction, invocation_id: str, index: int, outcome: bytes) -> None:
     """Completes an entry, unless its invocation has ended or is gone, or the entry is complete."""
     invocation = tx.find(invocation_id)
@@ -152,3 +164,10 @@ def complete_if_open(tx: Transaction, invocation_id: str, index: int, outcome: b
         and invocation.recorded.get(index) == 0
     ):
         complete_entry(tx, invocation, index, outcome)
+
+
+def release_awakeables(tx: Transaction, invocation: Invocation, *, removed: bool) -> None:
+    """Tells other partitions that an invocation does not wait for their awakeables any more."""
+    for awakeable_id in invocation.claims:
+        partition = ids.awakeable_partition(awakeable_id, tx.partition.count)
+        tx.send(partition, ReleaseAwakeable(awakeable_id, invocation.id, removed))

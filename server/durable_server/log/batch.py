@@ -4,22 +4,35 @@ The encoding is MessagePack: `[time_ms, [[number, [field, ...]], ...]]`. Records
 of an older version, which lacks the newest fields, is read with the defaults of these fields. msgspec
 encodes and decodes in C and checks the types while it decodes, so a batch that does not fit is an error
 and is never read in part. The kind of a journal entry is checked too: a kind that this version does not
-know has rules that it does not know, so the batch is refused as an unknown record is.
+know has rules that it does not know, so the batch is refused as an unknown record is. The messages in a
+`Received` are of several types, and stand as `message_codec` encodes them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import msgspec
 
 from ..core.entry_kinds import KINDS
-from ..core.records import NUMBERS, EntryRecorded, Record
+from ..core.records import NUMBERS, EntryRecorded, Received, Record
+from .message_codec import decode_message, encode_message
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(tuple[int, list[tuple[int, msgspec.Raw]]]).decode
-_decoders = {number: msgspec.msgpack.Decoder(kind).decode for kind, number in NUMBERS.items()}
+_decode_received_fields = msgspec.msgpack.Decoder(tuple[int, int, list[msgspec.Raw]]).decode
+
+
+def _decode_received(data: msgspec.Raw) -> Received:
+    source, first, messages = _decode_received_fields(data)
+    return Received(source, first, tuple(map(decode_message, messages)))
+
+
+_decoders: dict[int, Callable[[msgspec.Raw], Record]] = {
+    number: msgspec.msgpack.Decoder(kind).decode if kind is not Received else _decode_received
+    for kind, number in NUMBERS.items()
+}
 
 
 class Batch(NamedTuple):
@@ -49,7 +62,16 @@ def encode_record(record: Record) -> bytes:
 
     Raises OverflowError for a number that no record can hold.
     """
+    if type(record) is Received:
+        return encode_received(
+            record.source, record.first, [encode_message(it) for it in record.messages]
+        )
     return _encode((NUMBERS[type(record)], record))
+
+
+def encode_received(source: int, first: int, messages: Sequence[bytes]) -> bytes:
+    """Returns a `Received` as `encode_record` does, with messages that are encoded already."""
+    return _encode((NUMBERS[Received], (source, first, [msgspec.Raw(it) for it in messages])))
 
 
 def join(time_ms: int, records: Sequence[bytes]) -> bytes:
