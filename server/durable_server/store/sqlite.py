@@ -37,15 +37,12 @@ from ..log.interface import Position
 from . import pages, rows
 from .failure_index import FailureIndex, FailureIndexError
 from .file_users import describe, file_users
-from .interface import Filter, Order, Page, PageCursor, Recovered, StoreFullError
+from .interface import PAGE_BYTES, Filter, Order, Page, PageCursor, Recovered, StoreFullError
 from .rows import ALL, AWAKEABLE, ENTRY, LISTED, LISTED_SIZE
 from .schema import MIGRATIONS, SCHEMA, VERSION
 
 logger = logging.getLogger("durable.store")
 
-PAGE_BYTES = 1024 * 1024
-"""The size of the outcomes in one page. With one more of the largest it stays below 4 MB, the default
-limit of gRPC clients."""
 _START_SECONDS = 5.0
 """How long the start waits for another process that is writing to the file."""
 _WAL_BYTES = 64 * 1024 * 1024
@@ -384,7 +381,7 @@ class SqliteStore:
         return Page(
             [by_number[number] for number in numbers],
             cursors[-1] if len(chosen) > len(cursors) else None,
-            dict(lengths.fetchall()),
+            {by_number[number].id: length for number, length in lengths},
         )
 
     def _within_bytes(self, cursors: list[PageCursor]) -> list[PageCursor]:
