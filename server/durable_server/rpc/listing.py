@@ -73,7 +73,7 @@ class Listing:
         response = control_pb2.QueryResponse()
         for found in listed.invocations:
             message = convert.invocation(found, whole=False)
-            message.journal_length = listed.lengths.get(found.number, 0)
+            message.journal_length = listed.lengths.get(found.id, 0)
             response.invocations.append(message)
         if listed.end is not None:
             response.next_page_token = _token(f"{listed.end.ms}.{listed.end.number}", binding)
