@@ -1,9 +1,12 @@
 """The control plane: the composition root, which starts the parts and stops them in the reverse order.
 
-    data dir (lock) ─► embedded NATS ─► log ─► store ─► processor ─► requests, sessions ─► gRPC ─► HTTP
+    data dir (lock) ─► embedded NATS ─► metadata ─► for each partition: log ─► store ─► processor
+                                                          │
+                                    HTTP ◄─ gRPC ◄─ requests, sessions
 
 Each part is started after the parts that it needs and stopped before them. An error during the start
-stops what was started. `ended` is done when the control plane cannot go on.
+stops what was started. The partitions start concurrently, and stop so. `ended` is done when the control
+plane cannot go on.
 """
 
 from __future__ import annotations
@@ -13,13 +16,17 @@ import errno
 import logging
 import os
 import socket
-from contextlib import AsyncExitStack
+import sqlite3
+from collections.abc import Coroutine, Iterable, Iterator, Sequence
+from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
+from typing import Any, NamedTuple
 
+from .cluster.metadata import load_or_create
 from .config import Config
 from .core.limits import Limits
-from .log.jetstream import JetStreamLog
-from .log.preflight import fit_limits
+from .log.jetstream import DEFAULT_STREAM_BYTES, SMALLEST_STREAM_BYTES, JetStreamLog
+from .log.preflight import check_logs, fit_limits
 from .nats.datadir import DataDir, DataDirError
 from .nats.disk_guard import DiskGuard
 from .nats.embedded import EmbeddedNats
@@ -28,18 +35,36 @@ from .processor.build import build_processor
 from .processor.clock import WallClock
 from .processor.loop import Processor
 from .processor.router import Router
+from .processor.workers import Workers
 from .requests.build import build_requests
 from .rpc.control import ControlService
 from .rpc.server import RpcServer
 from .rpc.worker import WorkerService
 from .sessions.sessions import Sessions
-from .store.sqlite import SqliteStore
+from .store.files import store_path
+from .store.sqlite import SqliteStore, explain_error
 from .webhooks.service import Webhooks, open_webhooks
 
 logger = logging.getLogger("durable.app")
 
-STORE = "partition-0.db"
-"""The name of the store's file in the data dir."""
+
+class _Partition(NamedTuple):
+    """One partition of the control plane. Errors of its store name the store's file."""
+
+    processor: Processor
+    store_path: Path
+
+    async def start(self, leader: str) -> None:
+        """Starts the processor."""
+        with _explained(self.store_path):
+            await self.processor.start(leader)
+
+    def check_ended(self) -> None:
+        """Raises the error with which the processor has ended, if there is one."""
+        ended = self.processor.ended
+        with _explained(self.store_path):
+            if ended.done() and not ended.cancelled():
+                ended.result()
 
 
 class ControlPlane:
@@ -53,18 +78,24 @@ class ControlPlane:
         self.http_address = ""
         """Where HTTP is served, once started; empty when it is not."""
         self._stack = AsyncExitStack()
-        self._processor: Processor | None = None
+        self._partitions: Sequence[_Partition] = ()
+        self._router: Router | None = None
 
     @property
-    def processor(self) -> Processor:
-        """The processor, once started."""
-        assert self._processor is not None
-        return self._processor
+    def router(self) -> Router:
+        """The partitions, once started."""
+        assert self._router is not None
+        return self._router
 
     @property
     def ended(self) -> asyncio.Future[None]:
         """Done when the control plane cannot go on; holds the error."""
-        return self.processor.ended
+        return self.router.ended
+
+    def check_ended(self) -> None:
+        """Raises the error with which a partition has ended; StoreUnusableError if SQLite raised it."""
+        for partition in self._partitions:
+            partition.check_ended()
 
     async def __aenter__(self) -> ControlPlane:
         try:
@@ -89,29 +120,68 @@ class ControlPlane:
         limits = config.limits
         if config.nats_url:
             limits = await fit_limits(limits, source)
-        log = JetStreamLog(source, partition=0, replicas=config.replicas)
-        stack.push_async_callback(log.close)
-        store = SqliteStore(data.path / STORE)
-        stack.callback(store.close)
-        processor = build_processor(log, store, limits, WallClock())
-        self._processor = processor
-        stack.push_async_callback(processor.stop)
-        await processor.start(f"{socket.gethostname()}:{os.getpid()}")
+        metadata = await load_or_create(
+            source, partitions=config.partitions, replicas=config.replicas
+        )
+        count = metadata.partitions
+        if config.nats_url and count > 1:
+            await check_logs(range(1, count), source)
+        workers = Workers()
+        partitions = [
+            self._partition(data.path, source, limits, workers, index, count)
+            for index in range(count)
+        ]
+        stack.push_async_callback(self._stop, partitions)
+        self._partitions = partitions
+        leader = f"{socket.gethostname()}:{os.getpid()}"
+        await _all(it.start(leader) for it in partitions)
+        router = self._router = Router([it.processor for it in partitions])
         webhooks = self._webhooks(data.path) if config.http else None
-        router = Router(processor)
-        await self._serve_grpc(processor, router, limits, webhooks)
+        await self._serve_grpc(router, workers, limits, webhooks)
         if webhooks is not None:
-            await self._serve_http(processor, router, limits, webhooks)
-        logger.info("serving on %s, epoch %d", self.address, processor.epoch)
+            await self._serve_http(router, limits, webhooks)
+        if count == 1:
+            logger.info("serving on %s, epoch %d", self.address, router.any().epoch)
+        else:
+            logger.info("serving on %s, %d partitions", self.address, count)
+
+    def _partition(
+        self,
+        data_dir: Path,
+        source: EndpointSource,
+        limits: Limits,
+        workers: Workers,
+        index: int,
+        count: int,
+    ) -> _Partition:
+        """Opens the log and the store of one partition, and makes its processor."""
+        log = JetStreamLog(
+            source,
+            index,
+            replicas=self.config.replicas,
+            max_bytes=max(DEFAULT_STREAM_BYTES // count, SMALLEST_STREAM_BYTES),
+        )
+        self._stack.push_async_callback(log.close)
+        path = store_path(data_dir, index)
+        with _explained(path):
+            store = SqliteStore(path)
+        self._stack.callback(store.close)
+        processor = build_processor(
+            log, store, limits, WallClock(), workers, index=index, count=count
+        )
+        return _Partition(processor, path)
+
+    async def _stop(self, partitions: Sequence[_Partition]) -> None:
+        await _all(it.processor.stop() for it in partitions)
 
     async def _serve_grpc(
-        self, processor: Processor, router: Router, limits: Limits, webhooks: Webhooks | None
+        self, router: Router, workers: Workers, limits: Limits, webhooks: Webhooks | None
     ) -> None:
         config = self.config
-        requests = build_requests(router, processor.workers, limits, webhooks)
-        sessions = Sessions(router, processor.workers, limits, config.times)
+        requests = build_requests(router, workers, limits, webhooks)
+        sessions = Sessions(router, workers, limits, config.times)
         server = RpcServer(
-            ControlService(requests, processor.tally),
+            ControlService(requests, router.any().tally),
             WorkerService(sessions, limits, config.times),
             router,
             channelz=config.channelz,
@@ -119,9 +189,7 @@ class ControlPlane:
         self._stack.push_async_callback(server.stop, config.grace_seconds)
         self.address = await server.start(config.listen)
 
-    async def _serve_http(
-        self, processor: Processor, router: Router, limits: Limits, webhooks: Webhooks
-    ) -> None:
+    async def _serve_http(self, router: Router, limits: Limits, webhooks: Webhooks) -> None:
         # Imported here because they need the extra `http`.
         from .http.control_client import ControlClient
         from .http.requests import Backend
@@ -133,7 +201,7 @@ class ControlPlane:
             Backend(
                 ControlClient.at(self.address),
                 webhooks,
-                Exposition(processor).render,
+                Exposition(router.any()).render,
                 lambda: router.problem,
                 limits.payload_bytes,
             ),
@@ -172,3 +240,23 @@ class ControlPlane:
         self._stack.push_async_callback(embedded.stop)
         await embedded.start()
         return DiskGuard(embedded)
+
+
+@contextmanager
+def _explained(store: Path) -> Iterator[None]:
+    """Turns SQLite's errors into StoreUnusableError."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise explain_error(store, error) from error
+
+
+async def _all(calls: Iterable[Coroutine[Any, Any, None]]) -> None:
+    """Runs calls concurrently; after the first error it cancels the others, and raises that error."""
+    tasks = [asyncio.ensure_future(it) for it in calls]
+    try:
+        await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)

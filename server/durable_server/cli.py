@@ -98,6 +98,12 @@ _SERVER_OPTIONS = _options(
 @click.command()
 @_SERVER_OPTIONS
 @click.option("--http", default="", metavar="HOST:PORT", help="Serve plain HTTP here too.")
+@click.option(
+    "--partitions",
+    default=0,
+    metavar="N",
+    help="Make a new system with so many partitions.  [default: what it has, or 1]",
+)
 def server(**settings: Any) -> None:
     """Run the control plane."""
     from . import commands

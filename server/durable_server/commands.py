@@ -7,7 +7,6 @@ import importlib.util
 import json
 import os
 import signal
-import sqlite3
 from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack
 from datetime import timedelta
@@ -16,10 +15,9 @@ from typing import Any
 
 import click
 
-from .app import STORE, ControlPlane
+from .app import ControlPlane
 from .config import Config, ConfigError
 from .dev import DevWorker
-from .store.sqlite import explain_error
 
 
 def run_server(ready_file: Path | None, **settings: Any) -> None:
@@ -113,15 +111,6 @@ def _run(main: Coroutine[Any, Any, None]) -> None:
 
 
 async def _serve(config: Config, ready_file: Path | None, worker: DevWorker | None) -> None:
-    try:
-        await _serve_until_stopped(config, ready_file, worker)
-    except sqlite3.Error as error:
-        raise explain_error(config.data_dir.resolve() / STORE, error) from error
-
-
-async def _serve_until_stopped(
-    config: Config, ready_file: Path | None, worker: DevWorker | None
-) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -142,7 +131,7 @@ async def _serve_until_stopped(
         try:
             if worker is not None:
                 running = asyncio.create_task(worker.run(plane.address))
-                registered = asyncio.create_task(worker.registered(plane.processor.workers))
+                registered = asyncio.create_task(worker.registered(plane.router.any().workers))
                 await asyncio.wait(
                     {registered, running, *ends}, return_when=asyncio.FIRST_COMPLETED
                 )
@@ -157,9 +146,9 @@ async def _serve_until_stopped(
                 await asyncio.wait({running})
             if ready_file is not None:
                 await asyncio.to_thread(ready_file.unlink, missing_ok=True)
-        for end in (running, plane.ended):
-            if end is not None and end.done() and not end.cancelled() and end.exception():
-                await end
+        if running is not None and running.done() and not running.cancelled():
+            running.result()
+        plane.check_ended()
     stop_requested.cancel()
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from .cluster.metadata import PARTITIONS_MAX
 from .core.limits import Limits
 from .nats.endpoint import parse_urls
 from .sessions.times import SessionTimes
@@ -35,6 +36,10 @@ class Config:
     replicas: int = 1
     """The number of NATS servers that keep the log: 1, 3 or 5. More than 1 needs an external
     cluster. It applies when the log is created.
+    """
+    partitions: int = 0
+    """The number of partitions, 1 to 256, of a new system; it cannot be changed later. 0 takes what the
+    system has, or 1 for a new one.
     """
     http: str = ""
     """Where to serve plain HTTP, as HOST:PORT; empty for no HTTP."""
@@ -90,6 +95,12 @@ class Config:
             raise ConfigError(
                 f"--replicas {self.replicas} needs a NATS cluster: name one with --nats URL; "
                 "the embedded server is one node"
+            )
+
+        if not 0 <= self.partitions <= PARTITIONS_MAX:
+            raise ConfigError(
+                f"--partitions {self.partitions} is not a number from 1 to {PARTITIONS_MAX}; leave it"
+                " out to take what the system has, or 1 for a new one"
             )
 
     def _check_public_url(self) -> None:

@@ -45,6 +45,7 @@ from .processor.build import build_processor
 from .processor.clock import Clock, VirtualClock, WallClock
 from .processor.loop import Processor
 from .processor.router import Router
+from .processor.workers import Workers
 from .requests.build import build_requests
 from .rpc.control import ControlService
 from .rpc.worker import WorkerService
@@ -142,13 +143,14 @@ class LocalPlane:
         if self._store is None:
             self._store = SqliteStore(":memory:")
         log = _Log(self._stream, self._appended)
-        processor = build_processor(log, self._store, self._limits, self._clock)
+        workers = Workers()
+        processor = build_processor(log, self._store, self._limits, self._clock, workers)
         processor.on_idle = self._processor_idle
         processor.ended.add_done_callback(self._leader_ended)
         self._processor = processor
         self.failure = None
         await processor.start(f"local:{os.getpid()}")
-        router, workers = Router(processor), processor.workers
+        router = Router([processor])
         self._sessions = Sessions(router, workers, self._limits, TIMES)
         requests = build_requests(router, workers, self._limits, self._webhooks)
         self.services = {

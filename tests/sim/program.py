@@ -10,8 +10,11 @@ ran again after its commit, and a value that got lost. The entries are:
                 these the program ends with one more step, which compensates it
     sleep       a timer
     wait        an awakeable, which a client resolves before or after
+    choose      the same, with an id of its own choice, so that it may live in another partition
+    give        resolves an awakeable of its own choice
     child       an awaited child, a program of two steps
     bump, send  an invocation of `counter.bump` on one of two object keys, awaited or not
+    attach      waits for the last invocation that it has sent; fails if there is none
     set         a write to the invocation's own state, which the next attempt must start with
 
 `counter.bump` reads a number from the state of its key, writes the next one and returns it. So the
@@ -35,6 +38,9 @@ _KINDS = {
     "try": invocation_pb2.ENTRY_KIND_RUN,
     "sleep": invocation_pb2.ENTRY_KIND_SLEEP,
     "wait": invocation_pb2.ENTRY_KIND_AWAKEABLE,
+    "choose": invocation_pb2.ENTRY_KIND_AWAKEABLE,
+    "give": invocation_pb2.ENTRY_KIND_RESOLVE,
+    "attach": invocation_pb2.ENTRY_KIND_ATTACH,
     "child": invocation_pb2.ENTRY_KIND_INVOKE,
     "bump": invocation_pb2.ENTRY_KIND_INVOKE,
     "send": invocation_pb2.ENTRY_KIND_SEND,
@@ -45,7 +51,7 @@ _RUN = invocation_pb2.ENTRY_KIND_RUN
 _CHILD = [["run", "run"]]
 TRIES = 2
 FAILED = {"failed": "SimulatedError"}
-"""The value of a step that has failed for good."""
+"""The value of an entry that has failed for good."""
 
 
 def compensations(stages: list[list[str]], values: Mapping[int, Any]) -> list[str]:
@@ -62,6 +68,26 @@ def value_of(outcome: payload_pb2.Outcome) -> Any:
 def key_of(invocation_id: str, index: int) -> str:
     """Returns the object key of a `bump` or `send`."""
     return f"key-{(int(invocation_id[-1], 16) + index) % 2}"
+
+
+def awakeable_of(kind: str, invocation_id: str, index: int) -> str:
+    """Returns the id of the awakeable of a `wait`, `choose` or `give`."""
+    if kind == "wait":
+        return f"{invocation_id}-{index}"
+    return f"{kind} {index} of {invocation_id}"
+
+
+def last_sent(stages: list[list[str]], values: Mapping[int, Any], index: int) -> str | None:
+    """Returns the id of the last `send` in the stages before that of an `attach`; None without one."""
+    end = count = 0
+    for stage in stages:
+        if count + len(stage) > index:
+            end = count
+            break
+        count += len(stage)
+    kinds = [kind for stage in stages for kind in stage]
+    sent: list[str] = [values[it] for it in range(end) if kinds[it] == "send"]
+    return sent[-1] if sent else None
 
 
 class Program:
@@ -179,8 +205,13 @@ class Program:
     def _fill(self, kind: str, index: int, entry: worker_pb2.EntryRecorded) -> None:
         if kind == "sleep":
             entry.delay.FromMilliseconds(1 + index * 200)
-        elif kind == "wait":
-            entry.name = f"{self.id}-{index}"
+        elif kind in ("wait", "choose"):
+            entry.name = awakeable_of(kind, self.id, index)
+        elif kind == "give":
+            entry.name = awakeable_of(kind, self.id, index)
+            entry.argument.data = json.dumps(index).encode()
+        elif kind == "attach":
+            entry.target = last_sent(self.stages, self.values, index) or "0" * 32
         elif kind == "child":
             entry.name = "program"
             entry.argument.data = json.dumps(_CHILD).encode()

@@ -1,14 +1,16 @@
-"""The world: one log, leaders that replace each other, workers, clients, and the invariants.
+"""The world: the logs of all partitions, nodes that replace each other, workers, clients, invariants.
 
-One seed decides everything that goes wrong. A leader crashes between any two steps of its loop, or goes
-on beside its successor. Its store may come back as old as the last complete checkpoint, and other
-processes lock it. Appends and their acknowledgements are lost or late. Workers crash, or lose their
+One seed decides everything that goes wrong. A node leads all partitions. It crashes between any two
+steps of its loops, or goes on beside its successor. Each of its stores may come back as old as the last
+complete checkpoint, and other processes lock it. Appends and their acknowledgements are lost or late.
+Messages between partitions are lost, doubled, late, or go to another node. Workers crash, or lose their
 connection and come back. Steps fail.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import math
 import random
@@ -31,6 +33,7 @@ from durable_server.core.records import (
     HandlerRegistered,
     Invoked,
     PauseAsked,
+    Received,
     Record,
     Resumed,
     Signalled,
@@ -44,24 +47,42 @@ from durable_server.core.replies import (
     Refused,
     Reply,
     Resolved,
+    Seen,
 )
 from durable_server.core.states import FINAL
 from durable_server.log.memory import Fault, MemoryLog, MemoryStream
 from durable_server.processor.build import build_processor
 from durable_server.processor.clock import WallClock
+from durable_server.processor.errors import ProcessorEndedError
 from durable_server.processor.loop import Processor
 from durable_server.processor.router import Router
+from durable_server.processor.workers import Workers
 from durable_server.rpc.worker import WorkerService
 from durable_server.sessions.sessions import Sessions
 from durable_server.sessions.times import SessionTimes
-from durable_server.store.sqlite import SqliteStore
 
-from .program import FAILED, TRIES, compensations, key_of
+from .program import (
+    FAILED,
+    TRIES,
+    awakeable_of,
+    compensations,
+    key_of,
+    last_sent,
+    value_of,
+)
 from .storage import Disk
 from .worker import SimWorker
 
 _POLICY = RetryPolicy(100, 2.0, 1000, -1)
-_KINDS = ["run", "run", "try", "try", "sleep", "wait", "child", "bump", "send", "set"]
+_KINDS = [
+    *("run", "run", "try", "try", "sleep", "wait", "choose", "child", "bump", "send", "set"),
+    *("attach", "give"),
+]
+_HANDLERS = (
+    Handler("program", retry=_POLICY),
+    Handler("counter.bump", HandlerKind.OBJECT_EXCLUSIVE, _POLICY),
+    Handler("listener", retry=_POLICY),
+)
 TIMES = SessionTimes(heartbeat=1.0, timeout=4.0, grace=1.0)
 
 
@@ -78,6 +99,40 @@ class _LoopClock(WallClock):
         return int(asyncio.get_running_loop().time() * 1000)
 
 
+class _FaultyLink:
+    """The network between the partitions, as a node has it."""
+
+    def __init__(self, world: World, router: Router) -> None:
+        self._world = world
+        self._router = router
+
+    async def __call__(self, destination: int, received: Received) -> int:
+        world, rng = self._world, self._world.rng
+        await asyncio.sleep(rng.random() * 0.05)
+        if rng.random() < world.trouble:
+            raise ProcessorEndedError("the messages were lost")
+        if rng.random() < world.trouble:
+            late = asyncio.create_task(self._repeat(destination, received))
+            world.tasks.add(late)
+            late.add_done_callback(world.tasks.discard)
+        reply = await self._leader(destination).inputs.propose(received)
+        if rng.random() < world.trouble:
+            raise ProcessorEndedError("the answer was lost")
+        assert isinstance(reply, Seen)
+        return reply.sequence
+
+    def _leader(self, destination: int) -> Processor:
+        """Returns a node's processor of a partition: this node's, or that of the newest node."""
+        router = self._world.rng.choice((self._router, self._world.router))
+        return router.all()[destination]
+
+    async def _repeat(self, destination: int, received: Received) -> None:
+        """Delivers messages a second time, later."""
+        await asyncio.sleep(self._world.rng.random() * 5)
+        with contextlib.suppress(ProcessorEndedError):
+            await self._leader(destination).inputs.propose(received)
+
+
 class World:
     """One run of the simulation."""
 
@@ -86,8 +141,11 @@ class World:
         self.folder = folder
         self.failure_rate = self.rng.choice([0.0, 0.02, 0.1])
         self.trouble = self.rng.choice([0.0, 0.02, 0.1])
-        self.stream = MemoryStream()
-        self.stream.fault = self._fault
+        self.count = self.rng.choice((1, 2, 3, 5))
+        """The number of partitions."""
+        self.streams = [MemoryStream(f"memory-{index}") for index in range(self.count)]
+        for stream in self.streams:
+            stream.fault = self._fault
         self.values: dict[tuple[str, int], Any] = {}
         self.resolved: dict[str, Any] = {}
         """The value that each awakeable has, according to the replies to clients."""
@@ -95,14 +153,16 @@ class World:
         """The numbers that awaited invocations of `counter.bump` returned, by object key."""
         self.sends: dict[str, set[str]] = {}
         """The ids of invocations of `counter.bump` that nobody awaits, by object key."""
+        self.sequences: list[list[str]] = []
+        """The ids of those that one program has sent to one key, in the order of its journal."""
         self.executions = 0
         self.compensated = 0
         """How many steps have failed for good and were compensated."""
-        self.leaders = 0
-        self.store: SqliteStore | None = None
-        self.disk = Disk(self.rng, self.trouble)
+        self.nodes = 0
+        self.disks = [Disk(self.rng, self.trouble) for _ in self.streams]
+        self.tasks: set[asyncio.Task[None]] = set()
         self.limits = Limits(trim_bytes=self.rng.choice((2_000, 20_000)))
-        self.processor: Processor
+        self.router: Router
         self.service: WorkerService
 
     # Invariants
@@ -128,6 +188,7 @@ class World:
         self.compensated += len(compensated)
         kinds = [kind for stage in [*program, compensated] for kind in stage]
         assert len(values) == len(kinds)
+        sequences: dict[str, list[str]] = {}
         for index, (kind, value) in enumerate(zip(kinds, values, strict=True)):
             if kind in ("sleep", "set"):
                 assert value is None
@@ -136,14 +197,43 @@ class World:
                     self._check_tries(found, index, value)
                 known = self.values.get((found.id, index), value)
                 assert known == value, f"step {index} of {found.id}: {value}, acknowledged {known}"
-            elif kind == "wait":
-                assert value == self.resolved.get(f"{found.id}-{index}", value)
+            elif kind in ("wait", "choose"):
+                assert value == self.resolved.get(awakeable_of(kind, found.id, index), value)
+            elif kind == "give":
+                assert value is None
+                name = awakeable_of(kind, found.id, index)
+                given = self.router.for_awakeable(name).store.awakeable(name)
+                assert given is not None
+                assert given.outcome is not None
+                assert value_of(payload_pb2.Outcome.FromString(given.outcome)) == index
+            elif kind == "attach":
+                self._check_attached([*program, compensated], values, index)
             elif kind == "child":
                 assert len(value) == 2
             elif kind == "bump":
                 self.bumps.setdefault(key_of(found.id, index), []).append(value)
             else:
-                self.sends.setdefault(key_of(found.id, index), set()).add(value)
+                key = key_of(found.id, index)
+                self.sends.setdefault(key, set()).add(value)
+                sequences.setdefault(key, []).append(value)
+        self.sequences += sequences.values()
+
+    def _check_attached(self, stages: list[list[str]], values: list[Any], index: int) -> None:
+        """Checks that an `attach` got what the invocation that it names has returned."""
+        sent = last_sent(stages, dict(enumerate(values)), index)
+        if sent is None:
+            assert values[index] == FAILED
+        else:
+            assert values[index] == self._number(sent)
+
+    def _number(self, invocation_id: str) -> int:
+        """Returns the number that an invocation of `counter.bump` has returned."""
+        found = self.router.for_id(invocation_id).store.load(invocation_id)
+        assert found is not None
+        assert found.outcome is not None
+        number = json.loads(payload_pb2.Outcome.FromString(found.outcome).value.data)
+        assert isinstance(number, int)
+        return number
 
     async def signal_client(self, number: int) -> None:
         """Sends numbered signals to a listener, one after the other, and checks what it received."""
@@ -177,8 +267,7 @@ class World:
 
     def _check_tries(self, found: Invocation, index: int, value: Any) -> None:
         """Checks that a step failed for good only after all its tries, which the journal counts."""
-        assert self.store is not None
-        row = self.store.entry(found.number, index)
+        row = self.router.for_id(found.id).store.entry(found.number, index)
         assert row is not None
         if value == FAILED:
             assert row.failed_tries == TRIES - 1
@@ -187,18 +276,26 @@ class World:
 
     def check_counters(self) -> None:
         """Checks that each `counter.bump` ran once, alone on its key, and changed the state."""
-        assert self.store is not None
         for key in self.bumps.keys() | self.sends.keys():
-            numbers, sent = self.bumps.get(key, []), self.sends.get(key, set())
-            for invocation_id in sent:
-                found = self.store.load(invocation_id)
-                assert found is not None
-                assert found.outcome is not None
-                outcome = payload_pb2.Outcome.FromString(found.outcome)
-                numbers.append(json.loads(outcome.value.data))
+            numbers = self.bumps.get(key, [])
+            numbers += [self._number(sent) for sent in self.sends.get(key, ())]
             assert sorted(numbers) == list(range(1, len(numbers) + 1)), (key, numbers)
-            state = self.store.state(object_scope("counter", key))
+            state = self.router.for_object(key).store.state(object_scope("counter", key))
             assert payload_pb2.Payload.FromString(state["n"]).data == b"%d" % len(numbers)
+        for sequence in self.sequences:
+            arrived = [self._number(sent) for sent in sequence]
+            assert arrived == sorted(arrived), "invocations have overtaken each other"
+
+    async def check_outboxes(self) -> None:
+        """Checks that all messages arrive, and that each number is seen as often as it was sent."""
+        while any(it.outbox.waiting for it in self.router.all()):  # noqa: ASYNC110
+            await asyncio.sleep(
+                1
+            )  # nodes are still being replaced, so there is no event to wait for
+        for sender in self.router.all():
+            for destination, sent in sender.partition.sent.items():
+                receiver = self.router.all()[destination].partition
+                assert receiver.seen[sender.partition.index] == sent
 
     # Faults
 
@@ -211,35 +308,45 @@ class World:
         """Returns after how many seconds a session loses its connection."""
         return self.rng.expovariate(0.3)
 
-    # Leaders
+    # Nodes
 
     async def lead(self) -> None:
-        """Starts a leader on the stream, with the newest store or an older copy of it."""
-        self.leaders += 1
-        store = self.disk.open(self.folder / f"store-{self.leaders}.db")
-        log = MemoryLog(self.stream, rng=self.rng)
+        """Starts a node that leads all partitions, each with its newest store or an older copy."""
+        self.nodes += 1
         clock = _LoopClock(self.rng.choice((0, 0, -60_000, 60_000)))
-        processor = build_processor(log, store, self.limits, clock)
-        await processor.start(f"leader-{self.leaders}")
-        self.processor, self.store = processor, store
-        sessions = Sessions(Router(processor), processor.workers, self.limits, TIMES)
+        workers = Workers()
+        processors: list[Processor] = []
+        for index, (stream, disk) in enumerate(zip(self.streams, self.disks, strict=True)):
+            store = disk.open(self.folder / f"store-{self.nodes}-{index}.db")
+            log = MemoryLog(stream, rng=self.rng)
+            processors.append(
+                build_processor(
+                    log, store, self.limits, clock, workers, index=index, count=self.count
+                )
+            )
+        router = Router(processors)
+        for processor in processors:
+            processor.outbox.connect(_FaultyLink(self, router))
+        await asyncio.gather(*(it.start(f"node-{self.nodes}") for it in processors))
+        self.router = router
+        sessions = Sessions(router, workers, self.limits, TIMES)
         self.service = WorkerService(sessions, self.limits, TIMES)
-        if "program" not in processor.partition.handlers:
-            await processor.inputs.propose(HandlerRegistered(Handler("program", retry=_POLICY)))
-            bump = Handler("counter.bump", HandlerKind.OBJECT_EXCLUSIVE, _POLICY)
-            await processor.inputs.propose(HandlerRegistered(bump))
-            await processor.inputs.propose(HandlerRegistered(Handler("listener", retry=_POLICY)))
+        for processor in processors:
+            for handler in _HANDLERS:
+                if handler.name not in processor.partition.handlers:
+                    await processor.inputs.propose(HandlerRegistered(handler))
 
-    async def replace_leaders(self) -> None:
-        """Replaces leaders again and again, after a crash or while the old one still runs."""
+    async def replace_nodes(self) -> None:
+        """Replaces nodes again and again, after a crash or while the old one still runs."""
         while True:
             await asyncio.sleep(self.rng.expovariate(0.5))
-            self.stream.release()
-            self.disk.add_copy()
-            old = self.processor
+            for stream, disk in zip(self.streams, self.disks, strict=True):
+                stream.release()
+                disk.add_copy()
             if self.rng.random() < 0.5:
-                # What the dead leader's clients see is a broken connection.
-                old.crash()
+                # What the clients of the dead node see is a broken connection.
+                for processor in self.router.all():
+                    processor.crash()
             if self.rng.random() < 0.8:
                 await asyncio.sleep(self.rng.random() * 2)
             await self.lead()
@@ -273,9 +380,9 @@ class World:
         invocation_id = ids.from_name("request", "program", "", str(number))
         kinds = [kind for stage in program for kind in stage]
         others = [
-            self.resolve(f"{invocation_id}-{index}", f"{number}/{index}/{attempt}")
+            self.resolve(awakeable_of(kind, invocation_id, index), f"{number}/{index}/{attempt}")
             for index, kind in enumerate(kinds)
-            if kind == "wait"
+            if kind in ("wait", "choose")
             for attempt in range(self.rng.randint(1, 2))
         ]
         if self.rng.random() < 0.3:
@@ -303,7 +410,10 @@ class World:
 
     async def propose(self, record: Record, *, follow: bool = False) -> Reply:
         """Proposes a record; returns its reply, or None if none comes within 5 seconds."""
-        processor = self.processor
+        if isinstance(record, AwakeableResolved):
+            processor = self.router.for_awakeable(record.awakeable_id)
+        else:
+            processor = self.router.for_id(getattr(record, "invocation_id", ""))
         future = processor.inputs.propose(record, settle_by=math.inf if follow else 0.0)
         await asyncio.wait({future}, timeout=5)
         reply = None
@@ -343,7 +453,7 @@ class World:
         background = [
             asyncio.create_task(self.keep_worker(f"w{number}")) for number in range(workers)
         ]
-        background.append(asyncio.create_task(self.replace_leaders()))
+        background.append(asyncio.create_task(self.replace_nodes()))
         clients_done = asyncio.gather(
             *(self.client(number) for number in range(clients)),
             *(self.signal_client(number) for number in range(clients // 2)),
@@ -355,8 +465,10 @@ class World:
                     if task.done():
                         task.result()
                 await clients_done
+                await self.check_outboxes()
                 self.check_counters()
         finally:
-            for task in (*background, clients_done):
+            tasks = (*background, clients_done, *self.tasks)
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(*background, clients_done, return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)

@@ -23,7 +23,7 @@ from durable_server.log.interface import Position
 from durable_server.store import failure_index, pages
 from durable_server.store.failure_index import FailureIndexError
 from durable_server.store.interface import Filter, Order, PageCursor, Sort
-from durable_server.store.schema import VERSION
+from durable_server.store.schema import SCHEMA, VERSION
 from durable_server.store.sqlite import SqliteStore, StoreVersionError
 
 COUNT = 300
@@ -228,7 +228,14 @@ def test_counts_and_texts_outlive_the_process(tmp_path: Path) -> None:
     assert list(listed(world.store, where, Order(), 50)) == world.expected(where, Order())
 
 
-FROM_4_TO_3 = """
+FROM_5_TO_4 = """
+DROP TABLE outbox;
+DROP TABLE peers;
+ALTER TABLE awakeables DROP COLUMN released;
+PRAGMA user_version = 4;
+"""
+FROM_5_TO_3 = f"""
+{FROM_5_TO_4}
 ALTER TABLE journal DROP COLUMN signal;
 ALTER TABLE journal DROP COLUMN failed_tries;
 ALTER TABLE journal DROP COLUMN schema;
@@ -238,14 +245,14 @@ PRAGMA user_version = 3;
 """
 
 
-@pytest.mark.parametrize("version", [2, 3])
+@pytest.mark.parametrize("version", [2, 3, 4])
 def test_a_store_of_an_older_version_is_made_new_in_place(tmp_path: Path, version: int) -> None:
     world = World(tmp_path / "store.db")
     world.create(COUNT)
     world.change(COUNT)
     world.store.close()
     old = sqlite3.connect(tmp_path / "store.db")
-    old.executescript(FROM_4_TO_3)
+    old.executescript(FROM_5_TO_4 if version == 4 else FROM_5_TO_3)
     if version == 2:
         _make_version_2(old)
     old.close()
@@ -257,10 +264,23 @@ def test_a_store_of_an_older_version_is_made_new_in_place(tmp_path: Path, versio
     new = sqlite3.connect(tmp_path / "store.db")
     assert new.execute("PRAGMA user_version").fetchone() == (VERSION,)
     assert new.execute("SELECT coalesce(sum(failed_tries), 0) FROM journal").fetchone() == (0,)
+    made = sqlite3.connect(tmp_path / "made.db")
+    made.executescript(SCHEMA)
+    assert _columns(new) == _columns(made)
+    made.close()
     new.execute("PRAGMA user_version = 99")
     new.close()
     with pytest.raises(StoreVersionError, match="version 99"):
         SqliteStore(tmp_path / "store.db")
+
+
+def _columns(db: sqlite3.Connection) -> list[tuple[object, ...]]:
+    """Returns the name and type of each column of each table, without the index of texts."""
+    return db.execute(
+        'SELECT t.name, c.name, c.type, c."notnull", c.pk '
+        "FROM sqlite_master AS t, pragma_table_info(t.name) AS c "
+        "WHERE t.type = 'table' AND t.name NOT LIKE 'failure_texts%' ORDER BY 1, 2"
+    ).fetchall()
 
 
 def _make_version_2(old: sqlite3.Connection) -> None:
@@ -283,7 +303,7 @@ def test_a_store_of_version_3_finds_the_type_of_a_failure_too(tmp_path: Path) ->
     world.store.close()
     old = sqlite3.connect(tmp_path / "store.db")
     old.executescript(
-        f"{FROM_4_TO_3} DROP INDEX invocations_in_trouble; DROP TABLE failure_texts;"
+        f"{FROM_5_TO_3} DROP INDEX invocations_in_trouble; DROP TABLE failure_texts;"
         "CREATE INDEX invocations_in_trouble ON invocations (number, fault_message)"
         " WHERE fault_message IS NOT NULL AND completed_ms = 0;"
         "CREATE VIRTUAL TABLE failure_texts USING fts5("

@@ -7,9 +7,6 @@ named one. Not used: message ids (a cluster checks them before the expectation, 
 per-subject expectations, work queues, and direct reads (a replica that is behind may answer these, and
 after a lost ack that would look like an append that never landed).
 
-A stream reserves its `max_bytes` when it is created. A server that has less free space gets a smaller
-stream.
-
 The connection is ours (`nats.connection`) and is never reconnected. Anything but an ack or a definite
 refusal aborts it: a timeout, a server error, silence. The next call opens a new one, wherever `source`
 says that NATS is now, and first checks that the stream is still the same: same creation time, and not
@@ -25,22 +22,18 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-import logging
 import random
 from collections.abc import Callable
 from typing import Any
 
 from ..nats import api
 from ..nats.api import ApiError, call_api
-from ..nats.connection import (
-    Connection,
-    ConnectionLostError,
-    PermissionDeniedError,
-)
+from ..nats.connection import Connection, ConnectionLostError
 from ..nats.endpoint import EndpointSource
 from .fenced import DEFAULT_BUDGET, FencedLog
-from .interface import LogDataLostError, LogError
+from .interface import LogDataLostError
 from .stream import StreamUnavailableError, WrongLastSequenceError
+from .stream_creation import CREATE_TIMEOUT, StreamConfigError, create_stream
 from .stream_reader import read_range
 
 DEFAULT_STREAM_BYTES = 16 << 30
@@ -57,12 +50,6 @@ better than an unknown outcome.
 """
 HEADER_BYTES_MAX = 512
 """An upper bound for our headers, which `max_payload` includes."""
-
-logger = logging.getLogger("durable.log")
-
-
-class StreamConfigError(LogError):
-    """The stream has options that would break the log's guarantees, or it cannot be created."""
 
 
 def stream_config(
@@ -319,41 +306,16 @@ class JetStreamClient:
     # ---- the stream
 
     async def _create(self, connection: Connection) -> dict[str, Any]:
-        size: int = self._config["max_bytes"]
-        while True:
-            try:
-                return await call_api(
-                    connection,
-                    f"STREAM.CREATE.{self.name}",
-                    {**self._config, "max_bytes": size},
-                    max(self._timeout, 30.0),
-                )
-            except PermissionDeniedError as error:
-                raise StreamConfigError(
-                    f"{self.name}: the stream cannot be made ({error}); allow this user to publish to"
-                    " $JS.API.>"
-                ) from error
-            except (ConnectionLostError, TimeoutError, ApiError) as error:
-                number = error.number if isinstance(error, ApiError) else 0
-                if number in api.INSUFFICIENT_STORAGE and size // 2 >= SMALLEST_STREAM_BYTES:
-                    logger.warning(
-                        "%s: JetStream has no room to reserve %d MiB, trying with half of it",
-                        *(self.name, size >> 20),
-                    )
-                    size //= 2
-                elif number in api.INSUFFICIENT_STORAGE and not self.stale_reads:
-                    raise StreamConfigError(
-                        f"{self.name}: JetStream has no room for a log of {size >> 20} MiB ({error});"
-                        " raise max_file_store in nats-server.conf or max_file of the account, or free"
-                        " some of its disk"
-                    ) from error
-                elif number in api.CREATE_ADVICE:
-                    raise StreamConfigError(
-                        f"{self.name}: JetStream does not make the stream"
-                        f" ({error}): {api.CREATE_ADVICE[number]}"
-                    ) from error
-                else:
-                    raise self._unavailable(connection, "creating the stream", error) from error
+        try:
+            return await create_stream(
+                connection,
+                self._config,
+                smallest_bytes=SMALLEST_STREAM_BYTES,
+                clustered=self.stale_reads,
+                timeout_seconds=max(self._timeout, CREATE_TIMEOUT),
+            )
+        except (ConnectionLostError, TimeoutError, ApiError) as error:
+            raise self._unavailable(connection, "creating the stream", error) from error
 
     def _check_config(self, actual: dict[str, Any]) -> None:
         wrong = {
@@ -388,8 +350,8 @@ def _nothing(_reason: str) -> None:
     pass
 
 
-def log_subject(partition: int) -> str:
-    """Returns the subject of a partition's log."""
+def log_subject(partition: int | str) -> str:
+    """Returns the subject of a partition's log; with `*` it matches those of all."""
     return f"durable.log.{partition}"
 
 

@@ -7,7 +7,10 @@ the start the difference can be told, so the operator reads at once which config
 
 from __future__ import annotations
 
+import asyncio
 import logging
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
 
 from ..core.limits import Limits
 from ..nats.api import (
@@ -20,7 +23,6 @@ from ..nats.api import (
 from ..nats.backoff import Backoff
 from ..nats.connection import (
     Connection,
-    ConnectionLostError,
     LoginRefusedError,
     PermissionDeniedError,
 )
@@ -32,6 +34,8 @@ from .jetstream import HEADER_BYTES_MAX, log_subject, stream_name
 
 logger = logging.getLogger("durable.log")
 
+T = TypeVar("T")
+
 _ANSWER_SECONDS = 5.0
 _JETSTREAM_START_SECONDS = 5.0
 """How long a server may need after its start until JetStream answers."""
@@ -41,49 +45,76 @@ class NatsUnsuitableError(LogError):
     """This NATS system cannot hold the log with its configuration; the message says what to change."""
 
 
-async def fit_limits(limits: Limits, source: EndpointSource, partition: int = 0) -> Limits:
-    """Returns the limits, lowered so that every batch fits into one message of this NATS system.
+async def with_connection(
+    source: EndpointSource, name: str, use: Callable[[Connection, Endpoint], Awaitable[T]]
+) -> T:
+    """Returns what `use` returns, called with a new connection of this name.
 
-    Waits for NATS as long as a log does. Raises NatsUnsuitableError, and LogUnavailableError when
-    no server answers.
+    Waits for NATS as long as a log does: an OSError, above all a lost connection or a timeout, and an
+    ApiError lead to another try. Raises NatsUnsuitableError, LogUnavailableError when no try succeeds, and what `use` raises.
     """
     backoff = Backoff(FIRST_PAUSE, LONGEST_PAUSE, DEFAULT_BUDGET)
-    absent = Backoff(FIRST_PAUSE, LONGEST_PAUSE, _JETSTREAM_START_SECONDS)
+    where = "NATS"
     while True:
-        endpoint = await source()
         try:
-            connection = await Connection.open(endpoint, name="durable preflight")
+            endpoint = await source()
+            where = _at(endpoint)
+            connection = await Connection.open(endpoint, name=name)
             try:
-                await _check(connection, endpoint, absent, partition)
-                return _fit(limits, connection.max_payload, endpoint)
+                return await use(connection, endpoint)
             finally:
                 connection.abort()
         except LoginRefusedError as error:
             raise NatsUnsuitableError(
-                f"{_at(endpoint)} refuses the login ({error}); give user and password, or a token,"
+                f"{where} refuses the login ({error}); give user and password, or a token,"
                 " in DURABLE_NATS_URL: nats://USER:PASSWORD@HOST:PORT"
             ) from error
         except PermissionDeniedError as error:
             raise NatsUnsuitableError(
-                f"{_at(endpoint)} does not let this user do what the log needs ({error}); allow it to"
-                f" publish to $JS.API.> and {log_subject(partition)}, and to subscribe to _INBOX.>"
+                f"{where} does not let this user do what is needed ({error}); allow it to"
+                " publish to $JS.API.>, durable.log.> and durable.cluster.>, and to subscribe to"
+                " _INBOX.>"
             ) from error
-        except (ConnectionLostError, TimeoutError, ApiError) as error:
+        except (OSError, ApiError) as error:  # ConnectionLostError and TimeoutError are OSErrors
             if backoff.spent:
                 raise LogUnavailableError(
-                    f"{_at(endpoint)} cannot be used: {error or 'no answer'}; is it running?"
+                    f"{where} cannot be used: {error or 'no answer'}; is it running?"
                 ) from error
             if backoff.attempts == 5:
-                logger.warning("waiting for %s: %s", _at(endpoint), error or "no answer")
+                logger.warning("waiting for %s: %s", where, error or "no answer")
         await backoff.pause()
 
 
-async def _check(
-    connection: Connection, endpoint: Endpoint, absent: Backoff, partition: int
-) -> None:
+async def fit_limits(limits: Limits, source: EndpointSource) -> Limits:
+    """Returns the limits, lowered so that every batch fits into one message of this NATS system.
+
+    Raises what `with_connection` raises.
+    """
+    absent = Backoff(FIRST_PAUSE, LONGEST_PAUSE, _JETSTREAM_START_SECONDS)
+
+    async def fit(connection: Connection, endpoint: Endpoint) -> Limits:
+        await _check(connection, endpoint, absent)
+        return _fit(limits, connection.max_payload, endpoint)
+
+    return await with_connection(source, "durable preflight", fit)
+
+
+async def check_logs(partitions: Sequence[int], source: EndpointSource) -> None:
+    """Checks that the user may publish to the logs of these partitions.
+
+    Raises what `with_connection` raises.
+    """
+
+    async def check(connection: Connection, endpoint: Endpoint) -> None:
+        await asyncio.gather(*(_check_log(connection, it) for it in partitions))
+
+    await with_connection(source, "durable preflight", check)
+
+
+async def _check(connection: Connection, endpoint: Endpoint, absent: Backoff) -> None:
     """Raises NatsUnsuitableError, or another error for a problem that may pass."""
     try:
-        await call_api(connection, f"STREAM.INFO.{stream_name(partition)}", {}, _ANSWER_SECONDS)
+        await call_api(connection, f"STREAM.INFO.{stream_name(0)}", {}, _ANSWER_SECONDS)
     except ApiError as error:
         if error.number == NOT_ENABLED_FOR_ACCOUNT:
             raise NatsUnsuitableError(
@@ -97,8 +128,15 @@ async def _check(
             ) from error
         if error.number != STREAM_NOT_FOUND:
             raise
-    # A publish with an expectation that cannot hold shows whether the user may publish here: the
-    # answer is a refusal by the stream, or that there is no stream yet, or a missing permission.
+    await _check_log(connection, 0)
+
+
+async def _check_log(connection: Connection, partition: int) -> None:
+    """Publishes with an expectation that cannot hold, which shows whether the user may publish here.
+
+    The answer is a refusal by the stream, or that there is no stream yet; without the permission the
+    connection ends with PermissionDeniedError.
+    """
     header = (
         f"NATS/1.0\r\nNats-Expected-Stream: {stream_name(partition)}\r\n"
         f"Nats-Expected-Last-Sequence: {(1 << 63) - 1}\r\n\r\n"

@@ -13,6 +13,7 @@ from .connection import Connection
 STREAM_NOT_FOUND = 10059
 MESSAGE_NOT_FOUND = 10037
 WRONG_LAST_SEQUENCE = 10071
+STREAM_NAME_IN_USE = 10058
 NOT_ENABLED_FOR_ACCOUNT = 10039
 INSUFFICIENT_STORAGE = frozenset({10002, 10047, 10122})
 """The account, the server's storage or a stream limit has less space than the stream reserves."""

@@ -14,6 +14,7 @@ from .dispatcher import Dispatcher
 from .effect_runner import EffectRunner
 from .inputs import Inputs
 from .loop import Processor
+from .outbox import Outbox
 from .retention import Retention
 from .subscriptions import Subscriptions
 from .timers import Timers
@@ -21,10 +22,23 @@ from .trimming import Trimmer
 from .workers import Workers
 
 
-def build_processor(log: Log, store: Store, limits: Limits, clock: Clock) -> Processor:
-    """Returns the processor of one partition, not started yet."""
+def build_processor(
+    log: Log,
+    store: Store,
+    limits: Limits,
+    clock: Clock,
+    workers: Workers,
+    *,
+    index: int = 0,
+    count: int = 1,
+) -> Processor:
+    """Returns the processor of the partition `index` of `count`, not started yet.
+
+    All partitions of a process have the same `workers`.
+    """
     time = LogTime(clock)
-    partition, tally, workers, subscriptions = Partition(store), Tally(), Workers(), Subscriptions()
+    partition = Partition(store, index, count)
+    tally, subscriptions = Tally(), Subscriptions()
     inputs = Inputs(limits, subscriptions)
     timers = Timers(clock, time.now_ms, partition.find, inputs.submit)
     retention = Retention(store, clock, time.now_ms, inputs.propose)
@@ -36,6 +50,7 @@ def build_processor(log: Log, store: Store, limits: Limits, clock: Clock) -> Pro
         inputs=inputs,
         committer=Committer(partition, store, time),
         dispatcher=dispatcher,
+        outbox=Outbox(index, limits, inputs.wake, inputs.end),
         effect_runner=EffectRunner(deliveries, dispatcher, subscriptions, timers, retention, tally),
         trimmer=Trimmer(log, store, limits.trim_bytes, inputs.end),
         workers=workers,

@@ -44,6 +44,8 @@ class Committer:
         partition.handlers = {handler.name: handler for handler in recovered.handlers}
         partition.invocations = {it.id: it for it in recovered.active}
         partition.early_awakeables = recovered.early_awakeables
+        partition.sent = recovered.sent
+        partition.seen = recovered.seen
         partition.endings = {}
         partition.lock_queues = {}
         for place, scope, invocation_id in recovered.lock_queues:

@@ -6,10 +6,12 @@ does (the id exists already, or the invocation is cancelled at once), applying t
 and frees the slot again. This assumption saves one append for each invocation.
 
 Three rules make an invocation wait although a worker has a free slot:
-- its handler's `max_concurrent`, counted here over all workers;
+- its handler's `max_concurrent`, counted over all workers and partitions of this process;
 - for an exclusive handler, the lock on its object key, which the core's rules grant;
 - the version that has written its journal, see `Workers.choose`. An invocation without a journal may
   go to any version.
+
+The partitions of a process share the workers, see `sharing`.
 """
 
 from __future__ import annotations
@@ -20,7 +22,8 @@ from collections.abc import Callable, Iterable
 from ..core.model import HandlerKind, Invocation, State, object_scope
 from ..core.partition import Partition
 from ..core.records import Invoked, Record, Started
-from .queue import ReadyQueue, Wanted
+from .queue import LAST, Place, ReadyQueue, Wanted
+from .sharing import SharedWorker
 from .workers import Worker, Workers
 
 
@@ -31,9 +34,10 @@ class Dispatcher:
         self._partition = partition
         self._workers = workers
         self._wake = wake
-        self._queue = ReadyQueue()
-        self._running: dict[str, set[str]] = {}
-        """The running invocations of each handler that has a `max_concurrent`."""
+        self._sharing = workers.sharing
+        self._queue = ReadyQueue(self._sharing.arrivals)
+        self._running = self._sharing.running
+        self._sharing.join(self)
 
     def push(self, invocation: Invocation) -> None:
         """Adds an invocation that waits for a worker."""
@@ -64,8 +68,26 @@ class Dispatcher:
         if worker is not None:
             if worker.owned.get(invocation_id) == attempt:
                 del worker.owned[invocation_id]
-            self._wake()
+            self._sharing.slot_freed()
         return found if found is not None and found.attempt == attempt else None
+
+    def wake(self) -> None:
+        """See `Sharer.wake`."""
+        if self._queue:
+            self._wake()
+
+    def precedes(self, place: Place, worker: SharedWorker) -> bool:
+        """See `Sharer.precedes`."""
+        for wanted, first in self._queue.firsts():
+            served = worker.handlers.get(wanted.handler)
+            if (
+                first < place
+                and served is not None
+                and wanted.version in ("", served)
+                and not self._full(wanted.handler)
+            ):
+                return True
+        return False
 
     @property
     def awaits_version(self) -> bool:
@@ -79,23 +101,33 @@ class Dispatcher:
         end = len(records) + most
         new: set[str] = set()
         heads = self._queue.heads()
+        alone = self._sharing.alone
+        popped = False
         while heads and len(records) < end:
-            _, wanted = heapq.heappop(heads)
+            place, wanted = heapq.heappop(heads)
             worker = None if self._full(wanted.handler) else self._workers.choose(*wanted)
-            if worker is None:
+            if worker is None or not (alone or self._may_take(place, worker)):
                 continue
             self._assign_next(wanted, worker, records)
+            popped = True
             if self._queue.has(wanted):
                 heapq.heappush(heads, (self._queue.head(wanted), wanted))
         for record in proposed:
             if len(records) >= end:
-                return
+                break
             if type(record) is Invoked and not record.start_ms and self._is_new(record, new):
                 handler = record.handler
                 if not (self._queue.has(Wanted(handler, "")) or self._full(handler)):
                     worker = self._workers.choose(handler)
-                    if worker is not None:
+                    if worker is not None and (
+                        alone or self._may_take((-record.priority, LAST), worker)
+                    ):
                         self._assign(handler, worker, record.invocation_id, 1, records)
+        if popped and not alone:
+            self._sharing.assigned()
+
+    def _may_take(self, place: Place, worker: Worker) -> bool:
+        return not self._sharing.leaves(self, place, worker)
 
     def _assign_next(self, wanted: Wanted, worker: Worker, records: list[Record]) -> None:
         invocation_id = self._queue.pop(wanted)

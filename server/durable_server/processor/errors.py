@@ -14,8 +14,8 @@
     ├── NotReadyError                the control plane is still starting
     └── ProcessorEndedError          the control plane stops; another leader may answer
 
-RecordTooLargeError stands apart: it is raised for any record, and each caller knows which field it
-means.
+RecordTooLargeError and MessagesLostError stand apart. The first is raised for any record, and each
+caller knows which field it means. The second ends the partition.
 """
 
 from __future__ import annotations
@@ -25,6 +25,17 @@ from ..core.model import Awakeable, State
 
 class RecordTooLargeError(Exception):
     """A record is larger than the limit `batch_bytes`, or holds a value that cannot be encoded."""
+
+
+class MessagesLostError(Exception):
+    """A partition does not know messages any more that it had confirmed: its log went back."""
+
+    def __init__(self, source: int, destination: int, seen: int) -> None:
+        super().__init__(
+            f"partition {destination} has lost messages of partition {source} that it had confirmed:"
+            f" its log has them only up to {seen}, so it went back; restore all partitions from one"
+            " backup"
+        )
 
 
 class RequestError(Exception):

@@ -37,6 +37,7 @@ from .committer import Committer
 from .dispatcher import Dispatcher
 from .effect_runner import EffectRunner
 from .inputs import Input, Inputs, refuse_all
+from .outbox import Outbox
 from .retention import EARLY_MS, Retention
 from .subscriptions import Subscriptions, refuse
 from .timers import Timers
@@ -68,6 +69,7 @@ class Processor:
         inputs: Inputs,
         committer: Committer,
         dispatcher: Dispatcher,
+        outbox: Outbox,
         effect_runner: EffectRunner,
         trimmer: Trimmer,
         workers: Workers,
@@ -81,6 +83,7 @@ class Processor:
         self.limits = limits
         self.inputs = inputs
         self.dispatcher = dispatcher
+        self.outbox = outbox
         self.workers = workers
         self.subscriptions = subscriptions
         self.timers = timers
@@ -106,7 +109,7 @@ class Processor:
         self._waits = False
         self._batch_size = 0.0
         log.availability.changed = committer.lock.changed = self._problem_changed
-        self.ended.add_done_callback(lambda _: self._problem_changed())
+        self.ended.add_done_callback(self._has_ended)
 
     # Start and stop
 
@@ -127,6 +130,7 @@ class Processor:
             elif not invocation.lock_place or queues[invocation.state_owner][0] == invocation.id:
                 self.dispatcher.push(invocation)
         self.timers.fill(recovered.timers)
+        self.outbox.add(recovered.outbox)
         self._retention.schedule()
         self._time.warn_if_ahead()
         self.started_ms = self.now_ms()
@@ -173,7 +177,12 @@ class Processor:
     @property
     def idle(self) -> bool:
         """Whether the loop has nothing to do: no input waits, none is being appended or applied."""
-        return self._waits and not self.inputs.awake.is_set() and not self.ended.done()
+        return (
+            self._waits
+            and not self.inputs.awake.is_set()
+            and not self.outbox.waiting
+            and not self.ended.done()
+        )
 
     @property
     def problem(self) -> str:
@@ -184,6 +193,10 @@ class Processor:
 
     def _problem_changed(self) -> None:
         self.on_problem_changed()
+
+    def _has_ended(self, _: asyncio.Future[None]) -> None:
+        self.outbox.close()
+        self._problem_changed()
 
     def next_timer_ms(self) -> int:
         """Returns when the next timer of an invocation is due; 0 when there is none."""
@@ -259,6 +272,8 @@ class Processor:
         records = proposed.copy()
         most = (limits.batch_bytes + ASSIGNMENT_BYTES - size) // _STARTED_BYTES
         self.dispatcher.assign(proposed, records, min(limits.batch_records, most))
+        if records or self.outbox.overdue:
+            records += self.outbox.take_acknowledgements()
         return (records, inputs) if records else None
 
     def _act(self, committed: Output, batch: list[Input], time_ms: int) -> None:
@@ -270,6 +285,8 @@ class Processor:
             if item.reply is not None:
                 self._answer(item, reply)
         self._effect_runner.run(committed.effects)
+        if changes.outbox:
+            self.outbox.add(changes.outbox)
         self._committer.evict(changes)
         if changes.awakeables:
             self._retention.schedule(time_ms + EARLY_MS)

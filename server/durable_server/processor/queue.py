@@ -12,11 +12,15 @@ whose invocation is not PENDING any more when it comes to the front.
 from __future__ import annotations
 
 import heapq
-from itertools import count
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple, TypeAlias
 
 Place: TypeAlias = tuple[int, int]
 """Minus the priority, and the order of arrival."""
+
+
+LAST = 1 << 62
+"""An arrival after all others."""
 
 
 class Wanted(NamedTuple):
@@ -30,11 +34,12 @@ class Wanted(NamedTuple):
 class ReadyQueue:
     """The queues of one partition."""
 
-    def __init__(self) -> None:
+    def __init__(self, arrivals: Iterator[int]) -> None:
+        """`arrivals` numbers the invocations; several queues may share it."""
         self._queues: dict[Wanted, list[tuple[Place, str]]] = {}
         """For each a heap."""
         self._waiting: set[str] = set()
-        self._arrivals = count()
+        self._arrivals = arrivals
 
     def push(self, wanted: Wanted, priority: int, invocation_id: str) -> None:
         """Adds an invocation behind those of at least its priority, unless it is queued already."""
@@ -45,6 +50,10 @@ class ReadyQueue:
         if queue is None:
             queue = self._queues[wanted] = []
         heapq.heappush(queue, ((-priority, next(self._arrivals)), invocation_id))
+
+    def __bool__(self) -> bool:
+        """Whether anything waits."""
+        return bool(self._queues)
 
     def has(self, wanted: Wanted) -> bool:
         """Returns whether an invocation waits for this."""
@@ -67,6 +76,10 @@ class ReadyQueue:
         if not queue:
             del self._queues[wanted]
         return invocation_id
+
+    def firsts(self) -> Iterable[tuple[Wanted, Place]]:
+        """Yields what the first of each queue waits for, with its place."""
+        return ((wanted, queue[0][0]) for wanted, queue in self._queues.items())
 
     def heads(self) -> list[tuple[Place, Wanted]]:
         """Returns the first place of each queue with what it waits for, as a heap."""

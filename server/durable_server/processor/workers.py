@@ -1,4 +1,4 @@
-"""The workers of a partition: which are connected, which attempts each owns, and which gets the next.
+"""The workers: which are connected, which attempts each owns, and which gets the next.
 
 Ownership is a fact of the log: `Started` names the worker. This module mirrors it, so that the loop
 finds an owner fast, and adds what the log does not know: which workers are connected, and how many of
@@ -22,6 +22,7 @@ from typing import Protocol
 
 from ..core.effects import Acknowledge, Complete
 from ..core.model import EntryRow, Invocation
+from .sharing import Sharing
 
 
 class Outbound(Protocol):
@@ -99,9 +100,10 @@ class Worker:
 
 
 class Workers:
-    """All workers of a partition."""
+    """All workers; the partitions of a process share them."""
 
     def __init__(self) -> None:
+        self.sharing = Sharing()
         self._workers: dict[str, Worker] = {}
         self._serving: dict[str, list[Worker]] = {}
         """The connected workers by handler."""

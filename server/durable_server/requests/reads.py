@@ -115,7 +115,7 @@ class Reads:
     @property
     def partition_count(self) -> int:
         """The number of partitions."""
-        return len(self._router.all())
+        return self._router.count
 
     def page(self, where: Filter, order: Order, after: Place | None, size: int) -> MergedPage:
         """Returns a page of invocations."""

@@ -120,14 +120,17 @@ class Sessions:
 
     async def open(self, hello: Hello, stream: Stream) -> Session:
         """Puts a worker into service. Raises ProcessorEndedError."""
-        await asyncio.gather(
-            *(
-                processor.inputs.propose(HandlerRegistered(handler))
-                for processor in self._router.all()
-                for handler in hello.handlers
-                if processor.partition.handlers.get(handler.name) != handler
+        first, *others = self._router.all()
+        # Requests ask the first partition for handlers, so what it knows, the others must know.
+        for processors in (others, [first]):
+            await asyncio.gather(
+                *(
+                    processor.inputs.propose(HandlerRegistered(handler))
+                    for processor in processors
+                    for handler in hello.handlers
+                    if processor.partition.handlers.get(handler.name) != handler
+                )
             )
-        )
         worker = self._workers.expect(hello.worker_id)
         worker.identity, worker.build_id = hello.identity, hello.build_id
         worker.handlers = {it.name: it.version for it in hello.handlers}

@@ -12,6 +12,7 @@ from enum import Enum
 from typing import Final, NamedTuple, Protocol
 
 from ..core.changes import Changes
+from ..core.messages import OutboxMessage
 from ..core.model import Awakeable, EntryRow, Handler, Invocation, State
 from ..core.partition import Source
 from ..log.interface import Position
@@ -36,6 +37,12 @@ class Recovered(NamedTuple):
     early_awakeables: int
     last_ms: int
     """The time of the last batch. A new leader's clock does not begin before it."""
+    sent: dict[int, int]
+    """The number of the last message to each other partition that messages were sent to."""
+    seen: dict[int, int]
+    """The number of the last message that has taken effect, by the partition that has sent it."""
+    outbox: list[OutboxMessage]
+    """The messages that their partitions have not confirmed, by destination and number."""
 
 
 class Sort(Enum):
@@ -71,7 +78,7 @@ class Page(NamedTuple):
     end: PageCursor | None
     """Where the next page begins; None when there is none."""
     lengths: dict[str, int]
-    """The journal length of each invocation that has entries, by id."""
+    """The journal length of each invocation that has entries, by its id."""
 
 
 class Filter(NamedTuple):
@@ -96,7 +103,10 @@ class Store(Source, Protocol):
     """One partition's store. All calls but `file_users` are short and made from one thread."""
 
     def recover(self) -> Recovered:
-        """Returns what a new leader needs."""
+        """Returns what a new leader needs.
+
+        Raises StoreVersionError for an entry or a message of a kind that only a newer version knows.
+        """
         ...
 
     def begin(self) -> bool:

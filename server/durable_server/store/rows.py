@@ -40,7 +40,12 @@ ENTRY = (
     "target, attempt, signal, failed_tries, schema"
 )
 INSERT_ENTRY = f"INSERT INTO journal (number, {ENTRY}) VALUES (?{',?' * (ENTRY.count(',') + 1)})"
-AWAKEABLE = "id, invocation, positions, created_ms, resolved_ms, outcome, schema, requests"
+AWAKEABLE = (
+    "id, invocation, positions, created_ms, resolved_ms, outcome, schema, requests, released"
+)
+INSERT_AWAKEABLE = (
+    f"INSERT OR REPLACE INTO awakeables ({AWAKEABLE}) VALUES (?{',?' * AWAKEABLE.count(',')})"
+)
 
 
 class _Extra(NamedTuple):
@@ -55,6 +60,7 @@ class _Extra(NamedTuple):
     step_failures: tuple[StepFailures, ...] = ()
     requests: tuple[tuple[str, int], ...] = ()
     recorded_by: str = ""
+    claims: tuple[str, ...] = ()
 
 
 encode = msgspec.msgpack.Encoder().encode
@@ -89,7 +95,12 @@ def changed_row(it: Invocation) -> tuple[Any, ...]:
     """Returns the values of UPDATE."""
     fault_type, fault_message, fault = it.failure or (None, None, None)
     extra = None
-    if it.cancel_ms or it.failing_ms or it.step_failures or it.requests or it.recorded_by:
+    if (
+        (it.cancel_ms or it.failing_ms or it.step_failures)
+        or it.requests
+        or it.recorded_by
+        or it.claims
+    ):
         extra = encode(
             _Extra(
                 it.cancel_reason,
@@ -101,6 +112,7 @@ def changed_row(it: Invocation) -> tuple[Any, ...]:
                 it.step_failures,
                 it.requests,
                 it.recorded_by,
+                it.claims,
             )
         )
     return (
@@ -173,6 +185,7 @@ def invocation(row: Sequence[Any]) -> Invocation:
         it.step_failures = extra.step_failures
         it.requests = extra.requests
         it.recorded_by = extra.recorded_by
+        it.claims = extra.claims
     return it
 
 
@@ -183,6 +196,7 @@ def awakeable_row(it: Awakeable) -> tuple[Any, ...]:
         *(it.id, it.invocation_id, indexes, it.created_ms, it.resolved_ms, it.outcome),
         it.schema,
         encode(it.requests) if it.requests else None,
+        it.released,
     )
 
 
@@ -190,4 +204,5 @@ def awakeable(row: Sequence[Any]) -> Awakeable:
     """Returns the awakeable of a row of AWAKEABLE."""
     indexes = _decode_indexes(row[2]) if row[2] else ()
     requests = _decode_requests(row[7]) if row[7] else ()
-    return Awakeable(row[0], row[1], indexes, row[3], row[4], row[5], row[6], requests)
+    released = bool(row[8])
+    return Awakeable(row[0], row[1], indexes, row[3], row[4], row[5], row[6], requests, released)

@@ -9,7 +9,7 @@ Every write pays for the indexes, so each index names the query that it answers.
 
 from __future__ import annotations
 
-VERSION = 4
+VERSION = 5
 """Written to `PRAGMA user_version`; a store of a version that is not in MIGRATIONS is refused."""
 
 _INDEXES = """
@@ -31,6 +31,24 @@ CREATE INDEX invocations_in_trouble ON invocations (number, fault_type, fault_me
     WHERE fault_message IS NOT NULL AND completed_ms = 0;
 """
 
+_PARTITIONS = """
+-- Messages to other partitions that those have not confirmed; each is encoded as in the log.
+CREATE TABLE outbox (
+    destination INTEGER NOT NULL,
+    sequence INTEGER NOT NULL,
+    message BLOB NOT NULL,
+    PRIMARY KEY (destination, sequence)
+) WITHOUT ROWID;
+
+-- For each other partition, the number of the last message sent to it, and of the last one of its
+-- messages that has taken effect here; 0 for none.
+CREATE TABLE peers (
+    partition INTEGER PRIMARY KEY,
+    sent INTEGER NOT NULL DEFAULT 0,
+    seen INTEGER NOT NULL DEFAULT 0
+);
+"""
+
 MIGRATIONS = {
     2: f"""
 ALTER TABLE position ADD COLUMN time_ms INTEGER NOT NULL DEFAULT 0;
@@ -49,6 +67,10 @@ ALTER TABLE awakeables ADD COLUMN requests BLOB;
 DROP INDEX invocations_in_trouble;
 CREATE INDEX invocations_in_trouble ON invocations (number, fault_type, fault_message)
     WHERE fault_message IS NOT NULL AND completed_ms = 0;
+""",
+    4: f"""
+ALTER TABLE awakeables ADD COLUMN released INTEGER NOT NULL DEFAULT 0;
+{_PARTITIONS}
 """,
 }
 """The statements that upgrade a store of each older version to the next, in place and without loss."""
@@ -143,7 +165,9 @@ CREATE TABLE awakeables (
     resolved_ms INTEGER NOT NULL,
     outcome BLOB,
     schema TEXT NOT NULL DEFAULT '',
-    requests BLOB
+    requests BLOB,
+    -- Whether that invocation lives in another partition and has ended.
+    released INTEGER NOT NULL DEFAULT 0
 ) WITHOUT ROWID;
 CREATE INDEX awakeables_by_invocation ON awakeables (invocation) WHERE invocation <> '';
 -- Awakeables that were resolved early, by age.
@@ -179,4 +203,4 @@ CREATE TABLE handlers (
     spec BLOB NOT NULL,
     created_ms INTEGER NOT NULL
 ) WITHOUT ROWID;
-"""
+{_PARTITIONS}"""

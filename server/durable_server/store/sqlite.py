@@ -22,8 +22,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from ..core.changes import Changes
 from ..core.entry_kinds import KINDS
+from ..core.messages import OutboxMessage
 from ..core.model import (
     Awakeable,
     EntryRow,
@@ -34,6 +37,7 @@ from ..core.model import (
 )
 from ..core.records import DEADLINE, WAKE
 from ..log.interface import Position
+from ..log.message_codec import decode_message, encode_message
 from . import pages, rows
 from .failure_index import FailureIndex, FailureIndexError
 from .file_users import describe, file_users
@@ -43,6 +47,8 @@ from .schema import MIGRATIONS, SCHEMA, VERSION
 
 logger = logging.getLogger("durable.store")
 
+CACHE_BYTES = 64 * 1024 * 1024
+"""How much of its file a store keeps in memory. The stores of one process share this much."""
 _START_SECONDS = 5.0
 """How long the start waits for another process that is writing to the file."""
 _WAL_BYTES = 64 * 1024 * 1024
@@ -77,11 +83,13 @@ def explain_error(path: Path, error: sqlite3.Error) -> StoreUnusableError:
 class SqliteStore:
     """A partition's store in one SQLite file, or in memory for the path `:memory:`.
 
+    `cache_bytes` is how much of the file is kept in memory at most, 64 MiB by default.
+
     Raises StoreVersionError when the file's version cannot be upgraded to this one, FailureIndexError
     when this SQLite cannot write an index that the file has, and `sqlite3.Error` when the disk refuses.
     """
 
-    def __init__(self, path: Path | str) -> None:
+    def __init__(self, path: Path | str, cache_bytes: int = CACHE_BYTES) -> None:
         self._path = None if os.fspath(path) == ":memory:" else Path(path)
         self._db = sqlite3.connect(
             path, isolation_level=None, cached_statements=256, timeout=_START_SECONDS
@@ -90,7 +98,7 @@ class SqliteStore:
             # The page size applies to a new file only; docs/performance.md says what it saves.
             "PRAGMA page_size = 16384;"
             "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA temp_store = MEMORY;"
-            "PRAGMA cache_size = -65536; PRAGMA wal_autocheckpoint = 2000;"
+            f"PRAGMA cache_size = -{cache_bytes // 1024}; PRAGMA wal_autocheckpoint = 2000;"
             f"PRAGMA journal_size_limit = {_WAL_BYTES};"
         )
         version = self._db.execute("PRAGMA user_version").fetchone()[0]
@@ -159,6 +167,7 @@ class SqliteStore:
             )
         ]
         early = db.execute("SELECT count(*) FROM awakeables WHERE invocation = ''").fetchone()[0]
+        peers = db.execute("SELECT partition, sent, seen FROM peers ORDER BY partition").fetchall()
         return Recovered(
             Position(sequence, epoch, frame),
             last_number,
@@ -168,7 +177,28 @@ class SqliteStore:
             lock_queues,
             early,
             time_ms,
+            {partition: sent for partition, sent, _ in peers if sent},
+            {partition: seen for partition, _, seen in peers if seen},
+            self._outbox(),
         )
+
+    def _outbox(self) -> list[OutboxMessage]:
+        """Returns the messages that their partitions have not confirmed."""
+        outbox: list[OutboxMessage] = []
+        for destination, sequence, data in self._db.execute(
+            "SELECT destination, sequence, message FROM outbox ORDER BY destination, sequence"
+        ):
+            try:
+                message = decode_message(data)
+            except (KeyError, msgspec.MsgspecError) as error:
+                problem = f"unknown type {error}" if isinstance(error, KeyError) else error
+                raise StoreVersionError(
+                    f"the store {self._path or ':memory:'} has a message that this program cannot "
+                    f"read (number {sequence} to partition {destination}: {problem}): was it written "
+                    "by a newer version? Start that version, or a newer one"
+                ) from error
+            outbox.append(OutboxMessage(destination, sequence, message))
+        return outbox
 
     def begin(self) -> bool:
         """See `Store.begin`."""
@@ -247,10 +277,7 @@ class SqliteStore:
                 if awakeable is None:
                     db.execute("DELETE FROM awakeables WHERE id = ?", (awakeable_id,))
                 else:
-                    db.execute(
-                        f"INSERT OR REPLACE INTO awakeables ({AWAKEABLE}) VALUES (?,?,?,?,?,?,?,?)",
-                        rows.awakeable_row(awakeable),
-                    )
+                    db.execute(rows.INSERT_AWAKEABLE, rows.awakeable_row(awakeable))
         if changes.waiters:
             db.executemany("INSERT OR IGNORE INTO waiters VALUES (?, ?, ?)", changes.waiters)
         if changes.waiters_removed:
@@ -277,6 +304,29 @@ class SqliteStore:
                 "INSERT INTO handlers VALUES (?, ?, ?) "
                 "ON CONFLICT (name) DO UPDATE SET spec = excluded.spec",
                 [(handler.name, rows.encode(handler), ms) for handler, ms in changes.handlers],
+            )
+        if changes.outbox:
+            db.executemany(
+                "INSERT INTO outbox VALUES (?, ?, ?)",
+                [(to, number, encode_message(message)) for to, number, message in changes.outbox],
+            )
+            # The last number of each destination comes last.
+            last = {it.destination: it.sequence for it in changes.outbox}
+            db.executemany(
+                "INSERT INTO peers (partition, sent) VALUES (?, ?) "
+                "ON CONFLICT (partition) DO UPDATE SET sent = excluded.sent",
+                last.items(),
+            )
+        if changes.seen:
+            db.executemany(
+                "INSERT INTO peers (partition, seen) VALUES (?, ?) "
+                "ON CONFLICT (partition) DO UPDATE SET seen = excluded.seen",
+                changes.seen.items(),
+            )
+        if changes.acknowledged:
+            db.executemany(
+                "DELETE FROM outbox WHERE destination = ? AND sequence <= ?",
+                changes.acknowledged.items(),
             )
         if changes.removed:
             by_id = [(invocation_id,) for invocation_id in changes.removed]

@@ -1,0 +1,182 @@
+"""The metadata record of a system: its id, its number of partitions and its format level.
+
+It is the message on the subject `durable.cluster.metadata` of the stream `DURABLE_CLUSTER`, which keeps
+one message of each subject. It is JSON, so that an operator can read it, and a later version can add
+fields.
+
+The record is written once, before the first log is created, and never changed. It is published with
+the expectation that its subject has no message. So if several control planes start at once, one of
+them writes the record, and all use what it has written. An attempt whose outcome is unknown is
+repeated from the reading on, so a lost answer does no harm.
+
+Versions before the record had only logs. Such a system gets a record with as many partitions as it has
+logs.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import secrets
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from ..log.interface import LogError
+from ..log.jetstream import ACK_TIMEOUT, log_subject, stream_config, stream_name
+from ..log.preflight import with_connection
+from ..log.stream_creation import create_stream
+from ..nats import api
+from ..nats.api import ApiError, call_api
+from ..nats.connection import Connection
+from ..nats.endpoint import Endpoint, EndpointSource
+
+PARTITIONS_MAX = 256
+"""The most partitions of a system. Each costs a stream, a store and a loop, so more are never faster."""
+FORMAT_LEVEL = 1
+"""The newest format level that this version can read. A system's level says which kinds of records and
+messages its logs may hold.
+"""
+STREAM = "DURABLE_CLUSTER"
+SUBJECTS = "durable.cluster.>"
+METADATA_SUBJECT = "durable.cluster.metadata"
+STREAM_BYTES = 1 << 20
+"""The size that the stream reserves: many times one record for each member of a large cluster."""
+_LOG = re.compile(r"DURABLE_P([0-9]+)")
+_HEADER = (
+    f"NATS/1.0\r\nNats-Expected-Stream: {STREAM}\r\n"
+    "Nats-Expected-Last-Subject-Sequence: 0\r\n\r\n"
+).encode()
+
+
+class MetadataError(LogError):
+    """This control plane cannot be part of the system. The message says why and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Metadata:
+    """What is the same for all control planes of a system, for as long as it exists."""
+
+    id: str
+    """The system's id, random, of 32 hexadecimal characters."""
+    partitions: int
+    """How many partitions it has, 1 to PARTITIONS_MAX."""
+    format_level: int
+
+
+async def load_or_create(
+    source: EndpointSource, *, partitions: int = 0, replicas: int = 1
+) -> Metadata:
+    """Returns the metadata of the system in this NATS system; writes it if the system is new.
+
+    `partitions` is the number that the operator has asked for; 0 takes that of the system, or 1 for a
+    new one. `replicas` applies to a new one. Waits for NATS as long as a log does. Raises MetadataError
+    when the system has another number of partitions, was written by a newer version or lacks a log;
+    StreamConfigError, NatsUnsuitableError and LogUnavailableError as a log does.
+    """
+
+    async def use(connection: Connection, _endpoint: Endpoint) -> Metadata:
+        found = await _read(connection)
+        if found is None:
+            await _write(connection, partitions, replicas)
+            found = await _read(connection)
+            if found is None:
+                # A replicated server answers this for a moment after it has refused the record in
+                # favour of another one that is not applied yet.
+                raise ApiError(api.MESSAGE_NOT_FOUND, "the metadata cannot be read yet")
+        _check_partitions(partitions, found.partitions)
+        return found
+
+    return await with_connection(source, "durable metadata", use)
+
+
+async def _read(connection: Connection) -> Metadata | None:
+    """Returns the record, or None if there is none yet."""
+    try:
+        answer = await call_api(
+            connection, f"STREAM.MSG.GET.{STREAM}", {"last_by_subj": METADATA_SUBJECT}, ACK_TIMEOUT
+        )
+    except ApiError as error:
+        if error.number in (api.STREAM_NOT_FOUND, api.MESSAGE_NOT_FOUND):
+            return None
+        raise
+    return _decode(base64.b64decode(answer["message"].get("data", "")))
+
+
+async def _write(connection: Connection, partitions: int, replicas: int) -> None:
+    """Writes the record, unless another control plane has done so."""
+    logs = await _count_logs(connection)
+    if logs:
+        _check_partitions(partitions, logs)
+    metadata = Metadata(secrets.token_hex(16), logs or partitions or 1, FORMAT_LEVEL)
+    config = {
+        **stream_config(STREAM, SUBJECTS, replicas=replicas, max_bytes=STREAM_BYTES),
+        "max_msgs_per_subject": 1,
+        "deny_delete": False,
+    }
+    try:
+        await create_stream(
+            connection, config, smallest_bytes=STREAM_BYTES, clustered=replicas > 1
+        )
+    except ApiError as error:
+        # It exists with other options: another control plane has asked for other replicas, or a
+        # newer version has made it.
+        if error.number != api.STREAM_NAME_IN_USE:
+            raise
+    body = json.dumps(asdict(metadata)).encode()
+    message = await connection.call(METADATA_SUBJECT.encode(), body, ACK_TIMEOUT, _HEADER)
+    if not message.payload:
+        raise ApiError(message.status, message.description or "JetStream does not answer")
+    answer = json.loads(message.payload)
+    if "error" in answer:
+        error = api.error_of(answer)
+        if error.number != api.WRONG_LAST_SEQUENCE:
+            raise error
+
+
+async def _count_logs(connection: Connection) -> int:
+    """Returns how many logs there are; raises MetadataError when one between them is missing."""
+    answer = await call_api(
+        connection, "STREAM.NAMES", {"subject": log_subject("*")}, ACK_TIMEOUT
+    )
+    matches = (_LOG.fullmatch(name) for name in answer.get("streams") or ())
+    numbers = {int(it[1]) for it in matches if it is not None}
+    for number in range(len(numbers)):
+        if number not in numbers:
+            raise MetadataError(
+                f"the log {stream_name(number)} is missing, and there is a log"
+                f" {stream_name(max(numbers))}; restore all of them from a backup"
+            )
+    return len(numbers)
+
+
+def _check_partitions(asked: int, actual: int) -> None:
+    if asked not in (0, actual):
+        raise MetadataError(
+            f"--partitions {asked}: this system has {actual} partition{'s' * (actual > 1)}, and the"
+            " number cannot be changed; leave --partitions out, or make a new system in another"
+            " --data-dir, or with --nats in another NATS account"
+        )
+
+
+def _decode(data: bytes) -> Metadata:
+    try:
+        record: dict[str, Any] = json.loads(data)
+        level = int(record["format_level"])
+        if level > FORMAT_LEVEL:
+            raise MetadataError(
+                f"this system has format level {level}, and this version reads up to {FORMAT_LEVEL};"
+                " start the version that has written it, or a newer one"
+            )
+        metadata = Metadata(str(record["id"]), int(record["partitions"]), level)
+    except (ValueError, KeyError, TypeError) as error:
+        raise MetadataError(
+            f"the record {METADATA_SUBJECT} of the stream {STREAM} is damaged ({error!r}):"
+            f" {data[:100]!r}; restore it from a backup"
+        ) from error
+    if not 1 <= metadata.partitions <= PARTITIONS_MAX:
+        raise MetadataError(
+            f"this system has {metadata.partitions} partitions, and this version takes"
+            f" {PARTITIONS_MAX} at most; start the version that has made it"
+        )
+    return metadata

@@ -1,0 +1,178 @@
+"""The outbox of a partition: sends its messages to the other partitions until their logs have them.
+
+    commit ──► add ──► queue for each destination ──► link ──► Received in the other log
+                            ▲                                        │
+                            └── dropped up to the number ◄───────────┘ Seen(number)
+
+One delivery to a destination is in flight at a time; what is added meanwhile goes together with the
+next one. A delivery whose outcome is unknown is repeated, because the other partition passes over what
+it has seen.
+
+That messages have arrived is recorded too (`OutboxAcknowledged`), so that the store can drop them and
+the next leader does not send them again. This is not urgent: the record goes with the next batch, or
+after a second in a batch of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Protocol
+
+from ..core.limits import Limits
+from ..core.messages import Message, OutboxMessage
+from ..core.records import OutboxAcknowledged, Received
+from ..log.message_codec import encode_message
+from .errors import MessagesLostError, ProcessorEndedError
+
+logger = logging.getLogger("durable.processor")
+
+_ACKNOWLEDGE_SECONDS = 1.0
+"""How long an acknowledgement waits for a batch that is appended anyway."""
+_FIRST_PAUSE = 0.02
+"""Seconds before the first repetition of a delivery; doubles from there."""
+_LONGEST_PAUSE = 1.0
+_RECEIVED_BYTES = 64
+"""What a `Received` has beside its messages."""
+
+
+class Link(Protocol):
+    """The way to the leaders of other partitions."""
+
+    def __call__(self, destination: int, received: Received) -> Awaitable[int]:
+        """Delivers messages; returns the number up to which that partition has seen them.
+
+        Raises ProcessorEndedError when there is no leader now; then the messages may have arrived.
+        """
+        ...
+
+
+class _Queue:
+    """The messages to one destination that it has not confirmed."""
+
+    __slots__ = ("confirmed", "destination", "messages", "sending")
+
+    def __init__(self, destination: int) -> None:
+        self.destination = destination
+        self.messages: deque[tuple[int, Message, int]] = deque()
+        """The number, the message and its size, without gaps."""
+        self.confirmed = 0
+        """The number of the last message that is known to have arrived."""
+        self.sending: asyncio.Task[None] | None = None
+
+
+class Outbox:
+    """The outbox of one partition."""
+
+    def __init__(
+        self,
+        source: int,
+        limits: Limits,
+        wake: Callable[[], None],
+        failed: Callable[[Exception], None],
+    ) -> None:
+        """`wake` makes the loop write what is overdue; `failed` gets an error that no retry mends."""
+        self.overdue = False
+        """Whether acknowledgements have waited long enough for a batch."""
+        self._source = source
+        self._limits = limits
+        self._wake = wake
+        self._failed = failed
+        self._link: Link | None = None
+        self._queues: dict[int, _Queue] = {}
+        self._acknowledged: dict[int, int] = {}
+        self._alarm: asyncio.TimerHandle | None = None
+        self._closed = False
+
+    @property
+    def waiting(self) -> int:
+        """How many messages are not confirmed by their partition yet."""
+        return sum(len(queue.messages) for queue in self._queues.values())
+
+    def connect(self, link: Link) -> None:
+        """Begins to send."""
+        self._link = link
+        for queue in self._queues.values():
+            self._send(queue)
+
+    def add(self, messages: Iterable[OutboxMessage]) -> None:
+        """Adds messages that are committed, and sends them."""
+        for destination, sequence, message in messages:
+            queue = self._queues.get(destination)
+            if queue is None:
+                queue = self._queues[destination] = _Queue(destination)
+            queue.messages.append((sequence, message, len(encode_message(message))))
+        for queue in self._queues.values():
+            self._send(queue)
+
+    def take_acknowledgements(self) -> list[OutboxAcknowledged]:
+        """Returns the acknowledgements that wait for a batch, for the batch that is being closed."""
+        if not self._acknowledged:
+            return []
+        taken = [OutboxAcknowledged(*it) for it in self._acknowledged.items()]
+        self._acknowledged.clear()
+        self.overdue = False
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
+        return taken
+
+    def close(self) -> None:
+        """Ends all sending."""
+        self._closed = True
+        for queue in self._queues.values():
+            if queue.sending is not None:
+                queue.sending.cancel()
+        if self._alarm is not None:
+            self._alarm.cancel()
+
+    def _send(self, queue: _Queue) -> None:
+        if self._link is None or self._closed or not queue.messages:
+            return
+        if queue.sending is None or queue.sending.done():
+            name = f"durable-outbox-{self._source}-{queue.destination}"
+            queue.sending = asyncio.create_task(self._send_all(queue, self._link), name=name)
+
+    async def _send_all(self, queue: _Queue, link: Link) -> None:
+        pause = _FIRST_PAUSE
+        while queue.messages:
+            try:
+                seen = await link(queue.destination, self._next(queue))
+            except ProcessorEndedError:
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, _LONGEST_PAUSE)
+                continue
+            pause = _FIRST_PAUSE
+            if seen < queue.messages[0][0] - 1:
+                self._failed(MessagesLostError(self._source, queue.destination, seen))
+                return
+            self._confirm(queue, seen)
+
+    def _next(self, queue: _Queue) -> Received:
+        """Returns the next messages, as many as fit into a batch, and at least one."""
+        limits = self._limits
+        messages: list[Message] = []
+        size = _RECEIVED_BYTES
+        for _, message, message_bytes in queue.messages:
+            size += message_bytes
+            if messages and (size > limits.batch_bytes or len(messages) == limits.batch_records):
+                break
+            messages.append(message)
+        return Received(self._source, queue.messages[0][0], tuple(messages))
+
+    def _confirm(self, queue: _Queue, seen: int) -> None:
+        messages = queue.messages
+        while messages and messages[0][0] <= seen:
+            messages.popleft()
+        if seen > queue.confirmed:
+            queue.confirmed = self._acknowledged[queue.destination] = seen
+            if self._alarm is None:
+                loop = asyncio.get_running_loop()
+                self._alarm = loop.call_later(_ACKNOWLEDGE_SECONDS, self._acknowledge)
+
+    def _acknowledge(self) -> None:
+        self._alarm = None
+        self.overdue = True
+        self._wake()

@@ -1,0 +1,87 @@
+"""The sharing of workers among the partitions of a process: who gets a free slot.
+
+Each partition assigns its own invocations, in its own batches, and all of them to the same workers. So
+that none waits for ever beside a busy one, a partition leaves a slot to another one whose invocation
+has waited longer, or has a higher priority. It takes the slot only if the worker has more free slots
+than there are such partitions. The partition whose invocation is the first of all leaves its slot to
+nobody, so somebody always goes on.
+
+How many invocations of a handler with `max_concurrent` are running is counted over all partitions too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from itertools import count
+from typing import Protocol
+
+from .queue import Place
+
+
+class SharedWorker(Protocol):
+    """What the sharing needs to know of a worker."""
+
+    @property
+    def free(self) -> int:
+        """How many attempts it can take now."""
+        ...
+
+    @property
+    def handlers(self) -> Mapping[str, str]:
+        """The version that it runs of each handler, by name."""
+        ...
+
+
+class Sharer(Protocol):
+    """A partition that assigns invocations to the workers."""
+
+    def wake(self) -> None:
+        """Makes the partition look for assignments, if any invocation of it waits."""
+        ...
+
+    def precedes(self, place: Place, worker: SharedWorker) -> bool:
+        """Returns whether an invocation before this place waits for a slot of this worker."""
+        ...
+
+
+class Sharing:
+    """What the partitions of a process share beside the workers themselves."""
+
+    def __init__(self) -> None:
+        self.arrivals: Iterator[int] = count()
+        """Numbers the invocations that wait, over all partitions."""
+        self.running: dict[str, set[str]] = {}
+        """The running invocations of each handler that has a `max_concurrent`."""
+        self._sharers: list[Sharer] = []
+        self._waiting: set[Sharer] = set()
+        """The partitions that have left a slot to another one."""
+
+    @property
+    def alone(self) -> bool:
+        """Whether there is one partition, so that nothing has to be shared."""
+        return len(self._sharers) == 1
+
+    def join(self, sharer: Sharer) -> None:
+        """Adds a partition."""
+        self._sharers.append(sharer)
+
+    def slot_freed(self) -> None:
+        """Lets all partitions look for assignments, because a worker has a free slot."""
+        for sharer in self._sharers:
+            sharer.wake()
+
+    def leaves(self, sharer: Sharer, place: Place, worker: SharedWorker) -> bool:
+        """Returns whether a partition leaves the slot of a worker to others, which it wakes then."""
+        before = [it for it in self._sharers if it is not sharer and it.precedes(place, worker)]
+        if len(before) < worker.free:
+            return False
+        self._waiting.add(sharer)
+        for other in before:
+            other.wake()
+        return True
+
+    def assigned(self) -> None:
+        """Lets those look again that have left a slot to the partition that has now assigned."""
+        waiting, self._waiting = self._waiting, set()
+        for sharer in waiting:
+            sharer.wake()
