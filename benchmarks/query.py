@@ -203,7 +203,7 @@ async def measure(
     ):
         control: control_pb2_grpc.DurableControlAsyncStub
         control = control_pb2_grpc.DurableControlStub(channel)
-        processor = plane.processor
+        processor = plane.router.any()
         requests = build_requests(Router(processor), processor.workers, processor.limits, None)
         listing = Listing(requests.reads, requests.limits)
         for query in queries(count, begin_ms, parent):

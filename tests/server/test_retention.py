@@ -38,7 +38,7 @@ async def test_a_finished_invocation_is_removed_after_its_retention(
     async with worker:
         invocation_id = await finish_one(control, worker)
         changed = asyncio.Event()
-        end = plane.processor.subscriptions.watch(invocation_id, changed)
+        end = plane.router.any().subscriptions.watch(invocation_id, changed)
         async with asyncio.timeout(20):
             await changed.wait()
         end()
