@@ -1,7 +1,8 @@
 """The system under test: a control plane, a worker and a client, all real and in this process.
 
-`System` talks over gRPC and keeps its log in an embedded nats-server. `LocalSystem` is local mode: the
-same parts in memory, without NATS and sockets. With `suspend_after=0` either of them suspends an
+`System` talks over gRPC and keeps its logs in an embedded nats-server, in three partitions, so that a
+program meets both sides of everything that may be in another one. `LocalSystem` is local mode: the same
+parts in memory, with one partition, without NATS and sockets. With `suspend_after=0` either of them suspends an
 attempt whenever it only waits, so that each await is a replay.
 """
 
@@ -42,6 +43,7 @@ class System:
         self._config = Config(
             listen="127.0.0.1:0",
             data_dir=folder / "data",
+            partitions=3,
             grace_seconds=0.2,
             times=SessionTimes(heartbeat=0.5, timeout=3.0, grace=0.02),
         )

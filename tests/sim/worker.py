@@ -16,7 +16,7 @@ import grpc
 from durable_proto.v1 import invocation_pb2, worker_pb2
 
 from .listener import Listener, read
-from .program import TRIES, Program
+from .program import TRIES, Program, value_of
 
 if TYPE_CHECKING:
     from .world import World
@@ -178,7 +178,8 @@ class SimWorker:
             program.acknowledged(message.ack)
         elif kind == "completion":
             completion = message.completion
-            value = read(completion.outcome)
+            value_in = value_of if isinstance(program, Program) else read
+            value = value_in(completion.outcome)
             program.complete(completion.index, completion.completion_number, value)
         elif kind == "pause_requested":
             program.pausing = True

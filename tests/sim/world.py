@@ -1,4 +1,4 @@
-"""The world: the logs of all partitions, nodes that replace each other, workers, clients, and invariants.
+"""The world: the logs of all partitions, nodes that replace each other, workers, clients, invariants.
 
 One seed decides everything that goes wrong. A node leads all partitions. It crashes between any two
 steps of its loops, or goes on beside its successor. Each of its stores may come back as old as the last
@@ -288,8 +288,10 @@ class World:
 
     async def check_outboxes(self) -> None:
         """Checks that all messages arrive, and that each number is seen as often as it was sent."""
-        while any(it.outbox.waiting for it in self.router.all()):
-            await asyncio.sleep(1)
+        while any(it.outbox.waiting for it in self.router.all()):  # noqa: ASYNC110
+            await asyncio.sleep(
+                1
+            )  # nodes are still being replaced, so there is no event to wait for
         for sender in self.router.all():
             for destination, sent in sender.partition.sent.items():
                 receiver = self.router.all()[destination].partition
