@@ -32,7 +32,7 @@ from ..nats.connection import Connection
 from ..nats.endpoint import Endpoint, EndpointSource
 
 PARTITIONS_MAX = 256
-"""The most partitions of a system. Each has a stream, a store and a loop, which cost memory and files."""
+"""The most partitions of a system. Each has a stream, a store and a loop, which cost memory."""
 FORMAT_LEVEL = 1
 """The newest format level that this version can read. A system's level says which kinds of records and
 messages its logs may hold.
