@@ -75,10 +75,10 @@ async def load_or_create(
     """
 
     async def use(connection: Connection, _endpoint: Endpoint) -> Metadata:
-        found = await _read(connection)
+        found = await read(connection)
         if found is None:
             await _write(connection, partitions, replicas)
-            found = await _read(connection)
+            found = await read(connection)
             if found is None:
                 # A replicated server answers this for a moment after it has refused the record in
                 # favour of another one that is not applied yet.
@@ -89,8 +89,11 @@ async def load_or_create(
     return await with_connection(source, "durable metadata", use)
 
 
-async def _read(connection: Connection) -> Metadata | None:
-    """Returns the record, or None if there is none yet."""
+async def read(connection: Connection) -> Metadata | None:
+    """Returns the record, or None if there is none yet.
+
+    Raises MetadataError, ApiError, TimeoutError, ConnectionLostError.
+    """
     try:
         answer = await call_api(
             connection, f"STREAM.MSG.GET.{STREAM}", {"last_by_subj": METADATA_SUBJECT}, ACK_TIMEOUT
