@@ -108,11 +108,11 @@ async def test_a_suspended_attempt_and_the_next_one(
 
 
 async def test_handlers_beyond_the_limit_are_one_series(plane: ControlPlane) -> None:
-    endings = plane.processor.partition.endings
+    endings = plane.router.any().partition.endings
     for number in range(HANDLERS_MAX + 5):
         endings[f"handler{number}", State.COMPLETED] = 2
     endings["handler0", State.FAILED] = 1
-    body, _ = Exposition(plane.processor).render("")
+    body, _ = Exposition(plane.router.any()).render("")
     seen = Scrape(body.decode())
     ended = "durable_invocations_ended_total"
     assert seen(ended, handler="handler0", outcome="failed") == 1
