@@ -91,7 +91,7 @@ async def test_a_forged_token(control: Control, channel: grpc.aio.Channel) -> No
             await invoke(control)
         token = (await control.Query(Query(page_size=1))).next_page_token
         digest = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))[:8]
-        for place in (b"1", b"1.-1", b"x.y", b"0." + b"9" * 40, b"0.1.2"):
+        for place in (b"1", b"1.0.-1", b"x.y.z", b"0.0." + b"9" * 40, b"0.1", b"0.1.2.3"):
             made = base64.urlsafe_b64encode(digest + place).decode()
             with pytest.raises(grpc.aio.AioRpcError) as caught:
                 await ids(control, page_token=made)

@@ -1,11 +1,12 @@
 """The reads of clients: everything that is answered from the committed state, without a record.
 
-What belongs to an invocation is read from its own partition. Lists and counts are read from all of
-them.
+What belongs to an invocation is read from its own partition, except awakeables with an id of the user's
+own choice. Lists and counts are read from all partitions.
 """
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
@@ -15,7 +16,8 @@ from ..core.model import Awakeable, EntryRow, Handler, Invocation, State
 from ..processor.errors import InvalidFieldError, InvocationNotFoundError, JournalTooLargeError
 from ..processor.router import Router
 from ..processor.workers import Worker, Workers
-from ..store.interface import Filter, Order, Page, PageCursor
+from ..store.interface import Filter, Order
+from .page_merge import MergedPage, Place, merged_page
 
 _JOURNAL_OVERHEAD_BYTES = 16 * 1024 * 1024
 """How much a journal may exceed its limit and still be sent in one message of at most 64 MiB."""
@@ -27,11 +29,13 @@ class ServerInfo(NamedTuple):
     """Facts about this control plane."""
 
     epoch: int
+    """The epoch of the leader of partition 0."""
     started_ms: int
     append_count: int
     """How many batches it has appended to its logs."""
     now_ms: int
     """The log's time."""
+    partition_count: int
 
 
 class HandlerCounts(NamedTuple):
@@ -89,8 +93,12 @@ class Reads:
         return self._router.for_id(found.id).store.completions(found.number)
 
     def awakeables(self, found: Invocation) -> Iterable[Awakeable]:
-        """Returns the awakeables of an invocation."""
-        return self._router.for_id(found.id).store.awakeables(found.id)
+        """Returns the awakeables of an invocation by their creation time.
+
+        Those with an id of the user's own choice may be in any partition.
+        """
+        of_all = [it.store.awakeables(found.id) for it in self._router.all()]
+        return heapq.merge(*of_all, key=lambda it: (it.created_ms, it.id))
 
     def state(self, found: Invocation) -> Mapping[str, bytes]:
         """Returns the state that an invocation reads and writes, by name."""
@@ -104,13 +112,25 @@ class Reads:
             raise InvalidFieldError("page_size", "must not be negative", value=wanted)
         return min(wanted or _PAGE_SIZE, self._limits.page_size)
 
-    def page(self, where: Filter, order: Order, after: PageCursor | None, size: int) -> Page:
+    @property
+    def partition_count(self) -> int:
+        """The number of partitions."""
+        return self._router.count
+
+    def page(self, where: Filter, order: Order, after: Place | None, size: int) -> MergedPage:
         """Returns a page of invocations."""
-        return self._router.any().store.page(where, order, after, size)
+        # All invocations with one object key live in one partition.
+        processors = [self._router.for_object(where.key)] if where.key else self._router.all()
+        stores = {it.partition.index: it.store for it in processors}
+        return merged_page(stores, where, order, after, size)
 
     def counts(self) -> list[tuple[str, State, int]]:
         """Returns how many invocations there are, by handler and lifecycle state."""
-        return [it for processor in self._router.all() for it in processor.store.counts()]
+        sums: dict[tuple[str, State], int] = {}
+        for processor in self._router.all():
+            for handler, state, count in processor.store.counts():
+                sums[handler, state] = sums.get((handler, state), 0) + count
+        return [(*pair, count) for pair, count in sorted(sums.items())]
 
     def handlers(self, after: str, size: int) -> tuple[list[HandlerCounts], bool]:
         """Returns handlers by name, and whether there are more."""
@@ -141,4 +161,5 @@ class Reads:
             processor.started_ms,
             sum(it.tally.append_seconds.count for it in self._router.all()),
             processor.now_ms(),
+            self.partition_count,
         )

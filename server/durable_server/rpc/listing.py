@@ -1,8 +1,8 @@
 """The lists and counts of DurableControl, translated: invocations, handlers, workers.
 
 Page tokens are opaque, URL-safe and bound to their query: a token used with other filters or another
-order is an error, not a wrong page. A token names the last item of its page and not a count, so items
-that are added or removed between two requests do not shift the pages.
+order is an error, not a wrong page. A token names the place of the last item of its page in the whole
+list and not a count, so items that are added or removed between two requests do not shift the pages.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ from durable_proto.v1 import control_pb2, invocation_pb2
 
 from ..core.limits import Limits
 from ..core.model import State
+from ..requests.page_merge import Place
 from ..requests.reads import Reads
-from ..store.interface import Filter, Order, PageCursor, Sort
+from ..store.interface import Filter, Order, Sort
 from . import convert
 from .refusal import invalid
 
@@ -63,11 +64,12 @@ class Listing:
             parent=request.parent_invocation_id,
         )
         order = _order(request)
-        binding = f"{where!r}{order!r}"
+        # A place is one among this number of partitions.
+        binding = f"{where!r}{order!r}{self._reads.partition_count}"
         listed = self._reads.page(
             where,
             order,
-            _cursor(_open_token(request.page_token, binding)),
+            _place(_open_token(request.page_token, binding)),
             self._reads.page_size(request.page_size),
         )
         response = control_pb2.QueryResponse()
@@ -76,7 +78,7 @@ class Listing:
             message.journal_length = listed.lengths.get(found.id, 0)
             response.invocations.append(message)
         if listed.end is not None:
-            response.next_page_token = _token(f"{listed.end.ms}.{listed.end.number}", binding)
+            response.next_page_token = _token(".".join(map(str, listed.end)), binding)
         return response
 
     def stats(self) -> control_pb2.GetStatsResponse:
@@ -144,14 +146,15 @@ def _order(request: control_pb2.QueryRequest) -> Order:
     return Order(sorts[field], not direction)
 
 
-def _cursor(text: str) -> PageCursor | None:
-    """Returns the cursor in a token: two numbers that the store can hold."""
+def _place(text: str) -> Place | None:
+    """Returns the place in a token: three numbers that the store can hold."""
     if not text:
         return None
-    ms, _, number = text.partition(".")
-    if not all(it.isdecimal() and len(it) <= _DIGITS for it in (ms, number)):
+    parts = text.split(".")
+    numbers = [int(it) for it in parts if it.isdecimal() and len(it) <= _DIGITS]
+    if not len(parts) == len(numbers) == len(Place._fields):
         raise invalid("page_token", "is damaged; start again without one")
-    return PageCursor(int(ms), int(number))
+    return Place._make(numbers)
 
 
 def _token(after: str, binding: str) -> str:

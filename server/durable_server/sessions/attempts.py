@@ -198,8 +198,7 @@ class Attempts:
 
     def _may_start(self, record: EntryRecorded) -> bool:
         """Checks that an entry names a known handler, with a key if it needs one; else fails it."""
-        processor = self._router.for_id(record.invocation_id)
-        handler = processor.partition.handlers.get(record.name)
+        handler = self._router.any().partition.handlers.get(record.name)
         kind, problem = "durable.InvalidField", ""
         if handler is None:
             kind = "durable.HandlerNotFound"
@@ -212,7 +211,7 @@ class Attempts:
             return True
         self._outbound.abandon(record.invocation_id, record.attempt, problem)
         failure = make_failure(kind, problem, terminal=False)
-        processor.inputs.submit(
+        self._router.for_id(record.invocation_id).inputs.submit(
             AttemptFailed(record.invocation_id, record.attempt, failure, self._random.random())
         )
         return False

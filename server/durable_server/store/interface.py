@@ -9,13 +9,17 @@ with the same guarantees.
 from __future__ import annotations
 
 from enum import Enum
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from ..core.changes import Changes
 from ..core.messages import OutboxMessage
 from ..core.model import Awakeable, EntryRow, Handler, Invocation, State
 from ..core.partition import Source
 from ..log.interface import Position
+
+PAGE_BYTES: Final = 1024 * 1024
+"""The size of the outcomes in one page of a list. With one more of the largest it stays below 4 MB, the
+default limit of gRPC clients."""
 
 
 class Recovered(NamedTuple):

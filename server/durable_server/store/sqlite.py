@@ -41,15 +41,12 @@ from ..log.message_codec import decode_message, encode_message
 from . import pages, rows
 from .failure_index import FailureIndex, FailureIndexError
 from .file_users import describe, file_users
-from .interface import Filter, Order, Page, PageCursor, Recovered, StoreFullError
+from .interface import PAGE_BYTES, Filter, Order, Page, PageCursor, Recovered, StoreFullError
 from .rows import ALL, AWAKEABLE, ENTRY, LISTED, LISTED_SIZE
 from .schema import MIGRATIONS, SCHEMA, VERSION
 
 logger = logging.getLogger("durable.store")
 
-PAGE_BYTES = 1024 * 1024
-"""The size of the outcomes in one page. With one more of the largest it stays below 4 MB, the default
-limit of gRPC clients."""
 CACHE_BYTES = 64 * 1024 * 1024
 """How much of its file a store keeps in memory. The stores of one process share this much."""
 _START_SECONDS = 5.0
