@@ -203,8 +203,8 @@ async def measure(
     ):
         control: control_pb2_grpc.DurableControlAsyncStub
         control = control_pb2_grpc.DurableControlStub(channel)
-        processor = plane.processor
-        requests = build_requests(Router(processor), processor.workers, processor.limits, None)
+        processor = plane.router.any()
+        requests = build_requests(plane.router, processor.workers, processor.limits, None)
         listing = Listing(requests.reads, requests.limits)
         for query in queries(count, begin_ms, parent):
             request = control_pb2.QueryRequest(page_size=PAGE, **query.fields)

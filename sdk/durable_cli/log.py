@@ -40,6 +40,13 @@ _POSITION_MAX: Final = 2**63 - 1
     help="The NATS system that holds the log, if it is not the embedded.  [env: DURABLE_NATS_URL]",
 )
 @click.option(
+    "--partition",
+    default=None,
+    type=click.IntRange(0),
+    metavar="N",
+    help="The log of this partition.  [default: that of --invocation, or 0]",
+)
+@click.option(
     "--from",
     "first",
     default=0,
@@ -62,6 +69,7 @@ _POSITION_MAX: Final = 2**63 - 1
 def log(
     data_dir: Path,
     nats_url: str,
+    partition: int | None,
     first: int,
     last: int,
     invocation: str,
@@ -78,6 +86,9 @@ def log(
     Nothing is written. With a control plane that runs on the data dir its own NATS server is asked,
     with a login that can only look; else one is started for the time of the reading, and no
     control plane can start on the data dir until it is over.
+
+    Each partition has a log of its own, and an invocation is in one of them. What it asks of other
+    partitions is in their logs, as messages that they have received.
     """
     import asyncio  # not at the top: help needs none of it
 
@@ -85,7 +96,7 @@ def log(
     log_reader = import_module("durable_server.log_reader")
     writer = _Writer(invocation, as_json)
     try:
-        asyncio.run(_show(log_reader, writer, data_dir, nats_url, first, last, follow))
+        asyncio.run(_show(log_reader, writer, data_dir, nats_url, partition, first, last, follow))
     except log_reader.LogReadError as error:
         raise CommandError(str(error), UNAVAILABLE) from error
 
@@ -95,11 +106,21 @@ async def _show(
     writer: _Writer,
     data_dir: Path,
     nats_url: str,
+    partition: int | None,
     first: int,
     last: int,
     follow: bool,
 ) -> None:
-    async with log_reader.open_log(data_dir, nats_url, follow=follow) as reader:
+    async with log_reader.open_log(
+        data_dir, nats_url, partition=partition, invocation_id=writer.invocation, follow=follow
+    ) as reader:
+        if reader.count > 1 and partition is None:
+            output.note(
+                output.faint(
+                    f"partition {reader.partition} of {reader.count}, which are numbered from 0;"
+                    " --partition N for another"
+                )
+            )
         bounds = await reader.bounds()
         begin = first or (1 if writer.invocation else max((last or bounds.last) - _LAST + 1, 1))
         if begin < bounds.first:
@@ -136,7 +157,7 @@ class _Writer:
             place = {"sequence": seen.sequence}
             if seen.position is not None:
                 place |= {"epoch": seen.position.epoch, "number": seen.position.number}
-            plain = [self._format.to_json(it) for it in records]
+            plain = [self._format.to_json(it, self.invocation) for it in records]
             more = {"time": time, "size": seen.size, "trouble": seen.problem, "records": plain}
             output.write_json_line({**place, **more})
             return
@@ -150,3 +171,6 @@ class _Writer:
             output.echo(f"  {click.style(output.clean(seen.problem), fg='red')}")
         for record in records:
             output.echo(f"  {output.clean(self._format.to_text(record, _VALUE))}")
+            for sequence, message in self._format.messages_about(record, self.invocation):
+                text = output.clean(self._format.to_text(message, _VALUE))
+                output.echo(f"    {sequence}: {text}")

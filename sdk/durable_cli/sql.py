@@ -1,6 +1,6 @@
-"""`durable sql`: queries a store file on this machine with SQL.
+"""`durable sql`: queries the store files on this machine with SQL.
 
-It reads the file and not the control plane, so it works while that is down, and needs read access
+It reads the files and not the control plane, so it works while that is down, and needs read access
 to its data dir. `durable_server.sql` explains how it is limited to reading.
 """
 
@@ -31,6 +31,13 @@ _ROWS_MAX = 2**31 - 2
     type=click.Path(file_okay=False, path_type=Path),
     help="Where the control plane keeps its data.",
 )
+@click.option(
+    "--partition",
+    default=None,
+    type=click.IntRange(0),
+    metavar="N",
+    help="Ask only this partition.  [default: all]",
+)
 @click.option("--limit", default=1000, show_default=True, type=click.IntRange(1), help="At most.")
 @click.option(
     "--timeout",
@@ -42,8 +49,15 @@ _ROWS_MAX = 2**31 - 2
 )
 @click.option("--json", "as_json", is_flag=True, help="Write JSON.")
 @click.option("--debug", is_flag=True, expose_value=False, help="Show where an error came from.")
-def sql(statement: str, data_dir: Path, limit: int, timeout: timedelta, as_json: bool) -> None:
-    """Ask a store file with a SELECT.
+def sql(
+    statement: str,
+    data_dir: Path,
+    partition: int | None,
+    limit: int,
+    timeout: timedelta,
+    as_json: bool,
+) -> None:
+    """Ask the store files with a SELECT.
 
     There are invocations, journal, awakeables, signals and state, with statuses as words, times in
     UTC and values as JSON, for SQLite's JSON functions.
@@ -51,9 +65,7 @@ def sql(statement: str, data_dir: Path, limit: int, timeout: timedelta, as_json:
     # By name, because this package must not import the control plane.
     engine = import_module("durable_server.sql")
     try:
-        answer = engine.query(
-            data_dir / "partition-0.db", statement, min(limit, _ROWS_MAX), timeout
-        )
+        answer = engine.query(data_dir, statement, min(limit, _ROWS_MAX), timeout, partition)
     except engine.SqlError as error:
         raise CommandError(str(error), USAGE) from error
     if as_json:

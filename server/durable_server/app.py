@@ -43,7 +43,7 @@ from .rpc.server import RpcServer
 from .rpc.worker import WorkerService
 from .sessions.sessions import Sessions
 from .store.files import store_path
-from .store.sqlite import SqliteStore, explain_error
+from .store.sqlite import CACHE_BYTES, SqliteStore, explain_error
 from .webhooks.service import Webhooks, open_webhooks
 
 logger = logging.getLogger("durable.app")
@@ -64,7 +64,7 @@ class _Partition(NamedTuple):
         """Raises the error with which the processor has ended, if there is one."""
         ended = self.processor.ended
         with _explained(self.store_path):
-            if ended.done() and not ended.cancelled():
+            if ended.done():
                 ended.result()
 
 
@@ -166,7 +166,7 @@ class ControlPlane:
         self._stack.push_async_callback(log.close)
         path = store_path(data_dir, index)
         with _explained(path):
-            store = SqliteStore(path)
+            store = SqliteStore(path, CACHE_BYTES // count)
         self._stack.callback(store.close)
         processor = build_processor(
             log, store, limits, WallClock(), workers, index=index, count=count

@@ -15,10 +15,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from .cluster.metadata import read
+from .core import ids
 from .log import batch, frame
 from .log.interface import LogError, Position
 from .log.jetstream import stream_name
@@ -65,9 +67,12 @@ class ReadFrame(NamedTuple):
 class LogReader:
     """Reads one partition's log; made by `open_log`."""
 
-    def __init__(self, connection: Connection, stream: str) -> None:
+    def __init__(self, connection: Connection, partition: int, count: int) -> None:
+        self.partition = partition
+        self.count = count
+        """How many partitions the system has."""
         self._connection = connection
-        self._stream = stream
+        self._stream = stream_name(partition)
 
     async def bounds(self) -> Bounds:
         """Returns the present bounds of the log; raises LogReadError."""
@@ -146,15 +151,27 @@ def _classify(
 
 @asynccontextmanager
 async def open_log(
-    data_dir: Path, nats_url: str = "", *, follow: bool = False
+    data_dir: Path,
+    nats_url: str = "",
+    *,
+    partition: int | None = None,
+    invocation_id: str = "",
+    follow: bool = False,
 ) -> AsyncIterator[LogReader]:
-    """Opens the log of a data dir, or of a NATS system; raises LogReadError."""
+    """Opens the log of a partition of a data dir, or of a NATS system; raises LogReadError.
+
+    Without `partition` it is that of the invocation, or partition 0.
+    """
+
+    def connected(endpoint: Endpoint) -> AbstractAsyncContextManager[LogReader]:
+        return _connected(endpoint, partition, invocation_id)
+
     if nats_url:
         try:
             endpoint = parse_urls(nats_url)
         except ValueError as error:
             raise LogReadError(str(error)) from error
-        async with _connected(endpoint) as reader:
+        async with connected(endpoint) as reader:
             yield reader
         return
     if not (data_dir / "FORMAT").is_file():
@@ -172,7 +189,7 @@ async def open_log(
             endpoint = reader_endpoint(nats)
         except ConnectionError as error:
             raise LogReadError(f"{error}; if the log is in a NATS system, see --nats") from error
-        async with _connected(endpoint) as reader:
+        async with connected(endpoint) as reader:
             yield reader
         return
     except DataDirError as error:
@@ -183,7 +200,7 @@ async def open_log(
         server = EmbeddedNats(nats)
         try:
             await server.start()
-            async with _connected(reader_endpoint(server.folder)) as reader:
+            async with connected(reader_endpoint(server.folder)) as reader:
                 yield reader
         except (OSError, NatsBinaryError) as error:
             raise LogReadError(str(error)) from error
@@ -192,7 +209,9 @@ async def open_log(
 
 
 @asynccontextmanager
-async def _connected(endpoint: Endpoint) -> AsyncIterator[LogReader]:
+async def _connected(
+    endpoint: Endpoint, partition: int | None, invocation_id: str
+) -> AsyncIterator[LogReader]:
     try:
         connection = await Connection.open(
             endpoint, name="durable log", timeout_seconds=ANSWER_SECONDS
@@ -200,6 +219,17 @@ async def _connected(endpoint: Endpoint) -> AsyncIterator[LogReader]:
     except ConnectionLostError as error:
         raise LogReadError(str(error)) from error
     try:
-        yield LogReader(connection, stream_name(0))
+        try:
+            metadata = await read(connection)
+        except (LogError, ApiError, TimeoutError, ConnectionLostError) as error:
+            raise LogReadError(f"reading the number of partitions: {error}") from error
+        # Versions before the record had one partition.
+        count = 1 if metadata is None else metadata.partitions
+        if partition is None:
+            partition = ids.partition(invocation_id, count)
+        elif partition >= count:
+            has = "1 partition, 0" if count == 1 else f"{count} partitions, 0 to {count - 1}"
+            raise LogReadError(f"--partition {partition}: this system has {has}")
+        yield LogReader(connection, partition, count)
     finally:
         connection.abort()

@@ -1,24 +1,29 @@
-"""`durable sql`: SQL queries on a store file, read-only and with limits.
+"""`durable sql`: SQL queries on the store files of a data dir, read-only and with limits.
 
-The file belongs to a control plane that may be running: SQLite lets other processes read while one
-writes. The file is opened read-only, an authorizer permits nothing but SELECT, and a query is stopped
+The files belong to a control plane that may be running: SQLite lets other processes read while one
+writes. They are opened read-only, an authorizer permits nothing but SELECT, and a query is stopped
 when its time is up, because a reader that stays keeps the write-ahead log from being truncated.
 
 Queries see views with words and times instead of numbers and bytes. The views have the names of the
 store's tables and take precedence over them; `main.invocations` is the table itself, whose columns may
-change with any version.
+change with any version. Each partition has a file. The first one is `main`, another one is attached as
+`p` and its number, and the views are over all of them; their last column is the partition. Views over
+one file have that column too, so that a query is right for every system. SQLite limits the number of
+files.
 """
 
 from __future__ import annotations
 
 import sqlite3
 import time
+from collections.abc import Mapping
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from .display import failure_text, kind_word, payload_text, status_word, timestamp_text, value_text
+from .store.files import store_partitions, store_path
 from .store.schema import VERSION
 
 _VALUE_BYTES: Final = 64 * 1024 * 1024
@@ -30,9 +35,9 @@ _ALLOWED: Final = frozenset(
     {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE}
 )
 
-VIEWS: Final = """
-CREATE TEMP VIEW invocations AS SELECT
-    id, handler, key, status_word(state) AS status, attempt, moment(created_ms) AS created,
+_VIEWS: Final = {
+    "invocations": """
+    SELECT id, handler, key, status_word(state) AS status, attempt, moment(created_ms) AS created,
     moment(started_ms) AS started, moment(updated_ms) AS updated,
     moment(completed_ms) AS completed, moment(wake_ms) AS wakes, moment(deadline_ms) AS deadline,
     moment(expire_ms) AS expires,
@@ -40,26 +45,34 @@ CREATE TEMP VIEW invocations AS SELECT
     payload(input) AS input,
     value(outcome) AS output, fault_type AS failure_type, fault_message AS failure_message,
     service, partition_key, idempotency_key, parent, priority, worker_id, version, pause_reason,
-    pause_identity
-    FROM main.invocations;
-CREATE TEMP VIEW journal AS SELECT
-    i.id AS invocation, i.handler AS handler, j.position AS step, kind_word(j.kind) AS kind,
+    pause_identity, {partition} AS partition
+    FROM {schema}.invocations
+    """,
+    "journal": """
+    SELECT i.id AS invocation, i.handler AS handler, j.position AS step, kind_word(j.kind) AS kind,
     j.name AS name, payload(j.argument) AS argument, value(j.outcome) AS value,
     failure(j.outcome) AS failure, moment(j.created_ms) AS created,
     moment(j.completed_ms) AS completed, moment(j.due_ms) AS due, j.target AS target,
-    j.attempt AS attempt
-    FROM main.journal AS j JOIN main.invocations AS i ON i.number = j.number;
-CREATE TEMP VIEW awakeables AS SELECT
-    id, invocation, moment(created_ms) AS created, moment(resolved_ms) AS resolved,
-    value(outcome) AS value, failure(outcome) AS failure
-    FROM main.awakeables;
-CREATE TEMP VIEW signals AS SELECT
-    i.id AS invocation, s.signal AS number, s.name AS name, value(s.outcome) AS value
-    FROM main.signals AS s JOIN main.invocations AS i ON i.number = s.number;
-CREATE TEMP VIEW state AS SELECT
-    owner_part(owner, 0) AS owner, owner_part(owner, 1) AS key, name, payload(value) AS value
-    FROM main.state;
-"""
+    j.attempt AS attempt, {partition} AS partition
+    FROM {schema}.journal AS j JOIN {schema}.invocations AS i ON i.number = j.number
+    """,
+    "awakeables": """
+    SELECT id, invocation, moment(created_ms) AS created, moment(resolved_ms) AS resolved,
+    value(outcome) AS value, failure(outcome) AS failure, {partition} AS partition
+    FROM {schema}.awakeables
+    """,
+    "signals": """
+    SELECT i.id AS invocation, s.signal AS number, s.name AS name, value(s.outcome) AS value,
+    {partition} AS partition
+    FROM {schema}.signals AS s JOIN {schema}.invocations AS i ON i.number = s.number
+    """,
+    "state": """
+    SELECT owner_part(owner, 0) AS owner, owner_part(owner, 1) AS key, name,
+    payload(value) AS value, {partition} AS partition
+    FROM {schema}.state
+    """,
+}
+"""The part of each view that comes from one partition."""
 
 
 class SqlError(Exception):
@@ -75,14 +88,26 @@ class QueryResult(NamedTuple):
     """Whether the limit has cut off rows."""
 
 
-def query(store: Path, statement: str, limit: int, timeout: timedelta) -> QueryResult:
-    """Runs one SELECT and returns at most `limit` rows; raises SqlError."""
-    if not store.is_file():
-        raise SqlError(f"there is no store at {store}; name the place with --data-dir")
+def query(
+    data_dir: Path, statement: str, limit: int, timeout: timedelta, partition: int | None = None
+) -> QueryResult:
+    """Runs one SELECT over the stores of a data dir, or over that of one partition.
+
+    Returns at most `limit` rows; raises SqlError.
+    """
+    partitions = _chosen(data_dir, partition)
+    first, *others = [_uri(data_dir, it) for it in partitions]
     try:
-        with closing(sqlite3.connect(f"{store.resolve().as_uri()}?mode=ro", uri=True)) as db:
-            _check_version(db, store)
-            _prepare(db, time.monotonic() + timeout.total_seconds())
+        with closing(sqlite3.connect(first, uri=True)) as db:
+            _check_count(db, len(others))
+            for number, uri in zip(partitions[1:], others, strict=True):
+                db.execute(f"ATTACH ? AS p{number}", (uri,))
+            schemas = dict(
+                zip(("main", *(f"p{it}" for it in partitions[1:])), partitions, strict=True)
+            )
+            for schema, number in schemas.items():
+                _check_version(db, schema, store_path(data_dir, number))
+            _prepare(db, schemas, time.monotonic() + timeout.total_seconds())
             cursor = db.execute(statement)
             if cursor.description is None:
                 raise SqlError("only SELECT is possible here")
@@ -91,6 +116,40 @@ def query(store: Path, statement: str, limit: int, timeout: timedelta) -> QueryR
             return QueryResult(columns, rows[:limit], len(rows) > limit)
     except sqlite3.Error as error:
         raise SqlError(_explain(error, timeout)) from error
+
+
+def _chosen(data_dir: Path, partition: int | None) -> list[int]:
+    """Returns the partitions to query."""
+    found = store_partitions(data_dir)
+    if not found:
+        raise SqlError(f"there is no store in {data_dir}; name the place with --data-dir")
+    if partition is not None:
+        if partition not in found:
+            has = f"0 to {found[-1]}" if len(found) > 1 else str(found[0])
+            raise SqlError(
+                f"--partition {partition}: there is no such store in {data_dir}; it has {has}"
+            )
+        return [partition]
+    missing = set(range(found[-1])) - set(found)
+    if missing:
+        raise SqlError(
+            f"{store_path(data_dir, min(missing))} is missing; start the control plane, which makes"
+            " it anew from the log, or choose one of the others with --partition N"
+        )
+    return found
+
+
+def _uri(data_dir: Path, partition: int) -> str:
+    return f"{store_path(data_dir, partition).resolve().as_uri()}?mode=ro"
+
+
+def _check_count(db: sqlite3.Connection, others: int) -> None:
+    most = db.getlimit(sqlite3.SQLITE_LIMIT_ATTACHED)
+    if others > most:
+        raise SqlError(
+            f"this system has {others + 1} partitions, and SQLite reads {most + 1} files at a time;"
+            " choose one with --partition N"
+        )
 
 
 def _explain(error: sqlite3.Error, timeout: timedelta) -> str:
@@ -102,14 +161,14 @@ def _explain(error: sqlite3.Error, timeout: timedelta) -> str:
     return text
 
 
-def _check_version(db: sqlite3.Connection, store: Path) -> None:
-    version = db.execute("PRAGMA user_version").fetchone()[0]
+def _check_version(db: sqlite3.Connection, schema: str, store: Path) -> None:
+    version = db.execute(f"PRAGMA {schema}.user_version").fetchone()[0]
     if version != VERSION:
         raise SqlError(f"{store} has store version {version}, this program reads {VERSION}")
 
 
-def _prepare(db: sqlite3.Connection, deadline: float) -> None:
-    """Creates the views, then permits only reading."""
+def _prepare(db: sqlite3.Connection, schemas: Mapping[str, int], deadline: float) -> None:
+    """Creates the views over these schemas with their partitions, then permits only reading."""
     functions: tuple[tuple[str, int, Any], ...] = (
         ("status_word", 1, status_word),
         ("kind_word", 1, kind_word),
@@ -121,7 +180,9 @@ def _prepare(db: sqlite3.Connection, deadline: float) -> None:
     )
     for name, count, function in functions:
         db.create_function(name, count, function, deterministic=True)
-    db.executescript(VIEWS)
+    for name, select in _VIEWS.items():
+        parts = [select.format(schema=it, partition=schemas[it]) for it in schemas]
+        db.execute(f"CREATE TEMP VIEW {name} AS {' UNION ALL '.join(parts)}")
     db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _VALUE_BYTES)
     db.set_progress_handler(lambda: time.monotonic() > deadline, _STEPS)
     db.set_authorizer(_authorize)

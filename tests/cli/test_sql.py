@@ -58,7 +58,7 @@ def test_views_of_other_things(cli: Cli) -> None:
     (awakeable,) = ask(cli, f"SELECT * FROM awakeables {where}", "--json").json
     assert (awakeable["id"], awakeable["resolved"]) == (f"{waiting}.approved", None)
     (state,) = ask(cli, "SELECT * FROM state WHERE key = 'sql'", "--json").json
-    assert state == {"owner": "cart", "key": "sql", "name": "sql", "value": "1"}
+    assert state == {"owner": "cart", "key": "sql", "name": "sql", "value": "1", "partition": 0}
     cli.ok("signal", waiting, "news", '{"a": 1}')
     (signal,) = ask(cli, f"SELECT name, value FROM signals {where}", "--json").json
     assert signal == {"name": "news", "value": '{"a":1}'}
@@ -85,13 +85,12 @@ def test_views_of_other_things(cli: Cli) -> None:
     ],
 )
 def test_nothing_but_select(cli: Cli, statement: str) -> None:
-    store = cli.data_dir / "partition-0.db"
-    before = query(store, CONTENT, 100, timedelta(seconds=10))
+    before = query(cli.data_dir, CONTENT, 100, timedelta(seconds=10))
     done = ask(cli, statement)
     assert (done.code, done.out) == (2, ""), done
     assert "Traceback" not in done.err
     assert not Path("attached.db").exists()
-    assert query(store, CONTENT, 100, timedelta(seconds=10)) == before
+    assert query(cli.data_dir, CONTENT, 100, timedelta(seconds=10)) == before
 
 
 def test_a_query_is_bounded(cli: Cli, tmp_path: Path) -> None:

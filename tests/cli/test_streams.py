@@ -172,6 +172,7 @@ NUMBERS = (
     *(("dev", "m", "--drain-timeout", it) for it in (HUGE, "nan")),
     *(("dev", "m", "--max-concurrent", it) for it in ("0", HUGE)),
     *(("server", "--replicas", it) for it in ("2", HUGE, "-1", "nan")),
+    *(("server", "--partitions", it) for it in ("257", HUGE, "-1", "nan")),
     *(("server", "--listen", f"127.0.0.1:{it}") for it in ("65536", HUGE, LONG, "-1", "nan", "²")),
     *(("server", "--http", f"127.0.0.1:{it}") for it in ("65536", LONG, "nan")),
     *(("list", "--address", f"127.0.0.1:{it}") for it in ("65536", HUGE, LONG, "-1", "²")),

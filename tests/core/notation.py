@@ -3,13 +3,15 @@
     EntryRecorded(invocation=aa attempt=1 entry=0 kind=AWAKEABLE name=approval-1)
 
 A field is left out if it has its default, or its type's empty value where it has no default; only the
-index of an entry is always there. Texts and bytes stand without quotes if they are plain words. Pairs
+number of an entry or a partition is always there. Texts and bytes stand without quotes if they are plain words. Pairs
 of a name and a value stand in braces, `{paid=1 old}`; the value of `old` is None. Several records
-stand in braces too. The type of a field
-says how it is read, so `read(write(record)) == record`.
+or messages stand in braces too. The type of a field says how it is read, so
+`read(write(record)) == record`.
 
-Outcomes that the rules make themselves are serialized messages. They are written as what they mean,
-`value(null)` or `failure(durable.GivenUp: ...)`, and cannot be read: no record of a transcript has one.
+Outcomes that the rules make themselves are serialized. They are written as what they mean,
+`value(null)` or `failure(durable.GivenUp: ...)`, and cannot be read, except in messages between
+partitions: there the text in parentheses has quotes if it is no plain word, and `ended(...)` is the
+failure of an invocation that the rules have ended.
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ from google.protobuf.message import DecodeError
 from durable_proto.v1 import payload_pb2
 from durable_server.core.effects import SetTimer
 from durable_server.core.entry_kinds import EntryKind
+from durable_server.core.messages import MESSAGE_NUMBERS, CancelInvocation
 from durable_server.core.model import (
     UNNUMBERED,
     Failure,
@@ -34,6 +37,12 @@ from durable_server.core.model import (
     HandlerKind,
     Invocation,
     RetryPolicy,
+)
+from durable_server.core.outcomes import (
+    failure_outcome,
+    make_failure,
+    terminal_outcome,
+    value_outcome,
 )
 from durable_server.core.records import (
     DEADLINE,
@@ -46,7 +55,7 @@ from durable_server.core.records import (
 )
 
 _NAMED: dict[str, type[Any]] = {it.__name__: it for it in NUMBERS} | {
-    it.__name__: it for it in (FailedStep, Failure, Handler, RetryPolicy)
+    it.__name__: it for it in (FailedStep, Failure, Handler, RetryPolicy, *MESSAGE_NUMBERS)
 }
 _SHORT = {
     "awakeable_id": "awakeable",
@@ -55,6 +64,8 @@ _SHORT = {
     "source_id": "source",
     "worker_id": "worker",
 }
+_ALWAYS = ("entry_index", "source", "destination")
+"""Numbers that are written even if they are 0."""
 _TIMERS = {WAKE: "WAKE", DEADLINE: "DEADLINE"}
 _TOKEN = re.compile(r"""\s*('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[\w./#:+-]+|[=(){}])""")
 _WORD = re.compile(r"[\w./#:+-]+", re.ASCII)
@@ -67,12 +78,13 @@ def write(value: Any) -> str:
 
 def write_fields(value: Any, *, without: str = "") -> str:
     """Writes the fields of such a value."""
-    is_failure = isinstance(value, AttemptFailed)  # most of them are not those of an entry
+    # Most of these are not about an entry.
+    no_entry = isinstance(value, AttemptFailed | CancelInvocation)
     return " ".join(
         f"{_SHORT.get(name, name)}={_field(type(value), name, getattr(value, name))}"
         for name, default in _defaults(type(value)).items()
         if name != without
-        and (getattr(value, name) != default or (name == "entry_index" and not is_failure))
+        and (getattr(value, name) != default or (name in _ALWAYS and not no_entry))
     )
 
 
@@ -122,11 +134,36 @@ def _field(of: type[Any], name: str, value: Any) -> str:
         return _TIMERS.get(value, str(value))
     if name == "completion" and value == UNNUMBERED:
         return "UNNUMBERED"
+    if name == "outcome" and of in MESSAGE_NUMBERS:
+        return _readable_outcome(value)
     if name == "outcome" and of not in NUMBERS:
         return write_outcome(value)
     if name == "owner":
         return write_scope(value)
     return _any(value)
+
+
+def _readable_outcome(outcome: bytes) -> str:
+    """Writes an outcome in the form that `read_outcome` reads."""
+    _, _, text = write_outcome(outcome).partition("(")
+    for word in ("value", "failure", "ended") if text else ():
+        if read_outcome(word, text[:-1]) == outcome:
+            return f"{word}({_text(text[:-1])})"
+    return _any(outcome)
+
+
+def read_outcome(word: str, text: str) -> bytes:
+    """Returns an outcome that the rules make, from its two parts in the notation.
+
+    Those of an entry and of an invocation that the rules have ended are serialized differently.
+    """
+    kind, _, message = text.partition(": ")
+    if word == "value":
+        return value_outcome(payload_pb2.Payload(data=text.encode()).SerializeToString())
+    if word == "ended":
+        return terminal_outcome(make_failure(kind, message))
+    assert word == "failure", word
+    return failure_outcome(kind, message)
 
 
 def _any(value: Any) -> str:
@@ -218,6 +255,13 @@ class _Reader:
             return int((HandlerKind if of is Handler else EntryKind)[self._take()])
         if name == "entry_index" and self._tokens[self._next] in _TIMERS.values():
             return {word: timer for timer, word in _TIMERS.items()}[self._take()]
+        if name == "outcome" and of in MESSAGE_NUMBERS:
+            word = self._word()
+            if not self._skip("("):
+                return word.encode("latin-1")
+            outcome = read_outcome(word, self._word())
+            self._take(")")
+            return outcome
         if name == "owner":
             return self._word().replace("/", "\0")
         return self._typed(hint)
@@ -227,9 +271,8 @@ class _Reader:
             hint = next(it for it in get_args(hint) if it is not type(None))
         if get_origin(hint) is tuple:
             item = get_args(hint)[0]
-            return (
-                self._named_tuple() if hasattr(item, "_fields") else self._pairs(get_args(item)[1])
-            )
+            named = hasattr(item, "_fields") or get_origin(item) in (Union, types.UnionType)
+            return self._named_tuple() if named else self._pairs(get_args(item)[1])
         if hint.__name__ in _NAMED:
             return self.named()
         word = self._word()

@@ -5,23 +5,31 @@ applying them did, record by record: the reply, the effects, the invocation afte
 the store is told to write. A real store writes it, because rules read back through it. `notation` says
 how the lines are written.
 
+A line like `partition 1 of 3` before the records says which partition a block and those after it are
+for; without one there is one partition. Messages do not flow by themselves: a `Received` repeats what
+the outbox of the other partition was told to write, and a test compares the two.
+
 `pytest tests/core --rewrite` writes the files anew. Read the diff, and commit only what you understand.
 """
 
 from __future__ import annotations
 
+import re
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
 from durable_server.core import effects as effect_types
-from durable_server.core.apply import step
+from durable_server.core.apply import Output, step
 from durable_server.core.changes import Changes
 from durable_server.core.effects import Effect
+from durable_server.core.messages import MESSAGE_NUMBERS, Message
 from durable_server.core.model import UNNUMBERED, Invocation
 from durable_server.core.partition import Partition
-from durable_server.core.records import NUMBERS
+from durable_server.core.records import NUMBERS, Received, Record
 from durable_server.log.interface import Position
 from durable_server.store.sqlite import SqliteStore
 
@@ -63,6 +71,8 @@ def show_invocation(it: Invocation) -> str:
     if it.recorded:
         recorded = {index: COMPLETION.get(done, done) for index, done in it.recorded.items()}
         parts.append(f"recorded={write_pairs(recorded)}")
+    if it.claims:
+        parts.append(f"claims={{{' '.join(it.claims)}}}")
     if it.outcome is not None:
         parts.append(f"outcome={write_outcome(it.outcome)}")
     if it.failure is not None:
@@ -96,38 +106,96 @@ def show_changes(changes: Changes) -> Iterator[str]:
         yield f"state {write_scope(owner)} {cleared}{write_pairs(change.values)}"
     for number in changes.removed.values():
         yield f"removed #{number}"
+    for destination, sequence, message in changes.outbox:
+        yield f"outbox {destination}/{sequence} {write(message)}"
+    for destination, sequence in changes.acknowledged.items():
+        yield f"acknowledged {destination}/{sequence}"
+    for source, sequence in changes.seen.items():
+        yield f"seen {source}/{sequence}"
+
+
+class Block(NamedTuple):
+    """The records of a block, and the partition that they are for."""
+
+    text: str
+    place: tuple[int, int]
+    """The partition's index and how many there are."""
+    lines: list[tuple[int, str]]
+    """The time and the text of each record."""
+
+
+def blocks(script: str) -> Iterator[Block]:
+    """Yields the blocks of a file, without their outputs."""
+    place = (0, 1)
+    for block in script.strip().split("\n\n"):
+        given = block.split("\n----")[0]
+        lines = []
+        for line in given.splitlines():
+            time, _, text = line.partition(" ")
+            if time == "partition":
+                index, _, count = text.split()
+                place = (int(index), int(count))
+            elif time != "#":
+                lines.append((int(time), text))
+        yield Block(given, place, lines)
+
+
+def subjects(record: Record) -> Iterator[str]:
+    """Yields the ids of the invocations that a record is about, each once."""
+    if isinstance(record, Received):
+        named = (
+            getattr(message, field, "")
+            for message in record.messages
+            for field in ("child_id", "target", "invocation_id", "parent")
+        )
+        yield from dict.fromkeys(named)
+    else:
+        yield getattr(record, "invocation_id", "")
+
+
+class Place:
+    """A partition with its store."""
+
+    def __init__(self, place: tuple[int, int]) -> None:
+        self.store = SqliteStore(":memory:")
+        self.partition = Partition(self.store, *place)
+        self._sequence = 0
+
+    def apply(self, records: list[Record], now_ms: int) -> Output:
+        """Applies a batch and stores what it has changed."""
+        output = step(self.partition, records, now_ms)
+        self._sequence += 1
+        self.store.commit(Position(self._sequence, 1, 0), now_ms, output.changes)
+        return output
 
 
 def run(script: str) -> str:
-    """Applies one file's records to one partition; returns the file with its outputs made anew."""
-    store = SqliteStore(":memory:")
-    partition = Partition(store)
-    sequence = 0
+    """Applies one file's records to its partitions; returns the file with its outputs made anew."""
+    places: dict[tuple[int, int], Place] = {}
     out: list[str] = []
-    for block in script.strip().split("\n\n"):
-        given = block.split("\n----")[0]
-        out.append(given)
+    for block in blocks(script):
+        out.append(block.text)
         out.append("----")
-        for line in given.splitlines():
-            if line.startswith("#"):
-                continue
-            time, _, text = line.partition(" ")
+        place = places.get(block.place)
+        if place is None:
+            place = places[block.place] = Place(block.place)
+        for now_ms, text in block.lines:
             record = read(text)
-            (reply,), effects, changes = step(partition, [record], int(time))
+            (reply,), effects, changes = place.apply([record], now_ms)
             if reply is not None:
                 out.append(f"reply {write(reply)}")
             out += [f"effect {write(effect)}" for effect in effects]
-            found = partition.invocations.get(getattr(record, "invocation_id", ""))
-            if found is not None:
-                out.append(f"now {show_invocation(found)}")
-            sequence += 1
-            store.commit(Position(sequence, 1, 0), int(time), changes)
+            for subject in subjects(record):
+                found = place.partition.invocations.get(subject)
+                if found is not None:
+                    out.append(f"now {show_invocation(found)}")
             written = list(show_changes(changes))
             out += [f"write {text}" for text in written]
             if not (effects or written or reply):
                 out.append("nothing")
         out.append("")
-    store.close()
+    for place in places.values():
+        place.store.close()
     return "\n".join(out)
 
 
@@ -142,39 +210,68 @@ def test_transcript(path: Path, request: pytest.FixtureRequest) -> None:
 
 @pytest.mark.parametrize("path", sorted(DATA.glob("*.txt")), ids=lambda path: path.stem)
 def test_each_record_is_in_its_shortest_form(path: Path) -> None:
-    for block in path.read_text().split("\n\n"):
-        for line in block.split("\n----")[0].splitlines():
-            if not line.startswith("#"):
-                _, _, text = line.partition(" ")
-                assert write(read(text)) == text
+    for block in blocks(path.read_text()):
+        for _, text in block.lines:
+            assert write(read(text)) == text
 
 
 @pytest.mark.parametrize("path", sorted(DATA.glob("*.txt")), ids=lambda path: path.stem)
 def test_a_batch_does_what_its_records_do_one_by_one(path: Path) -> None:
     """Rules see what the records before them in the same batch did, as they see what was stored."""
-    records = [
-        read(line.partition(" ")[2])
-        for block in path.read_text().split("\n\n")
-        for line in block.split("\n----")[0].splitlines()
-        if not line.startswith("#")
-    ]
-    ends = []
-    for size in (1, len(records)):
-        store = SqliteStore(":memory:")
-        partition = Partition(store)
-        replies: list[str] = []
-        effects: list[str] = []
-        for first in range(0, len(records), size):
-            output = step(partition, records[first : first + size], 1000)
-            replies += [type(reply).__name__ for reply in output.replies]
-            effects += map(write, output.effects)
-            store.commit(Position(first + 1, 1, 0), 1000, output.changes)
-        numbers = range(1, partition.last_number + 1)
-        journals = [store.journal(number) for number in numbers]
-        shown = sorted(show_invocation(it) for it in partition.invocations.values())
-        ends.append((replies, effects, shown, journals, partition.lock_queues, partition.endings))
-        store.close()
-    assert ends[0] == ends[1]
+    by_place: dict[tuple[int, int], list[Record]] = defaultdict(list)
+    for block in blocks(path.read_text()):
+        by_place[block.place] += [read(text) for _, text in block.lines]
+    for where, records in by_place.items():
+        assert _result(where, records, 1) == _result(where, records, len(records))
+
+
+def _result(where: tuple[int, int], records: list[Record], size: int) -> tuple[object, ...]:
+    """Applies records in batches; returns all that came of them."""
+    place = Place(where)
+    partition, store = place.partition, place.store
+    replies: list[str] = []
+    effects: list[str] = []
+    for first in range(0, len(records), size):
+        output = place.apply(records[first : first + size], 1000)
+        replies += [type(reply).__name__ for reply in output.replies]
+        effects += map(write, output.effects)
+    journals = [store.journal(number) for number in range(1, partition.last_number + 1)]
+    shown = sorted(show_invocation(it) for it in partition.invocations.values())
+    recovered = store.recover()
+    store.close()
+    assert (recovered.sent, recovered.seen) == (partition.sent, partition.seen)
+    return (
+        *(replies, effects, shown, journals, partition.lock_queues, partition.endings),
+        *(recovered.sent, recovered.seen, recovered.outbox),
+    )
+
+
+@pytest.mark.parametrize("path", sorted(DATA.glob("*.txt")), ids=lambda path: path.stem)
+def test_a_partition_receives_what_another_one_has_sent(path: Path) -> None:
+    places: dict[tuple[int, int], Place] = {}
+    sent: dict[tuple[int, int, int], Message] = {}
+    for block in blocks(path.read_text()):
+        index, count = block.place
+        place = places.get(block.place)
+        if place is None:
+            place = places[block.place] = Place(block.place)
+        for now_ms, text in block.lines:
+            record = read(text)
+            if isinstance(record, Received):
+                for sequence, message in enumerate(record.messages, record.first):
+                    assert sent[record.source, index, sequence] == message
+            for destination, sequence, message in place.apply([record], now_ms).changes.outbox:
+                assert destination < count
+                sent[index, destination, sequence] = message
+    for place in places.values():
+        place.store.close()
+
+
+def test_each_message_is_sent_and_received_in_some_transcript() -> None:
+    text = "\n".join(path.read_text() for path in DATA.glob("*.txt"))
+    for kind in MESSAGE_NUMBERS:
+        assert re.search(rf"^write outbox \d/\d+ {kind.__name__}\(", text, re.MULTILINE), kind
+        assert re.search(rf"^\d+ Received\(.*\b{kind.__name__}\(", text, re.MULTILINE), kind
 
 
 def test_each_effect_occurs_in_some_transcript() -> None:

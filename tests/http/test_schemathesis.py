@@ -97,7 +97,7 @@ async def test_the_document_is_true(tmp_path: Path, caplog: pytest.LogCaptureFix
     async with ControlPlane(config) as plane:
         command = durable("worker", "tests.http.flows", "--address", plane.address)
         with running(command, tmp_path / "worker.log"):
-            await plane.processor.workers.connected.wait()
+            await plane.router.any().workers.connected.wait()
             said, code = await look(Web(plane.http_address), tmp_path)
     print(said)
     assert code == 0, said

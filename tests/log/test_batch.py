@@ -13,6 +13,7 @@ from durable_server.log.interface import Position
 from durable_server.log.memory import MemoryLog, MemoryStream
 from durable_server.processor.build import build_processor
 from durable_server.processor.clock import WallClock
+from durable_server.processor.workers import Workers
 from durable_server.store.sqlite import SqliteStore
 
 NEWER_KIND = max(KINDS) + 1
@@ -47,7 +48,7 @@ async def test_a_leader_does_not_start_over_a_log_with_a_kind_that_it_does_not_k
         Position(), lambda *_: None, lambda epoch: encode(Batch(1, [EpochStarted(epoch, "newer")]))
     )
     await newer.append(NEWER_ENTRY)
-    processor = build_processor(MemoryLog(stream), store, Limits(), WallClock())
+    processor = build_processor(MemoryLog(stream), store, Limits(), WallClock(), Workers())
     with pytest.raises(UndecodableBatchError, match=f"unknown entry kind {NEWER_KIND}"):
         await processor.start("older")
     store.close()

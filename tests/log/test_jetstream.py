@@ -14,7 +14,7 @@ from nats.js.api import DiscardPolicy, RetentionPolicy, StorageType, StreamConfi
 from durable_server.log.fenced import FencedLog
 from durable_server.log.frame import decode
 from durable_server.log.interface import LogDataLostError, LogUnavailableError, Position
-from durable_server.log.jetstream import StreamConfigError
+from durable_server.log.stream_creation import StreamConfigError
 from durable_server.nats.embedded import EmbeddedNats
 from durable_server.nats.endpoint import Endpoint, fixed
 

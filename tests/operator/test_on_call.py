@@ -116,7 +116,7 @@ def test_a_store_or_a_log_that_is_damaged_is_refused_with_the_way_out(tmp_path: 
     with control_plane(damaged.parent) as (_, address):
         assert _count(Cli(address, tmp_path), "failed") == 1
 
-    (block,) = halved.glob("nats/jetstream/*/streams/*/msgs/*.blk")
+    (block,) = halved.glob("nats/jetstream/*/streams/DURABLE_P0/msgs/*.blk")
     os.truncate(block, block.stat().st_size // 2)
     done = run("server", "--listen", "127.0.0.1:0", "--data-dir", str(halved))
     assert done.code == 1

@@ -47,7 +47,7 @@ async def views(client: Facade, invocation_id: str, **how: Any) -> list[durable.
 
 async def watched(plane: ControlPlane, invocation_id: str) -> None:
     """Returns when a request follows the changes of the invocation."""
-    await eventually(lambda: invocation_id in plane.processor.subscriptions.watchers)
+    await eventually(lambda: invocation_id in plane.router.any().subscriptions.watchers)
 
 
 def say_paused(start: worker_pb2.ServerMessage) -> worker_pb2.WorkerMessage:

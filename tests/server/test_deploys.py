@@ -176,7 +176,7 @@ async def test_after_a_restart_it_waits_for_a_worker_that_may_come_back(config: 
             await old.step(start, 0)
             await suspend(control, old, start)
             async with asyncio.timeout(20):
-                await plane.processor.stop()
+                await plane.router.any().stop()
     async with ControlPlane(patient) as plane, grpc.aio.insecure_channel(plane.address) as channel:
         control = control_pb2_grpc.DurableControlStub(channel)
         async with ManualWorker(channel, "new", version="v2") as new:

@@ -15,8 +15,8 @@ from durable_proto.v1 import control_pb2, control_pb2_grpc, payload_pb2, worker_
 from durable_server.app import ControlPlane
 from durable_server.config import Config
 from durable_server.core.limits import Limits
-from durable_server.log.jetstream import StreamConfigError
 from durable_server.log.preflight import NatsUnsuitableError
+from durable_server.log.stream_creation import StreamConfigError
 from tests.support.external_nats import JETSTREAM, external_nats
 from tests.support.manual_worker import ManualWorker
 from tests.support.waiting import eventually
@@ -35,7 +35,7 @@ async def test_ordinary_work_fits_into_a_server_with_its_defaults(
             grpc.aio.insecure_channel(plane.address) as channel,
             ManualWorker(channel, slots=50) as worker,
         ):
-            limits = plane.processor.limits
+            limits = plane.router.any().limits
             assert limits.payload_bytes < limits.batch_bytes < 1024 * 1024
             [line] = [it for it in caplog.messages if "max_payload" in it]
             assert "max_payload: 8MB" in line
@@ -89,7 +89,7 @@ async def test_a_server_that_takes_enough_lowers_nothing(tmp_path: Path) -> None
     async with external_nats(tmp_path / "nats", f"max_payload: 8MB\n{JETSTREAM}") as nats:
         config = replace(DEFAULT, data_dir=tmp_path / "data", nats_url=nats.url)
         async with ControlPlane(config) as plane:
-            assert plane.processor.limits == Limits()
+            assert plane.router.any().limits == Limits()
 
 
 ACCOUNT = """
@@ -109,7 +109,7 @@ accounts {{ APP {{ {jetstream} users: [ {{ user: me, password: pw {permissions} 
                 jetstream="jetstream: enabled,",
                 permissions=', permissions: { publish: ["$JS.API.>"] }',
             ),
-            "allow it to publish to $JS.API.> and durable.log.0",
+            "allow it to publish to $JS.API.>, durable.log.> and durable.cluster.>",
         ),
         (
             JETSTREAM
@@ -117,7 +117,7 @@ accounts {{ APP {{ {jetstream} users: [ {{ user: me, password: pw {permissions} 
                 jetstream="jetstream: enabled,",
                 permissions=', permissions: { publish: ["durable.>"] }',
             ),
-            "allow it to publish to $JS.API.> and durable.log.0",
+            "allow it to publish to $JS.API.>, durable.log.> and durable.cluster.>",
         ),
         (
             JETSTREAM
@@ -125,7 +125,7 @@ accounts {{ APP {{ {jetstream} users: [ {{ user: me, password: pw {permissions} 
                 jetstream="jetstream: enabled,",
                 permissions=', permissions: { publish: { deny: ["$JS.API.STREAM.CREATE.>"] } }',
             ),
-            "STREAM.CREATE.DURABLE_P0",
+            "STREAM.CREATE.DURABLE_CLUSTER",
         ),
         (
             JETSTREAM
@@ -221,6 +221,6 @@ async def test_a_server_that_takes_less_after_a_restart_is_named(
             )
             assert not asked.done()
             asked.cancel()
-            await plane.processor.stop()
+            await plane.router.any().stop()
     async with external_nats(folder, JETSTREAM, nats.port), ControlPlane(config) as plane:
-        assert plane.processor.limits.batch_bytes < 1024 * 1024
+        assert plane.router.any().limits.batch_bytes < 1024 * 1024

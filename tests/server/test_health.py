@@ -14,8 +14,9 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from durable_proto.v1 import control_pb2, control_pb2_grpc
-from durable_server.app import STORE, ControlPlane
+from durable_server.app import ControlPlane
 from durable_server.config import Config
+from durable_server.store.files import store_path
 from tests.support.external_nats import JETSTREAM, external_nats
 from tests.support.manual_worker import ManualWorker
 from tests.support.store_lock import WRITING, held
@@ -110,7 +111,7 @@ async def test_not_ready_while_the_store_is_locked(config: Config) -> None:
         watch = Watch(channel, "")
         await watch.until(SERVING)
         control = control_pb2_grpc.DurableControlStub(channel)
-        with held(config.data_dir / STORE, WRITING) as writer:
+        with held(store_path(config.data_dir, 0), WRITING) as writer:
             waiting = asyncio.ensure_future(
                 control.Invoke(control_pb2.InvokeRequest(handler="three"))
             )
@@ -126,7 +127,7 @@ async def test_not_ready_while_the_store_is_locked(config: Config) -> None:
 
 async def test_not_ready_when_the_loop_has_ended(config: Config) -> None:
     async with serving(config) as (plane, channel):
-        await plane.processor.stop()
+        await plane.router.any().stop()
         assert (await asked(plane, "/health"))[0] == 503
         watch = Watch(channel, "")
         await watch.until(NOT_SERVING)

@@ -19,6 +19,7 @@ from durable_server.log.interface import LogDataLostError
 from durable_server.log.memory import MemoryLog
 from durable_server.processor.build import build_processor
 from durable_server.processor.clock import VirtualClock
+from durable_server.processor.workers import Workers
 from durable_server.store.sqlite import SqliteStore
 from tests.support.manual_worker import ManualWorker
 
@@ -38,7 +39,7 @@ async def test_a_finished_invocation_is_removed_after_its_retention(
     async with worker:
         invocation_id = await finish_one(control, worker)
         changed = asyncio.Event()
-        end = plane.processor.subscriptions.watch(invocation_id, changed)
+        end = plane.router.any().subscriptions.watch(invocation_id, changed)
         async with asyncio.timeout(20):
             await changed.wait()
         end()
@@ -94,7 +95,7 @@ async def test_sweeps_follow_each_other_while_more_is_due() -> None:
     """The clock stands still once all have expired: the next sweep must not wait for a timer."""
     clock = VirtualClock(1_700_000_000_000)
     store = SqliteStore(":memory:")
-    processor = build_processor(MemoryLog(), store, Limits(), clock)
+    processor = build_processor(MemoryLog(), store, Limits(), clock, Workers())
     await processor.start("leader")
     await processor.inputs.propose(HandlerRegistered(Handler("three", retention_ms=60_000)))
     outcome = payload_pb2.Outcome(value=payload_pb2.Payload(data=b"1")).SerializeToString()

@@ -12,8 +12,9 @@ import grpc
 import pytest
 
 from durable_proto.v1 import control_pb2, control_pb2_grpc
-from durable_server.app import STORE, ControlPlane
+from durable_server.app import ControlPlane
 from durable_server.config import Config
+from durable_server.store.files import store_path
 from tests.support.manual_worker import ManualWorker
 from tests.support.store_lock import READING, WRITING, held
 from tests.support.waiting import eventually
@@ -42,7 +43,7 @@ async def test_the_log_keeps_what_a_reader_keeps_from_the_file(
 ) -> None:
     small = replace(config, limits=config.limits._replace(trim_bytes=100_000))
     async with ControlPlane(small) as plane:
-        store = config.data_dir / STORE
+        store = store_path(config.data_dir, 0)
         async with (
             grpc.aio.insecure_channel(plane.address) as channel,
             ManualWorker(channel) as worker,
@@ -56,7 +57,7 @@ async def test_the_log_keeps_what_a_reader_keeps_from_the_file(
                 line = await logged(caplog, "reads an older state of the store")
                 assert f"{reader.pid}: " in line
                 assert (await log_bounds(config)).first == before
-                assert plane.processor.trimmer.kept_bytes > 6 * 60_000
+                assert plane.router.any().trimmer.kept_bytes > 6 * 60_000
             await finish_one(control, worker, 60_000)
             await finish_one(control, worker, 60_000)
 
@@ -64,7 +65,7 @@ async def test_the_log_keeps_what_a_reader_keeps_from_the_file(
                 return (await log_bounds(config)).first > before
 
             await eventually(trimmed)
-            assert plane.processor.trimmer.kept_bytes < 6 * 60_000
+            assert plane.router.any().trimmer.kept_bytes < 6 * 60_000
 
 
 async def test_nothing_is_lost_when_the_power_goes_while_a_reader_is_there(
@@ -73,7 +74,7 @@ async def test_nothing_is_lost_when_the_power_goes_while_a_reader_is_there(
     small = replace(config, limits=config.limits._replace(trim_bytes=100_000))
     lost = replace(small, data_dir=tmp_path / "after-power-loss")
     async with ControlPlane(small) as plane:
-        with held(config.data_dir / STORE, READING):
+        with held(store_path(config.data_dir, 0), READING):
             async with (
                 grpc.aio.insecure_channel(plane.address) as channel,
                 ManualWorker(channel) as worker,
@@ -81,11 +82,11 @@ async def test_nothing_is_lost_when_the_power_goes_while_a_reader_is_there(
                 control = control_pb2_grpc.DurableControlStub(channel)
                 ids = [await finish_one(control, worker, 60_000) for _ in range(6)]
             # The write-ahead log is not synced: only the file survives a power loss.
-            sure = (config.data_dir / STORE).read_bytes()
+            sure = store_path(config.data_dir, 0).read_bytes()
     shutil.copytree(config.data_dir, lost.data_dir)
-    for path in lost.data_dir.glob(f"{STORE}*"):
+    for path in lost.data_dir.glob("partition-0.db*"):
         path.unlink()
-    (lost.data_dir / STORE).write_bytes(sure)
+    store_path(lost.data_dir, 0).write_bytes(sure)
     async with (
         ControlPlane(lost) as plane,
         grpc.aio.insecure_channel(plane.address) as channel,
@@ -108,7 +109,7 @@ async def test_a_writers_lock_is_waited_for_and_the_rest_goes_on(
     ):
         control = control_pb2_grpc.DurableControlStub(channel)
         await finish_one(control, worker)
-        with held(config.data_dir / STORE, WRITING) as writer:
+        with held(store_path(config.data_dir, 0), WRITING) as writer:
             waiting = asyncio.create_task(finish_one(control, worker))
             assert f"{writer.pid}: " in await logged(caplog, "is writing to the store")
             # Reads are still answered, and the worker's session stays open.
@@ -128,10 +129,10 @@ async def test_it_can_be_stopped_while_a_writer_has_the_lock_and_goes_on_later(
         async with ManualWorker(channel):
             pass
         control = control_pb2_grpc.DurableControlStub(channel)
-        with held(config.data_dir / STORE, WRITING):
+        with held(store_path(config.data_dir, 0), WRITING):
             asked = asyncio.ensure_future(control.Invoke(request))
             await logged(caplog, "is writing to the store")
-            await plane.processor.stop()
+            await plane.router.any().stop()
             with pytest.raises(grpc.aio.AioRpcError) as caught:
                 await asked
             assert caught.value.code() is grpc.StatusCode.UNAVAILABLE

@@ -32,7 +32,7 @@ from ..nats.connection import Connection
 from ..nats.endpoint import Endpoint, EndpointSource
 
 PARTITIONS_MAX = 256
-"""The most partitions of a system. Each costs a stream, a store and a loop, so more are never faster."""
+"""The most partitions of a system. Each has a stream, a store and a loop, which cost memory."""
 FORMAT_LEVEL = 1
 """The newest format level that this version can read. A system's level says which kinds of records and
 messages its logs may hold.
@@ -44,8 +44,7 @@ STREAM_BYTES = 1 << 20
 """The size that the stream reserves: many times one record for each member of a large cluster."""
 _LOG = re.compile(r"DURABLE_P([0-9]+)")
 _HEADER = (
-    f"NATS/1.0\r\nNats-Expected-Stream: {STREAM}\r\n"
-    "Nats-Expected-Last-Subject-Sequence: 0\r\n\r\n"
+    f"NATS/1.0\r\nNats-Expected-Stream: {STREAM}\r\nNats-Expected-Last-Subject-Sequence: 0\r\n\r\n"
 ).encode()
 
 
@@ -76,10 +75,10 @@ async def load_or_create(
     """
 
     async def use(connection: Connection, _endpoint: Endpoint) -> Metadata:
-        found = await _read(connection)
+        found = await read(connection)
         if found is None:
             await _write(connection, partitions, replicas)
-            found = await _read(connection)
+            found = await read(connection)
             if found is None:
                 # A replicated server answers this for a moment after it has refused the record in
                 # favour of another one that is not applied yet.
@@ -90,8 +89,11 @@ async def load_or_create(
     return await with_connection(source, "durable metadata", use)
 
 
-async def _read(connection: Connection) -> Metadata | None:
-    """Returns the record, or None if there is none yet."""
+async def read(connection: Connection) -> Metadata | None:
+    """Returns the record, or None if there is none yet.
+
+    Raises MetadataError, ApiError, TimeoutError, ConnectionLostError.
+    """
     try:
         answer = await call_api(
             connection, f"STREAM.MSG.GET.{STREAM}", {"last_by_subj": METADATA_SUBJECT}, ACK_TIMEOUT
@@ -115,9 +117,7 @@ async def _write(connection: Connection, partitions: int, replicas: int) -> None
         "deny_delete": False,
     }
     try:
-        await create_stream(
-            connection, config, smallest_bytes=STREAM_BYTES, clustered=replicas > 1
-        )
+        await create_stream(connection, config, smallest_bytes=STREAM_BYTES, clustered=replicas > 1)
     except ApiError as error:
         # It exists with other options: another control plane has asked for other replicas, or a
         # newer version has made it.
@@ -129,16 +129,14 @@ async def _write(connection: Connection, partitions: int, replicas: int) -> None
         raise ApiError(message.status, message.description or "JetStream does not answer")
     answer = json.loads(message.payload)
     if "error" in answer:
-        error = api.error_of(answer)
-        if error.number != api.WRONG_LAST_SEQUENCE:
-            raise error
+        refusal = api.error_of(answer)
+        if refusal.number != api.WRONG_LAST_SEQUENCE:
+            raise refusal
 
 
 async def _count_logs(connection: Connection) -> int:
     """Returns how many logs there are; raises MetadataError when one between them is missing."""
-    answer = await call_api(
-        connection, "STREAM.NAMES", {"subject": log_subject("*")}, ACK_TIMEOUT
-    )
+    answer = await call_api(connection, "STREAM.NAMES", {"subject": log_subject("*")}, ACK_TIMEOUT)
     matches = (_LOG.fullmatch(name) for name in answer.get("streams") or ())
     numbers = {int(it[1]) for it in matches if it is not None}
     for number in range(len(numbers)):

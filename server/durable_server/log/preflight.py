@@ -50,8 +50,9 @@ async def with_connection(
 ) -> T:
     """Returns what `use` returns, called with a new connection of this name.
 
-    Waits for NATS as long as a log does: an OSError, above all a lost connection or a timeout, and an
-    ApiError lead to another try. Raises NatsUnsuitableError, LogUnavailableError when no try succeeds, and what `use` raises.
+    Waits for NATS as long as a log does: after an OSError, as a lost connection or a timeout is, or an
+    ApiError, it tries again. Raises NatsUnsuitableError, LogUnavailableError when no try succeeds, and
+    what `use` raises.
     """
     backoff = Backoff(FIRST_PAUSE, LONGEST_PAUSE, DEFAULT_BUDGET)
     where = "NATS"

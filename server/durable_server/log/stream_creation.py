@@ -1,4 +1,4 @@
-"""The creation of a JetStream stream: with less space where there is less, and with advice where it fails.
+"""The creation of a JetStream stream: smaller where there is less space, and with advice on failure.
 
 A stream reserves its `max_bytes` when it is created. Where the server has less free space, the size is
 halved until it fits. A refusal that no retry changes is a `StreamConfigError`, which says what to

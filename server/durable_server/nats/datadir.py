@@ -4,7 +4,7 @@
                     error message
     <dir>/FORMAT    the version of the layout, written once
     <dir>/nats/     the embedded server (see `embedded`)
-    <dir>/partition-0.db    the store
+    <dir>/partition-0.db    the store of partition 0; each partition has one
     <dir>/webhook.key   signs webhooks, when HTTP is served (see `webhooks.files`)
 
 nats-server takes no lock on its store, and two servers on one store destroy it; SQLite and the fence

@@ -45,9 +45,9 @@ from .orphans import end_orphan, read_pid
 
 MAX_PAYLOAD = 8 << 20
 """Bytes of one message, and with it of one frame. NATS discourages more than 8 MB."""
-MAX_FILE_BYTES = 64 << 30
-"""JetStream's disk budget. Streams reserve their max_bytes from it, so it must hold all
-partitions.
+MAX_FILE_BYTES = 65 << 30
+"""JetStream's disk budget. Streams reserve their max_bytes from it, so it must hold the smallest logs
+of 256 partitions, and the small stream of the system's metadata.
 """
 MAX_MEMORY_BYTES = 64 << 20
 """JetStream's memory-store budget; the log needs none."""
