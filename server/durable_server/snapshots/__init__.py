@@ -1,0 +1,1 @@
+"""Snapshots of partitions: copies of their stores that are kept in another place."""
