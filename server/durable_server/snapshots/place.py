@@ -15,12 +15,24 @@ class PlaceError(SnapshotError):
     """The place cannot be read or written now. The message says why, and what to do if it stays so."""
 
 
+class PlaceUnsuitableError(PlaceError):
+    """The place cannot keep snapshots as it is configured; no retry changes that."""
+
+
 class Place(Protocol):
     """Keeps the snapshots of one system. All methods may raise PlaceError."""
 
     @property
     def name(self) -> str:
         """The place for people, as in `s3://bucket/prefix`; without credentials."""
+        ...
+
+    async def prepare(self) -> None:
+        """Makes what is missing, and checks that snapshots can be written.
+
+        Called once, before the first `put` of a process, but not before the other methods. Raises
+        PlaceUnsuitableError.
+        """
         ...
 
     async def put(self, manifest: Manifest, chunks: AsyncIterable[bytes]) -> None:
