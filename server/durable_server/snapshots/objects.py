@@ -1,0 +1,226 @@
+"""Object stores: S3, Google Cloud Storage, Azure Blob Storage or a folder, behind one small interface.
+
+`obstore` speaks to all of them. Its credentials come from the environment (`AWS_ACCESS_KEY_ID`,
+`GOOGLE_APPLICATION_CREDENTIALS`, `AZURE_STORAGE_ACCOUNT_KEY`, ..., or the machine's role), never from
+the URL, which stands in the list of processes and in logs.
+
+In a folder, files are of mode 0600 and folders of mode 0700, and a file is on the disk before `put`
+returns, as an object of a service is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+from collections.abc import Awaitable, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, TypeVar
+from urllib.parse import unquote, urlsplit
+
+from .place import PlaceError
+
+if TYPE_CHECKING:
+    from obstore.store import ObjectStore
+
+T = TypeVar("T")
+
+_SCHEMES: Final = {
+    "s3": "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, AWS_REGION, AWS_ENDPOINT_URL",
+    "gs": "GOOGLE_APPLICATION_CREDENTIALS",
+    "az": "AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_KEY",
+}
+"""The schemes of services, and the variables in which they look for what they need."""
+_POSSIBLE: Final = "s3://BUCKET/PREFIX, gs://BUCKET/PREFIX, az://CONTAINER/PREFIX or a folder"
+_RETRY_SECONDS: Final = 60.0
+_RETRIES: Final = 6
+
+
+class Objects:
+    """The objects of one store below a prefix; made by `open_objects`. Paths have `/` between parts.
+
+    Every method raises PlaceError when the store does not do what is asked.
+    """
+
+    def __init__(self, store: ObjectStore, name: str, folder: Path | None = None) -> None:
+        self.name = name
+        """The store for people: its URL or its folder."""
+        self._store = store
+        self._folder = folder
+        self._made: set[Path] = set()
+
+    async def put(self, path: str, data: bytes) -> None:
+        """Writes an object, or replaces one."""
+        if self._folder is not None:
+            await asyncio.to_thread(self._make_folders, self._folder / path)
+        await self._done(self._store.put_async(path, data), f"writing {path}")
+        if self._folder is not None:
+            await asyncio.to_thread(_settle, self._folder / path)
+
+    async def get(self, path: str) -> bytes | None:
+        """Returns an object; None when there is none."""
+
+        async def read() -> bytes:
+            found = await self._store.get_async(path)
+            return bytes(await found.bytes_async())
+
+        try:
+            return await self._done(read(), f"reading {path}")
+        except FileNotFoundError:
+            return None
+
+    async def folders(self, path: str) -> list[str]:
+        """Returns the names directly below a path that have objects below them, in order."""
+        found = await self._done(
+            self._store.list_with_delimiter_async(path or None), f"listing {path or 'it'}"
+        )
+        return sorted(it.rpartition("/")[2] for it in found["common_prefixes"])
+
+    async def paths(self, path: str) -> list[str]:
+        """Returns the paths of all objects below a path, in order."""
+
+        async def read() -> list[str]:
+            return [it["path"] async for some in self._store.list(path) for it in some]
+
+        return sorted(await self._done(read(), f"listing {path}"))
+
+    async def delete(self, paths: Sequence[str]) -> None:
+        """Removes objects, and passes over those that are not there."""
+        try:
+            if paths:
+                await self._done(self._store.delete_async(list(paths)), f"removing {paths[0]}")
+        except FileNotFoundError:
+            # One of them was not there, so the rest may still be.
+            for path in paths:
+                await self._delete(path)
+        # Folders that have become empty are gone.
+        self._made.clear()
+
+    async def _delete(self, path: str) -> None:
+        try:
+            await self._done(self._store.delete_async(path), f"removing {path}")
+        except FileNotFoundError:
+            return
+
+    def _make_folders(self, path: Path) -> None:
+        folder = path.parent
+        if folder in self._made:
+            return
+        assert self._folder is not None
+        try:
+            missing = self._folder
+            for part in folder.relative_to(self._folder).parts:
+                missing /= part
+                missing.mkdir(mode=0o700, exist_ok=True)
+        except OSError as error:
+            raise PlaceError(f"{folder} cannot be made: {error.strerror}") from error
+        self._made.add(folder)
+
+    async def _done(self, call: Awaitable[T], doing: str) -> T:
+        """Awaits a call; raises FileNotFoundError for a missing object, else PlaceError."""
+        from obstore.exceptions import BaseError
+
+        try:
+            return await call
+        except FileNotFoundError as error:
+            if "NoSuchBucket" in str(error) or "ContainerNotFound" in str(error):
+                raise PlaceError(
+                    f"{self.name}: there is no such bucket or container; make it, or name another"
+                ) from error
+            raise
+        except (BaseError, OSError, ValueError) as error:
+            raise PlaceError(f"{self.name}: {doing} failed: {_explain(error, self.name)}") from error
+
+
+def open_objects(url: str) -> Objects:
+    """Opens a store: `s3://`, `gs://`, `az://` or `file://`, or a folder, which is made if missing.
+
+    Nothing is asked of a service yet. Raises PlaceError with one line that says what to change.
+    """
+    scheme, separator, _ = url.partition("://")
+    if not separator:
+        return _open_folder(Path(url))
+    try:
+        parts = urlsplit(url)
+        credentials = parts.username is not None or parts.password is not None
+    except ValueError as error:
+        raise PlaceError(f"{scheme}://... is not a URL: {error}; give {_POSSIBLE}") from error
+    if credentials or parts.query or parts.fragment:
+        # The URL itself is not repeated: it may have a secret.
+        raise PlaceError(
+            f"the {scheme}:// URL has credentials or options in it, and others can read those; put"
+            f" them into the environment ({_SCHEMES.get(scheme, 'as the service documents them')}),"
+            f" and give {_POSSIBLE}"
+        )
+    if scheme == "file":
+        if parts.netloc not in ("", "localhost") or not parts.path:
+            raise PlaceError(f"{url} names no folder of this machine; give file:///PATH, or the path")
+        return _open_folder(Path(unquote(parts.path)))
+    if scheme not in _SCHEMES:
+        raise PlaceError(f"{url}: {scheme}:// is not known here; give {_POSSIBLE}")
+    if not parts.netloc:
+        raise PlaceError(f"{url} names no bucket or container; give {_POSSIBLE}")
+    from obstore.exceptions import BaseError
+    from obstore.store import from_url
+
+    retry = {"max_retries": _RETRIES, "retry_timeout": timedelta(seconds=_RETRY_SECONDS)}
+    try:
+        store = from_url(url, retry_config=retry)
+    except (BaseError, ValueError) as error:
+        raise PlaceError(f"{url} cannot be opened: {_explain(error, url)}") from error
+    return Objects(store, url.rstrip("/"))
+
+
+def _open_folder(folder: Path) -> Objects:
+    from obstore.exceptions import BaseError
+    from obstore.store import LocalStore
+
+    path = folder.expanduser().absolute()
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise PlaceError(
+            f"the folder {path} cannot be made: {error.strerror}; give another one, or its rights"
+        ) from error
+    try:
+        # As it removes folders that have become empty, the next put makes them again.
+        return Objects(LocalStore(path, automatic_cleanup=True), str(path), path)
+    except (BaseError, OSError, ValueError) as error:
+        raise PlaceError(
+            f"the folder {path} cannot be used: {_explain(error, str(path))}"
+        ) from error
+
+
+def _settle(path: Path) -> None:
+    """Makes a new file readable for this user only, and durable."""
+    try:
+        for it in (path, path.parent):
+            opened = os.open(it, os.O_RDONLY)
+            try:
+                if it == path:
+                    os.fchmod(opened, 0o600)
+                os.fsync(opened)
+            finally:
+                os.close(opened)
+    except OSError as error:
+        raise PlaceError(f"{path} cannot be written: {error.strerror}") from error
+
+
+def _explain(error: Exception, name: str) -> str:
+    """Returns an error as one line, with what to do about it."""
+    # Below the first line stands the error once more, for developers.
+    text = " ".join(str(error).partition("\n\nDebug source")[0].split())
+    # Queries of requests may have signatures.
+    text = re.sub(r"\?\S+", "", text)
+    variables = _SCHEMES.get(name.partition("://")[0])
+    if variables is None:
+        return f"{text}; are its rights enough, and is there room?"
+    refused = ("PermissionDenied", "Unauthenticated")
+    if type(error).__name__.startswith(refused) or "403" in text or "401" in text:
+        return f"{text}; the credentials in the environment ({variables}) must permit to list, read, write and delete"
+    if "169.254." in text or "metadata.google" in text or "must be specified" in text:
+        return f"no credentials are there: set {variables} ({text})"
+    if "301" in text or "PermanentRedirect" in text:
+        return f"{text}; is AWS_REGION that of the bucket?"
+    return f"{text}; its settings come from the environment: {variables}"
