@@ -19,6 +19,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import shutil
+import sys
 import threading
 from collections import deque
 from collections.abc import AsyncIterator, Callable
@@ -28,7 +29,7 @@ from typing import Final, NamedTuple
 from ..log.extent import Extent
 from .manifest import Manifest, SnapshotError
 from .packing import Packed, StoreView, make_snapshot
-from .place import Place
+from .place import Place, PlaceError, PlaceUnsuitableError
 
 SNAPSHOTS_KEPT: Final = 2
 _FREE_BYTES: Final = 256 << 20
@@ -72,6 +73,7 @@ class PartitionSnapshots:
         self._extent = extent
         self._trim_bytes = trim_bytes
         self._request = request
+        self._disabled = False
         self._kept: list[_Kept] = []
         """The newest first."""
 
@@ -83,6 +85,8 @@ class PartitionSnapshots:
     @property
     def kept_sequence(self) -> int:
         """See `trimming.Snapshots`."""
+        if self._disabled:
+            return sys.maxsize
         if len(self._kept) < SNAPSHOTS_KEPT:
             return 0
         return self._kept[SNAPSHOTS_KEPT - 1].manifest.position.sequence
@@ -90,6 +94,8 @@ class PartitionSnapshots:
     @property
     def kept_from(self) -> int:
         """See `trimming.Snapshots`."""
+        if self._disabled:
+            return self.appended()
         return self._kept[SNAPSHOTS_KEPT - 1].appended if self.kept_sequence else 0
 
     @property
@@ -113,6 +119,10 @@ class PartitionSnapshots:
         """See `trimming.Snapshots`."""
         if not self.loaded or self.due:
             self._request(self)
+
+    def disable(self) -> None:
+        """Says that no snapshots are made, so that the log need not be kept for any."""
+        self._disabled = True
 
     def load(self, manifests: list[Manifest]) -> list[Manifest]:
         """Takes the snapshots that there are, newest first; returns those that are too many."""
@@ -161,8 +171,29 @@ class Keeper:
         ]
         """The snapshots of each partition."""
 
-    def start(self) -> None:
-        """Reads which snapshots there are, and makes those that are due. Returns at once."""
+    async def start(self, *, optional: bool) -> None:
+        """Prepares the place, and makes the snapshots that are due without being waited for.
+
+        The logs must exist already, because a place in the cluster takes what room they leave. If the
+        place is unsuitable, PlaceUnsuitableError is raised, or with `optional` a warning says so and no
+        snapshots are made.
+        """
+        try:
+            await self.place.prepare()
+        except PlaceUnsuitableError as error:
+            if not optional:
+                raise
+            logger.warning(
+                "no snapshots are made, so what this data directory holds is nowhere else: %s; or keep"
+                " them elsewhere with --snapshots URL, or say --snapshots none",
+                error,
+            )
+            self._stopped.set()
+            for it in self.partitions:
+                it.disable()
+            return
+        except PlaceError as error:
+            logger.warning("snapshots are not possible now, and are tried later: %s", error)
         shutil.rmtree(self._scratch, ignore_errors=True)
         self._scratch.mkdir(mode=0o700)
         for it in self.partitions:
