@@ -97,7 +97,7 @@ class Config:
                 raise ConfigError(str(error)) from error
         if self.snapshots == CLUSTER and not self.nats_url:
             raise ConfigError(
-                "--snapshots cluster needs an external NATS system (--nats URL), because the embedded one"
+                "--snapshots cluster needs an external NATS system (--nats URL), as the embedded one"
                 " is on the same disk as the store; name another place with --snapshots URL"
             )
         if self.replicas not in (1, 3, 5):

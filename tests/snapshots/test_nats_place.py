@@ -197,7 +197,7 @@ async def test_no_room_is_an_error_that_says_what_to_raise(tmp_path: Path) -> No
         place = NatsPlace(fixed(parse_urls(nats.url)))
         await place.prepare()
         large = replace(manifest_of(CHUNKS), chunks=(Chunk(80 << 20, "0" * 64),))
-        with pytest.raises(PlaceError, match="would need .* MiB for another snapshot.*max_file"):
+        with pytest.raises(PlaceError, match=r"would need .* MiB for another snapshot.*max_file"):
             await place.put(large, each(CHUNKS))
         await place.put(manifest_of(CHUNKS), each(CHUNKS))
         await place.close()

@@ -116,31 +116,34 @@ class Trimmer:
 
     def _begin(self) -> None:
         """Starts a trim, unless one is running."""
-        if self._idle and not self._closed:
-            durable = self._store.checkpoint()
-            self._task = asyncio.create_task(self._trim(durable, self._committed, self.appended))
-
-    async def _trim(self, durable: int, committed: int, appended: int) -> None:
+        if not self._idle or self._closed:
+            return
+        durable = below = self._store.checkpoint()
+        trimmed, read_by_us = self.appended, False
         snapshots = self._snapshots
-        below, reading = durable, False
         if snapshots is not None:
-            below = min(durable, snapshots.kept_sequence)
-            reading = snapshots.reading
+            below, trimmed = min(durable, snapshots.kept_sequence), snapshots.kept_from
+            read_by_us = snapshots.reading
+        complete = durable == self._committed
+        if not complete:
+            trimmed = self._trimmed_bytes  # It is not known how much that is.
+        read_by_others = not (complete or read_by_us)
+        self._task = asyncio.create_task(self._trim(below, trimmed, read_by_others))
+
+    async def _trim(self, below: int, trimmed: int, read_by_others: bool) -> None:
         try:
             if below > self._trimmed:
                 await self._log.trim(below)
                 self._trimmed = below
-            if durable == committed:
-                trimmed = appended if snapshots is None else snapshots.kept_from
-                self._trimmed_bytes = max(self._trimmed_bytes, trimmed)
-            elif not reading:
-                await self._warn(appended - self._trimmed_bytes)
+            self._trimmed_bytes = max(self._trimmed_bytes, trimmed)
+            if read_by_others:
+                await self._warn()
         except LogUnavailableError as error:
             logger.warning("%s", error)
         except Exception as error:  # noqa: BLE001  # the loop decides what it means
             self._failed(error)
 
-    async def _warn(self, size: int) -> None:
+    async def _warn(self) -> None:
         now = asyncio.get_running_loop().time()
         if now - self._warned < _NEWS_SECONDS:
             return
@@ -149,5 +152,5 @@ class Trimmer:
         logger.warning(
             "another process reads an older state of the store (%s): until it ends that, the log is"
             " not trimmed and the store's write-ahead log grows; %d MiB of the log are kept by now",
-            *(found, size >> 20),
+            *(found, self.kept_bytes >> 20),
         )

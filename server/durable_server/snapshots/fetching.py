@@ -24,10 +24,6 @@ from .place import Place
 
 _NEWS_SECONDS = 5.0
 """Between two log lines about the progress of a fetch."""
-_SUFFIXES = ("-wal", "-shm", "")
-"""The files of a store, in the order in which they are moved: a write-ahead log must never lie beside
-another store than its own.
-"""
 
 logger = logging.getLogger("durable.snapshots")
 
@@ -136,11 +132,13 @@ def _unfit(
 
 
 def _set_aside(store: Path) -> None:
-    """Moves the files of a store to other names, as far as there are any."""
-    stamp = f"aside-{time.time_ns() // 1_000_000}"
-    for suffix in _SUFFIXES:
-        old = store.with_name(f"{store.name}{suffix}")
-        if old.exists():
-            new = store.with_name(f"{store.name}.{stamp}{suffix}")
-            old.rename(new)
-            logger.warning("%s was moved to %s; it is not needed any more", old, new)
+    """Moves a store to another name, if there is one."""
+    shared_index, wal = (store.with_name(f"{store.name}{it}") for it in ("-shm", "-wal"))
+    shared_index.unlink(missing_ok=True)  # It has only what SQLite makes anew.
+    aside = store.with_name(f"{store.name}.aside-{time.time_ns() // 1_000_000}")
+    # A write-ahead log must never be beside another store than its own, so it goes first.
+    if wal.exists():
+        wal.rename(aside.with_name(f"{aside.name}-wal"))
+    if store.exists():
+        store.rename(aside)
+        logger.warning("%s was moved to %s; it is not needed any more", store, aside)
