@@ -130,7 +130,9 @@ class Objects:
                 ) from error
             raise
         except (BaseError, OSError, ValueError) as error:
-            raise PlaceError(f"{self.name}: {doing} failed: {_explain(error, self.name)}") from error
+            raise PlaceError(
+                f"{self.name}: {doing} failed: {_explain(error, self.name)}"
+            ) from error
 
 
 def open_objects(url: str) -> Objects:
@@ -155,7 +157,9 @@ def open_objects(url: str) -> Objects:
         )
     if scheme == "file":
         if parts.netloc not in ("", "localhost") or not parts.path:
-            raise PlaceError(f"{url} names no folder of this machine; give file:///PATH, or the path")
+            raise PlaceError(
+                f"{url} names no folder of this machine; give file:///PATH, or the path"
+            )
         return _open_folder(Path(unquote(parts.path)))
     if scheme not in _SCHEMES:
         raise PlaceError(f"{url}: {scheme}:// is not known here; give {_POSSIBLE}")
@@ -164,9 +168,14 @@ def open_objects(url: str) -> Objects:
     from obstore.exceptions import BaseError
     from obstore.store import from_url
 
-    retry = {"max_retries": _RETRIES, "retry_timeout": timedelta(seconds=_RETRY_SECONDS)}
     try:
-        store = from_url(url, retry_config=retry)
+        store = from_url(
+            url,
+            retry_config={
+                "max_retries": _RETRIES,
+                "retry_timeout": timedelta(seconds=_RETRY_SECONDS),
+            },
+        )
     except (BaseError, ValueError) as error:
         raise PlaceError(f"{url} cannot be opened: {_explain(error, url)}") from error
     return Objects(store, url.rstrip("/"))
@@ -218,7 +227,10 @@ def _explain(error: Exception, name: str) -> str:
         return f"{text}; are its rights enough, and is there room?"
     refused = ("PermissionDenied", "Unauthenticated")
     if type(error).__name__.startswith(refused) or "403" in text or "401" in text:
-        return f"{text}; the credentials in the environment ({variables}) must permit to list, read, write and delete"
+        return (
+            f"{text}; the credentials in the environment ({variables}) must permit to list, read,"
+            " write and delete"
+        )
     if "169.254." in text or "metadata.google" in text or "must be specified" in text:
         return f"no credentials are there: set {variables} ({text})"
     if "301" in text or "PermanentRedirect" in text:
