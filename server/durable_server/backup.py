@@ -95,7 +95,7 @@ async def make_backup(url: str, data_dir: Path, progress: Progress) -> Backup:
 async def find_backups(url: str) -> Found:
     """Returns what is in a place. Raises BackupError."""
     with _errors():
-        return await Backups(open_objects(url)).find()
+        return await Backups(open_objects(url, create=False)).find()
 
 
 def key_places(data_dir: Path) -> str:

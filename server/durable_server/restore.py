@@ -85,7 +85,7 @@ async def restore(
     with _errors():
         _check_replicas(nats_url, replicas)
         external = fixed(parse_urls(nats_url)) if nats_url else None
-        backups = Backups(open_objects(url))
+        backups = Backups(open_objects(url, create=False))
         backup = await backups.choose(backup_id)
         manifests = await backups.manifests(backup)
         _check(backup, manifests)

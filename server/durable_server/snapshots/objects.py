@@ -135,14 +135,14 @@ class Objects:
             ) from error
 
 
-def open_objects(url: str) -> Objects:
-    """Opens a store: `s3://`, `gs://`, `az://` or `file://`, or a folder, which is made if missing.
+def open_objects(url: str, *, create: bool = True) -> Objects:
+    """Opens a store: `s3://`, `gs://`, `az://` or `file://`, or a folder, which `create` may make.
 
     Nothing is asked of a service yet. Raises PlaceError with one line that says what to change.
     """
     scheme, separator, _ = url.partition("://")
     if not separator:
-        return _open_folder(Path(url))
+        return _open_folder(Path(url), create)
     try:
         parts = urlsplit(url)
         credentials = parts.username is not None or parts.password is not None
@@ -160,7 +160,7 @@ def open_objects(url: str) -> Objects:
             raise PlaceError(
                 f"{url} names no folder of this machine; give file:///PATH, or the path"
             )
-        return _open_folder(Path(unquote(parts.path)))
+        return _open_folder(Path(unquote(parts.path)), create)
     if scheme not in _SCHEMES:
         raise PlaceError(f"{url}: {scheme}:// is not known here; give {_POSSIBLE}")
     if not parts.netloc:
@@ -181,11 +181,13 @@ def open_objects(url: str) -> Objects:
     return Objects(store, url.rstrip("/"))
 
 
-def _open_folder(folder: Path) -> Objects:
+def _open_folder(folder: Path, create: bool) -> Objects:
     from obstore.exceptions import BaseError
     from obstore.store import LocalStore
 
     path = folder.expanduser().absolute()
+    if not create and not path.is_dir():
+        raise PlaceError(f"there is no folder {path}; give the one with the backups, or a URL")
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
