@@ -37,6 +37,8 @@ _COMMANDS: Final = {
     "workers": "durable_cli.overview:workers",
     "sql": "durable_cli.sql:sql",
     "log": "durable_cli.log:log",
+    "backup": "durable_cli.backup:backup",
+    "restore": "durable_cli.backup:restore",
     "doctor": "durable_cli.doctor:doctor",
     "completion": "durable_cli.completion:completion",
 }

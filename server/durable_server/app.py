@@ -25,10 +25,11 @@ from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from .cluster.identity import Identity, read_identity, write_identity
 from .cluster.metadata import load_or_create
 from .config import Config, ConfigError
 from .core.limits import Limits
-from .log.jetstream import DEFAULT_STREAM_BYTES, SMALLEST_STREAM_BYTES, JetStreamLog
+from .log.jetstream import JetStreamLog, log_bytes
 from .log.preflight import check_logs, fit_limits
 from .metrics.rpc_tally import RpcTally
 from .nats.datadir import DataDir, DataDirError
@@ -47,7 +48,7 @@ from .rpc.worker import WorkerService
 from .sessions.sessions import Sessions
 from .snapshots.build import CLUSTER, NONE, open_snapshots
 from .snapshots.keeper import PartitionSnapshots
-from .store.files import store_path
+from .store.files import store_partitions, store_path
 from .store.sqlite import CACHE_BYTES, SqliteStore, explain_error
 from .webhooks.service import Webhooks, open_webhooks
 
@@ -134,7 +135,11 @@ class ControlPlane:
         if config.nats_url:
             limits = await fit_limits(limits, source)
         metadata = await load_or_create(
-            source, partitions=config.partitions, replicas=config.replicas
+            source,
+            partitions=config.partitions,
+            replicas=config.replicas,
+            # Without stores the data dir may be used for another system.
+            known=read_identity(data.path) if store_partitions(data.path) else None,
         )
         count = metadata.partitions
         _check_file_limit(count)
@@ -163,6 +168,8 @@ class ControlPlane:
         self._partitions = partitions
         leader = f"{socket.gethostname()}:{os.getpid()}"
         await _all(it.start(leader) for it in partitions)
+        # The logs and the stores fit each other.
+        write_identity(data.path, Identity(metadata.id, count))
         if keeper is not None:
             await keeper.start(optional=not config.snapshots)
         router = self._router = Router([it.processor for it in partitions])
@@ -191,7 +198,7 @@ class ControlPlane:
             source,
             index,
             replicas=self.config.replicas,
-            max_bytes=max(DEFAULT_STREAM_BYTES // count, SMALLEST_STREAM_BYTES),
+            max_bytes=log_bytes(count),
         )
         self._stack.push_async_callback(log.close)
         path = store_path(data_dir, index)

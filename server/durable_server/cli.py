@@ -27,7 +27,7 @@ def _options(*options: Callable[[Any], Any]) -> Callable[[F], F]:
     return decorate
 
 
-def _refuse_secret(context: click.Context, parameter: click.Parameter, url: str) -> str:
+def refuse_secret(context: click.Context, parameter: click.Parameter, url: str) -> str:
     """Refuses a password on the command line, which every process of the machine can read."""
     source = context.get_parameter_source(parameter.name or "")
     if "@" in url and source is click.core.ParameterSource.COMMANDLINE:
@@ -52,7 +52,7 @@ _SERVER_OPTIONS = _options(
         "nats_url",
         default="",
         envvar="DURABLE_NATS_URL",
-        callback=_refuse_secret,
+        callback=refuse_secret,
         help="Use this NATS system, not the embedded.  [env: DURABLE_NATS_URL]",
     ),
     click.option(

@@ -11,6 +11,9 @@ repeated from the reading on, so a lost answer does no harm.
 
 Versions before the record had only logs. Such a system gets a record with as many partitions as it has
 logs.
+
+While `durable restore` makes a system in NATS, there is a record of that beside it (see
+`restored_system`), and nobody else writes the metadata.
 """
 
 from __future__ import annotations
@@ -30,6 +33,7 @@ from ..nats import api
 from ..nats.api import ApiError, call_api
 from ..nats.connection import Connection
 from ..nats.endpoint import Endpoint, EndpointSource
+from .identity import Identity
 
 PARTITIONS_MAX = 256
 """The most partitions of a system. Each has a stream, a store and a loop, which cost memory."""
@@ -40,6 +44,8 @@ messages its logs may hold.
 STREAM = "DURABLE_CLUSTER"
 SUBJECTS = "durable.cluster.>"
 METADATA_SUBJECT = "durable.cluster.metadata"
+RESTORE_SUBJECT = "durable.cluster.restore"
+"""The record of a restore: there before its first log, and to stay, as a note of where it came from."""
 STREAM_BYTES = 1 << 20
 """The size that the stream reserves: many times one record for each member of a large cluster."""
 _LOG = re.compile(r"DURABLE_P([0-9]+)")
@@ -64,25 +70,36 @@ class Metadata:
 
 
 async def load_or_create(
-    source: EndpointSource, *, partitions: int = 0, replicas: int = 1
+    source: EndpointSource,
+    *,
+    partitions: int = 0,
+    replicas: int = 1,
+    known: Identity | None = None,
 ) -> Metadata:
     """Returns the metadata of the system in this NATS system; writes it if the system is new.
 
     `partitions` is the number that the operator has asked for; 0 takes that of the system, or 1 for a
-    new one. `replicas` applies to a new one. Waits for NATS as long as a log does. Raises MetadataError
-    when the system has another number of partitions, was written by a newer version or lacks a log;
+    new one. `replicas` applies to a new one. `known` is the system of the stores in the data dir, if
+    there are any. Waits for NATS as long as a log does. Raises MetadataError when the system has
+    another number of partitions, is not the known one, was written by a newer version or lacks a log;
     StreamConfigError, NatsUnsuitableError and LogUnavailableError as a log does.
     """
 
     async def use(connection: Connection, _endpoint: Endpoint) -> Metadata:
         found = await read(connection)
         if found is None:
-            await _write(connection, partitions, replicas)
+            await _check_no_restore(connection)
+            await _write(connection, partitions, replicas, known)
             found = await read(connection)
             if found is None:
                 # A replicated server answers this for a moment after it has refused the record in
                 # favour of another one that is not applied yet.
                 raise ApiError(api.MESSAGE_NOT_FOUND, "the metadata cannot be read yet")
+        if known is not None and found.id != known.id:
+            raise MetadataError(
+                f"the stores in the data directory are of system {known.id}, and this NATS system is"
+                f" that of {found.id}; name the right one with --nats, or give another --data-dir"
+            )
         _check_partitions(partitions, found.partitions)
         return found
 
@@ -94,23 +111,73 @@ async def read(connection: Connection) -> Metadata | None:
 
     Raises MetadataError, ApiError, TimeoutError, ConnectionLostError.
     """
+    data = await read_record(connection, METADATA_SUBJECT)
+    return None if data is None else _decode(data)
+
+
+async def read_record(connection: Connection, subject: str) -> bytes | None:
+    """Returns the message of a subject; None if there is none. Raises what a call of the API raises."""
     try:
         answer = await call_api(
-            connection, f"STREAM.MSG.GET.{STREAM}", {"last_by_subj": METADATA_SUBJECT}, ACK_TIMEOUT
+            connection, f"STREAM.MSG.GET.{STREAM}", {"last_by_subj": subject}, ACK_TIMEOUT
         )
     except ApiError as error:
         if error.number in (api.STREAM_NOT_FOUND, api.MESSAGE_NOT_FOUND):
             return None
         raise
-    return _decode(base64.b64decode(answer["message"].get("data", "")))
+    return base64.b64decode(answer["message"].get("data", ""))
 
 
-async def _write(connection: Connection, partitions: int, replicas: int) -> None:
+async def _check_no_restore(connection: Connection) -> None:
+    if await read_record(connection, RESTORE_SUBJECT) is not None:
+        raise MetadataError(
+            "a restore into this NATS system has begun and not ended; let it end, or run `durable"
+            " restore` again"
+        )
+
+
+async def _write(
+    connection: Connection, partitions: int, replicas: int, known: Identity | None
+) -> None:
     """Writes the record, unless another control plane has done so."""
     logs = await _count_logs(connection)
+    if known is not None and logs != known.partitions:
+        raise MetadataError(
+            f"the stores in the data directory are of system {known.id}, and this NATS system has"
+            f" {logs or 'no'} log{'s' * (logs > 1)} of its {known.partitions}: name the right one with"
+            " --nats. If the logs are lost, go on from the stores: `durable backup DIR`, then"
+            " `durable restore DIR` into a new --data-dir"
+        )
     if logs:
         _check_partitions(partitions, logs)
-    metadata = Metadata(secrets.token_hex(16), logs or partitions or 1, FORMAT_LEVEL)
+    system_id = new_system_id() if known is None else known.id
+    await create(connection, Metadata(system_id, logs or partitions or 1, FORMAT_LEVEL), replicas)
+
+
+def new_system_id() -> str:
+    """Returns a new, random id for a system."""
+    return secrets.token_hex(16)
+
+
+async def create(connection: Connection, metadata: Metadata, replicas: int) -> None:
+    """Writes the record, unless there is one; makes the stream of it if that is missing.
+
+    Raises what a call of the API raises, and StreamConfigError.
+    """
+    await create_metadata_stream(connection, replicas)
+    body = json.dumps(asdict(metadata)).encode()
+    message = await connection.call(METADATA_SUBJECT.encode(), body, ACK_TIMEOUT, _HEADER)
+    if not message.payload:
+        raise ApiError(message.status, message.description or "JetStream does not answer")
+    answer = json.loads(message.payload)
+    if "error" in answer:
+        refusal = api.error_of(answer)
+        if refusal.number != api.WRONG_LAST_SEQUENCE:
+            raise refusal
+
+
+async def create_metadata_stream(connection: Connection, replicas: int) -> None:
+    """Makes the stream of the record if it is missing. Raises as `create` does."""
     config = {
         **stream_config(STREAM, SUBJECTS, replicas=replicas, max_bytes=STREAM_BYTES),
         "max_msgs_per_subject": 1,
@@ -123,22 +190,18 @@ async def _write(connection: Connection, partitions: int, replicas: int) -> None
         # newer version has made it.
         if error.number != api.STREAM_NAME_IN_USE:
             raise
-    body = json.dumps(asdict(metadata)).encode()
-    message = await connection.call(METADATA_SUBJECT.encode(), body, ACK_TIMEOUT, _HEADER)
-    if not message.payload:
-        raise ApiError(message.status, message.description or "JetStream does not answer")
-    answer = json.loads(message.payload)
-    if "error" in answer:
-        refusal = api.error_of(answer)
-        if refusal.number != api.WRONG_LAST_SEQUENCE:
-            raise refusal
+
+
+async def log_numbers(connection: Connection) -> set[int]:
+    """Returns the partitions that have a log. Raises what a call of the API raises."""
+    answer = await call_api(connection, "STREAM.NAMES", {"subject": log_subject("*")}, ACK_TIMEOUT)
+    matches = (_LOG.fullmatch(name) for name in answer.get("streams") or ())
+    return {int(it[1]) for it in matches if it is not None}
 
 
 async def _count_logs(connection: Connection) -> int:
     """Returns how many logs there are; raises MetadataError when one between them is missing."""
-    answer = await call_api(connection, "STREAM.NAMES", {"subject": log_subject("*")}, ACK_TIMEOUT)
-    matches = (_LOG.fullmatch(name) for name in answer.get("streams") or ())
-    numbers = {int(it[1]) for it in matches if it is not None}
+    numbers = await log_numbers(connection)
     for number in range(len(numbers)):
         if number not in numbers:
             raise MetadataError(

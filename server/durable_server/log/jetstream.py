@@ -52,6 +52,11 @@ HEADER_BYTES_MAX = 512
 """An upper bound for our headers, which `max_payload` includes."""
 
 
+def log_bytes(partitions: int) -> int:
+    """Returns the maximum size of each log of a system: all together have as much as one alone."""
+    return max(DEFAULT_STREAM_BYTES // partitions, SMALLEST_STREAM_BYTES)
+
+
 def stream_config(
     name: str, subject: str, *, replicas: int = 1, max_bytes: int = DEFAULT_STREAM_BYTES
 ) -> dict[str, Any]:

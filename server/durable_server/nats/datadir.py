@@ -6,6 +6,8 @@
     <dir>/nats/     the embedded server (see `embedded`)
     <dir>/partition-0.db    the store of partition 0; each partition has one
     <dir>/webhook.key   signs webhooks, when HTTP is served (see `webhooks.files`)
+    <dir>/system.json   to which system the stores belong (see `cluster.identity`)
+    <dir>/RESTORING     there while `durable restore` fills the directory; without it, it is complete
 
 nats-server takes no lock on its store, and two servers on one store destroy it; SQLite and the fence
 would survive two processes, that store would not. So the lock is taken before anything else. A flock
@@ -23,6 +25,8 @@ from types import TracebackType
 
 FORMAT = 1
 """The layout that this program reads and writes."""
+RESTORING = "RESTORING"
+"""The file that marks a directory whose restore has not ended."""
 _OWN_NAMES = {"lock", "FORMAT", "FORMAT.new"}
 
 
@@ -46,12 +50,16 @@ class DataDirBusyError(DataDirError):
 class DataDir:
     """An owned data directory; a context manager. Created with mode 0700 when it does not exist.
 
+    With `restoring` it is for a restore: it must be empty, or of a restore that was interrupted.
+    Without, one of an interrupted restore is refused.
+
     Raises DataDirBusyError when another process (or another DataDir of this one) holds it,
     DataDirError when it has another format, or is not empty and not ours.
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    def __init__(self, path: str | os.PathLike[str], *, restoring: bool = False) -> None:
         self.path = Path(path).expanduser().resolve()
+        self._restoring = restoring
         self._lock: int | None = None
         try:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -68,6 +76,7 @@ class DataDir:
                 raise DataDirBusyError(self.path, _read_pid(lock)) from None
             os.ftruncate(lock, 0)
             os.pwrite(lock, b"%d\n" % os.getpid(), 0)
+            self._check_restore()
             self._check_format()
         except BaseException:
             os.close(lock)
@@ -100,6 +109,18 @@ class DataDir:
                 f"{self.path} is not empty and has no FORMAT file, so it is not a data directory"
                 " of ours;"
                 " give an empty or a new one"
+            )
+
+    def _check_restore(self) -> None:
+        """Refuses a directory that a restore has not completed, or that a restore would destroy."""
+        names = set(os.listdir(self.path))
+        if self._restoring and RESTORING not in names and names - _OWN_NAMES:
+            raise DataDirError(
+                f"data directory {self.path} holds a system already; give --data-dir a new directory"
+            )
+        if not self._restoring and RESTORING in names:
+            raise DataDirError(
+                f"a restore into data directory {self.path} has not ended; run `durable restore` again"
             )
 
     def _check_format(self) -> None:

@@ -1,8 +1,8 @@
 """Consistent cuts: states of all stores of a data dir that fit each other, while the system runs.
 
 A cut holds a read transaction on the store of each partition. Partitions send each other messages with
-sequence numbers (`core.messages`). The states of two partitions A and B fit each other when A, with what
-it still has in its outbox, can go on from what B has seen:
+sequence numbers (`core.messages`). The states of two partitions A and B fit each other when A, with
+what it still has in its outbox, can go on from what B has seen:
 
     what B has seen of A  <=  what A has sent to B       B knows of nothing that A never does
     A's outbox to B begins at or before what B has seen, plus one       nothing is missing
@@ -17,8 +17,9 @@ message must be acknowledged too. So a repetition is rare, and a second one rare
 Partition 0 comes first. Handlers are registered there last, so a handler that is in this state of
 partition 0 is in those of the others.
 
-The control plane goes on writing meanwhile. But as long as the transactions last, the checkpoints of the
-stores are incomplete, and the logs are not trimmed. So the stores are copied at once, to a local folder.
+The control plane goes on writing meanwhile. But as long as the transactions last, the checkpoints of
+the stores are incomplete, and the logs are not trimmed. So the stores are copied at once, to a local
+folder.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ class CutError(SnapshotError):
 
 @dataclass(frozen=True, slots=True)
 class Peers:
-    """What the state of a partition says about its messages from and to others; 0 or missing for none."""
+    """What a partition's state says about messages to and from others; a missing number is 0."""
 
     sent: dict[int, int]
     """The number of the last message sent to each partition."""

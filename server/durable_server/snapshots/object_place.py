@@ -13,8 +13,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import AsyncIterable, AsyncIterator
-from typing import Final
+from collections.abc import AsyncIterable, AsyncIterator, Iterable
+from itertools import islice
+from typing import Any, Final
 
 from .manifest import Manifest, SnapshotDamagedError
 from .objects import Objects, open_objects
@@ -73,26 +74,28 @@ class ObjectPlace:
     async def chunks(self, manifest: Manifest) -> AsyncIterator[bytes]:
         """See `Place.chunks`."""
         folder = self._folder(manifest)
-        under_way: deque[asyncio.Task[bytes | None]] = deque()
+        numbers = iter(range(len(manifest.chunks)))
+        under_way: deque[tuple[int, asyncio.Task[bytes | None]]] = deque()
+
+        def begin(count: int) -> None:
+            for number in islice(numbers, count):
+                get = self._objects.get(f"{folder}/{_chunk_name(number)}")
+                under_way.append((number, asyncio.create_task(get)))
+
         try:
-            for number in range(len(manifest.chunks) + _AT_ONCE):
-                if number < len(manifest.chunks):
-                    get = self._objects.get(f"{folder}/{_chunk_name(number)}")
-                    under_way.append(asyncio.create_task(get))
-                if number >= _AT_ONCE or number >= len(manifest.chunks):
-                    if not under_way:
-                        break
-                    data = await under_way[0]
-                    under_way.popleft()
-                    if data is None:
-                        missing = len(manifest.chunks) - len(under_way) - 1
-                        raise SnapshotDamagedError(
-                            f"{manifest} is damaged: a chunk, about number {missing}, is missing in"
-                            f" {self.name}"
-                        )
-                    yield data
+            begin(_AT_ONCE)
+            while under_way:
+                number, task = under_way[0]
+                data = await task
+                under_way.popleft()
+                if data is None:
+                    raise SnapshotDamagedError(
+                        f"{manifest} is damaged: chunk {number} is missing in {self.name}"
+                    )
+                begin(1)
+                yield data
         finally:
-            await _cancel(under_way)
+            await _cancel(task for _, task in under_way)
 
     async def delete(self, manifest: Manifest) -> None:
         """See `Place.delete`."""
@@ -138,8 +141,6 @@ def _chunk_name(number: int) -> str:
     return f"chunk-{number:05d}"
 
 
-async def _cancel(tasks: set[asyncio.Task[None]] | deque[asyncio.Task[bytes | None]]) -> None:
-    for task in tasks:
-        task.cancel()
-    if tasks:
-        await asyncio.gather(*tasks, return_exceptions=True)
+async def _cancel(tasks: Iterable[asyncio.Task[Any]]) -> None:
+    cancelled = [task for task in tasks if task.cancel()]
+    await asyncio.gather(*cancelled, return_exceptions=True)

@@ -130,17 +130,19 @@ class Objects:
                 ) from error
             raise
         except (BaseError, OSError, ValueError) as error:
-            raise PlaceError(f"{self.name}: {doing} failed: {_explain(error, self.name)}") from error
+            raise PlaceError(
+                f"{self.name}: {doing} failed: {_explain(error, self.name)}"
+            ) from error
 
 
-def open_objects(url: str) -> Objects:
-    """Opens a store: `s3://`, `gs://`, `az://` or `file://`, or a folder, which is made if missing.
+def open_objects(url: str, *, create: bool = True) -> Objects:
+    """Opens a store: `s3://`, `gs://`, `az://` or `file://`, or a folder, which `create` may make.
 
     Nothing is asked of a service yet. Raises PlaceError with one line that says what to change.
     """
     scheme, separator, _ = url.partition("://")
     if not separator:
-        return _open_folder(Path(url))
+        return _open_folder(Path(url), create)
     try:
         parts = urlsplit(url)
         credentials = parts.username is not None or parts.password is not None
@@ -155,8 +157,10 @@ def open_objects(url: str) -> Objects:
         )
     if scheme == "file":
         if parts.netloc not in ("", "localhost") or not parts.path:
-            raise PlaceError(f"{url} names no folder of this machine; give file:///PATH, or the path")
-        return _open_folder(Path(unquote(parts.path)))
+            raise PlaceError(
+                f"{url} names no folder of this machine; give file:///PATH, or the path"
+            )
+        return _open_folder(Path(unquote(parts.path)), create)
     if scheme not in _SCHEMES:
         raise PlaceError(f"{url}: {scheme}:// is not known here; give {_POSSIBLE}")
     if not parts.netloc:
@@ -164,19 +168,26 @@ def open_objects(url: str) -> Objects:
     from obstore.exceptions import BaseError
     from obstore.store import from_url
 
-    retry = {"max_retries": _RETRIES, "retry_timeout": timedelta(seconds=_RETRY_SECONDS)}
     try:
-        store = from_url(url, retry_config=retry)
+        store = from_url(
+            url,
+            retry_config={
+                "max_retries": _RETRIES,
+                "retry_timeout": timedelta(seconds=_RETRY_SECONDS),
+            },
+        )
     except (BaseError, ValueError) as error:
         raise PlaceError(f"{url} cannot be opened: {_explain(error, url)}") from error
     return Objects(store, url.rstrip("/"))
 
 
-def _open_folder(folder: Path) -> Objects:
+def _open_folder(folder: Path, create: bool) -> Objects:
     from obstore.exceptions import BaseError
     from obstore.store import LocalStore
 
     path = folder.expanduser().absolute()
+    if not create and not path.is_dir():
+        raise PlaceError(f"there is no folder {path}; give the one with the backups, or a URL")
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
@@ -218,7 +229,10 @@ def _explain(error: Exception, name: str) -> str:
         return f"{text}; are its rights enough, and is there room?"
     refused = ("PermissionDenied", "Unauthenticated")
     if type(error).__name__.startswith(refused) or "403" in text or "401" in text:
-        return f"{text}; the credentials in the environment ({variables}) must permit to list, read, write and delete"
+        return (
+            f"{text}; the credentials in the environment ({variables}) must permit to list, read,"
+            " write and delete"
+        )
     if "169.254." in text or "metadata.google" in text or "must be specified" in text:
         return f"no credentials are there: set {variables} ({text})"
     if "301" in text or "PermanentRedirect" in text:
