@@ -124,7 +124,8 @@ class Trimmer:
         if snapshots is not None:
             below, trimmed = min(durable, snapshots.kept_sequence), snapshots.kept_from
             read_by_us = snapshots.reading
-        complete = durable == self._committed
+        # The store may hold a batch more than was noted here.
+        complete = durable >= self._committed
         if not complete:
             trimmed = self._trimmed_bytes  # It is not known how much that is.
         read_by_others = not (complete or read_by_us)
