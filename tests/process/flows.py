@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from pathlib import Path
 
 import durable
 from examples.services.hello_v1 import hello_pb2, hello_pb2_grpc
@@ -76,3 +77,20 @@ async def both_kinds(ctx: durable.Context) -> list[str]:
     second = await ctx.run("sync", now, "b")
     third = await ctx.run("lambda", lambda: later("c"))
     return [first, second, third]
+
+
+@durable.workflow
+async def gated(ctx: durable.Context, files: list[str]) -> str:
+    """Does a step that waits for a file, another step, and waits for the promise `go`."""
+    gate, log = (Path(it) for it in files)
+
+    async def note(word: str) -> None:
+        with log.open("a") as file:
+            file.write(f"{word}\n")
+        if word == "before":
+            while not gate.exists():
+                await asyncio.sleep(0.01)
+
+    await ctx.run("before", note, "before")
+    await ctx.run("after", note, "after")
+    return str(await ctx.awakeable("go"))

@@ -146,3 +146,50 @@ async def registered(client: durable.AsyncClient) -> bool:
 
 async def enough(ids: dict[str, str], count: int) -> bool:
     return len(ids) >= count
+
+
+async def test_a_worker_of_before_does_not_go_on_with_what_the_backup_lacks(tmp_path: Path) -> None:
+    """It has done a step, and waits for a promise, that the restored system does not know."""
+    gate = tmp_path / "gate"
+    steps = tmp_path / "steps"
+    place, old, new = tmp_path / "place", tmp_path / "old", tmp_path / "new"
+    with contextlib.ExitStack() as stack:
+        old.mkdir()
+        server, address = stack.enter_context(control_plane(old))
+        worker = command(
+            "worker", "tests.process.flows", "--address", address, "--suspend-after", "never"
+        )
+        stack.enter_context(running(worker, tmp_path / "worker.log"))
+        async with durable.AsyncClient(address, timeout=None) as client:
+            invoked = client.options(idempotency_key="one")
+            invocation_id = await eventually(
+                lambda: _started(invoked, [str(gate), str(steps)]), patience=60
+            )
+            await asyncio.to_thread(until, steps.exists, "first step")
+            await asyncio.to_thread(backup, place, old / "data")
+            line = ("restore", str(place), "--data-dir", str(new / "data"))
+            ok(await asyncio.to_thread(run, *line))
+            gate.touch()
+            await asyncio.to_thread(until, lambda: "after" in steps.read_text(), "second step")
+            await eventually(lambda: _waits(client, invocation_id))
+        server.kill()
+        # At once, so that the worker still holds its attempt.
+        stack.enter_context(control_plane(new, listen=address))
+        async with durable.AsyncClient(address, timeout=None) as client:
+            await client.resolve_awakeable("go", "gone")
+            result = await client.get_result(invocation_id, flows.gated)
+            assert result.value() == "gone"
+            journal = (await client.get(invocation_id)).journal
+    assert steps.read_text().split() == ["before", "after"] * 2
+    assert len(journal) == 3
+
+
+async def _started(client: durable.AsyncClient, arguments: list[str]) -> str:
+    try:
+        return await client.invoke_async(flows.gated, arguments)
+    except durable.NotFoundError:
+        return ""
+
+
+async def _waits(client: durable.AsyncClient, invocation_id: str) -> bool:
+    return len((await client.get(invocation_id)).journal) == 3
