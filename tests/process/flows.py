@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from pathlib import Path
 
 import durable
@@ -84,12 +85,11 @@ async def gated(ctx: durable.Context, files: list[str]) -> str:
     """Does a step that waits for a file, another step, and waits for the promise `go`."""
     gate, log = (Path(it) for it in files)
 
-    async def note(word: str) -> None:
+    def note(word: str) -> None:
         with log.open("a") as file:
             file.write(f"{word}\n")
-        if word == "before":
-            while not gate.exists():
-                await asyncio.sleep(0.01)
+        while word == "before" and not gate.exists():
+            time.sleep(0.01)
 
     await ctx.run("before", note, "before")
     await ctx.run("after", note, "after")

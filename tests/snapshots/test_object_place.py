@@ -121,9 +121,10 @@ async def test_a_damaged_manifest_is_left_out_with_a_warning(
 async def test_files_and_folders_are_for_this_user_only(tmp_path: Path) -> None:
     folder = tmp_path / "a" / "place"
     await open_place(str(folder), "system").put(manifest(1000), chunks())
-    modes = {
-        stat.S_IMODE(it.stat().st_mode) for it in folder.rglob("*") if it.is_file()
-    }, {stat.S_IMODE(it.stat().st_mode) for it in [folder, *folder.rglob("*")] if it.is_dir()}
+    modes = (
+        {stat.S_IMODE(it.stat().st_mode) for it in folder.rglob("*") if it.is_file()},
+        {stat.S_IMODE(it.stat().st_mode) for it in [folder, *folder.rglob("*")] if it.is_dir()},
+    )
     assert modes == ({0o600}, {0o700})
 
 

@@ -4,6 +4,9 @@
 `GOOGLE_APPLICATION_CREDENTIALS`, `AZURE_STORAGE_ACCOUNT_KEY`, ..., or the machine's role), never from
 the URL, which stands in the list of processes and in logs.
 
+It is called in threads, because threads of its own end its coroutines. If one of those is late, and the
+interpreter is about to end, the process aborts.
+
 In a folder, files are of mode 0600 and folders of mode 0700, and a file is on the disk before `put`
 returns, as an object of a service is.
 """
@@ -13,7 +16,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-from collections.abc import Awaitable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
@@ -52,44 +55,49 @@ class Objects:
 
     async def put(self, path: str, data: bytes) -> None:
         """Writes an object, or replaces one."""
-        if self._folder is not None:
-            await asyncio.to_thread(self._make_folders, self._folder / path)
-        await self._done(self._store.put_async(path, data), f"writing {path}")
-        if self._folder is not None:
-            await asyncio.to_thread(_settle, self._folder / path)
+
+        def write() -> None:
+            if self._folder is not None:
+                self._make_folders(self._folder / path)
+            self._store.put(path, data)
+            if self._folder is not None:
+                _settle(self._folder / path)
+
+        await self._call(write, f"writing {path}")
 
     async def get(self, path: str) -> bytes | None:
         """Returns an object; None when there is none."""
 
-        async def read() -> bytes:
-            found = await self._store.get_async(path)
-            return bytes(await found.bytes_async())
+        def read() -> bytes:
+            return bytes(self._store.get(path).bytes())
 
         try:
-            return await self._done(read(), f"reading {path}")
+            return await self._call(read, f"reading {path}")
         except FileNotFoundError:
             return None
 
     async def folders(self, path: str) -> list[str]:
         """Returns the names directly below a path that have objects below them, in order."""
-        found = await self._done(
-            self._store.list_with_delimiter_async(path or None), f"listing {path or 'it'}"
-        )
-        return sorted(it.rpartition("/")[2] for it in found["common_prefixes"])
+
+        def read() -> list[str]:
+            found = self._store.list_with_delimiter(path or None)
+            return sorted(it.rpartition("/")[2] for it in found["common_prefixes"])
+
+        return await self._call(read, f"listing {path or 'it'}")
 
     async def paths(self, path: str) -> list[str]:
         """Returns the paths of all objects below a path, in order."""
 
-        async def read() -> list[str]:
-            return [it["path"] async for some in self._store.list(path) for it in some]
+        def read() -> list[str]:
+            return sorted(it["path"] for some in self._store.list(path) for it in some)
 
-        return sorted(await self._done(read(), f"listing {path}"))
+        return await self._call(read, f"listing {path}")
 
     async def delete(self, paths: Sequence[str]) -> None:
         """Removes objects, and passes over those that are not there."""
         try:
             if paths:
-                await self._done(self._store.delete_async(list(paths)), f"removing {paths[0]}")
+                await self._call(lambda: self._store.delete(list(paths)), f"removing {paths[0]}")
         except FileNotFoundError:
             # One of them was not there, so the rest may still be.
             for path in paths:
@@ -99,7 +107,7 @@ class Objects:
 
     async def _delete(self, path: str) -> None:
         try:
-            await self._done(self._store.delete_async(path), f"removing {path}")
+            await self._call(lambda: self._store.delete(path), f"removing {path}")
         except FileNotFoundError:
             return
 
@@ -117,12 +125,12 @@ class Objects:
             raise PlaceError(f"{folder} cannot be made: {error.strerror}") from error
         self._made.add(folder)
 
-    async def _done(self, call: Awaitable[T], doing: str) -> T:
-        """Awaits a call; raises FileNotFoundError for a missing object, else PlaceError."""
+    async def _call(self, call: Callable[[], T], doing: str) -> T:
+        """Makes a call in a thread; raises FileNotFoundError for a missing object, else PlaceError."""
         from obstore.exceptions import BaseError
 
         try:
-            return await call
+            return await asyncio.to_thread(call)
         except FileNotFoundError as error:
             if "NoSuchBucket" in str(error) or "ContainerNotFound" in str(error):
                 raise PlaceError(
@@ -136,7 +144,7 @@ class Objects:
 
 
 def open_objects(url: str, *, create: bool = True) -> Objects:
-    """Opens a store: `s3://`, `gs://`, `az://` or `file://`, or a folder, which `create` may make.
+    """Opens a store: `s3://`, `gs://`, `az://` or `file://`, or a folder, which is made if `create`.
 
     Nothing is asked of a service yet. Raises PlaceError with one line that says what to change.
     """
