@@ -1,7 +1,9 @@
 """The control plane: the composition root, which starts the parts and stops them in the reverse order.
 
     data dir (lock) ─► embedded NATS ─► metadata ─► for each partition: log ─► store ─► processor
-                                                          │
+                                           │                                              │
+                                           └─► snapshots, which give back a lost store ◄──┤
+                                                                                          │
                                     HTTP ◄─ gRPC ◄─ requests, sessions
 
 Each part is started after the parts that it needs and stopped before them. An error during the start
@@ -44,6 +46,8 @@ from .rpc.control import ControlService
 from .rpc.server import RpcServer
 from .rpc.worker import WorkerService
 from .sessions.sessions import Sessions
+from .snapshots.build import CLUSTER, NONE, open_snapshots
+from .snapshots.keeper import PartitionSnapshots
 from .store.files import store_partitions, store_path
 from .store.sqlite import CACHE_BYTES, SqliteStore, explain_error
 from .webhooks.service import Webhooks, open_webhooks
@@ -141,23 +145,39 @@ class ControlPlane:
         _check_file_limit(count)
         if config.nats_url and count > 1:
             await check_logs(range(1, count), source)
+        keeper = await open_snapshots(
+            config.snapshots or (CLUSTER if config.nats_url else NONE),
+            source,
+            metadata,
+            data.path,
+            replicas=config.replicas,
+            trim_bytes=limits.trim_bytes,
+        )
+        snapshots = keeper.partitions if keeper is not None else []
         workers = Workers()
         partitions = [
-            self._partition(data.path, source, limits, workers, index, count)
+            self._partition(
+                *(data.path, source, limits, workers, index, count),
+                snapshots[index] if snapshots else None,
+            )
             for index in range(count)
         ]
         stack.push_async_callback(self._stop, partitions)
+        if keeper is not None:
+            stack.push_async_callback(keeper.close)
         self._partitions = partitions
         leader = f"{socket.gethostname()}:{os.getpid()}"
         await _all(it.start(leader) for it in partitions)
         # The logs and the stores fit each other.
         write_identity(data.path, Identity(metadata.id, count))
+        if keeper is not None:
+            await keeper.start(optional=not config.snapshots)
         router = self._router = Router([it.processor for it in partitions])
         webhooks = self._webhooks(data.path) if config.http else None
         rpcs = RpcTally()
         await self._serve_grpc(router, workers, rpcs, limits, webhooks)
         if webhooks is not None:
-            await self._serve_http(router, workers, rpcs, limits, webhooks)
+            await self._serve_http(router, workers, rpcs, snapshots, limits, webhooks)
         if count == 1:
             logger.info("serving on %s, epoch %d", self.address, router.any().epoch)
         else:
@@ -171,6 +191,7 @@ class ControlPlane:
         workers: Workers,
         index: int,
         count: int,
+        snapshots: PartitionSnapshots | None,
     ) -> _Partition:
         """Opens the log and the store of one partition, and makes its processor."""
         log = JetStreamLog(
@@ -185,7 +206,10 @@ class ControlPlane:
             store = SqliteStore(path, CACHE_BYTES // count)
         self._stack.callback(store.close)
         processor = build_processor(
-            log, store, limits, WallClock(), workers, index=index, count=count
+            *(log, store, limits, WallClock(), workers),
+            index=index,
+            count=count,
+            snapshots=snapshots,
         )
         return _Partition(processor, path)
 
@@ -217,6 +241,7 @@ class ControlPlane:
         router: Router,
         workers: Workers,
         rpcs: RpcTally,
+        snapshots: Sequence[PartitionSnapshots],
         limits: Limits,
         webhooks: Webhooks,
     ) -> None:
@@ -231,7 +256,7 @@ class ControlPlane:
             Backend(
                 ControlClient.at(self.address),
                 webhooks,
-                Exposition(router, workers, rpcs).render,
+                Exposition(router, workers, rpcs, snapshots).render,
                 lambda: router.problem,
                 limits.payload_bytes,
             ),

@@ -59,6 +59,13 @@ _SERVER_OPTIONS = _options(
         "--replicas", default=1, show_default=True, help="Keep the log on so many NATS servers."
     ),
     click.option(
+        "--snapshots",
+        default="",
+        metavar="URL|cluster|none",
+        envvar="DURABLE_SNAPSHOTS",
+        help="Keep snapshots of the store here.  [default: cluster with --nats, else none]",
+    ),
+    click.option(
         "--public-url",
         default="",
         metavar="URL",

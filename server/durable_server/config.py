@@ -12,6 +12,7 @@ from .cluster.metadata import PARTITIONS_MAX
 from .core.limits import Limits
 from .nats.endpoint import parse_urls
 from .sessions.times import SessionTimes
+from .snapshots.build import CLUSTER
 
 DEFAULT_LISTEN = "127.0.0.1:50051"
 DEFAULT_HTTP = "127.0.0.1:8080"
@@ -40,6 +41,11 @@ class Config:
     partitions: int = 0
     """The number of partitions, 1 to 256, of a new system; it cannot be changed later. 0 takes what the
     system has, or 1 for a new one.
+    """
+    snapshots: str = ""
+    """Where snapshots of the stores are kept: `cluster` is the external NATS system, `none` makes none,
+    and else it is the URL of an object store or a folder. Empty is `cluster` for an external NATS
+    system that can keep them, and `none` otherwise: the embedded one is on the same disk as the store.
     """
     http: str = ""
     """Where to serve plain HTTP, as HOST:PORT; empty for no HTTP."""
@@ -89,6 +95,11 @@ class Config:
                 parse_urls(self.nats_url)
             except ValueError as error:
                 raise ConfigError(str(error)) from error
+        if self.snapshots == CLUSTER and not self.nats_url:
+            raise ConfigError(
+                "--snapshots cluster needs an external NATS system (--nats URL), as the embedded one"
+                " is on the same disk as the store; name another place with --snapshots URL"
+            )
         if self.replicas not in (1, 3, 5):
             raise ConfigError(f"--replicas {self.replicas} is not 1, 3 or 5")
         if self.replicas > 1 and not self.nats_url:

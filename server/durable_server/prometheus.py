@@ -12,7 +12,7 @@ dashboard equal to this one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.core import (
@@ -32,6 +32,8 @@ from .metrics.rpc_tally import RpcTally
 from .processor.loop import Processor
 from .processor.router import Router
 from .processor.workers import Workers
+from .snapshots.keeper import PartitionSnapshots
+from .snapshots.manifest import Manifest
 
 HANDLERS_MAX = 200
 """Handlers with their own series: as many as a dashboard can show, with three series each."""
@@ -42,9 +44,15 @@ _PARTITION = ["partition"]
 class Exposition:
     """The metrics of one control plane."""
 
-    def __init__(self, router: Router, workers: Workers, rpcs: RpcTally) -> None:
+    def __init__(
+        self,
+        router: Router,
+        workers: Workers,
+        rpcs: RpcTally,
+        snapshots: Sequence[PartitionSnapshots] = (),
+    ) -> None:
         self._registry = CollectorRegistry()
-        self._registry.register(_Plane(router, workers, rpcs))
+        self._registry.register(_Plane(router, workers, rpcs, snapshots))
         ProcessCollector(registry=self._registry)
 
     def render(self, accept: str) -> tuple[bytes, str]:
@@ -56,8 +64,15 @@ class Exposition:
 class _Plane(Collector):
     """The control plane's own series."""
 
-    def __init__(self, router: Router, workers: Workers, rpcs: RpcTally) -> None:
+    def __init__(
+        self,
+        router: Router,
+        workers: Workers,
+        rpcs: RpcTally,
+        snapshots: Sequence[PartitionSnapshots],
+    ) -> None:
         self._processors = router.all()
+        self._snapshots = snapshots
         self._workers = workers
         self._rpc_tally = rpcs
         self._named: set[str] = set()
@@ -68,6 +83,7 @@ class _Plane(Collector):
         yield from self._attempts()
         yield from self._log()
         yield from self._partitions()
+        yield from self._kept_snapshots()
         yield from self._process()
         yield from self._rpcs()
 
@@ -161,6 +177,25 @@ class _Plane(Collector):
                 gauge.add_metric([str(processor.partition.index)], read(processor))
             yield gauge
 
+    def _kept_snapshots(self) -> Iterator[Metric]:
+        """Yields what is known of each partition's newest snapshot; nothing where there is none."""
+        for name, text, read in _SNAPSHOT_GAUGES:
+            gauge = GaugeMetricFamily(
+                f"durable_snapshot_{name}", f"{text}, by partition.", labels=_PARTITION
+            )
+            for it in self._snapshots:
+                if it.latest is not None:
+                    gauge.add_metric([str(it.partition)], read(it.latest))
+            yield gauge
+        failures = CounterMetricFamily(
+            "durable_snapshot_failures",
+            "Snapshots that could not be made, by partition.",
+            labels=_PARTITION,
+        )
+        for it in self._snapshots:
+            failures.add_metric([str(it.partition)], it.failures)
+        yield failures
+
     def _process(self) -> Iterator[Metric]:
         """Yields the gauges of what all partitions share."""
         connected = [it for it in self._workers if it.outbound is not None]
@@ -223,6 +258,17 @@ _PARTITION_GAUGES: tuple[tuple[str, str, Callable[[Processor], float]], ...] = (
     ("epoch", "The epoch of this leader of the log", lambda it: it.epoch),
 )
 """The gauges of a partition: name, help, and how to read it."""
+
+_SNAPSHOT_GAUGES: tuple[tuple[str, str, Callable[[Manifest], float]], ...] = (
+    (
+        "timestamp_seconds",
+        "When the newest snapshot was made, in seconds since 1970",
+        lambda it: it.time_ms / 1000,
+    ),
+    ("sequence", "The log's sequence of the newest snapshot", lambda it: it.position.sequence),
+    ("bytes", "The size of the newest snapshot, compressed", lambda it: it.stored_bytes),
+)
+"""The gauges of a partition's newest snapshot: name, help, and how to read it."""
 
 
 def _fill(family: HistogramMetricFamily, labels: list[str], histogram: Histogram) -> None:

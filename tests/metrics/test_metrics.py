@@ -8,6 +8,7 @@ import re
 import socket
 import subprocess
 import urllib.error
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ import pytest
 
 import durable
 from durable_server.app import ControlPlane
+from durable_server.config import Config
+from durable_server.core.limits import Limits
 from durable_server.core.model import State
 from durable_server.metrics.histogram import Histogram
 from durable_server.metrics.rpc_tally import RpcTally
@@ -230,11 +233,28 @@ def series_of(path: str, prefix: str) -> set[str]:
     return found
 
 
-async def test_the_documented_series_are_the_series(
-    plane: ControlPlane, client: durable.AsyncClient
-) -> None:
-    await client.invoke(flows.child, "a")
-    own = {it for it in (await scrape(plane)).names if it.startswith("durable_")}
+@pytest.fixture
+async def every_series(config: Config, tmp_path: Path) -> set[str]:
+    """The names of the series of a control plane of which each part has something to tell."""
+    snapshots = str(tmp_path / "snapshots")
+    config = replace(config, snapshots=snapshots, limits=Limits(trim_bytes=1))
+    async with (
+        ControlPlane(config) as plane,
+        durable.AsyncClient(plane.address, timeout=30) as client,
+    ):
+        client.register(*flows.WORKFLOWS)
+        await client.serve_handlers()
+        await client.invoke(flows.child, "a")
+
+        async def has_a_snapshot() -> bool:
+            return "durable_snapshot_bytes" in (await scrape(plane)).names
+
+        await eventually(has_a_snapshot)
+        return (await scrape(plane)).names
+
+
+async def test_the_documented_series_are_the_series(every_series: set[str]) -> None:
+    own = {it for it in every_series if it.startswith("durable_")}
     documented = series_of("docs/observability.md", "durable_")
     assert {it for it in documented if not it.startswith("durable_worker_")} == own
 
@@ -250,11 +270,8 @@ def expressions(node: Any) -> list[str]:
     return []
 
 
-async def test_the_dashboard_queries_existing_series(
-    plane: ControlPlane, client: durable.AsyncClient
-) -> None:
-    await client.invoke(flows.child, "a")
-    there = (await scrape(plane)).names | series_of("docs/observability.md", "durable_worker_")
+async def test_the_dashboard_queries_existing_series(every_series: set[str]) -> None:
+    there = every_series | series_of("docs/observability.md", "durable_worker_")
     dashboard = json.loads(DASHBOARD.read_text())
     asked = expressions(dashboard)
     assert len(asked) > 15

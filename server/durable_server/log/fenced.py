@@ -331,8 +331,8 @@ class FencedLog:
                     raise LogDataLostError(
                         f"{self.name}: the log begins at sequence {first}, but everything"
                         f" up to {self._tail} was"
-                        f" applied: {self._tail + 1} to {first - 1} are missing; restore the log"
-                        " or a newer checkpoint"
+                        f" applied: {self._tail + 1} to {first - 1} are missing; bring back the newer"
+                        " store, or make a new system of a backup with `durable restore`"
                     )
                 if last >= self._tail:
                     start = self._tail + 1

@@ -18,7 +18,7 @@ from .outbox import Outbox
 from .retention import Retention
 from .subscriptions import Subscriptions
 from .timers import Timers
-from .trimming import Trimmer
+from .trimming import Snapshots, Trimmer
 from .workers import Workers
 
 
@@ -31,10 +31,12 @@ def build_processor(
     *,
     index: int = 0,
     count: int = 1,
+    snapshots: Snapshots | None = None,
 ) -> Processor:
     """Returns the processor of the partition `index` of `count`, not started yet.
 
-    All partitions of a process have the same `workers`.
+    All partitions of a process have the same `workers`. `snapshots` are those of this partition, if any
+    are made.
     """
     time = LogTime(clock)
     partition = Partition(store, index, count)
@@ -52,7 +54,7 @@ def build_processor(
         dispatcher=dispatcher,
         outbox=Outbox(index, limits, inputs.wake, inputs.end),
         effect_runner=EffectRunner(deliveries, dispatcher, subscriptions, timers, retention, tally),
-        trimmer=Trimmer(log, store, limits.trim_bytes, inputs.end),
+        trimmer=Trimmer(log, store, limits.trim_bytes, inputs.end, snapshots),
         workers=workers,
         subscriptions=subscriptions,
         timers=timers,

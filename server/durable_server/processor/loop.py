@@ -116,7 +116,7 @@ class Processor:
     async def start(self, leader: str) -> None:
         """Takes the partition over and starts the loop. Raises what the log raises."""
         recovered = self._committer.recover()
-        await self.log.take_over(
+        position = await self.log.take_over(
             recovered.position,
             self._committer.replay,
             lambda epoch: encode(Batch(self.now_ms(), [EpochStarted(epoch, leader)])),
@@ -130,6 +130,7 @@ class Processor:
             elif not invocation.lock_place or queues[invocation.state_owner][0] == invocation.id:
                 self.dispatcher.push(invocation)
         self.timers.fill(recovered.timers)
+        self.trimmer.start(position)
         self.outbox.add(recovered.outbox)
         self._retention.schedule()
         self._time.warn_if_ahead()

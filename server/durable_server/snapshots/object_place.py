@@ -39,6 +39,9 @@ class ObjectPlace:
         """See `Place.name`."""
         return f"{self._objects.name}/{self._root}"
 
+    async def prepare(self) -> None:
+        """See `Place.prepare`. A put finds out by itself what is wrong, and says it."""
+
     async def put(self, manifest: Manifest, chunks: AsyncIterable[bytes]) -> None:
         """See `Place.put`. Leftovers are older snapshots that have no manifest."""
         await self._remove_leftovers(manifest)

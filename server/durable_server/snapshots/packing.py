@@ -39,9 +39,16 @@ CHUNK_BYTES = 384 * 1024
 """The largest chunk. It fits into one message of every NATS system that can hold a log."""
 _READ_BYTES = 1 << 20
 _COPY_PAGES = 256
-"""The pages of one step of a copy, 4 MiB: a thread that is to end does so between two steps."""
+"""The pages of one step of a copy, 4 MiB; between two steps the progress is told."""
 _LEVEL = 3
 """zstd's default level: the next ones cost twice the time for a few percent."""
+
+Progress = Callable[[int, int], None]
+"""Called now and then with the bytes that are done, and with all. What it raises ends the work."""
+
+
+def no_progress(_done: int, _total: int) -> None:
+    """A `Progress` that does nothing."""
 
 
 class StoreView:
@@ -69,7 +76,7 @@ class StoreView:
             self.db.close()
             raise SnapshotError(f"the store {store} cannot be read: {error}") from error
 
-    def copy(self, target: Path) -> None:
+    def copy(self, target: Path, progress: Progress = no_progress) -> None:
         """Copies the store into a new file, page by page; removes it if that fails.
 
         The copy is not synced. Raises SnapshotError.
@@ -80,7 +87,12 @@ class StoreView:
             try:
                 # An incomplete copy is removed, so it needs neither a journal nor a sync.
                 copy.executescript("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;")
-                self.db.backup(copy, pages=_COPY_PAGES)
+                page = self.db.execute("PRAGMA page_size").fetchone()[0]
+                self.db.backup(
+                    copy,
+                    pages=_COPY_PAGES,
+                    progress=lambda _, left, total: progress((total - left) * page, total * page),
+                )
             finally:
                 copy.close()
         except sqlite3.Error as error:
@@ -121,16 +133,18 @@ class Packed(NamedTuple):
                 yield file.read(chunk.size)
 
 
-def pack(copy: Path, target: Path) -> Packed:
+def pack(copy: Path, target: Path, progress: Progress = no_progress) -> Packed:
     """Compresses the copy of a store into a new file, which is removed if that fails."""
     whole = Digester()
     chunks: list[Chunk] = []
+    size = copy.stat().st_size
     _create(target)
     try:
         with copy.open("rb") as source, target.open("wb") as file:
             for chunk in _compress(source, whole):
                 file.write(chunk)
                 chunks.append(Chunk(len(chunk), digest(chunk)))
+                progress(whole.size, size)
     except BaseException:
         target.unlink(missing_ok=True)
         raise
@@ -242,20 +256,26 @@ def copy_store(store: Path, target: Path) -> Position:
 
 
 def make_snapshot(
-    view: StoreView, system_id: str, partition: int, partitions: int, scratch: Path
+    view: StoreView,
+    system_id: str,
+    partition: int,
+    partitions: int,
+    scratch: Path,
+    progress: Progress = no_progress,
 ) -> tuple[Manifest, Packed]:
     """Copies and packs a store; returns the manifest and the packed file.
 
     `scratch` is the folder for the files, which are replaced; the caller removes the packed one.
-    Closes the view once the store is copied. Raises SnapshotError and OSError.
+    `progress` gets what is copied, and then what is packed. Closes the view once the store is copied.
+    Raises SnapshotError, OSError, and what `progress` raises.
     """
     time_ms = time.time_ns() // 1_000_000
     copy = scratch / f"partition-{partition}.copy"
     packed = scratch / f"partition-{partition}.packed"
     try:
         with view:
-            view.copy(copy)
-        result = pack(copy, packed)
+            view.copy(copy, progress)
+        result = pack(copy, packed, progress)
     finally:
         copy.unlink(missing_ok=True)
     manifest = Manifest(
