@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 from urllib.parse import unquote, urlsplit
 
-from .place import PlaceError
+from .place import PlaceError, PlaceUnsuitableError
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
@@ -133,20 +133,19 @@ class Objects:
             return await asyncio.to_thread(call)
         except FileNotFoundError as error:
             if "NoSuchBucket" in str(error) or "ContainerNotFound" in str(error):
-                raise PlaceError(
+                raise PlaceUnsuitableError(
                     f"{self.name}: there is no such bucket or container; make it, or name another"
                 ) from error
             raise
         except (BaseError, OSError, ValueError) as error:
-            raise PlaceError(
-                f"{self.name}: {doing} failed: {_explain(error, self.name)}"
-            ) from error
+            kind, text = _explain(error, self.name)
+            raise kind(f"{self.name}: {doing} failed: {text}") from error
 
 
 def open_objects(url: str, *, create: bool = True) -> Objects:
     """Opens a store: `s3://`, `gs://`, `az://` or `file://`, or a folder, which is made if `create`.
 
-    Nothing is asked of a service yet. Raises PlaceError with one line that says what to change.
+    Nothing is asked of a service yet. Raises PlaceUnsuitableError with what to change.
     """
     scheme, separator, _ = url.partition("://")
     if not separator:
@@ -155,24 +154,26 @@ def open_objects(url: str, *, create: bool = True) -> Objects:
         parts = urlsplit(url)
         credentials = parts.username is not None or parts.password is not None
     except ValueError as error:
-        raise PlaceError(f"{scheme}://... is not a URL: {error}; give {_POSSIBLE}") from error
+        raise PlaceUnsuitableError(
+            f"{scheme}://... is not a URL: {error}; give {_POSSIBLE}"
+        ) from error
     if credentials or parts.query or parts.fragment:
         # The URL itself is not repeated: it may have a secret.
-        raise PlaceError(
+        raise PlaceUnsuitableError(
             f"the {scheme}:// URL has credentials or options in it, and others can read those; put"
             f" them into the environment ({_SCHEMES.get(scheme, 'as the service documents them')}),"
             f" and give {_POSSIBLE}"
         )
     if scheme == "file":
         if parts.netloc not in ("", "localhost") or not parts.path:
-            raise PlaceError(
+            raise PlaceUnsuitableError(
                 f"{url} names no folder of this machine; give file:///PATH, or the path"
             )
         return _open_folder(Path(unquote(parts.path)), create)
     if scheme not in _SCHEMES:
-        raise PlaceError(f"{url}: {scheme}:// is not known here; give {_POSSIBLE}")
+        raise PlaceUnsuitableError(f"{url}: {scheme}:// is not known here; give {_POSSIBLE}")
     if not parts.netloc:
-        raise PlaceError(f"{url} names no bucket or container; give {_POSSIBLE}")
+        raise PlaceUnsuitableError(f"{url} names no bucket or container; give {_POSSIBLE}")
     from obstore.exceptions import BaseError
     from obstore.store import from_url
 
@@ -185,7 +186,7 @@ def open_objects(url: str, *, create: bool = True) -> Objects:
             },
         )
     except (BaseError, ValueError) as error:
-        raise PlaceError(f"{url} cannot be opened: {_explain(error, url)}") from error
+        raise PlaceUnsuitableError(f"{url} cannot be opened: {_explain(error, url)[1]}") from error
     return Objects(store, url.rstrip("/"))
 
 
@@ -195,19 +196,21 @@ def _open_folder(folder: Path, create: bool) -> Objects:
 
     path = folder.expanduser().absolute()
     if not create and not path.is_dir():
-        raise PlaceError(f"there is no folder {path}; give the one with the backups, or a URL")
+        raise PlaceUnsuitableError(
+            f"there is no folder {path}; give the one with the backups, or a URL"
+        )
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
-        raise PlaceError(
+        raise PlaceUnsuitableError(
             f"the folder {path} cannot be made: {error.strerror}; give another one, or its rights"
         ) from error
     try:
         # As it removes folders that have become empty, the next put makes them again.
         return Objects(LocalStore(path, automatic_cleanup=True), str(path), path)
     except (BaseError, OSError, ValueError) as error:
-        raise PlaceError(
-            f"the folder {path} cannot be used: {_explain(error, str(path))}"
+        raise PlaceUnsuitableError(
+            f"the folder {path} cannot be used: {_explain(error, str(path))[1]}"
         ) from error
 
 
@@ -223,26 +226,26 @@ def _settle(path: Path) -> None:
             finally:
                 os.close(opened)
     except OSError as error:
-        raise PlaceError(f"{path} cannot be written: {error.strerror}") from error
+        raise PlaceUnsuitableError(f"{path} cannot be written: {error.strerror}") from error
 
 
-def _explain(error: Exception, name: str) -> str:
-    """Returns an error as one line, with what to do about it."""
+def _explain(error: Exception, name: str) -> tuple[type[PlaceError], str]:
+    """Returns the kind of an error, and the error as one line with what to do about it."""
     # Below the first line stands the error once more, for developers.
     text = " ".join(str(error).partition("\n\nDebug source")[0].split())
     # Queries of requests may have signatures.
     text = re.sub(r"\?\S+", "", text)
     variables = _SCHEMES.get(name.partition("://")[0])
     if variables is None:
-        return f"{text}; are its rights enough, and is there room?"
-    refused = ("PermissionDenied", "Unauthenticated")
-    if type(error).__name__.startswith(refused) or "403" in text or "401" in text:
-        return (
+        return PlaceError, f"{text}; are its rights enough, and is there room?"
+    refused = type(error).__name__ in ("PermissionDeniedError", "UnauthenticatedError")
+    if "169.254." in text or "metadata.google" in text or "must be specified" in text:
+        return PlaceUnsuitableError, f"no credentials are there: set {variables} ({text})"
+    if refused or " 403 " in text or " 401 " in text:
+        return PlaceUnsuitableError, (
             f"{text}; the credentials in the environment ({variables}) must permit to list, read,"
             " write and delete"
         )
-    if "169.254." in text or "metadata.google" in text or "must be specified" in text:
-        return f"no credentials are there: set {variables} ({text})"
-    if "301" in text or "PermanentRedirect" in text:
-        return f"{text}; is AWS_REGION that of the bucket?"
-    return f"{text}; its settings come from the environment: {variables}"
+    if " 301 " in text or "PermanentRedirect" in text:
+        return PlaceUnsuitableError, f"{text}; is AWS_REGION that of the bucket?"
+    return PlaceError, f"{text}; its settings come from the environment: {variables}"
