@@ -61,9 +61,10 @@ async def make_backup(url: str, data_dir: Path, progress: Progress) -> Backup:
         steps = _Steps(progress)
         with _scratch_folder(data_dir) as scratch, steps:
             time_ms = time.time_ns() // 1_000_000
-            copies = await asyncio.to_thread(_copy, data_dir, identity, scratch, steps)
             backup_id = new_backup_id(time_ms)
             place = backups.place(identity.id, backup_id)
+            await place.prepare()
+            copies = await asyncio.to_thread(_copy, data_dir, identity, scratch, steps)
             parts: list[BackupPart] = []
             for partition, copy in enumerate(copies):
                 packed = await asyncio.to_thread(pack, copy.path, scratch / "packed", steps.within)

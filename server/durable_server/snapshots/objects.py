@@ -131,13 +131,13 @@ class Objects:
 
         try:
             return await asyncio.to_thread(call)
-        except FileNotFoundError as error:
-            if "NoSuchBucket" in str(error) or "ContainerNotFound" in str(error):
+        except (BaseError, OSError, ValueError) as error:
+            if re.search("NoSuchBucket|ContainerNotFound|bucket does not exist", str(error)):
                 raise PlaceUnsuitableError(
                     f"{self.name}: there is no such bucket or container; make it, or name another"
                 ) from error
-            raise
-        except (BaseError, OSError, ValueError) as error:
+            if isinstance(error, FileNotFoundError):
+                raise
             kind, text = _explain(error, self.name)
             raise kind(f"{self.name}: {doing} failed: {text}") from error
 
@@ -235,13 +235,18 @@ def _explain(error: Exception, name: str) -> tuple[type[PlaceError], str]:
     text = " ".join(str(error).partition("\n\nDebug source")[0].split())
     # Queries of requests may have signatures.
     text = re.sub(r"\?\S+", "", text)
+    answer = re.search(r"<Code>(.*?)</Code>.*?<Message>(.*?)</Message>", text)
+    if answer is not None:
+        text = f"{answer[1]}: {answer[2]}"
     variables = _SCHEMES.get(name.partition("://")[0])
     if variables is None:
         return PlaceError, f"{text}; are its rights enough, and is there room?"
     refused = type(error).__name__ in ("PermissionDeniedError", "UnauthenticatedError")
     if "169.254." in text or "metadata.google" in text or "must be specified" in text:
         return PlaceUnsuitableError, f"no credentials are there: set {variables} ({text})"
-    if refused or " 403 " in text or " 401 " in text:
+    if refused or re.search(
+        "(?: 403 | 401 |AccessDenied|InvalidAccessKeyId|SignatureDoesNotMatch)", text
+    ):
         return PlaceUnsuitableError, (
             f"{text}; the credentials in the environment ({variables}) must permit to list, read,"
             " write and delete"
