@@ -79,6 +79,8 @@ class Trimmer:
         """The sequence of the last commit."""
         self._warned = -_NEWS_SECONDS
         self._closed = False
+        self._again = False
+        """Whether another trim follows the one that is running."""
         self._task: asyncio.Task[None] | None = None
         if snapshots is not None:
             snapshots.attach(lambda: self.appended, self._begin)
@@ -115,8 +117,11 @@ class Trimmer:
         return self._task is None or self._task.done()
 
     def _begin(self) -> None:
-        """Starts a trim, unless one is running."""
-        if not self._idle or self._closed:
+        """Starts a trim, after the one that is running if there is one."""
+        if self._closed:
+            return
+        if not self._idle:
+            self._again = True
             return
         durable = below = self._store.checkpoint()
         trimmed, read_by_us = self.appended, False
@@ -124,11 +129,18 @@ class Trimmer:
         if snapshots is not None:
             below, trimmed = min(durable, snapshots.kept_sequence), snapshots.kept_from
             read_by_us = snapshots.reading
-        complete = durable == self._committed
+        # The store may hold a batch more than was noted here.
+        complete = durable >= self._committed
         if not complete:
             trimmed = self._trimmed_bytes  # It is not known how much that is.
         read_by_others = not (complete or read_by_us)
         self._task = asyncio.create_task(self._trim(below, trimmed, read_by_others))
+        self._task.add_done_callback(self._has_ended)
+
+    def _has_ended(self, _: asyncio.Task[None]) -> None:
+        if self._again:
+            self._again = False
+            self._begin()
 
     async def _trim(self, below: int, trimmed: int, read_by_others: bool) -> None:
         try:
