@@ -19,7 +19,7 @@ import secrets
 import shutil
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -31,14 +31,11 @@ from .snapshots.backups import Backup, BackupPart, Backups, Found, new_backup_id
 from .snapshots.cut import open_cut
 from .snapshots.manifest import Manifest, SnapshotError, new_snapshot_id
 from .snapshots.objects import open_objects
-from .snapshots.packing import Packed, pack
+from .snapshots.packing import Packed, Progress, pack
 from .store.files import store_partitions, store_path
 
 _SCRATCH: Final = "backup-"
 """What the name of a folder with copies begins with."""
-
-Progress = Callable[[int, int], None]
-"""Is told how much is done, and of how much, in bytes of the stores; each is counted twice."""
 
 
 class BackupError(Exception):
@@ -56,20 +53,22 @@ class _Copy(NamedTuple):
 async def make_backup(url: str, data_dir: Path, progress: Progress) -> Backup:
     """Makes a backup of the stores of a data dir in a folder or an object store.
 
-    Raises BackupError.
+    `progress` may be called in other threads. Raises BackupError.
     """
     with _errors():
         backups = Backups(open_objects(url))
         identity = _identity(data_dir)
-        done = _Done(progress)
-        with _scratch_folder(data_dir) as scratch:
+        steps = _Steps(progress)
+        with _scratch_folder(data_dir) as scratch, steps:
             time_ms = time.time_ns() // 1_000_000
-            copies = await asyncio.to_thread(_copy, data_dir, identity, scratch, done)
             backup_id = new_backup_id(time_ms)
             place = backups.place(identity.id, backup_id)
+            await place.prepare()
+            copies = await asyncio.to_thread(_copy, data_dir, identity, scratch, steps)
             parts: list[BackupPart] = []
             for partition, copy in enumerate(copies):
-                packed = await asyncio.to_thread(pack, copy.path, scratch / "packed")
+                packed = await asyncio.to_thread(pack, copy.path, scratch / "packed", steps.within)
+                steps.ended(packed.store_bytes)
                 copy.path.unlink()
                 manifest = Manifest(
                     new_snapshot_id(time_ms),
@@ -83,7 +82,8 @@ async def make_backup(url: str, data_dir: Path, progress: Progress) -> Backup:
                     packed.store_digest,
                     packed.chunks,
                 )
-                await place.put(manifest, _counted(packed, done))
+                await place.put(manifest, _counted(packed, steps))
+                steps.ended(packed.store_bytes)
                 size = manifest.stored_bytes
                 part = BackupPart(manifest.snapshot_id, copy.position, packed.store_bytes, size)
                 parts.append(part)
@@ -106,17 +106,39 @@ def key_places(data_dir: Path) -> str:
     )
 
 
-class _Done:
-    """Counts what is done."""
+class _Steps:
+    """The progress over all steps: each store is copied, packed and sent.
+
+    A context manager: once it is left, because the command was interrupted, a step in a thread ends.
+    """
 
     def __init__(self, progress: Progress) -> None:
-        self.total = 0
         self._progress = progress
-        self._done = 0
+        self._total = 0
+        self._before = 0
+        self._left = False
 
-    def add(self, count: int) -> None:
-        self._done += count
-        self._progress(min(self._done, self.total), self.total)
+    def begin(self, store_bytes: int) -> None:
+        """Notes the size of all stores."""
+        self._total = 3 * store_bytes
+        self.within(0, 0)
+
+    def within(self, done: int, _total: int) -> None:
+        """Notes how far a step is."""
+        if self._left:
+            raise BackupError("the backup was interrupted")
+        self._progress(min(self._before + done, self._total), self._total)
+
+    def ended(self, store_bytes: int) -> None:
+        """Notes that a step with a store of this size is done."""
+        self._before += store_bytes
+        self.within(0, 0)
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *_: object) -> None:
+        self._left = True
 
 
 def _identity(data_dir: Path) -> Identity:
@@ -130,31 +152,28 @@ def _identity(data_dir: Path) -> Identity:
     return Identity(secrets.token_hex(16), stores[-1] + 1)
 
 
-def _copy(data_dir: Path, identity: Identity, scratch: Path, done: _Done) -> Sequence[_Copy]:
+def _copy(data_dir: Path, identity: Identity, scratch: Path, steps: _Steps) -> Sequence[_Copy]:
     """Copies all stores as they are at one moment."""
     copies: list[_Copy] = []
     with open_cut(data_dir, identity.partitions) as views:
-        sizes = [_size(store_path(data_dir, it)) for it in range(len(views))]
-        done.total = 2 * sum(sizes)
-        done.add(0)
+        sizes = [store_path(data_dir, it).stat().st_size for it in range(len(views))]
+        steps.begin(sum(sizes))
         for partition, (view, size) in enumerate(zip(views, sizes, strict=True)):
             path = scratch / f"partition-{partition}"
-            view.copy(path)
+            view.copy(path, steps.within)
             copies.append(_Copy(path, view.position, view.version))
-            done.add(size)
+            steps.ended(size)
     return copies
 
 
-def _size(path: Path) -> int:
-    return path.stat().st_size
-
-
-async def _counted(packed: Packed, done: _Done) -> AsyncIterator[bytes]:
+async def _counted(packed: Packed, steps: _Steps) -> AsyncIterator[bytes]:
     """Yields the chunks; each counts for its part of the store."""
     stored = sum(it.size for it in packed.chunks)
+    sent = 0
     for chunk in packed.read():
         yield chunk
-        done.add(packed.store_bytes * len(chunk) // stored)
+        sent += len(chunk)
+        steps.within(packed.store_bytes * sent // stored, packed.store_bytes)
 
 
 @contextmanager

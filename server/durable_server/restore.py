@@ -23,7 +23,7 @@ import json
 import os
 import shutil
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, closing, contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -43,15 +43,12 @@ from .snapshots.backups import Backup, Backups
 from .snapshots.manifest import Manifest, SnapshotError
 from .snapshots.object_place import ObjectPlace
 from .snapshots.objects import open_objects
-from .snapshots.packing import Unpacker
+from .snapshots.packing import Progress, Unpacker
 from .store.files import store_path
 from .store.schema import MIGRATIONS, VERSION
 
 _KEPT = {"lock", "FORMAT", RESTORING}
 """What a repeated restore leaves in the data dir."""
-
-Progress = Callable[[int, int], None]
-"""Is told how many bytes of the backup are done, and of how many."""
 
 
 class RestoreError(Exception):

@@ -120,4 +120,4 @@ def test_a_store_or_a_log_that_is_damaged_is_refused_with_the_way_out(tmp_path: 
     os.truncate(block, block.stat().st_size // 2)
     done = run("server", "--listen", "127.0.0.1:0", "--data-dir", str(halved))
     assert done.code == 1
-    assert "restore the log from a backup" in done.err
+    assert "go on from the stores: `durable backup DIR`, then `durable restore DIR`" in done.err

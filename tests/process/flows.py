@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
+from pathlib import Path
 
 import durable
 from examples.services.hello_v1 import hello_pb2, hello_pb2_grpc
@@ -76,3 +78,19 @@ async def both_kinds(ctx: durable.Context) -> list[str]:
     second = await ctx.run("sync", now, "b")
     third = await ctx.run("lambda", lambda: later("c"))
     return [first, second, third]
+
+
+@durable.workflow
+async def gated(ctx: durable.Context, files: list[str]) -> str:
+    """Does a step that waits for a file, another step, and waits for the promise `go`."""
+    gate, log = (Path(it) for it in files)
+
+    def note(word: str) -> None:
+        with log.open("a") as file:
+            file.write(f"{word}\n")
+        while word == "before" and not gate.exists():
+            time.sleep(0.01)
+
+    await ctx.run("before", note, "before")
+    await ctx.run("after", note, "after")
+    return str(await ctx.awakeable("go"))

@@ -19,7 +19,7 @@ from durable_server.snapshots.manifest import (
 )
 from durable_server.snapshots.object_place import ObjectPlace, open_place
 from durable_server.snapshots.objects import Objects, open_objects
-from durable_server.snapshots.place import PlaceError
+from durable_server.snapshots.place import PlaceError, PlaceUnsuitableError
 
 CHUNKS = [bytes([number]) * 1000 for number in range(20)]
 
@@ -60,6 +60,11 @@ async def failing(count: int) -> AsyncIterator[bytes]:
     async for chunk in chunks(count):
         yield chunk
     raise ConnectionError("the source is gone")
+
+
+async def test_to_prepare_a_place_leaves_nothing(objects: Objects, place: ObjectPlace) -> None:
+    await place.prepare()
+    assert await objects.paths("system") == []
 
 
 async def test_what_was_put_comes_back_the_newest_first(place: ObjectPlace) -> None:
@@ -151,7 +156,7 @@ def test_a_wrong_url_is_refused_with_the_way_out(
 ) -> None:
     for name in ("AZURE_STORAGE_ACCOUNT_NAME", "AZURE_STORAGE_ACCOUNT_KEY"):
         monkeypatch.delenv(name, raising=False)
-    with pytest.raises(PlaceError) as caught:
+    with pytest.raises(PlaceUnsuitableError) as caught:
         open_objects(url)
     assert says in str(caught.value)
     assert "hush-hush" not in str(caught.value)

@@ -144,9 +144,9 @@ async def _write(
     if known is not None and logs != known.partitions:
         raise MetadataError(
             f"the stores in the data directory are of system {known.id}, and this NATS system has"
-            f" {logs or 'no'} log{'s' * (logs > 1)} of its {known.partitions}: name the right one with"
-            " --nats. If the logs are lost, go on from the stores: `durable backup DIR`, then"
-            " `durable restore DIR` into a new --data-dir"
+            f" {logs or 'none'} of its {known.partitions} log{'s' * (known.partitions > 1)}: name the"
+            " right one with --nats. If the logs are lost, go on from the stores: `durable backup DIR`,"
+            " then `durable restore DIR` into a new --data-dir"
         )
     if logs:
         _check_partitions(partitions, logs)

@@ -402,8 +402,8 @@ class FencedLog:
     def _ends_early(self, last: int, known: int) -> LogDataLostError:
         return LogDataLostError(
             f"{self.name}: the log ends at sequence {last}, but {known} was acknowledged: frames"
-            f" {last + 1} to {known} are lost; restore the log from a backup, or start with an empty"
-            " data directory"
+            f" {last + 1} to {known} are lost. Bring the log back, or go on from the stores:"
+            " `durable backup DIR`, then `durable restore DIR` into a new --data-dir"
         )
 
     def _gap(self) -> LogDataLostError:

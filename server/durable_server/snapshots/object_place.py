@@ -23,6 +23,7 @@ from .objects import Objects, open_objects
 _AT_ONCE: Final = 8
 """Chunks under way at a time."""
 _MANIFEST: Final = "manifest.json"
+_PROBE: Final = "writable"
 
 logger = logging.getLogger("durable.snapshots")
 
@@ -40,7 +41,10 @@ class ObjectPlace:
         return f"{self._objects.name}/{self._root}"
 
     async def prepare(self) -> None:
-        """See `Place.prepare`. A put finds out by itself what is wrong, and says it."""
+        """See `Place.prepare`. Writes a file and removes it again."""
+        path = f"{self._root}/{_PROBE}"
+        await self._objects.put(path, b"")
+        await self._objects.delete([path])
 
     async def put(self, manifest: Manifest, chunks: AsyncIterable[bytes]) -> None:
         """See `Place.put`. Leftovers are older snapshots that have no manifest."""

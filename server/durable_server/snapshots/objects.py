@@ -4,6 +4,9 @@
 `GOOGLE_APPLICATION_CREDENTIALS`, `AZURE_STORAGE_ACCOUNT_KEY`, ..., or the machine's role), never from
 the URL, which stands in the list of processes and in logs.
 
+It is called in threads, because threads of its own end its coroutines. If one of those is late, and the
+interpreter is about to end, the process aborts.
+
 In a folder, files are of mode 0600 and folders of mode 0700, and a file is on the disk before `put`
 returns, as an object of a service is.
 """
@@ -13,13 +16,13 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-from collections.abc import Awaitable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 from urllib.parse import unquote, urlsplit
 
-from .place import PlaceError
+from .place import PlaceError, PlaceUnsuitableError
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
@@ -52,44 +55,49 @@ class Objects:
 
     async def put(self, path: str, data: bytes) -> None:
         """Writes an object, or replaces one."""
-        if self._folder is not None:
-            await asyncio.to_thread(self._make_folders, self._folder / path)
-        await self._done(self._store.put_async(path, data), f"writing {path}")
-        if self._folder is not None:
-            await asyncio.to_thread(_settle, self._folder / path)
+
+        def write() -> None:
+            if self._folder is not None:
+                self._make_folders(self._folder / path)
+            self._store.put(path, data)
+            if self._folder is not None:
+                _settle(self._folder / path)
+
+        await self._call(write, f"writing {path}")
 
     async def get(self, path: str) -> bytes | None:
         """Returns an object; None when there is none."""
 
-        async def read() -> bytes:
-            found = await self._store.get_async(path)
-            return bytes(await found.bytes_async())
+        def read() -> bytes:
+            return bytes(self._store.get(path).bytes())
 
         try:
-            return await self._done(read(), f"reading {path}")
+            return await self._call(read, f"reading {path}")
         except FileNotFoundError:
             return None
 
     async def folders(self, path: str) -> list[str]:
         """Returns the names directly below a path that have objects below them, in order."""
-        found = await self._done(
-            self._store.list_with_delimiter_async(path or None), f"listing {path or 'it'}"
-        )
-        return sorted(it.rpartition("/")[2] for it in found["common_prefixes"])
+
+        def read() -> list[str]:
+            found = self._store.list_with_delimiter(path or None)
+            return sorted(it.rpartition("/")[2] for it in found["common_prefixes"])
+
+        return await self._call(read, f"listing {path or 'it'}")
 
     async def paths(self, path: str) -> list[str]:
         """Returns the paths of all objects below a path, in order."""
 
-        async def read() -> list[str]:
-            return [it["path"] async for some in self._store.list(path) for it in some]
+        def read() -> list[str]:
+            return sorted(it["path"] for some in self._store.list(path) for it in some)
 
-        return sorted(await self._done(read(), f"listing {path}"))
+        return await self._call(read, f"listing {path}")
 
     async def delete(self, paths: Sequence[str]) -> None:
         """Removes objects, and passes over those that are not there."""
         try:
             if paths:
-                await self._done(self._store.delete_async(list(paths)), f"removing {paths[0]}")
+                await self._call(lambda: self._store.delete(list(paths)), f"removing {paths[0]}")
         except FileNotFoundError:
             # One of them was not there, so the rest may still be.
             for path in paths:
@@ -99,7 +107,7 @@ class Objects:
 
     async def _delete(self, path: str) -> None:
         try:
-            await self._done(self._store.delete_async(path), f"removing {path}")
+            await self._call(lambda: self._store.delete(path), f"removing {path}")
         except FileNotFoundError:
             return
 
@@ -117,28 +125,27 @@ class Objects:
             raise PlaceError(f"{folder} cannot be made: {error.strerror}") from error
         self._made.add(folder)
 
-    async def _done(self, call: Awaitable[T], doing: str) -> T:
-        """Awaits a call; raises FileNotFoundError for a missing object, else PlaceError."""
+    async def _call(self, call: Callable[[], T], doing: str) -> T:
+        """Makes a call in a thread; raises FileNotFoundError for a missing object, else PlaceError."""
         from obstore.exceptions import BaseError
 
         try:
-            return await call
-        except FileNotFoundError as error:
-            if "NoSuchBucket" in str(error) or "ContainerNotFound" in str(error):
-                raise PlaceError(
+            return await asyncio.to_thread(call)
+        except (BaseError, OSError, ValueError) as error:
+            if re.search("NoSuchBucket|ContainerNotFound|bucket does not exist", str(error)):
+                raise PlaceUnsuitableError(
                     f"{self.name}: there is no such bucket or container; make it, or name another"
                 ) from error
-            raise
-        except (BaseError, OSError, ValueError) as error:
-            raise PlaceError(
-                f"{self.name}: {doing} failed: {_explain(error, self.name)}"
-            ) from error
+            if isinstance(error, FileNotFoundError):
+                raise
+            kind, text = _explain(error, self.name)
+            raise kind(f"{self.name}: {doing} failed: {text}") from error
 
 
 def open_objects(url: str, *, create: bool = True) -> Objects:
-    """Opens a store: `s3://`, `gs://`, `az://` or `file://`, or a folder, which `create` may make.
+    """Opens a store: `s3://`, `gs://`, `az://` or `file://`, or a folder, which is made if `create`.
 
-    Nothing is asked of a service yet. Raises PlaceError with one line that says what to change.
+    Nothing is asked of a service yet. Raises PlaceUnsuitableError with what to change.
     """
     scheme, separator, _ = url.partition("://")
     if not separator:
@@ -147,24 +154,26 @@ def open_objects(url: str, *, create: bool = True) -> Objects:
         parts = urlsplit(url)
         credentials = parts.username is not None or parts.password is not None
     except ValueError as error:
-        raise PlaceError(f"{scheme}://... is not a URL: {error}; give {_POSSIBLE}") from error
+        raise PlaceUnsuitableError(
+            f"{scheme}://... is not a URL: {error}; give {_POSSIBLE}"
+        ) from error
     if credentials or parts.query or parts.fragment:
         # The URL itself is not repeated: it may have a secret.
-        raise PlaceError(
+        raise PlaceUnsuitableError(
             f"the {scheme}:// URL has credentials or options in it, and others can read those; put"
             f" them into the environment ({_SCHEMES.get(scheme, 'as the service documents them')}),"
             f" and give {_POSSIBLE}"
         )
     if scheme == "file":
         if parts.netloc not in ("", "localhost") or not parts.path:
-            raise PlaceError(
+            raise PlaceUnsuitableError(
                 f"{url} names no folder of this machine; give file:///PATH, or the path"
             )
         return _open_folder(Path(unquote(parts.path)), create)
     if scheme not in _SCHEMES:
-        raise PlaceError(f"{url}: {scheme}:// is not known here; give {_POSSIBLE}")
+        raise PlaceUnsuitableError(f"{url}: {scheme}:// is not known here; give {_POSSIBLE}")
     if not parts.netloc:
-        raise PlaceError(f"{url} names no bucket or container; give {_POSSIBLE}")
+        raise PlaceUnsuitableError(f"{url} names no bucket or container; give {_POSSIBLE}")
     from obstore.exceptions import BaseError
     from obstore.store import from_url
 
@@ -177,7 +186,7 @@ def open_objects(url: str, *, create: bool = True) -> Objects:
             },
         )
     except (BaseError, ValueError) as error:
-        raise PlaceError(f"{url} cannot be opened: {_explain(error, url)}") from error
+        raise PlaceUnsuitableError(f"{url} cannot be opened: {_explain(error, url)[1]}") from error
     return Objects(store, url.rstrip("/"))
 
 
@@ -187,19 +196,21 @@ def _open_folder(folder: Path, create: bool) -> Objects:
 
     path = folder.expanduser().absolute()
     if not create and not path.is_dir():
-        raise PlaceError(f"there is no folder {path}; give the one with the backups, or a URL")
+        raise PlaceUnsuitableError(
+            f"there is no folder {path}; give the one with the backups, or a URL"
+        )
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
-        raise PlaceError(
+        raise PlaceUnsuitableError(
             f"the folder {path} cannot be made: {error.strerror}; give another one, or its rights"
         ) from error
     try:
         # As it removes folders that have become empty, the next put makes them again.
         return Objects(LocalStore(path, automatic_cleanup=True), str(path), path)
     except (BaseError, OSError, ValueError) as error:
-        raise PlaceError(
-            f"the folder {path} cannot be used: {_explain(error, str(path))}"
+        raise PlaceUnsuitableError(
+            f"the folder {path} cannot be used: {_explain(error, str(path))[1]}"
         ) from error
 
 
@@ -215,26 +226,31 @@ def _settle(path: Path) -> None:
             finally:
                 os.close(opened)
     except OSError as error:
-        raise PlaceError(f"{path} cannot be written: {error.strerror}") from error
+        raise PlaceUnsuitableError(f"{path} cannot be written: {error.strerror}") from error
 
 
-def _explain(error: Exception, name: str) -> str:
-    """Returns an error as one line, with what to do about it."""
+def _explain(error: Exception, name: str) -> tuple[type[PlaceError], str]:
+    """Returns the kind of an error, and the error as one line with what to do about it."""
     # Below the first line stands the error once more, for developers.
     text = " ".join(str(error).partition("\n\nDebug source")[0].split())
     # Queries of requests may have signatures.
     text = re.sub(r"\?\S+", "", text)
+    answer = re.search(r"<Code>(.*?)</Code>.*?<Message>(.*?)</Message>", text)
+    if answer is not None:
+        text = f"{answer[1]}: {answer[2]}"
     variables = _SCHEMES.get(name.partition("://")[0])
     if variables is None:
-        return f"{text}; are its rights enough, and is there room?"
-    refused = ("PermissionDenied", "Unauthenticated")
-    if type(error).__name__.startswith(refused) or "403" in text or "401" in text:
-        return (
+        return PlaceError, f"{text}; are its rights enough, and is there room?"
+    refused = type(error).__name__ in ("PermissionDeniedError", "UnauthenticatedError")
+    if "169.254." in text or "metadata.google" in text or "must be specified" in text:
+        return PlaceUnsuitableError, f"no credentials are there: set {variables} ({text})"
+    if refused or re.search(
+        "(?: 403 | 401 |AccessDenied|InvalidAccessKeyId|SignatureDoesNotMatch)", text
+    ):
+        return PlaceUnsuitableError, (
             f"{text}; the credentials in the environment ({variables}) must permit to list, read,"
             " write and delete"
         )
-    if "169.254." in text or "metadata.google" in text or "must be specified" in text:
-        return f"no credentials are there: set {variables} ({text})"
-    if "301" in text or "PermanentRedirect" in text:
-        return f"{text}; is AWS_REGION that of the bucket?"
-    return f"{text}; its settings come from the environment: {variables}"
+    if " 301 " in text or "PermanentRedirect" in text:
+        return PlaceUnsuitableError, f"{text}; is AWS_REGION that of the bucket?"
+    return PlaceError, f"{text}; its settings come from the environment: {variables}"
