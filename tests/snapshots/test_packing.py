@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import shutil
 import sqlite3
 import stat
 from collections.abc import Callable
@@ -104,6 +105,19 @@ def test_the_copy_is_of_one_moment_while_the_store_is_written(tmp_path: Path) ->
     with closing(sqlite3.connect(tmp_path / "copy.db")) as copy:
         assert copy.execute("SELECT sequence FROM position").fetchall() == [(1,)]
         assert copy.execute("SELECT name FROM state").fetchall() == [("1",)]
+
+
+def test_a_store_whose_process_was_killed_is_read_with_its_write_ahead_log(tmp_path: Path) -> None:
+    path = tmp_path / "partition-0.db"
+    with closing(SqliteStore(path)) as store:
+        fill(store, 1)
+        store.checkpoint()
+        fill(store, 2)
+        # As the disk is when the process ends without closing the store.
+        for suffix in ("", "-wal"):
+            shutil.copy(f"{path}{suffix}", f"{tmp_path}/left.db{suffix}")
+    with StoreView(tmp_path / "left.db") as view:
+        assert view.position == Position(2, 1, 2)
 
 
 def test_only_this_user_can_read_the_files(tmp_path: Path) -> None:
