@@ -6,6 +6,7 @@ import asyncio
 import random
 import sys
 from collections.abc import Awaitable, Callable
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,17 +19,23 @@ from durable_server.config import Config
 from durable_server.core.limits import Limits
 from durable_server.log.extent import Extent
 from durable_server.log.interface import Position
+from durable_server.log.memory import MemoryLog
 from durable_server.nats.api import call_api
 from durable_server.nats.connection import Connection
 from durable_server.nats.endpoint import fixed, parse_urls
+from durable_server.processor.trimming import Trimmer
 from durable_server.snapshots.keeper import PartitionSnapshots
 from durable_server.snapshots.manifest import Manifest, new_snapshot_id
 from durable_server.snapshots.nats_place import STREAM, NatsPlace
+from durable_server.snapshots.packing import StoreView
+from durable_server.store.sqlite import SqliteStore
+from tests.metrics.scraping import Scrape, fetch
 from tests.support.external_nats import JETSTREAM, external_nats
 from tests.support.processes import running, until
 from tests.support.waiting import eventually
 
 from .test_nats_place import CHUNKS, each, manifest_of
+from .test_packing import fill
 
 TRIM_BYTES = 1000
 
@@ -93,14 +100,15 @@ def test_with_fewer_than_two_all_of_the_log_is_kept() -> None:
     partition = Partition(Extent(1, 0, 0)).snapshots
     assert partition.kept_sequence == 0
     partition.load([])
-    first, second, third = (manifest_at(it, 100) for it in (5, 9, 14))
+    first, second, third, fourth = (manifest_at(it, 100) for it in (5, 9, 14, 20))
     assert partition.add(first, 10) == []
     assert (partition.kept_sequence, partition.kept_from) == (0, 0)
     assert partition.add(second, 20) == []
     assert (partition.kept_sequence, partition.kept_from) == (5, 10)
     assert partition.add(third, 30) == [first]
     assert (partition.kept_sequence, partition.kept_from) == (9, 20)
-    assert partition.latest == third
+    assert partition.add(fourth, 40) == [second]
+    assert partition.latest == fourth
     assert partition.load([third, second, first]) == [first]
 
 
@@ -114,6 +122,34 @@ def test_a_partition_asks_only_when_one_is_due_or_nothing_is_known() -> None:
     partition.appended = 1000
     partition.snapshots.check()
     assert len(partition.requests) == 2
+
+
+async def test_the_trimmer_knows_a_snapshot_from_another_reader(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    snapshots = Partition(Extent(1, 0, 0)).snapshots
+    path = tmp_path / "partition-0.db"
+    with closing(SqliteStore(path)) as store:
+        ended: list[Exception] = []
+        trimmer = Trimmer(MemoryLog(), store, 10, ended.append, snapshots)
+
+        async def commit(sequence: int) -> None:
+            fill(store, sequence)
+            others = asyncio.all_tasks()
+            trimmer.committed(Position(sequence, 1, sequence), 20)
+            await asyncio.gather(*asyncio.all_tasks() - others)
+
+        with StoreView(path):
+            snapshots.reading = True
+            await commit(1)
+            snapshots.reading = False
+        await commit(2)
+        assert "another process" not in caplog.text
+        with StoreView(path):
+            await commit(3)
+            assert "another process reads an older state" in caplog.text
+        await trimmer.close()
+        assert ended == []
 
 
 @durable.workflow
@@ -156,7 +192,10 @@ async def test_one_that_fails_is_a_warning_and_is_tried_again(
             await call("CREATE.OTHER", name="OTHER", max_bytes=(143 << 20) - 150_000)
 
             async def has_failed() -> bool:
-                return "no snapshot of partition 0 was made" in caplog.text
+                if "no snapshot of partition 0 was made" not in caplog.text:
+                    return False
+                seen = Scrape(await asyncio.to_thread(fetch, plane.http_address))
+                return seen("durable_snapshot_failures_total", partition="0") > 0
 
             await appended_until(has_failed)
             assert await place.manifests(0) == []
@@ -174,6 +213,7 @@ async def test_one_that_fails_is_a_warning_and_is_tried_again(
 KILLED = """
 import asyncio, sys
 from durable_server.nats.endpoint import fixed, parse_urls
+from durable_server.processor.trimming import Trimmer
 from durable_server.snapshots.nats_place import NatsPlace
 from tests.snapshots.test_nats_place import CHUNKS, manifest_of
 

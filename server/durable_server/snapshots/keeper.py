@@ -261,7 +261,7 @@ class Keeper:
                 manifest, packed = await asyncio.shield(copying)
             except asyncio.CancelledError:
                 # The thread ends soon, because `close` has stopped it; it uses the store until then.
-                await asyncio.wait({copying})
+                await asyncio.gather(copying, return_exceptions=True)
                 raise
         finally:
             partition.reading = False
