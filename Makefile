@@ -174,6 +174,10 @@ bench: $(STAMP) ## Run the benchmarks
 bench-retention: $(STAMP) ## Measure whether retention keeps up with 200,000 short workflows
 	$(BIN)/python benchmarks/retention.py $(ARGS)
 
+.PHONY: bench-snapshots
+bench-snapshots: $(STAMP) ## Time and size of snapshots, and what else notices; ARGS="--size 100000"
+	$(BIN)/python benchmarks/snapshots.py $(ARGS)
+
 .PHONY: bench-query
 bench-query: $(STAMP) ## Compare queries at a thousand and at a million; ARGS="--size 100000"
 	$(BIN)/python benchmarks/query.py $(ARGS)
