@@ -67,8 +67,8 @@ DEFAULT_BUDGET = 60.0
 server takes less.
 """
 _WAY_ON = (
-    "Bring the log back, or go on from the stores: `durable backup DIR`, then `durable restore DIR` into"
-    " a new --data-dir"
+    "Bring the log back, or go on from the stores: `durable backup DIR`, then `durable restore DIR`"
+    " into a new --data-dir"
 )
 """What to do when the log lacks what the store has applied."""
 _WARN_EVERY = 5
