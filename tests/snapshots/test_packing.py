@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import random
+import shutil
 import sqlite3
 import stat
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -23,8 +25,10 @@ from durable_server.snapshots.manifest import (
 )
 from durable_server.snapshots.packing import (
     CHUNK_BYTES,
+    FREE_BYTES,
     StoreView,
     Unpacker,
+    check_room,
     copy_store,
     make_snapshot,
 )
@@ -104,6 +108,19 @@ def test_the_copy_is_of_one_moment_while_the_store_is_written(tmp_path: Path) ->
     with closing(sqlite3.connect(tmp_path / "copy.db")) as copy:
         assert copy.execute("SELECT sequence FROM position").fetchall() == [(1,)]
         assert copy.execute("SELECT name FROM state").fetchall() == [("1",)]
+
+
+def test_a_store_whose_process_was_killed_is_read_with_its_write_ahead_log(tmp_path: Path) -> None:
+    path = tmp_path / "partition-0.db"
+    with closing(SqliteStore(path)) as store:
+        fill(store, 1)
+        store.checkpoint()
+        fill(store, 2)
+        # As the disk is when the process ends without closing the store.
+        for suffix in ("", "-wal"):
+            shutil.copy(f"{path}{suffix}", f"{tmp_path}/left.db{suffix}")
+    with StoreView(tmp_path / "left.db") as view:
+        assert view.position == Position(2, 1, 2)
 
 
 def test_only_this_user_can_read_the_files(tmp_path: Path) -> None:
@@ -194,3 +211,11 @@ def test_a_damaged_manifest_is_refused_in_one_line(old: bytes, new: bytes) -> No
     with pytest.raises(SnapshotDamagedError) as caught:
         Manifest.from_json(data.replace(old, new))
     assert "\n" not in str(caught.value)
+
+
+def test_a_copy_leaves_room_on_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full disk would stop the control plane that writes there too."""
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=FREE_BYTES + 1000))
+    check_room(tmp_path, 1000, "a copy")
+    with pytest.raises(SnapshotError, match=rf"^a copy needs 256 MiB on the disk of {tmp_path}, "):
+        check_room(tmp_path, 1001, "a copy")

@@ -6,6 +6,7 @@ large, because a snapshot is due when as much was appended as the store has byte
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 import sqlite3
 from collections.abc import AsyncIterator
@@ -25,6 +26,7 @@ from durable_server.nats.connection import Connection
 from durable_server.nats.endpoint import fixed, parse_urls
 from durable_server.snapshots.nats_place import NatsPlace
 from durable_server.snapshots.place import PlaceUnsuitableError
+from tests.metrics.scraping import Scrape, fetch
 from tests.support.external_nats import JETSTREAM, External, external_nats
 from tests.support.waiting import eventually
 
@@ -148,6 +150,13 @@ async def test_two_are_kept_and_the_log_from_the_older_one_on(system: System) ->
         await eventually(settled)
         kept = (await system.extent()).size
         assert abs(trimmer.kept_bytes - kept) < kept / 10
+        newest = (await place.manifests(0))[0]
+        seen = Scrape(await asyncio.to_thread(fetch, plane.http_address))
+        assert seen("durable_snapshot_sequence", partition="0") == newest.position.sequence
+        assert seen("durable_snapshot_bytes", partition="0") == newest.stored_bytes
+        made = seen("durable_snapshot_timestamp_seconds", partition="0")
+        assert made == newest.time_ms / 1000
+        assert seen("durable_snapshot_failures_total", partition="0") == 0
     await place.close()
 
 
@@ -250,10 +259,25 @@ async def test_snapshots_in_a_folder_serve_an_embedded_nats(
         assert (await client.get_result(invocation)).value() == 5
 
 
+async def test_a_system_whose_log_was_trimmed_before_gets_one_at_its_start(system: System) -> None:
+    cluster, system.config = system.config, replace(system.config, snapshots="none")
+    async with system.run() as (_, client):
+        while (await system.extent()).first == 1:
+            await system.start_some(client)
+    system.config = cluster
+    place = NatsPlace(system.source)
+    async with system.run():
+        await eventually(lambda: place.manifests(0))
+    await place.close()
+    shutil.rmtree(system.config.data_dir)
+    async with system.run() as (_, client):
+        await system.finish(client)
+
+
 async def test_an_embedded_nats_has_none_by_default(config: Config) -> None:
     async with ControlPlane(config) as plane:
         assert plane.router.any().trimmer.kept_bytes >= 0
-    assert not (config.data_dir / "snapshots").exists()
+    assert not (config.data_dir / "snapshots.tmp").exists()
 
 
 async def test_a_nats_without_room_is_a_warning_by_default_and_refused_on_request(

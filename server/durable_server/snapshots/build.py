@@ -18,7 +18,7 @@ CLUSTER: Final = "cluster"
 """The setting for snapshots in the NATS system itself."""
 NONE: Final = "none"
 """The setting for no snapshots."""
-_SCRATCH: Final = "snapshots"
+_SCRATCH: Final = "snapshots.tmp"
 """The folder in the data dir for copies that are being made."""
 
 

@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import shutil
 import sys
 import threading
 from collections import deque
@@ -28,7 +27,7 @@ from typing import Final, NamedTuple
 
 from ..log.extent import Extent
 from .manifest import Manifest, SnapshotError
-from .packing import Packed, StoreView, check_room, make_snapshot
+from .packing import Packed, StoreView, check_room, clear_scratch, make_snapshot
 from .place import Place, PlaceError, PlaceUnsuitableError
 
 SNAPSHOTS_KEPT: Final = 2
@@ -145,7 +144,7 @@ class Keeper:
     """Makes and keeps the snapshots of all partitions of a process.
 
     `stores` and `extents` have one item for each partition: its store, and its log as it was before the
-    start. `scratch` is a folder for copies, whose contents are removed.
+    start. `scratch` is a folder for copies.
     """
 
     def __init__(
@@ -192,8 +191,8 @@ class Keeper:
             return
         except PlaceError as error:
             logger.warning("snapshots are not possible now, and are tried later: %s", error)
-        shutil.rmtree(self._scratch, ignore_errors=True)
-        self._scratch.mkdir(mode=0o700)
+        self._scratch.mkdir(mode=0o700, exist_ok=True)
+        clear_scratch(self._scratch)
         for it in self.partitions:
             self._request(it)
 
@@ -205,7 +204,6 @@ class Keeper:
             self._task.cancel()
             await asyncio.wait({self._task})
         await self.place.close()
-        shutil.rmtree(self._scratch, ignore_errors=True)
 
     def _request(self, partition: PartitionSnapshots) -> None:
         if partition in self._waiting or self._stopped.is_set():
@@ -253,7 +251,7 @@ class Keeper:
         # The packed file is smaller than the copy, and there beside it.
         needed = 2 * partition.store.stat().st_size
         check_room(self._scratch, needed, f"a copy of {partition.store}")
-        view = StoreView(partition.store)
+        view = StoreView(partition.store, timeout_seconds=0)
         appended = partition.appended()
         partition.reading = True
         try:

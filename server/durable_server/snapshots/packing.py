@@ -44,6 +44,7 @@ _COPY_PAGES = 256
 _LEVEL = 3
 """zstd's default level: the next ones cost twice the time for a few percent."""
 
+_SCRATCH_SUFFIXES = (".copy", ".packed")
 FREE_BYTES = 256 << 20
 """What a disk must have beside the copies on it: a full disk would stop the control plane."""
 
@@ -68,14 +69,21 @@ def check_room(folder: Path, needed: int, what: str) -> None:
 class StoreView:
     """A store as it is at one moment, for as long as this is open; a context manager.
 
-    Raises SnapshotError when the file is missing or is no store.
+    `timeout_seconds` is how long it waits for a process that keeps all others from reading. Raises
+    SnapshotError when the file is missing or is no store.
     """
 
-    def __init__(self, store: Path) -> None:
+    def __init__(self, store: Path, timeout_seconds: float = 5.0) -> None:
         self._path = store
         uri = f"{store.resolve().as_uri()}?mode=ro"
         try:
-            self.db = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
+            self.db = sqlite3.connect(
+                uri,
+                uri=True,
+                timeout=timeout_seconds,
+                isolation_level=None,
+                check_same_thread=False,
+            )
         except sqlite3.Error as error:
             raise SnapshotError(f"the store {store} cannot be opened: {error}") from error
         try:
@@ -262,6 +270,13 @@ class Unpacker:
         self._scratch.unlink(missing_ok=True)
 
 
+def clear_scratch(scratch: Path) -> None:
+    """Removes what an interrupted `make_snapshot` has left in its folder."""
+    for suffix in _SCRATCH_SUFFIXES:
+        for path in scratch.glob(f"partition-*{suffix}"):
+            path.unlink()
+
+
 def copy_store(store: Path, target: Path) -> Position:
     """Copies a store that may be in use; returns the position in the copy. Raises SnapshotError."""
     with StoreView(store) as view:
@@ -284,8 +299,7 @@ def make_snapshot(
     Raises SnapshotError, OSError, and what `progress` raises.
     """
     time_ms = time.time_ns() // 1_000_000
-    copy = scratch / f"partition-{partition}.copy"
-    packed = scratch / f"partition-{partition}.packed"
+    copy, packed = (scratch / f"partition-{partition}{it}" for it in _SCRATCH_SUFFIXES)
     try:
         with view:
             view.copy(copy, progress)
