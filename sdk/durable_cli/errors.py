@@ -31,7 +31,15 @@ INTERRUPTED: Final = 130
 _LONG_WORD: Final = re.compile(r"\S{200,}")
 """A word that is too long to show in an error."""
 _HTTP_PACKAGES: Final = ("starlette", "uvicorn", "prometheus_client")
-SERVER_PACKAGES: Final = ("nats", "msgspec", "grpc_health", "grpc_reflection", "watchfiles")
+SERVER_PACKAGES: Final = (
+    "nats",
+    "msgspec",
+    "grpc_health",
+    "grpc_reflection",
+    "watchfiles",
+    "zstandard",
+    "obstore",
+)
 
 
 class CommandError(click.ClickException):

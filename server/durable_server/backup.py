@@ -31,7 +31,7 @@ from .snapshots.backups import Backup, BackupPart, Backups, Found, new_backup_id
 from .snapshots.cut import open_cut
 from .snapshots.manifest import Manifest, SnapshotError, new_snapshot_id
 from .snapshots.objects import open_objects
-from .snapshots.packing import Packed, Progress, pack
+from .snapshots.packing import Packed, Progress, check_room, pack
 from .store.files import store_partitions, store_path
 
 _SCRATCH: Final = "backup-"
@@ -157,6 +157,8 @@ def _copy(data_dir: Path, identity: Identity, scratch: Path, steps: _Steps) -> S
     copies: list[_Copy] = []
     with open_cut(data_dir, identity.partitions) as views:
         sizes = [store_path(data_dir, it).stat().st_size for it in range(len(views))]
+        # The packed files are smaller, and there one at a time.
+        check_room(scratch, sum(sizes) + max(sizes), f"a copy of the stores in {data_dir}")
         steps.begin(sum(sizes))
         for partition, (view, size) in enumerate(zip(views, sizes, strict=True)):
             path = scratch / f"partition-{partition}"

@@ -91,7 +91,7 @@ async def restore(
             if external is not None:
                 await fit_limits(Limits(), external)
                 if await check_free(external, system_id):
-                    (data.path / RESTORING).unlink()
+                    _unmark(data.path)
                     return Restored(system_id, backup, data.path)
             system_id = new_system_id()
             await _clear(data.path)
@@ -101,7 +101,7 @@ async def restore(
                 await _unpack_all(place, manifests, data.path, progress)
             except BaseException:
                 await _clear(data.path)
-                (data.path / RESTORING).unlink()
+                _unmark(data.path)
                 raise
             write_identity(data.path, Identity(system_id, len(manifests)))
             # After an error from here on the mark stays, because the system may be complete in NATS.
@@ -113,7 +113,7 @@ async def restore(
                     origin={"backup": backup.backup_id, "of": backup.system_id},
                     replicas=replicas,
                 )
-            (data.path / RESTORING).unlink()
+            _unmark(data.path)
             return Restored(system_id, backup, data.path)
 
 
@@ -158,6 +158,12 @@ def _mark(data_dir: Path, system_id: str) -> None:
         file.write(json.dumps({"id": system_id}))
         file.flush()
         os.fsync(file.fileno())
+    _sync(data_dir)
+
+
+def _unmark(data_dir: Path) -> None:
+    (data_dir / RESTORING).unlink()
+    # If the mark came back after a power loss, a repetition would remove a system that is in use.
     _sync(data_dir)
 
 

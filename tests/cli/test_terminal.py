@@ -26,7 +26,11 @@ class Terminal:
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
         clean = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "durable_cli", *arguments, "--address", cli.address],
+            [
+                *(sys.executable, "-m", "durable_cli", *arguments),
+                # Commands that read files take none.
+                *(("--address", cli.address) if cli.address else ()),
+            ],
             stdin=theirs,
             stdout=theirs,
             stderr=theirs,

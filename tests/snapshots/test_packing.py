@@ -10,6 +10,7 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -24,8 +25,10 @@ from durable_server.snapshots.manifest import (
 )
 from durable_server.snapshots.packing import (
     CHUNK_BYTES,
+    FREE_BYTES,
     StoreView,
     Unpacker,
+    check_room,
     copy_store,
     make_snapshot,
 )
@@ -208,3 +211,11 @@ def test_a_damaged_manifest_is_refused_in_one_line(old: bytes, new: bytes) -> No
     with pytest.raises(SnapshotDamagedError) as caught:
         Manifest.from_json(data.replace(old, new))
     assert "\n" not in str(caught.value)
+
+
+def test_a_copy_leaves_room_on_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full disk would stop the control plane that writes there too."""
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=FREE_BYTES + 1000))
+    check_room(tmp_path, 1000, "a copy")
+    with pytest.raises(SnapshotError, match=rf"^a copy needs 256 MiB on the disk of {tmp_path}, "):
+        check_room(tmp_path, 1001, "a copy")

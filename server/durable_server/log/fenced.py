@@ -66,6 +66,11 @@ DEFAULT_BUDGET = 60.0
 """Seconds without progress after which the log counts as unavailable. An election or a restart of the
 server takes less.
 """
+_WAY_ON = (
+    "Bring the log back, or go on from the stores: `durable backup DIR`, then `durable restore DIR`"
+    " into a new --data-dir"
+)
+"""What to do when the log lacks what the store has applied."""
 _WARN_EVERY = 5
 """Tries between two warnings about one problem; four tries take half a second."""
 
@@ -343,8 +348,8 @@ class FencedLog:
                     if start == applied.sequence and not seen:
                         # The bounds still include it, so they do not show that it is missing.
                         problem = LogDataLostError(
-                            f"{self.name}: sequence {start}, which was applied, is missing; restore"
-                            " the log from a backup"
+                            f"{self.name}: sequence {start}, which was applied, is missing."
+                            f" {_WAY_ON}"
                         )
                     elif self._tail == last:
                         return
@@ -402,8 +407,7 @@ class FencedLog:
     def _ends_early(self, last: int, known: int) -> LogDataLostError:
         return LogDataLostError(
             f"{self.name}: the log ends at sequence {last}, but {known} was acknowledged: frames"
-            f" {last + 1} to {known} are lost. Bring the log back, or go on from the stores:"
-            " `durable backup DIR`, then `durable restore DIR` into a new --data-dir"
+            f" {last + 1} to {known} are lost. {_WAY_ON}"
         )
 
     def _gap(self) -> LogDataLostError:

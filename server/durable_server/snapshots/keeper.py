@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import shutil
 import sys
 import threading
 from collections import deque
@@ -28,12 +27,10 @@ from typing import Final, NamedTuple
 
 from ..log.extent import Extent
 from .manifest import Manifest, SnapshotError
-from .packing import Packed, StoreView, clear_scratch, make_snapshot
+from .packing import Packed, StoreView, check_room, clear_scratch, make_snapshot
 from .place import Place, PlaceError, PlaceUnsuitableError
 
 SNAPSHOTS_KEPT: Final = 2
-_FREE_BYTES: Final = 256 << 20
-"""What the disk must have beside the copy of a store: a full disk would stop the control plane."""
 
 logger = logging.getLogger("durable.snapshots")
 
@@ -251,7 +248,9 @@ class Keeper:
     async def _make(self, partition: PartitionSnapshots) -> None:
         loop = asyncio.get_running_loop()
         began = loop.time()
-        self._check_disk(partition.store)
+        # The packed file is smaller than the copy, and there beside it.
+        needed = 2 * partition.store.stat().st_size
+        check_room(self._scratch, needed, f"a copy of {partition.store}")
         view = StoreView(partition.store, timeout_seconds=0)
         appended = partition.appended()
         partition.reading = True
@@ -299,16 +298,6 @@ class Keeper:
             except SnapshotError as error:
                 # It is found again at the next start.
                 logger.warning("%s was not removed: %s", manifest, error)
-
-    def _check_disk(self, store: Path) -> None:
-        """Raises SnapshotError when the disk has no room for a copy."""
-        # The packed file is smaller than the copy, and there beside it.
-        needed = 2 * store.stat().st_size + _FREE_BYTES
-        free = shutil.disk_usage(self._scratch).free
-        if free < needed:
-            raise SnapshotError(
-                f"a copy of {store} needs {needed >> 20} MiB on its disk, and {free >> 20} are free"
-            )
 
 
 async def _chunks(packed: Packed) -> AsyncIterator[bytes]:

@@ -15,6 +15,7 @@ become so. All files are for this user only.
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
@@ -44,6 +45,8 @@ _LEVEL = 3
 """zstd's default level: the next ones cost twice the time for a few percent."""
 
 _SCRATCH_SUFFIXES = (".copy", ".packed")
+FREE_BYTES = 256 << 20
+"""What a disk must have beside the copies on it: a full disk would stop the control plane."""
 
 Progress = Callable[[int, int], None]
 """Called now and then with the bytes that are done, and with all. What it raises ends the work."""
@@ -51,6 +54,16 @@ Progress = Callable[[int, int], None]
 
 def no_progress(_done: int, _total: int) -> None:
     """A `Progress` that does nothing."""
+
+
+def check_room(folder: Path, needed: int, what: str) -> None:
+    """Raises SnapshotError when the disk of a folder has no room for so many bytes more."""
+    free = shutil.disk_usage(folder).free
+    if free < needed + FREE_BYTES:
+        raise SnapshotError(
+            f"{what} needs {(needed + FREE_BYTES) >> 20} MiB on the disk of {folder}, and"
+            f" {free >> 20} are free"
+        )
 
 
 class StoreView:
@@ -64,7 +77,13 @@ class StoreView:
         self._path = store
         uri = f"{store.resolve().as_uri()}?mode=ro"
         try:
-            self.db = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
+            self.db = sqlite3.connect(
+                uri,
+                uri=True,
+                timeout=timeout_seconds,
+                isolation_level=None,
+                check_same_thread=False,
+            )
         except sqlite3.Error as error:
             raise SnapshotError(f"the store {store} cannot be opened: {error}") from error
         try:
