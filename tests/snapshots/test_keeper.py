@@ -24,9 +24,10 @@ from durable_server.nats.api import call_api
 from durable_server.nats.connection import Connection
 from durable_server.nats.endpoint import fixed, parse_urls
 from durable_server.processor.trimming import Trimmer
-from durable_server.snapshots.keeper import PartitionSnapshots
+from durable_server.snapshots.keeper import Keeper, PartitionSnapshots
 from durable_server.snapshots.manifest import Manifest, new_snapshot_id
 from durable_server.snapshots.nats_place import STREAM, NatsPlace
+from durable_server.snapshots.object_place import open_place
 from durable_server.snapshots.packing import StoreView
 from durable_server.store.sqlite import SqliteStore
 from tests.metrics.scraping import Scrape, fetch
@@ -150,6 +151,26 @@ async def test_the_trimmer_knows_a_snapshot_from_another_reader(
             assert "another process reads an older state" in caplog.text
         await trimmer.close()
         assert ended == []
+
+
+async def test_a_stop_gives_up_a_copy_and_waits_for_its_thread(tmp_path: Path) -> None:
+    path = tmp_path / "partition-0.db"
+    place = open_place(str(tmp_path / "place"), "5" * 32)
+    with closing(SqliteStore(path)) as store:
+        for sequence in range(1, 6):
+            fill(store, sequence, random.Random(sequence).randbytes(5_000_000))
+        extent = Extent(7, 6, 0)  # So one is due at once.
+        keeper = Keeper(place, "5" * 32, [path], [extent], tmp_path / "scratch", TRIM_BYTES)
+        await keeper.start(optional=False)
+        [partition] = keeper.partitions
+        while not partition.reading:
+            await asyncio.sleep(0)
+        fill(store, 6)
+        await keeper.close()
+        assert not partition.reading
+        assert store.checkpoint() == 6
+    assert await place.manifests(0) == []
+    assert list((tmp_path / "scratch").iterdir()) == []
 
 
 @durable.workflow
