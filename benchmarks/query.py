@@ -41,7 +41,6 @@ from durable_server.core.model import (  # noqa: E402
     Invocation,
     State,
 )
-from durable_server.processor.router import Router  # noqa: E402
 from durable_server.requests.build import build_requests  # noqa: E402
 from durable_server.rpc.listing import Listing  # noqa: E402
 from durable_server.store.sqlite import SqliteStore  # noqa: E402
