@@ -85,7 +85,10 @@ def _server(context: ClientContext) -> Iterator[Check]:
         except durable.RpcError as error:
             yield Check(FAIL, "server", one_line(error), "")
             return
-    found = f"version {info.version}, epoch {info.epoch}, answered in {length_text(took)}"
+    shape = f"epoch {info.epoch}"
+    if info.partition_count > 1:
+        shape = f"{info.partition_count} partitions"
+    found = f"version {info.version}, {shape}, answered in {length_text(took)}"
     slow = "the network or the machine is slow; steps cannot be quicker than this"
     yield Check(WARN if took > _SLOW else OK, "server", found, slow if took > _SLOW else "")
     yield _protocol(info)

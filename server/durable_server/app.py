@@ -28,6 +28,7 @@ from .config import Config, ConfigError
 from .core.limits import Limits
 from .log.jetstream import DEFAULT_STREAM_BYTES, SMALLEST_STREAM_BYTES, JetStreamLog
 from .log.preflight import check_logs, fit_limits
+from .metrics.rpc_tally import RpcTally
 from .nats.datadir import DataDir, DataDirError
 from .nats.disk_guard import DiskGuard
 from .nats.embedded import EmbeddedNats
@@ -145,9 +146,10 @@ class ControlPlane:
         await _start(partitions, f"{socket.gethostname()}:{os.getpid()}")
         router = self._router = Router([it.processor for it in partitions])
         webhooks = self._webhooks(data.path) if config.http else None
-        await self._serve_grpc(router, workers, limits, webhooks)
+        rpcs = RpcTally()
+        await self._serve_grpc(router, workers, rpcs, limits, webhooks)
         if webhooks is not None:
-            await self._serve_http(router, limits, webhooks)
+            await self._serve_http(router, workers, rpcs, limits, webhooks)
         if count == 1:
             logger.info("serving on %s, epoch %d", self.address, router.any().epoch)
         else:
@@ -180,13 +182,18 @@ class ControlPlane:
         return _Partition(processor, path)
 
     async def _serve_grpc(
-        self, router: Router, workers: Workers, limits: Limits, webhooks: Webhooks | None
+        self,
+        router: Router,
+        workers: Workers,
+        rpcs: RpcTally,
+        limits: Limits,
+        webhooks: Webhooks | None,
     ) -> None:
         config = self.config
         requests = build_requests(router, workers, limits, webhooks)
         sessions = Sessions(router, workers, limits, config.times)
         server = RpcServer(
-            ControlService(requests, router.any().tally),
+            ControlService(requests, rpcs),
             WorkerService(sessions, limits, config.times),
             router,
             channelz=config.channelz,
@@ -194,7 +201,14 @@ class ControlPlane:
         self._stack.push_async_callback(server.stop, config.grace_seconds)
         self.address = await server.start(config.listen)
 
-    async def _serve_http(self, router: Router, limits: Limits, webhooks: Webhooks) -> None:
+    async def _serve_http(
+        self,
+        router: Router,
+        workers: Workers,
+        rpcs: RpcTally,
+        limits: Limits,
+        webhooks: Webhooks,
+    ) -> None:
         # Imported here because they need the extra `http`.
         from .http.control_client import ControlClient
         from .http.requests import Backend
@@ -206,7 +220,7 @@ class ControlPlane:
             Backend(
                 ControlClient.at(self.address),
                 webhooks,
-                Exposition(router.any()).render,
+                Exposition(router, workers, rpcs).render,
                 lambda: router.problem,
                 limits.payload_bytes,
             ),

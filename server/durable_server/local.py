@@ -41,6 +41,7 @@ from .core.limits import Limits
 from .log.batch import decode
 from .log.interface import Position
 from .log.memory import MemoryLog, MemoryStream
+from .metrics.rpc_tally import RpcTally
 from .processor.build import build_processor
 from .processor.clock import Clock, VirtualClock, WallClock
 from .processor.loop import Processor
@@ -154,7 +155,7 @@ class LocalPlane:
         self._sessions = Sessions(router, workers, self._limits, TIMES)
         requests = build_requests(router, workers, self._limits, self._webhooks)
         self.services = {
-            _CONTROL: ControlService(requests, processor.tally),
+            _CONTROL: ControlService(requests, RpcTally()),
             _WORKER: WorkerService(self._sessions, self._limits, TIMES),
         }
 

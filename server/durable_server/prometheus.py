@@ -1,4 +1,7 @@
-"""The metrics for Prometheus at `/metrics`, made from the processor's numbers at each scrape.
+"""The metrics for Prometheus at `/metrics`, made from the processors' numbers at each scrape.
+
+What happens to a log and in a partition's loop has the label `partition`. What belongs to invocations
+is summed over the partitions, and workers and RPCs belong to the process.
 
 Rules. The registry is ours and not prometheus-client's global one. Nothing is counted here; a scrape
 only reads. No label has an unbounded number of values: states, outcomes, kinds, methods and codes are
@@ -9,7 +12,7 @@ dashboard equal to this one.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.core import (
@@ -24,20 +27,24 @@ from prometheus_client.registry import Collector
 from . import __version__
 from .core.entry_kinds import EntryKind
 from .core.model import State
-from .metrics.tally import Histogram
+from .metrics.histogram import Histogram
+from .metrics.rpc_tally import RpcTally
 from .processor.loop import Processor
+from .processor.router import Router
+from .processor.workers import Workers
 
 HANDLERS_MAX = 200
 """Handlers with their own series: as many as a dashboard can show, with three series each."""
 OTHER = "(other)"
+_PARTITION = ["partition"]
 
 
 class Exposition:
     """The metrics of one control plane."""
 
-    def __init__(self, processor: Processor) -> None:
+    def __init__(self, router: Router, workers: Workers, rpcs: RpcTally) -> None:
         self._registry = CollectorRegistry()
-        self._registry.register(_Plane(processor))
+        self._registry.register(_Plane(router, workers, rpcs))
         ProcessCollector(registry=self._registry)
 
     def render(self, accept: str) -> tuple[bytes, str]:
@@ -49,14 +56,19 @@ class Exposition:
 class _Plane(Collector):
     """The control plane's own series."""
 
-    def __init__(self, processor: Processor) -> None:
-        self._processor = processor
+    def __init__(self, router: Router, workers: Workers, rpcs: RpcTally) -> None:
+        self._processors = router.all()
+        self._workers = workers
+        self._rpc_tally = rpcs
+        self._named: set[str] = set()
+        """The handlers with their own series; kept, because a series must not move to `OTHER`."""
 
     def collect(self) -> Iterator[Metric]:
         yield from self._invocations()
         yield from self._attempts()
         yield from self._log()
-        yield from self._now()
+        yield from self._partitions()
+        yield from self._process()
         yield from self._rpcs()
 
     def _invocations(self) -> Iterator[Metric]:
@@ -64,8 +76,9 @@ class _Plane(Collector):
             "durable_invocations", "Invocations in the store, by state.", labels=["state"]
         )
         counts = dict.fromkeys(State, 0)
-        for _, state, count in self._processor.store.counts():
-            counts[state] += count
+        for processor in self._processors:
+            for _, state, count in processor.store.counts():
+                counts[state] += count
         for state, count in counts.items():
             stored.add_metric([state.name.lower()], count)
         yield stored
@@ -74,33 +87,37 @@ class _Plane(Collector):
             "Invocations that ended, by handler and outcome (completed, failed, cancelled).",
             labels=["handler", "outcome"],
         )
-        named: dict[str, None] = {}
-        sums: dict[tuple[str, str], int] = {}
-        for (handler, state), count in self._processor.partition.endings.items():
-            if handler in named or len(named) < HANDLERS_MAX:
-                named[handler] = None
-            else:
-                handler = OTHER
-            key = (handler, state.name.lower())
-            sums[key] = sums.get(key, 0) + count
-        for labels, count in sums.items():
+        for labels, count in self._endings().items():
             ended.add_metric(labels, count)
         yield ended
 
+    def _endings(self) -> dict[tuple[str, str], int]:
+        """Returns how many invocations have ended, by handler and outcome."""
+        sums: dict[tuple[str, str], int] = {}
+        for processor in self._processors:
+            for (handler, state), count in processor.partition.endings.items():
+                if handler in self._named or len(self._named) < HANDLERS_MAX:
+                    self._named.add(handler)
+                else:
+                    handler = OTHER
+                key = (handler, state.name.lower())
+                sums[key] = sums.get(key, 0) + count
+        return sums
+
     def _attempts(self) -> Iterator[Metric]:
-        tally = self._processor.tally
+        tallies = [it.tally for it in self._processors]
         yield CounterMetricFamily(
             "durable_attempts_started",
             "Attempts that were given to a worker.",
-            value=tally.attempts_started,
+            value=sum(it.attempts_started for it in tallies),
         )
         ended = CounterMetricFamily(
             "durable_attempts_ended",
             "Attempts that ended, by where that has left the invocation.",
             labels=["outcome"],
         )
-        for outcome, count in tally.attempts_ended.items():
-            ended.add_metric([outcome], count)
+        for outcome in tallies[0].attempts_ended:
+            ended.add_metric([outcome], sum(it.attempts_ended[outcome] for it in tallies))
         yield ended
         entries = CounterMetricFamily(
             "durable_journal_entries",
@@ -108,47 +125,46 @@ class _Plane(Collector):
             labels=["kind"],
         )
         for kind in EntryKind:
-            entries.add_metric([kind.name.lower()], tally.entries[kind])
+            entries.add_metric([kind.name.lower()], sum(it.entries[kind] for it in tallies))
         yield entries
 
     def _log(self) -> Iterator[Metric]:
-        tally = self._processor.tally
         seconds = HistogramMetricFamily(
             "durable_log_append_seconds",
-            "Time from writing a batch to its durable acknowledgement.",
+            "Time from writing a batch to its durable acknowledgement, by partition.",
+            labels=_PARTITION,
         )
-        _fill(seconds, [], tally.append_seconds)
-        yield seconds
         records = HistogramMetricFamily(
-            "durable_log_append_records", "Records in one append to the log."
+            "durable_log_append_records",
+            "Records in one append to the log, by partition.",
+            labels=_PARTITION,
         )
-        _fill(records, [], tally.append_records)
-        yield records
-        yield CounterMetricFamily(
-            "durable_log_append_bytes", "Bytes appended to the log.", value=tally.append_bytes
+        size = CounterMetricFamily(
+            "durable_log_append_bytes",
+            "Bytes appended to the log, by partition.",
+            labels=_PARTITION,
         )
-        yield GaugeMetricFamily(
-            "durable_log_untrimmed_bytes",
-            "Bytes appended since the last trim of the log, or since the start.",
-            value=self._processor.trimmer.kept_bytes,
-        )
+        for processor in self._processors:
+            label, tally = [str(processor.partition.index)], processor.tally
+            _fill(seconds, label, tally.append_seconds)
+            _fill(records, label, tally.append_records)
+            size.add_metric(label, tally.append_bytes)
+        yield from (seconds, records, size)
 
-    def _now(self) -> Iterator[Metric]:
-        """Yields the gauges of the present state."""
-        processor = self._processor
-        connected = [it for it in processor.workers if it.outbound is not None]
+    def _partitions(self) -> Iterator[Metric]:
+        """Yields the gauges of each partition's present state."""
+        for name, text, read in _PARTITION_GAUGES:
+            gauge = GaugeMetricFamily(
+                f"durable_{name}", f"{text}, by partition.", labels=_PARTITION
+            )
+            for processor in self._processors:
+                gauge.add_metric([str(processor.partition.index)], read(processor))
+            yield gauge
+
+    def _process(self) -> Iterator[Metric]:
+        """Yields the gauges of what all partitions share."""
+        connected = [it for it in self._workers if it.outbound is not None]
         for name, text, value in (
-            ("inputs_waiting", "Inputs that wait to be in a batch.", len(processor.inputs.waiting)),
-            (
-                "requests_waiting",
-                "Requests that wait for a commit or a result; the limit `admission` bounds them.",
-                processor.subscriptions.pending_count,
-            ),
-            (
-                "timers_pending",
-                "Timers that are not due, needed still or not.",
-                len(processor.timers),
-            ),
             ("workers_connected", "Workers with an open session.", len(connected)),
             ("slots", "Slots of connected workers.", sum(it.slots for it in connected)),
             (
@@ -156,7 +172,6 @@ class _Plane(Collector):
                 "Slots of connected workers that hold an attempt.",
                 sum(len(it.owned) for it in connected),
             ),
-            ("epoch", "The epoch of this leader of the log.", processor.epoch),
         ):
             yield GaugeMetricFamily(f"durable_{name}", text, value=value)
         build = GaugeMetricFamily("durable_build_info", "1, for its label.", labels=["version"])
@@ -164,13 +179,13 @@ class _Plane(Collector):
         yield build
 
     def _rpcs(self) -> Iterator[Metric]:
-        tally = self._processor.tally
+        tally = self._rpc_tally
         rpcs = CounterMetricFamily(
             "durable_rpcs",
             "Unary RPCs that were answered, by method and gRPC code.",
             labels=["method", "code"],
         )
-        for labels, count in tally.rpcs.items():
+        for labels, count in tally.answers.items():
             rpcs.add_metric(labels, count)
         yield rpcs
         seconds = HistogramMetricFamily(
@@ -178,9 +193,36 @@ class _Plane(Collector):
             "Time to the answer of a unary RPC by method, with what it was asked to wait.",
             labels=["method"],
         )
-        for method, histogram in tally.rpc_seconds.items():
+        for method, histogram in tally.seconds.items():
             _fill(seconds, [method], histogram)
         yield seconds
+
+
+_PARTITION_GAUGES: tuple[tuple[str, str, Callable[[Processor], float]], ...] = (
+    (
+        "log_untrimmed_bytes",
+        "Bytes appended since the last trim of the log, or since the start",
+        lambda it: it.trimmer.kept_bytes,
+    ),
+    ("inputs_waiting", "Inputs that wait to be in a batch", lambda it: len(it.inputs.waiting)),
+    (
+        "requests_waiting",
+        "Requests that wait for a commit or a result; the limit `admission` bounds their sum",
+        lambda it: it.subscriptions.pending_count,
+    ),
+    (
+        "timers_pending",
+        "Timers that are not due, needed still or not",
+        lambda it: len(it.timers),
+    ),
+    (
+        "outbox_messages",
+        "Messages to other partitions that these have not confirmed",
+        lambda it: it.outbox.waiting,
+    ),
+    ("epoch", "The epoch of this leader of the log", lambda it: it.epoch),
+)
+"""The gauges of a partition: name, help, and how to read it."""
 
 
 def _fill(family: HistogramMetricFamily, labels: list[str], histogram: Histogram) -> None:

@@ -17,7 +17,9 @@ import pytest
 import durable
 from durable_server.app import ControlPlane
 from durable_server.core.model import State
-from durable_server.metrics.tally import Histogram
+from durable_server.metrics.histogram import Histogram
+from durable_server.metrics.rpc_tally import RpcTally
+from durable_server.processor.workers import Workers
 from durable_server.prometheus import HANDLERS_MAX, OTHER, Exposition
 from tests.support.processes import control_plane, running, until
 from tests.support.processes import durable as command
@@ -54,16 +56,16 @@ async def test_what_happened_is_counted(plane: ControlPlane, client: durable.Asy
     assert seen("durable_attempts_ended_total", outcome="retried") == 1
     assert seen("durable_attempts_ended_total", outcome="failed") == 1
     assert seen("durable_journal_entries_total", kind="run") == 3
-    appends = seen("durable_log_append_seconds_count")
-    assert appends == seen("durable_log_append_records_count") > 5
+    appends = seen("durable_log_append_seconds_count", partition="0")
+    assert appends == seen("durable_log_append_records_count", partition="0") > 5
     assert appends == (await client.server_info()).append_count
-    assert seen("durable_log_append_records_sum") >= appends
-    appended = seen("durable_log_append_bytes_total")
-    assert 0 < seen("durable_log_untrimmed_bytes") <= appended
+    assert seen("durable_log_append_records_sum", partition="0") >= appends
+    appended = seen("durable_log_append_bytes_total", partition="0")
+    assert 0 < seen("durable_log_untrimmed_bytes", partition="0") <= appended
     assert seen("durable_workers_connected") == 1
     assert seen("durable_slots") == 1000
     assert seen("durable_slots_used") == 0
-    assert seen("durable_epoch") == 1
+    assert seen("durable_epoch", partition="0") == 1
     assert seen("durable_rpcs_total", method="Invoke", code="OK") == 4
     assert seen("durable_rpcs_total", method="GetInvocation", code="NOT_FOUND") == 1
     assert seen("durable_rpc_seconds_count", method="Invoke") == 4
@@ -75,7 +77,7 @@ async def test_what_ends_without_an_attempt_is_counted_once(
 ) -> None:
     later = client.options(delay=timedelta(hours=1))
     started = await later.invoke_async(flows.child, "never")
-    assert (await scrape(plane))("durable_timers_pending") == 1
+    assert (await scrape(plane))("durable_timers_pending", partition="0") == 1
     await client.cancel(started)
     await client.cancel(started)
     seen = await scrape(plane)
@@ -112,8 +114,8 @@ async def test_handlers_beyond_the_limit_are_one_series(plane: ControlPlane) -> 
     for number in range(HANDLERS_MAX + 5):
         endings[f"handler{number}", State.COMPLETED] = 2
     endings["handler0", State.FAILED] = 1
-    body, _ = Exposition(plane.router.any()).render("")
-    seen = Scrape(body.decode())
+    exposition = Exposition(plane.router, Workers(), RpcTally())
+    seen = Scrape(exposition.render("")[0].decode())
     ended = "durable_invocations_ended_total"
     assert seen(ended, handler="handler0", outcome="failed") == 1
     assert seen(ended, handler=OTHER, outcome="completed") == 10

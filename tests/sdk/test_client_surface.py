@@ -183,6 +183,8 @@ async def test_workers_and_server_info(control: Watched, client: Facade) -> None
     assert found.to_dict()["connect_time"] == "2023-11-14T22:13:20Z"
     server = await client("server_info")
     assert (server.version, server.limits, server.epoch) == ("1", {"a": 1, "b": 2}, 4)
+    # A version that does not tell the number has one partition.
+    assert server.partition_count == 1
     json.dumps([found.to_dict(), server.to_dict()])
 
 

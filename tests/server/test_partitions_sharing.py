@@ -70,6 +70,15 @@ async def test_a_higher_priority_goes_first_in_whichever_partition_it_is(
         assert await served(worker, 4) == [first, high, *low]
 
 
+async def test_an_invocation_that_was_cancelled_while_it_waited_keeps_no_slot_from_others(
+    channel: grpc.aio.Channel, control: control_pb2_grpc.DurableControlAsyncStub
+) -> None:
+    async with ManualWorker(channel, slots=1) as worker:
+        running, cancelled, waiting = [await invoke(control, it) for it in (0, 1, 0)]
+        await control.Cancel(control_pb2.CancelRequest(invocation_id=cancelled))
+        assert await served(worker, 2) == [running, waiting]
+
+
 async def test_a_worker_gets_no_more_than_its_slots_from_all_partitions(
     channel: grpc.aio.Channel, control: control_pb2_grpc.DurableControlAsyncStub
 ) -> None:

@@ -155,13 +155,15 @@ class ServerInfo:
     limits: dict[str, int]
     """Its limits by name."""
     epoch: int
-    """Its epoch as the leader of its partition."""
+    """Its epoch as the leader of partition 0."""
     start_time: datetime | None
-    """When it became the leader."""
+    """When it became the leader of partition 0."""
     append_count: int
     """How many batches it has appended since then."""
     time: datetime | None
     """What its clock showed; None from an older version."""
+    partition_count: int
+    """How many partitions the system has."""
 
     @classmethod
     def of(cls, message: control_pb2.GetServerInfoResponse) -> ServerInfo:
@@ -175,6 +177,8 @@ class ServerInfo:
             start_time=time_field(message, "start_time"),
             append_count=message.append_count,
             time=time_field(message, "time"),
+            # Versions that do not tell the number have one partition.
+            partition_count=message.partition_count or 1,
         )
 
     def to_dict(self) -> dict[str, Any]:

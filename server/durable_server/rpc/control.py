@@ -17,7 +17,7 @@ from durable_proto.v1 import control_pb2, control_pb2_grpc
 from .. import __version__
 from ..core.model import Invocation
 from ..core.states import FINAL
-from ..metrics.tally import Tally
+from ..metrics.rpc_tally import RpcTally
 from ..processor.errors import RequestError
 from ..requests.build import Requests
 from ..requests.invocations import NewInvocation
@@ -36,7 +36,7 @@ Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
 class ControlService(control_pb2_grpc.DurableControlServicer):
     """The servicer of DurableControl."""
 
-    def __init__(self, requests: Requests, tally: Tally) -> None:
+    def __init__(self, requests: Requests, tally: RpcTally) -> None:
         self.tally = tally
         self._limits = requests.limits
         self._reads = requests.reads
@@ -235,6 +235,7 @@ class ControlService(control_pb2_grpc.DurableControlServicer):
             start_time=convert.timestamp(server.started_ms),
             append_count=server.append_count,
             time=convert.timestamp(server.now_ms),
+            partition_count=server.partition_count,
         )
 
     # Parts

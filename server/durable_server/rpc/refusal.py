@@ -23,7 +23,7 @@ from google.rpc import error_details_pb2, status_pb2
 from durable_proto.v1 import errors_pb2, payload_pb2
 
 from ..display import failure_text, value_text
-from ..metrics.tally import Tally
+from ..metrics.rpc_tally import RpcTally
 from ..processor.errors import (
     AwakeableNotFoundError,
     AwakeableResolvedError,
@@ -260,7 +260,7 @@ Method = Callable[[Any, Any, Any], Awaitable[T]]
 class Counted(Protocol):
     """A servicer whose RPCs are counted."""
 
-    tally: Tally
+    tally: RpcTally
 
 
 def answers(method: Method[T]) -> Method[T]:

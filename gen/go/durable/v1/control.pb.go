@@ -666,7 +666,8 @@ type QueryRequest struct {
 	// Children and sends of this invocation; empty for all.
 	ParentInvocationId string `protobuf:"bytes,11,opt,name=parent_invocation_id,json=parentInvocationId,proto3" json:"parent_invocation_id,omitempty"`
 	// The order, as in AIP-132: `create_time`, `complete_time` or `update_time`, oldest first;
-	// followed by ` desc`, newest first. Empty for `create_time desc`.
+	// followed by ` desc`, newest first. Empty for `create_time desc`. In each of them, invocations
+	// with the same time are in the order of their partitions.
 	//
 	// `complete_time` returns only invocations that have ended. Pages are stable while data changes:
 	// an invocation that exists all along is returned exactly once. With `update_time` this applies
@@ -2554,16 +2555,19 @@ type GetServerInfoResponse struct {
 	ProtocolVersionMax int32 `protobuf:"varint,3,opt,name=protocol_version_max,json=protocolVersionMax,proto3" json:"protocol_version_max,omitempty"`
 	// The named limits and their values.
 	Limits map[string]int64 `protobuf:"bytes,4,rep,name=limits,proto3" json:"limits,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
-	// The leader's epoch on its partitions' logs.
+	// The leader's epoch on the log of partition 0.
 	Epoch int64 `protobuf:"varint,5,opt,name=epoch,proto3" json:"epoch,omitempty"`
-	// When it became the leader.
+	// When it became the leader of partition 0.
 	StartTime *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=start_time,json=startTime,proto3" json:"start_time,omitempty"`
 	// How many batches it has appended to its partitions' logs since then.
 	AppendCount int64 `protobuf:"varint,7,opt,name=append_count,json=appendCount,proto3" json:"append_count,omitempty"`
 	// The time of its clock, which delays and start times follow.
-	Time          *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=time,proto3" json:"time,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Time *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=time,proto3" json:"time,omitempty"`
+	// How many partitions the system has: 1 or more, and fixed when it was made. 0 from a version
+	// that always has 1.
+	PartitionCount int32 `protobuf:"varint,9,opt,name=partition_count,json=partitionCount,proto3" json:"partition_count,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *GetServerInfoResponse) Reset() {
@@ -2650,6 +2654,13 @@ func (x *GetServerInfoResponse) GetTime() *timestamppb.Timestamp {
 		return x.Time
 	}
 	return nil
+}
+
+func (x *GetServerInfoResponse) GetPartitionCount() int32 {
+	if x != nil {
+		return x.PartitionCount
+	}
+	return 0
 }
 
 var File_durable_v1_control_proto protoreflect.FileDescriptor
@@ -2848,7 +2859,7 @@ const file_durable_v1_control_proto_rawDesc = "" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12)\n" +
 	"\x05value\x18\x02 \x01(\v2\x13.durable.v1.PayloadR\x05value:\x028\x01\"\x12\n" +
 	"\x10SetStateResponse\"\x16\n" +
-	"\x14GetServerInfoRequest\"\xbb\x03\n" +
+	"\x14GetServerInfoRequest\"\xe4\x03\n" +
 	"\x15GetServerInfoResponse\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\tR\aversion\x120\n" +
 	"\x14protocol_version_min\x18\x02 \x01(\x05R\x12protocolVersionMin\x120\n" +
@@ -2858,7 +2869,8 @@ const file_durable_v1_control_proto_rawDesc = "" +
 	"\n" +
 	"start_time\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\tstartTime\x12!\n" +
 	"\fappend_count\x18\a \x01(\x03R\vappendCount\x12.\n" +
-	"\x04time\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x1a9\n" +
+	"\x04time\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12'\n" +
+	"\x0fpartition_count\x18\t \x01(\x05R\x0epartitionCount\x1a9\n" +
 	"\vLimitsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\x03R\x05value:\x028\x012\x90\x11\n" +

@@ -456,7 +456,8 @@ export declare type QueryRequest = Message<"durable.v1.QueryRequest"> & {
 
   /**
    * The order, as in AIP-132: `create_time`, `complete_time` or `update_time`, oldest first;
-   * followed by ` desc`, newest first. Empty for `create_time desc`.
+   * followed by ` desc`, newest first. Empty for `create_time desc`. In each of them, invocations
+   * with the same time are in the order of their partitions.
    *
    * `complete_time` returns only invocations that have ended. Pages are stable while data changes:
    * an invocation that exists all along is returned exactly once. With `update_time` this applies
@@ -1405,14 +1406,14 @@ export declare type GetServerInfoResponse = Message<"durable.v1.GetServerInfoRes
   limits: { [key: string]: bigint };
 
   /**
-   * The leader's epoch on its partitions' logs.
+   * The leader's epoch on the log of partition 0.
    *
    * @generated from field: int64 epoch = 5;
    */
   epoch: bigint;
 
   /**
-   * When it became the leader.
+   * When it became the leader of partition 0.
    *
    * @generated from field: google.protobuf.Timestamp start_time = 6;
    */
@@ -1431,6 +1432,14 @@ export declare type GetServerInfoResponse = Message<"durable.v1.GetServerInfoRes
    * @generated from field: google.protobuf.Timestamp time = 8;
    */
   time?: Timestamp | undefined;
+
+  /**
+   * How many partitions the system has: 1 or more, and fixed when it was made. 0 from a version
+   * that always has 1.
+   *
+   * @generated from field: int32 partition_count = 9;
+   */
+  partitionCount: number;
 };
 
 /**

@@ -1390,7 +1390,7 @@ class GetServerInfoResponse(betterproto2.Message):
 
     epoch: "int" = betterproto2.field(5, betterproto2.TYPE_INT64)
     """
-    The leader's epoch on its partitions' logs.
+    The leader's epoch on the log of partition 0.
     """
 
     start_time: "datetime.datetime | None" = betterproto2.field(
@@ -1400,7 +1400,7 @@ class GetServerInfoResponse(betterproto2.Message):
         optional=True,
     )
     """
-    When it became the leader.
+    When it became the leader of partition 0.
     """
 
     append_count: "int" = betterproto2.field(7, betterproto2.TYPE_INT64)
@@ -1416,6 +1416,12 @@ class GetServerInfoResponse(betterproto2.Message):
     )
     """
     The time of its clock, which delays and start times follow.
+    """
+
+    partition_count: "int" = betterproto2.field(9, betterproto2.TYPE_INT32)
+    """
+    How many partitions the system has: 1 or more, and fixed when it was made. 0 from a version
+    that always has 1.
     """
 
 
@@ -2563,7 +2569,8 @@ class QueryRequest(betterproto2.Message):
     order_by: "str" = betterproto2.field(12, betterproto2.TYPE_STRING)
     """
     The order, as in AIP-132: `create_time`, `complete_time` or `update_time`, oldest first;
-    followed by ` desc`, newest first. Empty for `create_time desc`.
+    followed by ` desc`, newest first. Empty for `create_time desc`. In each of them, invocations
+    with the same time are in the order of their partitions.
 
     `complete_time` returns only invocations that have ended. Pages are stable while data changes:
     an invocation that exists all along is returned exactly once. With `update_time` this applies

@@ -1,4 +1,4 @@
-// The control plane: throughput, the log of its partition, its version and its limits.
+// The control plane: throughput, the logs of its partitions, its version and its limits.
 
 import * as api from "./api.js";
 import { fill, h, text } from "./dom.js";
@@ -24,7 +24,7 @@ export class Server {
       main,
       h("h1", {}, "Server"),
       h("div", { class: "cards three" }, this.charts.map((it) => it.element)),
-      h("div", { class: "cards" }, card("Partition and server", this.facts), card("Limits", this.limits)),
+      h("div", { class: "cards" }, card("Control plane", this.facts), card("Limits", this.limits)),
       h("p", { class: "faint" }, "Rates are differences of the counts of what is kept, while this page is shown."),
     );
     this.onCounts = () => this.#charts();
@@ -57,10 +57,13 @@ export class Server {
       if (this.appended.length > 90) this.appended.shift();
     }
     this.last = { now, appends, epoch: it.epoch };
+    const partitions = Number(it.partitionCount ?? 1);
+    const several = partitions > 1;
     rows(this.facts, [
       ["Version", it.version],
       ["Worker protocol", [it.protocolVersionMin, it.protocolVersionMax].filter((v, i, all) => all.indexOf(v) === i).join(" to ")],
-      ["Epoch", count(Number(it.epoch ?? 0))],
+      ...(several ? [["Partitions", count(partitions)]] : []),
+      [several ? "Epoch of partition 0" : "Epoch", count(Number(it.epoch ?? 0))],
       ["Leads since", `${moment(millis(it.startTime))} (${ago(millis(it.startTime))})`],
       ["Batches appended", count(appends)],
       ["Invocations kept", count(pulse.total)],

@@ -367,72 +367,73 @@ public final class ControlProto extends com.google.protobuf.GeneratedFile {
       "ames\030\004 \003(\t\022\021\n\tclear_all\030\005 \001(\010\032A\n\nStateEn" +
       "try\022\013\n\003key\030\001 \001(\t\022\"\n\005value\030\002 \001(\0132\023.durabl" +
       "e.v1.Payload:\0028\001\"\022\n\020SetStateResponse\"\026\n\024" +
-      "GetServerInfoRequest\"\321\002\n\025GetServerInfoRe" +
+      "GetServerInfoRequest\"\352\002\n\025GetServerInfoRe" +
       "sponse\022\017\n\007version\030\001 \001(\t\022\034\n\024protocol_vers" +
       "ion_min\030\002 \001(\005\022\034\n\024protocol_version_max\030\003 " +
       "\001(\005\022=\n\006limits\030\004 \003(\0132-.durable.v1.GetServ" +
       "erInfoResponse.LimitsEntry\022\r\n\005epoch\030\005 \001(" +
       "\003\022.\n\nstart_time\030\006 \001(\0132\032.google.protobuf." +
       "Timestamp\022\024\n\014append_count\030\007 \001(\003\022(\n\004time\030" +
-      "\010 \001(\0132\032.google.protobuf.Timestamp\032-\n\013Lim" +
-      "itsEntry\022\013\n\003key\030\001 \001(\t\022\r\n\005value\030\002 \001(\003:\0028\001" +
-      "2\220\021\n\016DurableControl\022i\n\006Invoke\022\031.durable." +
-      "v1.InvokeRequest\032\032.durable.v1.InvokeResp" +
-      "onse\"(\202\323\344\223\002\"\"\035/v1/handlers/{handler}:inv" +
-      "oke:\001*\022x\n\tGetResult\022\034.durable.v1.GetResu" +
-      "ltRequest\032\035.durable.v1.GetResultResponse" +
-      "\".\202\323\344\223\002(\022&/v1/invocations/{invocation_id" +
-      "}/result\022}\n\rGetInvocation\022 .durable.v1.G" +
-      "etInvocationRequest\032!.durable.v1.GetInvo" +
-      "cationResponse\"\'\202\323\344\223\002!\022\037/v1/invocations/" +
-      "{invocation_id}\022\\\n\017WatchInvocation\022\".dur" +
-      "able.v1.WatchInvocationRequest\032#.durable" +
-      ".v1.WatchInvocationResponse0\001\022U\n\005Query\022\030" +
-      ".durable.v1.QueryRequest\032\031.durable.v1.Qu" +
-      "eryResponse\"\027\202\323\344\223\002\021\022\017/v1/invocations\022X\n\010" +
-      "GetStats\022\033.durable.v1.GetStatsRequest\032\034." +
-      "durable.v1.GetStatsResponse\"\021\202\323\344\223\002\013\022\t/v1" +
-      "/stats\022g\n\014ListHandlers\022\037.durable.v1.List" +
-      "HandlersRequest\032 .durable.v1.ListHandler" +
-      "sResponse\"\024\202\323\344\223\002\016\022\014/v1/handlers\022c\n\013ListW" +
-      "orkers\022\036.durable.v1.ListWorkersRequest\032\037" +
-      ".durable.v1.ListWorkersResponse\"\023\202\323\344\223\002\r\022" +
-      "\013/v1/workers\022n\n\005Pause\022\030.durable.v1.Pause" +
-      "Request\032\031.durable.v1.PauseResponse\"0\202\323\344\223" +
-      "\002*\"%/v1/invocations/{invocation_id}:paus" +
-      "e:\001*\022r\n\006Resume\022\031.durable.v1.ResumeReques" +
-      "t\032\032.durable.v1.ResumeResponse\"1\202\323\344\223\002+\"&/" +
-      "v1/invocations/{invocation_id}:resume:\001*" +
-      "\022r\n\006Cancel\022\031.durable.v1.CancelRequest\032\032." +
-      "durable.v1.CancelResponse\"1\202\323\344\223\002+\"&/v1/i" +
-      "nvocations/{invocation_id}:cancel:\001*\022v\n\007" +
-      "Restart\022\032.durable.v1.RestartRequest\032\033.du" +
-      "rable.v1.RestartResponse\"2\202\323\344\223\002,\"\'/v1/in" +
-      "vocations/{invocation_id}:restart:\001*\022r\n\006" +
-      "Signal\022\031.durable.v1.SignalRequest\032\032.dura" +
-      "ble.v1.SignalResponse\"1\202\323\344\223\002+\"&/v1/invoc" +
-      "ations/{invocation_id}:signal:\001*\022e\n\005Purg" +
-      "e\022\030.durable.v1.PurgeRequest\032\031.durable.v1" +
-      ".PurgeResponse\"\'\202\323\344\223\002!*\037/v1/invocations/" +
-      "{invocation_id}\022\217\001\n\020ResolveAwakeable\022#.d" +
-      "urable.v1.ResolveAwakeableRequest\032$.dura" +
-      "ble.v1.ResolveAwakeableResponse\"0\202\323\344\223\002*\"" +
-      "%/v1/awakeables/{awakeable_id}:resolve:\001" +
-      "*\022\206\001\n\rCreateWebhook\022 .durable.v1.CreateW" +
-      "ebhookRequest\032!.durable.v1.CreateWebhook" +
-      "Response\"0\202\323\344\223\002*\"%/v1/awakeables/{awakea" +
-      "ble_id}:webhook:\001*\022\230\001\n\010GetState\022\033.durabl" +
-      "e.v1.GetStateRequest\032\034.durable.v1.GetSta" +
-      "teResponse\"Q\202\323\344\223\002K\022 /v1/objects/{object}" +
-      "/{key}/stateZ\'\022%/v1/invocations/{invocat" +
-      "ion_id}/state\022r\n\010SetState\022\033.durable.v1.S" +
-      "etStateRequest\032\034.durable.v1.SetStateResp" +
-      "onse\"+\202\323\344\223\002%\" /v1/objects/{object}/{key}" +
-      "/state:\001*\022h\n\rGetServerInfo\022 .durable.v1." +
-      "GetServerInfoRequest\032!.durable.v1.GetSer" +
-      "verInfoResponse\"\022\202\323\344\223\002\014\022\n/v1/serverBI\n\016d" +
-      "ev.durable.v1B\014ControlProtoP\001Z\'durable.d" +
-      "ev/gen/go/durable/v1;durablev1b\006proto3"
+      "\010 \001(\0132\032.google.protobuf.Timestamp\022\027\n\017par" +
+      "tition_count\030\t \001(\005\032-\n\013LimitsEntry\022\013\n\003key" +
+      "\030\001 \001(\t\022\r\n\005value\030\002 \001(\003:\0028\0012\220\021\n\016DurableCon" +
+      "trol\022i\n\006Invoke\022\031.durable.v1.InvokeReques" +
+      "t\032\032.durable.v1.InvokeResponse\"(\202\323\344\223\002\"\"\035/" +
+      "v1/handlers/{handler}:invoke:\001*\022x\n\tGetRe" +
+      "sult\022\034.durable.v1.GetResultRequest\032\035.dur" +
+      "able.v1.GetResultResponse\".\202\323\344\223\002(\022&/v1/i" +
+      "nvocations/{invocation_id}/result\022}\n\rGet" +
+      "Invocation\022 .durable.v1.GetInvocationReq" +
+      "uest\032!.durable.v1.GetInvocationResponse\"" +
+      "\'\202\323\344\223\002!\022\037/v1/invocations/{invocation_id}" +
+      "\022\\\n\017WatchInvocation\022\".durable.v1.WatchIn" +
+      "vocationRequest\032#.durable.v1.WatchInvoca" +
+      "tionResponse0\001\022U\n\005Query\022\030.durable.v1.Que" +
+      "ryRequest\032\031.durable.v1.QueryResponse\"\027\202\323" +
+      "\344\223\002\021\022\017/v1/invocations\022X\n\010GetStats\022\033.dura" +
+      "ble.v1.GetStatsRequest\032\034.durable.v1.GetS" +
+      "tatsResponse\"\021\202\323\344\223\002\013\022\t/v1/stats\022g\n\014ListH" +
+      "andlers\022\037.durable.v1.ListHandlersRequest" +
+      "\032 .durable.v1.ListHandlersResponse\"\024\202\323\344\223" +
+      "\002\016\022\014/v1/handlers\022c\n\013ListWorkers\022\036.durabl" +
+      "e.v1.ListWorkersRequest\032\037.durable.v1.Lis" +
+      "tWorkersResponse\"\023\202\323\344\223\002\r\022\013/v1/workers\022n\n" +
+      "\005Pause\022\030.durable.v1.PauseRequest\032\031.durab" +
+      "le.v1.PauseResponse\"0\202\323\344\223\002*\"%/v1/invocat" +
+      "ions/{invocation_id}:pause:\001*\022r\n\006Resume\022" +
+      "\031.durable.v1.ResumeRequest\032\032.durable.v1." +
+      "ResumeResponse\"1\202\323\344\223\002+\"&/v1/invocations/" +
+      "{invocation_id}:resume:\001*\022r\n\006Cancel\022\031.du" +
+      "rable.v1.CancelRequest\032\032.durable.v1.Canc" +
+      "elResponse\"1\202\323\344\223\002+\"&/v1/invocations/{inv" +
+      "ocation_id}:cancel:\001*\022v\n\007Restart\022\032.durab" +
+      "le.v1.RestartRequest\032\033.durable.v1.Restar" +
+      "tResponse\"2\202\323\344\223\002,\"\'/v1/invocations/{invo" +
+      "cation_id}:restart:\001*\022r\n\006Signal\022\031.durabl" +
+      "e.v1.SignalRequest\032\032.durable.v1.SignalRe" +
+      "sponse\"1\202\323\344\223\002+\"&/v1/invocations/{invocat" +
+      "ion_id}:signal:\001*\022e\n\005Purge\022\030.durable.v1." +
+      "PurgeRequest\032\031.durable.v1.PurgeResponse\"" +
+      "\'\202\323\344\223\002!*\037/v1/invocations/{invocation_id}" +
+      "\022\217\001\n\020ResolveAwakeable\022#.durable.v1.Resol" +
+      "veAwakeableRequest\032$.durable.v1.ResolveA" +
+      "wakeableResponse\"0\202\323\344\223\002*\"%/v1/awakeables" +
+      "/{awakeable_id}:resolve:\001*\022\206\001\n\rCreateWeb" +
+      "hook\022 .durable.v1.CreateWebhookRequest\032!" +
+      ".durable.v1.CreateWebhookResponse\"0\202\323\344\223\002" +
+      "*\"%/v1/awakeables/{awakeable_id}:webhook" +
+      ":\001*\022\230\001\n\010GetState\022\033.durable.v1.GetStateRe" +
+      "quest\032\034.durable.v1.GetStateResponse\"Q\202\323\344" +
+      "\223\002K\022 /v1/objects/{object}/{key}/stateZ\'\022" +
+      "%/v1/invocations/{invocation_id}/state\022r" +
+      "\n\010SetState\022\033.durable.v1.SetStateRequest\032" +
+      "\034.durable.v1.SetStateResponse\"+\202\323\344\223\002%\" /" +
+      "v1/objects/{object}/{key}/state:\001*\022h\n\rGe" +
+      "tServerInfo\022 .durable.v1.GetServerInfoRe" +
+      "quest\032!.durable.v1.GetServerInfoResponse" +
+      "\"\022\202\323\344\223\002\014\022\n/v1/serverBI\n\016dev.durable.v1B\014" +
+      "ControlProtoP\001Z\'durable.dev/gen/go/durab" +
+      "le/v1;durablev1b\006proto3"
     };
     descriptor = com.google.protobuf.Descriptors.FileDescriptor
       .internalBuildGeneratedFileFrom(descriptorData,
@@ -701,7 +702,7 @@ public final class ControlProto extends com.google.protobuf.GeneratedFile {
     internal_static_durable_v1_GetServerInfoResponse_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_durable_v1_GetServerInfoResponse_descriptor,
-        new java.lang.String[] { "Version", "ProtocolVersionMin", "ProtocolVersionMax", "Limits", "Epoch", "StartTime", "AppendCount", "Time", });
+        new java.lang.String[] { "Version", "ProtocolVersionMin", "ProtocolVersionMax", "Limits", "Epoch", "StartTime", "AppendCount", "Time", "PartitionCount", });
     internal_static_durable_v1_GetServerInfoResponse_LimitsEntry_descriptor =
       internal_static_durable_v1_GetServerInfoResponse_descriptor.getNestedType(0);
     internal_static_durable_v1_GetServerInfoResponse_LimitsEntry_fieldAccessorTable = new

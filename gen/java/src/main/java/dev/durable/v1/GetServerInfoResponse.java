@@ -235,7 +235,7 @@ private static final long serialVersionUID = 0L;
   private long epoch_ = 0L;
   /**
    * <pre>
-   * The leader's epoch on its partitions' logs.
+   * The leader's epoch on the log of partition 0.
    * </pre>
    *
    * <code>int64 epoch = 5;</code>
@@ -250,7 +250,7 @@ private static final long serialVersionUID = 0L;
   private com.google.protobuf.Timestamp startTime_;
   /**
    * <pre>
-   * When it became the leader.
+   * When it became the leader of partition 0.
    * </pre>
    *
    * <code>.google.protobuf.Timestamp start_time = 6;</code>
@@ -262,7 +262,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * When it became the leader.
+   * When it became the leader of partition 0.
    * </pre>
    *
    * <code>.google.protobuf.Timestamp start_time = 6;</code>
@@ -274,7 +274,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * When it became the leader.
+   * When it became the leader of partition 0.
    * </pre>
    *
    * <code>.google.protobuf.Timestamp start_time = 6;</code>
@@ -337,6 +337,22 @@ private static final long serialVersionUID = 0L;
     return time_ == null ? com.google.protobuf.Timestamp.getDefaultInstance() : time_;
   }
 
+  public static final int PARTITION_COUNT_FIELD_NUMBER = 9;
+  private int partitionCount_ = 0;
+  /**
+   * <pre>
+   * How many partitions the system has: 1 or more, and fixed when it was made. 0 from a version
+   * that always has 1.
+   * </pre>
+   *
+   * <code>int32 partition_count = 9;</code>
+   * @return The partitionCount.
+   */
+  @java.lang.Override
+  public int getPartitionCount() {
+    return partitionCount_;
+  }
+
   private byte memoizedIsInitialized = -1;
   @java.lang.Override
   public final boolean isInitialized() {
@@ -377,6 +393,9 @@ private static final long serialVersionUID = 0L;
     }
     if (((bitField0_ & 0x00000002) != 0)) {
       output.writeMessage(8, getTime());
+    }
+    if (partitionCount_ != 0) {
+      output.writeInt32(9, partitionCount_);
     }
     getUnknownFields().writeTo(output);
   }
@@ -424,6 +443,10 @@ private static final long serialVersionUID = 0L;
       size += com.google.protobuf.CodedOutputStream
         .computeMessageSize(8, getTime());
     }
+    if (partitionCount_ != 0) {
+      size += com.google.protobuf.CodedOutputStream
+        .computeInt32Size(9, partitionCount_);
+    }
     size += getUnknownFields().getSerializedSize();
     memoizedSize = size;
     return size;
@@ -461,6 +484,8 @@ private static final long serialVersionUID = 0L;
       if (!getTime()
           .equals(other.getTime())) return false;
     }
+    if (getPartitionCount()
+        != other.getPartitionCount()) return false;
     if (!getUnknownFields().equals(other.getUnknownFields())) return false;
     return true;
   }
@@ -496,6 +521,8 @@ private static final long serialVersionUID = 0L;
       hash = (37 * hash) + TIME_FIELD_NUMBER;
       hash = (53 * hash) + getTime().hashCode();
     }
+    hash = (37 * hash) + PARTITION_COUNT_FIELD_NUMBER;
+    hash = (53 * hash) + getPartitionCount();
     hash = (29 * hash) + getUnknownFields().hashCode();
     memoizedHashCode = hash;
     return hash;
@@ -676,6 +703,7 @@ private static final long serialVersionUID = 0L;
         timeBuilder_.dispose();
         timeBuilder_ = null;
       }
+      partitionCount_ = 0;
       return this;
     }
 
@@ -741,6 +769,9 @@ private static final long serialVersionUID = 0L;
             : timeBuilder_.build();
         to_bitField0_ |= 0x00000002;
       }
+      if (((from_bitField0_ & 0x00000100) != 0)) {
+        result.partitionCount_ = partitionCount_;
+      }
       result.bitField0_ |= to_bitField0_;
     }
 
@@ -781,6 +812,9 @@ private static final long serialVersionUID = 0L;
       }
       if (other.hasTime()) {
         mergeTime(other.getTime());
+      }
+      if (other.getPartitionCount() != 0) {
+        setPartitionCount(other.getPartitionCount());
       }
       this.mergeUnknownFields(other.getUnknownFields());
       onChanged();
@@ -856,6 +890,11 @@ private static final long serialVersionUID = 0L;
               bitField0_ |= 0x00000080;
               break;
             } // case 66
+            case 72: {
+              partitionCount_ = input.readInt32();
+              bitField0_ |= 0x00000100;
+              break;
+            } // case 72
             default: {
               if (!super.parseUnknownField(input, extensionRegistry, tag)) {
                 done = true; // was an endgroup tag
@@ -1209,7 +1248,7 @@ private static final long serialVersionUID = 0L;
     private long epoch_ ;
     /**
      * <pre>
-     * The leader's epoch on its partitions' logs.
+     * The leader's epoch on the log of partition 0.
      * </pre>
      *
      * <code>int64 epoch = 5;</code>
@@ -1221,7 +1260,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The leader's epoch on its partitions' logs.
+     * The leader's epoch on the log of partition 0.
      * </pre>
      *
      * <code>int64 epoch = 5;</code>
@@ -1237,7 +1276,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The leader's epoch on its partitions' logs.
+     * The leader's epoch on the log of partition 0.
      * </pre>
      *
      * <code>int64 epoch = 5;</code>
@@ -1255,7 +1294,7 @@ private static final long serialVersionUID = 0L;
         com.google.protobuf.Timestamp, com.google.protobuf.Timestamp.Builder, com.google.protobuf.TimestampOrBuilder> startTimeBuilder_;
     /**
      * <pre>
-     * When it became the leader.
+     * When it became the leader of partition 0.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp start_time = 6;</code>
@@ -1266,7 +1305,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * When it became the leader.
+     * When it became the leader of partition 0.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp start_time = 6;</code>
@@ -1281,7 +1320,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * When it became the leader.
+     * When it became the leader of partition 0.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp start_time = 6;</code>
@@ -1301,7 +1340,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * When it became the leader.
+     * When it became the leader of partition 0.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp start_time = 6;</code>
@@ -1319,7 +1358,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * When it became the leader.
+     * When it became the leader of partition 0.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp start_time = 6;</code>
@@ -1344,7 +1383,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * When it became the leader.
+     * When it became the leader of partition 0.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp start_time = 6;</code>
@@ -1361,7 +1400,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * When it became the leader.
+     * When it became the leader of partition 0.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp start_time = 6;</code>
@@ -1373,7 +1412,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * When it became the leader.
+     * When it became the leader of partition 0.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp start_time = 6;</code>
@@ -1388,7 +1427,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * When it became the leader.
+     * When it became the leader of partition 0.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp start_time = 6;</code>
@@ -1606,6 +1645,53 @@ private static final long serialVersionUID = 0L;
         time_ = null;
       }
       return timeBuilder_;
+    }
+
+    private int partitionCount_ ;
+    /**
+     * <pre>
+     * How many partitions the system has: 1 or more, and fixed when it was made. 0 from a version
+     * that always has 1.
+     * </pre>
+     *
+     * <code>int32 partition_count = 9;</code>
+     * @return The partitionCount.
+     */
+    @java.lang.Override
+    public int getPartitionCount() {
+      return partitionCount_;
+    }
+    /**
+     * <pre>
+     * How many partitions the system has: 1 or more, and fixed when it was made. 0 from a version
+     * that always has 1.
+     * </pre>
+     *
+     * <code>int32 partition_count = 9;</code>
+     * @param value The partitionCount to set.
+     * @return This builder for chaining.
+     */
+    public Builder setPartitionCount(int value) {
+
+      partitionCount_ = value;
+      bitField0_ |= 0x00000100;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * How many partitions the system has: 1 or more, and fixed when it was made. 0 from a version
+     * that always has 1.
+     * </pre>
+     *
+     * <code>int32 partition_count = 9;</code>
+     * @return This builder for chaining.
+     */
+    public Builder clearPartitionCount() {
+      bitField0_ = (bitField0_ & ~0x00000100);
+      partitionCount_ = 0;
+      onChanged();
+      return this;
     }
 
     // @@protoc_insertion_point(builder_scope:durable.v1.GetServerInfoResponse)

@@ -104,7 +104,7 @@ public interface GetServerInfoResponseOrBuilder extends
 
   /**
    * <pre>
-   * The leader's epoch on its partitions' logs.
+   * The leader's epoch on the log of partition 0.
    * </pre>
    *
    * <code>int64 epoch = 5;</code>
@@ -114,7 +114,7 @@ public interface GetServerInfoResponseOrBuilder extends
 
   /**
    * <pre>
-   * When it became the leader.
+   * When it became the leader of partition 0.
    * </pre>
    *
    * <code>.google.protobuf.Timestamp start_time = 6;</code>
@@ -123,7 +123,7 @@ public interface GetServerInfoResponseOrBuilder extends
   boolean hasStartTime();
   /**
    * <pre>
-   * When it became the leader.
+   * When it became the leader of partition 0.
    * </pre>
    *
    * <code>.google.protobuf.Timestamp start_time = 6;</code>
@@ -132,7 +132,7 @@ public interface GetServerInfoResponseOrBuilder extends
   com.google.protobuf.Timestamp getStartTime();
   /**
    * <pre>
-   * When it became the leader.
+   * When it became the leader of partition 0.
    * </pre>
    *
    * <code>.google.protobuf.Timestamp start_time = 6;</code>
@@ -175,4 +175,15 @@ public interface GetServerInfoResponseOrBuilder extends
    * <code>.google.protobuf.Timestamp time = 8;</code>
    */
   com.google.protobuf.TimestampOrBuilder getTimeOrBuilder();
+
+  /**
+   * <pre>
+   * How many partitions the system has: 1 or more, and fixed when it was made. 0 from a version
+   * that always has 1.
+   * </pre>
+   *
+   * <code>int32 partition_count = 9;</code>
+   * @return The partitionCount.
+   */
+  int getPartitionCount();
 }

@@ -533,7 +533,8 @@ private static final long serialVersionUID = 0L;
   /**
    * <pre>
    * The order, as in AIP-132: `create_time`, `complete_time` or `update_time`, oldest first;
-   * followed by ` desc`, newest first. Empty for `create_time desc`.
+   * followed by ` desc`, newest first. Empty for `create_time desc`. In each of them, invocations
+   * with the same time are in the order of their partitions.
    *
    * `complete_time` returns only invocations that have ended. Pages are stable while data changes:
    * an invocation that exists all along is returned exactly once. With `update_time` this applies
@@ -560,7 +561,8 @@ private static final long serialVersionUID = 0L;
   /**
    * <pre>
    * The order, as in AIP-132: `create_time`, `complete_time` or `update_time`, oldest first;
-   * followed by ` desc`, newest first. Empty for `create_time desc`.
+   * followed by ` desc`, newest first. Empty for `create_time desc`. In each of them, invocations
+   * with the same time are in the order of their partitions.
    *
    * `complete_time` returns only invocations that have ended. Pages are stable while data changes:
    * an invocation that exists all along is returned exactly once. With `update_time` this applies
@@ -2368,7 +2370,8 @@ private static final long serialVersionUID = 0L;
     /**
      * <pre>
      * The order, as in AIP-132: `create_time`, `complete_time` or `update_time`, oldest first;
-     * followed by ` desc`, newest first. Empty for `create_time desc`.
+     * followed by ` desc`, newest first. Empty for `create_time desc`. In each of them, invocations
+     * with the same time are in the order of their partitions.
      *
      * `complete_time` returns only invocations that have ended. Pages are stable while data changes:
      * an invocation that exists all along is returned exactly once. With `update_time` this applies
@@ -2394,7 +2397,8 @@ private static final long serialVersionUID = 0L;
     /**
      * <pre>
      * The order, as in AIP-132: `create_time`, `complete_time` or `update_time`, oldest first;
-     * followed by ` desc`, newest first. Empty for `create_time desc`.
+     * followed by ` desc`, newest first. Empty for `create_time desc`. In each of them, invocations
+     * with the same time are in the order of their partitions.
      *
      * `complete_time` returns only invocations that have ended. Pages are stable while data changes:
      * an invocation that exists all along is returned exactly once. With `update_time` this applies
@@ -2421,7 +2425,8 @@ private static final long serialVersionUID = 0L;
     /**
      * <pre>
      * The order, as in AIP-132: `create_time`, `complete_time` or `update_time`, oldest first;
-     * followed by ` desc`, newest first. Empty for `create_time desc`.
+     * followed by ` desc`, newest first. Empty for `create_time desc`. In each of them, invocations
+     * with the same time are in the order of their partitions.
      *
      * `complete_time` returns only invocations that have ended. Pages are stable while data changes:
      * an invocation that exists all along is returned exactly once. With `update_time` this applies
@@ -2444,7 +2449,8 @@ private static final long serialVersionUID = 0L;
     /**
      * <pre>
      * The order, as in AIP-132: `create_time`, `complete_time` or `update_time`, oldest first;
-     * followed by ` desc`, newest first. Empty for `create_time desc`.
+     * followed by ` desc`, newest first. Empty for `create_time desc`. In each of them, invocations
+     * with the same time are in the order of their partitions.
      *
      * `complete_time` returns only invocations that have ended. Pages are stable while data changes:
      * an invocation that exists all along is returned exactly once. With `update_time` this applies
@@ -2464,7 +2470,8 @@ private static final long serialVersionUID = 0L;
     /**
      * <pre>
      * The order, as in AIP-132: `create_time`, `complete_time` or `update_time`, oldest first;
-     * followed by ` desc`, newest first. Empty for `create_time desc`.
+     * followed by ` desc`, newest first. Empty for `create_time desc`. In each of them, invocations
+     * with the same time are in the order of their partitions.
      *
      * `complete_time` returns only invocations that have ended. Pages are stable while data changes:
      * an invocation that exists all along is returned exactly once. With `update_time` this applies

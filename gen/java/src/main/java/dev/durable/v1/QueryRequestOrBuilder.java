@@ -260,7 +260,8 @@ public interface QueryRequestOrBuilder extends
   /**
    * <pre>
    * The order, as in AIP-132: `create_time`, `complete_time` or `update_time`, oldest first;
-   * followed by ` desc`, newest first. Empty for `create_time desc`.
+   * followed by ` desc`, newest first. Empty for `create_time desc`. In each of them, invocations
+   * with the same time are in the order of their partitions.
    *
    * `complete_time` returns only invocations that have ended. Pages are stable while data changes:
    * an invocation that exists all along is returned exactly once. With `update_time` this applies
@@ -275,7 +276,8 @@ public interface QueryRequestOrBuilder extends
   /**
    * <pre>
    * The order, as in AIP-132: `create_time`, `complete_time` or `update_time`, oldest first;
-   * followed by ` desc`, newest first. Empty for `create_time desc`.
+   * followed by ` desc`, newest first. Empty for `create_time desc`. In each of them, invocations
+   * with the same time are in the order of their partitions.
    *
    * `complete_time` returns only invocations that have ended. Pages are stable while data changes:
    * an invocation that exists all along is returned exactly once. With `update_time` this applies
