@@ -15,6 +15,7 @@ import asyncio
 import errno
 import logging
 import os
+import resource
 import socket
 import sqlite3
 from collections.abc import Coroutine, Iterable, Iterator, Sequence
@@ -23,7 +24,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from .cluster.metadata import load_or_create
-from .config import Config
+from .config import Config, ConfigError
 from .core.limits import Limits
 from .log.jetstream import DEFAULT_STREAM_BYTES, SMALLEST_STREAM_BYTES, JetStreamLog
 from .log.preflight import check_logs, fit_limits
@@ -45,6 +46,11 @@ from .sessions.sessions import Sessions
 from .store.files import store_path
 from .store.sqlite import CACHE_BYTES, SqliteStore, explain_error
 from .webhooks.service import Webhooks, open_webhooks
+
+FILES_PER_PARTITION = 4
+"""The open files of a partition: its store with two files beside it, and a connection to NATS."""
+FILES_FOR_OTHERS = 200
+"""Open files for everything else, above all the connections of clients and workers."""
 
 logger = logging.getLogger("durable.app")
 
@@ -117,6 +123,8 @@ class ControlPlane:
         config, stack = self.config, self._stack
         data = DataDir(config.data_dir)
         stack.callback(data.close)
+        # Before the metadata: the number of partitions of a new system is for good.
+        _check_file_limit(config.partitions)
         source = await self._nats(data)
         limits = config.limits
         if config.nats_url:
@@ -125,6 +133,7 @@ class ControlPlane:
             source, partitions=config.partitions, replicas=config.replicas
         )
         count = metadata.partitions
+        _check_file_limit(count)
         if config.nats_url and count > 1:
             await check_logs(range(1, count), source)
         workers = Workers()
@@ -254,6 +263,17 @@ class ControlPlane:
         self._stack.push_async_callback(embedded.stop)
         await embedded.start()
         return DiskGuard(embedded)
+
+
+def _check_file_limit(partitions: int) -> None:
+    """Refuses a number of partitions whose files and connections this process may not open."""
+    needed = partitions * FILES_PER_PARTITION + FILES_FOR_OTHERS
+    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if partitions > 1 and limit != resource.RLIM_INFINITY and limit < needed:
+        raise ConfigError(
+            f"{partitions} partitions need {needed} open files, and this process may have {limit};"
+            f" raise the limit: ulimit -n {needed}, or LimitNOFILE in a unit of systemd"
+        )
 
 
 @contextmanager

@@ -106,3 +106,9 @@ class Cart:
         count = await ctx.get(item, int, 0) + 1
         ctx.set(item, count)
         return count
+
+
+@durable.workflow
+async def shopper(ctx: durable.Context, users: list[str]) -> list[int]:
+    """Puts tea into the carts of all users."""
+    return [await ctx.options(key=it).invoke(Cart.add, "tea") for it in users]

@@ -11,6 +11,14 @@ from typing import Any
 import pytest
 
 from durable_server.core.entry_kinds import EntryKind
+from durable_server.core.messages import (
+    MESSAGE_NUMBERS,
+    AwaitEnd,
+    CancelInvocation,
+    CompleteEntry,
+    ReleaseAwakeable,
+    StartChild,
+)
 from durable_server.core.model import Failure, Handler
 from durable_server.core.records import (
     NUMBERS,
@@ -19,13 +27,15 @@ from durable_server.core.records import (
     FailedStep,
     HandlerRegistered,
     Invoked,
+    OutboxAcknowledged,
+    Received,
     StateEdited,
     TimerFired,
 )
 from durable_server.log import batch, frame
 from durable_server.log.interface import Position
 from durable_server.log.jetstream import JetStreamLog
-from durable_server.log_format import TEMPLATES, is_about, to_json, to_text
+from durable_server.log_format import TEMPLATES, is_about, messages_about, to_json, to_text
 from durable_server.nats.connection import Connection
 from durable_server.nats.datadir import DataDir
 from durable_server.nats.embedded import EmbeddedNats
@@ -159,7 +169,7 @@ def test_where_there_is_no_log(tmp_path: Path, arguments: tuple[str, ...]) -> No
 
 
 def test_every_record_has_a_sentence() -> None:
-    assert TEMPLATES.keys() == NUMBERS.keys()
+    assert TEMPLATES.keys() == {*NUMBERS, *MESSAGE_NUMBERS}
 
 
 def test_records_as_sentences() -> None:
@@ -191,3 +201,28 @@ def test_a_handler_is_found_by_its_name() -> None:
     registered = HandlerRegistered(Handler("greet", version="7"))
     assert to_text(registered, 80) == "handler greet version 7 is registered"
     assert to_json(registered)["handler"]["retry"]["max_attempts"] == 50
+
+
+def test_messages_between_partitions_as_sentences() -> None:
+    start = StartChild(
+        "id-1", "greet", b'\x12\x05"you"', "", (), "", "", "", 0, 0, "id-0", 4, awaited=True
+    )
+    assert to_text(start, 80) == (
+        'id-1 is to start as a child: greet input="you" parent=id-0 entry_index=4 awaited=true'
+    )
+    assert to_text(AwaitEnd("id-1", "id-0", 0), 80) == "id-0 step 0 waits for the end of id-1"
+    assert to_text(CancelInvocation("id-1", "late", "me"), 80) == (
+        "id-1 is to be cancelled reason=late identity=me"
+    )
+    complete = CompleteEntry("id-0", 4, b"")
+    received = Received(2, 7, (start, complete, ReleaseAwakeable("door", "id-9")))
+    assert to_text(received, 80) == "partition 2 has sent messages 7 to 9"
+    assert to_text(Received(2, 7, (start,)), 80) == "partition 2 has sent message 7"
+    assert to_text(OutboxAcknowledged(1, 9), 80) == "partition 1 has the messages up to 9"
+    assert messages_about(received, "") == list(enumerate(received.messages, 7))
+    assert messages_about(received, "id-0") == [(7, start), (8, complete)]
+    assert messages_about(received, "id-9") == [(9, received.messages[2])]
+    assert [is_about(received, it) for it in ("id-1", "id-9", "id-2")] == [True, True, False]
+    (only,) = to_json(received, "id-1")["messages"]
+    assert (only["sequence"], only["type"], only["input"]) == (7, "StartChild", '"you"')
+    assert [it["sequence"] for it in to_json(received)["messages"]] == [7, 8, 9]

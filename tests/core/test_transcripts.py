@@ -222,7 +222,9 @@ def test_a_batch_does_what_its_records_do_one_by_one(path: Path) -> None:
     for block in blocks(path.read_text()):
         by_place[block.place] += [read(text) for _, text in block.lines]
     for where, records in by_place.items():
-        assert _result(where, records, 1) == _result(where, records, len(records))
+        one_by_one = _result(where, records, 1)
+        for size in (*range(2, 13), len(records)):
+            assert _result(where, records, size) == one_by_one, size
 
 
 def _result(where: tuple[int, int], records: list[Record], size: int) -> tuple[object, ...]:
@@ -237,12 +239,16 @@ def _result(where: tuple[int, int], records: list[Record], size: int) -> tuple[o
         effects += map(write, output.effects)
     journals = [store.journal(number) for number in range(1, partition.last_number + 1)]
     shown = sorted(show_invocation(it) for it in partition.invocations.values())
-    recovered = store.recover()
+    stored = [
+        (store.load(it.id), store.awakeables(it.id), store.state(it.state_owner))
+        for it in partition.invocations.values()
+    ]
+    recovered, counts = store.recover(), store.counts()
     store.close()
     assert (recovered.sent, recovered.seen) == (partition.sent, partition.seen)
     return (
         *(replies, effects, shown, journals, partition.lock_queues, partition.endings),
-        *(recovered.sent, recovered.seen, recovered.outbox),
+        *(stored, counts, recovered.sent, recovered.seen, recovered.outbox),
     )
 
 

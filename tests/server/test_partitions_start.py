@@ -7,6 +7,7 @@ import contextlib
 import json
 import logging
 import re
+import resource
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -258,6 +259,21 @@ async def test_a_damaged_store_is_named(tmp_path: Path) -> None:
 def test_a_number_out_of_bounds_is_refused(number: int) -> None:
     with pytest.raises(ConfigError, match=f"--partitions {number} is not a number from 1 to 256"):
         Config(partitions=number).check()
+
+
+async def test_more_partitions_than_the_process_may_have_files_for(tmp_path: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    config = Config(listen="127.0.0.1:0", data_dir=tmp_path / "data", grace_seconds=0.2)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (999, hard))
+    try:
+        with pytest.raises(
+            ConfigError, match="need 1000 open files, and this process may have 999"
+        ):
+            await count(replace(config, partitions=200))
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    # Nothing has been decided by then.
+    assert await count(replace(config, partitions=2)) == 2
 
 
 @contextlib.asynccontextmanager

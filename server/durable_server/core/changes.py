@@ -67,7 +67,8 @@ class Changes:
     state: dict[str, StateChange] = field(default_factory=dict)
     """Changed states, by owner."""
     removed: dict[str, int] = field(default_factory=dict)
-    """Invocations to remove with everything that belongs to them: number by id."""
+    """Older invocations to remove with everything that belongs to them: number by id. They are removed
+    before the other changes are made, because another invocation may get the same id in this batch."""
     outbox: list[OutboxMessage] = field(default_factory=list)
     """New messages to other partitions."""
     acknowledged: dict[int, int] = field(default_factory=dict)
@@ -79,6 +80,23 @@ class Changes:
         """Notes that the invocation's row must be written."""
         if invocation.number not in self.created:
             self.changed[invocation.number] = invocation
+
+    def remove(self, invocation: Invocation) -> None:
+        """Removes an invocation that has ended, with what the batch has changed of it before."""
+        number, id_ = invocation.number, invocation.id
+        self.changed.pop(number, None)
+        self.state.pop(id_, None)
+        for awakeable in self.awakeables.values():
+            if awakeable is not None and awakeable.invocation_id == id_:
+                self.awakeables[awakeable.id] = None
+        new = self.created.pop(number, None) is not None
+        if new or number in self.states_before:  # else the batch has added nothing to it
+            self.entries = [it for it in self.entries if it[0] != number]
+            self.signals = [it for it in self.signals if it[0] != number]
+            self.waiters = [it for it in self.waiters if it[0] != id_]
+            self.waiters_removed = [it for it in self.waiters_removed if it != id_]
+        if not new:
+            self.removed[id_] = number
 
     def leaves(self, invocation: Invocation) -> None:
         """Notes the state that an invocation is about to leave; only the batch's first one counts."""

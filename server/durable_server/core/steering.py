@@ -97,7 +97,6 @@ def removed(tx: Transaction, record: Removed) -> Reply:
     if invocation.claims:
         release_awakeables(tx, invocation, removed=True)
     del tx.invocations[invocation.id]
-    tx.changes.changed.pop(invocation.number, None)
-    tx.changes.removed[invocation.id] = invocation.number
+    tx.changes.remove(invocation)
     tx.effects.append(Changed(invocation))
     return Done(invocation, invocation.state)

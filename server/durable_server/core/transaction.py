@@ -57,7 +57,10 @@ class Transaction:
         """Returns an awakeable."""
         if awakeable_id in self.changes.awakeables:
             return self.changes.awakeables[awakeable_id]
-        return self.partition.source.awakeable(awakeable_id)
+        found = self.partition.source.awakeable(awakeable_id)
+        if found is not None and found.invocation_id in self.changes.removed:
+            return None
+        return found
 
     def journal(self, number: int) -> list[EntryRow]:
         """Returns an invocation's journal in program order."""
@@ -82,10 +85,9 @@ class Transaction:
     def state(self, owner: str) -> Mapping[str, bytes]:
         """Returns all values of a state by name."""
         change = self.changes.state.get(owner)
-        if change is None:
-            return self.partition.source.state(owner)
-        values = {} if change.cleared else self.partition.source.state(owner)
-        for name, value in change.values.items():
+        gone = owner in self.changes.removed or (change is not None and change.cleared)
+        values = {} if gone else self.partition.source.state(owner)
+        for name, value in change.values.items() if change is not None else ():
             if value is None:
                 values.pop(name, None)
             else:
@@ -97,6 +99,8 @@ class Transaction:
         change = self.changes.state.get(owner)
         if change is not None and (change.cleared or name in change.values):
             return change.values.get(name)
+        if owner in self.changes.removed:
+            return None
         return self.partition.source.state_value(owner, name)
 
     def set_state(self, owner: str, name: str, value: bytes | None) -> None:

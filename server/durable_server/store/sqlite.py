@@ -215,7 +215,10 @@ class SqliteStore:
         db = self._db
         if not db.in_transaction:
             db.execute("BEGIN IMMEDIATE")
+        moved: Counter[tuple[str, State]] = Counter()
         try:
+            if changes.removed:
+                self._remove(changes.removed, moved)
             if changes.created:
                 db.executemany(rows.INSERT, map(rows.full_row, changes.created.values()))
             if changes.entries:
@@ -230,8 +233,8 @@ class SqliteStore:
                 )
             if changes.changed:
                 db.executemany(rows.UPDATE, map(rows.changed_row, changes.changed.values()))
-            moved = self._count_changes(changes)
-            self._commit_rare(changes, moved)
+            self._count_changes(changes, moved)
+            self._commit_rare(changes)
             db.execute(
                 "UPDATE position SET sequence = ?, epoch = ?, frame = ?, time_ms = ?",
                 (*position, time_ms),
@@ -247,11 +250,10 @@ class SqliteStore:
         self._sequence = position.sequence
         self._counts.update(moved)
 
-    def _count_changes(self, changes: Changes) -> Counter[tuple[str, State]]:
-        """Returns how a batch changes the counts; adds the failures of ended invocations to the
-        index.
+    def _count_changes(self, changes: Changes, moved: Counter[tuple[str, State]]) -> None:
+        """Adds to `moved` how a batch changes the counts, and the failures of ended invocations to
+        the index.
         """
-        moved: Counter[tuple[str, State]] = Counter()
         failed: list[Invocation] = []
         for it in changes.created.values():
             moved[it.handler, it.state] += 1
@@ -260,16 +262,15 @@ class SqliteStore:
         for number, state in changes.states_before.items():
             found = changes.changed.get(number)
             if found is None:
-                continue  # It was removed in the same batch; see `_commit_rare`.
+                continue  # It was removed in the same batch; see `_remove`.
             moved[found.handler, state] -= 1
             moved[found.handler, found.state] += 1
             if found.completed_ms and found.failure:
                 failed.append(found)
         if failed and self._failure_index is not None:
             self._failure_index.add([(it.number, it.failure.text) for it in failed if it.failure])
-        return moved
 
-    def _commit_rare(self, changes: Changes, moved: Counter[tuple[str, State]]) -> None:
+    def _commit_rare(self, changes: Changes) -> None:
         """Writes the changes that most batches do not have."""
         db = self._db
         if changes.awakeables:
@@ -328,21 +329,25 @@ class SqliteStore:
                 "DELETE FROM outbox WHERE destination = ? AND sequence <= ?",
                 changes.acknowledged.items(),
             )
-        if changes.removed:
-            by_id = [(invocation_id,) for invocation_id in changes.removed]
-            by_number = [(number,) for number in changes.removed.values()]
-            for number in changes.removed.values():
-                handler, state = db.execute(
-                    "SELECT handler, state FROM invocations WHERE number = ?", (number,)
-                ).fetchone()
-                moved[handler, State(state)] -= 1
-            if self._failure_index is not None:
-                self._failure_index.remove(list(changes.removed.values()))
-            db.executemany("DELETE FROM state WHERE owner = ?", by_id)
-            db.executemany("DELETE FROM awakeables WHERE invocation = ?", by_id)
-            db.executemany("DELETE FROM signals WHERE number = ?", by_number)
-            db.executemany("DELETE FROM journal WHERE number = ?", by_number)
-            db.executemany("DELETE FROM invocations WHERE number = ?", by_number)
+
+    def _remove(self, removed: dict[str, int], moved: Counter[tuple[str, State]]) -> None:
+        """Removes invocations with everything that belongs to them."""
+        db = self._db
+        by_id = [(invocation_id,) for invocation_id in removed]
+        by_number = [(number,) for number in removed.values()]
+        for number in removed.values():
+            handler, state = db.execute(
+                "SELECT handler, state FROM invocations WHERE number = ?", (number,)
+            ).fetchone()
+            moved[handler, State(state)] -= 1
+        if self._failure_index is not None:
+            self._failure_index.remove(list(removed.values()))
+        db.executemany("DELETE FROM state WHERE owner = ?", by_id)
+        db.executemany("DELETE FROM awakeables WHERE invocation = ?", by_id)
+        db.executemany("DELETE FROM waiters WHERE target = ?", by_id)
+        db.executemany("DELETE FROM signals WHERE number = ?", by_number)
+        db.executemany("DELETE FROM journal WHERE number = ?", by_number)
+        db.executemany("DELETE FROM invocations WHERE number = ?", by_number)
 
     def load(self, invocation_id: str) -> Invocation | None:
         """Returns an invocation as it was last committed."""
