@@ -84,7 +84,7 @@ PROGRAM = (
     "AWAKEABLE",
 )
 CLIENTS = ("finish", "suspend", "cancel", "signal", "resolve", "remove", "invoke", "restart")
-SEEDS = 40
+SEEDS = 20
 REQUESTS = 120
 """How many requests each seed draws."""
 
@@ -207,14 +207,10 @@ class System:
             case "ATTACH" | "CANCEL":
                 fields = {"target": other}
             case "GIVE_UP":
-                row = self._entry(running, request.first % index) if index else None
-                if row is None or row.kind not in (
-                    EntryKind.INVOKE,
-                    EntryKind.ATTACH,
-                    EntryKind.SIGNAL,
-                ):
+                waits = self._waits(running, still_open=request.flag)
+                if not waits:
                     return
-                kind, fields = "CANCEL", {"target": f"#{row.entry_index}"}
+                kind, fields = "CANCEL", {"target": f"#{waits[request.first % len(waits)]}"}
             case "SIGNAL":
                 fields = {"name": "go"}
             case "RESOLVE":
@@ -258,6 +254,16 @@ class System:
                 if made not in self.known and found is not None and found.state in SETTLED:
                     self.known.append(made)
                 return Restarted(made, subject)
+
+    def _waits(self, running: Invocation, *, still_open: bool) -> list[int]:
+        """Returns the indexes of the entries that a program may give up."""
+        rows = self.stores[self.home(running.id)].journal(running.number)
+        return [
+            row.entry_index
+            for row in rows
+            if row.kind in (EntryKind.INVOKE, EntryKind.ATTACH, EntryKind.SIGNAL)
+            and not (still_open and row.completion)
+        ]
 
     def _entry(self, invocation: Invocation, index: int) -> Any:
         return self.stores[self.home(invocation.id)].entry(invocation.number, index)
