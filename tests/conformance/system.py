@@ -2,8 +2,8 @@
 
 `System` talks over gRPC and keeps its logs in an embedded nats-server, in three partitions, so that a
 program meets both sides of everything that may be in another one. `LocalSystem` is local mode: the same
-parts in memory, with one partition, without NATS and sockets. With `suspend_after=0` either of them suspends an
-attempt whenever it only waits, so that each await is a replay.
+parts in memory, with one partition, without NATS and sockets. With `suspend_after=0` either of them
+suspends an attempt whenever it only waits, so that each await is a replay.
 """
 
 from __future__ import annotations
