@@ -22,7 +22,7 @@ MOST = 10_000
 
 async def measure(client: durable.AsyncClient, name: str, callers: int, count: int) -> list[float]:
     """Runs `count` invocations from `callers` callers; returns the sorted latencies in seconds."""
-    flow = workflows.three if name == "three" else workflows.grpc3
+    flow = getattr(workflows, name)
     latencies: list[float] = []
     numbers = iter(range(count))
 

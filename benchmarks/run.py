@@ -31,7 +31,7 @@ sys.path.insert(0, str(ROOT))
 
 from durable_proto.v1 import control_pb2, control_pb2_grpc  # noqa: E402
 
-WORKLOADS = ("three", "grpc3")
+WORKLOADS = ("three", "grpc3", "keyed")
 START_SECONDS = 60.0
 
 
@@ -63,7 +63,7 @@ def await_file(path: Path, process: subprocess.Popen[str]) -> Any:
 class System:
     """A control plane, a worker and a service, and how much CPU each has used."""
 
-    def __init__(self, stack: ExitStack, folder: Path) -> None:
+    def __init__(self, stack: ExitStack, folder: Path, partitions: int) -> None:
         python = sys.executable
         durable = [python, "-m", "durable_server"]
         anywhere = ["--listen", "127.0.0.1:0"]
@@ -80,6 +80,7 @@ class System:
                     "server",
                     *anywhere,
                     *("--ready-file", str(ready), "--data-dir", str(data)),
+                    *("--partitions", str(partitions)),
                 ],
                 stdout=subprocess.DEVNULL,
             )
@@ -118,13 +119,15 @@ class System:
         return used
 
 
-def run_ours(concurrencies: list[int]) -> list[dict[str, Any]]:
-    """Measures both workloads; returns a row for each concurrency."""
+def run_ours(
+    workloads: tuple[str, ...], partitions: int, concurrencies: list[int]
+) -> list[dict[str, Any]]:
+    """Measures the workloads; returns a row for each of them and each concurrency."""
     rows = []
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="durable-bench-")))
-        system = System(stack, folder)
-        for workload in WORKLOADS:
+        system = System(stack, folder, partitions)
+        for workload in workloads:
             command = [sys.executable, "-m", "benchmarks.load", system.address, workload]
             command += map(str, concurrencies)
             pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
@@ -140,7 +143,7 @@ def run_ours(concurrencies: list[int]) -> list[dict[str, Any]]:
                     row = json.loads(_expect(load.stdout, "{"))
                     after = system.cpu(client)
                     count = row["count"]
-                    row |= {"workload": workload, "concurrency": callers}
+                    row |= {"workload": workload, "concurrency": callers, "partitions": partitions}
                     row["appends"] = (system.appends() - appends) / count
                     row["cpu_us"] = {
                         name: (after[name] - before[name]) / count * 1e6 for name in after
@@ -161,7 +164,8 @@ def describe(row: dict[str, Any]) -> str:
     """Returns one row as a line of text."""
     cpu = ", ".join(f"{name} {us:.0f}" for name, us in row["cpu_us"].items())
     return (
-        f"{row['workload']:5} c={row['concurrency']:<4} {row['rate']:6.0f}/s  "
+        f"{row['workload']:5} P={row['partitions']:<3} c={row['concurrency']:<4} "
+        f"{row['rate']:6.0f}/s  "
         f"p50 {row['p50_ms']:6.1f} ms  p99 {row['p99_ms']:6.1f} ms  "
         f"{row['appends']:.2f} appends  CPU us: {cpu}"
     )
@@ -189,7 +193,7 @@ def run_yardstick(script: Path, concurrencies: list[int]) -> dict[tuple[str, int
 
 def table(rounds: list[dict[str, Any]], names: list[str]) -> str:
     """Returns all rounds as a Markdown table, with the ratios to the yardsticks."""
-    head = ["workload", "callers", "ours"]
+    head = ["workload", "partitions", "callers", "ours"]
     for name in names:
         head += [name, f"ours / {name}"]
     head += ["p50 ours", *(f"p50 {name}" for name in names), "appends per workflow"]
@@ -198,10 +202,14 @@ def table(rounds: list[dict[str, Any]], names: list[str]) -> str:
         key = (first["workload"], first["concurrency"])
         mine = [it["ours"][index] for it in rounds]
         rate = _middle([it["rate"] for it in mine])
-        cells = [key[0], str(key[1]), f"{rate:,.0f}/s"]
+        cells = [key[0], str(first["partitions"]), str(key[1]), f"{rate:,.0f}/s"]
         latencies = [f"{_middle([it['p50_ms'] for it in mine]):.1f} ms"]
         for name in names:
             theirs = [it[name][key] for it in rounds if key in it[name]]
+            if not theirs:  # it does not have this workload
+                cells += ["", ""]
+                latencies.append("")
+                continue
             other = _middle([it[0] for it in theirs])
             cells += [f"{other:,.0f}/s", f"{rate / other:.2f}"]
             latencies.append(f"{_middle([it[1] for it in theirs]):.1f} ms")
@@ -216,6 +224,17 @@ def _middle(values: list[float]) -> float:
 
 @click.command()
 @click.option("--concurrency", "-c", multiple=True, type=int, help="Callers; may be repeated.")
+@click.option(
+    "--partitions", "-p", multiple=True, type=int, help="Partitions, 1 by default; may be repeated."
+)
+@click.option(
+    "--workload",
+    multiple=True,
+    type=click.Choice(WORKLOADS),
+    default=("three", "grpc3"),
+    show_default=True,
+    help="What runs; may be repeated.",
+)
 @click.option("--rounds", default=1, show_default=True, help="Repeat everything; print medians.")
 @click.option(
     "--yardsticks",
@@ -226,7 +245,12 @@ def _middle(values: list[float]) -> float:
     "--json", "json_path", type=click.Path(path_type=Path), help="Write all figures here."
 )
 def main(
-    concurrency: tuple[int, ...], rounds: int, yardsticks: Path | None, json_path: Path | None
+    concurrency: tuple[int, ...],
+    partitions: tuple[int, ...],
+    workload: tuple[str, ...],
+    rounds: int,
+    yardsticks: Path | None,
+    json_path: Path | None,
 ) -> None:
     """Measure workflows per second, latency and CPU on this machine."""
     concurrencies = list(concurrency) or [1, 64, 256]
@@ -234,7 +258,9 @@ def main(
     names = [script.parent.name for script in scripts]
     measured: list[dict[str, Any]] = []
     for _ in range(rounds):
-        one: dict[str, Any] = {"ours": run_ours(concurrencies)}
+        one: dict[str, Any] = {"ours": []}
+        for count in partitions or (1,):
+            one["ours"] += run_ours(workload, count, concurrencies)
         for script in scripts:
             one[script.parent.name] = run_yardstick(script, concurrencies)
         measured.append(one)

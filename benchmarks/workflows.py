@@ -1,4 +1,5 @@
-"""The measured workflows: three steps, three calls of a gRPC service, a sleep, one short step."""
+"""The measured workflows: three steps, three calls of a gRPC service, a call of a virtual object, a
+sleep, one short step."""
 
 from __future__ import annotations
 
@@ -29,6 +30,22 @@ async def grpc3(ctx: durable.Context, name: str) -> str:
         response = await service.SayHello(hello_pb2.HelloRequest(name=f"{kind}:{name}"))
         said.append(response.message)
     return f"Completed: {', '.join(said)}"
+
+
+@durable.object("greeter")
+class Greeter:
+    """An object whose keys are in all partitions."""
+
+    @durable.handler
+    async def greet(self, ctx: durable.Context, name: str) -> str:
+        """One journaled step."""
+        return await ctx.run("greet", greet, "User", name)
+
+
+@durable.workflow
+async def keyed(ctx: durable.Context, name: str) -> str:
+    """Calls a virtual object under a key of its own."""
+    return f"Completed: {await ctx.options(key=name).invoke(Greeter.greet, name)}"
 
 
 @durable.workflow

@@ -20,10 +20,10 @@ import os
 import resource
 import socket
 import sqlite3
-from collections.abc import Coroutine, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from .cluster.identity import Identity, read_identity, write_identity
 from .cluster.metadata import load_or_create
@@ -162,12 +162,11 @@ class ControlPlane:
             )
             for index in range(count)
         ]
-        stack.push_async_callback(self._stop, partitions)
+        stack.push_async_callback(_stop, partitions)
         if keeper is not None:
             stack.push_async_callback(keeper.close)
         self._partitions = partitions
-        leader = f"{socket.gethostname()}:{os.getpid()}"
-        await _all(it.start(leader) for it in partitions)
+        await _start(partitions, f"{socket.gethostname()}:{os.getpid()}")
         # The logs and the stores fit each other.
         write_identity(data.path, Identity(metadata.id, count))
         if keeper is not None:
@@ -212,9 +211,6 @@ class ControlPlane:
             snapshots=snapshots,
         )
         return _Partition(processor, path)
-
-    async def _stop(self, partitions: Sequence[_Partition]) -> None:
-        await _all(it.processor.stop() for it in partitions)
 
     async def _serve_grpc(
         self,
@@ -317,12 +313,20 @@ def _explained(store: Path) -> Iterator[None]:
         raise explain_error(store, error) from error
 
 
-async def _all(calls: Iterable[Coroutine[Any, Any, None]]) -> None:
-    """Runs calls concurrently; after the first error it cancels the others, and raises that error."""
-    tasks = [asyncio.ensure_future(it) for it in calls]
+async def _start(partitions: Sequence[_Partition], leader: str) -> None:
+    """Starts all concurrently; after the first error it cancels the others, and raises that error."""
+    starts = [asyncio.ensure_future(it.start(leader)) for it in partitions]
     try:
-        await asyncio.gather(*tasks)
+        await asyncio.gather(*starts)
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.wait(tasks)
+        for start in starts:
+            start.cancel()
+        await asyncio.wait(starts)
+
+
+async def _stop(partitions: Sequence[_Partition]) -> None:
+    """Stops all concurrently, each to its end; then raises the first error."""
+    stops = [asyncio.ensure_future(it.processor.stop()) for it in partitions]
+    await asyncio.wait(stops)
+    for stop in stops:
+        stop.result()

@@ -48,7 +48,7 @@ TEMPLATES: Final[dict[type[Record | Message], str]] = {
     messages.ResolveAwakeable: "awakeable {awakeable_id} is to get its outcome",
     messages.ClaimAwakeable: "{invocation_id} step {entry_index} waits for awakeable {awakeable_id}",
     messages.ReleaseAwakeable: "{invocation_id} waits no longer for awakeable {awakeable_id}",
-    messages.CompleteEntry: "{invocation_id} step {entry_index} gets its answer",
+    messages.CompleteEntry: "{invocation_id} step {entry_index} gets the answer of {about}",
 }
 """The template of each type of record and message; a field replaces its name."""
 

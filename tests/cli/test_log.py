@@ -214,7 +214,7 @@ def test_messages_between_partitions_as_sentences() -> None:
     assert to_text(CancelInvocation("id-1", "late", "me"), 80) == (
         "id-1 is to be cancelled reason=late identity=me"
     )
-    complete = CompleteEntry("id-0", 4, b"")
+    complete = CompleteEntry("id-0", 4, b"", "x")
     received = Received(2, 7, (start, complete, ReleaseAwakeable("door", "id-9")))
     assert to_text(received, 80) == "partition 2 has sent messages 7 to 9"
     assert to_text(Received(2, 7, (start,)), 80) == "partition 2 has sent message 7"

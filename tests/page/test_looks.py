@@ -51,7 +51,7 @@ async def test_handlers_workers_and_the_server(driver: PageDriver, plane: Contro
     await page.get_by_role("link", name="Workers").click()
     await expect(page.locator(".c-slots")).to_contain_text("of 1,000")
     await page.get_by_role("link", name="Server").click()
-    await expect(page.locator(".card", has_text="Partition")).to_contain_text("Epoch1")
+    await expect(page.locator(".card", has_text="Leads since")).to_contain_text("Epoch1")
     await expect(page.locator(".card", has_text="Limits")).to_contain_text("payload_bytes")
     await expect(page.locator(".figure polyline").first).to_be_attached()
     await driver.open("elsewhere")

@@ -19,11 +19,11 @@ from tests.support.processes import Child, durable, running, until
 
 
 @contextmanager
-def plane(folder: Path, name: str, url: str) -> Iterator[tuple[Child, str]]:
+def plane(folder: Path, name: str, url: str, *options: str) -> Iterator[tuple[Child, str]]:
     ready = folder / f"{name}.ready"
     command = durable(
         "server", "--listen", "127.0.0.1:0", "--data-dir", str(folder / name),
-        "--ready-file", str(ready),
+        "--ready-file", str(ready), *options,
     )  # fmt: skip
     environment = {"DURABLE_NATS_URL": url}
     with running(command, folder / f"{name}.log", environment=environment) as child:
@@ -31,14 +31,15 @@ def plane(folder: Path, name: str, url: str) -> Iterator[tuple[Child, str]]:
         yield child, json.loads(ready.read_text())["address"]
 
 
-async def test_the_older_leaders_answers_do_not_count(tmp_path: Path) -> None:
+@pytest.mark.parametrize("partitions", [1, 3])
+async def test_the_older_leaders_answers_do_not_count(tmp_path: Path, partitions: int) -> None:
     nats = EmbeddedNats(tmp_path / "nats")
     await nats.start()
     try:
         endpoint = await nats.endpoint()
         host, port = endpoint.servers[0]
         url = f"nats://{endpoint.user}:{endpoint.password}@{host}:{port}"
-        with plane(tmp_path, "old", url) as (old, first):
+        with plane(tmp_path, "old", url, "--partitions", str(partitions)) as (old, first):
             async with grpc.aio.insecure_channel(first) as channel, ManualWorker(channel) as worker:
                 control = control_pb2_grpc.DurableControlStub(channel)
                 request = control_pb2.InvokeRequest(handler="three")

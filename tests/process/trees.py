@@ -75,7 +75,9 @@ async def tree(ctx: durable.Context, work: Tree) -> int:
         elif kind == "promise":
             return int(await ctx.awakeable(argument))
         elif kind == "mail":
-            to = await ctx.send(mailbox, argument)
+            # In whichever partition this is: a child without a key would be in this one.
+            elsewhere = ctx.options(partition_key=str(ctx.random.random()))
+            to = await elsewhere.send(mailbox, argument)
             for number in range(argument):
                 await ctx.send_signal(to, "letter", number)
             if await ctx.attach(to, mailbox) != list(range(argument)):

@@ -14,7 +14,6 @@ import pytest
 from durable_proto.v1 import control_pb2, control_pb2_grpc, invocation_pb2
 from durable_server.app import ControlPlane
 from durable_server.config import Config
-from durable_server.core import ids
 from durable_server.core.limits import Limits
 from durable_server.core.model import State
 from durable_server.metrics.rpc_tally import RpcTally
@@ -24,22 +23,17 @@ from tests.metrics.scraping import Scrape, fetch
 from tests.support.manual_worker import ManualWorker, open_entry
 from tests.support.waiting import eventually
 
-from .calls import reached, reason, result
+from .calls import invoke, reached, reason, result
+from .partitioned import DOORS, KEYS, PARTITIONS, invoke_in
 
 if TYPE_CHECKING:
     from typing import TypeAlias
 
     Control: TypeAlias = control_pb2_grpc.DurableControlAsyncStub
 
-PARTITIONS = 3
 CANCELLED = invocation_pb2.INVOCATION_STATE_CANCELLED
 RUNNING = invocation_pb2.INVOCATION_STATE_RUNNING
 PENDING = invocation_pb2.INVOCATION_STATE_PENDING
-KEYS: Sequence[str] = [
-    next(key for key in map(str, range(1000)) if ids.object_partition(key, PARTITIONS) == index)
-    for index in range(PARTITIONS)
-]
-"""A partition key for each partition."""
 
 
 @pytest.fixture
@@ -52,15 +46,6 @@ def config(tmp_path: Path) -> Config:
         partitions=PARTITIONS,
         limits=Limits(payload_bytes=256 * 1024),
     )
-
-
-async def invoke(control: Control, partition: int, handler: str = "three", key: str = "") -> str:
-    """Starts an invocation in a partition, or with an object key; returns its id."""
-    where = {"key": key} if key else {"partition_key": KEYS[partition]}
-    request = control_pb2.InvokeRequest(handler=handler, **where)  # type: ignore[arg-type]  # texts
-    invocation_id = (await control.Invoke(request)).invocation_id
-    assert key or ids.partition(invocation_id, PARTITIONS) == partition
-    return invocation_id
 
 
 async def end(control: Control, invocation_id: str) -> None:
@@ -89,7 +74,7 @@ async def test_a_list_is_in_order_whatever_the_size_of_its_pages(
     control: Control, channel: grpc.aio.Channel, field: str
 ) -> None:
     async with ManualWorker(channel, slots=1):
-        made = [await invoke(control, number % PARTITIONS) for number in range(24)]
+        made = [await invoke_in(control, number % PARTITIONS) for number in range(24)]
         for invocation_id in made[::2]:
             await end(control, invocation_id)
         oldest = await listed(control, order_by=field, page_size=500)
@@ -107,7 +92,7 @@ async def test_what_is_there_all_along_comes_once(
     control: Control, channel: grpc.aio.Channel, order_by: str
 ) -> None:
     async with ManualWorker(channel, slots=1):
-        made = [await invoke(control, number % PARTITIONS) for number in range(36)]
+        made = [await invoke_in(control, number % PARTITIONS) for number in range(36)]
         for invocation_id in made[::2]:
             await end(control, invocation_id)
         stays = set(made[::2] if "complete_time" in order_by else made)
@@ -122,7 +107,7 @@ async def test_what_is_there_all_along_comes_once(
                 break
             request.page_token = page.next_page_token
             if turn < 15:
-                await end(control, await invoke(control, turn % PARTITIONS))
+                await end(control, await invoke_in(control, turn % PARTITIONS))
                 await end(control, made[2 * turn + 1])
                 gone = made[4 * (turn % 9)]
                 if gone in stays:
@@ -141,7 +126,7 @@ async def test_large_outcomes_make_a_page_short_and_not_large(
     made = []
     async with ManualWorker(channel) as worker:
         for number in range(9):
-            made.append(await invoke(control, number % PARTITIONS))
+            made.append(await invoke_in(control, number % PARTITIONS))
             await worker.finish(await worker.receive("start"), large)
             await result(control, made[-1])
     seen, sizes, token = [], [], ""
@@ -160,8 +145,8 @@ async def test_filters_reach_all_partitions(control: Control, channel: grpc.aio.
     worker = ManualWorker(channel, handlers=handlers, slots=1)
     worker.hello.handlers[1].kind = invocation_pb2.HANDLER_KIND_OBJECT_EXCLUSIVE
     async with worker:
-        plain = [await invoke(control, index) for index in range(PARTITIONS)]
-        keyed = [await invoke(control, -1, "Box.put", key) for key in KEYS for _ in range(2)]
+        plain = [await invoke_in(control, index) for index in range(PARTITIONS)]
+        keyed = [await invoke(control, "Box.put", key=key) for key in KEYS for _ in range(2)]
         by_handler = await listed(control, handler="Box.put", oldest_first=True, page_size=2)
         assert [it.invocation_id for it in by_handler] == keyed
         for index, key in enumerate(KEYS):
@@ -176,7 +161,7 @@ async def test_a_token_of_another_list_is_refused(
 ) -> None:
     async with ManualWorker(channel, slots=1):
         for index in range(PARTITIONS):
-            await invoke(control, index)
+            await invoke_in(control, index)
         page = await control.Query(control_pb2.QueryRequest(page_size=1))
         other = control_pb2.QueryRequest(handler="three", page_token=page.next_page_token)
         with pytest.raises(grpc.aio.AioRpcError) as caught:
@@ -190,11 +175,11 @@ async def test_counts_are_sums(
     async with ManualWorker(channel, handlers=("one", "two"), slots=2) as worker:
         for index in range(PARTITIONS):
             for handler in ("one", "two"):
-                await end(control, await invoke(control, index, handler))
-        running = [await invoke(control, index, "one") for index in (0, 2)]
+                await end(control, await invoke_in(control, index, handler))
+        running = [await invoke_in(control, index, "one") for index in (0, 2)]
         await asyncio.gather(*(reached(control, it, RUNNING) for it in running))
         for index in range(PARTITIONS):
-            await invoke(control, index, "two")
+            await invoke_in(control, index, "two")
         stats = await control.GetStats(control_pb2.GetStatsRequest())
         assert [(it.handler, it.state, it.count) for it in stats.counts] == [
             ("one", RUNNING, 2),
@@ -219,18 +204,10 @@ async def test_an_invocation_shows_its_awakeables_wherever_they_are(
     control: Control, channel: grpc.aio.Channel
 ) -> None:
     async with ManualWorker(channel) as worker:
-        invocation_id = await invoke(control, 1)
+        invocation_id = await invoke_in(control, 1)
         start = await worker.receive("start")
         own = f"{invocation_id}-0"
-        chosen = [
-            next(
-                name
-                for name in (f"door {number}" for number in range(1000))
-                if ids.awakeable_partition(name, PARTITIONS) == partition
-            )
-            for partition in range(PARTITIONS)
-        ]
-        for index, name in enumerate((own, *chosen)):
+        for index, name in enumerate((own, *DOORS)):
             await worker.send(open_entry(start, index, "AWAKEABLE", name))
             await worker.receive("ack")
         request = control_pb2.GetInvocationRequest(
@@ -244,11 +221,11 @@ async def test_an_invocation_shows_its_awakeables_wherever_they_are(
             return [it.awakeable_id for it in found]
 
         async def all_shown() -> bool:
-            return sorted(await shown()) == sorted((own, *chosen))
+            return sorted(await shown()) == sorted((own, *DOORS))
 
         # Those of other partitions are there when the messages have arrived.
         await eventually(all_shown)
-        for name in chosen:
+        for name in DOORS:
             resolve = control_pb2.ResolveAwakeableRequest(awakeable_id=name)
             resolve.outcome.value.data = b"1"
             await control.ResolveAwakeable(resolve)
@@ -262,7 +239,7 @@ async def test_an_unknown_handler_is_unknown_from_every_partition(
 ) -> None:
     async with ManualWorker(channel) as worker:
         for index in range(PARTITIONS):
-            invocation_id = await invoke(control, index)
+            invocation_id = await invoke_in(control, index)
             start = await worker.receive("start")
             await worker.send(open_entry(start, 0, "SEND", "nobody"))
             refused = await worker.receive("abandon")
@@ -283,7 +260,7 @@ async def test_a_watch_of_no_id_is_refused(control: Control) -> None:
 async def test_metrics(plane: ControlPlane, control: Control, channel: grpc.aio.Channel) -> None:
     async with ManualWorker(channel) as worker:
         for number in range(2 * PARTITIONS):
-            invocation_id = await invoke(control, number % PARTITIONS)
+            invocation_id = await invoke_in(control, number % PARTITIONS)
             start = await worker.receive("start")
             await worker.step(start, 0)
             await worker.finish(start)

@@ -28,6 +28,7 @@ from durable_server.config import Config, ConfigError
 from durable_server.core import ids
 from durable_server.log.jetstream import SMALLEST_STREAM_BYTES, stream_config
 from durable_server.log.preflight import NatsUnsuitableError
+from durable_server.log.stream_creation import StreamConfigError
 from durable_server.nats.api import call_api
 from durable_server.nats.connection import Connection
 from durable_server.nats.datadir import DataDir
@@ -199,6 +200,16 @@ async def test_of_several_that_start_at_once_one_decides(tmp_path: Path) -> None
         async with opened(source) as connection:
             info = await call_api(connection, f"STREAM.INFO.{STREAM}", {}, 5.0)
         assert info["state"]["last_seq"] == 1
+
+
+async def test_a_stream_of_somebody_else_that_takes_the_subject_is_refused(tmp_path: Path) -> None:
+    async with external_nats(tmp_path / "nats", JETSTREAM) as nats:
+        source = fixed(parse_urls(nats.url))
+        async with opened(source) as connection:
+            other = stream_config("OTHER", "durable.>", max_bytes=1 << 20)
+            await call_api(connection, "STREAM.CREATE.OTHER", other, 5.0)
+        with pytest.raises(StreamConfigError, match="another stream of this account"):
+            await load_or_create(source)
 
 
 async def test_the_record_is_refused_where_the_user_may_not_publish_it(tmp_path: Path) -> None:

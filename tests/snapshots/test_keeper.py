@@ -163,7 +163,7 @@ async def test_a_stop_gives_up_a_copy_and_waits_for_its_thread(tmp_path: Path) -
         keeper = Keeper(place, "5" * 32, [path], [extent], tmp_path / "scratch", TRIM_BYTES)
         await keeper.start(optional=False)
         [partition] = keeper.partitions
-        while not partition.reading:
+        while not partition.reading:  # noqa: ASYNC110  # the next moment may be too late
             await asyncio.sleep(0)
         fill(store, 6)
         await keeper.close()

@@ -41,7 +41,7 @@ MESSAGES: tuple[Message, ...] = (
     ResolveAwakeable("approval-1", b"yes", "p", 5),
     ClaimAwakeable("approval-1", "p", 6, '{"type":"string"}', renew=True),
     ReleaseAwakeable("approval-1", "p", removed=True),
-    CompleteEntry("p", 7, b"done"),
+    CompleteEntry("p", 7, b"done", "c"),
 )
 
 

@@ -60,7 +60,7 @@ def awakeable_resolved(tx: Transaction, record: AwakeableResolved) -> Reply:
         awakeable.requests = (*awakeable.requests, record.request_id)[-REQUESTS_MAX:]
     tx.changes.awakeables[awakeable.id] = awakeable
     for index in waiting:
-        answer(tx, awakeable.invocation_id, index, record.outcome)
+        answer(tx, awakeable.invocation_id, index, record.outcome, awakeable.id)
     return Resolved(awakeable)
 
 
@@ -90,7 +90,7 @@ def claim_awakeable(tx: Transaction, claim: ClaimAwakeable) -> None:
         if _owner_lives(tx, awakeable):
             owner_id = awakeable.invocation_id
             problem = f"the awakeable {awakeable_id!r} belongs to invocation {owner_id}"
-            answer(tx, invocation_id, index, failure_outcome(TAKEN, problem))
+            answer(tx, invocation_id, index, failure_outcome(TAKEN, problem), awakeable_id)
             return
         awakeable = None
     if awakeable is None:
@@ -105,7 +105,7 @@ def claim_awakeable(tx: Transaction, claim: ClaimAwakeable) -> None:
     alike = not awakeable.indexes or awakeable.schema == claim.schema
     awakeable.schema = claim.schema if alike else ""
     if awakeable.outcome is not None:
-        answer(tx, invocation_id, index, awakeable.outcome)
+        answer(tx, invocation_id, index, awakeable.outcome, awakeable_id)
     else:
         awakeable.indexes = (*awakeable.indexes, index)
 

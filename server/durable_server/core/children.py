@@ -111,12 +111,12 @@ def start_child(tx: Transaction, message: StartChild) -> None:
     elif child.input != message.input:
         problem = f"{message.idempotency_key!r} was used before with another input, for {child.id}"
         outcome = failure_outcome("durable.IdempotencyMismatch", problem)
-        answer(tx, message.parent, message.entry_index, outcome)
+        answer(tx, message.parent, message.entry_index, outcome, child.id)
         return
     if message.awaited:
         _await_end(tx, child, message.parent, message.entry_index)
     else:
-        answer(tx, message.parent, message.entry_index, text_outcome(child.id))
+        answer(tx, message.parent, message.entry_index, text_outcome(child.id), child.id)
 
 
 def attach(tx: Transaction, invocation: Invocation, record: EntryRecorded, row: EntryRow) -> None:
@@ -134,14 +134,15 @@ def await_end(tx: Transaction, message: AwaitEnd) -> None:
     """Lets an entry wait for the end of an invocation, if that exists."""
     target = tx.find(message.target)
     if target is None:
-        answer(tx, message.invocation_id, message.entry_index, not_found(message.target))
+        outcome = not_found(message.target)
+        answer(tx, message.invocation_id, message.entry_index, outcome, message.target)
     else:
         _await_end(tx, target, message.invocation_id, message.entry_index)
 
 
 def _await_end(tx: Transaction, target: Invocation, waiter_id: str, index: int) -> None:
     if target.state in FINAL and target.outcome is not None:
-        answer(tx, waiter_id, index, target.outcome)
+        answer(tx, waiter_id, index, target.outcome, target.id)
         return
     target.waiters = (*target.waiters, (waiter_id, index))
     tx.changes.waiters.append((target.id, waiter_id, index))
@@ -154,7 +155,7 @@ def cancel(tx: Transaction, invocation: Invocation, record: EntryRecorded, row: 
         give_up_signal(tx, invocation, index)
     if row.target:
         if index >= 0 and _is_shared(tx, invocation, row.target, index):
-            answer(tx, invocation.id, index, GIVEN_UP_OUTCOME)
+            answer(tx, invocation.id, index, GIVEN_UP_OUTCOME, row.target)
         else:
             reason = f"cancelled by invocation {invocation.id}"
             parent = invocation.id if index >= 0 else ""
@@ -197,7 +198,7 @@ def cancel_invocation(tx: Transaction, message: CancelInvocation) -> None:
         return
     if message.parent and target.parent != message.parent:
         if message.entry_index >= 0:
-            answer(tx, message.parent, message.entry_index, GIVEN_UP_OUTCOME)
+            answer(tx, message.parent, message.entry_index, GIVEN_UP_OUTCOME, target.id)
     elif target.state not in FINAL:
         end = cancel_by_force if message.force else request_cancel
         end(tx, target, message.reason, message.identity)

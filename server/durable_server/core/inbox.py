@@ -47,7 +47,12 @@ def outbox_acknowledged(tx: Transaction, record: OutboxAcknowledged) -> Reply:
 
 
 def _complete_entry(tx: Transaction, message: CompleteEntry) -> None:
-    complete_if_open(tx, message.invocation_id, message.entry_index, message.outcome)
+    index, about = message.entry_index, message.about
+    invocation = tx.find(message.invocation_id)
+    row = None if invocation is None else tx.entry(invocation.number, index)
+    # It may be another invocation with the same id: see `CompleteEntry`.
+    if row is not None and about in (row.target, row.name):
+        complete_if_open(tx, message.invocation_id, index, message.outcome)
 
 
 # The key decides the type of the message, which a dict's type cannot say.

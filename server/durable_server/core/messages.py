@@ -99,11 +99,16 @@ class ReleaseAwakeable(NamedTuple):
 
 
 class CompleteEntry(NamedTuple):
-    """The answer: complete an entry, if it is open."""
+    """The answer: complete an entry, if it is open and about the same as the question was.
+
+    The invocation may be a later one with the same id, if the one that has asked was removed meanwhile.
+    """
 
     invocation_id: str
     entry_index: int
     outcome: bytes
+    about: str
+    """The id of the invocation or awakeable that the entry is about."""
 
 
 Message: TypeAlias = (

@@ -62,7 +62,7 @@ def send_signal(tx: Transaction, message: SendSignal) -> None:
         outcome = failure_outcome("durable.InvalidState", text)
     elif isinstance(reply, Full):
         outcome = _TOO_MANY
-    answer(tx, message.invocation_id, message.entry_index, outcome)
+    answer(tx, message.invocation_id, message.entry_index, outcome, message.target)
 
 
 def resolve_awakeable(tx: Transaction, message: ResolveAwakeable) -> None:
@@ -78,7 +78,7 @@ def resolve_awakeable(tx: Transaction, message: ResolveAwakeable) -> None:
         outcome = failure_outcome("durable.AlreadyResolved", text)
     elif isinstance(reply, Full):
         outcome = _TOO_MANY
-    answer(tx, message.invocation_id, message.entry_index, outcome)
+    answer(tx, message.invocation_id, message.entry_index, outcome, awakeable_id)
 
 
 ENTRY_RULES: dict[int, EntryRule] = {EntryKind.RESOLVE: resolve}

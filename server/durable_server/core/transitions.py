@@ -107,7 +107,7 @@ def end(tx: Transaction, invocation: Invocation, event: Event, outcome: bytes) -
             tx.effects.append(Ready(following))
     if invocation.waiters:
         for waiter_id, index in invocation.waiters:
-            answer(tx, waiter_id, index, outcome)
+            _answer_waiter(tx, waiter_id, index, outcome, invocation.id)
         invocation.waiters = ()
         tx.changes.waiters_removed.append(invocation.id)
     if invocation.claims:
@@ -146,13 +146,32 @@ def complete_entry(
         )
 
 
-def answer(tx: Transaction, invocation_id: str, index: int, outcome: bytes) -> None:
-    """Completes the entry that waits for something, in whichever partition it is."""
+def answer(tx: Transaction, invocation_id: str, index: int, outcome: bytes, about: str) -> None:
+    """Completes the entry that waits for something, in whichever partition it is.
+
+    `about` is the id of the invocation or awakeable that the entry is about.
+    """
     partition = tx.partition_of(invocation_id)
     if partition == tx.partition.index:
         complete_if_open(tx, invocation_id, index, outcome)
     else:
-        tx.send(partition, CompleteEntry(invocation_id, index, outcome))
+        tx.send(partition, CompleteEntry(invocation_id, index, outcome, about))
+
+
+def _answer_waiter(
+    tx: Transaction, waiter_id: str, index: int, outcome: bytes, ended_id: str
+) -> None:
+    """Answers an entry that waits for the end of an invocation.
+
+    The waiting invocation may have been removed and created again with the same id since. Then the
+    entry that has this index now is answered only if it waits for the same.
+    """
+    if tx.partition_of(waiter_id) == tx.partition.index:
+        waiter = tx.find(waiter_id)
+        opened = None if waiter is None else waiter.opened.get(index)
+        if opened is None or opened.target != ended_id:
+            return
+    answer(tx, waiter_id, index, outcome, ended_id)
 
 
 def complete_if_open(tx: Transaction, invocation_id: str, index: int, outcome: bytes) -> None:

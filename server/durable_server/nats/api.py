@@ -20,6 +20,7 @@ INSUFFICIENT_STORAGE = frozenset({10002, 10047, 10122})
 CREATE_ADVICE = {
     10026: "the account may not have more streams: raise max_streams",
     10052: "the options of the stream are not taken by this server: use nats-server 2.12 or newer",
+    10065: "another stream of this account takes its subjects: change that one, or use another account",
     10074: "more replicas than one need a cluster: leave --replicas out, or name a cluster",
 }
 """What to do about a refusal of a new stream that no retry changes, by error number."""

@@ -126,13 +126,10 @@ def _rest(
     if not created:
         first = order.ascending == follows
         return where, PageCursor(after.ms, 0 if first else _NUMBER_MAX)
+    # The place is in the list, so these bounds are within those of the filter.
     if order.ascending:
-        least = after.ms if follows else after.ms + 1
-        return where._replace(created_min_ms=max(where.created_min_ms, least)), None
-    most = after.ms + 1 if follows else after.ms
-    if where.created_max_ms:
-        most = min(most, where.created_max_ms)
-    return where._replace(created_max_ms=most), None
+        return where._replace(created_min_ms=after.ms if follows else after.ms + 1), None
+    return where._replace(created_max_ms=after.ms + 1 if follows else after.ms), None
 
 
 def _place(invocation: Invocation, order: Order, partition: int) -> Place:
