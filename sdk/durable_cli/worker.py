@@ -19,7 +19,7 @@ from . import output
 from .client_command import address_error
 from .parent_link import parent_link
 from .values import parse_pairs
-from .worker_processes import PROCESSES_MAX, processes_option, run_processes
+from .worker_options import PROCESSES_MAX, processes_option
 
 DEFAULT_ADDRESS = "127.0.0.1:50051"
 _SILENT_SECONDS: Final = 2.0
@@ -76,6 +76,8 @@ def worker(
     link = parent_link(drain_timeout)
     number = 1 if link is None else link.number
     if link is None and processes > 1:
+        from .worker_processes import run_processes
+
         run_processes(processes, drain_timeout)
         return
     with nullcontext() if link is None else link.reporting_errors():

@@ -36,7 +36,6 @@ from .parent_link import DRAIN, ENVIRONMENT, LATE_SECONDS, STOP
 
 logger = logging.getLogger("durable.processes")
 
-PROCESSES_MAX: Final = 256
 EARLY_MAX: Final = 4
 """How often in a row a process may end early while no process works."""
 _STEADY_SECONDS: Final = 10.0
@@ -44,20 +43,6 @@ _STEADY_SECONDS: Final = 10.0
 _DELAY_SECONDS: Final = 0.5
 _DELAY_SECONDS_MAX: Final = 30.0
 """The delay before a process is started again doubles from the first to the second of these."""
-
-
-def processes_option(context: click.Context, parameter: click.Parameter, value: str) -> int:
-    """Parses --processes: a number from 1 to PROCESSES_MAX, or `auto` for one for each CPU."""
-    if value == "auto":
-        return min(_usable_cpus(), PROCESSES_MAX)
-    number = int(value) if value.isascii() and value.isdecimal() and len(value) < 10 else 0
-    if not 1 <= number <= PROCESSES_MAX:
-        raise click.BadParameter(
-            f"{value!r} is neither a number from 1 to {PROCESSES_MAX} nor 'auto'",
-            ctx=context,
-            param=parameter,
-        )
-    return number
 
 
 def run_processes(count: int, drain_timeout: timedelta) -> None:
@@ -69,12 +54,6 @@ def run_processes(count: int, drain_timeout: timedelta) -> None:
     if sys.platform == "win32":
         raise click.UsageError("--processes needs Linux or macOS: start several workers instead")
     asyncio.run(_Supervisor(count, drain_timeout.total_seconds()).run())
-
-
-def _usable_cpus() -> int:
-    if sys.platform == "linux":
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 class _End(NamedTuple):
