@@ -11,6 +11,7 @@ import json
 import logging
 import os
 import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -19,6 +20,7 @@ import click
 ENVIRONMENT: Final = "DURABLE_LOG_FORMAT"
 """The format for this process and its child processes."""
 _TEXT: Final = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+_TEXT_NUMBERED: Final = "%(asctime)s %(levelname)s process %(process_number)d %(name)s: %(message)s"
 _STANDARD: Final = frozenset(logging.makeLogRecord({}).__dict__) | {
     "message",
     "asctime",
@@ -57,11 +59,30 @@ def begin(verbose: int) -> None:
     logging.basicConfig(level=level, stream=sys.stderr, format=_TEXT)
 
 
-def _choose(_context: click.Context, _parameter: click.Parameter, chosen: str) -> None:
-    formatter = JsonFormatter() if chosen == "json" else logging.Formatter(_TEXT)
+def number_lines(number: int) -> None:
+    """Adds the number of this process to all further lines, in JSON as `process_number`."""
+
+    def add(record: logging.LogRecord) -> bool:
+        record.process_number = number
+        return True
+
+    for handler in _handlers():
+        handler.addFilter(add)
+        if not isinstance(handler.formatter, JsonFormatter):
+            handler.setFormatter(logging.Formatter(_TEXT_NUMBERED))
+
+
+def _handlers() -> Iterator[logging.Handler]:
+    """Yields the handlers that write to stderr."""
     for handler in logging.getLogger().handlers:
         if isinstance(handler, logging.StreamHandler) and handler.stream is sys.stderr:
-            handler.setFormatter(formatter)
+            yield handler
+
+
+def _choose(_context: click.Context, _parameter: click.Parameter, chosen: str) -> None:
+    formatter = JsonFormatter() if chosen == "json" else logging.Formatter(_TEXT)
+    for handler in _handlers():
+        handler.setFormatter(formatter)
     # The worker of `durable dev` is a child process and must use the same format.
     os.environ[ENVIRONMENT] = chosen
 

@@ -1,11 +1,14 @@
-"""`durable worker`: runs a worker for the workflows of some modules until a signal."""
+"""`durable worker`: runs a worker for the workflows of some modules until a signal.
+
+With --processes it runs N workers, in processes that `worker_processes` supervises.
+"""
 
 from __future__ import annotations
 
 import os
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from datetime import timedelta
 from importlib import import_module
 from typing import Final
@@ -14,7 +17,9 @@ import click
 
 from . import output
 from .client_command import address_error
+from .parent_link import parent_link
 from .values import parse_pairs
+from .worker_options import PROCESSES_MAX, processes_option
 
 DEFAULT_ADDRESS = "127.0.0.1:50051"
 _SILENT_SECONDS: Final = 2.0
@@ -35,7 +40,20 @@ _SILENT_SECONDS: Final = 2.0
     metavar="NAME=HOST:PORT",
     help="Where a gRPC service is that workflows call; may be repeated.",
 )
-@click.option("--metrics", default="", metavar="HOST:PORT", help="Serve /metrics here.")
+@click.option(
+    "--processes",
+    default="1",
+    show_default=True,
+    callback=processes_option,
+    metavar="N|auto",
+    help=f"Run so many workers, 1 to {PROCESSES_MAX}, each in a process; auto: one for each CPU.",
+)
+@click.option(
+    "--metrics",
+    default="",
+    metavar="HOST:PORT",
+    help="Serve /metrics here; a second process at the next port, and so on.",
+)
 @click.option("--insecure", is_flag=True, help="Allow an address beyond loopback without TLS.")
 def worker(
     modules: Sequence[str],
@@ -43,6 +61,7 @@ def worker(
     services: Sequence[str],
     metrics: str,
     insecure: bool,
+    processes: int,
     max_concurrent: int,
     max_threads: int,
     drain_timeout: timedelta,
@@ -54,32 +73,45 @@ def worker(
         if not text.partition("=")[2]:
             raise click.UsageError(f"--service {text!r} is not NAME=HOST:PORT")
     addresses = parse_pairs(services, "--service")
-    # Import everything before the modules, because they may hide modules with the same name.
-    from durable import Worker, load_workflows, run_worker
+    link = parent_link(drain_timeout)
+    number = 1 if link is None else link.number
+    if link is None and processes > 1:
+        from .worker_processes import run_processes
 
-    # Needs an extra dependency, prometheus-client.
-    measured = import_module("durable_cli.worker_metrics").serving if metrics else None
-    with _note_if_slow(modules):
-        workflows = load_workflows(modules)
-    try:
-        made = Worker(
-            address,
-            workflows=workflows,
-            services=addresses or None,
-            max_concurrent=max_concurrent,
-            max_threads=max_threads,
-            drain_timeout=drain_timeout,
-            suspend_after=suspend_after,
-            build_id=build_id,
-            insecure=insecure,
-        )
-    except ValueError as error:
-        raise address_error(error) from error
-    with ExitStack() as stack:
-        if measured is not None:
-            served = stack.enter_context(measured(made, max_concurrent, metrics, insecure=insecure))
-            output.echo(f"durable: metrics on http://{served}/metrics")
-        run_worker(made)
+        run_processes(processes, drain_timeout)
+        return
+    with nullcontext() if link is None else link.reporting_errors():
+        # Import everything before the modules, because they may hide modules with the same name.
+        from durable import Worker, load_workflows, run_worker
+
+        # Needs an extra dependency, prometheus-client.
+        measured = import_module("durable_cli.worker_metrics").serving if metrics else None
+        # Every process imports the same modules; one note is enough.
+        with _note_if_slow(modules) if number == 1 else nullcontext():
+            workflows = load_workflows(modules)
+        try:
+            made = Worker(
+                address,
+                workflows=workflows,
+                services=addresses or None,
+                max_concurrent=max_concurrent,
+                max_threads=max_threads,
+                drain_timeout=drain_timeout,
+                suspend_after=suspend_after,
+                build_id=build_id,
+                insecure=insecure,
+            )
+        except ValueError as error:
+            raise address_error(error) from error
+        with ExitStack() as stack:
+            if measured is not None:
+                serving = measured(made, max_concurrent, metrics, process=number, insecure=insecure)
+                served = stack.enter_context(serving)
+                whose = "" if link is None else f" of process {number}"
+                output.echo(f"durable: metrics{whose} on http://{served}/metrics")
+            if link is not None:
+                link.serve(made)
+            run_worker(made, signals=link is None)
 
 
 @contextmanager

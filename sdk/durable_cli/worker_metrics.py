@@ -35,6 +35,7 @@ _OUTCOMES: Final = (
     "abandoned",
     "released",
 )
+_PORT_MAX: Final = 65535
 _IDLE_SECONDS: Final = 10.0
 """How long a connection may be idle."""
 
@@ -83,16 +84,27 @@ class _Series(Collector):
 
 
 @contextmanager
-def serving(worker: Worker, slots: int, address: str, *, insecure: bool) -> Iterator[str]:
+def serving(
+    worker: Worker, slots: int, address: str, *, process: int, insecure: bool
+) -> Iterator[str]:
     """Serves `/metrics` during the block; yields the address with the actual port.
 
-    Raises click.UsageError for a malformed address, CommandError for one that is in use or not
-    safe.
+    `process` is the number of this process among several of one command, from 1. The first uses the
+    port of `address`, the second the next one, and so on; with port 0 each has a free one.
+
+    Raises click.UsageError for a malformed address and for a port that is too high, CommandError for
+    an address that is in use or not safe.
     """
     host, separator, port = address.rpartition(":")
     host = host.strip("[]")
     if not separator or not host or not _is_port(port):
         raise click.UsageError(f"--metrics {address!r} is not HOST:PORT, as in 127.0.0.1:9100")
+    used = int(port) + process - 1 if int(port) else 0
+    if used > _PORT_MAX:
+        raise click.UsageError(
+            f"--metrics {address} leaves no port for process {process}, because each process takes"
+            f" the next one and the last is {_PORT_MAX}: give a lower port, or 0 for free ones"
+        )
     loopback = _is_loopback(host)
     if not (loopback or insecure):
         raise CommandError(
@@ -140,11 +152,11 @@ def serving(worker: Worker, slots: int, address: str, *, insecure: bool) -> Iter
         address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
 
     try:
-        server = Server((host, int(port)), Handler)
+        server = Server((host, used), Handler)
     except OSError as error:
         raise CommandError(
-            f"cannot serve metrics on {address}: it is taken by another process or is not an address"
-            " of this machine; choose another with --metrics HOST:PORT"
+            f"cannot serve metrics on {address.rpartition(':')[0]}:{used}: it is taken by another"
+            " process or is not an address of this machine; choose another with --metrics HOST:PORT"
         ) from error
     thread = threading.Thread(target=server.serve_forever, name="durable-metrics", daemon=True)
     thread.start()
@@ -156,7 +168,7 @@ def serving(worker: Worker, slots: int, address: str, *, insecure: bool) -> Iter
 
 
 def _is_port(text: str) -> bool:
-    return text.isascii() and text.isdecimal() and len(text) <= 5 and int(text) <= 65535
+    return text.isascii() and text.isdecimal() and len(text) <= 5 and int(text) <= _PORT_MAX
 
 
 def _is_loopback(host: str) -> bool:

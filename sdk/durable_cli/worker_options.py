@@ -1,11 +1,13 @@
 """The options of commands that run a worker: `durable worker`, and `durable dev` for its worker.
 
-`main` adds them to both commands, because the package of the control plane must not import this
-one.
+`main` adds those of `worker_options` to both commands, because the package of the control plane must
+not import this one.
 """
 
 from __future__ import annotations
 
+import os
+import sys
 from datetime import timedelta
 from typing import Final
 
@@ -14,6 +16,7 @@ import click
 from .times import duration_option
 
 NEVER: Final = "never"
+PROCESSES_MAX: Final = 256
 
 
 def _suspend_option(
@@ -21,6 +24,26 @@ def _suspend_option(
 ) -> timedelta | None:
     """Parses --suspend-after; None for `never`."""
     return None if value == NEVER else duration_option(context, parameter, value)
+
+
+def processes_option(context: click.Context, parameter: click.Parameter, value: str) -> int:
+    """Parses --processes: a number from 1 to PROCESSES_MAX, or `auto` for one for each CPU."""
+    if value == "auto":
+        return min(_usable_cpus(), PROCESSES_MAX)
+    number = int(value) if value.isascii() and value.isdecimal() and len(value) < 10 else 0
+    if not 1 <= number <= PROCESSES_MAX:
+        raise click.BadParameter(
+            f"{value!r} is neither a number from 1 to {PROCESSES_MAX} nor 'auto'",
+            ctx=context,
+            param=parameter,
+        )
+    return number
+
+
+def _usable_cpus() -> int:
+    if sys.platform == "linux":
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def worker_options(drain_timeout: str) -> list[click.Option]:
@@ -31,14 +54,14 @@ def worker_options(drain_timeout: str) -> list[click.Option]:
             default=1000,
             show_default=True,
             type=click.IntRange(1, 100_000),
-            help="Invocations at a time.",
+            help="Invocations at a time, in each process.",
         ),
         click.Option(
             ["--max-threads"],
             default=64,
             show_default=True,
             type=click.IntRange(1, 10_000),
-            help="Sync steps at a time.",
+            help="Sync steps at a time, in each process.",
         ),
         click.Option(
             ["--drain-timeout"],

@@ -416,12 +416,13 @@ def workflows_by_name(given: Iterable[Workflow[..., Any] | type]) -> dict[str, W
     return found
 
 
-def run_worker(worker: Worker) -> None:
+def run_worker(worker: Worker, *, signals: bool = True) -> None:
     """Runs a worker to its end on an event loop of its own; SIGTERM and SIGINT drain it.
 
-    Uses uvloop where it is installed. Raises RpcError when the control plane refuses the worker.
+    Without `signals` only `worker.stop()` does. Uses uvloop where it is installed. Raises RpcError
+    when the control plane refuses the worker.
     """
-    main = worker.run(signals=True)
+    main = worker.run(signals=signals)
     try:
         import uvloop
     except ImportError:
