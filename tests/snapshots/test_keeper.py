@@ -15,7 +15,7 @@ import pytest
 
 import durable
 from durable_server.app import ControlPlane
-from durable_server.config import Config
+from durable_server.config import Config, ConfigError
 from durable_server.core.limits import Limits
 from durable_server.log.extent import Extent
 from durable_server.log.interface import Position
@@ -123,6 +123,13 @@ def test_a_partition_asks_only_when_one_is_due_or_nothing_is_known() -> None:
     partition.appended = 1000
     partition.snapshots.check()
     assert len(partition.requests) == 2
+
+
+def test_the_embedded_nats_is_no_place_for_snapshots() -> None:
+    with pytest.raises(ConfigError, match=r"--snapshots cluster needs an external NATS system"):
+        Config(snapshots="cluster").check()
+    Config(snapshots="cluster", nats_url="nats://127.0.0.1").check()
+    Config(snapshots="/var/backups").check()
 
 
 async def test_the_trimmer_knows_a_snapshot_from_another_reader(
