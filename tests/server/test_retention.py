@@ -11,6 +11,7 @@ import pytest
 
 from durable_proto.v1 import control_pb2, control_pb2_grpc, payload_pb2
 from durable_server.app import ControlPlane
+from durable_server.cluster.metadata import MetadataError
 from durable_server.config import Config
 from durable_server.core.limits import Limits
 from durable_server.core.model import Handler
@@ -86,7 +87,7 @@ async def test_a_log_that_went_back_is_refused(config: Config) -> None:
     ):
         await finish_one(control_pb2_grpc.DurableControlStub(channel), worker)
     (config.data_dir / "nats").rename(config.data_dir / "lost")
-    with pytest.raises(LogDataLostError, match="lost"):
+    with pytest.raises(MetadataError, match=r"none of its 1 log.* If the logs are lost"):
         async with ControlPlane(config):
             pass
 
