@@ -278,6 +278,11 @@ def free_ports() -> int:
             return port
 
 
+async def shows(url: str, line: bytes) -> bool:
+    page = await asyncio.to_thread(lambda: urllib.request.urlopen(url).read())
+    return line in page
+
+
 async def test_each_process_serves_metrics_at_a_port_of_its_own(tmp_path: Path) -> None:
     port = free_ports()
     options = ("--metrics", f"127.0.0.1:{port}")
@@ -285,8 +290,8 @@ async def test_each_process_serves_metrics_at_a_port_of_its_own(tmp_path: Path) 
         for number in (1, 2):
             url = f"http://127.0.0.1:{port + number - 1}/metrics"
             assert f"durable: metrics of process {number} on {url}\n" in child.text()
-            page = await asyncio.to_thread(lambda url: urllib.request.urlopen(url).read(), url)
-            assert b"durable_worker_connected 1.0" in page
+            # The control plane may list a worker before the worker knows that it is welcome.
+            await eventually(partial(shows, url, b"durable_worker_connected 1.0"))
 
 
 USES = """
