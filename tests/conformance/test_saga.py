@@ -256,6 +256,42 @@ async def gives_up(ctx: Context, how: str) -> None:
                 await ctx.run("reserve", reserve, "seat")
 
 
+async def tells(ctx: Context, other: str) -> None:
+    """A compensation that does not await what it starts."""
+    ctx.send_signal(other, "undone")
+
+
+@durable.workflow
+async def gives_up_and_tells(ctx: Context, how: str) -> str:
+    """Undoes a step that runs by something that is no step."""
+    saga = durable.saga(ctx)
+    match how:
+        case "invoke":
+            saga.undo(ctx.invoke, undoes, "seat")
+        case "send":
+            saga.undo(ctx.send, undoes, "seat")
+        case "resolve":
+            saga.undo(ctx.resolve_awakeable, f"{ctx.invocation_id}-undone")
+        case "code":
+            saga.undo(tells, ctx, ctx.invocation_id)
+        case "clear":
+            saga.undo(ctx.clear, "reserved")
+        case _:
+            saga.undo(ctx.set, "reserved", False)
+    try:
+        async with saga:
+            step = ctx.run("reserve", reserve, "seat")
+            await ctx.run("begun", BEGUN.wait, 20)
+            step.cancel()
+            raise durable.TerminalError("declined")
+    except durable.TerminalError:
+        if how == "set, and more":
+            ctx.set("more", True)
+        if how.startswith("set, and"):
+            return "undone"
+        raise
+
+
 @durable.workflow(retry=QUICKLY)
 async def without_a_block(ctx: Context, how: str) -> None:
     """Gives something to a saga, and fails."""
@@ -269,7 +305,10 @@ async def without_a_block(ctx: Context, how: str) -> None:
     raise durable.TerminalError("declined")
 
 
-WORKFLOWS = [books, undoes, slow_to_undo, outlives, goes_on, gives_up, without_a_block]
+WORKFLOWS = [
+    *(books, undoes, slow_to_undo, outlives, goes_on),
+    *(gives_up, gives_up_and_tells, without_a_block),
+]
 DONE = ["a", "b", "c"]
 UNDONE = ["undo c", "undo b", "undo a"]
 
@@ -402,6 +441,22 @@ async def test_a_step_that_runs_is_undone_when_it_has_ended(system: System, how:
         await system.client.cancel(invocation_id)
     await system.until(invocation_id, "cancelled" if cancelled else "failed")
     assert calls == ["begun", "seat", "undo seat"]
+
+
+@pytest.mark.parametrize(
+    "how", ["invoke", "send", "resolve", "code", "clear", "set", "set, and return", "set, and more"]
+)
+async def test_what_is_no_step_waits_too_until_the_step_has_ended(system: System, how: str) -> None:
+    BEGUN.clear()
+    invocation_id = await system.client.invoke_async(gives_up_and_tells, how)
+    await system.until(invocation_id, "completed" if how.startswith("set, and") else "failed")
+    reserved, _, *undone = (await system.client.get(invocation_id)).journal
+    assert calls[:2] == ["begun", "seat"]
+    assert reserved.complete_time
+    assert len(undone) == (2 if how == "set, and more" else 1)
+    for entry in undone:
+        assert entry.create_time
+        assert entry.create_time >= reserved.complete_time
 
 
 @pytest.mark.parametrize("how", ["forgotten", "by hand", "entered"])

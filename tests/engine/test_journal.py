@@ -19,6 +19,7 @@ from durable_proto.v1 import payload_pb2, worker_pb2
 
 from .harness import (
     INVOCATION_ID,
+    Recorded,
     World,
     attempt_of,
     ended,
@@ -495,6 +496,106 @@ def test_a_compensation_follows_the_discarded_step_unless_that_was_withdrawn() -
         for boundary in range(len(world.history) + 1):
             check(world.fork(boundary, seed=seed), boundary)
     assert taken_back == {"book"}
+
+
+def test_entries_of_a_compensation_follow_the_discarded_step_in_their_order() -> None:
+    @durable.workflow
+    async def program(ctx: Context) -> None:
+        async with durable.saga(ctx) as saga:
+            saga.undo(ctx.set, "booked", False)
+            saga.undo(ctx.send, "undo", "a")
+            step = ctx.run("book", noted, "booked")
+            await ctx.sleep(1)
+            step.cancel()
+            await ctx.sleep(1)
+            raise durable.TerminalError("declined")
+
+    def names() -> list[str]:
+        found = [it.entry.name or it.WhichOneof("message") or "" for it in attempt.outbox]
+        attempt.outbox.clear()
+        return found
+
+    def slept(index: int, number: int) -> None:
+        attempt.on_ack(worker_pb2.Ack(index=index))
+        attempt.on_completion(worker_pb2.Completion(index=index, completion_number=number))
+
+    attempt = attempt_of(program)
+    task = attempt.tasks.pop()
+    slept(1, 1)
+    names()
+    slept(2, 2)
+    assert names() == []
+    assert attempt.compensations_waiting
+    attempt.on_step(0, *execute(task), 0.0)
+    assert names() == ["book", "undo"]
+    assert not attempt.compensations_waiting
+    attempt.on_ack(worker_pb2.Ack(index=0, completion_number=3))
+    sent = payload_pb2.Outcome(value=payload_pb2.Payload(data=b'"id"'))
+    attempt.on_ack(worker_pb2.Ack(index=3))
+    attempt.on_completion(worker_pb2.Completion(index=3, completion_number=4, outcome=sent))
+    assert names() == ["booked", "finished"]
+
+
+def test_compensations_that_are_no_steps_follow_the_discarded_step_in_every_order() -> None:
+    """In every order of the step, its cancellation and a crash between any two of them."""
+
+    async def tells(ctx: Context) -> None:
+        await ctx.sleep(0.01)
+        ctx.send("undo", "a")
+
+    @durable.workflow
+    async def program(ctx: Context) -> None:
+        async with durable.saga(ctx) as saga:
+            saga.undo(ctx.set, "booked", False)
+            saga.undo(tells, ctx)
+            saga.undo(ctx.send, "undo", "b")
+            step = ctx.run("book", noted, "booked")
+            await ctx.sleep(0.001)
+            step.cancel()
+            raise durable.TerminalError("declined")
+
+    def check(world: World) -> None:
+        failure = world.run().failure
+        assert failure is not None
+        assert failure.message == "declined"
+        kept = [it for it in world.history if isinstance(it, Recorded)]
+        names = [it.entry.name for it in kept if it.entry.name]
+        assert names == [*names[:-3], "undo", "undo", "booked"]
+        assert names[:-3] in ([], ["book"])
+
+    for seed in range(60):
+        world = World(program, seed=seed, suspend=0.5)
+        check(world)
+        for boundary in range(len(world.history) + 1):
+            check(world.fork(boundary, seed=seed))
+
+
+@pytest.mark.parametrize("cancel", [False, True])
+def test_an_end_after_compensations_waits_for_the_discarded_step(cancel: bool) -> None:
+    """The end follows the entries that wait, and a request to cancel does not hurry it."""
+
+    @durable.workflow
+    async def program(ctx: Context) -> None:
+        async with durable.saga(ctx) as saga:
+            saga.undo(ctx.set, "booked", False)
+            step = ctx.run("book", noted, "booked")
+            await ctx.sleep(1)
+            step.cancel()
+            raise durable.TerminalError("declined")
+
+    attempt = attempt_of(program)
+    task = attempt.tasks.pop()
+    attempt.on_ack(worker_pb2.Ack(index=1))
+    attempt.outbox.clear()
+    attempt.on_completion(worker_pb2.Completion(index=1, completion_number=1))
+    if cancel:
+        attempt.on_cancel(worker_pb2.CancelRequested(reason="enough", completion_number=2))
+    assert not attempt.outbox
+    assert not attempt.done
+    assert attempt.end_message is not None
+    attempt.on_step(0, *execute(task), 0.0)
+    assert [it.entry.name for it in attempt.outbox] == ["book", "booked", ""]
+    assert last_message(attempt).finished.outcome.failure.message == "declined"
 
 
 def test_a_program_whose_only_step_was_withdrawn_is_held() -> None:

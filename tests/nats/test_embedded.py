@@ -170,13 +170,33 @@ async def test_a_server_that_ignores_sigterm_is_killed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("durable_server.nats.embedded.STOP_SECONDS", 0.3)
-    server = EmbeddedNats(tmp_path / "nats")
+    program = tmp_path / "deaf"
+    program.write_text(
+        '#!/bin/sh\n[ "$1" = --version ] && echo nats-server: v2.15.1 && exit 0\ntrap "" TERM\n'
+        """echo '{"nats": ["nats://127.0.0.1:1"]}' > deaf.ports\nexec sleep 600\n"""
+    )
+    program.chmod(0o755)
+    server = EmbeddedNats(tmp_path / "nats", binary=program)
+    await server.start()
+    pid = server.pid
+    assert pid is not None
+    await server.stop()
+    assert not runs(pid)
+
+
+@pytest.mark.parametrize("watch", [False, True])
+async def test_a_stopped_server_ends_in_order_without_being_killed(
+    tmp_path: Path, watch: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("durable_server.nats.embedded.STOP_SECONDS", 1000.0)
+    server = EmbeddedNats(tmp_path / "nats", watch=watch)
     await server.start()
     pid = server.pid
     assert pid is not None
     os.kill(pid, signal.SIGSTOP)
     await server.stop()
     assert not runs(pid)
+    assert "Server Exiting" in (tmp_path / "nats" / "nats.log").read_text()
 
 
 @pytest.mark.parametrize("mode", ["exec", "watch"])

@@ -701,11 +701,6 @@ def test_an_object_that_has_every_name_is_no_value(value: Any) -> None:
         encode(value)
 
 
-def test_two_keys_with_one_text_are_refused() -> None:
-    with pytest.raises(CodecError, match="two keys"):
-        encode({date(2026, 1, 2): 1, "2026-01-02": 2})
-
-
 def test_sets_are_written_in_one_order() -> None:
     sets = [{frozenset({1}), frozenset({2}), frozenset({1, 2})}, {"b", "a"}, {Point(2), Point(1)}]
     for it in sets:

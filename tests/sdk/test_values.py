@@ -253,6 +253,43 @@ def test_a_value_without_a_json_form_is_refused(value: Any) -> None:
         encode(value)
 
 
+@dataclass
+class Sheet:
+    rows: list[Any]
+
+
+@pytest.mark.parametrize(
+    ("value", "place", "keys"),
+    [
+        ({1: "a", "1": "b"}, "value: ", "1 and '1'"),
+        ({"true": "a", True: "b"}, "value: ", "'true' and True"),
+        ({"null": "a", None: "b"}, "value: ", "'null' and None"),
+        ({-1.5: "a", "-1.5": "b"}, "value: ", "-1.5 and '-1.5'"),
+        ({1e300: "a", "1e+300": "b"}, "value: ", "1e+300 and '1e+300'"),
+        ({Level.LOW: "a", "1": "b"}, "value: ", "<Level.LOW: 1> and '1'"),
+        ({Colour.RED: "a", "red": "b"}, "value: ", "<Colour.RED: 'red'> and 'red'"),
+        ({Colour.BLUE: "a", 2: "b"}, "value: ", "<Colour.BLUE: 2> and 2"),
+        ({date(2026, 1, 2): "a", "2026-01-02": "b"}, "value: ", "datetime.date(2026, 1, 2) and"),
+        ({"x": [Sheet([{}, {7: 1, "7": 2}])]}, "value['x'][0].rows[1]: ", "7 and '7'"),
+        ({Colour.RED: {"a": {2: 1, Colour.BLUE: 1}}}, "value[<Colour.RED: 'red'>]['a']: ", "2 and"),
+    ],
+)
+def test_keys_with_the_same_text_are_refused(value: Any, place: str, keys: str) -> None:
+    with pytest.raises(CodecError) as caught:
+        encode(value)
+    assert place in str(caught.value)
+    assert f"the keys {keys}" in str(caught.value)
+    assert "give the keys of a dict one type" in str(caught.value)
+
+
+def test_keys_of_several_types_with_texts_of_their_own() -> None:
+    value = {1: 0, "2": {"3": [{4: 1, "5": 1}]}, 1.5: 0, None: 0, "true": 0, "-": 0}
+    assert json.loads(encode(value).data) == {
+        **{"1": 0, "2": {"3": [{"4": 1, "5": 1}]}, "1.5": 0},
+        **{"null": 0, "true": 0, "-": 0},
+    }
+
+
 # Arguments
 
 

@@ -231,6 +231,7 @@ def test_counts_and_texts_outlive_the_process(tmp_path: Path) -> None:
 FROM_5_TO_4 = """
 DROP TABLE outbox;
 DROP TABLE peers;
+ALTER TABLE position DROP COLUMN last_number;
 ALTER TABLE awakeables DROP COLUMN released;
 PRAGMA user_version = 4;
 """
@@ -255,8 +256,10 @@ def test_a_store_of_an_older_version_is_made_new_in_place(tmp_path: Path, versio
     old.executescript(FROM_5_TO_4 if version == 4 else FROM_5_TO_3)
     if version == 2:
         _make_version_2(old)
+    youngest = old.execute("SELECT max(number) FROM invocations").fetchone()[0]
     old.close()
     world.store = SqliteStore(tmp_path / "store.db")
+    assert world.store.recover().last_number == youngest
     for where in (Filter(key="k"), Filter(failure_text="stock"), Filter(handler="b")):
         for order in ORDERS:
             assert list(listed(world.store, where, order, 50)) == world.expected(where, order)

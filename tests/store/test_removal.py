@@ -65,6 +65,20 @@ def test_an_id_is_used_again_in_the_batch_that_removes_it(
     assert store.page(where, Order(), None, 10).invocations == []
 
 
+@pytest.mark.parametrize(
+    "batches", [((*FAILED, END), (Removed("x"),)), ((*FAILED, END, AGAIN[0]),)]
+)
+def test_the_number_of_a_removed_invocation_is_not_given_again(
+    store: SqliteStore, batches: tuple[tuple[Record, ...], ...]
+) -> None:
+    apply(store, (Invoked("w", "h", b""),), *batches)
+    assert store.load("x") is None
+    apply(store, (Invoked("y", "h", b""),))
+    found = store.load("y")
+    assert found is not None
+    assert found.number == 3
+
+
 def test_a_signal_of_a_removed_invocation_does_not_reach_the_next_one(store: SqliteStore) -> None:
     apply(store, (*FAILED, Signalled("x", "go", b"s"), END, Removed("x")))
     apply(store, (Invoked("y", "h", b""),))

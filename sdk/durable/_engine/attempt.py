@@ -157,8 +157,8 @@ class Attempt:
         """The invocation is to be cancelled."""
         if self._ending.message is not None:
             # The next attempt gets the request. It need not wait for the steps that run here, unless
-            # it may compensate for them.
-            if not self._program.compensations.open_blocks:
+            # it may compensate for them, or has.
+            if not (self._program.compensations.open_blocks or self._outbox.has_held):
                 self._ending.end_now()
         elif not self._ending.done:
             if cancel.completion_number > self._journal.delivered:
@@ -191,7 +191,6 @@ class Attempt:
             ending.end_if_steps_ended()
             return
         steps.discarded.discard(index)
-        self._start_after_discarded()
         entry = self._outbox.entry(index, operation.kind, operation.name)
         if error is not None:
             entry.outcome.failure.CopyFrom(to_failure(error, terminal=True))
@@ -199,6 +198,7 @@ class Attempt:
             assert value is not None
             entry.outcome.value.CopyFrom(value)
         entry.elapsed.FromMicroseconds(int(elapsed * 1e6))
+        self._start_after_discarded()
         ending.end_if_steps_ended()
 
     def on_withdrawn(self, index: int) -> None:
@@ -253,8 +253,8 @@ class Attempt:
 
     @property
     def compensations_waiting(self) -> bool:
-        """True while steps of compensations wait until the `discarded` steps have ended."""
-        return self._steps.compensations_waiting
+        """True while what compensations start waits until the `discarded` steps have ended."""
+        return self._steps.has_waiting or self._outbox.has_held
 
     @property
     def last_completion(self) -> int:
@@ -395,12 +395,11 @@ class Attempt:
             self._steps.start_after_replay()
 
     def _start_after_discarded(self) -> None:
-        """Starts the steps of compensations that wait, once no discarded step runs any more."""
+        """Starts what compensations wait to start, once no discarded step runs any more."""
         ending = self._ending
-        if self._steps.compensations_waiting and not (
-            self.pausing or ending.done or ending.message
-        ):
+        if not (self.discarded or self.pausing or ending.done or ending.message):
             self._steps.start_after_discarded()
+            self._outbox.release()
 
     def _note_cancel(self, cancel: worker_pb2.CancelRequested) -> None:
         self._ending.cancel_reason = cancel.reason or "cancelled"

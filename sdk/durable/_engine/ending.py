@@ -6,6 +6,8 @@ worker abandons it. Rules:
 - Finished waits until every step is in the log whose future the program has neither awaited nor
   cancelled: such a step was started for its effect. A step that lost a race was awaited, so nothing
   waits for it.
+- Finished also waits until discarded steps have ended, if the program has ended after compensations
+  whose entries wait for that.
 - AttemptFailed and Held wait until the steps that run have ended: their outcomes must be in the
   log, or the next attempt would run these steps again.
 - Then what is left of the program is unwound: AttemptEnded is raised wherever it waits, and by
@@ -58,7 +60,7 @@ class Ending:
         self.done = False
         """True when the attempt has ended."""
         self.message: worker_pb2.WorkerMessage | None = None
-        """What ends the attempt once the steps that run have ended; the program does not go on."""
+        """What ends the attempt once no step delays it; the program does not go on."""
         self.result: payload_pb2.Payload | None = None
         """What the handler has returned, once it has; steps may still have to be journaled."""
         self.cancel_reason = ""
@@ -110,15 +112,13 @@ class Ending:
                 return
         message = self._outbox.message()
         message.finished.outcome.value.CopyFrom(self.result)
-        self._outbox.messages.append(message)
-        self.end()
+        self._finish(message)
 
     def finish_with(self, failure: payload_pb2.Failure) -> None:
         """Sends a failure as the invocation's outcome."""
         message = self._outbox.message()
         message.finished.outcome.failure.CopyFrom(failure)
-        self._outbox.messages.append(message)
-        self.end()
+        self._finish(message)
 
     def fail(self, error: BaseException) -> None:
         """Ends the attempt because the program itself has failed, as the handler's policy says."""
@@ -186,13 +186,20 @@ class Ending:
         self._end_after_steps(message)
 
     def end_if_steps_ended(self) -> None:
-        """Ends an attempt that has failed or is held, once the steps that delay it have ended."""
-        if self.message is not None and not self._steps.delays_end:
+        """Ends an attempt that has a message, once the steps that delay it have ended."""
+        if self.message is None:
+            return
+        if self._outbox.has_held:
+            delayed = bool(self._program.compensations.discarded)
+        else:
+            delayed = not self.message.HasField("finished") and self._steps.delays_end
+        if not delayed:
             self.end_now()
 
     def end_now(self) -> None:
-        """Ends an attempt that has failed or is held, even if its steps still run."""
+        """Ends an attempt that has a message, even if its steps still run."""
         if self.message is not None and not self.done:
+            self._outbox.release()
             self._outbox.messages.append(self.message)
             self.end()
 
@@ -218,6 +225,12 @@ class Ending:
         self.result = result
         self.finish()
 
+    def _finish(self, message: worker_pb2.WorkerMessage) -> None:
+        """Ends the attempt with the invocation's outcome, after the entries that are held."""
+        self.message = message
+        self._loop.stopped = True
+        self.end_if_steps_ended()
+
     def _finish_cancelled(self) -> None:
         self.finish_with(
             payload_pb2.Failure(type="durable.Cancelled", message=self.cancel_reason, terminal=True)
@@ -240,11 +253,15 @@ class Ending:
 
     def _end_after_steps(self, message: worker_pb2.WorkerMessage) -> None:
         """Ends the attempt so that another one follows, as soon as no step delays it."""
-        if self.done or (self.message is not None and not message.HasField("held")):
+        if self.done or (
+            self.message is not None
+            and (self.message.HasField("finished") or not message.HasField("held"))
+        ):
             return
         self.message = message
         self._loop.stopped = True
         self._steps.drop_waiting()
+        self._outbox.drop_held()
         self.end_if_steps_ended()
 
     def _unwind(self) -> None:

@@ -38,6 +38,8 @@ class EntryKind(NamedTuple):
     """True if a program may start the operation for its effect and never await it."""
     is_invocation: bool = False
     """True if its outcome is another invocation's, so that a failure is raised as a child's."""
+    only_waits: bool = False
+    """True if it waits for something and changes nothing outside of its invocation."""
     is_cancellable: bool = False
     """True if cancelling its future cancels the operation, by an entry of the kind CANCEL."""
     hint: str = ""
@@ -47,8 +49,8 @@ class EntryKind(NamedTuple):
 KINDS: Final[dict[int, EntryKind]] = {
     RUN: EntryKind("RUN", is_step=True, has_effect=True),
     CALL: EntryKind("CALL", is_step=True, has_effect=True),
-    SLEEP: EntryKind("SLEEP"),
-    AWAKEABLE: EntryKind("AWAKEABLE"),
+    SLEEP: EntryKind("SLEEP", only_waits=True),
+    AWAKEABLE: EntryKind("AWAKEABLE", only_waits=True),
     GET_STATE: EntryKind("GET_STATE"),
     SET_STATE: EntryKind("SET_STATE", has_effect=True),
     CLEAR_STATE: EntryKind("CLEAR_STATE", has_effect=True),
@@ -60,8 +62,8 @@ KINDS: Final[dict[int, EntryKind]] = {
         hint="or use ctx.send for work that nobody waits for",
     ),
     SEND: EntryKind("SEND", has_effect=True),
-    ATTACH: EntryKind("ATTACH", is_invocation=True),
-    SIGNAL: EntryKind("SIGNAL", is_cancellable=True),
+    ATTACH: EntryKind("ATTACH", is_invocation=True, only_waits=True),
+    SIGNAL: EntryKind("SIGNAL", is_cancellable=True, only_waits=True),
     RESOLVE: EntryKind("RESOLVE", has_effect=True),
     CANCEL: EntryKind("CANCEL", has_effect=True),
 }

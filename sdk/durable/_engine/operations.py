@@ -23,7 +23,7 @@ from .._common.values.shapes import Shape
 from .._definitions.retry import RetryPolicy
 from .._definitions.workflow import Workflow
 from .compensations import Compensations
-from .entry_kinds import describe
+from .entry_kinds import KINDS, describe
 from .failures import describe_location
 from .futures import DurableFuture
 from .journal import Journal, mismatch
@@ -125,6 +125,16 @@ class Operations:
         if self.replaying:
             self.note_progress()
         return index
+
+    def entry(self, index: int, kind: int, name: str) -> worker_pb2.EntryRecorded:
+        """Queues the entry of an operation that the server executes, for the caller to fill in.
+
+        It is held if it must not take effect before the discarded steps have ended, or if an entry
+        before it is held: the server is to get them in their order.
+        """
+        outbox = self.outbox
+        held = (self._compensations.must_wait or outbox.has_held) and not KINDS[kind].only_waits
+        return outbox.entry(index, kind, name, held=held)
 
     def note_progress(self) -> None:
         """Ends the replay once all of the journal was repeated and delivered: what follows is new.

@@ -6,9 +6,11 @@ the saga's block is left by an error. Rules:
 - Compensations are ordinary durable operations, so they are retried, journaled and replayed. They
   run one after the other, the last one first, in a task of their own: a cancellation or a timeout
   that arrives meanwhile does not stop them, and is raised when all have run.
-- The steps of compensations begin when the steps that the program has discarded (by a timeout, a
+- What compensations start begins when the steps that the program has discarded (by a timeout, a
   cancellation, a group that fails) have ended, because what they undo must not be done after them.
-  A replay need not wait, because it does not run discarded steps again. The worker bounds the wait.
+  Steps wait, and so do entries that have an effect outside of the invocation or on the state. Their
+  indexes are given at once, so a replay need not wait: it does not run discarded steps again. The
+  worker bounds the wait.
 - An attempt that merely ends (because it is suspended, for example) leaves the block too, and
   compensates nothing.
 - A programming error holds the invocation where it leaves the block, before any compensation: the

@@ -85,7 +85,7 @@ class ServerOperations:
 
     def _send_sleep(self, index: int, microseconds: int) -> None:
         if index not in self._operations.journal.recorded:
-            entry = self._operations.outbox.entry(index, SLEEP, "")
+            entry = self._operations.entry(index, SLEEP, "")
             entry.delay.FromMicroseconds(microseconds)
 
     # Awakeables and signals
@@ -105,7 +105,7 @@ class ServerOperations:
         future: Awakeable[Any] = Awakeable(self, operations.loop, index, name, operations.place)
         operations.open[index] = OpenOperation(AWAKEABLE, name, future, None, shape)
         if index not in operations.journal.recorded:
-            entry = operations.outbox.entry(index, AWAKEABLE, name)
+            entry = operations.entry(index, AWAKEABLE, name)
             entry.schema = accepted_schema(shape)
             entry.renew = renew
         return future
@@ -220,7 +220,7 @@ class ServerOperations:
         operations.open[index] = OpenOperation(kind, name, future, None, shape, convert)
         if index in operations.journal.recorded:
             return future, None
-        return future, operations.outbox.entry(index, kind, name)
+        return future, operations.entry(index, kind, name)
 
 
 def _microseconds(seconds: float) -> int:

@@ -79,7 +79,7 @@ class State:
         self._check_writable()
         index = self._operations.begin(SET_STATE, name)
         if index not in self._operations.journal.recorded:
-            entry = self._operations.outbox.entry(index, SET_STATE, name)
+            entry = self._operations.entry(index, SET_STATE, name)
             entry.argument.CopyFrom(payload)
             self._values[name] = payload
 
@@ -88,7 +88,7 @@ class State:
         self._check_writable()
         index = self._operations.begin(CLEAR_STATE, name)
         if index not in self._operations.journal.recorded:
-            self._operations.outbox.entry(index, CLEAR_STATE, name)
+            self._operations.entry(index, CLEAR_STATE, name)
             if name:
                 self._values[name] = None
             else:
@@ -115,7 +115,7 @@ class State:
         operations = self._operations
         recorded = operations.journal.recorded.get(index)
         if recorded is None:
-            entry = operations.outbox.entry(index, kind, name)
+            entry = operations.entry(index, kind, name)
             if outcome is not None:
                 entry.outcome.SetInParent()
                 entry.outcome.CopyFrom(outcome)

@@ -103,8 +103,7 @@ class Steps:
         """The invocation's headers, which service calls carry on."""
         self.tasks: Final[list[StepTask]] = []
         """Steps that the worker is to start. The worker takes them out; the list stays the same."""
-        self.discarded: Final[set[int]] = set()
-        """Steps that the worker was given and whose results the program has discarded."""
+        self.discarded: Final = compensations.discarded
         self._just_discarded: Final[set[int]] = set()
         """Those that were discarded since the latest completion. If the attempt fails now, it was
         the failure that discarded them, and the next attempt may not discard them."""
@@ -191,7 +190,7 @@ class Steps:
             task = StepTask(index, kind, name, body, blocking, key, write, variables, timeout)
             if operations.replaying:
                 self._after_replay.append(task)
-            elif self._compensations.running and self.discarded:
+            elif self._compensations.must_wait:
                 self._after_discarded.append(task)
             else:
                 self._executing.add(index)
@@ -206,7 +205,7 @@ class Steps:
         return bool(self._executing)
 
     @property
-    def compensations_waiting(self) -> bool:
+    def has_waiting(self) -> bool:
         """True while steps of compensations wait for discarded steps to end."""
         return bool(self._after_discarded)
 
@@ -232,9 +231,8 @@ class Steps:
         self._make_tasks(self._after_replay)
 
     def start_after_discarded(self) -> None:
-        """Makes tasks of the steps of compensations, if no discarded step runs any more."""
-        if not self.discarded:
-            self._make_tasks(self._after_discarded)
+        """Makes tasks of the steps of compensations that have waited."""
+        self._make_tasks(self._after_discarded)
 
     def drop_waiting(self) -> None:
         """Drops all steps that the worker has not taken: the attempt ends."""

@@ -312,7 +312,7 @@ class AttemptRunner:
             attempt.end_now()
         if attempt.done:
             self._take(running)
-        elif running.timer is None:
+        elif running.timer is None and not attempt.compensations_waiting:
             running.timer = self._loop.call_later(
                 time_bounds.ENDING_SECONDS_MAX, self._input, running, attempt.end_now
             )

@@ -43,6 +43,8 @@ class Changes:
 
     created: dict[int, Invocation] = field(default_factory=dict)
     """New invocations by number, as they are after the batch."""
+    last_number: int = 0
+    """The number of the youngest new invocation, also if the batch removes it; 0 for none."""
     changed: dict[int, Invocation] = field(default_factory=dict)
     """Older invocations by number in which anything but the journal changed."""
     states_before: dict[int, State] = field(default_factory=dict)

@@ -87,6 +87,7 @@ def create(tx: Transaction, record: Invoked) -> Invocation:
     )
     tx.invocations[invocation.id] = invocation
     tx.changes.created[invocation.number] = invocation
+    tx.changes.last_number = invocation.number
     if scheduled:
         tx.effects.append(SetTimer(record.start_ms, invocation.id, WAKE))
     if handler is not None and handler.timeout_ms:

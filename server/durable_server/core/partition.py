@@ -81,7 +81,7 @@ class Partition:
     """The number of partitions of the system, which never changes."""
     epoch: int = 0
     last_number: int = 0
-    """The number of the youngest invocation."""
+    """The number of the youngest invocation, also if that is removed."""
     last_lock_place: int = 0
     """The latest place that was given in the queue of any object lock."""
     sent: dict[int, int] = field(default_factory=dict)

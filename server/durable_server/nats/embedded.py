@@ -237,6 +237,8 @@ class EmbeddedNats:
         if process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 process.send_signal(signal.SIGTERM)
+                # A stopped process acts on SIGTERM when it goes on; `watch` is not the server itself.
+                os.kill(process.pid if self.pid is None else self.pid, signal.SIGCONT)
             try:
                 async with asyncio.timeout(STOP_SECONDS):
                     await process.wait()

@@ -28,6 +28,7 @@ async def end_orphan(pid_file: Path, config: Path) -> int | None:
     for number, timeout_seconds in ((signal.SIGTERM, TERM_SECONDS), (signal.SIGKILL, TERM_SECONDS)):
         try:
             os.kill(pid, number)
+            os.kill(pid, signal.SIGCONT)  # a stopped process acts on SIGTERM when it goes on
         except ProcessLookupError:
             break
         deadline = asyncio.get_running_loop().time() + timeout_seconds

@@ -27,6 +27,7 @@ class Recovered(NamedTuple):
 
     position: Position
     last_number: int
+    """The number of the youngest invocation, also if that is removed; 0 when there was none."""
     handlers: list[Handler]
     active: list[Invocation]
     """Invocations in PENDING and RUNNING, by number."""

@@ -69,6 +69,8 @@ CREATE INDEX invocations_in_trouble ON invocations (number, fault_type, fault_me
     WHERE fault_message IS NOT NULL AND completed_ms = 0;
 """,
     4: f"""
+ALTER TABLE position ADD COLUMN last_number INTEGER NOT NULL DEFAULT 0;
+UPDATE position SET last_number = (SELECT coalesce(max(number), 0) FROM invocations);
 ALTER TABLE awakeables ADD COLUMN released INTEGER NOT NULL DEFAULT 0;
 {_PARTITIONS}
 """,
@@ -82,9 +84,11 @@ CREATE TABLE position (
     epoch INTEGER NOT NULL,
     frame INTEGER NOT NULL,
     -- The log's time at that position: the next leader's clock does not begin before it.
-    time_ms INTEGER NOT NULL
+    time_ms INTEGER NOT NULL,
+    -- The number of the youngest invocation ever: that of a removed one is not given again.
+    last_number INTEGER NOT NULL DEFAULT 0
 );
-INSERT INTO position VALUES (1, 0, 0, 0, 0);
+INSERT INTO position VALUES (1, 0, 0, 0, 0, 0);
 
 CREATE TABLE invocations (
     number INTEGER PRIMARY KEY,

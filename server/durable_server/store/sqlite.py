@@ -139,10 +139,9 @@ class SqliteStore:
     def recover(self) -> Recovered:
         """See `Store.recover`."""
         db = self._db
-        sequence, epoch, frame, time_ms = db.execute(
-            "SELECT sequence, epoch, frame, time_ms FROM position"
+        sequence, epoch, frame, time_ms, last_number = db.execute(
+            "SELECT sequence, epoch, frame, time_ms, last_number FROM position"
         ).fetchone()
-        last_number = db.execute("SELECT max(number) FROM invocations").fetchone()[0] or 0
         active = self._invocations(
             f"SELECT {ALL} FROM invocations WHERE state IN (?, ?) ORDER BY number",
             (State.PENDING, State.RUNNING),
@@ -236,8 +235,9 @@ class SqliteStore:
             self._count_changes(changes, moved)
             self._commit_rare(changes)
             db.execute(
-                "UPDATE position SET sequence = ?, epoch = ?, frame = ?, time_ms = ?",
-                (*position, time_ms),
+                "UPDATE position SET sequence = ?, epoch = ?, frame = ?, time_ms = ?, "
+                "last_number = max(last_number, ?)",
+                (*position, time_ms, changes.last_number),
             )
             db.execute("COMMIT")
         except BaseException as error:

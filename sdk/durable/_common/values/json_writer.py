@@ -3,6 +3,11 @@
 The text must be the same in each process that writes the value. So sets are sorted: the order of a
 set of strings differs between processes. A value without a JSON form raises an error that says why;
 the caller adds which value it is.
+
+JSON has only texts as keys. Keys that are no texts become texts, and two keys of one dict that would
+become the same text (`1` and `"1"`) are refused, because one of their values would be lost. `json`
+itself converts numbers, booleans and None, and does not compare; so the text that it returns is
+searched for a key that one of those may have become, and only then the value is walked through.
 """
 
 from __future__ import annotations
@@ -11,6 +16,7 @@ import base64
 import dataclasses
 import enum
 import json
+import re
 import sys
 import uuid
 from collections.abc import Awaitable, Mapping, Sequence
@@ -23,13 +29,39 @@ from typing import Any
 from google.protobuf import json_format
 from google.protobuf.message import Message
 
+_CONVERTED_KEY = re.compile(r'"(?=[-\dtfn])(?:-?\d[\d.e+-]*+|true|false|null)":')
+"""Finds a key in JSON text that json may have made of a key that was no text."""
+
+
+class SameTextError(TypeError):
+    """Two keys of a dict have the same text in JSON."""
+
+    def __init__(self, one: Any, other: Any, text: str) -> None:
+        super().__init__(one, other, text)
+        self.path: list[str] = []
+        """The steps to the dict within the value, the last one first."""
+
+    def __str__(self) -> str:
+        one, other, text = self.args
+        place = "".join(reversed(self.path))
+        return (
+            f"value{place}: the keys {one!r:.80} and {other!r:.80} have the same text in JSON,"
+            f" {text!r:.80}; give the keys of a dict one type"
+        )
+
 
 def dump(value: Any) -> str:
-    """Returns JSON text; raises TypeError for a value without any, or the value's own error."""
+    """Returns JSON text; raises TypeError for a value without any, or the value's own error.
+
+    Two keys of a dict that have the same text raise SameTextError, a TypeError.
+    """
     try:
-        return _encode(value)
+        text = _encode(value)
     except TypeError:  # usually a dict with keys that json does not support
         return _encode(_plain(value))
+    if _CONVERTED_KEY.search(text) is not None:
+        _plain(value)  # compares the keys
+    return text
 
 
 def plain_form(value: Any) -> Any:
@@ -105,20 +137,45 @@ def _field_names(cls: Any) -> tuple[str, ...] | None:
 
 def _plain(value: Any) -> Any:
     """Returns a value as plain JSON data, with the keys as texts."""
-    if isinstance(value, dict):
-        made = {_key(key): _plain(item) for key, item in value.items()}
-        if len(made) < len(value):
-            raise TypeError("two keys of a dict have the same text")
-        return made
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
     if value is None or isinstance(value, str | int | float):
         return value
+    if isinstance(value, dict):
+        return _plain_dict(value)
+    if isinstance(value, list | tuple):
+        return [_plain_part(item, "[{}]", number) for number, item in enumerate(value)]
+    names = _field_names(type(value))  # type: ignore[arg-type]  # a class can be hashed
+    if names is not None:
+        return {it: _plain_part(getattr(value, it), ".{}", it) for it in names}
     return _plain(_default(value))
 
 
+def _plain_dict(value: dict[Any, Any]) -> dict[Any, Any]:
+    made: dict[Any, Any] = {}
+    for key, item in value.items():
+        text = _key(key)
+        if text in made:
+            other = next(it for it in value if _key(it) == text)
+            raise SameTextError(other, key, text)
+        made[text] = _plain_part(item, "[{!r:.80}]", key)
+    return made
+
+
+def _plain_part(value: Any, step: str, name: Any) -> Any:
+    """Returns a part of a value as plain data; `step` is the form in which an error names it."""
+    try:
+        return _plain(value)
+    except SameTextError as error:
+        error.path.append(step.format(name))
+        raise
+
+
 def _key(key: Any) -> Any:
-    if isinstance(key, enum.Enum) and not isinstance(key, str | int | float):
+    """Returns the text of a key; json refuses a key of another type, and says so."""
+    if isinstance(key, str):
+        return key
+    if key is None or isinstance(key, int | float):
+        return _encode(key)
+    if isinstance(key, enum.Enum):
         return _key(key.value)
     if isinstance(key, datetime | date | time):
         return key.isoformat()
