@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
+import signal
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +18,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from durable_proto.v1 import control_pb2, control_pb2_grpc
 from durable_server.app import ControlPlane
 from durable_server.config import Config
+from durable_server.nats.connection import Connection
 from durable_server.store.files import store_path
 from tests.support.external_nats import JETSTREAM, external_nats
 from tests.support.manual_worker import ManualWorker
@@ -104,6 +107,26 @@ async def test_ready_ends_with_nats_and_comes_back_with_it(
                 assert (await waiting).invocation_id
             async with ManualWorker(channel, "another", handlers=("four",)):
                 pass
+
+
+async def test_it_stops_while_nats_does_not_answer(
+    config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is about to connect again for a request, and NATS is there and silent."""
+    monkeypatch.setattr("durable_server.processor.loop._STOP_SECONDS", 0.5)
+    monkeypatch.setattr("durable_server.log.jetstream.ACK_TIMEOUT", 1.0)
+    async with serving(config) as (plane, channel):
+        async with ManualWorker(channel):
+            pass
+        monkeypatch.setitem(Connection.open.__kwdefaults__, "timeout_seconds", 1000.0)
+        problem = asyncio.Event()
+        plane.router.on_problem_changed(problem.set)
+        os.kill(int((config.data_dir / "nats" / "nats.pid").read_text()), signal.SIGSTOP)
+        request = control_pb2.InvokeRequest(handler="three")
+        call = control_pb2_grpc.DurableControlStub(channel).Invoke(request)
+        await problem.wait()
+    with pytest.raises((grpc.aio.AioRpcError, asyncio.CancelledError)):
+        await call
 
 
 async def test_not_ready_while_the_store_is_locked(config: Config) -> None:

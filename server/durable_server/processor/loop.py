@@ -146,9 +146,10 @@ class Processor:
         await asyncio.wait({task}, timeout=_STOP_SECONDS)
         if not task.done():
             # The log does not answer. Whether the append succeeded is read at the next start, as
-            # after a crash.
+            # after a crash. The append may be about to connect again, which a closed log does not end.
             await self.log.close()
-        await task
+            task.cancel()
+        await asyncio.wait({task})
         await self.trimmer.close()
         self.timers.close()
         self._retention.close()
