@@ -109,7 +109,7 @@ accounts {{ APP {{ {jetstream} users: [ {{ user: me, password: pw {permissions} 
                 jetstream="jetstream: enabled,",
                 permissions=', permissions: { publish: ["$JS.API.>"] }',
             ),
-            "allow it to publish to $JS.API.>, durable.log.>, durable.cluster.> and durable.snapshots.>",
+            "allow it to publish to $JS.API.>, durable.log.>, durable.cluster.> and",
         ),
         (
             JETSTREAM
@@ -117,7 +117,7 @@ accounts {{ APP {{ {jetstream} users: [ {{ user: me, password: pw {permissions} 
                 jetstream="jetstream: enabled,",
                 permissions=', permissions: { publish: ["durable.>"] }',
             ),
-            "allow it to publish to $JS.API.>, durable.log.>, durable.cluster.> and durable.snapshots.>",
+            "allow it to publish to $JS.API.>, durable.log.>, durable.cluster.> and",
         ),
         (
             JETSTREAM

@@ -13,6 +13,7 @@ from .virtual import run
 from .world import World
 
 
+@pytest.mark.timeout(3600)  # as long as its seeds take
 def test_every_program_ends_once_with_the_right_result(
     tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:

@@ -73,8 +73,8 @@ async def with_connection(
         except PermissionDeniedError as error:
             raise NatsUnsuitableError(
                 f"{where} does not let this user do what is needed ({error}); allow it to"
-                " publish to $JS.API.>, durable.log.>, durable.cluster.> and durable.snapshots.>, and to"
-                " subscribe to _INBOX.>"
+                " publish to $JS.API.>, durable.log.>, durable.cluster.> and durable.snapshots.>, and"
+                " to subscribe to _INBOX.>"
             ) from error
         except (OSError, ApiError) as error:  # ConnectionLostError and TimeoutError are OSErrors
             if backoff.spent:
