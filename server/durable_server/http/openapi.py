@@ -132,5 +132,18 @@ def _schema(shape: Any, components: dict[str, Any]) -> dict[str, Any]:
     (schema,), found = msgspec.json.schema_components([shape], ref_template=_REF)
     for name, component in found.items():
         component["description"] = inspect.cleandoc(component["description"])
+        for field in component.get("properties", {}).values():
+            _drop_key_names(field)
         components[name] = component
     return schema
+
+
+def _drop_key_names(schema: dict[str, Any]) -> None:
+    """Removes the possible keys of a mapping, and of mappings in it.
+
+    Only newer versions of msgspec list them, and the document must not depend on the installed version.
+    """
+    schema.pop("propertyNames", None)
+    values = schema.get("additionalProperties")
+    if isinstance(values, dict):
+        _drop_key_names(values)
