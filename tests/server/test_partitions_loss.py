@@ -1,4 +1,4 @@
-"""A partition that has lost its log and its store: the start, or the messages of the others, show it."""
+"""A partition that has lost its log and its store: the start shows it, or the next message does."""
 
 from __future__ import annotations
 
