@@ -82,7 +82,8 @@ def backup(place: str, data_dir: Path, show: bool, as_json: bool) -> None:
     )
     output.note(
         output.faint(
-            f"not in it: the keys that sign webhooks ({keys}); keep them too, for URLs that are out"
+            f"not in it: the keys that sign webhooks ({keys}); keep them too, for URLs that were given"
+            " out"
         )
     )
 
@@ -90,7 +91,7 @@ def backup(place: str, data_dir: Path, show: bool, as_json: bool) -> None:
 @click.command()
 @click.argument("place", metavar=_PLACE)
 @click.option(
-    "--backup", "backup_id", default="", metavar="ID", help="This one.  [default: newest]"
+    "--backup", "backup_id", default="", metavar="ID", help="Which backup.  [default: the newest]"
 )
 @click.option(
     "--data-dir",

@@ -1,4 +1,4 @@
-"""`durable log`: the records in the partition's log, in words.
+"""`durable log`: the records in a partition's log, in words.
 
 It reads the log itself and not the control plane, so it works while that is down.
 `durable_server.log_reader` explains how it reads without writing; `durable_server.log_format` puts

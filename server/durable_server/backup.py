@@ -34,8 +34,10 @@ from .snapshots.objects import open_objects
 from .snapshots.packing import Packed, Progress, check_room, pack
 from .store.files import store_partitions, store_path
 
-_SCRATCH: Final = "backup-"
-"""What the name of a folder with copies begins with."""
+_SCRATCH: Final = "backup.tmp-"
+"""What the name of a folder with copies begins with. What is left of an interrupted backup is found by
+it and removed, so it must be no name that an operator would give to a place for backups.
+"""
 
 
 class BackupError(Exception):

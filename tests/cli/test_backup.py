@@ -24,7 +24,7 @@ def test_what_is_printed_to_a_pipe(cli: Cli, tmp_path: Path) -> None:
     assert len(lines) == 6
     assert made.err == (
         "not in it: the keys that sign webhooks (those of --webhook-key-file or DURABLE_WEBHOOK_KEY,"
-        " if any); keep them too, for URLs that are out\n"
+        " if any); keep them too, for URLs that were given out\n"
     )
 
     listed = run("backup", place, "--list").out.splitlines()

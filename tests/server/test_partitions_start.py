@@ -217,7 +217,8 @@ async def test_the_record_is_refused_where_the_user_may_not_publish_it(tmp_path:
     accounts = f"accounts {{ APP {{ jetstream: enabled, users: [ {user} ] }} }}"
     async with external_nats(tmp_path / "nats", f"{JETSTREAM}\n{accounts}") as nats:
         source = fixed(parse_urls(nats.url.replace("//", "//me:pw@")))
-        with pytest.raises(NatsUnsuitableError, match=r"durable\.log\.> and durable\.cluster\.>"):
+        advice = r"allow it to publish to .*durable\.log\.>, durable\.cluster\.> and"
+        with pytest.raises(NatsUnsuitableError, match=rf'"durable\.cluster\.metadata".*{advice}'):
             await load_or_create(source)
 
 

@@ -48,7 +48,7 @@ def read_identity(data_dir: Path) -> Identity | None:
 
 
 def write_identity(data_dir: Path, identity: Identity) -> None:
-    """Writes the identity of a data dir, durably; does nothing if it is there already."""
+    """Writes the identity of a data dir, as a whole or not at all; nothing if it is there already."""
     path = data_dir / FILE_NAME
     data = json.dumps(identity._asdict()).encode() + b"\n"
     if path.exists() and path.read_bytes() == data:

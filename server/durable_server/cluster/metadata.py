@@ -81,7 +81,8 @@ async def load_or_create(
     `partitions` is the number that the operator has asked for; 0 takes that of the system, or 1 for a
     new one. `replicas` applies to a new one. `known` is the system of the stores in the data dir, if
     there are any. Waits for NATS as long as a log does. Raises MetadataError when the system has
-    another number of partitions, is not the known one, was written by a newer version or lacks a log;
+    another number of partitions, is not the known one or lacks logs of it, or was written by a newer
+    version;
     StreamConfigError, NatsUnsuitableError and LogUnavailableError as a log does.
     """
 
@@ -101,6 +102,10 @@ async def load_or_create(
                 f" that of {found.id}; name the right one with --nats, or give another --data-dir"
             )
         _check_partitions(partitions, found.partitions)
+        if known is not None:
+            # They all existed when the identity was written.
+            logs = await log_numbers(connection)
+            _check_logs(known, len(logs & set(range(known.partitions))))
         return found
 
     return await with_connection(source, "durable metadata", use)
@@ -141,13 +146,8 @@ async def _write(
 ) -> None:
     """Writes the record, unless another control plane has done so."""
     logs = await _count_logs(connection)
-    if known is not None and logs != known.partitions:
-        raise MetadataError(
-            f"the stores in the data directory are of system {known.id}, and this NATS system has"
-            f" {logs or 'none'} of its {known.partitions} log{'s' * (known.partitions > 1)}: name the"
-            " right one with --nats. If the logs are lost, go on from the stores: `durable backup DIR`,"
-            " then `durable restore DIR` into a new --data-dir"
-        )
+    if known is not None:
+        _check_logs(known, logs)
     if logs:
         _check_partitions(partitions, logs)
     system_id = new_system_id() if known is None else known.id
@@ -209,6 +209,16 @@ async def _count_logs(connection: Connection) -> int:
                 f" {stream_name(max(numbers))}; restore all of them from a backup"
             )
     return len(numbers)
+
+
+def _check_logs(known: Identity, logs: int) -> None:
+    if logs != known.partitions:
+        raise MetadataError(
+            f"the stores in the data directory are of system {known.id}, and this NATS system has"
+            f" {logs or 'none'} of its {known.partitions} log{'s' * (known.partitions > 1)}: name the"
+            " right one with --nats. If the logs are lost, go on from the stores: `durable backup DIR`,"
+            " then `durable restore DIR` into a new --data-dir"
+        )
 
 
 def _check_partitions(asked: int, actual: int) -> None:

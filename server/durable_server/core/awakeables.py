@@ -73,13 +73,10 @@ def await_awakeable(
         awakeable_id, invocation.id, row.entry_index, record.schema, record.renew
     )
     partition = ids.awakeable_partition(awakeable_id, tx.partition.count)
-    if partition == tx.partition.index:
-        claim_awakeable(tx, claim)
-        return
-    if awakeable_id not in invocation.claims:
+    if partition != tx.partition.index and awakeable_id not in invocation.claims:
         invocation.claims = (*invocation.claims, awakeable_id)
         tx.changes.touch(invocation)
-    tx.send(partition, claim)
+    tx.deliver(partition, claim, claim_awakeable)
 
 
 def claim_awakeable(tx: Transaction, claim: ClaimAwakeable) -> None:

@@ -81,11 +81,7 @@ def invoke(tx: Transaction, invocation: Invocation, record: EntryRecorded, row: 
         row.entry_index,
         awaited,
     )
-    partition = tx.partition_of(row.target)
-    if partition == tx.partition.index:
-        start_child(tx, message)
-    else:
-        tx.send(partition, message)
+    tx.deliver(tx.partition_of(row.target), message, start_child)
 
 
 def start_child(tx: Transaction, message: StartChild) -> None:
@@ -123,11 +119,7 @@ def attach(tx: Transaction, invocation: Invocation, record: EntryRecorded, row: 
     """Waits for the end of an invocation that exists."""
     invocation.opened[row.entry_index] = OpenEntry(row.kind, row.name, record.target)
     message = AwaitEnd(record.target, invocation.id, row.entry_index)
-    partition = tx.partition_of(record.target)
-    if partition == tx.partition.index:
-        await_end(tx, message)
-    else:
-        tx.send(partition, message)
+    tx.deliver(tx.partition_of(record.target), message, await_end)
 
 
 def await_end(tx: Transaction, message: AwaitEnd) -> None:
@@ -160,11 +152,7 @@ def cancel(tx: Transaction, invocation: Invocation, record: EntryRecorded, row: 
             reason = f"cancelled by invocation {invocation.id}"
             parent = invocation.id if index >= 0 else ""
             message = CancelInvocation(row.target, reason, invocation.handler, parent, index)
-            partition = tx.partition_of(row.target)
-            if partition == tx.partition.index:
-                cancel_invocation(tx, message)
-            else:
-                tx.send(partition, message)
+            tx.deliver(tx.partition_of(row.target), message, cancel_invocation)
     # After the request: an invocation that cancels itself gets the request before this completion.
     complete_entry(tx, invocation, row.entry_index, NULL_OUTCOME)
 

@@ -37,18 +37,11 @@ def resolve(tx: Transaction, invocation: Invocation, record: EntryRecorded, row:
     index = row.entry_index
     if record.target:
         signal = SendSignal(record.target, record.name, given, invocation.id, index)
-        partition = tx.partition_of(record.target)
-        if partition == tx.partition.index:
-            send_signal(tx, signal)
-        else:
-            tx.send(partition, signal)
+        tx.deliver(tx.partition_of(record.target), signal, send_signal)
     else:
         resolution = ResolveAwakeable(record.name, given, invocation.id, index)
         partition = ids.awakeable_partition(record.name, tx.partition.count)
-        if partition == tx.partition.index:
-            resolve_awakeable(tx, resolution)
-        else:
-            tx.send(partition, resolution)
+        tx.deliver(partition, resolution, resolve_awakeable)
 
 
 def send_signal(tx: Transaction, message: SendSignal) -> None:

@@ -8,7 +8,7 @@ the same batch have done.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 from . import ids
 from .changes import Changes, EntryCompletion, StateChange
@@ -17,6 +17,8 @@ from .messages import Message, OutboxMessage
 from .model import Awakeable, EntryRow, Invocation
 from .partition import Partition
 from .records import EntryRecorded
+
+M = TypeVar("M", bound=Message)
 
 
 class Transaction:
@@ -45,13 +47,17 @@ class Transaction:
         return ids.partition(invocation_id, self.partition.count)
 
     def send(self, destination: int, message: Message) -> None:
-        """Sends a message to another partition.
-
-        For the own partition the caller calls the message's rule instead.
-        """
+        """Sends a message to another partition."""
         sent = self.partition.sent
         sequence = sent[destination] = sent.get(destination, 0) + 1
         self.changes.outbox.append(OutboxMessage(destination, sequence, message))
+
+    def deliver(self, destination: int, message: M, rule: Callable[[Transaction, M], None]) -> None:
+        """Sends a message to another partition, or calls its rule at once if it is for this one."""
+        if destination == self.partition.index:
+            rule(self, message)
+        else:
+            self.send(destination, message)
 
     def awakeable(self, awakeable_id: str) -> Awakeable | None:
         """Returns an awakeable."""

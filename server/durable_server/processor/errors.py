@@ -28,13 +28,12 @@ class RecordTooLargeError(Exception):
 
 
 class MessagesLostError(Exception):
-    """A partition does not know messages any more that it had confirmed: its log went back."""
+    """The log of a partition went back: it lacks messages that it had received or sent."""
 
-    def __init__(self, source: int, destination: int, seen: int) -> None:
+    def __init__(self, partition: int, problem: str) -> None:
         super().__init__(
-            f"partition {destination} has lost messages of partition {source} that it had confirmed:"
-            f" its log has them only up to {seen}, so it went back; restore all partitions from one"
-            " backup"
+            f"the log of partition {partition} went back: {problem}; make a new system of a backup of"
+            " all partitions with `durable restore`"
         )
 
 

@@ -145,10 +145,28 @@ class Outbox:
                 pause = min(2 * pause, _LONGEST_PAUSE)
                 continue
             pause = _FIRST_PAUSE
-            if seen < queue.messages[0][0] - 1:
-                self._failed(MessagesLostError(self._source, queue.destination, seen))
+            problem = self._find_loss(queue, seen)
+            if problem is not None:
+                self._failed(problem)
                 return
             self._confirm(queue, seen)
+
+    def _find_loss(self, queue: _Queue, seen: int) -> MessagesLostError | None:
+        """Returns an error if one of the two logs lacks messages that the other one knows of."""
+        source, destination = self._source, queue.destination
+        first, last = queue.messages[0][0], queue.messages[-1][0]
+        if seen < first - 1:
+            return MessagesLostError(
+                destination,
+                f"it had received the messages of partition {source} up to {first - 1}, and has them"
+                f" up to {seen}",
+            )
+        if seen > last:
+            return MessagesLostError(
+                source,
+                f"it has sent {last} messages to partition {destination}, which has received {seen}",
+            )
+        return None
 
     def _next(self, queue: _Queue) -> Received:
         """Returns the next messages, as many as fit into a batch, and at least one."""

@@ -244,10 +244,8 @@ class NatsPlace:
                 raise PlaceUnsuitableError(str(error)) from error
             except PermissionDeniedError as error:
                 raise PlaceUnsuitableError(f"{STREAM}: {error}; {_PERMISSION}") from error
-            except (
-                OSError,
-                ApiError,
-            ) as error:  # ConnectionLostError and TimeoutError are OSErrors
+            # ConnectionLostError and TimeoutError are OSErrors.
+            except (OSError, ApiError) as error:
                 self._drop()
                 full = isinstance(error, ApiError) and error.number == _STREAM_FULL
                 if full or backoff.spent:
@@ -345,7 +343,11 @@ async def _check_chunks(connection: Connection, manifest: Manifest) -> None:
 
 
 async def _purge(connection: Connection, pattern: str) -> None:
-    await call_api(connection, f"STREAM.PURGE.{STREAM}", {"filter": pattern}, _PURGE_SECONDS)
+    try:
+        await call_api(connection, f"STREAM.PURGE.{STREAM}", {"filter": pattern}, _PURGE_SECONDS)
+    except ApiError as error:
+        if error.number != api.STREAM_NOT_FOUND:
+            raise
 
 
 def _chunk_subject(manifest: Manifest, number: int) -> bytes:

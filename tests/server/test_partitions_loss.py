@@ -1,0 +1,89 @@
+"""A partition that has lost its log and its store: the start shows it, or the next message does."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+
+import grpc
+import pytest
+
+from durable_proto.v1 import control_pb2_grpc
+from durable_server.app import ControlPlane
+from durable_server.cluster.identity import FILE_NAME
+from durable_server.cluster.metadata import MetadataError
+from durable_server.config import Config
+from durable_server.processor.errors import MessagesLostError
+from durable_server.store.files import store_path
+from tests.support.manual_worker import ManualWorker, open_entry
+from tests.support.waiting import eventually
+
+from .partitioned import KEYS, PARTITIONS, invoke_in
+from .test_partitions_start import delete_stream
+
+
+@pytest.fixture
+def config(config: Config) -> Config:
+    return replace(config, partitions=PARTITIONS)
+
+
+async def send_until(plane: ControlPlane, count: int, condition: Callable[[], bool]) -> None:
+    """Sends so many invocations from partition 0 to partition 1, and waits for a condition."""
+    async with (
+        grpc.aio.insecure_channel(plane.address) as channel,
+        ManualWorker(channel, f"worker-{count}") as worker,
+    ):
+        invocation_id = await invoke_in(control_pb2_grpc.DurableControlStub(channel), 0)
+        start = await worker.receive("start")
+        while start.invocation_id != invocation_id:  # It may also get what was sent before.
+            start = await worker.receive("start")
+        for index in range(count):
+            entry = open_entry(start, index, "SEND", "three")
+            entry.entry.partition_key = KEYS[1]
+            await worker.send(entry)
+        await eventually(condition)
+
+
+async def lose(config: Config, partition: int) -> None:
+    """Removes a partition after two messages from partition 0 to 1 that both sides have recorded."""
+    async with ControlPlane(config) as plane:
+        source, destination, _ = plane.router.all()
+
+        def recorded() -> bool:
+            seen = destination.partition.seen.get(0, 0)
+            return seen == 2 and not source.store.recover().outbox
+
+        await send_until(plane, 2, recorded)
+    await delete_stream(config, f"DURABLE_P{partition}")
+    for path in config.data_dir.glob(f"{store_path(config.data_dir, partition).name}*"):
+        path.unlink()
+
+
+@pytest.mark.parametrize("partition", [0, 1])
+async def test_a_data_dir_that_knows_its_system_is_refused(config: Config, partition: int) -> None:
+    await lose(config, partition)
+    with pytest.raises(MetadataError, match="this NATS system has 2 of its 3 logs: name the right"):
+        async with ControlPlane(config):
+            pass
+
+
+@pytest.mark.parametrize(
+    ("partition", "problem"),
+    [
+        (0, "it has sent 1 messages to partition 1, which has received 2"),
+        (1, "it had received the messages of partition 0 up to 2, and has them up to 0"),
+    ],
+)
+async def test_without_an_identity_the_next_message_shows_it(
+    config: Config, partition: int, problem: str
+) -> None:
+    await lose(config, partition)
+    (config.data_dir / FILE_NAME).unlink()
+    async with ControlPlane(config) as plane:
+        await send_until(plane, 1, plane.ended.done)
+        says = (
+            rf"the log of partition {partition} went back: {problem}; make a new system of a backup"
+        )
+        with pytest.raises(MessagesLostError, match=says):
+            await asyncio.shield(plane.ended)
