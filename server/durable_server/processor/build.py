@@ -52,7 +52,7 @@ def build_processor(
         inputs=inputs,
         committer=Committer(partition, store, time),
         dispatcher=dispatcher,
-        outbox=Outbox(index, limits, inputs.wake, inputs.end),
+        outbox=Outbox(index, limits, inputs.wake, inputs.end, inputs.propose),
         effect_runner=EffectRunner(deliveries, dispatcher, subscriptions, timers, retention, tally),
         trimmer=Trimmer(log, store, limits.trim_bytes, inputs.end, snapshots),
         workers=workers,

@@ -23,7 +23,8 @@ from typing import Protocol
 
 from ..core.limits import Limits
 from ..core.messages import Message, OutboxMessage
-from ..core.records import OutboxAcknowledged, Received
+from ..core.records import OutboxAcknowledged, Received, Record
+from ..core.replies import Reply
 from ..log.message_codec import encode_message
 from .errors import MessagesLostError, ProcessorEndedError
 
@@ -72,14 +73,18 @@ class Outbox:
         limits: Limits,
         wake: Callable[[], None],
         failed: Callable[[Exception], None],
+        propose: Callable[[Record], asyncio.Future[Reply]],
     ) -> None:
-        """`wake` makes the loop write what is overdue; `failed` gets an error that no retry mends."""
+        """`wake` makes the loop write what is overdue, `propose` adds a record to the next batch, and
+        `failed` gets an error that no retry mends.
+        """
         self.overdue = False
         """Whether acknowledgements have waited long enough for a batch."""
         self._source = source
         self._limits = limits
         self._wake = wake
         self._failed = failed
+        self._propose = propose
         self._link: Link | None = None
         self._queues: dict[int, _Queue] = {}
         self._acknowledged: dict[int, int] = {}
@@ -147,9 +152,22 @@ class Outbox:
             pause = _FIRST_PAUSE
             problem = self._find_loss(queue, seen)
             if problem is not None:
-                self._failed(problem)
+                if await self._leads(queue):
+                    self._failed(problem)
                 return
             self._confirm(queue, seen)
+
+    async def _leads(self, queue: _Queue) -> bool:
+        """Returns whether this is still the leader, by an append.
+
+        A leader that another one has replaced does not know what that one has sent.
+        """
+        record = OutboxAcknowledged(queue.destination, queue.confirmed)
+        try:
+            await self._propose(record)
+        except ProcessorEndedError:
+            return False
+        return True
 
     def _find_loss(self, queue: _Queue, seen: int) -> MessagesLostError | None:
         """Returns an error if one of the two logs lacks messages that the other one knows of."""
