@@ -66,6 +66,7 @@ from durable_server.processor.router import Router
 from durable_server.processor.workers import Workers
 from durable_server.store.sqlite import SqliteStore
 
+from .facts import log_facts, store_facts
 from .recordings import PartitionRecording
 
 START_MS = 1_700_000_000_000
@@ -351,12 +352,12 @@ class System:
         end = self._copies()
         for store in self._stores:
             store.close()
-        return [
-            PartitionRecording(trimmed + stream.messages, *stores)
-            for trimmed, stream, *stores in zip(
-                self._trimmed, self._streams, middle, end, strict=True
-            )
-        ]
+        found = []
+        for index, path in enumerate(self._paths):
+            frames = self._trimmed[index] + self._streams[index].messages
+            facts = {"log": log_facts(frames), "store": store_facts(path)}
+            found.append(PartitionRecording(frames, middle[index], end[index], facts))
+        return found
 
     async def _expiry(self) -> None:
         """Retention removes what has ended, and outcomes that nobody has waited for."""
