@@ -72,6 +72,8 @@ from .recordings import PartitionRecording
 START_MS = 1_700_000_000_000
 _ROUTES = ("0001", "6001", "c001")
 """Beginnings of ids: one for each of three partitions."""
+_FAR = 12 * 3600 * 1000
+"""Later than the end of the scenario."""
 _HANDLERS = (
     Handler(
         "order",
@@ -92,10 +94,6 @@ _HANDLERS = (
     Handler("cart.add", HandlerKind.OBJECT_EXCLUSIVE),
     Handler("cart.view", HandlerKind.OBJECT_SHARED),
 )
-
-
-_FAR = 12 * 3600 * 1000
-"""Later than the end of the scenario."""
 
 
 def payload(text: str) -> bytes:
