@@ -6,6 +6,7 @@ this file. A recording is never rewritten, so a name that exists is refused: see
 
 from __future__ import annotations
 
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -28,17 +29,21 @@ def record(folder: Path) -> None:
 def main(name: str) -> None:
     """Makes the recording with this name."""
     folder = FOLDER / name
-    try:
-        folder.mkdir()
-    except FileExistsError:
+    if folder.exists():
         sys.exit(f"{folder} exists, and a recording is never rewritten: choose another name")
-    record(folder)
-    (folder / "about.txt").write_text(
+    about = (
         f"Logs and stores as version {name} writes them: store version {VERSION}, systems of\n"
         f"{' and '.join(map(str, COUNTS))} partitions. The scenario is in tests/formats/scenario.py,\n"
         "the files are explained in tests/formats/recordings.py. Never changed: see\n"
         "docs/compatibility.md.\n"
     )
+    with tempfile.TemporaryDirectory() as temporary:
+        made = Path(temporary) / name
+        made.mkdir()
+        record(made)
+        (made / "about.txt").write_text(about)
+        # Last, so that a scenario that fails leaves nothing behind.
+        shutil.copytree(made, folder)
 
 
 if __name__ == "__main__":

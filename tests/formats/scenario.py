@@ -66,11 +66,14 @@ from durable_server.processor.router import Router
 from durable_server.processor.workers import Workers
 from durable_server.store.sqlite import SqliteStore
 
+from .facts import log_facts, store_facts
 from .recordings import PartitionRecording
 
 START_MS = 1_700_000_000_000
 _ROUTES = ("0001", "6001", "c001")
 """Beginnings of ids: one for each of three partitions."""
+_FAR = 12 * 3600 * 1000
+"""Later than the end of the scenario."""
 _HANDLERS = (
     Handler(
         "order",
@@ -91,10 +94,6 @@ _HANDLERS = (
     Handler("cart.add", HandlerKind.OBJECT_EXCLUSIVE),
     Handler("cart.view", HandlerKind.OBJECT_SHARED),
 )
-
-
-_FAR = 12 * 3600 * 1000
-"""Later than the end of the scenario."""
 
 
 def payload(text: str) -> bytes:
@@ -351,12 +350,12 @@ class System:
         end = self._copies()
         for store in self._stores:
             store.close()
-        return [
-            PartitionRecording(trimmed + stream.messages, *stores)
-            for trimmed, stream, *stores in zip(
-                self._trimmed, self._streams, middle, end, strict=True
-            )
-        ]
+        found = []
+        for index, path in enumerate(self._paths):
+            frames = self._trimmed[index] + self._streams[index].messages
+            facts = {"log": log_facts(frames), "store": store_facts(path)}
+            found.append(PartitionRecording(frames, middle[index], end[index], facts))
+        return found
 
     async def _expiry(self) -> None:
         """Retention removes what has ended, and outcomes that nobody has waited for."""
