@@ -14,7 +14,11 @@ from durable_server.app import ControlPlane
 from durable_server.cluster.identity import FILE_NAME
 from durable_server.cluster.metadata import MetadataError
 from durable_server.config import Config
-from durable_server.processor.errors import MessagesLostError
+from durable_server.core.limits import Limits
+from durable_server.core.messages import OutboxMessage, ReleaseAwakeable
+from durable_server.core.records import Received
+from durable_server.processor.errors import MessagesLostError, RecordTooLargeError
+from durable_server.processor.outbox import Outbox
 from durable_server.store.files import store_path
 from tests.support.manual_worker import ManualWorker, open_entry
 from tests.support.waiting import eventually
@@ -68,22 +72,28 @@ async def test_a_data_dir_that_knows_its_system_is_refused(config: Config, parti
             pass
 
 
-@pytest.mark.parametrize(
-    ("partition", "problem"),
-    [
-        (0, "it has sent 1 messages to partition 1, which has received 2"),
-        (1, "it had received the messages of partition 0 up to 2, and has them up to 0"),
-    ],
-)
-async def test_without_an_identity_the_next_message_shows_it(
-    config: Config, partition: int, problem: str
-) -> None:
-    await lose(config, partition)
+async def test_without_an_identity_the_next_message_to_it_shows_it(config: Config) -> None:
+    await lose(config, 1)
     (config.data_dir / FILE_NAME).unlink()
     async with ControlPlane(config) as plane:
         await send_until(plane, 1, plane.ended.done)
         says = (
-            rf"the log of partition {partition} went back: {problem}; make a new system of a backup"
+            "partition 1 went back: it had confirmed .* 0 up to 2, and has them up to 0; make a new"
         )
         with pytest.raises(MessagesLostError, match=says):
             await asyncio.shield(plane.ended)
+
+
+async def test_an_error_of_a_delivery_that_no_retry_mends_ends_the_partition() -> None:
+    ended: asyncio.Queue[Exception] = asyncio.Queue()
+    outbox = Outbox(0, Limits(), lambda: None, ended.put_nowait)
+
+    async def refuse(_destination: int, received: Received) -> int:
+        raise RecordTooLargeError(f"message {received.first}")
+
+    outbox.connect(refuse)
+    outbox.add([OutboxMessage(1, 1, ReleaseAwakeable("door", "p"))])
+    error = await ended.get()
+    assert isinstance(error, RecordTooLargeError)
+    assert outbox.waiting == 1
+    outbox.close()

@@ -28,11 +28,12 @@ class RecordTooLargeError(Exception):
 
 
 class MessagesLostError(Exception):
-    """The log of a partition went back: it lacks messages that it had received or sent."""
+    """A partition lacks messages that it had confirmed: its log went back."""
 
-    def __init__(self, partition: int, problem: str) -> None:
+    def __init__(self, source: int, destination: int, confirmed: int, seen: int) -> None:
         super().__init__(
-            f"the log of partition {partition} went back: {problem}; make a new system of a backup of"
+            f"the log of partition {destination} went back: it had confirmed the messages of partition"
+            f" {source} up to {confirmed}, and has them up to {seen}; make a new system of a backup of"
             " all partitions with `durable restore`"
         )
 

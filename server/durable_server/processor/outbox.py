@@ -44,7 +44,8 @@ class Link(Protocol):
     def __call__(self, destination: int, received: Received) -> Awaitable[int]:
         """Delivers messages; returns the number up to which that partition has seen them.
 
-        Raises ProcessorEndedError when there is no leader now; then the messages may have arrived.
+        Raises ProcessorEndedError when there is no leader now; then the messages may have arrived. Any
+        other error ends the partition that sends.
         """
         ...
 
@@ -144,29 +145,16 @@ class Outbox:
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, _LONGEST_PAUSE)
                 continue
+            except Exception as error:  # noqa: BLE001  # the loop decides what it means
+                # A message that is not taken would hold up all that follow it.
+                self._failed(error)
+                return
             pause = _FIRST_PAUSE
-            problem = self._find_loss(queue, seen)
-            if problem is not None:
-                self._failed(problem)
+            confirmed = queue.messages[0][0] - 1
+            if seen < confirmed:
+                self._failed(MessagesLostError(self._source, queue.destination, confirmed, seen))
                 return
             self._confirm(queue, seen)
-
-    def _find_loss(self, queue: _Queue, seen: int) -> MessagesLostError | None:
-        """Returns an error if one of the two logs lacks messages that the other one knows of."""
-        source, destination = self._source, queue.destination
-        first, last = queue.messages[0][0], queue.messages[-1][0]
-        if seen < first - 1:
-            return MessagesLostError(
-                destination,
-                f"it had received the messages of partition {source} up to {first - 1}, and has them"
-                f" up to {seen}",
-            )
-        if seen > last:
-            return MessagesLostError(
-                source,
-                f"it has sent {last} messages to partition {destination}, which has received {seen}",
-            )
-        return None
 
     def _next(self, queue: _Queue) -> Received:
         """Returns the next messages, as many as fit into a batch, and at least one."""
