@@ -14,7 +14,16 @@ from durable_server.app import ControlPlane
 from durable_server.cluster.identity import FILE_NAME
 from durable_server.cluster.metadata import MetadataError
 from durable_server.config import Config
-from durable_server.processor.errors import MessagesLostError
+from durable_server.core.limits import Limits
+from durable_server.core.messages import OutboxMessage, ReleaseAwakeable
+from durable_server.core.records import Received, Record
+from durable_server.core.replies import Reply
+from durable_server.processor.errors import (
+    MessagesLostError,
+    ProcessorEndedError,
+    RecordTooLargeError,
+)
+from durable_server.processor.outbox import Outbox
 from durable_server.store.files import store_path
 from tests.support.manual_worker import ManualWorker, open_entry
 from tests.support.waiting import eventually
@@ -87,3 +96,55 @@ async def test_without_an_identity_the_next_message_shows_it(
         )
         with pytest.raises(MessagesLostError, match=says):
             await asyncio.shield(plane.ended)
+
+
+MESSAGE = OutboxMessage(1, 1, ReleaseAwakeable("door", "p"))
+
+
+def answered(reply: Reply | Exception) -> asyncio.Future[Reply]:
+    future: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+    if isinstance(reply, Exception):
+        future.set_exception(reply)
+    else:
+        future.set_result(reply)
+    return future
+
+
+async def test_an_error_of_a_delivery_that_no_retry_mends_ends_the_partition() -> None:
+    ended: asyncio.Queue[Exception] = asyncio.Queue()
+    outbox = Outbox(0, Limits(), lambda: None, ended.put_nowait, lambda _: answered(None))
+
+    async def refuse(_destination: int, received: Received) -> int:
+        raise RecordTooLargeError(f"message {received.first}")
+
+    outbox.connect(refuse)
+    outbox.add([MESSAGE])
+    assert isinstance(await ended.get(), RecordTooLargeError)
+    assert outbox.waiting == 1
+    outbox.close()
+
+
+async def test_a_leader_that_was_replaced_does_not_take_what_its_successor_has_sent_for_a_loss() -> (
+    None
+):
+    failures: list[Exception] = []
+    asked: asyncio.Queue[Record] = asyncio.Queue()
+
+    def propose(record: Record) -> asyncio.Future[Reply]:
+        asked.put_nowait(record)
+        return answered(ProcessorEndedError("another leader has taken over"))
+
+    outbox = Outbox(0, Limits(), lambda: None, failures.append, propose)
+    delivered = asyncio.Event()
+
+    async def deliver(_destination: int, _received: Received) -> int:
+        delivered.set()
+        return 7
+
+    outbox.connect(deliver)
+    outbox.add([MESSAGE])
+    await asyncio.wait_for(asked.get(), 20)
+    await asyncio.sleep(0)  # the turn in which it would fail
+    assert delivered.is_set()
+    assert not failures
+    outbox.close()

@@ -144,12 +144,12 @@ async def test_two_are_kept_and_the_log_from_the_older_one_on(system: System) ->
 
         async def settled() -> bool:
             found = await place.manifests(0)
-            first = (await system.extent()).first
-            return len(found) == 2 and first == found[1].position.sequence
+            first, _, kept = await system.extent()
+            # The trimmer knows it a moment after the log.
+            known = abs(trimmer.kept_bytes - kept) < kept / 10
+            return known and len(found) == 2 and first == found[1].position.sequence
 
         await eventually(settled)
-        kept = (await system.extent()).size
-        assert abs(trimmer.kept_bytes - kept) < kept / 10
         newest = (await place.manifests(0))[0]
         seen = Scrape(await asyncio.to_thread(fetch, plane.http_address))
         assert seen("durable_snapshot_sequence", partition="0") == newest.position.sequence
@@ -275,8 +275,8 @@ async def test_a_system_whose_log_was_trimmed_before_gets_one_at_its_start(syste
 
 
 async def test_an_embedded_nats_has_none_by_default(config: Config) -> None:
-    async with ControlPlane(config) as plane:
-        assert plane.router.any().trimmer.kept_bytes >= 0
+    async with ControlPlane(config):
+        pass
     assert not (config.data_dir / "snapshots.tmp").exists()
 
 

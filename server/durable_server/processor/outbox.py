@@ -45,7 +45,8 @@ class Link(Protocol):
     def __call__(self, destination: int, received: Received) -> Awaitable[int]:
         """Delivers messages; returns the number up to which that partition has seen them.
 
-        Raises ProcessorEndedError when there is no leader now; then the messages may have arrived.
+        Raises ProcessorEndedError when there is no leader now; then the messages may have arrived. Any
+        other error ends the partition that sends.
         """
         ...
 
@@ -149,6 +150,10 @@ class Outbox:
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, _LONGEST_PAUSE)
                 continue
+            except Exception as error:  # noqa: BLE001  # the loop decides what it means
+                # A message that is not taken would hold up all that follow it.
+                self._failed(error)
+                return
             pause = _FIRST_PAUSE
             problem = self._find_loss(queue, seen)
             if problem is not None:
