@@ -61,7 +61,8 @@ async def lose(config: Config, partition: int) -> None:
 
         def recorded() -> bool:
             seen = destination.partition.seen.get(0, 0)
-            return seen == 2 and not source.store.recover().outbox
+            # The answers too, or the next start would send them before anything else.
+            return seen == 2 and not any(it.store.recover().outbox for it in (source, destination))
 
         await send_until(plane, 2, recorded)
     await delete_stream(config, f"DURABLE_P{partition}")
