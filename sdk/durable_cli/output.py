@@ -6,7 +6,6 @@ execute. `clean` replaces them with visible escapes.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import shutil
 import sys
@@ -16,6 +15,7 @@ from typing import Any, Final
 
 import click
 
+from . import streams
 from .times import absolute, relative
 
 _COLOURS: Final = {
@@ -70,8 +70,11 @@ def write_text(text: str) -> None:
 
 def note(text: str) -> None:
     """Writes a note to stderr; drops it if stderr cannot be written."""
-    with contextlib.suppress(OSError):
+    try:
         echo(text, err=True)
+    except OSError:
+        # Python would try again at exit, and end with a code of its own.
+        streams.discard_one(sys.stderr)
 
 
 def clean(text: str) -> str:

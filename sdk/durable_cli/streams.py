@@ -19,7 +19,7 @@ import io
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TextIO
 
 import click
 
@@ -74,10 +74,15 @@ def leaving() -> Iterator[None]:
 
 def discard() -> None:
     """Drops buffered output, which Python would try to write once more at exit."""
+    for stream in (sys.stdout, sys.stderr):
+        discard_one(stream)
+
+
+def discard_one(stream: TextIO) -> None:
+    """Drops the buffered output of one stream, and all that follows."""
     with contextlib.suppress(OSError):
         nowhere = os.open(os.devnull, os.O_WRONLY)
-        for stream in (sys.stdout, sys.stderr):
-            os.dup2(nowhere, stream.fileno())
+        os.dup2(nowhere, stream.fileno())
         os.close(nowhere)
 
 

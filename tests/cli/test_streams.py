@@ -25,6 +25,8 @@ COMMANDS = (
     ("worker", "--help"),
 )
 ASCII = {"PYTHONIOENCODING": "ascii"}
+ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+"""That of a user: output is buffered, and Python writes the rest of it at exit."""
 
 
 def shell(cli: Cli, line: str, *arguments: str, **environment: str) -> tuple[int, str]:
@@ -32,7 +34,7 @@ def shell(cli: Cli, line: str, *arguments: str, **environment: str) -> tuple[int
     command = " ".join([sys.executable, "-m", "durable_cli", '"$@"', line])
     done = subprocess.run(
         ["sh", "-c", command, "sh", *arguments],
-        env={**os.environ, "DURABLE_ADDRESS": cli.address, **environment},
+        env={**ENVIRONMENT, "DURABLE_ADDRESS": cli.address, **environment},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -70,7 +72,7 @@ def test_a_reader_that_leaves_has_what_it_wanted(cli: Cli, arguments: tuple[str,
     try:
         done = subprocess.run(
             [sys.executable, "-m", "durable_cli", *arguments],
-            env={**os.environ, "DURABLE_ADDRESS": cli.address},
+            env={**ENVIRONMENT, "DURABLE_ADDRESS": cli.address},
             stdin=subprocess.DEVNULL,
             stdout=theirs,
             stderr=subprocess.PIPE,
