@@ -310,7 +310,8 @@ def test_many_at_once_with_progress(environment: dict[str, str]) -> None:
 def test_children_end_with_an_example_that_is_killed(environment: dict[str, str]) -> None:
     process = subprocess.Popen(
         [sys.executable, str(ROOT / "examples/async_/main.py")],
-        env=environment,
+        # Its first line must come while it runs, and output to a pipe is buffered.
+        env={**environment, "PYTHONUNBUFFERED": "1"},
         stdout=subprocess.PIPE,
         text=True,
     )

@@ -68,6 +68,8 @@ class Dispatcher:
         if worker is not None:
             if worker.owned.get(invocation_id) == attempt:
                 del worker.owned[invocation_id]
+            # Also if nothing waits here: the loop is idle only after what this commit has led to.
+            self._wake()
             self._sharing.slot_freed()
         return found if found is not None and found.attempt == attempt else None
 
