@@ -16,6 +16,7 @@ from typing import Any, Final
 import click
 
 from . import output
+from .data_dir import data_dir_option
 from .errors import CommandError
 
 _PLACE: Final = "DIR|URL"
@@ -29,13 +30,7 @@ def _refuse_secret(context: click.Context, parameter: click.Parameter, url: str)
 
 @click.command()
 @click.argument("place", metavar=_PLACE)
-@click.option(
-    "--data-dir",
-    default=".durable",
-    show_default=True,
-    type=click.Path(file_okay=False, path_type=Path),
-    help="Where the control plane keeps its data.",
-)
+@data_dir_option
 @click.option("--list", "show", is_flag=True, help="Only list the backups that are there.")
 @click.option("--json", "as_json", is_flag=True, help="Write JSON.")
 @click.option("--debug", is_flag=True, expose_value=False, help="Show where an error came from.")

@@ -14,6 +14,7 @@ from typing import Any, Final
 import click
 
 from . import output
+from .data_dir import data_dir_option
 from .errors import UNAVAILABLE, CommandError
 
 _LAST: Final = 1000
@@ -24,13 +25,7 @@ _POSITION_MAX: Final = 2**63 - 1
 
 
 @click.command()
-@click.option(
-    "--data-dir",
-    default=".durable",
-    show_default=True,
-    type=click.Path(file_okay=False, path_type=Path),
-    help="Where the control plane keeps its data.",
-)
+@data_dir_option
 @click.option(
     "--nats",
     "nats_url",

@@ -15,6 +15,7 @@ from typing import Any
 import click
 
 from . import output
+from .data_dir import data_dir_option
 from .errors import USAGE, CommandError
 from .times import duration_option
 
@@ -24,13 +25,7 @@ _ROWS_MAX = 2**31 - 2
 
 @click.command()
 @click.argument("statement", metavar="SELECT")
-@click.option(
-    "--data-dir",
-    default=".durable",
-    show_default=True,
-    type=click.Path(file_okay=False, path_type=Path),
-    help="Where the control plane keeps its data.",
-)
+@data_dir_option
 @click.option(
     "--partition",
     default=None,
