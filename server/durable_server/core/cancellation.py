@@ -19,9 +19,10 @@ from .model import Invocation, State
 from .outcomes import make_failure, terminal_outcome
 from .records import CancelAsked
 from .replies import Refused, Reply
+from .signals import GIVEN_UP_OUTCOME
 from .states import FINAL, Event
 from .transaction import Transaction
-from .transitions import change_state, clear_pause, disown, end, make_ready
+from .transitions import answer, change_state, clear_pause, disown, end, make_ready
 
 CANCELLED = "durable.Cancelled"
 """The type of the failure of a handler that ended because it was cancelled."""
@@ -46,7 +47,7 @@ def cancel_asked(tx: Transaction, record: CancelAsked) -> Reply:
         return Refused(invocation)
     if invocation.state is not State.CANCELLED:
         if record.force:
-            cancel_by_force(tx, invocation, record.reason, record.identity)
+            _cancel_by_force(tx, invocation, record.reason, record.identity)
         else:
             request_cancel(tx, invocation, record.reason, record.identity)
     return done(tx, invocation, record.request_id)
@@ -77,7 +78,7 @@ def request_cancel(tx: Transaction, invocation: Invocation, reason: str, identit
         make_ready(tx, invocation)
 
 
-def cancel_by_force(tx: Transaction, invocation: Invocation, reason: str, identity: str) -> None:
+def _cancel_by_force(tx: Transaction, invocation: Invocation, reason: str, identity: str) -> None:
     """Ends an invocation and the children that it awaits, without running their handlers."""
     if invocation.worker_id:
         why = "it was cancelled by force"
@@ -90,14 +91,25 @@ def cancel_by_force(tx: Transaction, invocation: Invocation, reason: str, identi
     children = [it.target for it in invocation.opened.values() if it.kind == EntryKind.INVOKE]
     _end_cancelled(tx, invocation)
     for child_id in children:
-        partition = tx.partition_of(child_id)
-        if partition != tx.partition.index:
-            request = CancelInvocation(child_id, reason, identity, invocation.id, force=True)
-            tx.send(partition, request)
-            continue
-        child = tx.find(child_id)
-        if child is not None and child.parent == invocation.id and child.state not in FINAL:
-            cancel_by_force(tx, child, reason, identity)
+        request = CancelInvocation(child_id, reason, identity, invocation.id, force=True)
+        tx.deliver(tx.partition_of(child_id), request, cancel_invocation)
+
+
+def cancel_invocation(tx: Transaction, message: CancelInvocation) -> None:
+    """Requests the cancellation of an invocation for another one.
+
+    An entry that was given up ends at once if another invocation had started what it waits for,
+    because that is not cancelled.
+    """
+    target = tx.find(message.target)
+    if target is None:
+        return
+    if message.parent and target.parent != message.parent:
+        if message.entry_index >= 0:
+            answer(tx, message.parent, message.entry_index, GIVEN_UP_OUTCOME, target.id)
+    elif target.state not in FINAL:
+        request = _cancel_by_force if message.force else request_cancel
+        request(tx, target, message.reason, message.identity)
 
 
 def _end_cancelled(tx: Transaction, invocation: Invocation) -> None:

@@ -14,7 +14,7 @@ the invocation that has the entry, and one for the invocation that it is about, 
 from __future__ import annotations
 
 from . import ids
-from .cancellation import cancel_by_force, request_cancel
+from .cancellation import cancel_invocation
 from .entry_kinds import EntryKind
 from .lifecycle import create
 from .messages import AwaitEnd, CancelInvocation, StartChild
@@ -173,23 +173,6 @@ def _is_shared(tx: Transaction, invocation: Invocation, child_id: str, index: in
         row.kind == EntryKind.SEND and row.target == child_id and row.entry_index != index
         for row in tx.journal(invocation.number)
     )
-
-
-def cancel_invocation(tx: Transaction, message: CancelInvocation) -> None:
-    """Requests the cancellation of an invocation for another one.
-
-    An entry that was given up ends at once if another invocation had started what it waits for,
-    because that is not cancelled.
-    """
-    target = tx.find(message.target)
-    if target is None:
-        return
-    if message.parent and target.parent != message.parent:
-        if message.entry_index >= 0:
-            answer(tx, message.parent, message.entry_index, GIVEN_UP_OUTCOME, target.id)
-    elif target.state not in FINAL:
-        end = cancel_by_force if message.force else request_cancel
-        end(tx, target, message.reason, message.identity)
 
 
 def not_found(invocation_id: str) -> bytes:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from . import awakeables, children, resolutions
+from . import awakeables, cancellation, children, resolutions
 from .messages import (
     AwaitEnd,
     CancelInvocation,
@@ -59,7 +59,7 @@ def _complete_entry(tx: Transaction, message: CompleteEntry) -> None:
 _RULES: dict[type[Message], Callable[[Transaction, Any], None]] = {
     StartChild: children.start_child,
     AwaitEnd: children.await_end,
-    CancelInvocation: children.cancel_invocation,
+    CancelInvocation: cancellation.cancel_invocation,
     SendSignal: resolutions.send_signal,
     ResolveAwakeable: resolutions.resolve_awakeable,
     ClaimAwakeable: awakeables.claim_awakeable,

@@ -63,15 +63,9 @@ def encode_record(record: Record) -> bytes:
     Raises OverflowError for a number that no record can hold.
     """
     if type(record) is Received:
-        return encode_received(
-            record.source, record.first, [encode_message(it) for it in record.messages]
-        )
+        messages = [msgspec.Raw(encode_message(it)) for it in record.messages]
+        return _encode((NUMBERS[Received], (record.source, record.first, messages)))
     return _encode((NUMBERS[type(record)], record))
-
-
-def encode_received(source: int, first: int, messages: Sequence[bytes]) -> bytes:
-    """Returns a `Received` as `encode_record` does, with messages that are encoded already."""
-    return _encode((NUMBERS[Received], (source, first, [msgspec.Raw(it) for it in messages])))
 
 
 def join(time_ms: int, records: Sequence[bytes]) -> bytes:
