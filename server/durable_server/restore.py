@@ -32,6 +32,7 @@ from .cluster.identity import Identity, write_identity
 from .cluster.metadata import FORMAT_LEVEL, PARTITIONS_MAX, Metadata, new_system_id
 from .cluster.restored_system import check_free, make_restored_system
 from .core.limits import Limits
+from .files import sync_folder
 from .log.interface import LogError, Position
 from .log.preflight import fit_limits
 from .nats.binary import NatsBinaryError
@@ -158,13 +159,13 @@ def _mark(data_dir: Path, system_id: str) -> None:
         file.write(json.dumps({"id": system_id}))
         file.flush()
         os.fsync(file.fileno())
-    _sync(data_dir)
+    sync_folder(data_dir)
 
 
 def _unmark(data_dir: Path) -> None:
     (data_dir / RESTORING).unlink()
     # If the mark came back after a power loss, a repetition would remove a system that is in use.
-    _sync(data_dir)
+    sync_folder(data_dir)
 
 
 async def _clear(data_dir: Path) -> None:
@@ -231,14 +232,6 @@ async def _nats(data_dir: Path, external: EndpointSource | None) -> AsyncIterato
         yield embedded.endpoint
     finally:
         await embedded.stop()
-
-
-def _sync(folder: Path) -> None:
-    opened = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(opened)
-    finally:
-        os.close(opened)
 
 
 @contextmanager

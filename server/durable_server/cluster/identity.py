@@ -9,10 +9,10 @@ of partitions would be decided anew, and the stores would be ahead of their logs
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import NamedTuple
 
+from ..files import write_whole
 from ..log.interface import LogError
 
 FILE_NAME = "system.json"
@@ -53,10 +53,4 @@ def write_identity(data_dir: Path, identity: Identity) -> None:
     data = json.dumps(identity._asdict()).encode() + b"\n"
     if path.exists() and path.read_bytes() == data:
         return
-    scratch = data_dir / f"{FILE_NAME}.new"
-    scratch.unlink(missing_ok=True)
-    with open(os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    scratch.rename(path)
+    write_whole(path, data)

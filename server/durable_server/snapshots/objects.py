@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 from urllib.parse import unquote, urlsplit
 
+from ..files import sync_folder
 from .place import PlaceError, PlaceUnsuitableError
 
 if TYPE_CHECKING:
@@ -217,14 +218,10 @@ def _open_folder(folder: Path, create: bool) -> Objects:
 def _settle(path: Path) -> None:
     """Makes a new file readable for this user only, and durable."""
     try:
-        for it in (path, path.parent):
-            opened = os.open(it, os.O_RDONLY)
-            try:
-                if it == path:
-                    os.fchmod(opened, 0o600)
-                os.fsync(opened)
-            finally:
-                os.close(opened)
+        with path.open("rb") as file:
+            os.fchmod(file.fileno(), 0o600)
+            os.fsync(file.fileno())
+        sync_folder(path.parent)
     except OSError as error:
         raise PlaceUnsuitableError(f"{path} cannot be written: {error.strerror}") from error
 

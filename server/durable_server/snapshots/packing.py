@@ -25,6 +25,7 @@ from typing import BinaryIO, NamedTuple, Self, cast
 
 import zstandard
 
+from ..files import sync_folder
 from ..log.interface import Position
 from .manifest import (
     Chunk,
@@ -251,11 +252,7 @@ class Unpacker:
         os.fsync(self._file.fileno())
         self._file.close()
         self._scratch.rename(self._target)
-        folder = os.open(self._target.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        sync_folder(self._target.parent)
 
     def __enter__(self) -> Self:
         return self

@@ -11,12 +11,13 @@ work as they are.
 
 from __future__ import annotations
 
-import os
 import re
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, Protocol
+
+from ..files import write_whole
 
 KEY_CHARACTERS: Final = 32
 """The shortest key: 128 bits as hexadecimal text."""
@@ -62,24 +63,9 @@ def own_keys(data_dir: Path) -> list[bytes]:
     """
     path = data_dir / _FILE_NAME
     if not path.exists():
-        scratch = data_dir / f"{_FILE_NAME}.new"
-        scratch.unlink(missing_ok=True)  # left behind by a process that died here
-        made = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(made, "w") as out:
-            out.write(secrets.token_hex(32) + "\n")
-            out.flush()
-            os.fsync(out.fileno())
-        scratch.rename(path)
-        _sync(data_dir)  # a URL that was given out must stay valid after a power loss
+        # A URL that was given out must stay valid after a power loss.
+        write_whole(path, f"{secrets.token_hex(32)}\n".encode())
     return read_keys(path)
-
-
-def _sync(folder: Path) -> None:
-    opened = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(opened)
-    finally:
-        os.close(opened)
 
 
 class Secrets(Protocol):
