@@ -1,7 +1,7 @@
 """A node of its own process: `python -m tests.peers.node_process NAME [ADDRESS METHOD BODY]`.
 
-It prints its address and answers calls. With the other arguments it also opens a stream to node b at that
-address, and receives nothing of it.
+It prints its address and answers calls. With the other arguments it also opens a stream to node b at
+that address, and receives nothing of it.
 """
 
 from __future__ import annotations

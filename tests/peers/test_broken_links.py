@@ -61,7 +61,7 @@ async def test_a_node_that_is_killed_ends_its_calls_and_streams(tmp_path: Path) 
             PeerUnavailableError
         }
         assert await stream.receive() == b"22"
-        with pytest.raises(PeerUnavailableError, match="node b at .* cannot be asked"):
+        with pytest.raises(PeerUnavailableError, match=r"node b at .* cannot be asked"):
             await stream.receive()
         with pytest.raises(PeerUnavailableError):
             await links.call("b", "Echo", b"", None)
@@ -73,10 +73,10 @@ async def test_a_node_that_is_stopped_is_noticed_by_its_silence(tmp_path: Path) 
         links = Links(credentials("a"), {"b": address}.get, IMPATIENT)
         assert await links.call("b", "Echo", b"x", 30) == b"x"
         child.process.send_signal(signal.SIGSTOP)
-        with pytest.raises(PeerUnavailableError, match="nothing was heard for 0.4 s"):
+        with pytest.raises(PeerUnavailableError, match=r"nothing was heard for 0\.4 s"):
             await links.call("b", "Wait", b"", None)
         # The connection is accepted by the system, and nobody answers on it.
-        with pytest.raises(PeerUnavailableError, match="nothing was heard for 0.4 s"):
+        with pytest.raises(PeerUnavailableError, match=r"nothing was heard for 0\.4 s"):
             await links.call("b", "Wait", b"", None)
         child.process.send_signal(signal.SIGCONT)
         await eventually(lambda: answers(links))
@@ -205,9 +205,9 @@ async def test_a_node_that_is_not_live_is_not_called(
     call = asyncio.create_task(links.call("b", "Wait", b"", None))
     await methods.waiting.wait()
     del addresses["b"]
-    with pytest.raises(PeerUnavailableError, match="^node b is not live$"):
+    with pytest.raises(PeerUnavailableError, match=r"^node b is not live$"):
         await links.call("b", "Echo", b"", None)
-    with pytest.raises(PeerUnavailableError, match="^node b is not live$"):
+    with pytest.raises(PeerUnavailableError, match=r"^node b is not live$"):
         await links.open("b", "Double", b"").receive()
     with pytest.raises(PeerUnavailableError):
         await call

@@ -144,7 +144,7 @@ async def test_cancelling_a_call_cancels_its_method(links: Links, methods: Recor
 async def test_a_call_without_an_answer_in_time_is_cancelled(
     links: Links, methods: RecordedMethods
 ) -> None:
-    with pytest.raises(PeerUnavailableError, match="node b has not answered within 0.05 s"):
+    with pytest.raises(PeerUnavailableError, match=r"node b has not answered within 0\.05 s"):
         await links.call("b", "Wait", b"", 0.05)
     assert await links.call("b", "Echo", b"the link holds", 30) == b"the link holds"
     assert methods.cancelled.is_set() or not methods.waiting.is_set()

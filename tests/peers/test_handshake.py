@@ -18,7 +18,10 @@ from .methods import RecordedMethods
 REFUSED = {
     "secret": (credentials("a", secret="another"), "the secret is not that of node b"),
     "no secret": (credentials("a", secret=""), "the secret is not that of node b"),
-    "system": (credentials("a", system="77aa"), "belongs to system 5f0c, and node a to system 77aa"),
+    "system": (
+        credentials("a", system="77aa"),
+        "belongs to system 5f0c, and node a to system 77aa",
+    ),
 }
 
 
