@@ -90,6 +90,8 @@ class ControlPlane:
         self.http_address = ""
         """Where HTTP is served, once started; empty when it is not."""
         self._stack = AsyncExitStack()
+        self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        """Done when the control plane cannot go on; holds the error."""
         self._partitions: Sequence[_Partition] = ()
         self._router: Router | None = None
 
@@ -98,11 +100,6 @@ class ControlPlane:
         """The partitions, once started."""
         assert self._router is not None
         return self._router
-
-    @property
-    def ended(self) -> asyncio.Future[None]:
-        """Done when the control plane cannot go on; holds the error."""
-        return self.router.ended
 
     def check_ended(self) -> None:
         """Raises the error with which a partition has ended; StoreUnusableError if SQLite raised it."""
@@ -171,7 +168,9 @@ class ControlPlane:
         write_identity(data.path, Identity(metadata.id, count))
         if keeper is not None:
             await keeper.start(optional=not config.snapshots)
-        router = self._router = Router([it.processor for it in partitions])
+        router = self._router = Router(count, [it.processor for it in partitions])
+        for it in partitions:
+            it.processor.ended.add_done_callback(self._partition_ended)
         webhooks = self._webhooks(data.path) if config.http else None
         rpcs = RpcTally()
         await self._serve_grpc(router, workers, rpcs, limits, webhooks)
@@ -211,6 +210,17 @@ class ControlPlane:
             snapshots=snapshots,
         )
         return _Partition(processor, path)
+
+    def _partition_ended(self, ended: asyncio.Future[None]) -> None:
+        if self.ended.done():
+            return
+        error = ended.exception()
+        if error is None:
+            self.ended.set_result(None)
+        else:
+            self.ended.set_exception(error)
+            # Marks the exception as retrieved, because the reason may stay unread.
+            self.ended.exception()
 
     async def _serve_grpc(
         self,

@@ -179,7 +179,7 @@ class System:
                     log, store, Limits(), self.clock, workers, index=index, count=self.count
                 )
             )
-        self._router = Router(self._processors)
+        self._router = Router(len(self._processors), self._processors)
         for processor in self._processors:
             processor.outbox.connect(self._deliver)
         for processor in self._processors:

@@ -54,8 +54,10 @@ class PeerStream(Protocol):
 class Peers(Protocol):
     """The other nodes, by name."""
 
-    async def call(self, node: str, method: str, body: bytes, timeout: float | None) -> bytes:
-        """Calls a method of a node; `timeout` is in seconds.
+    async def call(
+        self, node: str, method: str, body: bytes, timeout_seconds: float | None
+    ) -> bytes:
+        """Calls a method of a node.
 
         Raises PeerUnavailableError and PeerRefusedError. A caller that is cancelled cancels the call.
         """
