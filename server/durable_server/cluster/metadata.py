@@ -72,10 +72,9 @@ async def load_or_create(
 
     `partitions` is the number that the operator has asked for; 0 takes that of the system, or
     `default` for a new one. `replicas` applies to a new one. `known` is the system of the stores in
-    the data dir, if there are any. Waits for NATS as long as a log does. Raises MetadataError when the system has
-    another number of partitions, is not the known one or lacks logs of it, or was written by a newer
-    version;
-    StreamConfigError, NatsUnsuitableError and LogUnavailableError as a log does.
+    the data dir, if there are any. Waits for NATS as long as a log does. Raises MetadataError when the
+    system has another number of partitions, is not the known one or lacks logs of it, or was written by
+    a newer version; StreamConfigError, NatsUnsuitableError and LogUnavailableError as a log does.
     """
 
     async def use(connection: Connection, _endpoint: Endpoint) -> Metadata:
