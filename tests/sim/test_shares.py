@@ -1,4 +1,4 @@
-"""Shares of a resource over several holders, with messages that are late in every way that can be drawn."""
+"""Shares of a resource over several holders, with messages that are late in all ways that are drawn."""
 
 from __future__ import annotations
 

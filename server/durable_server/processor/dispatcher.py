@@ -6,7 +6,8 @@ does (the id exists already, or the invocation is cancelled at once), applying t
 and frees the slot again. This assumption saves one append for each invocation.
 
 Three rules make an invocation wait although a worker has a free slot:
-- its handler's `max_concurrent`, counted over all workers and partitions of this process;
+- its handler's `max_concurrent`, counted over all workers and partitions of this process; on a node of
+  a cluster, this node's share of it;
 - for an exclusive handler, the lock on its object key, which the core's rules grant;
 - the version that has written its journal, see `Workers.choose`. An invocation without a journal may
   go to any version.
@@ -37,6 +38,8 @@ class Dispatcher:
         self._sharing = workers.sharing
         self._queue = ReadyQueue(self._sharing.arrivals)
         self._running = self._sharing.running
+        self._waited = False
+        """Whether anything waited after the last assignments."""
         self._sharing.join(self)
 
     def push(self, invocation: Invocation) -> None:
@@ -62,12 +65,13 @@ class Dispatcher:
         """
         found = self._partition.invocations.get(invocation_id)
         if self._running and (found is None or found.state is not State.RUNNING):
-            for running in self._running.values():
-                running.discard(invocation_id)
+            self._uncount(invocation_id)
         worker = self._workers.get(worker_id)
         if worker is not None:
             if worker.owned.get(invocation_id) == attempt:
                 del worker.owned[invocation_id]
+                if worker.share.released():
+                    self._sharing.changed()
             # Also if nothing waits here: the loop is idle only after what this commit has led to.
             self._wake()
             self._sharing.slot_freed()
@@ -90,6 +94,13 @@ class Dispatcher:
             ):
                 return True
         return False
+
+    def waiting(self) -> Iterable[tuple[Wanted, int, int]]:
+        """See `Sharer.waiting`."""
+        for wanted, count in self._queue.sizes():
+            limit = self._limit(wanted.handler)
+            room = self._sharing.room(wanted.handler, limit) if limit else count
+            yield wanted, count, max(0, min(count, room))
 
     @property
     def awaits_version(self) -> bool:
@@ -127,6 +138,9 @@ class Dispatcher:
                         self._assign(handler, worker, record.invocation_id, 1, records)
         if popped and not alone:
             self._sharing.assigned()
+        if self._queue or self._waited:
+            self._waited = bool(self._queue)
+            self._sharing.changed()
 
     def _may_take(self, place: Place, worker: Worker) -> bool:
         return not self._sharing.leaves(self, place, worker)
@@ -174,8 +188,15 @@ class Dispatcher:
 
     def _full(self, handler: str) -> bool:
         limit = self._limit(handler)
-        return limit > 0 and len(self._running.get(handler, ())) >= limit
+        return limit > 0 and self._sharing.room(handler, limit) <= 0
 
     def _count(self, handler: str, invocation_id: str) -> None:
         if self._limit(handler):
             self._running.setdefault(handler, set()).add(invocation_id)
+
+    def _uncount(self, invocation_id: str) -> None:
+        for handler, running in self._running.items():
+            if invocation_id in running:
+                running.remove(invocation_id)
+                if self._sharing.quotas is not None:
+                    self._sharing.quotas.released(handler)

@@ -7,15 +7,16 @@ than there are such partitions. The partition whose invocation is the first of a
 nobody, so somebody always goes on.
 
 How many invocations of a handler with `max_concurrent` are running is counted over all partitions too.
+On a node of a cluster, the limit is the node's share of it, see `Quotas`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import count
 from typing import Protocol
 
-from .queue import Place
+from .queue import Place, Wanted
 
 
 class SharedWorker(Protocol):
@@ -43,6 +44,22 @@ class Sharer(Protocol):
         """Returns whether an invocation before this place waits for a slot of this worker."""
         ...
 
+    def waiting(self) -> Iterable[tuple[Wanted, int, int]]:
+        """Yields what its invocations wait for, how many wait, and how many of them may start here."""
+        ...
+
+
+class Quotas(Protocol):
+    """This node's shares of the limits of handlers that hold over several nodes."""
+
+    def allowed(self, handler: str) -> int:
+        """Returns how many invocations of a handler with a limit may run here."""
+        ...
+
+    def released(self, handler: str) -> None:
+        """Notes that an invocation of a handler with a limit has ended here."""
+        ...
+
 
 class Sharing:
     """What the partitions of a process share beside the workers themselves."""
@@ -52,6 +69,10 @@ class Sharing:
         """Numbers the invocations that wait, over all partitions."""
         self.running: dict[str, set[str]] = {}
         """The running invocations of each handler that has a `max_concurrent`."""
+        self.quotas: Quotas | None = None
+        """This node's shares of the limits of handlers; None when nobody else runs them."""
+        self.demand_changed: Callable[[], None] | None = None
+        """Called when what waits may have changed; None when nobody has to know."""
         self._sharers: list[Sharer] = []
         self._waiting: set[Sharer] = set()
         """The partitions that have left a slot to another one."""
@@ -64,6 +85,19 @@ class Sharing:
     def join(self, sharer: Sharer) -> None:
         """Adds a partition."""
         self._sharers.append(sharer)
+
+    def __iter__(self) -> Iterator[Sharer]:
+        return iter(self._sharers)
+
+    def room(self, handler: str, limit: int) -> int:
+        """Returns how many more invocations of a handler with this limit may start here."""
+        allowed = limit if self.quotas is None else self.quotas.allowed(handler)
+        return allowed - len(self.running.get(handler, ()))
+
+    def changed(self) -> None:
+        """Notes that what waits has changed."""
+        if self.demand_changed is not None:
+            self.demand_changed()
 
     def slot_freed(self) -> None:
         """Lets all partitions look for assignments, because a worker has a free slot."""
