@@ -1,9 +1,11 @@
-"""The demand: what waits on this node for slots of workers that several nodes share.
+"""The demand: what waits on this node for what it shares with other nodes.
 
-In a cluster, each node may use a share of a worker's slots (`shares`); a process without a cluster has
-no `Demand`. It looks at what waits after the partitions have assigned what they can, once for all
-partitions and in the next turn of the event loop. It sends a report for each worker whose owner has to
-hear something, which is rare: see `shares`. It does nothing while nothing waits and no unit goes back.
+In a cluster, each node may use a share of a worker's slots, and a share of the limit of a handler with
+`max_concurrent` (see `shares`). A process without a cluster has no `Demand`.
+
+After the partitions have assigned what they can, `Demand` looks at what still waits, once for all
+partitions and in the next turn of the event loop. It sends a report for each share whose owner has to
+hear something, which is rare. It does nothing while nothing waits and no unit goes back.
 """
 
 from __future__ import annotations
@@ -37,9 +39,7 @@ class DividedSlots:
 
     def review(self, waiting: int) -> None:
         """Sends what the owner has to hear; `waiting` invocations could run on the worker now."""
-        worker = self._worker
-        away = worker.outbound is None or worker.draining
-        report = self._share.report(len(worker.owned), 0 if away else waiting)
+        report = self._share.report(len(self._worker.owned), waiting)
         if report is not None:
             self._send(report)
 
@@ -74,14 +74,25 @@ class Demand:
 
     def _review(self) -> None:
         self._due = False
+        sharing = self._workers.sharing
         waiting: dict[str, int] = {}
-        for sharer in self._workers.sharing:
-            for wanted, _, startable in sharer.waiting():
-                if startable:
-                    for worker in self._workers.candidates(*wanted):
-                        waiting[worker.id] = waiting.get(worker.id, 0) + startable
+        limited: dict[str, int] = {}
+        for sharer in sharing:
+            for it in sharer.waiting():
+                candidates = [
+                    worker
+                    for worker in self._workers.candidates(*it.wanted)
+                    if worker.outbound is not None and not worker.draining
+                ]
+                if it.limited and candidates:
+                    handler = it.wanted.handler
+                    limited[handler] = limited.get(handler, 0) + it.invocations
+                for worker in candidates if it.startable else ():
+                    waiting[worker.id] = waiting.get(worker.id, 0) + it.startable
         for worker_id, slots in list(self._divided.items()):
             if slots.current and self._workers.get(worker_id) is not None:
                 slots.review(waiting.get(worker_id, 0))
             else:
                 del self._divided[worker_id]
+        if sharing.quotas is not None:
+            sharing.quotas.report(limited)

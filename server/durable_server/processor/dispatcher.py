@@ -20,11 +20,12 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable, Iterable
 
+from ..core import ids
 from ..core.model import HandlerKind, Invocation, State, object_scope
 from ..core.partition import Partition
 from ..core.records import Invoked, Record, Started
 from .queue import LAST, Place, ReadyQueue, Wanted
-from .sharing import SharedWorker
+from .sharing import SharedWorker, Waiting
 from .workers import Worker, Workers
 
 
@@ -32,6 +33,8 @@ class Dispatcher:
     """The assignments of one partition."""
 
     def __init__(self, partition: Partition, workers: Workers, wake: Callable[[], None]) -> None:
+        self.index = partition.index
+        """The number of the partition."""
         self._partition = partition
         self._workers = workers
         self._wake = wake
@@ -40,7 +43,6 @@ class Dispatcher:
         self._running = self._sharing.running
         self._waited = False
         """Whether anything waited after the last assignments."""
-        self._sharing.join(self)
 
     def push(self, invocation: Invocation) -> None:
         """Adds an invocation that waits for a worker."""
@@ -77,6 +79,30 @@ class Dispatcher:
             self._sharing.slot_freed()
         return found if found is not None and found.attempt == attempt else None
 
+    def join(self) -> None:
+        """Begins to share with the other partitions; what runs already is counted."""
+        self._sharing.join(self)
+
+    def leave(self) -> None:
+        """Forgets what the partition's invocations take up: its leader is elsewhere from now on.
+
+        What they take up goes with them, so nothing else of this process may use it.
+        """
+        for handler, running in self._running.items():
+            leaving = {it for it in running if self._lives_here(it)}
+            running -= leaving
+            if leaving and self._sharing.quotas is not None:
+                self._sharing.quotas.left(handler, len(leaving))
+        for worker in self._workers:
+            attempts = [it for it in worker.owned if self._lives_here(it)]
+            for invocation_id in attempts:
+                del worker.owned[invocation_id]
+            worker.share.lost(len(attempts))
+        self._sharing.leave(self)
+
+    def _lives_here(self, invocation_id: str) -> bool:
+        return ids.partition(invocation_id, self._partition.count) == self._partition.index
+
     def wake(self) -> None:
         """See `Sharer.wake`."""
         if self._queue:
@@ -95,12 +121,12 @@ class Dispatcher:
                 return True
         return False
 
-    def waiting(self) -> Iterable[tuple[Wanted, int, int]]:
+    def waiting(self) -> Iterable[Waiting]:
         """See `Sharer.waiting`."""
         for wanted, count in self._queue.sizes():
             limit = self._limit(wanted.handler)
             room = self._sharing.room(wanted.handler, limit) if limit else count
-            yield wanted, count, max(0, min(count, room))
+            yield Waiting(wanted, count, max(0, min(count, room)), limit > 0)
 
     @property
     def awaits_version(self) -> bool:

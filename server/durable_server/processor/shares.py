@@ -40,7 +40,7 @@ class Report:
     """From a holder to the owner."""
 
     returned: int = 0
-    """How many units the holder gives back."""
+    """How many units the holder gives back; negative if uses came to it with their units."""
     wants: int = 0
     """How many more it could use now. It replaces what an earlier report has said."""
 
@@ -72,6 +72,27 @@ class Holding:
         self.units -= 1
         self._returned += 1
         return True
+
+    def restart(self) -> None:
+        """Forgets what was sent and not heard, because the owner is told `units` anew."""
+        self._keep = None
+        self._returned = self._asked = 0
+
+    def taken_over(self, used: int) -> None:
+        """Takes the units of uses that came here, so that there are as many as `used`."""
+        if used > self.units:
+            self._returned -= used - self.units
+            self.units = used
+
+    def left(self, uses: int) -> None:
+        """Gives back the units of uses that have left."""
+        uses = min(uses, self.units)
+        self.units -= uses
+        self._returned += uses
+
+    def lost(self, uses: int) -> None:
+        """Gives up the units of uses that have left, and the owner still counts them as here."""
+        self.units -= min(uses, self.units)
 
     def report(self, used: int, waiting: int) -> Report | None:
         """Returns what the owner has to hear now, if anything.

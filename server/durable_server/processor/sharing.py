@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import count
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from .queue import Place, Wanted
 
@@ -33,6 +33,18 @@ class SharedWorker(Protocol):
         ...
 
 
+class Waiting(NamedTuple):
+    """What some invocations of a partition wait for."""
+
+    wanted: Wanted
+    invocations: int
+    """How many wait."""
+    startable: int
+    """How many of them may start before the limit of their handler is reached here."""
+    limited: bool
+    """Whether their handler has a limit."""
+
+
 class Sharer(Protocol):
     """A partition that assigns invocations to the workers."""
 
@@ -44,8 +56,13 @@ class Sharer(Protocol):
         """Returns whether an invocation before this place waits for a slot of this worker."""
         ...
 
-    def waiting(self) -> Iterable[tuple[Wanted, int, int]]:
-        """Yields what its invocations wait for, how many wait, and how many of them may start here."""
+    @property
+    def index(self) -> int:
+        """Its number."""
+        ...
+
+    def waiting(self) -> Iterable[Waiting]:
+        """Yields what its invocations wait for."""
         ...
 
 
@@ -58,6 +75,18 @@ class Quotas(Protocol):
 
     def released(self, handler: str) -> None:
         """Notes that an invocation of a handler with a limit has ended here."""
+        ...
+
+    def taken_over(self) -> None:
+        """Notes that a partition has come here, with the invocations of it that run."""
+        ...
+
+    def left(self, handler: str, count: int) -> None:
+        """Notes that so many invocations that run have left with their partition."""
+        ...
+
+    def report(self, waiting: Mapping[str, int]) -> None:
+        """Tells the owners of the limits what they have to hear; `waiting` is by handler."""
         ...
 
 
@@ -83,8 +112,20 @@ class Sharing:
         return len(self._sharers) == 1
 
     def join(self, sharer: Sharer) -> None:
-        """Adds a partition."""
+        """Adds a partition that is led here now, with what runs of it counted already."""
         self._sharers.append(sharer)
+        if self.quotas is not None:
+            self.quotas.taken_over()
+        self.changed()
+
+    def leave(self, sharer: Sharer) -> None:
+        """Removes a partition that this process does not lead any more."""
+        if sharer in self._sharers:
+            self._sharers.remove(sharer)
+        self._waiting.discard(sharer)
+        # It may be the one to which the others have left a slot.
+        self.slot_freed()
+        self.changed()
 
     def __iter__(self) -> Iterator[Sharer]:
         return iter(self._sharers)
