@@ -28,6 +28,7 @@ from ..core.model import Handler, Invocation
 from ..core.records import AttemptReleased, HandlerRegistered
 from ..processor.errors import InvalidFieldError
 from ..processor.router import Router
+from ..processor.shares import Holding
 from ..processor.workers import Outbound, Worker, Workers
 from .attempts import Attempts
 from .times import SessionTimes
@@ -134,7 +135,7 @@ class Sessions:
         worker = self._workers.expect(hello.worker_id)
         worker.identity, worker.build_id = hello.identity, hello.build_id
         worker.handlers = {it.name: it.version for it in hello.handlers}
-        worker.slots = hello.slot_count
+        worker.share = Holding(hello.slot_count)
         stream.welcome(self._router.any().epoch)
         self._take_up(worker, hello.resumed, stream)
         self._workers.connect(worker, stream, self._router.any().now_ms())
