@@ -94,8 +94,8 @@ def test_one_scheme_is_for_the_whole_list(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("a:1,,c:3", "has nothing at number 2"),
-        ("a:1,", "has nothing at number 2"),
+        ("a:1,,c:3", "is a list with an empty part, number 2"),
+        ("a:1,", "is a list with an empty part, number 2"),
         ("a:1,b,c:3", "'b' is not of the form 'host:port'; it is number 2 of 'a:1,b,c:3'"),
         ("a:1,b:99999", "'b:99999' has a port beyond 65535; it is number 2"),
         ("a:1,b:2,a:1", "names 'a:1' twice"),

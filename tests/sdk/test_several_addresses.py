@@ -1,4 +1,4 @@
-"""Clients and workers that know several addresses: what they do when one of them does not serve.
+"""Clients that know several addresses: what they do when one of them does not serve.
 
 The nodes are real gRPC servers that play a script, each at a port of its own. A client begins at an
 address by chance, so a test first sees which one that is.
@@ -16,17 +16,11 @@ import grpc
 import pytest
 
 import durable
-from durable_proto.v1 import control_pb2
+from durable_proto.v1 import control_pb2, invocation_pb2
+from tests.support.waiting import eventually
 
 from .clients import KINDS, Facade, client_of
-from .peers import (
-    BOUND,
-    Control,
-    Refused,
-    completed,
-    serving,
-    wire,
-)
+from .peers import BOUND, Control, Refused, completed, serving, wire
 
 STOPPING = Refused(grpc.StatusCode.UNAVAILABLE, "UNAVAILABLE", "stopping")
 
@@ -46,12 +40,12 @@ class Node:
 
 
 @asynccontextmanager
-async def nodes(count: int) -> AsyncIterator[list[Node]]:
+async def nodes(count: int, kind: type[Control] = Control) -> AsyncIterator[list[Node]]:
     made = []
     async with AsyncExitStack() as all_of_them:
         for _ in range(count):
             stack = await all_of_them.enter_async_context(AsyncExitStack())
-            control = Control()
+            control = kind()
             relay = await stack.enter_async_context(
                 wire(await stack.enter_async_context(serving(control)))
             )
@@ -146,3 +140,48 @@ async def test_a_node_that_accepts_and_says_nothing_does_not_hold_a_call_up(kind
             for _ in range(4):  # half of them begin at the silent one
                 async with client_of(kind, address, seconds=5) as client:
                     assert (await client("server_info")).version == "x"
+
+
+class Watched(Control):
+    """A control plane whose watch shows one step more at each stream, and ends after the second."""
+
+    streams = 0
+
+    async def WatchInvocation(self, request: Any, context: Any) -> Any:
+        Watched.streams += 1
+        self.requests.append(("WatchInvocation", request))
+        ended = Watched.streams == 2
+        state = "COMPLETED" if ended else "RUNNING"
+        yield control_pb2.WatchInvocationResponse(
+            invocation=invocation_pb2.Invocation(
+                invocation_id="a" * 32,
+                state=invocation_pb2.InvocationState.Value(f"INVOCATION_STATE_{state}"),
+                journal=[invocation_pb2.JournalEntry(index=it) for it in range(Watched.streams)],
+            )
+        )
+        if not ended:
+            await asyncio.Event().wait()
+
+
+async def watch_into(seen: list[durable.Invocation], client: Facade, invocation_id: str) -> None:
+    """Adds all that a watch shows."""
+    if isinstance(client.client, durable.Client):
+        sync = client.client
+        await asyncio.to_thread(lambda: seen.extend(sync.watch(invocation_id)))
+    else:
+        async for view in client.client.watch(invocation_id):
+            seen.append(view)
+
+
+async def test_a_watch_goes_on_at_the_next_address(kind: str) -> None:
+    Watched.streams = 0
+    async with nodes(2, Watched) as some, client_at(kind, some) as (client, (first, second)):
+        seen: list[durable.Invocation] = []
+        watching = asyncio.create_task(watch_into(seen, client, "a" * 32))
+        await eventually(lambda: seen)
+        await first.end()
+        await asyncio.wait_for(watching, BOUND)
+        # What was seen at the first address is not shown again.
+        assert [[it.step_number for it in one.journal] for one in seen] == [[0], [1]]
+        assert [it.status for it in seen] == ["running", "completed"]
+        assert (first.count("WatchInvocation"), second.count("WatchInvocation")) == (1, 1)

@@ -110,11 +110,16 @@ class AsyncConnection:
         self._line = self._rotation.use()
         return self._line
 
-    def _leave(self, address: Address) -> None:
-        """Goes to the next address, unless that is done already or the connection is closed."""
+    def _leave(self, address: Address) -> int:
+        """Goes to the next address, unless that is done already; returns how many there are.
+
+        A closed connection stays where it is, and has no other address to go to.
+        """
+        if self._closed:
+            return 1
         self._rotation.leave(address)
-        if self._line is not None:
-            self._line = self._rotation.use()
+        self._line = self._rotation.use()
+        return len(self._rotation)
 
     async def run(self, flow: RpcFlow[T]) -> T:
         """Runs an RPC flow: makes its RPCs and its pauses, and returns its result."""
@@ -139,8 +144,7 @@ class AsyncConnection:
                     step = flow.send(None)
                 else:
                     tried[line.address.target] = None
-                    self._leave(line.address)
-                    step = flow.send(len(self._rotation))
+                    step = flow.send(self._leave(line.address))
         except StopIteration as end:
             value: T = end.value
             return value

@@ -127,11 +127,16 @@ class RemoteConnection(Connection):
         self._loop: Final = _BackgroundLoop()
         self._closed = False
 
-    def _leave(self, address: Address) -> None:
-        """Goes to the next address, unless that is done already or the connection is closed."""
+    def _leave(self, address: Address) -> int:
+        """Goes to the next address, unless that is done already; returns how many there are.
+
+        A closed connection stays where it is, and has no other address to go to.
+        """
+        if self._closed:
+            return 1
         self._rotation.leave(address)
-        if not self._closed:
-            self._line = self._rotation.use()
+        self._line = self._rotation.use()
+        return len(self._rotation)
 
     def run(self, flow: RpcFlow[T]) -> T:
         """See Connection."""
@@ -156,8 +161,7 @@ class RemoteConnection(Connection):
                     step = flow.send(None)
                 else:
                     tried[line.address.target] = None
-                    self._leave(line.address)
-                    step = flow.send(len(self._rotation))
+                    step = flow.send(self._leave(line.address))
         except StopIteration as end:
             value: T = end.value
             return value

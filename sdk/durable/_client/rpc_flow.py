@@ -67,7 +67,7 @@ class Sleep(NamedTuple):
 
 class Move(NamedTuple):
     """Makes the runner leave the address of the last RPC, unless another flow has done so, and send
-    back how many addresses there are."""
+    back how many addresses it has: 1 when it is closed."""
 
 
 RpcFlow: TypeAlias = Generator[Rpc | Sleep | Move, Any, T]
@@ -144,7 +144,9 @@ def send_rpc(
                 address_count = yield Move()
             # Without a timeout of the caller, an RPC that got no response is sent again.
             no_response = deadline is None and error.code is grpc.StatusCode.DEADLINE_EXCEEDED
-            if not (no_response or is_retryable(error)):
+            # A node that stops cancels what it still runs; another node takes the same request.
+            stopped = address_count > 1 and error.code is grpc.StatusCode.CANCELLED
+            if not (no_response or stopped or is_retryable(error)):
                 raise
             delay = backoff_seconds(failed_tries // address_count)
             if deadline is not None and time.monotonic() + delay >= deadline:

@@ -106,7 +106,8 @@ def _split(text: str) -> tuple[bool, list[str]]:
     for number, part in enumerate(parts, 1):
         if not part:
             raise ValueError(
-                f"address {text!r} has nothing at number {number}; write HOST:PORT,HOST:PORT"
+                f"address {text!r} is a list with an empty part, number {number}; write"
+                " HOST:PORT,HOST:PORT"
             )
         scheme, target = _scheme(part)
         if len(parts) > 1 and target.startswith(_WHOLE_TARGETS):
