@@ -315,7 +315,7 @@ class ControlPlane:
         return open_webhooks(
             data_dir,
             key_file=config.webhook_key_file,
-            key_text=config.webhook_key,
+            key_text=config.webhook_key or (self.node.webhook_key if self.node else ""),
             secrets_dir=config.webhook_secrets_dir,
         )
 

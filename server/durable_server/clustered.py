@@ -21,7 +21,7 @@ from . import __version__
 from .cluster.member import Member
 from .cluster.members import Members
 from .cluster.metadata import FORMAT_LEVEL, Metadata
-from .cluster.secret import LINK_LABEL, derive
+from .cluster.secret import LINK_LABEL, WEBHOOK_LABEL, derive
 from .config import Config
 from .nats.endpoint import EndpointSource
 from .node.delivery import METHOD, DeliveryIn, DeliveryOut
@@ -70,6 +70,8 @@ class ClusterNode:
         """What this node answers; to be filled before `listen`."""
         self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         """Done when this node cannot go on; holds the error."""
+        self.webhook_key = derive(secret, WEBHOOK_LABEL).hex()
+        """The key that signs webhooks on all nodes, unless the operator gives keys."""
         self._config = config
         self._partitions = metadata.partitions
         self._router = router
