@@ -5,7 +5,9 @@ itself is the same: it has its own attempts, those of the partitions led here, a
 share of the worker's. The link between the nodes has heartbeats, so the session needs none.
 
 If the stream ends without the worker having left, this is a broken connection: the worker keeps its
-attempts for the grace period, and comes back through this entry node or another one.
+attempts for the grace period, and comes back through this entry node or another one. When it comes
+back through the same one, its new session opens after all that the old one has brought is handled: an
+attempt that the worker has ended is then over here too, and is not started again.
 """
 
 from __future__ import annotations
@@ -30,6 +32,10 @@ SESSION = "Session"
 """The method to which a relayed session is opened."""
 REACH = "Reach"
 """The method that answers at once, to show that this node can be reached."""
+_OLD_SECONDS = 1.0
+"""How long a session waits for the one before to end. The entry node has closed it before, so it only
+lasts longer if that was on another link, which has not ended yet.
+"""
 
 
 class RelayedSessions:
@@ -39,15 +45,38 @@ class RelayedSessions:
         self._sessions = sessions
         self._limits = limits
         self._times = times
+        self._serving: dict[tuple[str, str], asyncio.Task[object]] = {}
+        """The task of the newest session of each entry node and worker."""
         self.calls: Mapping[str, Answer] = {REACH: _reached}
         self.streams: Mapping[str, Serve] = {SESSION: self._serve}
 
     async def _serve(self, body: bytes, stream: PeerStream) -> None:
+        opened = sessions_pb2.RelayedHello.FromString(body)
+        hello = worker_pb2.Hello.FromString(opened.hello)
+        task = asyncio.current_task()
+        assert task is not None
+        place = (opened.entry_node, hello.worker_id)
+        old = self._serving.get(place)
+        self._serving[place] = task
+        try:
+            if old is not None:
+                await asyncio.wait({old}, timeout=_OLD_SECONDS)
+            await self._serve_session(opened, hello, stream)
+        finally:
+            if self._serving[place] is task:
+                del self._serving[place]
+
+    async def _serve_session(
+        self, opened: sessions_pb2.RelayedHello, message: worker_pb2.Hello, stream: PeerStream
+    ) -> None:
         writer = _Writer(stream, self._limits, self._times)
         try:
-            reader = await self._open(sessions_pb2.RelayedHello.FromString(body), writer)
+            hello = read_hello(message, self._sessions, self._limits)
+            hello = hello._replace(slot_count=opened.share, entry_node=opened.entry_node)
+            session = await self._sessions.open(hello, writer)
         except (Refusal, RequestError) as error:
             raise PeerRefusedError(refusal(error).status().SerializeToString()) from error
+        reader = SessionReader(self._sessions, session)
         writing = asyncio.create_task(writer.write(_Frames(stream)))
         left = False
         try:
@@ -61,12 +90,6 @@ class RelayedSessions:
         finally:
             writing.cancel()
             reader.close(left=left)
-
-    async def _open(self, opened: sessions_pb2.RelayedHello, writer: _Writer) -> SessionReader:
-        message = worker_pb2.Hello.FromString(opened.hello)
-        hello = read_hello(message, self._sessions, self._limits)
-        hello = hello._replace(slot_count=opened.share, entry_node=opened.entry_node)
-        return SessionReader(self._sessions, await self._sessions.open(hello, writer))
 
 
 class _Writer(SessionWriter):

@@ -1,0 +1,72 @@
+"""Sessions of workers over several nodes: which node a worker has dialled makes no difference."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+
+import grpc
+import pytest
+from google.protobuf.duration_pb2 import Duration
+
+import durable
+from durable_proto.v1 import control_pb2, invocation_pb2, worker_pb2
+from tests.server.partitioned import invoke_in
+from tests.support.manual_worker import ManualWorker
+from tests.support.waiting import eventually
+
+from .relay_nodes import PARTITIONS, Cluster, cluster
+
+COMPLETED = invocation_pb2.INVOCATION_STATE_COMPLETED
+
+
+async def result(nodes: Cluster, partition: int, invocation_id: str) -> bytes:
+    request = control_pb2.GetResultRequest(
+        invocation_id=invocation_id, wait_timeout=Duration(seconds=20)
+    )
+    found = await nodes.leader(partition).control.GetResult(request)
+    assert found.state == COMPLETED
+    return found.outcome.value.data
+
+
+async def test_a_worker_runs_what_other_nodes_lead() -> None:
+    async with (
+        cluster(a=[0], b=[1], c=[2]) as nodes,
+        ManualWorker(nodes["a"].channel) as worker,
+    ):
+        for partition in range(PARTITIONS):
+            invocation_id = await invoke_in(nodes.leader(partition).control, partition)
+            start = await worker.receive("start")
+            assert start.invocation_id == invocation_id
+            assert (await worker.step(start, 0)).completion_number == 1
+            await worker.finish(start)
+            assert await result(nodes, partition, invocation_id) == b'"done"'
+
+
+async def test_a_node_that_leads_nothing_is_an_entry_node() -> None:
+    async with (
+        cluster(a=[], b=[0, 1, 2]) as nodes,
+        ManualWorker(nodes["a"].channel) as worker,
+    ):
+        invocation_id = await invoke_in(nodes["b"].control, 1)
+        await worker.finish(await worker.receive("start"))
+        assert await result(nodes, 1, invocation_id) == b'"done"'
+
+
+async def test_a_moved_partition_keeps_the_attempts_of_its_worker() -> None:
+    async with cluster(a=[0], b=[1], c=[2]) as nodes:
+        async with ManualWorker(nodes["a"].channel) as first:
+            invocation_id = await invoke_in(nodes["b"].control, 1)
+            start = await first.receive("start")
+            await first.step(start, 0)
+            await nodes["b"].release(1)
+            await nodes["c"].lead(1)
+            assert (await first.receive("drain")).drain.delay.ToTimedelta().total_seconds() == 0
+            first.disconnect()
+        second = ManualWorker(nodes["a"].channel)
+        second.hello.resumed.add(invocation_id=invocation_id, attempt=1)
+        async with second:
+            assert (await second.step(start, 0)).completion_number == 1
+            assert (await second.step(start, 1)).completion_number == 2
+            await second.finish(start)
+            assert await result(nodes, 1, invocation_id) == b'"done"'
