@@ -120,6 +120,18 @@ class Router:
         """Calls `changed` whenever `problem` may have changed."""
         self._problem_listeners.append(changed)
 
+    async def receive(self, destination: int, received: Received) -> int:
+        """Takes messages for a partition that is led here; returns up to which it has seen them.
+
+        Raises ProcessorEndedError when it is not led here; RecordTooLargeError.
+        """
+        processor = self._processors.get(destination)
+        if processor is None:
+            raise ProcessorEndedError(f"this process does not lead partition {destination}")
+        reply = await processor.inputs.propose(received)
+        assert isinstance(reply, Seen)
+        return reply.sequence
+
     def _find(self, partition: int) -> Processor:
         processor = self._processors.get(partition)
         if processor is None or not self.holds():
@@ -127,12 +139,9 @@ class Router:
         return processor
 
     async def _deliver(self, destination: int, received: Received) -> int:
-        processor = self._processors.get(destination)
-        if processor is None:
-            return await self.remote(destination, received)
-        reply = await processor.inputs.propose(received)
-        assert isinstance(reply, Seen)
-        return reply.sequence
+        if destination in self._processors:
+            return await self.receive(destination, received)
+        return await self.remote(destination, received)
 
     def _changed(self) -> None:
         self._all = [it for _, it in sorted(self._processors.items())]
