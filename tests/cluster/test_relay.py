@@ -11,7 +11,7 @@ from google.protobuf.duration_pb2 import Duration
 
 import durable
 from durable_proto.v1 import control_pb2, invocation_pb2, worker_pb2
-from tests.server.partitioned import invoke_in
+from tests.server.partitioned import KEYS, invoke_in
 from tests.support.manual_worker import ManualWorker
 from tests.support.waiting import eventually
 
@@ -70,3 +70,51 @@ async def test_a_moved_partition_keeps_the_attempts_of_its_worker() -> None:
             assert (await second.step(start, 1)).completion_number == 2
             await second.finish(start)
             assert await result(nodes, 1, invocation_id) == b'"done"'
+
+
+async def test_nothing_is_lost_or_doubled_while_partitions_move() -> None:
+    ran: Counter[str] = Counter()
+    attempts: Counter[str] = Counter()
+
+    @durable.workflow
+    async def three(ctx: durable.Context) -> str:
+        attempts[ctx.invocation_id] += not ctx.is_replaying
+        for index in range(6):
+            name = f"{ctx.invocation_id} {index}"
+            await ctx.run(f"step {index}", count, name)
+        return "done"
+
+    async def count(name: str) -> None:
+        ran[name] += 1
+        await asyncio.sleep(0.02)
+
+    async with cluster(a=[0], b=[1], c=[2]) as nodes:
+        worker = durable.Worker(nodes["a"].address, workflows=[three], insecure=True)
+        running = asyncio.create_task(worker.run())
+        try:
+            await worker.ready()
+            async with asyncio.timeout(60):
+                ids: list[tuple[int, str]] = []
+                for number in range(60):
+                    partition = number % PARTITIONS
+                    control = nodes.leader(partition).control
+                    request = control_pb2.InvokeRequest(
+                        handler="three", partition_key=KEYS[partition]
+                    )
+                    ids.append((partition, (await control.Invoke(request)).invocation_id))
+                    if number % 6 == 5:
+                        moved = (number // 6) % PARTITIONS
+                        names = sorted(nodes.nodes)
+                        old = nodes.leader(moved).name
+                        new = names[(names.index(old) + 1) % len(names)]
+                        await nodes[old].release(moved)
+                        await nodes[new].lead(moved)
+                    await asyncio.sleep(0.02)
+                for partition, invocation_id in ids:
+                    assert await result(nodes, partition, invocation_id) == b'"done"'
+        finally:
+            worker.stop()
+            await running
+    assert set(ran.values()) == {1}
+    assert len(ran) == 60 * 6
+    assert worker.statistics().sessions > 3
