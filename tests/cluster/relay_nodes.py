@@ -9,7 +9,6 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import grpc
@@ -24,6 +23,7 @@ from durable_server.peers.links import Links
 from durable_server.peers.server import PeerServer
 from durable_server.processor.build import build_processor
 from durable_server.processor.clock import WallClock
+from durable_server.processor.demand import Demand
 from durable_server.processor.loop import Processor
 from durable_server.processor.router import Router
 from durable_server.processor.workers import Workers
@@ -100,6 +100,7 @@ class Node:
         self.router = Router(PARTITIONS)
         self.workers = Workers()
         self.sessions = Sessions(self.router, self.workers, LIMITS, TIMES)
+        self.sessions.demand = Demand(self.workers)
         credentials = Credentials(name, "system", "secret")
         self.links = Links(credentials, cluster.addresses.get, LINK_LIMITS)
         seen = Seen(name, cluster.claims)

@@ -5,15 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 
-import grpc
-import pytest
 from google.protobuf.duration_pb2 import Duration
 
 import durable
-from durable_proto.v1 import control_pb2, invocation_pb2, worker_pb2
+from durable_proto.v1 import control_pb2, invocation_pb2
 from tests.server.partitioned import KEYS, invoke_in
 from tests.support.manual_worker import ManualWorker
-from tests.support.waiting import eventually
 
 from .relay_nodes import PARTITIONS, Cluster, cluster
 

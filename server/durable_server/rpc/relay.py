@@ -35,8 +35,10 @@ from durable_proto.node_v1 import sessions_pb2
 from durable_proto.v1 import worker_pb2
 
 from ..peers.interface import PeerRefusedError, Peers, PeerStream, PeerUnavailableError
+from ..processor.shares import Grant, Report
 from ..sessions.leaders import Leader, Leaders, outdated
 from ..sessions.sessions import Hello, Sessions
+from ..sessions.slots import SlotOwner
 from .refusal import Refusal, protocol_violation, unavailable
 from .relayed import REACH, SESSION
 from .session_reader import SessionReader
@@ -57,13 +59,17 @@ logger = logging.getLogger("durable.workers")
 
 End = Callable[[Refusal], None]
 """Ends the worker's stream."""
+Received = Callable[[str, sessions_pb2.RelayedResponse], None]
+"""Takes what a node has sent."""
 
 
 class Relay:
     """The sessions of all workers that have dialled this node."""
 
     def __init__(self, sessions: Sessions, peers: Peers, leaders: Leaders) -> None:
+        assert sessions.demand is not None
         self.sessions = sessions
+        self.demand = sessions.demand
         self.peers = peers
         self.leaders = leaders
         self._open: dict[str, EntrySession] = {}
@@ -174,6 +180,7 @@ class EntrySession:
         self._end_stream = end
         self._branches: dict[str, _Branch] = {}
         """The relayed sessions that are open, by node."""
+        self._slots: SlotOwner
         self._here: SessionReader | None = None
         self._renewing = False
         self._closed = False
@@ -191,13 +198,19 @@ class EntrySession:
             leader = self.leaders[relay.leaders.partition(invocation_id)]
             if leader is not None:
                 resumed[leader.node][invocation_id] = attempt
-        shares = _equal_shares(self._hello.slot_count, leading)
-        hello = self._hello._replace(slot_count=shares.pop(here, 0), resumed=resumed.pop(here, {}))
+        slots = self._slots = SlotOwner(
+            self._hello.slot_count,
+            {node: len(attempts) for node, attempts in resumed.items()},
+            self._grant,
+        )
+        share = slots.share(here) if here in resumed else 0
+        hello = self._hello._replace(slot_count=share, resumed=resumed.get(here, {}))
         opening = {
             asyncio.create_task(branch.open()): branch
             for branch in (
-                _Branch(relay, node, self._relayed_hello(resumed[node], share))
-                for node, share in shares.items()
+                _Branch(relay, node, self._relayed_hello(resumed[node], slots.share(node)))
+                for node in leading
+                if node != here
             )
         }
         until = asyncio.get_running_loop().time() + OPEN_SECONDS
@@ -219,9 +232,12 @@ class EntrySession:
                 branch.cancel()
                 self._without(branch.node)
         self._writer.on_replaced = self.renew
-        self._here = SessionReader(relay.sessions, relay.sessions.admit(hello, self._writer))
+        session = relay.sessions.admit(hello, self._writer)
+        self._here = SessionReader(relay.sessions, session)
+        if here in resumed:
+            slots.own(here, relay.demand, session.worker)
         for branch in self._branches.values():
-            branch.start(self._writer, self.renew, self._lost)
+            branch.start(self._received, self._lost)
         # What has changed meanwhile.
         relay.changed()
 
@@ -297,6 +313,20 @@ class EntrySession:
             hello=hello.SerializeToString(), share=share, entry_node=self._relay.leaders.node
         ).SerializeToString()
 
+    def _received(self, node: str, response: sessions_pb2.RelayedResponse) -> None:
+        """Takes what another node has sent."""
+        if response.frame:
+            self._writer.relay(response.frame)
+        if response.HasField("report"):
+            report = response.report
+            self._slots.report(node, Report(report.returned, report.wants))
+        if response.replaced:
+            self.renew()
+
+    def _grant(self, node: str, grant: Grant) -> None:
+        if node in self._branches:
+            self._branches[node].grant(grant)
+
     def _lost(self, branch: _Branch) -> None:
         if not self._closed:
             del self._branches[branch.node]
@@ -329,19 +359,19 @@ class _Branch:
             self._relay.reached(self.node)
         return opened
 
-    def start(
-        self,
-        writer: SessionWriter,
-        replaced: Callable[[], None],
-        lost: Callable[[_Branch], None],
-    ) -> None:
-        """Passes on from now on what the node sends to the worker."""
-        self._reading = asyncio.create_task(self._read(writer, replaced, lost))
+    def start(self, received: Received, lost: Callable[[_Branch], None]) -> None:
+        """Takes from now on what the node sends."""
+        self._reading = asyncio.create_task(self._read(received, lost))
 
     def send(self, frame: worker_pb2.SessionRequest) -> None:
         """Passes messages of the worker on."""
         request = sessions_pb2.RelayedRequest(frame=frame.SerializeToString())
         self._stream.send(request.SerializeToString())
+
+    def grant(self, grant: Grant) -> None:
+        """Changes how many slots the node may use."""
+        message = sessions_pb2.SlotGrant(units=grant.units, keep=grant.keep)
+        self._stream.send(sessions_pb2.RelayedRequest(grant=message).SerializeToString())
 
     def close(self, *, left: bool) -> None:
         """Ends the session after what was sent."""
@@ -355,25 +385,10 @@ class _Branch:
         """Gives the session up."""
         self._stream.cancel()
 
-    async def _read(
-        self,
-        writer: SessionWriter,
-        replaced: Callable[[], None],
-        lost: Callable[[_Branch], None],
-    ) -> None:
+    async def _read(self, received: Received, lost: Callable[[_Branch], None]) -> None:
         try:
             while (part := await self._stream.receive()) is not None:
-                response = sessions_pb2.RelayedResponse.FromString(part)
-                if response.frame:
-                    writer.relay(response.frame)
-                if response.replaced:
-                    replaced()
+                received(self.node, sessions_pb2.RelayedResponse.FromString(part))
         except (PeerUnavailableError, PeerRefusedError, DecodeError) as error:
             logger.warning("the session of a worker on node %s broke: %s", self.node, error)
         lost(self)
-
-
-def _equal_shares(slot_count: int, nodes: Sequence[str]) -> dict[str, int]:
-    """Divides slots among nodes; the first ones get the remainder, and each gets one at least."""
-    part, rest = divmod(slot_count, max(1, len(nodes)))
-    return {node: max(1, part + (number < rest)) for number, node in enumerate(nodes)}

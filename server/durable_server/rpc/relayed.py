@@ -21,6 +21,7 @@ from durable_proto.v1 import worker_pb2
 from ..core.limits import Limits
 from ..peers.interface import Answer, PeerRefusedError, PeerStream, PeerUnavailableError, Serve
 from ..processor.errors import RequestError
+from ..processor.shares import Grant, Report
 from ..sessions.sessions import Sessions
 from ..sessions.times import SessionTimes
 from .hello import read_hello
@@ -42,7 +43,9 @@ class RelayedSessions:
     """What this node answers to the entry nodes of workers: `peers.Methods`."""
 
     def __init__(self, sessions: Sessions, limits: Limits, times: SessionTimes) -> None:
+        assert sessions.demand is not None
         self._sessions = sessions
+        self._demand = sessions.demand
         self._limits = limits
         self._times = times
         self._serving: dict[tuple[str, str], asyncio.Task[object]] = {}
@@ -77,6 +80,7 @@ class RelayedSessions:
         except (Refusal, RequestError) as error:
             raise PeerRefusedError(refusal(error).status().SerializeToString()) from error
         reader = SessionReader(self._sessions, session)
+        slots = self._demand.divide(session.worker, writer.report)
         writing = asyncio.create_task(writer.write(_Frames(stream)))
         left = False
         try:
@@ -84,6 +88,8 @@ class RelayedSessions:
                 request = sessions_pb2.RelayedRequest.FromString(part)
                 if request.frame:
                     reader.receive(worker_pb2.SessionRequest.FromString(request.frame))
+                if request.HasField("grant"):
+                    slots.granted(_grant(request.grant))
                 left = request.left
         except PeerUnavailableError:
             pass
@@ -106,6 +112,11 @@ class _Writer(SessionWriter):
     def drain(self, delay_seconds: float = 0.0) -> None:
         """Does nothing: the worker stays at its entry node, which knows who leads what."""
 
+    def report(self, report: Report) -> None:
+        """Tells the entry node what it has to hear about the worker's slots."""
+        told = sessions_pb2.SlotReport(returned=report.returned, wants=report.wants)
+        self._stream.send(sessions_pb2.RelayedResponse(report=told).SerializeToString())
+
     def replaced(self) -> None:
         """Tells the entry node that the worker has come by way of another one."""
         self._stream.send(sessions_pb2.RelayedResponse(replaced=True).SerializeToString())
@@ -121,6 +132,10 @@ class _Frames:
         """Sends a frame to the entry node."""
         response = sessions_pb2.RelayedResponse(frame=message.SerializeToString())
         self._stream.send(response.SerializeToString())
+
+
+def _grant(message: sessions_pb2.SlotGrant) -> Grant:
+    return Grant(message.units, message.keep if message.HasField("keep") else None)
 
 
 async def _reached(_: bytes) -> bytes:

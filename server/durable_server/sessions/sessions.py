@@ -31,9 +31,11 @@ from ..core.entry_kinds import KINDS
 from ..core.limits import Limits
 from ..core.model import Handler, Invocation
 from ..core.records import AttemptReleased, HandlerRegistered
+from ..processor.demand import Demand
 from ..processor.errors import InvalidFieldError
 from ..processor.loop import Processor
 from ..processor.router import Router
+from ..processor.shares import Holding
 from ..processor.workers import Outbound, Worker, Workers
 from .attempts import Attempts
 from .times import SessionTimes
@@ -92,6 +94,8 @@ class Sessions:
     def __init__(
         self, router: Router, workers: Workers, limits: Limits, times: SessionTimes
     ) -> None:
+        self.demand: Demand | None = None
+        """What waits here for slots that other nodes have; None without other nodes."""
         self._router = router
         self._workers = workers
         self._limits = limits
@@ -159,7 +163,7 @@ class Sessions:
         worker.identity, worker.build_id = hello.identity, hello.build_id
         worker.entry_node = hello.entry_node
         worker.handlers = {it.name: it.version for it in hello.handlers}
-        worker.slots = hello.slot_count
+        worker.share = Holding(hello.slot_count)
         led = self._router.all()
         stream.welcome(led[0].epoch if led else 0)
         self._take_up(worker, hello.resumed, stream)
