@@ -34,8 +34,9 @@ from .peers.server import PeerServer
 from .processor.router import Router
 
 CLUSTER_BUDGET = 15.0
-"""Seconds without an answer of NATS after which a node leads a partition no more. Longer than an election
-of a replicated log takes; shorter than for a process on its own, because another node may take over.
+"""Seconds without an answer of NATS after which a node leads a partition no more. Longer than an
+election of a replicated log takes, and shorter than for a process on its own, because another node may
+take over.
 """
 READY_SECONDS = 15.0
 """How long a new node waits, at most, until every partition has a leader."""
@@ -90,7 +91,7 @@ class ClusterNode:
         self._internal_address = self._public(await self._server.start(self._config.node_listen))
 
     async def join(self, address: str, stack: AsyncExitStack) -> None:
-        """Joins the cluster, once clients are served at `address`, and takes its part of the partitions.
+        """Joins the cluster, once clients are served at `address`, and takes its partitions.
 
         Returns when every partition has a leader, or after READY_SECONDS.
         """
@@ -134,21 +135,15 @@ class ClusterNode:
         """Waits until every partition has a leader, or READY_SECONDS have passed."""
         changed = asyncio.Event()
         end = self.members.listen(changed.set)
+        self.ended.add_done_callback(lambda _: changed.set())
         try:
             async with asyncio.timeout(READY_SECONDS):
-                while missing := self._without_leader():
-                    if self.ended.done():
-                        await self.ended
+                while self._without_leader() and not self.ended.done():
+                    await changed.wait()
                     changed.clear()
-                    await asyncio.wait(
-                        {self.ended, asyncio.ensure_future(changed.wait())},
-                        return_when=asyncio.FIRST_COMPLETED,
-                    )
         except TimeoutError:
-            logger.warning(
-                "after %g s nobody leads partition %s yet",
-                *(READY_SECONDS, ", ".join(map(str, missing))),
-            )
+            missing = ", ".join(map(str, self._without_leader()))
+            logger.warning("after %g s nobody leads partition %s yet", READY_SECONDS, missing)
         finally:
             end()
 

@@ -165,7 +165,9 @@ class Config:
                     " is with --advertise HOST"
                 )
         if not 0 <= self.standbys <= STANDBYS_MAX:
-            raise ConfigError(f"--standbys {self.standbys} is not a number from 0 to {STANDBYS_MAX}")
+            raise ConfigError(
+                f"--standbys {self.standbys} is not a number from 0 to {STANDBYS_MAX}"
+            )
 
     def _check_public_url(self) -> None:
         parts = urlsplit(self.public_url)

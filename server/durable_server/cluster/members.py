@@ -319,8 +319,7 @@ class Members:
         members = [
             member
             for subject, record in zip(subjects, records, strict=True)
-            if record is not None
-            and (member := self._decode(subject, record.data)) is not None
+            if record is not None and (member := self._decode(subject, record.data)) is not None
         ]
         changed = self._membership.resume(members, since, _now())
         for member in self.live.values():
