@@ -66,6 +66,26 @@ class Router:
         """Returns the processor of an invocation, whether it exists or not. Raises NotLeadingError."""
         return self._find(ids.partition(invocation_id, self.count))
 
+    def for_record(self, invocation_id: str) -> Processor:
+        """Returns the processor of an invocation, to propose a record about it.
+
+        Unlike reading by `for_id`, this needs no certainty that this process still leads the partition,
+        because the log refuses the records of a leader that was replaced. Raises NotLeadingError.
+        """
+        number = self.partition(invocation_id)
+        processor = self._processors.get(number)
+        if processor is None:
+            raise NotLeadingError(number)
+        return processor
+
+    def leads(self, invocation_id: str) -> bool:
+        """Returns whether this process leads the partition of an invocation."""
+        return self.partition(invocation_id) in self._processors
+
+    def partition(self, invocation_id: str) -> int:
+        """Returns the number of the partition of an invocation, led here or not."""
+        return ids.partition(invocation_id, self.count)
+
     def for_awakeable(self, awakeable_id: str) -> Processor:
         """Returns the processor of an awakeable, whether it exists or not. Raises NotLeadingError."""
         return self._find(ids.awakeable_partition(awakeable_id, self.count))

@@ -71,6 +71,7 @@ class Worker:
         "build_id",
         "connected_ms",
         "draining",
+        "entry_node",
         "handlers",
         "id",
         "identity",
@@ -87,11 +88,18 @@ class Worker:
         """The version that it runs of each handler, by name."""
         self.share = Holding()
         """Its slots that this node may use; all of them, unless other nodes use it too."""
+        self.entry_node = ""
+        """The node that it has dialled, if that is another one."""
         self.owned: dict[str, int] = {}
         """The attempt of each invocation, by id; also those not committed yet."""
         self.outbound: Outbound | None = None
         self.draining = False
         self.connected_ms = 0
+
+    @property
+    def relayed(self) -> bool:
+        """Whether it has dialled another node, which relays its session to this one."""
+        return bool(self.entry_node)
 
     @property
     def slots(self) -> int:
