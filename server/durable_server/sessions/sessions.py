@@ -139,6 +139,8 @@ class Sessions:
         stream.welcome(self._router.any().epoch)
         self._take_up(worker, hello.resumed, stream)
         self._workers.connect(worker, stream, self._router.any().now_ms())
+        # A handler may have another limit than before.
+        self._workers.sharing.changed()
         self._wake()
         self._streams.add(stream)
         logger.info(
