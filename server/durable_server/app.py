@@ -264,9 +264,13 @@ class ControlPlane:
         config = self.config
         requests = build_requests(router, workers, limits, webhooks)
         sessions = Sessions(router, workers, limits, config.times)
+        relay = None
+        if self.node is not None:
+            relay = self.node.share_workers(sessions, workers, limits)
+            self._stack.push_async_callback(relay.close)
         server = RpcServer(
             ControlService(requests, rpcs),
-            WorkerService(sessions, limits, config.times),
+            WorkerService(sessions, limits, config.times, relay),
             router,
             channelz=config.channelz,
         )

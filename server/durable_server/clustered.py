@@ -23,6 +23,7 @@ from .cluster.members import Members
 from .cluster.metadata import FORMAT_LEVEL, Metadata
 from .cluster.secret import LINK_LABEL, derive
 from .config import Config
+from .core.limits import Limits
 from .nats.endpoint import EndpointSource
 from .node.delivery import METHOD, DeliveryIn, DeliveryOut
 from .node.host import PartitionHost
@@ -31,7 +32,13 @@ from .peers.handshake import Credentials
 from .peers.interface import Answer, Serve
 from .peers.links import Links
 from .peers.server import PeerServer
+from .processor.demand import Demand
 from .processor.router import Router
+from .processor.workers import Workers
+from .rpc.relay import Relay
+from .rpc.relayed import RelayedSessions
+from .sessions.leaders import Leaders
+from .sessions.sessions import Sessions
 
 CLUSTER_BUDGET = 15.0
 """Seconds without an answer of NATS after which a node leads a partition no more. Longer than an
@@ -89,6 +96,17 @@ class ClusterNode:
         stack.push_async_callback(self.links.close)
         stack.push_async_callback(self._server.stop, 0.0)
         self._internal_address = self._public(await self._server.start(self._config.node_listen))
+
+    def share_workers(self, sessions: Sessions, workers: Workers, limits: Limits) -> Relay:
+        """Answers the entry nodes of workers that have dialled another node.
+
+        Returns what relays the sessions of the workers that dial this one.
+        """
+        sessions.demand = Demand(workers)
+        relayed = RelayedSessions(sessions, limits, self._config.times)
+        self.methods.calls.update(relayed.calls)
+        self.methods.streams.update(relayed.streams)
+        return Relay(sessions, self.links, Leaders(self._router, self.members))
 
     async def join(self, address: str, stack: AsyncExitStack) -> None:
         """Joins the cluster, once clients are served at `address`, and takes its partitions.
