@@ -41,6 +41,7 @@ from .node.host import PartitionHost
 from .node.storage import Storage
 from .processor.build import build_follower, build_processor
 from .processor.clock import WallClock
+from .processor.demand import Demand
 from .processor.follower import Follower
 from .processor.loop import Processor
 from .processor.router import Router
@@ -48,8 +49,11 @@ from .processor.trimming import Snapshots
 from .processor.workers import Workers
 from .requests.build import build_requests
 from .rpc.control import ControlService
+from .rpc.relay import Relay
+from .rpc.relayed import RelayedSessions
 from .rpc.server import RpcServer
 from .rpc.worker import WorkerService
+from .sessions.leaders import Leaders
 from .sessions.sessions import Sessions
 from .snapshots.build import CLUSTER, NONE, open_keeper
 from .snapshots.keeper import Keeper
@@ -219,14 +223,28 @@ class ControlPlane:
         router: Router,
         hosts: Sequence[PartitionHost],
     ) -> ClusterNode:
-        """Makes this process a node that answers others and has not joined yet."""
+        """Makes this process a node that has not joined yet."""
         config = self.config
         await asyncio.gather(*(it.log.create() for it in hosts))
         secret = await load_or_create_secret(source, config.replicas)
         node = ClusterNode(config, metadata, source, secret, router, hosts)
         node.ended.add_done_callback(self._partition_ended)
-        await node.listen(self._stack)
         return node
+
+    def _relay(
+        self,
+        node: ClusterNode,
+        sessions: Sessions,
+        router: Router,
+        workers: Workers,
+        limits: Limits,
+    ) -> Relay:
+        """Joins the sessions of workers to those on the other nodes."""
+        sessions.demand = Demand(workers)
+        node.methods.add(RelayedSessions(sessions, limits, self.config.times))
+        relay = Relay(sessions, node.links, Leaders(router, node.members))
+        self._stack.push_async_callback(relay.close)
+        return relay
 
     async def _lead(self, hosts: Sequence[PartitionHost]) -> None:
         """Takes all partitions over concurrently, for as long as this process runs.
@@ -266,8 +284,8 @@ class ControlPlane:
         sessions = Sessions(router, workers, limits, config.times)
         relay = None
         if self.node is not None:
-            relay = self.node.share_workers(sessions, workers, limits)
-            self._stack.push_async_callback(relay.close)
+            relay = self._relay(self.node, sessions, router, workers, limits)
+            await self.node.listen(self._stack)
         server = RpcServer(
             ControlService(requests, rpcs),
             WorkerService(sessions, limits, config.times, relay),
@@ -319,7 +337,7 @@ class ControlPlane:
         return open_webhooks(
             data_dir,
             key_file=config.webhook_key_file,
-            key_text=config.webhook_key,
+            key_text=config.webhook_key or (self.node.webhook_key if self.node else ""),
             secrets_dir=config.webhook_secrets_dir,
         )
 

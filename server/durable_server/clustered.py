@@ -21,24 +21,17 @@ from . import __version__
 from .cluster.member import Member
 from .cluster.members import Members
 from .cluster.metadata import FORMAT_LEVEL, Metadata
-from .cluster.secret import LINK_LABEL, derive
+from .cluster.secret import LINK_LABEL, WEBHOOK_LABEL, derive
 from .config import Config
-from .core.limits import Limits
 from .nats.endpoint import EndpointSource
 from .node.delivery import METHOD, DeliveryIn, DeliveryOut
 from .node.host import PartitionHost
 from .node.roles import Roles
 from .peers.handshake import Credentials
-from .peers.interface import Answer, Serve
+from .peers.interface import Answer, Methods, Serve
 from .peers.links import Links
 from .peers.server import PeerServer
-from .processor.demand import Demand
 from .processor.router import Router
-from .processor.workers import Workers
-from .rpc.relay import Relay
-from .rpc.relayed import RelayedSessions
-from .sessions.leaders import Leaders
-from .sessions.sessions import Sessions
 
 CLUSTER_BUDGET = 15.0
 """Seconds without an answer of NATS after which a node leads a partition no more. Longer than an
@@ -60,6 +53,11 @@ class NodeMethods:
     calls: dict[str, Answer] = field(default_factory=dict[str, Answer])
     streams: dict[str, Serve] = field(default_factory=dict[str, Serve])
 
+    def add(self, methods: Methods) -> None:
+        """Answers these methods too."""
+        self.calls.update(methods.calls)
+        self.streams.update(methods.streams)
+
 
 class ClusterNode:
     """The membership of one process in a cluster. `join` and `drain` come between start and stop."""
@@ -77,6 +75,8 @@ class ClusterNode:
         """What this node answers; to be filled before `listen`."""
         self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         """Done when this node cannot go on; holds the error."""
+        self.webhook_key = derive(secret, WEBHOOK_LABEL).hex()
+        """The key that signs webhooks on all nodes, unless the operator gives keys."""
         self._config = config
         self._partitions = metadata.partitions
         self._router = router
@@ -96,17 +96,6 @@ class ClusterNode:
         stack.push_async_callback(self.links.close)
         stack.push_async_callback(self._server.stop, 0.0)
         self._internal_address = self._public(await self._server.start(self._config.node_listen))
-
-    def share_workers(self, sessions: Sessions, workers: Workers, limits: Limits) -> Relay:
-        """Answers the entry nodes of workers that have dialled another node.
-
-        Returns what relays the sessions of the workers that dial this one.
-        """
-        sessions.demand = Demand(workers)
-        relayed = RelayedSessions(sessions, limits, self._config.times)
-        self.methods.calls.update(relayed.calls)
-        self.methods.streams.update(relayed.streams)
-        return Relay(sessions, self.links, Leaders(self._router, self.members))
 
     async def join(self, address: str, stack: AsyncExitStack) -> None:
         """Joins the cluster, once clients are served at `address`, and takes its partitions.

@@ -80,7 +80,9 @@ class Config:
     webhook_key_file: Path | None = None
     """A file with the keys that sign webhooks; see `webhooks.files`."""
     webhook_key: str = field(default="", repr=False)
-    """The keys as text. Without a file and a text the data dir has its own key."""
+    """The keys as text. Without a file and a text the data dir has its own key, and a node that of its
+    system.
+    """
     webhook_secrets_dir: Path | None = None
     """The directory with the secrets of webhook senders: a file for each secret."""
     insecure: bool = False
