@@ -75,6 +75,7 @@ class Worker:
         "identity",
         "outbound",
         "owned",
+        "relayed",
         "slots",
     )
 
@@ -89,6 +90,8 @@ class Worker:
         """The attempt of each invocation, by id; also those not committed yet."""
         self.outbound: Outbound | None = None
         self.draining = False
+        self.relayed = False
+        """Whether its session comes by way of another node, which it has dialled."""
         self.connected_ms = 0
 
     @property
