@@ -45,6 +45,7 @@ from .processor.router import Router
 from .processor.trimming import Snapshots
 from .processor.workers import Workers
 from .requests.build import build_requests
+from .rpc.cluster import ClusterFacts
 from .rpc.control import ControlService
 from .rpc.server import RpcServer
 from .rpc.worker import WorkerService
@@ -187,7 +188,8 @@ class ControlPlane:
             await keeper.start(optional=not config.snapshots)
         webhooks = self._webhooks(data.path) if config.http else None
         rpcs = RpcTally()
-        await self._serve_grpc(router, workers, rpcs, limits, webhooks)
+        facts = ClusterFacts(metadata.id, metadata.format_level)
+        await self._serve_grpc(router, workers, rpcs, limits, webhooks, facts)
         if webhooks is not None:
             await self._serve_http(router, workers, rpcs, keeper, limits, webhooks)
         if count == 1:
@@ -227,18 +229,20 @@ class ControlPlane:
         rpcs: RpcTally,
         limits: Limits,
         webhooks: Webhooks | None,
+        facts: ClusterFacts,
     ) -> None:
         config = self.config
         requests = build_requests(router, workers, limits, webhooks)
         sessions = Sessions(router, workers, limits, config.times)
+        control = ControlService(requests, rpcs, facts)
         server = RpcServer(
-            ControlService(requests, rpcs),
+            control,
             WorkerService(sessions, limits, config.times),
             router,
             channelz=config.channelz,
         )
         self._stack.push_async_callback(server.stop, config.grace_seconds)
-        self.address = await server.start(config.listen)
+        self.address = control.address = await server.start(config.listen)
 
     async def _serve_http(
         self,

@@ -276,9 +276,7 @@ class _RoleKeeper:
         elif wanted is Role.LEADING and processor is None:
             processor = await host.lead()
             processor.ended.add_done_callback(lambda _: self.wake())
-            logger.info(
-                "this node leads partition %d, epoch %d", host.partition, processor.epoch
-            )
+            logger.info("this node leads partition %d, epoch %d", host.partition, processor.epoch)
         if wanted is Role.FOLLOWING:
             await self._follow()
         elif wanted is Role.IDLE and host.role is not Role.IDLE:

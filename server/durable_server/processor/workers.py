@@ -70,12 +70,12 @@ class Worker:
         "build_id",
         "connected_ms",
         "draining",
+        "entry_node",
         "handlers",
         "id",
         "identity",
         "outbound",
         "owned",
-        "relayed",
         "slots",
     )
 
@@ -86,13 +86,18 @@ class Worker:
         self.handlers: Mapping[str, str] = {}
         """The version that it runs of each handler, by name."""
         self.slots = 0
+        self.entry_node = ""
+        """The node that it has dialled, if that is another one."""
         self.owned: dict[str, int] = {}
         """The attempt of each invocation, by id; also those not committed yet."""
         self.outbound: Outbound | None = None
         self.draining = False
-        self.relayed = False
-        """Whether its session comes by way of another node, which it has dialled."""
         self.connected_ms = 0
+
+    @property
+    def relayed(self) -> bool:
+        """Whether it has dialled another node, which relays its session to this one."""
+        return bool(self.entry_node)
 
     @property
     def free(self) -> int:

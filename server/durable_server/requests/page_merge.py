@@ -114,7 +114,7 @@ class JoinedPage(NamedTuple, Generic[T]):
 
 
 def joined(parts: Sequence[Part[T]], order: Order, size: int) -> JoinedPage[T]:
-    """Returns up to `size` items of parts whose partitions are different; ends early as `merged_page`."""
+    """Returns up to `size` items of parts with different partitions; ends early as `merged_page`."""
     merged = heapq.merge(*(it.items for it in parts), key=_first, reverse=not order.ascending)
     # Between the last item of such a part and the next one of another part there may be more.
     lasts = [it.items[-1][0] for it in parts if it.more]

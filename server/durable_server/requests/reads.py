@@ -185,7 +185,11 @@ class Reads:
     def _processors(self, partitions: Collection[int] | None) -> Sequence[Processor]:
         """Returns the processors of some partitions, or all."""
         found = self._router.all()
-        return found if partitions is None else [it for it in found if it.partition.index in partitions]
+        return (
+            found
+            if partitions is None
+            else [it for it in found if it.partition.index in partitions]
+        )
 
     def workers(self) -> list[Worker]:
         """Returns the connected workers, the first connected first."""
@@ -195,6 +199,10 @@ class Reads:
     def relayed_workers(self) -> list[str]:
         """Returns the ids of the workers that another node relays to this one."""
         return [it.id for it in self._workers if it.relayed]
+
+    def leads(self) -> Mapping[int, tuple[int, int]]:
+        """Returns the epoch and the last sequence of the log of each partition that is led here."""
+        return {it.partition.index: (it.epoch, it.position.sequence) for it in self._router.all()}
 
     def server(self) -> ServerInfo:
         """Returns facts about this control plane."""

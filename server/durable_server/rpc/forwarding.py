@@ -15,18 +15,20 @@ Rules:
 - A try at a node that does not lead the partition any more is given up after a moment, in which an
   answer that is under way may arrive. Otherwise a process that is stopped but not dead could hold the
   request for as long as its link lives.
-- A watch goes on at the next leader. It says which journal entries the client has, so that these are not
-  sent again. The state of the invocation is sent again.
+- A watch goes on at the next leader. It says which journal entries the client has, so that these are
+  not sent again. The state of the invocation is sent again.
 """
 
 from __future__ import annotations
 
 import asyncio
+import functools
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import contextmanager
-from typing import Any, Final, TypeVar
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+from contextlib import aclosing, contextmanager
+from typing import Any, Final, Protocol, TypeVar
 
+from google.protobuf import message_factory
 from google.protobuf.message import Message
 
 from durable_proto.node_v1 import parts_pb2
@@ -35,7 +37,7 @@ from durable_proto.v1 import control_pb2
 from ..peers.interface import PeerRefusedError, Peers, PeerUnavailableError
 from ..processor.errors import InvocationNotFoundError, NotLeadingError, ProcessorEndedError
 from . import convert
-from .refusal import Refusal, unavailable
+from .refusal import Method, Refusal, unavailable
 from .topology import Changes, Node, Topology
 
 TAKEOVER_SECONDS: Final = 15.0
@@ -50,13 +52,43 @@ Here = Callable[[Any], Awaitable[Message]]
 """A unary RPC as this node executes it. Raises Refusal and RequestError."""
 WatchHere = Callable[
     [control_pb2.WatchInvocationRequest, dict[int, int]],
-    AsyncIterator[control_pb2.WatchInvocationResponse],
+    AsyncGenerator[control_pb2.WatchInvocationResponse, None],
 ]
 """A watch as this node executes it; takes the journal entries that the client has."""
 NewRequestId = Callable[[str, str, str], str]
 """Returns a new request id for an Invoke by its handler, key and partition key. With it this node can
 execute the Invoke, if that is possible.
 """
+
+
+METHODS: Final[dict[str, Method[Any]]] = {}
+"""The methods that are forwarded, without that, by the name of the RPC."""
+
+
+class Forwards(Protocol):
+    """A servicer whose requests are forwarded, if it belongs to a cluster."""
+
+    forwarding: Forwarding | None
+
+
+def forwarded(method: Method[T]) -> Method[T]:
+    """Makes a unary RPC method forward what belongs to another node."""
+    name = method.__name__
+    METHODS[name] = method
+    service = control_pb2.DESCRIPTOR.services_by_name["DurableControl"]
+    answer_type: Any = message_factory.GetMessageClass(service.methods_by_name[name].output_type)
+
+    @functools.wraps(method)
+    def forward(self: Forwards, request: Any, context: Any) -> Awaitable[T]:
+        if self.forwarding is None:
+            return method(self, request, context)
+
+        def here(request: Any) -> Awaitable[Any]:
+            return method(self, request, context)
+
+        return self.forwarding.answer(name, request, here, answer_type)
+
+    return forward
 
 
 class Forwarding:
@@ -131,16 +163,17 @@ class Forwarding:
 
     async def watch(
         self, request: control_pb2.WatchInvocationRequest, here: WatchHere
-    ) -> AsyncIterator[control_pb2.WatchInvocationResponse]:
+    ) -> AsyncGenerator[control_pb2.WatchInvocationResponse, None]:
         """Yields the messages of a watch. Raises Refusal and RequestError."""
         known: dict[int, int] = {}
         patience = _Patience(self._takeover_seconds)
         while True:
             try:
-                async for message in self._watch_once(request, here, known):
-                    for entry in message.invocation.journal:
-                        known[entry.index] = entry.completion_number
-                    yield message
+                async with aclosing(self._watch_once(request, here, known)) as messages:
+                    async for message in messages:
+                        for entry in message.invocation.journal:
+                            known[entry.index] = entry.completion_number
+                        yield message
                 return
             except _FailedTryError as failed:
                 await self._pause(patience, failed)
@@ -150,11 +183,12 @@ class Forwarding:
         request: control_pb2.WatchInvocationRequest,
         here: WatchHere,
         known: dict[int, int],
-    ) -> AsyncIterator[control_pb2.WatchInvocationResponse]:
+    ) -> AsyncGenerator[control_pb2.WatchInvocationResponse, None]:
         """Yields the messages of a watch at one leader. Raises as `_try` does."""
         try:
-            async for message in here(request, known):
-                yield message
+            async with aclosing(here(request, known)) as messages:
+                async for message in messages:
+                    yield message
             return
         except NotLeadingError as error:
             partition = error.partition
@@ -285,7 +319,7 @@ class _FailedTryError(Exception):
 
 
 class _Patience:
-    """How long one request waits for a leader: the time of a takeover, for each leader that it meets."""
+    """How long one request waits for a leader: the time of a takeover, for each one that it meets."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds

@@ -121,7 +121,6 @@ class Gathering:
             if 0 in part.partitions:
                 response.epoch = info.epoch
                 response.start_time.CopyFrom(info.start_time)
-        return response
 
     async def awakeables(
         self, found: Invocation, partitions: Collection[int]

@@ -1,7 +1,7 @@
 """The parts: what this node answers to other nodes about the partitions that it leads.
 
 Another node asks for a part to make an answer for the whole system (`gathering`). It says which
-partitions it wants; the answer says for which of them it is, because some may have a new leader by then.
+partitions it wants. The answer says for which of them it is: some may have a new leader by then.
 """
 
 from __future__ import annotations
@@ -57,7 +57,9 @@ class Parts:
                 after = Place(request.after.time_ms, request.after.partition, request.after.number)
             query = self._listing.parse_query(asked)._replace(after=after)
             page = self._listing.found(query, response.partitions)
-            response.response = self._listing.page(query, page.invocations, None).SerializeToString()
+            response.response = self._listing.page(
+                query, page.invocations, None
+            ).SerializeToString()
             response.places.extend(map(place_message, page.places))
             response.more = page.end is not None
         return response
@@ -82,17 +84,21 @@ class Parts:
         return response
 
     def server(self, request: parts_pb2.PartRequest) -> parts_pb2.PartResponse:
-        """Returns facts about the leader."""
+        """Returns what GetServerInfo tells of the leader."""
         response = parts_pb2.PartResponse(partitions=self._reads.led(request.partitions))
         if response.partitions:
-            server = self._reads.server()
-            response.response = control_pb2.GetServerInfoResponse(
-                epoch=server.epoch,
-                start_time=convert.timestamp(server.started_ms),
-                append_count=server.append_count,
-                time=convert.timestamp(server.now_ms),
-            ).SerializeToString()
+            response.response = self.leader().SerializeToString()
         return response
+
+    def leader(self) -> control_pb2.GetServerInfoResponse:
+        """Returns what GetServerInfo tells of the leader, and of the appends of this process."""
+        server = self._reads.server()
+        return control_pb2.GetServerInfoResponse(
+            epoch=server.epoch,
+            start_time=convert.timestamp(server.started_ms),
+            append_count=server.append_count,
+            time=convert.timestamp(server.now_ms),
+        )
 
     def awakeables(self, request: parts_pb2.PartRequest) -> parts_pb2.PartResponse:
         """Returns the awakeables of the invocation whose id is the request."""
@@ -120,7 +126,7 @@ def _answer(method: Method) -> Answer:
     async def answer(body: bytes) -> bytes:
         try:
             return method(parts_pb2.PartRequest.FromString(body)).SerializeToString()
-        except Exception as error:  # noqa: BLE001 - every failure must have an answer
+        except Exception as error:
             raise PeerRefusedError(answerable(error).status().SerializeToString()) from error
 
     return answer
