@@ -24,8 +24,10 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 from .cluster.identity import Identity, read_identity, write_identity
-from .cluster.metadata import load_or_create
-from .config import Config, ConfigError
+from .cluster.metadata import Metadata, load_or_create
+from .cluster.secret import load_or_create_secret
+from .clustered import CLUSTER_BUDGET, ClusterNode
+from .config import CLUSTER_PARTITIONS, Config, ConfigError
 from .core.limits import Limits
 from .log.fenced import DEFAULT_BUDGET
 from .log.interface import Log
@@ -45,8 +47,9 @@ from .processor.router import Router
 from .processor.trimming import Snapshots
 from .processor.workers import Workers
 from .requests.build import build_requests
+from .rpc.answering import peer_calls, peer_streams
 from .rpc.cluster import ClusterFacts
-from .rpc.control import ControlService
+from .rpc.control import ClusterLinks, ControlService
 from .rpc.server import RpcServer
 from .rpc.worker import WorkerService
 from .sessions.sessions import Sessions
@@ -102,6 +105,8 @@ class ControlPlane:
         self._stack = AsyncExitStack()
         self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         """Done when the control plane cannot go on; holds the error."""
+        self.node: ClusterNode | None = None
+        """The membership in a cluster, once started; None without one."""
         self._hosts: Sequence[PartitionHost] = ()
         self._storage: Storage | None = None
         self._router: Router | None = None
@@ -135,6 +140,8 @@ class ControlPlane:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        if self.node is not None and not self.ended.done():
+            await self.node.drain()
         await self._stack.aclose()
 
     async def _start(self) -> None:
@@ -150,6 +157,7 @@ class ControlPlane:
         metadata = await load_or_create(
             source,
             partitions=config.partitions,
+            default=CLUSTER_PARTITIONS if config.node else 1,
             replicas=config.replicas,
             # Without stores the data dir may be used for another system.
             known=read_identity(data.path) if store_partitions(data.path) else None,
@@ -171,7 +179,7 @@ class ControlPlane:
         storage = self._storage = Storage(
             *(source, metadata, data.path, keeper),
             replicas=config.replicas,
-            budget=DEFAULT_BUDGET,
+            budget=CLUSTER_BUDGET if config.node else DEFAULT_BUDGET,
         )
         builders = _Builders(limits, workers, count)
         leader = f"{socket.gethostname()}:{os.getpid()}"
@@ -181,21 +189,49 @@ class ControlPlane:
         stack.push_async_callback(_close, hosts)
         if keeper is not None:
             stack.push_async_callback(keeper.close)
-        await self._lead(hosts)
-        # The logs and the stores fit each other.
-        write_identity(data.path, Identity(metadata.id, count))
+        node = None
+        if config.node:
+            node = self.node = await self._node(metadata, source, router, hosts)
+        else:
+            await self._lead(hosts)
+            # The logs and the stores fit each other.
+            write_identity(data.path, Identity(metadata.id, count))
         if keeper is not None:
             await keeper.start(optional=not config.snapshots)
         webhooks = self._webhooks(data.path) if config.http else None
         rpcs = RpcTally()
-        facts = ClusterFacts(metadata.id, metadata.format_level)
+        facts = ClusterFacts(
+            metadata.id, metadata.format_level, config.standbys if config.node else 0
+        )
         await self._serve_grpc(router, workers, rpcs, limits, webhooks, facts)
+        if node is not None:
+            await node.join(self.address, stack)
+            write_identity(data.path, Identity(metadata.id, count))
         if webhooks is not None:
             await self._serve_http(router, workers, rpcs, keeper, limits, webhooks)
+        if node is not None:
+            logger.info("node %s serves on %s, %d partitions", config.node, self.address, count)
+            return
         if count == 1:
             logger.info("serving on %s, epoch %d", self.address, router.any().epoch)
         else:
             logger.info("serving on %s, %d partitions", self.address, count)
+
+    async def _node(
+        self,
+        metadata: Metadata,
+        source: EndpointSource,
+        router: Router,
+        hosts: Sequence[PartitionHost],
+    ) -> ClusterNode:
+        """Makes this process a node that answers others and has not joined yet."""
+        config = self.config
+        await asyncio.gather(*(it.log.create() for it in hosts))
+        secret = await load_or_create_secret(source, config.replicas)
+        node = ClusterNode(config, metadata, source, secret, router, hosts)
+        node.ended.add_done_callback(self._partition_ended)
+        await node.listen(self._stack)
+        return node
 
     async def _lead(self, hosts: Sequence[PartitionHost]) -> None:
         """Takes all partitions over concurrently, for as long as this process runs.
@@ -231,10 +267,16 @@ class ControlPlane:
         webhooks: Webhooks | None,
         facts: ClusterFacts,
     ) -> None:
-        config = self.config
+        config, node = self.config, self.node
         requests = build_requests(router, workers, limits, webhooks)
         sessions = Sessions(router, workers, limits, config.times)
-        control = ControlService(requests, rpcs, facts)
+        others = None
+        if node is not None:
+            others = ClusterLinks(node.members, node.links, router.listen)
+        control = ControlService(requests, rpcs, facts, others)
+        if node is not None:
+            node.methods.calls.update(peer_calls(control))
+            node.methods.streams.update(peer_streams(control))
         server = RpcServer(
             control,
             WorkerService(sessions, limits, config.times),
@@ -242,6 +284,7 @@ class ControlPlane:
             channelz=config.channelz,
         )
         self._stack.push_async_callback(server.stop, config.grace_seconds)
+        self._stack.callback(control.close)
         self.address = control.address = await server.start(config.listen)
 
     async def _serve_http(
@@ -286,7 +329,7 @@ class ControlPlane:
         return open_webhooks(
             data_dir,
             key_file=config.webhook_key_file,
-            key_text=config.webhook_key,
+            key_text=config.webhook_key or (self.node.webhook_key if self.node else ""),
             secrets_dir=config.webhook_secrets_dir,
         )
 

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Protocol
 
 from ..cluster.member import Member
@@ -72,7 +72,6 @@ class Roles:
     def __init__(
         self,
         hosts: Sequence[PartitionHost],
-        members: MembersPort,
         *,
         standbys: int,
         settle: float = SETTLE_SECONDS,
@@ -83,7 +82,7 @@ class Roles:
         self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         """Fails with an error that no later try mends."""
         self._hosts = hosts
-        self._members = members
+        self._joined: MembersPort | None = None
         self._standbys = standbys
         self._settle = settle
         self._settled_at = 0.0
@@ -110,9 +109,15 @@ class Roles:
             it.partition: it.position.sequence for it in self._hosts if it.role is Role.FOLLOWING
         }
 
-    def start(self) -> None:
+    @property
+    def _members(self) -> MembersPort:
+        assert self._joined is not None
+        return self._joined
+
+    def start(self, members: MembersPort) -> None:
         """Begins; this node has joined."""
-        self._ends = [self._members.listen(self._plan), self._members.heard(self._heard)]
+        self._joined = members
+        self._ends = [members.listen(self._plan), members.heard(self._heard)]
         for keeper in self._keepers:
             keeper.start()
         self._plan()
@@ -148,9 +153,9 @@ class Roles:
     # ---- the plan
 
     def _heard(self, member: Member) -> None:
-        for partition in member.leads:
+        for partition, (_, sequence) in member.leads.items():
             keeper = self._keepers[partition]
-            if keeper.wanted is Role.FOLLOWING:
+            if keeper.wanted is Role.FOLLOWING and sequence > keeper.host.position.sequence:
                 keeper.wake()
         self._plan()
 
@@ -219,7 +224,7 @@ class _RoleKeeper:
         self._changed = changed
         self._failed = failed
         self._awake = asyncio.Event()
-        self._backoff = Backoff(_FIRST_PAUSE, _LONGEST_PAUSE, None)
+        self._backoff = _new_backoff()
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -246,57 +251,65 @@ class _RoleKeeper:
             while True:
                 self._awake.clear()
                 try:
-                    await self._step()
+                    await self._become(self.wanted)
                 except LogUnavailableError as error:
                     if self._backoff.attempts == 0:
                         logger.warning("partition %d: %s", self.host.partition, error)
                     await self._backoff.pause()
                     continue
-                self._backoff.progress()
+                if self._backoff.attempts:
+                    self._backoff = _new_backoff()
                 await self._awake.wait()
         except Exception as error:  # noqa: BLE001  # whoever started the node decides what it means
             self._failed(error)
 
-    async def _step(self) -> None:
-        """Makes the role the wanted one, and a follower catch up."""
-        host = self.host
-        before = host.role
-        try:
-            await self._become(self.wanted)
-        finally:
-            if host.role is not before:
-                self._changed(host)
-
     async def _become(self, wanted: Role) -> None:
+        """Makes the role this one, and a follower catch up."""
         host = self.host
         processor = host.processor
         if processor is not None and (wanted is not Role.LEADING or processor.ended.done()):
             await host.release()
+            if wanted is Role.LEADING:
+                # The plan decides anew, perhaps when this node has heard who leads now.
+                self.wanted = wanted = Role.IDLE
             self._explain_end(processor.ended)
-        elif wanted is Role.LEADING and processor is None:
-            processor = await host.lead()
-            processor.ended.add_done_callback(lambda _: self.wake())
-            logger.info("this node leads partition %d, epoch %d", host.partition, processor.epoch)
-        if wanted is Role.FOLLOWING:
-            await self._follow()
-        elif wanted is Role.IDLE and host.role is not Role.IDLE:
-            await host.close()
-
-    async def _follow(self) -> None:
-        host = self.host
-        if host.role is not Role.FOLLOWING:
-            await host.follow()
-            # The others learn at once that there is a follower.
             self._changed(host)
-        try:
-            await host.catch_up()
-        except LogDataLostError as error:
-            # The log may have been trimmed beyond what this follower has applied. Then a snapshot is
-            # fetched when its store is opened again; if it was anything else, that shows then.
-            logger.warning("partition %d cannot be followed on: %s", host.partition, error)
+        if wanted is Role.IDLE:
+            had_role = host.role is not Role.IDLE
             await host.close()
-            await host.follow()
-            await host.catch_up()
+            if had_role:
+                self._changed(host)
+        elif wanted is Role.FOLLOWING:
+            if host.role is not Role.FOLLOWING:
+                await host.follow()
+                self._changed(host)
+            await self._with_snapshot(self._catch_up)
+        elif processor is None:
+            await self._with_snapshot(self._lead)
+            self._changed(host)
+
+    async def _lead(self) -> None:
+        processor = await self.host.lead()
+        processor.ended.add_done_callback(lambda _: self.wake())
+        logger.info("this node leads partition %d, epoch %d", self.host.partition, processor.epoch)
+
+    async def _catch_up(self) -> None:
+        if self.host.role is not Role.FOLLOWING:
+            await self.host.follow()
+        await self.host.catch_up()
+
+    async def _with_snapshot(self, action: Callable[[], Awaitable[None]]) -> None:
+        """Does something with the store; once more if the log does not suffice for the store.
+
+        Then the log was trimmed beyond what the store has, and a snapshot is fetched when the store is
+        opened again. If it was anything else, that shows then.
+        """
+        try:
+            await action()
+        except LogDataLostError as error:
+            logger.warning("partition %d: the store is opened anew: %s", self.host.partition, error)
+            await self.host.close()
+            await action()
 
     def _explain_end(self, ended: asyncio.Future[None]) -> None:
         """Logs why this node leads no more; raises an error that no later try mends."""
@@ -310,3 +323,7 @@ class _RoleKeeper:
             logger.warning("this node gives partition %d up: %s", partition, error)
         else:
             raise error
+
+
+def _new_backoff() -> Backoff:
+    return Backoff(_FIRST_PAUSE, _LONGEST_PAUSE, None)

@@ -75,7 +75,14 @@ PeerRefusedError.
 
 
 class Methods(Protocol):
-    """What a node answers to others."""
+    """What a node answers to others, by the names of the methods."""
 
-    calls: Mapping[str, Answer]
-    streams: Mapping[str, Serve]
+    @property
+    def calls(self) -> Mapping[str, Answer]:
+        """The methods that are called."""
+        ...
+
+    @property
+    def streams(self) -> Mapping[str, Serve]:
+        """The methods to which streams are opened."""
+        ...
