@@ -28,7 +28,7 @@ from ..requests.invocations import NewInvocation
 from . import convert
 from .cluster import NO_FACTS, ClusterFacts, of_one_node, of_topology
 from .forwarding import Forwarding, forwarded
-from .gathering import Gathering, awakeable_order
+from .gathering import Gathering
 from .listing import Listing
 from .object_state import ObjectStates
 from .parts import Parts
@@ -139,12 +139,14 @@ class ControlService(control_pb2_grpc.DurableControlServicer):
                 convert.entry(row, message.journal.add())
             convert.failing_steps(found, message)
             message.awakeables.extend(convert.awakeable(it) for it in reads.awakeables(found.id))
-            if self._gathering is not None and (elsewhere := reads.claimed_elsewhere(found)):
-                message.awakeables.extend(await self._gathering.awakeables(found, elsewhere))
-                message.awakeables.sort(key=awakeable_order)
             for name, value in reads.state(found).items():
                 message.workflow_state[name].MergeFromString(value)
-        return control_pb2.GetInvocationResponse(invocation=message)
+        response = control_pb2.GetInvocationResponse(invocation=message)
+        if self._gathering is not None and request.include_journal:
+            elsewhere = self._reads.claimed_elsewhere(found)
+            if elsewhere:
+                await self._gathering.awakeables(response, elsewhere)
+        return response
 
     async def WatchInvocation(
         self, request: control_pb2.WatchInvocationRequest, context: Context

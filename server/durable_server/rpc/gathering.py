@@ -19,7 +19,6 @@ from typing import Any, Final
 from durable_proto.node_v1 import parts_pb2
 from durable_proto.v1 import control_pb2, invocation_pb2
 
-from ..core.model import Invocation
 from ..peers.interface import PeerRefusedError, Peers, PeerUnavailableError
 from ..requests.page_merge import Part, Place, joined
 from .listing import Listing
@@ -123,16 +122,19 @@ class Gathering:
                 response.start_time.CopyFrom(info.start_time)
 
     async def awakeables(
-        self, found: Invocation, partitions: Collection[int]
-    ) -> Sequence[invocation_pb2.Awakeable]:
-        """Returns the awakeables of an invocation in some partitions, by their creation time.
+        self, response: control_pb2.GetInvocationResponse, partitions: Collection[int]
+    ) -> None:
+        """Adds to an invocation its awakeables in some other partitions.
 
-        They are those with an id of the user's own choice. Partitions without a leader are left out.
+        They are those with an id of the user's own choice.
         """
-        asked = parts_pb2.PartRequest(request=found.id.encode())
-        answers, _ = await self._ask("AwakeablesPart", asked, partitions)
-        lists = [invocation_pb2.Invocation.FromString(it.response).awakeables for it in answers]
-        return sorted(chain(*lists), key=awakeable_order)
+        found = response.invocation
+        asked = parts_pb2.PartRequest(request=found.invocation_id.encode())
+        answers, missing = await self._ask("AwakeablesPart", asked, partitions)
+        for part in answers:
+            found.awakeables.extend(invocation_pb2.Invocation.FromString(part.response).awakeables)
+        found.awakeables.sort(key=lambda it: (it.create_time.ToMilliseconds(), it.awakeable_id))
+        response.missing_partitions.extend(missing)
 
     # Asking
 
@@ -230,23 +232,19 @@ def union_of_handlers(
 def all_workers(parts: Iterable[parts_pb2.WorkersPart]) -> control_pb2.ListWorkersResponse:
     """Returns the workers of all nodes by connect time, each once.
 
-    A worker is told by the node that it has dialled. It has sessions with other nodes as well, by way
-    of that one, and holds attempts of theirs.
+    A worker is described by the node that it has dialled. By way of that one it has sessions with other
+    nodes as well, each of which has a share of its slots and holds attempts in them.
     """
     found: dict[str, control_pb2.WorkerInfo] = {}
-    running: dict[str, int] = {}
+    sums: dict[str, tuple[int, int]] = {}
     for part in parts:
         relayed = set(part.relayed_ids)
         for it in control_pb2.ListWorkersResponse.FromString(part.response).workers:
-            running[it.worker_id] = running.get(it.worker_id, 0) + it.running_count
+            slots, running = sums.get(it.worker_id, (0, 0))
+            sums[it.worker_id] = slots + it.slot_count, running + it.running_count
             if it.worker_id not in relayed:
                 found[it.worker_id] = it
     for worker_id, it in found.items():
-        it.running_count = running[worker_id]
+        it.slot_count, it.running_count = sums[worker_id]
     workers = sorted(found.values(), key=lambda it: it.connect_time.ToMilliseconds())
     return control_pb2.ListWorkersResponse(workers=workers)
-
-
-def awakeable_order(it: invocation_pb2.Awakeable) -> tuple[int, str]:
-    """Returns what awakeables are sorted by."""
-    return it.create_time.ToMilliseconds(), it.awakeable_id

@@ -493,9 +493,12 @@ func (x *GetInvocationRequest) GetIncludeJournal() bool {
 type GetInvocationResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The invocation.
-	Invocation    *Invocation `protobuf:"bytes,1,opt,name=invocation,proto3" json:"invocation,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Invocation *Invocation `protobuf:"bytes,1,opt,name=invocation,proto3" json:"invocation,omitempty"`
+	// Partitions that no node led when the answer was made, or whose leader could not be reached, and
+	// that have awakeables of the invocation: those with an id of the user's own choice.
+	MissingPartitions []int32 `protobuf:"varint,2,rep,packed,name=missing_partitions,json=missingPartitions,proto3" json:"missing_partitions,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
 }
 
 func (x *GetInvocationResponse) Reset() {
@@ -531,6 +534,13 @@ func (*GetInvocationResponse) Descriptor() ([]byte, []int) {
 func (x *GetInvocationResponse) GetInvocation() *Invocation {
 	if x != nil {
 		return x.Invocation
+	}
+	return nil
+}
+
+func (x *GetInvocationResponse) GetMissingPartitions() []int32 {
+	if x != nil {
+		return x.MissingPartitions
 	}
 	return nil
 }
@@ -3112,11 +3122,12 @@ const file_durable_v1_control_proto_rawDesc = "" +
 	"\ahandler\x18\x06 \x01(\tR\ahandler\"j\n" +
 	"\x14GetInvocationRequest\x12)\n" +
 	"\rinvocation_id\x18\x01 \x01(\tB\x04\xe2A\x01\x02R\finvocationId\x12'\n" +
-	"\x0finclude_journal\x18\x02 \x01(\bR\x0eincludeJournal\"O\n" +
+	"\x0finclude_journal\x18\x02 \x01(\bR\x0eincludeJournal\"~\n" +
 	"\x15GetInvocationResponse\x126\n" +
 	"\n" +
 	"invocation\x18\x01 \x01(\v2\x16.durable.v1.InvocationR\n" +
-	"invocation\"l\n" +
+	"invocation\x12-\n" +
+	"\x12missing_partitions\x18\x02 \x03(\x05R\x11missingPartitions\"l\n" +
 	"\x16WatchInvocationRequest\x12)\n" +
 	"\rinvocation_id\x18\x01 \x01(\tB\x04\xe2A\x01\x02R\finvocationId\x12'\n" +
 	"\x0finclude_journal\x18\x02 \x01(\bR\x0eincludeJournal\"Q\n" +

@@ -100,10 +100,12 @@ class GetInvocationRequest(_message.Message):
     def __init__(self, invocation_id: _Optional[str] = ..., include_journal: bool = ...) -> None: ...
 
 class GetInvocationResponse(_message.Message):
-    __slots__ = ("invocation",)
+    __slots__ = ("invocation", "missing_partitions")
     INVOCATION_FIELD_NUMBER: _ClassVar[int]
+    MISSING_PARTITIONS_FIELD_NUMBER: _ClassVar[int]
     invocation: _invocation_pb2.Invocation
-    def __init__(self, invocation: _Optional[_Union[_invocation_pb2.Invocation, _Mapping]] = ...) -> None: ...
+    missing_partitions: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, invocation: _Optional[_Union[_invocation_pb2.Invocation, _Mapping]] = ..., missing_partitions: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class WatchInvocationRequest(_message.Message):
     __slots__ = ("invocation_id", "include_journal")

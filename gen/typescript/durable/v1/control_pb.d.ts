@@ -312,6 +312,14 @@ export declare type GetInvocationResponse = Message<"durable.v1.GetInvocationRes
    * @generated from field: durable.v1.Invocation invocation = 1;
    */
   invocation?: Invocation | undefined;
+
+  /**
+   * Partitions that no node led when the answer was made, or whose leader could not be reached, and
+   * that have awakeables of the invocation: those with an id of the user's own choice.
+   *
+   * @generated from field: repeated int32 missing_partitions = 2;
+   */
+  missingPartitions: number[];
 };
 
 /**

@@ -1429,6 +1429,14 @@ class GetInvocationResponse(betterproto2.Message):
     The invocation.
     """
 
+    missing_partitions: "list[int]" = betterproto2.field(
+        2, betterproto2.TYPE_INT32, repeated=True
+    )
+    """
+    Partitions that no node led when the answer was made, or whose leader could not be reached, and
+    that have awakeables of the invocation: those with an id of the user's own choice.
+    """
+
 
 default_message_pool.register_message(
     "durable.v1", "GetInvocationResponse", GetInvocationResponse
