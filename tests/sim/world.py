@@ -324,7 +324,7 @@ class World:
                     log, store, self.limits, clock, workers, index=index, count=self.count
                 )
             )
-        router = Router(processors)
+        router = Router(self.count, processors)
         for processor in processors:
             processor.outbox.connect(_FaultyLink(self, router))
         await asyncio.gather(*(it.start(f"node-{self.nodes}") for it in processors))

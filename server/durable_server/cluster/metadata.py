@@ -64,24 +64,24 @@ async def load_or_create(
     source: EndpointSource,
     *,
     partitions: int = 0,
+    default: int = 1,
     replicas: int = 1,
     known: Identity | None = None,
 ) -> Metadata:
     """Returns the metadata of the system in this NATS system; writes it if the system is new.
 
-    `partitions` is the number that the operator has asked for; 0 takes that of the system, or 1 for a
-    new one. `replicas` applies to a new one. `known` is the system of the stores in the data dir, if
-    there are any. Waits for NATS as long as a log does. Raises MetadataError when the system has
-    another number of partitions, is not the known one or lacks logs of it, or was written by a newer
-    version;
-    StreamConfigError, NatsUnsuitableError and LogUnavailableError as a log does.
+    `partitions` is the number that the operator has asked for; 0 takes that of the system, or
+    `default` for a new one. `replicas` applies to a new one. `known` is the system of the stores in
+    the data dir, if there are any. Waits for NATS as long as a log does. Raises MetadataError when the
+    system has another number of partitions, is not the known one or lacks logs of it, or was written by
+    a newer version; StreamConfigError, NatsUnsuitableError and LogUnavailableError as a log does.
     """
 
     async def use(connection: Connection, _endpoint: Endpoint) -> Metadata:
         found = await read(connection)
         if found is None:
             await _check_no_restore(connection)
-            await _write(connection, partitions, replicas, known)
+            await _write(connection, partitions, default, replicas, known)
             found = await read(connection)
             if found is None:
                 # A replicated server answers this for a moment after it has refused the record in
@@ -120,7 +120,7 @@ async def _check_no_restore(connection: Connection) -> None:
 
 
 async def _write(
-    connection: Connection, partitions: int, replicas: int, known: Identity | None
+    connection: Connection, partitions: int, default: int, replicas: int, known: Identity | None
 ) -> None:
     """Writes the record, unless another control plane has done so."""
     logs = await _count_logs(connection)
@@ -129,7 +129,8 @@ async def _write(
     if logs:
         _check_partitions(partitions, logs)
     system_id = new_system_id() if known is None else known.id
-    await create(connection, Metadata(system_id, logs or partitions or 1, FORMAT_LEVEL), replicas)
+    count = logs or partitions or default
+    await create(connection, Metadata(system_id, count, FORMAT_LEVEL), replicas)
 
 
 def new_system_id() -> str:

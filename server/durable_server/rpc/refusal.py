@@ -35,6 +35,7 @@ from ..processor.errors import (
     InvocationNotFoundError,
     JournalTooLargeError,
     LimitReachedError,
+    NotLeadingError,
     NotReadyError,
     ProcessorEndedError,
     RequestError,
@@ -195,6 +196,8 @@ def refusal(error: Refusal | RequestError) -> Refusal:
             )
         case NotReadyError():
             return unavailable("starting", str(error))
+        case NotLeadingError():
+            return unavailable("not_leading", str(error))
         case ProcessorEndedError():
             return unavailable("ended", str(error))
         case _:
