@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import random
 from pathlib import Path
+from typing import Any
 
 from durable_server.store.sqlite import SqliteStore
 
@@ -37,7 +38,24 @@ class Disk:
         self.copies.append(self.current.copy())
 
 
-class SimStore(SqliteStore):
+class ComparedStore(SqliteStore):
+    """A store whose rows can be compared with those of another one."""
+
+    def tables(self) -> dict[str, list[tuple[Any, ...]]]:
+        """Returns the rows of each table, in an order of their own.
+
+        The index of failure texts is left out, its contents are SQLite's.
+        """
+        master = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
+        names = [name for (name,) in self._db.execute(master)]
+        return {
+            name: sorted(self._db.execute(f"SELECT * FROM {name}").fetchall(), key=repr)
+            for name in names
+            if not name.startswith("failure_texts")
+        }
+
+
+class SimStore(ComparedStore):
     """A store on a simulated disk."""
 
     def __init__(self, path: Path, disk: Disk) -> None:

@@ -10,7 +10,6 @@ connection and come back. Steps fail.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import math
 import random
@@ -21,19 +20,14 @@ from durable_proto.v1 import payload_pb2
 from durable_server.core import ids
 from durable_server.core.limits import Limits
 from durable_server.core.model import (
-    Handler,
-    HandlerKind,
     Invocation,
-    RetryPolicy,
     State,
     object_scope,
 )
 from durable_server.core.records import (
     AwakeableResolved,
-    HandlerRegistered,
     Invoked,
     PauseAsked,
-    Received,
     Record,
     Resumed,
     Signalled,
@@ -47,20 +41,12 @@ from durable_server.core.replies import (
     Refused,
     Reply,
     Resolved,
-    Seen,
 )
 from durable_server.core.states import FINAL
-from durable_server.log.memory import Fault, MemoryLog, MemoryStream
-from durable_server.processor.build import build_processor
-from durable_server.processor.clock import WallClock
-from durable_server.processor.errors import ProcessorEndedError
-from durable_server.processor.loop import Processor
-from durable_server.processor.router import Router
-from durable_server.processor.workers import Workers
-from durable_server.rpc.worker import WorkerService
-from durable_server.sessions.sessions import Sessions
-from durable_server.sessions.times import SessionTimes
+from durable_server.log.memory import Fault
 
+from .history import History, SimStream
+from .node import SimNode
 from .program import (
     FAILED,
     TRIES,
@@ -73,64 +59,26 @@ from .program import (
 from .storage import Disk
 from .worker import SimWorker
 
-_POLICY = RetryPolicy(100, 2.0, 1000, -1)
 _KINDS = [
     *("run", "run", "try", "try", "sleep", "wait", "choose", "child", "bump", "send", "set"),
     *("attach", "give"),
 ]
-_HANDLERS = (
-    Handler("program", retry=_POLICY),
-    Handler("counter.bump", HandlerKind.OBJECT_EXCLUSIVE, _POLICY),
-    Handler("listener", retry=_POLICY),
-)
-TIMES = SessionTimes(heartbeat=1.0, timeout=4.0, grace=1.0)
 
 
-class _LoopClock(WallClock):
-    """The clock of a machine that is wrong by `skew_ms`, on the time of the virtual loop."""
+class _Slot:
+    """The place of one node: its disks, and the process that runs there now."""
 
-    def __init__(self, skew_ms: int) -> None:
-        self._skew_ms = skew_ms
-
-    def now_ms(self) -> int:
-        return 1_000_000 + self._skew_ms + self.steady_ms()
-
-    def steady_ms(self) -> int:
-        return int(asyncio.get_running_loop().time() * 1000)
-
-
-class _FaultyLink:
-    """The network between the partitions, as a node has it."""
-
-    def __init__(self, world: World, router: Router) -> None:
+    def __init__(self, world: World) -> None:
         self._world = world
-        self._router = router
+        self.disks = [Disk(world.rng, world.trouble) for _ in world.streams]
+        self.node: SimNode
 
-    async def __call__(self, destination: int, received: Received) -> int:
-        world, rng = self._world, self._world.rng
-        await asyncio.sleep(rng.random() * 0.05)
-        if rng.random() < world.trouble:
-            raise ProcessorEndedError("the messages were lost")
-        if rng.random() < world.trouble:
-            late = asyncio.create_task(self._repeat(destination, received))
-            world.tasks.add(late)
-            late.add_done_callback(world.tasks.discard)
-        reply = await self._leader(destination).inputs.propose(received)
-        if rng.random() < world.trouble:
-            raise ProcessorEndedError("the answer was lost")
-        assert isinstance(reply, Seen)
-        return reply.sequence
-
-    def _leader(self, destination: int) -> Processor:
-        """Returns a node's processor of a partition: this node's, or that of the newest node."""
-        router = self._world.rng.choice((self._router, self._world.router))
-        return router.all()[destination]
-
-    async def _repeat(self, destination: int, received: Received) -> None:
-        """Delivers messages a second time, later."""
-        await asyncio.sleep(self._world.rng.random() * 5)
-        with contextlib.suppress(ProcessorEndedError):
-            await self._leader(destination).inputs.propose(received)
+    async def start(self) -> None:
+        """Starts a new process there. One that has not crashed goes on beside it."""
+        world = self._world
+        world.started += 1
+        self.node = SimNode(world, f"node-{world.started}", self.disks)
+        await self.node.start()
 
 
 class World:
@@ -143,7 +91,9 @@ class World:
         self.trouble = self.rng.choice([0.0, 0.02, 0.1])
         self.count = self.rng.choice((1, 2, 3, 5))
         """The number of partitions."""
-        self.streams = [MemoryStream(f"memory-{index}") for index in range(self.count)]
+        self.histories: list[History] = []
+        self.histories += (History(it, self.count, self.histories) for it in range(self.count))
+        self.streams = [SimStream(it) for it in self.histories]
         for stream in self.streams:
             stream.fault = self._fault
         self.values: dict[tuple[str, int], Any] = {}
@@ -158,12 +108,15 @@ class World:
         self.executions = 0
         self.compensated = 0
         """How many steps have failed for good and were compensated."""
-        self.nodes = 0
-        self.disks = [Disk(self.rng, self.trouble) for _ in self.streams]
+        self.slots = [_Slot(self) for _ in range(self.rng.choice((1,)))]
+        """The nodes that are alive at once."""
+        self.started = 0
+        """How many nodes have been started."""
+        self.leaders: dict[int, SimNode] = {}
+        """The node that was the last to take each partition over."""
+        self.workers: set[SimWorker] = set()
         self.tasks: set[asyncio.Task[None]] = set()
         self.limits = Limits(trim_bytes=self.rng.choice((2_000, 20_000)))
-        self.router: Router
-        self.service: WorkerService
 
     # Invariants
 
@@ -178,6 +131,11 @@ class World:
         """Checks that each acknowledgement of a step is for the same value."""
         known = self.values.setdefault((invocation_id, index), value)
         assert known == value, f"step {index} of {invocation_id} was acknowledged with two values"
+        history = self.history_of(invocation_id)
+        row = history.store.entry(history.find(invocation_id).number, index)
+        assert row is not None, f"step {index} of {invocation_id} is not in the log"
+        assert row.outcome is not None
+        assert value_of(payload_pb2.Outcome.FromString(row.outcome)) == value
 
     def check_result(self, found: Invocation, program: list[list[str]]) -> None:
         """Checks that an invocation has ended with the values that were acknowledged."""
@@ -202,7 +160,8 @@ class World:
             elif kind == "give":
                 assert value is None
                 name = awakeable_of(kind, found.id, index)
-                given = self.router.for_awakeable(name).store.awakeable(name)
+                partition = ids.awakeable_partition(name, self.count)
+                given = self.histories[partition].store.awakeable(name)
                 assert given is not None
                 assert given.outcome is not None
                 assert value_of(payload_pb2.Outcome.FromString(given.outcome)) == index
@@ -228,8 +187,7 @@ class World:
 
     def _number(self, invocation_id: str) -> int:
         """Returns the number that an invocation of `counter.bump` has returned."""
-        found = self.router.for_id(invocation_id).store.load(invocation_id)
-        assert found is not None
+        found = self.history_of(invocation_id).find(invocation_id)
         assert found.outcome is not None
         number = json.loads(payload_pb2.Outcome.FromString(found.outcome).value.data)
         assert isinstance(number, int)
@@ -267,7 +225,7 @@ class World:
 
     def _check_tries(self, found: Invocation, index: int, value: Any) -> None:
         """Checks that a step failed for good only after all its tries, which the journal counts."""
-        row = self.router.for_id(found.id).store.entry(found.number, index)
+        row = self.history_of(found.id).store.entry(found.number, index)
         assert row is not None
         if value == FAILED:
             assert row.failed_tries == TRIES - 1
@@ -280,22 +238,21 @@ class World:
             numbers = self.bumps.get(key, [])
             numbers += [self._number(sent) for sent in self.sends.get(key, ())]
             assert sorted(numbers) == list(range(1, len(numbers) + 1)), (key, numbers)
-            state = self.router.for_object(key).store.state(object_scope("counter", key))
+            partition = ids.object_partition(key, self.count)
+            state = self.histories[partition].store.state(object_scope("counter", key))
             assert payload_pb2.Payload.FromString(state["n"]).data == b"%d" % len(numbers)
         for sequence in self.sequences:
             arrived = [self._number(sent) for sent in sequence]
             assert arrived == sorted(arrived), "invocations have overtaken each other"
 
     async def check_outboxes(self) -> None:
-        """Checks that all messages arrive, and that each number is seen as often as it was sent."""
-        while any(it.outbox.waiting for it in self.router.all()):  # noqa: ASYNC110
-            await asyncio.sleep(
-                1
-            )  # nodes are still being replaced, so there is no event to wait for
-        for sender in self.router.all():
-            for destination, sent in sender.partition.sent.items():
-                receiver = self.router.all()[destination].partition
-                assert receiver.seen[sender.partition.index] == sent
+        """Checks that all messages arrive: each number is seen as often as it was sent."""
+        while not all(  # noqa: ASYNC110  # nodes are still being replaced: no event announces it
+            len(messages) == self.histories[destination].partition.seen.get(sender.index, 0)
+            for sender in self.histories
+            for destination, messages in sender.sent.items()
+        ):
+            await asyncio.sleep(1)
 
     # Faults
 
@@ -310,46 +267,36 @@ class World:
 
     # Nodes
 
-    async def lead(self) -> None:
-        """Starts a node that leads all partitions, each with its newest store or an older copy."""
-        self.nodes += 1
-        clock = _LoopClock(self.rng.choice((0, 0, -60_000, 60_000)))
-        workers = Workers()
-        processors: list[Processor] = []
-        for index, (stream, disk) in enumerate(zip(self.streams, self.disks, strict=True)):
-            store = disk.open(self.folder / f"store-{self.nodes}-{index}.db")
-            log = MemoryLog(stream, rng=self.rng)
-            processors.append(
-                build_processor(
-                    log, store, self.limits, clock, workers, index=index, count=self.count
-                )
-            )
-        router = Router(self.count, processors)
-        for processor in processors:
-            processor.outbox.connect(_FaultyLink(self, router))
-        await asyncio.gather(*(it.start(f"node-{self.nodes}") for it in processors))
-        self.router = router
-        sessions = Sessions(router, workers, self.limits, TIMES)
-        self.service = WorkerService(sessions, self.limits, TIMES)
-        for processor in processors:
-            for handler in _HANDLERS:
-                if handler.name not in processor.partition.handlers:
-                    await processor.inputs.propose(HandlerRegistered(handler))
+    def history_of(self, invocation_id: str) -> History:
+        """Returns the history of an invocation's partition."""
+        return self.histories[ids.partition(invocation_id, self.count)]
+
+    def believed_leader(self, partition: int) -> SimNode:
+        """Returns the node that someone believes to lead a partition now; often it does."""
+        if self.rng.random() < self.trouble or partition not in self.leaders:
+            return self.rng.choice(self.slots).node
+        return self.leaders[partition]
+
+    def leads(self, node: SimNode, partition: int) -> None:
+        """Notes that a node has taken a partition over, and tells the workers."""
+        self.leaders[partition] = node
+        for worker in self.workers:
+            worker.reconnect.set()
 
     async def replace_nodes(self) -> None:
         """Replaces nodes again and again, after a crash or while the old one still runs."""
         while True:
             await asyncio.sleep(self.rng.expovariate(0.5))
-            for stream, disk in zip(self.streams, self.disks, strict=True):
+            for stream in self.streams:
                 stream.release()
+            slot = self.rng.choice(self.slots)
+            for disk in slot.disks:
                 disk.add_copy()
             if self.rng.random() < 0.5:
-                # What the clients of the dead node see is a broken connection.
-                for processor in self.router.all():
-                    processor.crash()
+                slot.node.crash()
             if self.rng.random() < 0.8:
                 await asyncio.sleep(self.rng.random() * 2)
-            await self.lead()
+            await slot.start()
 
     # Workers and clients
 
@@ -359,10 +306,12 @@ class World:
         while True:
             generation += 1
             worker = SimWorker(self, f"{name}-{generation}")
+            self.workers.add(worker)
             run = asyncio.create_task(worker.run())
             try:
                 await asyncio.wait({run}, timeout=self.rng.expovariate(0.2))
             finally:
+                self.workers.discard(worker)
                 worker.kill()
                 run.cancel()
                 ended = (await asyncio.gather(run, return_exceptions=True))[0]
@@ -405,20 +354,26 @@ class World:
         while True:
             reply = await self.propose(record, follow=True)
             if isinstance(reply, Created | Attached) and reply.invocation.state in FINAL:
+                in_log = self.history_of(record.invocation_id).find(record.invocation_id)
+                assert reply.invocation.outcome == in_log.outcome, "an end that is not in the log"
                 return reply.invocation
             await asyncio.sleep(0.1 + self.rng.random())
 
     async def propose(self, record: Record, *, follow: bool = False) -> Reply:
         """Proposes a record; returns its reply, or None if none comes within 5 seconds."""
         if isinstance(record, AwakeableResolved):
-            processor = self.router.for_awakeable(record.awakeable_id)
+            partition = ids.awakeable_partition(record.awakeable_id, self.count)
         else:
-            processor = self.router.for_id(getattr(record, "invocation_id", ""))
+            partition = ids.partition(getattr(record, "invocation_id", ""), self.count)
+        processor = self.believed_leader(partition).router.find(partition)
+        if processor is None:
+            return None
         future = processor.inputs.propose(record, settle_by=math.inf if follow else 0.0)
         await asyncio.wait({future}, timeout=5)
         reply = None
         if future.done() and not future.cancelled() and future.exception() is None:
             reply = future.result()
+            self.histories[partition].check_answered(record)
         processor.subscriptions.cancel(getattr(record, "invocation_id", ""), future)
         return reply
 
@@ -449,7 +404,7 @@ class World:
 
     async def run(self, clients: int, workers: int) -> None:
         """Runs the simulation until every client has its result."""
-        await self.lead()
+        await asyncio.gather(*(it.start() for it in self.slots))
         background = [
             asyncio.create_task(self.keep_worker(f"w{number}")) for number in range(workers)
         ]
