@@ -19,37 +19,40 @@ import logging
 import os
 import resource
 import socket
-import sqlite3
-from collections.abc import Iterator, Sequence
-from contextlib import AsyncExitStack, contextmanager
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import NamedTuple
 
 from .cluster.identity import Identity, read_identity, write_identity
 from .cluster.metadata import load_or_create
 from .config import Config, ConfigError
 from .core.limits import Limits
-from .log.jetstream import JetStreamLog, log_bytes
+from .log.fenced import DEFAULT_BUDGET
+from .log.interface import Log
 from .log.preflight import check_logs, fit_limits
 from .metrics.rpc_tally import RpcTally
 from .nats.datadir import DataDir, DataDirError
 from .nats.disk_guard import DiskGuard
 from .nats.embedded import EmbeddedNats
 from .nats.endpoint import Endpoint, EndpointSource, parse_urls
-from .processor.build import build_processor
+from .node.host import PartitionHost
+from .node.storage import Storage
+from .processor.build import build_follower, build_processor
 from .processor.clock import WallClock
+from .processor.follower import Follower
 from .processor.loop import Processor
 from .processor.router import Router
+from .processor.trimming import Snapshots
 from .processor.workers import Workers
 from .requests.build import build_requests
 from .rpc.control import ControlService
 from .rpc.server import RpcServer
 from .rpc.worker import WorkerService
 from .sessions.sessions import Sessions
-from .snapshots.build import CLUSTER, NONE, open_snapshots
-from .snapshots.keeper import PartitionSnapshots
-from .store.files import store_partitions, store_path
-from .store.sqlite import CACHE_BYTES, SqliteStore, explain_error
+from .snapshots.build import CLUSTER, NONE, open_keeper
+from .snapshots.keeper import Keeper
+from .store.files import store_partitions
+from .store.interface import Store
 from .webhooks.service import Webhooks, open_webhooks
 
 FILES_PER_PARTITION = 4
@@ -60,23 +63,29 @@ FILES_FOR_OTHERS = 200
 logger = logging.getLogger("durable.app")
 
 
-class _Partition(NamedTuple):
-    """One partition of the control plane. Errors of its store name the store's file."""
+class _Builders:
+    """Makes the parts of the partitions of one process. Implements `node.host.Builders`."""
 
-    processor: Processor
-    store_path: Path
+    def __init__(self, limits: Limits, workers: Workers, count: int) -> None:
+        self._limits = limits
+        self._workers = workers
+        self._count = count
+        self._clock = WallClock()
 
-    async def start(self, leader: str) -> None:
-        """Starts the processor."""
-        with _explained(self.store_path):
-            await self.processor.start(leader)
+    def processor(
+        self, partition: int, log: Log, store: Store, snapshots: Snapshots | None
+    ) -> Processor:
+        """See `Builders.processor`."""
+        return build_processor(
+            *(log, store, self._limits, self._clock, self._workers),
+            index=partition,
+            count=self._count,
+            snapshots=snapshots,
+        )
 
-    def check_ended(self) -> None:
-        """Raises the error with which the processor has ended, if there is one."""
-        ended = self.processor.ended
-        with _explained(self.store_path):
-            if ended.done():
-                ended.result()
+    def follower(self, partition: int, log: Log, store: Store) -> Follower:
+        """See `Builders.follower`."""
+        return build_follower(log, store, self._clock, index=partition, count=self._count)
 
 
 class ControlPlane:
@@ -92,7 +101,8 @@ class ControlPlane:
         self._stack = AsyncExitStack()
         self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         """Done when the control plane cannot go on; holds the error."""
-        self._partitions: Sequence[_Partition] = ()
+        self._hosts: Sequence[PartitionHost] = ()
+        self._storage: Storage | None = None
         self._router: Router | None = None
 
     @property
@@ -103,8 +113,13 @@ class ControlPlane:
 
     def check_ended(self) -> None:
         """Raises the error with which a partition has ended; StoreUnusableError if SQLite raised it."""
-        for partition in self._partitions:
-            partition.check_ended()
+        for host in self._hosts:
+            if self._storage is None or host.processor is None:
+                continue
+            ended = host.processor.ended
+            with self._storage.explained(host.partition):
+                if ended.done():
+                    ended.result()
 
     async def __aenter__(self) -> ControlPlane:
         try:
@@ -142,7 +157,7 @@ class ControlPlane:
         _check_file_limit(count)
         if config.nats_url and count > 1:
             await check_logs(range(1, count), source)
-        keeper = await open_snapshots(
+        keeper = open_keeper(
             config.snapshots or (CLUSTER if config.nats_url else NONE),
             source,
             metadata,
@@ -150,66 +165,49 @@ class ControlPlane:
             replicas=config.replicas,
             trim_bytes=limits.trim_bytes,
         )
-        snapshots = keeper.partitions if keeper is not None else []
         workers = Workers()
-        partitions = [
-            self._partition(
-                *(data.path, source, limits, workers, index, count),
-                snapshots[index] if snapshots else None,
-            )
-            for index in range(count)
+        router = self._router = Router(count)
+        storage = self._storage = Storage(
+            *(source, metadata, data.path, keeper),
+            replicas=config.replicas,
+            budget=DEFAULT_BUDGET,
+        )
+        builders = _Builders(limits, workers, count)
+        leader = f"{socket.gethostname()}:{os.getpid()}"
+        hosts = self._hosts = [
+            PartitionHost(it, router, storage, builders, leader) for it in range(count)
         ]
-        stack.push_async_callback(_stop, partitions)
+        stack.push_async_callback(_close, hosts)
         if keeper is not None:
             stack.push_async_callback(keeper.close)
-        self._partitions = partitions
-        await _start(partitions, f"{socket.gethostname()}:{os.getpid()}")
+        await self._lead(hosts)
         # The logs and the stores fit each other.
         write_identity(data.path, Identity(metadata.id, count))
         if keeper is not None:
             await keeper.start(optional=not config.snapshots)
-        router = self._router = Router(count, [it.processor for it in partitions])
-        for it in partitions:
-            it.processor.ended.add_done_callback(self._partition_ended)
         webhooks = self._webhooks(data.path) if config.http else None
         rpcs = RpcTally()
         await self._serve_grpc(router, workers, rpcs, limits, webhooks)
         if webhooks is not None:
-            await self._serve_http(router, workers, rpcs, snapshots, limits, webhooks)
+            await self._serve_http(router, workers, rpcs, keeper, limits, webhooks)
         if count == 1:
             logger.info("serving on %s, epoch %d", self.address, router.any().epoch)
         else:
             logger.info("serving on %s, %d partitions", self.address, count)
 
-    def _partition(
-        self,
-        data_dir: Path,
-        source: EndpointSource,
-        limits: Limits,
-        workers: Workers,
-        index: int,
-        count: int,
-        snapshots: PartitionSnapshots | None,
-    ) -> _Partition:
-        """Opens the log and the store of one partition, and makes its processor."""
-        log = JetStreamLog(
-            source,
-            index,
-            replicas=self.config.replicas,
-            max_bytes=log_bytes(count),
-        )
-        self._stack.push_async_callback(log.close)
-        path = store_path(data_dir, index)
-        with _explained(path):
-            store = SqliteStore(path, CACHE_BYTES // count)
-        self._stack.callback(store.close)
-        processor = build_processor(
-            *(log, store, limits, WallClock(), workers),
-            index=index,
-            count=count,
-            snapshots=snapshots,
-        )
-        return _Partition(processor, path)
+    async def _lead(self, hosts: Sequence[PartitionHost]) -> None:
+        """Takes all partitions over concurrently, for as long as this process runs.
+
+        After the first error it cancels the others, and raises that error.
+        """
+        starts = [asyncio.ensure_future(it.lead()) for it in hosts]
+        try:
+            for processor in await asyncio.gather(*starts):
+                processor.ended.add_done_callback(self._partition_ended)
+        finally:
+            for start in starts:
+                start.cancel()
+            await asyncio.wait(starts)
 
     def _partition_ended(self, ended: asyncio.Future[None]) -> None:
         if self.ended.done():
@@ -247,7 +245,7 @@ class ControlPlane:
         router: Router,
         workers: Workers,
         rpcs: RpcTally,
-        snapshots: Sequence[PartitionSnapshots],
+        keeper: Keeper | None,
         limits: Limits,
         webhooks: Webhooks,
     ) -> None:
@@ -262,7 +260,7 @@ class ControlPlane:
             Backend(
                 ControlClient.at(self.address),
                 webhooks,
-                Exposition(router, workers, rpcs, snapshots).render,
+                Exposition(router, workers, rpcs, keeper).render,
                 lambda: router.problem,
                 limits.payload_bytes,
             ),
@@ -314,29 +312,9 @@ def _check_file_limit(partitions: int) -> None:
         )
 
 
-@contextmanager
-def _explained(store: Path) -> Iterator[None]:
-    """Turns SQLite's errors into StoreUnusableError."""
-    try:
-        yield
-    except sqlite3.Error as error:
-        raise explain_error(store, error) from error
-
-
-async def _start(partitions: Sequence[_Partition], leader: str) -> None:
-    """Starts all concurrently; after the first error it cancels the others, and raises that error."""
-    starts = [asyncio.ensure_future(it.start(leader)) for it in partitions]
-    try:
-        await asyncio.gather(*starts)
-    finally:
-        for start in starts:
-            start.cancel()
-        await asyncio.wait(starts)
-
-
-async def _stop(partitions: Sequence[_Partition]) -> None:
-    """Stops all concurrently, each to its end; then raises the first error."""
-    stops = [asyncio.ensure_future(it.processor.stop()) for it in partitions]
-    await asyncio.wait(stops)
-    for stop in stops:
-        stop.result()
+async def _close(hosts: Sequence[PartitionHost]) -> None:
+    """Closes all concurrently, each to its end; then raises the first error."""
+    closings = [asyncio.ensure_future(it.close()) for it in hosts]
+    await asyncio.wait(closings)
+    for closing in closings:
+        closing.result()

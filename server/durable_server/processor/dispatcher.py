@@ -19,6 +19,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable, Iterable
 
+from ..core import ids
 from ..core.model import HandlerKind, Invocation, State, object_scope
 from ..core.partition import Partition
 from ..core.records import Invoked, Record, Started
@@ -72,6 +73,18 @@ class Dispatcher:
             self._wake()
             self._sharing.slot_freed()
         return found if found is not None and found.attempt == attempt else None
+
+    def leave(self) -> None:
+        """Forgets what the partition's invocations take up: its leader is elsewhere from now on."""
+        for running in self._running.values():
+            running -= {it for it in running if self._lives_here(it)}
+        for worker in self._workers:
+            for invocation_id in [it for it in worker.owned if self._lives_here(it)]:
+                del worker.owned[invocation_id]
+        self._sharing.leave(self)
+
+    def _lives_here(self, invocation_id: str) -> bool:
+        return ids.partition(invocation_id, self._partition.count) == self._partition.index
 
     def wake(self) -> None:
         """See `Sharer.wake`."""

@@ -65,6 +65,14 @@ class Sharing:
         """Adds a partition."""
         self._sharers.append(sharer)
 
+    def leave(self, sharer: Sharer) -> None:
+        """Removes a partition that this process does not lead any more."""
+        if sharer in self._sharers:
+            self._sharers.remove(sharer)
+        self._waiting.discard(sharer)
+        # It may be the one to which the others have left a slot.
+        self.slot_freed()
+
     def slot_freed(self) -> None:
         """Lets all partitions look for assignments, because a worker has a free slot."""
         for sharer in self._sharers:
