@@ -1,9 +1,9 @@
 """The history of a partition: every message that its stream has stored, replayed at once.
 
-A stream is the only truth: a frame counts if it continues the chain of valid frames, whoever wrote
-The history reads each message in the moment in which it is stored, applies the valid ones by the
-core's rules to a store of its own, and keeps what trimming removes. So at any time it says what all
-leaders together have done, and what no leader may contradict:
+A stream is the only truth: a frame counts if it continues the chain of valid frames, whoever wrote it.
+The history reads each message in the moment in which it is stored, applies the valid ones by the core's
+rules to a store of its own, and keeps what trimming removes. So at any time it says what all leaders
+together have done, and what no leader may contradict:
 
     - a record that was answered is in a valid frame
     - an invocation ends once; a step that was acknowledged has that value in its journal

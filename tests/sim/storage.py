@@ -22,8 +22,12 @@ class Disk:
         self.trouble = trouble
         self.incomplete = 0
         self.copies: list[bytes] = []
+        self.checkpoint = b""
+        """The copy of the last complete checkpoint."""
+        self.durable = 0
+        """The sequence that it holds."""
         self.current: SimStore | None = None
-        """The store of the present leader; the stores of replaced leaders are not on this disk."""
+        """The store of the present process; the stores of replaced ones are not on this disk."""
 
     def open(self, path: Path) -> SimStore:
         """Opens the store as a crash may have left it."""
@@ -34,8 +38,8 @@ class Disk:
 
     def add_copy(self) -> None:
         """Makes what is committed now one of the copies that a crash may leave."""
-        assert self.current is not None
-        self.copies.append(self.current.copy())
+        if self.current is not None:
+            self.copies.append(self.current.copy())
 
 
 class ComparedStore(SqliteStore):
@@ -63,9 +67,21 @@ class SimStore(ComparedStore):
         self._disk = disk
         self._known = 0
 
+    @property
+    def sequence(self) -> int:
+        """The sequence of the last batch that it holds."""
+        return self._sequence
+
     def copy(self) -> bytes:
         """Returns the file with everything that is committed."""
         return self._db.serialize()
+
+    def close(self) -> None:
+        """See `Store.close`; it is what the next process finds."""
+        if self._disk.current is self:
+            self._disk.copies = [self.copy()]
+            self._disk.current = None
+        super().close()
 
     def begin(self) -> bool:
         """See `Store.begin`."""
@@ -82,5 +98,6 @@ class SimStore(ComparedStore):
             disk.incomplete += 1
             return self._known
         self._known = super().checkpoint()
-        disk.copies = [self.copy()]
+        disk.durable, disk.checkpoint = self._known, self.copy()
+        disk.copies = [disk.checkpoint]
         return self._known

@@ -15,6 +15,7 @@ import grpc
 
 from durable_proto.v1 import invocation_pb2, worker_pb2
 from durable_server.core import ids
+from durable_server.processor.errors import NotLeadingError
 
 from .listener import Listener, read
 from .program import TRIES, Program, value_of
@@ -155,9 +156,10 @@ class SimWorker:
         self.routes = {}
         for partition in range(self.world.count):
             node = self.world.believed_leader(partition)
-            if node not in sessions:
-                sessions[node] = Session(self.rng, node)
-            self.routes[partition] = sessions[node]
+            if node.router.all():
+                if node not in sessions:
+                    sessions[node] = Session(self.rng, node)
+                self.routes[partition] = sessions[node]
         tasks = [
             asyncio.create_task(self.reconnect.wait()),
             asyncio.create_task(asyncio.sleep(self.world.cut_after())),
@@ -174,7 +176,7 @@ class SimWorker:
                 task.cancel()
             ended = await asyncio.gather(*tasks, return_exceptions=True)
         for result in ended:
-            if isinstance(result, Exception) and not isinstance(result, Aborted):
+            if isinstance(result, Exception) and not isinstance(result, Aborted | NotLeadingError):
                 raise result
 
     def _greet(self, session: Session, slots: int) -> None:

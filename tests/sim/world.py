@@ -59,6 +59,8 @@ from .program import (
 from .storage import Disk
 from .worker import SimWorker
 
+NODES = (1, 1, 2, 3)
+"""How many nodes are alive at once: one of these."""
 _KINDS = [
     *("run", "run", "try", "try", "sleep", "wait", "choose", "child", "bump", "send", "set"),
     *("attach", "give"),
@@ -68,17 +70,18 @@ _KINDS = [
 class _Slot:
     """The place of one node: its disks, and the process that runs there now."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, place: int) -> None:
         self._world = world
+        self._place = place
         self.disks = [Disk(world.rng, world.trouble) for _ in world.streams]
         self.node: SimNode
 
-    async def start(self) -> None:
-        """Starts a new process there. One that has not crashed goes on beside it."""
+    def start(self) -> None:
+        """Starts a new process there."""
         world = self._world
         world.started += 1
-        self.node = SimNode(world, f"node-{world.started}", self.disks)
-        await self.node.start()
+        self.node = SimNode(world, self._place, self.disks, f"node-{world.started}")
+        self.node.start()
 
 
 class World:
@@ -108,8 +111,17 @@ class World:
         self.executions = 0
         self.compensated = 0
         """How many steps have failed for good and were compensated."""
-        self.slots = [_Slot(self) for _ in range(self.rng.choice((1,)))]
+        self.distance = self.rng.choice((0.0, 0.0, 0.02))
+        """How many seconds the logs are away, at most."""
+        places = range(self.rng.choice(NODES))
+        self.slots = [_Slot(self, it) for it in places]
         """The nodes that are alive at once."""
+        self.placement = [self.rng.choice(places) for _ in self.streams]
+        """Which of them should lead each partition."""
+        self.confusion = self.rng.choice((0.0, 0.05, 0.3))
+        """The probability that a node believes anything about that."""
+        self.broken: asyncio.Future[None]
+        """Has the error of a node, which ends the run."""
         self.started = 0
         """How many nodes have been started."""
         self.leaders: dict[int, SimNode] = {}
@@ -283,6 +295,24 @@ class World:
         for worker in self.workers:
             worker.reconnect.set()
 
+    def wanted(self, partition: int, place: int) -> bool:
+        """Returns whether the node at a place believes now that it should lead a partition."""
+        if len(self.slots) > 1 and self.rng.random() < self.confusion:
+            return self.rng.random() < 0.5
+        return self.placement[partition] == place
+
+    def check_ended(self, task: asyncio.Task[None]) -> None:
+        """Ends the run with the error of a task that must not end."""
+        if not task.cancelled() and (error := task.exception()) and not self.broken.done():
+            self.broken.set_exception(error)
+
+    async def move_partitions(self) -> None:
+        """Has another node lead a partition from time to time."""
+        while True:
+            await asyncio.sleep(self.rng.expovariate(0.3))
+            partition = self.rng.randrange(self.count)
+            self.placement[partition] = self.rng.randrange(len(self.slots))
+
     async def replace_nodes(self) -> None:
         """Replaces nodes again and again, after a crash or while the old one still runs."""
         while True:
@@ -292,11 +322,11 @@ class World:
             slot = self.rng.choice(self.slots)
             for disk in slot.disks:
                 disk.add_copy()
-            if self.rng.random() < 0.5:
-                slot.node.crash()
+            # One that has not crashed goes on beside its successor.
+            (slot.node.crash if self.rng.random() < 0.5 else slot.node.stop)()
             if self.rng.random() < 0.8:
                 await asyncio.sleep(self.rng.random() * 2)
-            await slot.start()
+            slot.start()
 
     # Workers and clients
 
@@ -404,18 +434,25 @@ class World:
 
     async def run(self, clients: int, workers: int) -> None:
         """Runs the simulation until every client has its result."""
-        await asyncio.gather(*(it.start() for it in self.slots))
+        self.broken = asyncio.get_running_loop().create_future()
+        for slot in self.slots:
+            slot.start()
         background = [
             asyncio.create_task(self.keep_worker(f"w{number}")) for number in range(workers)
         ]
         background.append(asyncio.create_task(self.replace_nodes()))
+        background.append(asyncio.create_task(self.move_partitions()))
         clients_done = asyncio.gather(
             *(self.client(number) for number in range(clients)),
             *(self.signal_client(number) for number in range(clients // 2)),
         )
         try:
             async with asyncio.timeout(10_000):
-                await asyncio.wait({clients_done, *background}, return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.wait(
+                    {clients_done, self.broken, *background}, return_when=asyncio.FIRST_COMPLETED
+                )
+                if self.broken.done():
+                    self.broken.result()
                 for task in background:
                     if task.done():
                         task.result()
