@@ -98,7 +98,8 @@ class History:
         mine, others = self.store.tables(), store.tables()
         assert mine.keys() == others.keys()
         for name, rows in mine.items():
-            assert rows == others[name], f"partition {self.index}: table {name} differs"
+            differ = [it for it in zip(rows, others[name], strict=False) if it[0] != it[1]]
+            assert rows == others[name], f"partition {self.index}: table {name}: {differ[:2]}"
 
 
 class SimStream(MemoryStream):

@@ -153,6 +153,8 @@ class SimNode:
             PartitionHost(it, self.router, self.storage, self, name) for it in range(world.count)
         ]
         self.service = self._service()
+        self.runs = True
+        """Whether it changes its roles."""
         self._tasks: list[asyncio.Task[None]] = []
 
     def processor(
@@ -183,6 +185,7 @@ class SimNode:
 
     def stop(self) -> None:
         """Changes no role any more; what it leads it goes on to lead, until another node does."""
+        self.runs = False
         for task in self._tasks:
             task.cancel()
 
@@ -192,6 +195,20 @@ class SimNode:
         for processor in self.router.all():
             processor.crash()
 
+    def check_settled(self) -> None:
+        """Checks that each partition has the role that it should have, and its store all of the log."""
+        for host in self.hosts:
+            leads = self.world.placement[host.partition] == self.place
+            assert host.role is (Role.LEADING if leads else Role.FOLLOWING), host.role
+            position = self.world.histories[host.partition].position
+            assert host.position == position, f"{host.position}, the log is at {position}"
+            self._check_store(host)
+
+    def _check_store(self, host: PartitionHost) -> None:
+        store = self.storage.stores.get(host.partition)
+        if store is not None:
+            self.world.histories[host.partition].check_store(store)
+
     async def _host(self, host: PartitionHost) -> None:
         """Hosts a partition for as long as this process runs."""
         rng = self.world.rng
@@ -199,11 +216,14 @@ class SimNode:
         while True:
             try:
                 await self._step(host, wanted)
+                if rng.random() < 0.05:
+                    self._check_store(host)
             except LogUnavailableError:
                 pass
             except LogDataLostError:
                 # The log was trimmed above this store: it begins anew with a snapshot.
                 await host.close()
+                del self.storage.stores[host.partition]
             pause: set[asyncio.Future[None]] = {
                 asyncio.ensure_future(asyncio.sleep(rng.random() * 2))
             }

@@ -48,15 +48,27 @@ class ComparedStore(SqliteStore):
     def tables(self) -> dict[str, list[tuple[Any, ...]]]:
         """Returns the rows of each table, in an order of their own.
 
-        The index of failure texts is left out, its contents are SQLite's.
+        The index of failure texts is left out, its contents are SQLite's. Of the places in the queues
+        for locks only the order is in it: a leader counts on from the largest one that its store has.
         """
         master = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
         names = [name for (name,) in self._db.execute(master)]
-        return {
-            name: sorted(self._db.execute(f"SELECT * FROM {name}").fetchall(), key=repr)
-            for name in names
-            if not name.startswith("failure_texts")
-        }
+        found: dict[str, list[tuple[Any, ...]]] = {}
+        for name in names:
+            if not name.startswith("failure_texts"):
+                cursor = self._db.execute(f"SELECT * FROM {name}")
+                columns = [it[0] for it in cursor.description]
+                rows = cursor.fetchall()
+                if "turn" in columns:
+                    rows = _ranked(rows, columns.index("turn"))
+                found[name] = sorted(rows, key=repr)
+        return found
+
+
+def _ranked(rows: list[tuple[Any, ...]], column: int) -> list[tuple[Any, ...]]:
+    """Replaces a column by the rank of its value; 0 stays."""
+    ranks = {value: rank for rank, value in enumerate(sorted({0, *(row[column] for row in rows)}))}
+    return [(*row[:column], ranks[row[column]], *row[column + 1 :]) for row in rows]
 
 
 class SimStore(ComparedStore):

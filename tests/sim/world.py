@@ -61,6 +61,8 @@ from .worker import SimWorker
 
 NODES = (1, 1, 2, 3)
 """How many nodes are alive at once: one of these."""
+SETTLE_SECONDS = 20.0
+"""How long nodes take at most until they have the roles that they should have."""
 _KINDS = [
     *("run", "run", "try", "try", "sleep", "wait", "choose", "child", "bump", "send", "set"),
     *("attach", "give"),
@@ -126,7 +128,7 @@ class World:
         """How many nodes have been started."""
         self.leaders: dict[int, SimNode] = {}
         """The node that was the last to take each partition over."""
-        self.workers: set[SimWorker] = set()
+        self.workers: list[SimWorker] = []
         self.tasks: set[asyncio.Task[None]] = set()
         self.limits = Limits(trim_bytes=self.rng.choice((2_000, 20_000)))
 
@@ -266,6 +268,23 @@ class World:
         ):
             await asyncio.sleep(1)
 
+    async def check_nodes(self) -> None:
+        """Checks that without any more faults all nodes come to what they should be."""
+        self.confusion = self.trouble = 0.0
+        for slot in self.slots:
+            for disk in slot.disks:
+                disk.trouble = 0.0
+            if not slot.node.runs:
+                slot.start()
+        await asyncio.sleep(SETTLE_SECONDS)
+        for slot in self.slots:
+            for processor in slot.node.router.all():
+                # A leader that has nothing to append does not learn that another one has led since.
+                processor.inputs.submit(PauseAsked("0" * 32))
+        await asyncio.sleep(SETTLE_SECONDS)
+        for slot in self.slots:
+            slot.node.check_settled()
+
     # Faults
 
     def _fault(self, data: bytes, expected: int) -> Fault:
@@ -336,12 +355,12 @@ class World:
         while True:
             generation += 1
             worker = SimWorker(self, f"{name}-{generation}")
-            self.workers.add(worker)
+            self.workers.append(worker)
             run = asyncio.create_task(worker.run())
             try:
                 await asyncio.wait({run}, timeout=self.rng.expovariate(0.2))
             finally:
-                self.workers.discard(worker)
+                self.workers.remove(worker)
                 worker.kill()
                 run.cancel()
                 ended = (await asyncio.gather(run, return_exceptions=True))[0]
@@ -373,7 +392,7 @@ class World:
         self.check_result(found, program)
         # Invocations that it has started without waiting for them must end too.
         for started in list(self.sends.values()):
-            for sent in list(started):
+            for sent in sorted(started):
                 await self.ended(Invoked(sent, "counter.bump", None, self._key(sent)))
 
     def _key(self, invocation_id: str) -> str:
@@ -440,8 +459,11 @@ class World:
         background = [
             asyncio.create_task(self.keep_worker(f"w{number}")) for number in range(workers)
         ]
-        background.append(asyncio.create_task(self.replace_nodes()))
-        background.append(asyncio.create_task(self.move_partitions()))
+        chaos = [
+            asyncio.create_task(self.replace_nodes()),
+            asyncio.create_task(self.move_partitions()),
+        ]
+        background += chaos
         clients_done = asyncio.gather(
             *(self.client(number) for number in range(clients)),
             *(self.signal_client(number) for number in range(clients // 2)),
@@ -459,6 +481,9 @@ class World:
                 await clients_done
                 await self.check_outboxes()
                 self.check_counters()
+                for task in background:
+                    task.cancel()
+                await self.check_nodes()
         finally:
             tasks = (*background, clients_done, *self.tasks)
             for task in tasks:
