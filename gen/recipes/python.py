@@ -4,7 +4,7 @@ The pinned grpcio-tools generates the stubs, and mypy-protobuf the type stubs be
 matters to users: it sets the lowest grpcio and protobuf that the generated code runs with. The
 recipe then changes two things: imports become relative, so that the package can be called
 `durable_proto` while the descriptors keep their names `durable/v1/...`; and each folder becomes a
-typed package.
+typed package. The protocol between nodes is generated here only: nothing but the control plane speaks it.
 """
 
 from __future__ import annotations
@@ -82,6 +82,8 @@ def _examples() -> list[str]:
 
 def generate(root: Path) -> None:
     """Makes `gen/python/durable_proto` and `examples/services/*_v1`."""
+    # The protocol between nodes first: the head of `durable_proto` names what is generated last.
+    _package(PROTO, "durable.node.v1", root / "gen/python", "durable_proto.node_v1")
     _package(PROTO, "durable.v1", root / "gen/python", "durable_proto.v1")
     for name in _examples():
         _package(EXAMPLES, f"{name}.v1", root / "examples/services", f"{name}_v1")

@@ -24,8 +24,10 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 from .cluster.identity import Identity, read_identity, write_identity
-from .cluster.metadata import load_or_create
-from .config import Config, ConfigError
+from .cluster.metadata import Metadata, load_or_create
+from .cluster.secret import load_or_create_secret
+from .clustered import CLUSTER_BUDGET, ClusterNode
+from .config import CLUSTER_PARTITIONS, Config, ConfigError
 from .core.limits import Limits
 from .log.fenced import DEFAULT_BUDGET
 from .log.interface import Log
@@ -39,15 +41,23 @@ from .node.host import PartitionHost
 from .node.storage import Storage
 from .processor.build import build_follower, build_processor
 from .processor.clock import WallClock
+from .processor.demand import Demand
 from .processor.follower import Follower
 from .processor.loop import Processor
 from .processor.router import Router
 from .processor.trimming import Snapshots
 from .processor.workers import Workers
+from .quotas.service import METHOD as CONCURRENCY
+from .quotas.service import Concurrency
 from .requests.build import build_requests
-from .rpc.control import ControlService
+from .rpc.answering import peer_calls, peer_streams
+from .rpc.cluster import ClusterFacts
+from .rpc.control import ClusterLinks, ControlService
+from .rpc.relay import Relay
+from .rpc.relayed import RelayedSessions
 from .rpc.server import RpcServer
 from .rpc.worker import WorkerService
+from .sessions.leaders import Leaders
 from .sessions.sessions import Sessions
 from .snapshots.build import CLUSTER, NONE, open_keeper
 from .snapshots.keeper import Keeper
@@ -101,6 +111,8 @@ class ControlPlane:
         self._stack = AsyncExitStack()
         self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         """Done when the control plane cannot go on; holds the error."""
+        self.node: ClusterNode | None = None
+        """The membership in a cluster, once started; None without one."""
         self._hosts: Sequence[PartitionHost] = ()
         self._storage: Storage | None = None
         self._router: Router | None = None
@@ -134,6 +146,8 @@ class ControlPlane:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        if self.node is not None and not self.ended.done():
+            await self.node.drain()
         await self._stack.aclose()
 
     async def _start(self) -> None:
@@ -149,6 +163,7 @@ class ControlPlane:
         metadata = await load_or_create(
             source,
             partitions=config.partitions,
+            default=CLUSTER_PARTITIONS if config.node else 1,
             replicas=config.replicas,
             # Without stores the data dir may be used for another system.
             known=read_identity(data.path) if store_partitions(data.path) else None,
@@ -170,7 +185,7 @@ class ControlPlane:
         storage = self._storage = Storage(
             *(source, metadata, data.path, keeper),
             replicas=config.replicas,
-            budget=DEFAULT_BUDGET,
+            budget=CLUSTER_BUDGET if config.node else DEFAULT_BUDGET,
         )
         builders = _Builders(limits, workers, count)
         leader = f"{socket.gethostname()}:{os.getpid()}"
@@ -180,20 +195,67 @@ class ControlPlane:
         stack.push_async_callback(_close, hosts)
         if keeper is not None:
             stack.push_async_callback(keeper.close)
-        await self._lead(hosts)
-        # The logs and the stores fit each other.
-        write_identity(data.path, Identity(metadata.id, count))
+        node = None
+        if config.node:
+            node = self.node = await self._node(metadata, source, router, hosts)
+        else:
+            await self._lead(hosts)
+            # The logs and the stores fit each other.
+            write_identity(data.path, Identity(metadata.id, count))
         if keeper is not None:
             await keeper.start(optional=not config.snapshots)
         webhooks = self._webhooks(data.path) if config.http else None
         rpcs = RpcTally()
-        await self._serve_grpc(router, workers, rpcs, limits, webhooks)
+        facts = ClusterFacts(
+            metadata.id, metadata.format_level, config.standbys if config.node else 0
+        )
+        await self._serve_grpc(router, workers, rpcs, limits, webhooks, facts)
+        if node is not None:
+            await node.join(self.address, stack)
+            write_identity(data.path, Identity(metadata.id, count))
         if webhooks is not None:
             await self._serve_http(router, workers, rpcs, keeper, limits, webhooks)
+        if node is not None:
+            logger.info("node %s serves on %s, %d partitions", config.node, self.address, count)
+            return
         if count == 1:
             logger.info("serving on %s, epoch %d", self.address, router.any().epoch)
         else:
             logger.info("serving on %s, %d partitions", self.address, count)
+
+    async def _node(
+        self,
+        metadata: Metadata,
+        source: EndpointSource,
+        router: Router,
+        hosts: Sequence[PartitionHost],
+    ) -> ClusterNode:
+        """Makes this process a node that has not joined yet."""
+        config = self.config
+        await asyncio.gather(*(it.log.create() for it in hosts))
+        secret = await load_or_create_secret(source, config.replicas)
+        node = ClusterNode(config, metadata, source, secret, router, hosts)
+        node.ended.add_done_callback(self._partition_ended)
+        return node
+
+    def _relay(
+        self,
+        node: ClusterNode,
+        sessions: Sessions,
+        router: Router,
+        workers: Workers,
+        limits: Limits,
+    ) -> Relay:
+        """Joins the sessions of workers, and the limits of handlers, to those on the other nodes."""
+        sessions.demand = Demand(workers)
+        node.methods.add(RelayedSessions(sessions, limits, self.config.times))
+        quotas = Concurrency(router, workers, node.members, node.links)
+        node.methods.streams[CONCURRENCY] = quotas.serve
+        self._stack.callback(quotas.close)
+        quotas.start()
+        relay = Relay(sessions, node.links, Leaders(router, node.members))
+        self._stack.push_async_callback(relay.close)
+        return relay
 
     async def _lead(self, hosts: Sequence[PartitionHost]) -> None:
         """Takes all partitions over concurrently, for as long as this process runs.
@@ -227,18 +289,29 @@ class ControlPlane:
         rpcs: RpcTally,
         limits: Limits,
         webhooks: Webhooks | None,
+        facts: ClusterFacts,
     ) -> None:
-        config = self.config
+        config, node = self.config, self.node
         requests = build_requests(router, workers, limits, webhooks)
         sessions = Sessions(router, workers, limits, config.times)
+        others = relay = None
+        if node is not None:
+            others = ClusterLinks(node.members, node.links, router.listen)
+            relay = self._relay(node, sessions, router, workers, limits)
+        control = ControlService(requests, rpcs, facts, others)
+        if node is not None:
+            node.methods.calls.update(peer_calls(control))
+            node.methods.streams.update(peer_streams(control))
+            await node.listen(self._stack)
         server = RpcServer(
-            ControlService(requests, rpcs),
-            WorkerService(sessions, limits, config.times),
+            control,
+            WorkerService(sessions, limits, config.times, relay),
             router,
             channelz=config.channelz,
         )
         self._stack.push_async_callback(server.stop, config.grace_seconds)
-        self.address = await server.start(config.listen)
+        self._stack.callback(control.close)
+        self.address = control.address = await server.start(config.listen)
 
     async def _serve_http(
         self,
@@ -282,7 +355,7 @@ class ControlPlane:
         return open_webhooks(
             data_dir,
             key_file=config.webhook_key_file,
-            key_text=config.webhook_key,
+            key_text=config.webhook_key or (self.node.webhook_key if self.node else ""),
             secrets_dir=config.webhook_secrets_dir,
         )
 

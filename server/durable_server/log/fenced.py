@@ -192,6 +192,16 @@ class FencedLog:
             self.availability.succeeded()
         return self._advance(chain.epoch, chain.number + 1)
 
+    async def create(self) -> None:
+        """See `Log.create`."""
+        backoff = self._backoff()
+        while True:
+            try:
+                await self._stream.bounds(create=True)
+                return
+            except StreamUnavailableError as problem:
+                await self._pause(backoff, problem)
+
     def follow(self, applied: Position) -> None:
         """See `Log.follow`."""
         self._closed = False

@@ -101,6 +101,10 @@ class Log(Protocol):
         """
         ...
 
+    async def create(self) -> None:
+        """Makes the log if there is none. Raises LogUnavailableError, LogDataLostError."""
+        ...
+
     def follow(self, applied: Position) -> None:
         """Makes `read` go on after `applied`."""
         ...

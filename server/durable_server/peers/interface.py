@@ -54,10 +54,8 @@ class PeerStream(Protocol):
 class Peers(Protocol):
     """The other nodes, by name."""
 
-    async def call(
-        self, node: str, method: str, body: bytes, timeout_seconds: float | None
-    ) -> bytes:
-        """Calls a method of a node.
+    async def call(self, node: str, method: str, body: bytes, timeout: float | None) -> bytes:  # noqa: ASYNC109  # one timer is cheaper than a scope
+        """Calls a method of a node; `timeout` is in seconds.
 
         Raises PeerUnavailableError and PeerRefusedError. A caller that is cancelled cancels the call.
         """
@@ -77,7 +75,14 @@ PeerRefusedError.
 
 
 class Methods(Protocol):
-    """What a node answers to others."""
+    """What a node answers to others, by the names of the methods."""
 
-    calls: Mapping[str, Answer]
-    streams: Mapping[str, Serve]
+    @property
+    def calls(self) -> Mapping[str, Answer]:
+        """The methods that are called."""
+        ...
+
+    @property
+    def streams(self) -> Mapping[str, Serve]:
+        """The methods to which streams are opened."""
+        ...

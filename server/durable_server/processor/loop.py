@@ -131,6 +131,7 @@ class Processor:
                 self.dispatcher.recover_running(invocation)
             elif not invocation.lock_place or queues[invocation.state_owner][0] == invocation.id:
                 self.dispatcher.push(invocation)
+        self.dispatcher.join()
         self.timers.fill(recovered.timers)
         self.trimmer.start(position)
         self.position = position

@@ -66,6 +66,26 @@ class Router:
         """Returns the processor of an invocation, whether it exists or not. Raises NotLeadingError."""
         return self._find(ids.partition(invocation_id, self.count))
 
+    def for_record(self, invocation_id: str) -> Processor:
+        """Returns the processor of an invocation, to propose a record about it.
+
+        Unlike reading by `for_id`, this needs no certainty that this process still leads the partition,
+        because the log refuses the records of a leader that was replaced. Raises NotLeadingError.
+        """
+        number = self.partition(invocation_id)
+        processor = self._processors.get(number)
+        if processor is None:
+            raise NotLeadingError(number)
+        return processor
+
+    def leads(self, invocation_id: str) -> bool:
+        """Returns whether this process leads the partition of an invocation."""
+        return self.partition(invocation_id) in self._processors
+
+    def partition(self, invocation_id: str) -> int:
+        """Returns the number of the partition of an invocation, led here or not."""
+        return ids.partition(invocation_id, self.count)
+
     def for_awakeable(self, awakeable_id: str) -> Processor:
         """Returns the processor of an awakeable, whether it exists or not. Raises NotLeadingError."""
         return self._find(ids.awakeable_partition(awakeable_id, self.count))
@@ -100,6 +120,18 @@ class Router:
         """Calls `changed` whenever `problem` may have changed."""
         self._problem_listeners.append(changed)
 
+    async def receive(self, destination: int, received: Received) -> int:
+        """Takes messages for a partition that is led here; returns up to which it has seen them.
+
+        Raises ProcessorEndedError when it is not led here; RecordTooLargeError.
+        """
+        processor = self._processors.get(destination)
+        if processor is None:
+            raise ProcessorEndedError(f"this process does not lead partition {destination}")
+        reply = await processor.inputs.propose(received)
+        assert isinstance(reply, Seen)
+        return reply.sequence
+
     def _find(self, partition: int) -> Processor:
         processor = self._processors.get(partition)
         if processor is None or not self.holds():
@@ -107,12 +139,9 @@ class Router:
         return processor
 
     async def _deliver(self, destination: int, received: Received) -> int:
-        processor = self._processors.get(destination)
-        if processor is None:
-            return await self.remote(destination, received)
-        reply = await processor.inputs.propose(received)
-        assert isinstance(reply, Seen)
-        return reply.sequence
+        if destination in self._processors:
+            return await self.receive(destination, received)
+        return await self.remote(destination, received)
 
     def _changed(self) -> None:
         self._all = [it for _, it in sorted(self._processors.items())]

@@ -6,6 +6,7 @@ The rules, which decide whether a message counts and what happens to an attempt 
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from typing import ClassVar
 
@@ -22,6 +23,7 @@ from ..core.records import (
     Finished,
     SuspendAsked,
 )
+from ..processor.errors import NotLeadingError
 from ..sessions.sessions import Session, Sessions
 from . import convert
 from .refusal import protocol_violation
@@ -38,6 +40,15 @@ class SessionReader:
         self._session = session
         self._attempts = session.attempts
 
+    @property
+    def draining(self) -> bool:
+        """Whether the worker has announced that it leaves."""
+        return self._session.worker.draining
+
+    def close(self, *, left: bool) -> None:
+        """Ends the session; see `Sessions.close`."""
+        self._sessions.close(self._session, left=left)
+
     def receive(self, frame: worker_pb2.SessionRequest) -> None:
         """Handles the messages of a frame in order; raises Refusal for one that ends the session."""
         owns = self._attempts.owns
@@ -48,7 +59,9 @@ class SessionReader:
             report = self._reports.get(kind)
             if report is not None:
                 if owns(message.invocation_id, message.attempt):
-                    report(self, message)
+                    # A partition may move at any time. The worker reconnects then, and sends again.
+                    with contextlib.suppress(NotLeadingError):
+                        report(self, message)
             elif kind == "draining":
                 self._sessions.draining(self._session)
             elif kind == "hello":
