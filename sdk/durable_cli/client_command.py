@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -27,6 +27,7 @@ class ClientContext:
     """The common options of one run of a command."""
 
     address: str | None
+    """One address, or those of all nodes, separated by commas."""
     insecure: bool
     json: bool
 
@@ -42,6 +43,16 @@ class ClientContext:
         except ValueError as error:
             raise address_error(error) from error
 
+    def for_each_address(self) -> list[ClientContext]:
+        """Returns a context for each of the addresses; raises click.UsageError for a bad one."""
+        from durable._common.addresses import parse_addresses
+
+        try:
+            addresses = parse_addresses(self.address, insecure=self.insecure)
+        except ValueError as error:
+            raise address_error(error) from error
+        return [replace(self, address=it.text) for it in addresses]
+
 
 def address_error(error: ValueError) -> click.UsageError:
     """Returns the usage error for an address that the SDK refuses."""
@@ -53,8 +64,8 @@ def address_error(error: ValueError) -> click.UsageError:
 _OPTIONS: Final = (
     click.option(
         "--address",
-        metavar="HOST:PORT",
-        help="The control plane.  [default: DURABLE_ADDRESS, or 127.0.0.1:50051]",
+        metavar="HOST:PORT[,...]",
+        help="The control plane, or all its nodes.  [default: DURABLE_ADDRESS, or 127.0.0.1:50051]",
     ),
     click.option("--insecure", is_flag=True, help="Allow an address beyond loopback without TLS."),
     click.option("--json", "as_json", is_flag=True, help="Write JSON."),

@@ -1,9 +1,9 @@
 """`durable doctor`: checks what a system needs to run, and says what to do about problems.
 
 There are two halves: what a client needs (an address that responds, versions that fit, workers, a
-correct clock), and what a control plane on this machine needs (a nats-server, a data dir that is
-writable, fast and has space; see `local_checks`). A warning is something that works today and will
-cause trouble; only a failure makes the exit code 1.
+correct clock; each of several addresses is checked by itself), and what a control plane on this
+machine needs (a nats-server, a data dir that is writable, fast and has space; see `local_checks`).
+A warning is something that works today and will cause trouble; only a failure makes the exit code 1.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import click
 
@@ -55,9 +55,8 @@ def doctor(context: ClientContext, data_dir: Path) -> None:
         output.write_json([check._asdict() for check in checks])
     failed = [check.name for check in checks if check.verdict == FAIL]
     if failed:
-        raise CommandError(
-            f"{len(failed)} of {len(checks)} checks failed: {', '.join(failed)}", FAILED
-        )
+        names = ", ".join(dict.fromkeys(failed))
+        raise CommandError(f"{len(failed)} of {len(checks)} checks failed: {names}", FAILED)
 
 
 def _versions() -> Iterator[Check]:
@@ -72,7 +71,39 @@ def _versions() -> Iterator[Check]:
         yield Check(OK, "packages", packages, "")
 
 
+class _Answer(NamedTuple):
+    """What a node has said."""
+
+    info: durable.ServerInfo
+    at: datetime
+    """When it came, by this machine's clock."""
+    took: timedelta
+    workers: list[durable.WorkerInfo]
+    handlers: list[durable.Handler]
+
+
 def _server(context: ClientContext) -> Iterator[Check]:
+    """Checks each address, and the workers as a node that answers knows them."""
+
+    asked: list[tuple[str, _Answer | durable.RpcError]] = [
+        (str(it.address), _ask(it)) for it in context.for_each_address()
+    ]
+    answers = [answer for _, answer in asked if isinstance(answer, _Answer)]
+    for address, answer in asked:
+        place = f"{address}: " if len(asked) > 1 else ""
+        if isinstance(answer, _Answer):
+            for check in _node(answer):
+                yield check._replace(found=place + check.found)
+        elif answers:
+            advice = "the other nodes serve; start this one, or take it out of the list"
+            yield Check(WARN, "server", one_line(answer), advice)
+        else:
+            yield Check(FAIL, "server", one_line(answer), "")
+    if answers:
+        yield _workers(answers[0].workers, answers[0].handlers)
+
+
+def _ask(context: ClientContext) -> _Answer | durable.RpcError:
     import durable
 
     with context.client(3.0) as client:
@@ -80,11 +111,13 @@ def _server(context: ClientContext) -> Iterator[Check]:
         try:
             info = client.server_info()
             now, took = datetime.now(UTC), timedelta(seconds=time.monotonic() - began)
-            workers = client.list_workers()
-            handlers = client.list_handlers()
+            return _Answer(info, now, took, client.list_workers(), client.list_handlers())
         except durable.RpcError as error:
-            yield Check(FAIL, "server", one_line(error), "")
-            return
+            return error
+
+
+def _node(answer: _Answer) -> Iterator[Check]:
+    info, took = answer.info, answer.took
     shape = f"epoch {info.epoch}"
     if info.partition_count > 1:
         shape = f"{info.partition_count} partitions"
@@ -92,8 +125,7 @@ def _server(context: ClientContext) -> Iterator[Check]:
     slow = "the network or the machine is slow; steps cannot be quicker than this"
     yield Check(WARN if took > _SLOW else OK, "server", found, slow if took > _SLOW else "")
     yield _protocol(info)
-    yield check_clock(info, now)
-    yield _workers(workers, handlers)
+    yield check_clock(info, answer.at)
 
 
 def _protocol(info: durable.ServerInfo) -> Check:

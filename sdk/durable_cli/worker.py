@@ -31,7 +31,8 @@ _SILENT_SECONDS: Final = 2.0
 @click.option(
     "--address",
     default=lambda: os.environ.get("DURABLE_ADDRESS", DEFAULT_ADDRESS),
-    help=f"The control plane.  [default: DURABLE_ADDRESS, or {DEFAULT_ADDRESS}]",
+    metavar="HOST:PORT[,...]",
+    help=f"The control plane, or all its nodes.  [default: DURABLE_ADDRESS, or {DEFAULT_ADDRESS}]",
 )
 @click.option(
     "--service",

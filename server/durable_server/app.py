@@ -19,37 +19,50 @@ import logging
 import os
 import resource
 import socket
-import sqlite3
-from collections.abc import Iterator, Sequence
-from contextlib import AsyncExitStack, contextmanager
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import NamedTuple
 
 from .cluster.identity import Identity, read_identity, write_identity
-from .cluster.metadata import load_or_create
-from .config import Config, ConfigError
+from .cluster.metadata import Metadata, load_or_create
+from .cluster.secret import load_or_create_secret
+from .clustered import CLUSTER_BUDGET, ClusterNode
+from .config import CLUSTER_PARTITIONS, Config, ConfigError
 from .core.limits import Limits
-from .log.jetstream import JetStreamLog, log_bytes
+from .log.fenced import DEFAULT_BUDGET
+from .log.interface import Log
 from .log.preflight import check_logs, fit_limits
 from .metrics.rpc_tally import RpcTally
 from .nats.datadir import DataDir, DataDirError
 from .nats.disk_guard import DiskGuard
 from .nats.embedded import EmbeddedNats
 from .nats.endpoint import Endpoint, EndpointSource, parse_urls
-from .processor.build import build_processor
+from .node.host import PartitionHost
+from .node.storage import Storage
+from .processor.build import build_follower, build_processor
 from .processor.clock import WallClock
+from .processor.demand import Demand
+from .processor.follower import Follower
 from .processor.loop import Processor
 from .processor.router import Router
+from .processor.trimming import Snapshots
 from .processor.workers import Workers
+from .quotas.service import METHOD as CONCURRENCY
+from .quotas.service import Concurrency
 from .requests.build import build_requests
-from .rpc.control import ControlService
+from .rpc.answering import peer_calls, peer_streams
+from .rpc.cluster import ClusterFacts
+from .rpc.control import ClusterLinks, ControlService
+from .rpc.relay import Relay
+from .rpc.relayed import RelayedSessions
 from .rpc.server import RpcServer
 from .rpc.worker import WorkerService
+from .sessions.leaders import Leaders
 from .sessions.sessions import Sessions
-from .snapshots.build import CLUSTER, NONE, open_snapshots
-from .snapshots.keeper import PartitionSnapshots
-from .store.files import store_partitions, store_path
-from .store.sqlite import CACHE_BYTES, SqliteStore, explain_error
+from .snapshots.build import CLUSTER, NONE, open_keeper
+from .snapshots.keeper import Keeper
+from .store.files import store_partitions
+from .store.interface import Store
 from .webhooks.service import Webhooks, open_webhooks
 
 FILES_PER_PARTITION = 4
@@ -60,23 +73,29 @@ FILES_FOR_OTHERS = 200
 logger = logging.getLogger("durable.app")
 
 
-class _Partition(NamedTuple):
-    """One partition of the control plane. Errors of its store name the store's file."""
+class _Builders:
+    """Makes the parts of the partitions of one process. Implements `node.host.Builders`."""
 
-    processor: Processor
-    store_path: Path
+    def __init__(self, limits: Limits, workers: Workers, count: int) -> None:
+        self._limits = limits
+        self._workers = workers
+        self._count = count
+        self._clock = WallClock()
 
-    async def start(self, leader: str) -> None:
-        """Starts the processor."""
-        with _explained(self.store_path):
-            await self.processor.start(leader)
+    def processor(
+        self, partition: int, log: Log, store: Store, snapshots: Snapshots | None
+    ) -> Processor:
+        """See `Builders.processor`."""
+        return build_processor(
+            *(log, store, self._limits, self._clock, self._workers),
+            index=partition,
+            count=self._count,
+            snapshots=snapshots,
+        )
 
-    def check_ended(self) -> None:
-        """Raises the error with which the processor has ended, if there is one."""
-        ended = self.processor.ended
-        with _explained(self.store_path):
-            if ended.done():
-                ended.result()
+    def follower(self, partition: int, log: Log, store: Store) -> Follower:
+        """See `Builders.follower`."""
+        return build_follower(log, store, self._clock, index=partition, count=self._count)
 
 
 class ControlPlane:
@@ -90,7 +109,12 @@ class ControlPlane:
         self.http_address = ""
         """Where HTTP is served, once started; empty when it is not."""
         self._stack = AsyncExitStack()
-        self._partitions: Sequence[_Partition] = ()
+        self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        """Done when the control plane cannot go on; holds the error."""
+        self.node: ClusterNode | None = None
+        """The membership in a cluster, once started; None without one."""
+        self._hosts: Sequence[PartitionHost] = ()
+        self._storage: Storage | None = None
         self._router: Router | None = None
 
     @property
@@ -99,15 +123,15 @@ class ControlPlane:
         assert self._router is not None
         return self._router
 
-    @property
-    def ended(self) -> asyncio.Future[None]:
-        """Done when the control plane cannot go on; holds the error."""
-        return self.router.ended
-
     def check_ended(self) -> None:
         """Raises the error with which a partition has ended; StoreUnusableError if SQLite raised it."""
-        for partition in self._partitions:
-            partition.check_ended()
+        for host in self._hosts:
+            if self._storage is None or host.processor is None:
+                continue
+            ended = host.processor.ended
+            with self._storage.explained(host.partition):
+                if ended.done():
+                    ended.result()
 
     async def __aenter__(self) -> ControlPlane:
         try:
@@ -122,6 +146,8 @@ class ControlPlane:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        if self.node is not None and not self.ended.done():
+            await self.node.drain()
         await self._stack.aclose()
 
     async def _start(self) -> None:
@@ -137,6 +163,7 @@ class ControlPlane:
         metadata = await load_or_create(
             source,
             partitions=config.partitions,
+            default=CLUSTER_PARTITIONS if config.node else 1,
             replicas=config.replicas,
             # Without stores the data dir may be used for another system.
             known=read_identity(data.path) if store_partitions(data.path) else None,
@@ -145,7 +172,7 @@ class ControlPlane:
         _check_file_limit(count)
         if config.nats_url and count > 1:
             await check_logs(range(1, count), source)
-        keeper = await open_snapshots(
+        keeper = open_keeper(
             config.snapshots or (CLUSTER if config.nats_url else NONE),
             source,
             metadata,
@@ -153,64 +180,107 @@ class ControlPlane:
             replicas=config.replicas,
             trim_bytes=limits.trim_bytes,
         )
-        snapshots = keeper.partitions if keeper is not None else []
         workers = Workers()
-        partitions = [
-            self._partition(
-                *(data.path, source, limits, workers, index, count),
-                snapshots[index] if snapshots else None,
-            )
-            for index in range(count)
+        router = self._router = Router(count)
+        storage = self._storage = Storage(
+            *(source, metadata, data.path, keeper),
+            replicas=config.replicas,
+            budget=CLUSTER_BUDGET if config.node else DEFAULT_BUDGET,
+        )
+        builders = _Builders(limits, workers, count)
+        leader = f"{socket.gethostname()}:{os.getpid()}"
+        hosts = self._hosts = [
+            PartitionHost(it, router, storage, builders, leader) for it in range(count)
         ]
-        stack.push_async_callback(_stop, partitions)
+        stack.push_async_callback(_close, hosts)
         if keeper is not None:
             stack.push_async_callback(keeper.close)
-        self._partitions = partitions
-        await _start(partitions, f"{socket.gethostname()}:{os.getpid()}")
-        # The logs and the stores fit each other.
-        write_identity(data.path, Identity(metadata.id, count))
+        node = None
+        if config.node:
+            node = self.node = await self._node(metadata, source, router, hosts)
+        else:
+            await self._lead(hosts)
+            # The logs and the stores fit each other.
+            write_identity(data.path, Identity(metadata.id, count))
         if keeper is not None:
             await keeper.start(optional=not config.snapshots)
-        router = self._router = Router([it.processor for it in partitions])
         webhooks = self._webhooks(data.path) if config.http else None
         rpcs = RpcTally()
-        await self._serve_grpc(router, workers, rpcs, limits, webhooks)
+        facts = ClusterFacts(
+            metadata.id, metadata.format_level, config.standbys if config.node else 0
+        )
+        await self._serve_grpc(router, workers, rpcs, limits, webhooks, facts)
+        if node is not None:
+            await node.join(self.address, stack)
+            write_identity(data.path, Identity(metadata.id, count))
         if webhooks is not None:
-            await self._serve_http(router, workers, rpcs, snapshots, limits, webhooks)
+            await self._serve_http(router, workers, rpcs, keeper, limits, webhooks)
+        if node is not None:
+            logger.info("node %s serves on %s, %d partitions", config.node, self.address, count)
+            return
         if count == 1:
             logger.info("serving on %s, epoch %d", self.address, router.any().epoch)
         else:
             logger.info("serving on %s, %d partitions", self.address, count)
 
-    def _partition(
+    async def _node(
         self,
-        data_dir: Path,
+        metadata: Metadata,
         source: EndpointSource,
-        limits: Limits,
+        router: Router,
+        hosts: Sequence[PartitionHost],
+    ) -> ClusterNode:
+        """Makes this process a node that has not joined yet."""
+        config = self.config
+        await asyncio.gather(*(it.log.create() for it in hosts))
+        secret = await load_or_create_secret(source, config.replicas)
+        node = ClusterNode(config, metadata, source, secret, router, hosts)
+        node.ended.add_done_callback(self._partition_ended)
+        return node
+
+    def _relay(
+        self,
+        node: ClusterNode,
+        sessions: Sessions,
+        router: Router,
         workers: Workers,
-        index: int,
-        count: int,
-        snapshots: PartitionSnapshots | None,
-    ) -> _Partition:
-        """Opens the log and the store of one partition, and makes its processor."""
-        log = JetStreamLog(
-            source,
-            index,
-            replicas=self.config.replicas,
-            max_bytes=log_bytes(count),
-        )
-        self._stack.push_async_callback(log.close)
-        path = store_path(data_dir, index)
-        with _explained(path):
-            store = SqliteStore(path, CACHE_BYTES // count)
-        self._stack.callback(store.close)
-        processor = build_processor(
-            *(log, store, limits, WallClock(), workers),
-            index=index,
-            count=count,
-            snapshots=snapshots,
-        )
-        return _Partition(processor, path)
+        limits: Limits,
+    ) -> Relay:
+        """Joins the sessions of workers, and the limits of handlers, to those on the other nodes."""
+        sessions.demand = Demand(workers)
+        node.methods.add(RelayedSessions(sessions, limits, self.config.times))
+        quotas = Concurrency(router, workers, node.members, node.links)
+        node.methods.streams[CONCURRENCY] = quotas.serve
+        self._stack.callback(quotas.close)
+        quotas.start()
+        relay = Relay(sessions, node.links, Leaders(router, node.members))
+        self._stack.push_async_callback(relay.close)
+        return relay
+
+    async def _lead(self, hosts: Sequence[PartitionHost]) -> None:
+        """Takes all partitions over concurrently, for as long as this process runs.
+
+        After the first error it cancels the others, and raises that error.
+        """
+        starts = [asyncio.ensure_future(it.lead()) for it in hosts]
+        try:
+            for processor in await asyncio.gather(*starts):
+                processor.ended.add_done_callback(self._partition_ended)
+        finally:
+            for start in starts:
+                start.cancel()
+            await asyncio.wait(starts)
+
+    def _partition_ended(self, ended: asyncio.Future[None]) -> None:
+        if self.ended.done():
+            return
+        error = ended.exception()
+        if error is None:
+            self.ended.set_result(None)
+        else:
+            self.ended.set_exception(error)
+            # Marks the exception as retrieved, because the reason may stay unread.
+            self.ended.exception()
 
     async def _serve_grpc(
         self,
@@ -219,25 +289,36 @@ class ControlPlane:
         rpcs: RpcTally,
         limits: Limits,
         webhooks: Webhooks | None,
+        facts: ClusterFacts,
     ) -> None:
-        config = self.config
+        config, node = self.config, self.node
         requests = build_requests(router, workers, limits, webhooks)
         sessions = Sessions(router, workers, limits, config.times)
+        others = relay = None
+        if node is not None:
+            others = ClusterLinks(node.members, node.links, router.listen)
+            relay = self._relay(node, sessions, router, workers, limits)
+        control = ControlService(requests, rpcs, facts, others)
+        if node is not None:
+            node.methods.calls.update(peer_calls(control))
+            node.methods.streams.update(peer_streams(control))
+            await node.listen(self._stack)
         server = RpcServer(
-            ControlService(requests, rpcs),
-            WorkerService(sessions, limits, config.times),
+            control,
+            WorkerService(sessions, limits, config.times, relay),
             router,
             channelz=config.channelz,
         )
         self._stack.push_async_callback(server.stop, config.grace_seconds)
-        self.address = await server.start(config.listen)
+        self._stack.callback(control.close)
+        self.address = control.address = await server.start(config.listen)
 
     async def _serve_http(
         self,
         router: Router,
         workers: Workers,
         rpcs: RpcTally,
-        snapshots: Sequence[PartitionSnapshots],
+        keeper: Keeper | None,
         limits: Limits,
         webhooks: Webhooks,
     ) -> None:
@@ -252,7 +333,7 @@ class ControlPlane:
             Backend(
                 ControlClient.at(self.address),
                 webhooks,
-                Exposition(router, workers, rpcs, snapshots).render,
+                Exposition(router, workers, rpcs, keeper).render,
                 lambda: router.problem,
                 limits.payload_bytes,
             ),
@@ -274,7 +355,7 @@ class ControlPlane:
         return open_webhooks(
             data_dir,
             key_file=config.webhook_key_file,
-            key_text=config.webhook_key,
+            key_text=config.webhook_key or (self.node.webhook_key if self.node else ""),
             secrets_dir=config.webhook_secrets_dir,
         )
 
@@ -304,29 +385,9 @@ def _check_file_limit(partitions: int) -> None:
         )
 
 
-@contextmanager
-def _explained(store: Path) -> Iterator[None]:
-    """Turns SQLite's errors into StoreUnusableError."""
-    try:
-        yield
-    except sqlite3.Error as error:
-        raise explain_error(store, error) from error
-
-
-async def _start(partitions: Sequence[_Partition], leader: str) -> None:
-    """Starts all concurrently; after the first error it cancels the others, and raises that error."""
-    starts = [asyncio.ensure_future(it.start(leader)) for it in partitions]
-    try:
-        await asyncio.gather(*starts)
-    finally:
-        for start in starts:
-            start.cancel()
-        await asyncio.wait(starts)
-
-
-async def _stop(partitions: Sequence[_Partition]) -> None:
-    """Stops all concurrently, each to its end; then raises the first error."""
-    stops = [asyncio.ensure_future(it.processor.stop()) for it in partitions]
-    await asyncio.wait(stops)
-    for stop in stops:
-        stop.result()
+async def _close(hosts: Sequence[PartitionHost]) -> None:
+    """Closes all concurrently, each to its end; then raises the first error."""
+    closings = [asyncio.ensure_future(it.close()) for it in hosts]
+    await asyncio.wait(closings)
+    for closing in closings:
+        closing.result()

@@ -14,6 +14,7 @@ import click
 
 DEFAULT_LISTEN = "127.0.0.1:50051"
 DEFAULT_HTTP = "127.0.0.1:8080"
+DEFAULT_NODE_LISTEN = "127.0.0.1:0"
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -110,6 +111,30 @@ _SERVER_OPTIONS = _options(
     default=0,
     metavar="N",
     help="Make a new system with so many partitions.  [default: what it has, or 1]",
+)
+@click.option(
+    "--node",
+    default="",
+    metavar="NAME",
+    envvar="DURABLE_NODE",
+    help="Share the partitions with other nodes over --nats, under this name.  [env: DURABLE_NODE]",
+)
+@click.option(
+    "--node-listen",
+    default=DEFAULT_NODE_LISTEN,
+    show_default=True,
+    metavar="HOST:PORT",
+    help="Serve the other nodes here.",
+)
+@click.option(
+    "--advertise",
+    default="",
+    metavar="HOST",
+    envvar="DURABLE_ADVERTISE",
+    help="Where others reach this node.  [default: the host of --listen]",
+)
+@click.option(
+    "--standbys", default=1, show_default=True, metavar="N", help="Nodes that follow a partition."
 )
 def server(**settings: Any) -> None:
     """Run the control plane."""

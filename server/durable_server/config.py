@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from .cluster.member import check_name
 from .cluster.metadata import PARTITIONS_MAX
 from .core.limits import Limits
 from .nats.endpoint import parse_urls
@@ -16,7 +17,12 @@ from .snapshots.build import CLUSTER
 
 DEFAULT_LISTEN = "127.0.0.1:50051"
 DEFAULT_HTTP = "127.0.0.1:8080"
+DEFAULT_NODE_LISTEN = "127.0.0.1:0"
+CLUSTER_PARTITIONS = 12
+"""The number of partitions of a new system whose first control plane is a node of a cluster."""
 DEFAULT_DATA_DIR = Path(".durable")
+STANDBYS_MAX = 6
+"""The most followers of a partition: each costs almost as much CPU as its leader."""
 _HOST = re.compile(r"([A-Za-z0-9_](?:[A-Za-z0-9_.-]*)|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 
 
@@ -40,8 +46,20 @@ class Config:
     """
     partitions: int = 0
     """The number of partitions, 1 to 256, of a new system; it cannot be changed later. 0 takes what the
-    system has, or 1 for a new one.
+    system has; for a new one 1, or 12 if this is a node of a cluster.
     """
+    node: str = ""
+    """The name of this node in a cluster of control planes, which share an external NATS system and its
+    partitions. Empty for a control plane that leads all partitions.
+    """
+    node_listen: str = DEFAULT_NODE_LISTEN
+    """Where to serve the other nodes, as HOST:PORT; port 0 takes a free one."""
+    advertise: str = ""
+    """The host under which other nodes, clients and workers reach this node; empty for the hosts of
+    `listen` and `node_listen`.
+    """
+    standbys: int = 1
+    """How many nodes follow each partition, ready to take it over, where there are as many others."""
     snapshots: str = ""
     """Where snapshots of the stores are kept: `cluster` is the external NATS system, `none` makes none,
     and else it is the URL of an object store or a folder. Empty is `cluster` for an external NATS
@@ -62,7 +80,9 @@ class Config:
     webhook_key_file: Path | None = None
     """A file with the keys that sign webhooks; see `webhooks.files`."""
     webhook_key: str = field(default="", repr=False)
-    """The keys as text. Without a file and a text the data dir has its own key."""
+    """The keys as text. Without a file and a text the data dir has its own key, and a node that of its
+    system.
+    """
     webhook_secrets_dir: Path | None = None
     """The directory with the secrets of webhook senders: a file for each secret."""
     insecure: bool = False
@@ -107,11 +127,48 @@ class Config:
                 f"--replicas {self.replicas} needs a NATS cluster: name one with --nats URL; "
                 "the embedded server is one node"
             )
-
+        self._check_node()
         if not 0 <= self.partitions <= PARTITIONS_MAX:
             raise ConfigError(
                 f"--partitions {self.partitions} is not a number from 1 to {PARTITIONS_MAX}; leave it"
                 " out to take what the system has, or 1 for a new one"
+            )
+
+    def _check_node(self) -> None:
+        if not self.node:
+            for option, value, default in (
+                ("--node-listen", self.node_listen, DEFAULT_NODE_LISTEN),
+                ("--advertise", self.advertise, ""),
+            ):
+                if value != default:
+                    raise ConfigError(
+                        f"{option} {value} is for a node of a cluster; name it with --node NAME"
+                    )
+            return
+        try:
+            check_name(self.node)
+        except ValueError as error:
+            raise ConfigError(f"--node: {error}") from error
+        if not self.nats_url:
+            raise ConfigError(
+                f"--node {self.node} needs a NATS system that all nodes share: name it with --nats URL"
+            )
+        self._check_address("--node-listen", self.node_listen, "127.0.0.1:50052")
+        if self.advertise and (_HOST.fullmatch(self.advertise) is None or ":" in self.advertise):
+            raise ConfigError(
+                f"--advertise {self.advertise!r} is not a host name or an address without a port, as"
+                " in node-a.example.com"
+            )
+        for option, address in (("--listen", self.listen), ("--node-listen", self.node_listen)):
+            host = address.rpartition(":")[0].strip("[]")
+            if host in ("0.0.0.0", "::") and not self.advertise:
+                raise ConfigError(
+                    f"{option} {address} is no address at which others can reach this node; say which"
+                    " is with --advertise HOST"
+                )
+        if not 0 <= self.standbys <= STANDBYS_MAX:
+            raise ConfigError(
+                f"--standbys {self.standbys} is not a number from 0 to {STANDBYS_MAX}"
             )
 
     def _check_public_url(self) -> None:

@@ -151,7 +151,7 @@ class LocalPlane:
         self._processor = processor
         self.failure = None
         await processor.start(f"local:{os.getpid()}")
-        router = Router([processor])
+        router = Router(1, [processor])
         self._sessions = Sessions(router, workers, self._limits, TIMES)
         requests = build_requests(router, workers, self._limits, self._webhooks)
         self.services = {

@@ -12,7 +12,7 @@ dashboard equal to this one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 
 from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.core import (
@@ -32,7 +32,7 @@ from .metrics.rpc_tally import RpcTally
 from .processor.loop import Processor
 from .processor.router import Router
 from .processor.workers import Workers
-from .snapshots.keeper import PartitionSnapshots
+from .snapshots.keeper import Keeper
 from .snapshots.manifest import Manifest
 
 HANDLERS_MAX = 200
@@ -49,10 +49,10 @@ class Exposition:
         router: Router,
         workers: Workers,
         rpcs: RpcTally,
-        snapshots: Sequence[PartitionSnapshots] = (),
+        keeper: Keeper | None = None,
     ) -> None:
         self._registry = CollectorRegistry()
-        self._registry.register(_Plane(router, workers, rpcs, snapshots))
+        self._registry.register(_Plane(router, workers, rpcs, keeper))
         ProcessCollector(registry=self._registry)
 
     def render(self, accept: str) -> tuple[bytes, str]:
@@ -69,10 +69,10 @@ class _Plane(Collector):
         router: Router,
         workers: Workers,
         rpcs: RpcTally,
-        snapshots: Sequence[PartitionSnapshots],
+        keeper: Keeper | None,
     ) -> None:
-        self._processors = router.all()
-        self._snapshots = snapshots
+        self._router = router
+        self._keeper = keeper
         self._workers = workers
         self._rpc_tally = rpcs
         self._named: set[str] = set()
@@ -92,7 +92,7 @@ class _Plane(Collector):
             "durable_invocations", "Invocations in the store, by state.", labels=["state"]
         )
         counts = dict.fromkeys(State, 0)
-        for processor in self._processors:
+        for processor in self._router.all():
             for _, state, count in processor.store.counts():
                 counts[state] += count
         for state, count in counts.items():
@@ -110,7 +110,7 @@ class _Plane(Collector):
     def _endings(self) -> dict[tuple[str, str], int]:
         """Returns how many invocations have ended, by handler and outcome."""
         sums: dict[tuple[str, str], int] = {}
-        for processor in self._processors:
+        for processor in self._router.all():
             for (handler, state), count in processor.partition.endings.items():
                 if handler in self._named or len(self._named) < HANDLERS_MAX:
                     self._named.add(handler)
@@ -121,7 +121,7 @@ class _Plane(Collector):
         return sums
 
     def _attempts(self) -> Iterator[Metric]:
-        tallies = [it.tally for it in self._processors]
+        tallies = [it.tally for it in self._router.all()]
         yield CounterMetricFamily(
             "durable_attempts_started",
             "Attempts that were given to a worker.",
@@ -160,7 +160,7 @@ class _Plane(Collector):
             "Bytes appended to the log, by partition.",
             labels=_PARTITION,
         )
-        for processor in self._processors:
+        for processor in self._router.all():
             label, tally = [str(processor.partition.index)], processor.tally
             _fill(seconds, label, tally.append_seconds)
             _fill(records, label, tally.append_records)
@@ -173,17 +173,18 @@ class _Plane(Collector):
             gauge = GaugeMetricFamily(
                 f"durable_{name}", f"{text}, by partition.", labels=_PARTITION
             )
-            for processor in self._processors:
+            for processor in self._router.all():
                 gauge.add_metric([str(processor.partition.index)], read(processor))
             yield gauge
 
     def _kept_snapshots(self) -> Iterator[Metric]:
         """Yields what is known of each partition's newest snapshot; nothing where there is none."""
+        snapshots = self._keeper.partitions if self._keeper is not None else []
         for name, text, read in _SNAPSHOT_GAUGES:
             gauge = GaugeMetricFamily(
                 f"durable_snapshot_{name}", f"{text}, by partition.", labels=_PARTITION
             )
-            for it in self._snapshots:
+            for it in snapshots:
                 if it.latest is not None:
                     gauge.add_metric([str(it.partition)], read(it.latest))
             yield gauge
@@ -192,7 +193,7 @@ class _Plane(Collector):
             "Snapshots that could not be made, by partition.",
             labels=_PARTITION,
         )
-        for it in self._snapshots:
+        for it in snapshots:
             failures.add_metric([str(it.partition)], it.failures)
         yield failures
 

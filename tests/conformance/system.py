@@ -123,7 +123,7 @@ class LocalSystem(System):
         await self.employ()
 
     async def employ(self) -> None:
-        dial = Dial(ADDRESS, self._local.open)
+        dial = Dial((ADDRESS,), self._local.open)
         worker = HostedWorker(
             dial, list(self.workflows), suspend_after=self._suspend_after, **self.options
         )

@@ -63,6 +63,7 @@ from durable_server.processor.clock import VirtualClock
 from durable_server.processor.errors import ProcessorEndedError
 from durable_server.processor.loop import Processor
 from durable_server.processor.router import Router
+from durable_server.processor.shares import Holding
 from durable_server.processor.workers import Workers
 from durable_server.store.sqlite import SqliteStore
 
@@ -179,13 +180,13 @@ class System:
                     log, store, Limits(), self.clock, workers, index=index, count=self.count
                 )
             )
-        self._router = Router(self._processors)
+        self._router = Router(len(self._processors), self._processors)
         for processor in self._processors:
             processor.outbox.connect(self._deliver)
         for processor in self._processors:
             await processor.start(leader)
         worker = workers.expect(worker_id)
-        worker.slots = 1000
+        worker.share = Holding(1000)
         worker.handlers = {handler.name: version for handler in _HANDLERS}
         workers.connect(worker, _WorkerEnd(), self.clock.now_ms())
         for processor in self._processors:

@@ -16,7 +16,8 @@ from pathlib import Path
 import pytest
 
 import durable
-from durable_server.cluster.metadata import RESTORE_SUBJECT, read, read_record
+from durable_server.cluster.metadata import RESTORE_SUBJECT, read
+from durable_server.cluster.records import read_record
 from durable_server.nats.connection import Connection
 from durable_server.nats.endpoint import parse_urls
 from durable_server.store.schema import VERSION

@@ -167,9 +167,9 @@ async def test_a_stop_gives_up_a_copy_and_waits_for_its_thread(tmp_path: Path) -
         for sequence in range(1, 6):
             fill(store, sequence, random.Random(sequence).randbytes(5_000_000))
         extent = Extent(7, 6, 0)  # So one is due at once.
-        keeper = Keeper(place, "5" * 32, [path], [extent], tmp_path / "scratch", TRIM_BYTES)
+        keeper = Keeper(place, "5" * 32, 1, tmp_path / "scratch", TRIM_BYTES)
         await keeper.start(optional=False)
-        [partition] = keeper.partitions
+        partition = keeper.add(0, path, extent)
         while not partition.reading:  # noqa: ASYNC110  # the next moment may be too late
             await asyncio.sleep(0)
         fill(store, 6)

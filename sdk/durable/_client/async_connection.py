@@ -7,8 +7,9 @@ Rules.
 - The channel is opened at the first RPC, because grpc.aio binds a channel to the running event
   loop. A client that is used on another loop later gets an error that says so, where gRPC would
   hang.
-- An RPC costs little besides itself: the stub is made once, and the flow runs in the caller's own
-  task, without a thread, a task or a lock for each RPC.
+- One address is used at a time; when it fails, the next one is (`_common.rotation`).
+- An RPC costs little besides itself: the stub of an address is made once, and the flow runs in the
+  caller's own task, without a thread, a task or a lock for each RPC.
 - In local mode the channel leads to a control plane in this process (`_local`); all else is the
   same.
 - Handlers that the client serves run in a worker on the client's loop (`_worker.hosting`).
@@ -18,22 +19,25 @@ Rules.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 import grpc
 import grpc.aio
 
 from durable_proto.v1.control_pb2_grpc import DurableControlStub
 
-from .._common.transport import Address, open_async_channel, translate
+from .._common.addresses import Address
+from .._common.errors import RpcError
+from .._common.rotation import Rotation, all_tried
+from .._common.transport import leaves_address, open_async_channel, translate
 from .._definitions.workflow import Workflow
 from .._engine.loop import refuse_client
 from .._local.control_plane import ADDRESS as LOCAL_ADDRESS
 from .._local.control_plane import LocalControlPlane
 from .._worker.hosting import Dial, Hosting, ServeOptions
 from .invocation_views import Invocation
-from .rpc_flow import Rpc, RpcFlow
+from .rpc_flow import Rpc, RpcFlow, Sleep
 from .watch import Watch
 
 if TYPE_CHECKING:
@@ -42,9 +46,17 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-def open_connection(address: Address) -> AsyncConnection:
-    """Returns a connection to the control plane at an address."""
-    return AsyncConnection(Dial(address, lambda: open_async_channel(address)))
+class _Line(NamedTuple):
+    """What is open for one address."""
+
+    address: Address
+    channel: grpc.aio.Channel
+    stub: DurableControlAsyncStub
+
+
+def open_connection(addresses: Sequence[Address]) -> AsyncConnection:
+    """Returns a connection to the control plane at some addresses."""
+    return AsyncConnection(Dial(addresses, open_async_channel))
 
 
 def open_local_connection(webhook_secrets: Mapping[str, str] | None) -> AsyncConnection:
@@ -56,58 +68,83 @@ def open_local_connection(webhook_secrets: Mapping[str, str] | None) -> AsyncCon
 
 
 class AsyncConnection:
-    """The channel that a client and its views share, and the handlers that the client serves."""
+    """The channels that a client and its views share, and the handlers that the client serves."""
 
-    __slots__ = ("_channel", "_closed", "_loop", "_stub", "dial", "hosting", "local")
+    __slots__ = ("_closed", "_line", "_loop", "_rotation", "dial", "hosting", "local")
 
     def __init__(self, dial: Dial, local: LocalControlPlane | None = None) -> None:
         """`local` is the control plane that belongs to this connection and is closed with it."""
         self.dial: Final = dial
         self.hosting: Final = Hosting(dial)
         self.local: Final = local
-        self._channel: grpc.aio.Channel | None = None
-        self._stub: DurableControlAsyncStub | None = None
+        self._rotation: Final = Rotation(dial.addresses, self._open)
+        self._line: _Line | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = False
 
     @classmethod
     def to_local(cls, local: LocalControlPlane) -> AsyncConnection:
         """Returns a connection to a local control plane, which it closes."""
-        return cls(Dial(LOCAL_ADDRESS, local.open), local)
+        return cls(Dial((LOCAL_ADDRESS,), local.open), local)
 
-    def stub(self) -> DurableControlAsyncStub:
-        """Returns the stub; raises RuntimeError on another event loop than the first."""
+    def _open(self, address: Address) -> _Line:
+        channel = self.dial.open(address)
+        return _Line(address, channel, DurableControlStub(channel))
+
+    def line(self) -> _Line:
+        """Returns what is open for the address that is used now.
+
+        Raises RuntimeError on another event loop than the first, and when closed.
+        """
         loop = asyncio.get_running_loop()
-        if self._stub is not None and loop is self._loop:
-            return self._stub
+        if self._line is not None and loop is self._loop:
+            return self._line
         refuse_client()
         if self._closed:
             raise RuntimeError("this AsyncClient is closed")
-        if self._stub is not None:
+        if self._line is not None:
             raise RuntimeError(
                 "this AsyncClient was first used on another event loop; make one for each loop"
             )
         self._loop = loop
-        self._channel = self.dial.open()
-        self._stub = DurableControlStub(self._channel)
-        return self._stub
+        self._line = self._rotation.use()
+        return self._line
+
+    def _leave(self, address: Address) -> int:
+        """Goes to the next address, unless that is done already; returns how many there are.
+
+        A closed connection has none.
+        """
+        if self._closed:
+            return 0
+        self._rotation.leave(address)
+        self._line = self._rotation.use()
+        return len(self._rotation)
 
     async def run(self, flow: RpcFlow[T]) -> T:
         """Runs an RPC flow: makes its RPCs and its pauses, and returns its result."""
-        stub = self.stub()
+        line = self.line()
+        tried: dict[str, None] = {}
         try:
             step = next(flow)
             while True:
-                if not isinstance(step, Rpc):
+                if isinstance(step, Rpc):
+                    rpc = getattr(line.stub, step.method)
+                    try:
+                        response = await rpc(step.request, timeout=step.timeout)
+                    except grpc.RpcError as error:
+                        step = flow.throw(translate(error, all_tried(tried, line.address)))
+                    else:
+                        tried.clear()
+                        step = flow.send(response)
+                elif isinstance(step, Sleep):
                     await asyncio.sleep(step.seconds)
+                    # What is closed meanwhile refuses the next RPC.
+                    line = self._line or line
                     step = flow.send(None)
-                    continue
-                try:
-                    response = await getattr(stub, step.method)(step.request, timeout=step.timeout)
-                except grpc.RpcError as error:
-                    step = flow.throw(translate(error, self.dial.address.target))
                 else:
-                    step = flow.send(response)
+                    tried[line.address.target] = None
+                    step = flow.send(self._leave(line.address))
         except StopIteration as end:
             value: T = end.value
             return value
@@ -118,21 +155,26 @@ class AsyncConnection:
         timeout: float | None,  # noqa: ASYNC109  # bounds how long the control plane may be away
     ) -> AsyncGenerator[Invocation, None]:
         """Yields an invocation as it is now and after each change, until it has ended."""
-        watch = Watch(invocation_id, timeout)
+        watch = Watch(invocation_id, timeout, len(self._rotation))
+        tried: dict[str, None] = {}
         while True:
-            stream = self.stub().WatchInvocation(watch.request)
-            error: grpc.RpcError | None = None
+            line = self.line()
+            stream = line.stub.WatchInvocation(watch.request)
+            error: RpcError | None = None
             try:
                 async for message in stream:
+                    tried.clear()
                     changed = watch.received(message)
                     if changed is not None:
                         yield changed
             except grpc.RpcError as broken:
-                error = broken
+                error = translate(broken, all_tried(tried, line.address))
+                if leaves_address(error):
+                    tried[line.address.target] = None
+                    self._leave(line.address)
             finally:
                 stream.cancel()
-            target = self.dial.address.target
-            delay = watch.ended(None if error is None else translate(error, target))
+            delay = watch.ended(error)
             if delay is None:
                 return
             await asyncio.sleep(delay)
@@ -143,17 +185,19 @@ class AsyncConnection:
 
     async def serve(self, options: ServeOptions) -> None:
         """Serves what was registered; returns when it can be invoked."""
-        self.stub()  # binds the connection to this loop
+        self.line()  # binds the connection to this loop
         await self.hosting.serve(options)
 
     async def close(self) -> None:
-        """Ends the handlers, and closes the channel and a local control plane."""
+        """Ends the handlers, and closes the channels and a local control plane."""
         if self.local is not None:
+            # Calls that this cancels are not sent again.
+            self._closed = True
             await self.local.halt()
         await self.hosting.close(gently=self.local is None)
         self._closed = True
-        channel, self._channel, self._stub = self._channel, None, None
-        if channel is not None:
-            await channel.close()
+        self._line = None
+        for line in self._rotation.opened():
+            await line.channel.close()
         if self.local is not None:
             await self.local.close()

@@ -3,10 +3,10 @@
 Its methods are those of `AsyncConnection`, and block the calling thread. Any number of threads may
 use one connection.
 
-There are two kinds. `RemoteConnection` makes RPCs on a channel of its own, without an event loop
-and without a thread; only the handlers that the client serves need a loop, which then runs in a
-thread (`_worker.hosting.LoopThread`). `LocalConnection` is for local mode: the control plane runs
-on such a loop too, and an `AsyncConnection` there makes the RPCs.
+There are two kinds. `RemoteConnection` makes RPCs on channels of its own, one address at a time,
+without an event loop and without a thread; only the handlers that the client serves need a loop,
+which then runs in a thread (`_worker.hosting.LoopThread`). `LocalConnection` is for local mode: the
+control plane runs on such a loop too, and an `AsyncConnection` there makes the RPCs.
 """
 
 from __future__ import annotations
@@ -15,29 +15,32 @@ import contextlib
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Coroutine, Generator, Mapping
-from typing import Any, Final, TypeVar
+from collections.abc import Coroutine, Generator, Mapping, Sequence
+from typing import Any, Final, NamedTuple, TypeVar
 
 import grpc
 
 from durable_proto.v1.control_pb2_grpc import DurableControlStub
 
-from .._common.transport import Address, open_async_channel, open_channel, translate
+from .._common.addresses import Address
+from .._common.errors import RpcError
+from .._common.rotation import Rotation, all_tried
+from .._common.transport import leaves_address, open_async_channel, open_channel, translate
 from .._definitions.workflow import Workflow
 from .._engine.loop import refuse_client
 from .._worker.hosting import Dial, Hosting, LoopThread, ServeOptions
 from . import async_connection
 from .async_connection import AsyncConnection
 from .invocation_views import Invocation
-from .rpc_flow import Rpc, RpcFlow
+from .rpc_flow import Rpc, RpcFlow, Sleep
 from .watch import Watch
 
 T = TypeVar("T")
 
 
-def open_connection(address: Address) -> Connection:
-    """Returns a connection to the control plane at an address."""
-    return RemoteConnection(address)
+def open_connection(addresses: Sequence[Address]) -> Connection:
+    """Returns a connection to the control plane at some addresses."""
+    return RemoteConnection(addresses)
 
 
 def open_local_connection(webhook_secrets: Mapping[str, str] | None) -> Connection:
@@ -69,7 +72,7 @@ class Connection(ABC):
 
     @abstractmethod
     def close(self) -> None:
-        """Ends the handlers, and closes the channel and a local control plane."""
+        """Ends the handlers, and closes the channels and a local control plane."""
 
 
 class _BackgroundLoop:
@@ -101,32 +104,64 @@ class _BackgroundLoop:
         thread.stop()
 
 
-class RemoteConnection(Connection):
-    """A connection to a control plane in another process."""
+class _Line(NamedTuple):
+    """What is open for one address."""
 
-    def __init__(self, address: Address) -> None:
-        self._channel: Final = open_channel(address)
-        self._stub: Final = DurableControlStub(self._channel)
-        self._target: Final = address.target
-        self._hosting: Final = Hosting(Dial(address, lambda: open_async_channel(address)))
+    address: Address
+    channel: grpc.Channel
+    stub: DurableControlStub
+
+
+def _open_line(address: Address) -> _Line:
+    channel = open_channel(address)
+    return _Line(address, channel, DurableControlStub(channel))
+
+
+class RemoteConnection(Connection):
+    """A connection to a control plane in another process, or to the nodes of one."""
+
+    def __init__(self, addresses: Sequence[Address]) -> None:
+        self._rotation: Final = Rotation(addresses, _open_line)
+        self._line = self._rotation.use()
+        self._hosting: Final = Hosting(Dial(addresses, open_async_channel))
         self._loop: Final = _BackgroundLoop()
+        self._closed = False
+
+    def _leave(self, address: Address) -> int:
+        """Goes to the next address, unless that is done already; returns how many there are.
+
+        A closed connection has none.
+        """
+        if self._closed:
+            return 0
+        self._rotation.leave(address)
+        self._line = self._rotation.use()
+        return len(self._rotation)
 
     def run(self, flow: RpcFlow[T]) -> T:
         """See Connection."""
         refuse_client()
+        line = self._line
+        tried: dict[str, None] = {}
         try:
             step = next(flow)
             while True:
-                if not isinstance(step, Rpc):
+                if isinstance(step, Rpc):
+                    rpc = getattr(line.stub, step.method)
+                    try:
+                        response = rpc(step.request, timeout=step.timeout)
+                    except grpc.RpcError as error:
+                        step = flow.throw(translate(error, all_tried(tried, line.address)))
+                    else:
+                        tried.clear()
+                        step = flow.send(response)
+                elif isinstance(step, Sleep):
                     time.sleep(step.seconds)
+                    line = self._line
                     step = flow.send(None)
-                    continue
-                try:
-                    response = getattr(self._stub, step.method)(step.request, timeout=step.timeout)
-                except grpc.RpcError as error:
-                    step = flow.throw(translate(error, self._target))
                 else:
-                    step = flow.send(response)
+                    tried[line.address.target] = None
+                    step = flow.send(self._leave(line.address))
         except StopIteration as end:
             value: T = end.value
             return value
@@ -134,20 +169,26 @@ class RemoteConnection(Connection):
     def watch(self, invocation_id: str, timeout: float | None) -> Generator[Invocation, None, None]:
         """See Connection."""
         refuse_client()
-        watch = Watch(invocation_id, timeout)
+        watch = Watch(invocation_id, timeout, len(self._rotation))
+        tried: dict[str, None] = {}
         while True:
-            stream = self._stub.WatchInvocation(watch.request)
-            error: grpc.RpcError | None = None
+            line = self._line
+            stream = line.stub.WatchInvocation(watch.request)
+            error: RpcError | None = None
             try:
                 for message in stream:
+                    tried.clear()
                     changed = watch.received(message)
                     if changed is not None:
                         yield changed
             except grpc.RpcError as broken:
-                error = broken
+                error = translate(broken, all_tried(tried, line.address))
+                if leaves_address(error):
+                    tried[line.address.target] = None
+                    self._leave(line.address)
             finally:
                 stream.cancel()
-            delay = watch.ended(None if error is None else translate(error, self._target))
+            delay = watch.ended(error)
             if delay is None:
                 return
             time.sleep(delay)
@@ -164,7 +205,9 @@ class RemoteConnection(Connection):
     def close(self) -> None:
         """See Connection."""
         self._loop.close(self._hosting.close(gently=True))
-        self._channel.close()
+        self._closed = True
+        for line in self._rotation.opened():
+            line.channel.close()
 
 
 class LocalConnection(Connection):

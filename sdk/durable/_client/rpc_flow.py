@@ -1,11 +1,11 @@
 """RPC flows: what a client method asks of the control plane, as a generator without I/O.
 
-A flow yields an `Rpc` (make this unary RPC) or a `Sleep` (wait so long). The connection that runs
-it sends back the response, or throws the typed error, and the flow returns the method's result. The
-two connections differ only in how they run a flow: with sync stubs and `time.sleep`, or with
-`await`. So retries, waits in parts, request ids and the reading of responses are written once for
-both clients: the sending of one RPC with its retries here, the flows in `invoke_requests`,
-`control_requests` and `query_requests`.
+A flow yields an `Rpc` (make this unary RPC), a `Sleep` (wait so long) or a `Move` (go to the next
+address). The connection that runs it sends back the response, or throws the typed error, and the
+flow returns the method's result. The two connections differ only in how they run a flow: with sync
+stubs and `time.sleep`, or with `await`. So retries, waits in parts, request ids and the reading of
+responses are written once for both clients: the sending of one RPC with its retries here, the flows
+in `invoke_requests`, `control_requests` and `query_requests`.
 
 Rules.
 - A flow builds each request once and sends the same message again in a retry. The request id in it
@@ -15,6 +15,8 @@ Rules.
 - An RPC's deadline is RESPONSE_SECONDS later than the end of the wait, so that the server's "not
   yet", which has the invocation's id, arrives before the deadline does. No call exceeds its timeout
   by more.
+- An RPC that its address does not serve now moves the connection to the next address, where the
+  same request is sent again. The delay between tries grows once in a round over all addresses.
 """
 
 from __future__ import annotations
@@ -29,7 +31,7 @@ import grpc
 from google.protobuf.duration_pb2 import Duration
 
 from .._common.errors import RpcError
-from .._common.transport import backoff_seconds, is_retryable
+from .._common.transport import backoff_seconds, is_retryable, leaves_address
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message
@@ -63,7 +65,12 @@ class Sleep(NamedTuple):
     seconds: float
 
 
-RpcFlow: TypeAlias = Generator[Rpc | Sleep, Any, T]
+class Move(NamedTuple):
+    """Makes the runner leave the address of the last RPC, unless another flow has done so, and send
+    back how many addresses it has: 0 when it is closed."""
+
+
+RpcFlow: TypeAlias = Generator[Rpc | Sleep | Move, Any, T]
 """The RPCs of one client method; returns a T."""
 
 
@@ -132,11 +139,16 @@ def send_rpc(
         try:
             return (yield Rpc(method, request, timeout))
         except RpcError as error:
+            address_count = 1
+            if leaves_address(error):
+                address_count = yield Move()
             # Without a timeout of the caller, an RPC that got no response is sent again.
             no_response = deadline is None and error.code is grpc.StatusCode.DEADLINE_EXCEEDED
-            if not (no_response or is_retryable(error)):
+            # A control plane that stops cancels what it still runs, and so does our own close.
+            stopped = error.code is grpc.StatusCode.CANCELLED and address_count > 0
+            if not (no_response or stopped or is_retryable(error)):
                 raise
-            delay = backoff_seconds(failed_tries)
+            delay = backoff_seconds(failed_tries // max(address_count, 1))
             if deadline is not None and time.monotonic() + delay >= deadline:
                 raise
             _warn_of_retries(error, began)

@@ -1,11 +1,6 @@
-"""The transport to a gRPC server: addresses, channels, typed errors, and retries.
+"""The transport to a gRPC server: channels, typed errors, and retries.
 
 Client and worker share it. It knows nothing of the requests that are sent over it.
-
-Addresses. `127.0.0.1:50051`, `host:port`, any gRPC target (`dns:///host:port`, `unix:/path`), or
-one of two schemes of our own: `grpc://host:port` and `grpcs://host:port` (TLS with the system's
-roots). Plain text leaves the machine only when the caller says so (`insecure=True`): a typing error
-in an address must not send payloads unencrypted to a public host.
 
 Channels. Every option that the SDK relies on is set here, whatever grpcio's default is: message
 sizes, and keepalive, without which a dead peer behind a firewall is noticed only after many
@@ -16,24 +11,26 @@ Errors. The control plane sends a google.rpc.Status with one google.rpc.ErrorInf
 `grpc-status-details-bin`. `translate` makes the typed errors of `errors` from it. Without an
 ErrorInfo (a proxy has responded, or nothing has) the gRPC code decides.
 
-Retries. Only UNAVAILABLE and RESOURCE_EXHAUSTED are retried with the same request. Each mutating
-request has a request id, so that the retry of one that was executed has no second effect. Delays
-grow exponentially and are drawn from the whole interval ("full jitter"), so that clients that were
-refused together do not return together.
+Retries. Only UNAVAILABLE, RESOURCE_EXHAUSTED, and the CANCELLED of a control plane that stops are
+retried with the same request. Each mutating request has a request id, so that the retry of one that
+was executed has no second effect. Delays grow exponentially and are drawn from the whole interval
+("full jitter"), so that clients that were refused together do not return together. Where there are
+several addresses, the next try goes to the next one (`rotation`), and the delay grows once in a
+round over all of them.
 """
 
 from __future__ import annotations
 
-import os
 import random
 from collections.abc import Iterable
-from typing import Final, NamedTuple
+from typing import Final
 
 import grpc
 import grpc.aio
 from google.protobuf.message import DecodeError
 from google.rpc import error_details_pb2, status_pb2
 
+from .addresses import Address
 from .errors import (
     AlreadyExistsError,
     InvalidArgumentError,
@@ -44,8 +41,6 @@ from .errors import (
     UnavailableError,
 )
 
-DEFAULT_ADDRESS: Final = "127.0.0.1:50051"
-ADDRESS_VARIABLE: Final = "DURABLE_ADDRESS"
 ERROR_DOMAIN: Final = "durable.v1"
 
 MESSAGE_BYTES_MAX: Final = 64 * 1024 * 1024
@@ -76,83 +71,12 @@ _KEEPALIVE_OPTIONS: Final[tuple[tuple[str, int], ...]] = (
     ("grpc.http2.max_pings_without_data", 0),
 )
 
+# gRPC gives a connection 20 s to be made, the whole patience of many callers. Where there is another
+# address, a machine that is lost or stopped must not hold a call up for so long.
+_LISTED_OPTIONS: Final[tuple[tuple[str, int], ...]] = (("grpc.min_reconnect_backoff_ms", 2_000),)
+
 # A loopback address must not be reached through the proxy that HTTP_PROXY names.
 _LOOPBACK_OPTIONS: Final[tuple[tuple[str, int], ...]] = (("grpc.enable_http_proxy", 0),)
-
-_LOOPBACK_HOSTS: Final = frozenset({"localhost", "127.0.0.1", "::1", "ip6-localhost"})
-
-
-class Address(NamedTuple):
-    """The address of a server: gRPC's target, and the credentials for it."""
-
-    target: str
-    credentials: grpc.ChannelCredentials | None
-    """None for plain text."""
-    loopback: bool
-
-
-def parse_address(
-    address: str | None,
-    *,
-    tls: bool | grpc.ChannelCredentials | None = None,
-    insecure: bool = False,
-) -> Address:
-    """Parses an address; None means the environment's `DURABLE_ADDRESS`, else `127.0.0.1:50051`.
-
-    Raises ValueError for a malformed address, and for one that would send plain text to another
-    machine without `insecure`.
-    """
-    text = address or os.environ.get(ADDRESS_VARIABLE) or DEFAULT_ADDRESS
-    target = text.strip()
-    scheme, separator, rest = target.partition("://")
-    credentials: grpc.ChannelCredentials | None = None
-    if separator and scheme in ("grpc", "grpcs", "http", "https"):
-        if scheme in ("http", "https"):
-            raise ValueError(
-                f"address {text!r} has the scheme {scheme!r}; the control plane speaks gRPC:"
-                f" write {rest.rstrip('/')!r} or 'grpcs://{rest.rstrip('/')}' for TLS"
-            )
-        target = rest.rstrip("/")
-        if scheme == "grpcs":
-            if tls is False:
-                raise ValueError(f"address {text!r} asks for TLS, and tls=False forbids it")
-            credentials = grpc.ssl_channel_credentials()
-    if not isinstance(tls, bool) and tls is not None:
-        credentials = tls
-    elif tls and credentials is None:
-        credentials = grpc.ssl_channel_credentials()
-    loopback = _is_loopback(target, text)
-    if credentials is None and not loopback and not insecure:
-        raise ValueError(
-            f"address {text!r} is not on this machine and would be spoken to in plain text;"
-            f" write 'grpcs://{target}' (or pass tls=...), or pass insecure=True if the network is"
-            " trusted"
-        )
-    return Address(target, credentials, loopback)
-
-
-def _is_loopback(target: str, text: str) -> bool:
-    """Returns whether a target stays on this machine; raises ValueError when it names no port."""
-    if target.startswith(("unix:", "unix-abstract:", "vsock:")):
-        return True
-    name = target
-    for prefix in ("dns:", "ipv4:", "ipv6:"):
-        if name.startswith(prefix):
-            name = name[len(prefix) :]
-            # `dns://authority/host:port`: the host follows the last slash.
-            name = name.rpartition("/")[2]
-            break
-    else:
-        if "://" in name or name.startswith("xds:"):
-            return False
-    host, separator, port = name.rpartition(":")
-    number = port.isascii() and port.isdigit()
-    if not separator or not number or not host:
-        raise ValueError(f"address {text!r} is not of the form 'host:port'")
-    if len(port) > 5 or int(port) > 65535:
-        raise ValueError(f"address {text[:80]!r} has a port beyond 65535")
-    host = host.strip("[]")
-    return host in _LOOPBACK_HOSTS or host.startswith("127.")
 
 
 def _options(address: Address, keepalive: bool) -> list[tuple[str, int]]:
@@ -161,6 +85,8 @@ def _options(address: Address, keepalive: bool) -> list[tuple[str, int]]:
         options += _KEEPALIVE_OPTIONS
     if address.loopback:
         options += _LOOPBACK_OPTIONS
+    if address.listed:
+        options += _LISTED_OPTIONS
     return options
 
 
@@ -193,6 +119,22 @@ def is_retryable(error: RpcError) -> bool:
     """Returns whether the same request may be sent again as it is."""
     # gRPC also reports RESOURCE_EXHAUSTED for a message over the size limit; a retry cannot help.
     return error.code in _RETRIED and "larger than max" not in error.message
+
+
+_LEFT: Final = frozenset(
+    {
+        grpc.StatusCode.UNAVAILABLE,
+        grpc.StatusCode.DEADLINE_EXCEEDED,
+        # A control plane that shuts down cancels its streams.
+        grpc.StatusCode.CANCELLED,
+    }
+)
+
+
+def leaves_address(error: RpcError) -> bool:
+    """Returns whether the next try shall go to another address: this one does not answer, or not
+    now."""
+    return error.code in _LEFT
 
 
 _CLASSES: Final[dict[grpc.StatusCode, type[RpcError]]] = {

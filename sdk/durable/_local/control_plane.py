@@ -23,8 +23,8 @@ from typing import Any, Final, Protocol
 import grpc
 import grpc.aio
 
+from .._common.addresses import Address
 from .._common.errors import ServerNotInstalledError
-from .._common.transport import Address
 from .channel import LocalChannel, LocalStream, break_off, call_error
 
 SERVER_MODULE: Final = "durable_server.local"
@@ -117,8 +117,8 @@ class LocalControlPlane:
         self._start: asyncio.Task[None] | None = None
         self._closed = False
 
-    def open(self) -> grpc.aio.Channel:
-        """Returns a new channel to it."""
+    def open(self, _: Address = ADDRESS) -> grpc.aio.Channel:
+        """Returns a new channel to it, whatever the address."""
         return LocalChannel(self)
 
     async def start(self) -> None:

@@ -16,13 +16,14 @@ import asyncio
 import concurrent.futures
 import logging
 import threading
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Final, NamedTuple, TypedDict, TypeVar
 
 import grpc.aio
 
-from .._common.transport import Address
+from .._common.addresses import Address
+from .._common.rotation import Rotation
 from .._definitions.workflow import Workflow
 from .worker import Worker, workflows_by_name
 
@@ -52,8 +53,8 @@ class ServeOptions(TypedDict, total=False):
 class Dial(NamedTuple):
     """How a client, and its workers, reach the control plane."""
 
-    address: Address
-    open: Callable[[], grpc.aio.Channel]
+    addresses: Sequence[Address]
+    open: Callable[[Address], grpc.aio.Channel]
 
 
 class HostedWorker(Worker):
@@ -63,11 +64,7 @@ class HostedWorker(Worker):
         self, dial: Dial, workflows: list[Workflow[..., Any] | type], **options: Any
     ) -> None:
         super().__init__("unix:hosted", workflows=workflows, **options)
-        self._address = dial.address
-        self._dial: Final = dial
-
-    def _open_channel(self) -> grpc.aio.Channel:
-        return self._dial.open()
+        self._rotation = Rotation(dial.addresses, dial.open)
 
 
 class Hosting:

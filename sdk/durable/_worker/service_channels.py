@@ -17,7 +17,8 @@ from typing import Final
 
 import grpc.aio
 
-from .._common.transport import Address, open_async_channel, parse_address
+from .._common.addresses import Address, parse_address
+from .._common.transport import open_async_channel
 
 SERVICES_VARIABLE: Final = "DURABLE_SERVICES"
 

@@ -13,6 +13,10 @@ once. A second signal skips the wait. Heartbeats go on throughout.
 Errors. A lost connection is never fatal: the worker reconnects when the control plane is back. A Hello
 that the control plane refuses as wrong (INVALID_ARGUMENT and the like) is fatal, because it would be
 refused again.
+
+Several addresses. The worker has its session at one of them and goes to the next one when the session
+ends or cannot be opened. A node that asks it to reconnect (Drain) is tried again first, because it asks
+so also when it goes on itself. The delay between tries grows once in a round over all addresses.
 """
 
 from __future__ import annotations
@@ -34,8 +38,10 @@ import grpc
 
 from durable_proto.v1 import worker_pb2
 
+from .._common.addresses import Address, parse_addresses
 from .._common.durations import limit, span, wait_seconds
-from .._common.transport import backoff_seconds, open_async_channel, parse_address
+from .._common.rotation import Rotation
+from .._common.transport import backoff_seconds, open_async_channel
 from .._common.webhooks import CONTROL_SERVICE
 from .._definitions.call_checks import hidden_workflow, hidden_workflow_text
 from .._definitions.objects import handlers_of
@@ -90,18 +96,18 @@ plane that is being restarted or replaced."""
 class Worker:
     """Runs workflows for a control plane.
 
-    Arguments: `address` as for Client. `workflows` are what it serves. `services` says where the
-    gRPC services of durable calls are, by name; the environment's `DURABLE_SERVICES` adds to it.
-    `max_concurrent` is its number of slots: how many attempts it holds at a time. `max_threads` bounds
-    the sync steps that run at a time. A sync step that was given up keeps its thread until it returns;
-    up to `max_stuck_threads` of those do not count (0: `max_threads` is strict). A step that has waited
-    for a thread for `thread_wait` (seconds or a timedelta; None: for ever) has not begun, and its
-    attempt is given back. `identity` is its name for people (host and process id by default),
-    `build_id` the build that it runs. `suspend_after` is how long (seconds or a timedelta) an attempt
-    may only wait before it is suspended until what it waits for happens: 0 for at once, None for as
-    long as there is room; when every slot is taken, those that have waited longest are suspended at
-    once. `drain_timeout` is how long running steps may take to end when the worker stops; no other
-    step begins then. `tls` and `insecure` as for Client.
+    Arguments: `address` as for Client; of several addresses it is connected to one at a time.
+    `workflows` are what it serves. `services` says where the gRPC services of durable calls are, by
+    name; the environment's `DURABLE_SERVICES` adds to it. `max_concurrent` is its number of slots: how
+    many attempts it holds at a time. `max_threads` bounds the sync steps that run at a time. A sync
+    step that was given up keeps its thread until it returns; up to `max_stuck_threads` of those do not
+    count (0: `max_threads` is strict). A step that has waited for a thread for `thread_wait` (seconds
+    or a timedelta; None: for ever) has not begun, and its attempt is given back. `identity` is its name
+    for people (host and process id by default), `build_id` the build that it runs. `suspend_after` is
+    how long (seconds or a timedelta) an attempt may only wait before it is suspended until what it
+    waits for happens: 0 for at once, None for as long as there is room; when every slot is taken, those
+    that have waited longest are suspended at once. `drain_timeout` is how long running steps may take
+    to end when the worker stops; no other step begins then. `tls` and `insecure` as for Client.
 
     Raises ValueError for a bad address, for no workflows, for two of the same name, and for a limit
     that is out of its range.
@@ -124,7 +130,9 @@ class Worker:
         tls: bool | grpc.ChannelCredentials | None = None,
         insecure: bool = False,
     ) -> None:
-        self._address = parse_address(address, tls=tls, insecure=insecure)
+        self._rotation = Rotation(
+            parse_addresses(address, tls=tls, insecure=insecure), open_async_channel
+        )
         self._workflows: Final = workflows_by_name(workflows)
         self._services: Final = ServiceChannels(services)
         if not 1 <= max_concurrent <= 100_000:
@@ -177,10 +185,13 @@ class Worker:
         self._loop = asyncio.get_running_loop()
         if self._stopping:
             return
-        channel = self._open_channel()
+        rotation = self._rotation
+        rotation.use()
 
         def channel_to(service: str) -> grpc.aio.Channel:
-            return channel if service == CONTROL_SERVICE else self._services.channel(service)
+            if service == CONTROL_SERVICE:
+                return rotation.use()
+            return self._services.channel(service)
 
         tracing = find_tracing()
         environment = Environment(channel_to)
@@ -190,12 +201,13 @@ class Worker:
         self._runner = runner
         with self._signals() if signals else contextlib.nullcontext():
             try:
-                await self._serve(runner, channel)
+                await self._serve(runner)
             finally:
                 if self._drain is not None:
                     self._drain.cancel()
                 await runner.close()
-                await channel.close()
+                for channel in rotation.opened():
+                    await channel.close()
                 await self._services.close()
 
     def stop(self) -> None:
@@ -253,10 +265,7 @@ class Worker:
 
     # Sessions
 
-    def _open_channel(self) -> grpc.aio.Channel:
-        return open_async_channel(self._address)
-
-    async def _serve(self, runner: AttemptRunner, channel: grpc.aio.Channel) -> None:
+    async def _serve(self, runner: AttemptRunner) -> None:
         """Runs one session after the other until the worker is stopped. Raises RpcError as `run`."""
         assert self._loop is not None
         tries = 0
@@ -264,8 +273,14 @@ class Worker:
         grace = 0.0
         while not self._drained:
             hello = self._hello(runner.resume(since))
+            address = self._rotation.address
             session = self._session = Session(
-                runner, channel, self._address.target, hello, self._welcomed, self._traffic
+                runner,
+                self._rotation.use(),
+                address.target,
+                hello,
+                self._welcomed,
+                self._traffic,
             )
             end = await session.run()
             self._session = None
@@ -282,14 +297,18 @@ class Worker:
                 raise end.error
             if self._stopping_now or (self._stopping and not len(runner)):
                 return
+            # A drain does not say that the node ends: if it does, the next try moves on.
+            if end.delay is None:
+                self._rotation.leave(address)
             # During the grace period it reconnects quickly, to keep its attempts.
             in_grace = self._loop.time() - lost < grace or not self._sessions
             delay = backoff_seconds(
-                tries, longest=RECONNECT_SECONDS_MAX if in_grace else RECONNECT_SECONDS_PATIENT
+                tries // len(self._rotation),
+                longest=RECONNECT_SECONDS_MAX if in_grace else RECONNECT_SECONDS_PATIENT,
             )
             delay += end.delay or 0.0
             tries += 1
-            self._log_end(end, tries, delay)
+            self._log_end(address, end, tries, delay)
             await self._wait_to_reconnect(delay)
 
     async def _wait_to_reconnect(self, seconds: float) -> None:
@@ -317,16 +336,25 @@ class Worker:
             "worker %s serves %s at %s",
             self.identity,
             ", ".join(self._workflows),
-            self._address.target,
+            self._rotation.address.target,
         )
         if self._stopping:
             self._runner.drain()
 
-    def _log_end(self, end: End, tries: int, delay: float) -> None:
+    def _log_end(self, address: Address, end: End, tries: int, delay: float) -> None:
         why = end.error or end.reason
         # The first failure is worth a warning, and every twentieth after it.
         level = logging.WARNING if tries == 1 or tries % 20 == 0 else logging.DEBUG
-        logger.log(level, "the session ended: %s; connecting again in %.1f s", why, delay)
+        following = self._rotation.address
+        where = "again" if following == address else f"to {following.target}"
+        logger.log(
+            level,
+            "the session at %s ended: %s; connecting %s in %.1f s",
+            address.target,
+            why,
+            where,
+            delay,
+        )
 
     # Stopping
 

@@ -25,6 +25,7 @@ from .._client.async_client import AsyncClient
 from .._client.async_connection import AsyncConnection
 from .._client.invocation_views import Invocation
 from .._client.result import Result
+from .._common.addresses import Address
 from .._definitions.workflow import Workflow
 from .._engine.entry_kinds import KINDS
 from .._engine.failures import summary
@@ -142,7 +143,7 @@ class _MortalWorker(HostedWorker):
     async def _wait_to_reconnect(self, seconds: float) -> None:
         await asyncio.sleep(0)
 
-    def _log_end(self, end: End, tries: int, delay: float) -> None:
+    def _log_end(self, address: Address, end: End, tries: int, delay: float) -> None:
         """Logs nothing, because sessions end on purpose here."""
 
 

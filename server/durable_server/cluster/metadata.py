@@ -1,8 +1,7 @@
 """The metadata record of a system: its id, its number of partitions and its format level.
 
-It is the message on the subject `durable.cluster.metadata` of the stream `DURABLE_CLUSTER`, which keeps
-one message of each subject. It is JSON, so that an operator can read it, and a later version can add
-fields.
+It is the record `durable.cluster.metadata` (see `records`). It is JSON, so that an operator can read
+it, and a later version can add fields.
 
 The record is written once, before the first log is created, and never changed. It is published with
 the expectation that its subject has no message. So if several control planes start at once, one of
@@ -18,7 +17,6 @@ While `durable restore` makes a system in NATS, there is a record of that beside
 
 from __future__ import annotations
 
-import base64
 import json
 import re
 import secrets
@@ -26,14 +24,14 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from ..log.interface import LogError
-from ..log.jetstream import ACK_TIMEOUT, log_subject, stream_config, stream_name
+from ..log.jetstream import ACK_TIMEOUT, log_subject, stream_name
 from ..log.preflight import with_connection
-from ..log.stream_creation import create_stream
 from ..nats import api
 from ..nats.api import ApiError, call_api
 from ..nats.connection import Connection
 from ..nats.endpoint import Endpoint, EndpointSource
 from .identity import Identity
+from .records import STREAM, read_record, write_once
 
 PARTITIONS_MAX = 256
 """The most partitions of a system. Each has a stream, a store and a loop, which cost memory."""
@@ -41,17 +39,10 @@ FORMAT_LEVEL = 1
 """The newest format level that this version can read. A system's level says which kinds of records and
 messages its logs may hold.
 """
-STREAM = "DURABLE_CLUSTER"
-SUBJECTS = "durable.cluster.>"
 METADATA_SUBJECT = "durable.cluster.metadata"
 RESTORE_SUBJECT = "durable.cluster.restore"
 """The record of a restore: there before its first log, and to stay, as a note of where it came from."""
-STREAM_BYTES = 1 << 20
-"""The size that the stream reserves: many times one record for each member of a large cluster."""
 _LOG = re.compile(r"DURABLE_P([0-9]+)")
-_HEADER = (
-    f"NATS/1.0\r\nNats-Expected-Stream: {STREAM}\r\nNats-Expected-Last-Subject-Sequence: 0\r\n\r\n"
-).encode()
 
 
 class MetadataError(LogError):
@@ -73,24 +64,24 @@ async def load_or_create(
     source: EndpointSource,
     *,
     partitions: int = 0,
+    default: int = 1,
     replicas: int = 1,
     known: Identity | None = None,
 ) -> Metadata:
     """Returns the metadata of the system in this NATS system; writes it if the system is new.
 
-    `partitions` is the number that the operator has asked for; 0 takes that of the system, or 1 for a
-    new one. `replicas` applies to a new one. `known` is the system of the stores in the data dir, if
-    there are any. Waits for NATS as long as a log does. Raises MetadataError when the system has
-    another number of partitions, is not the known one or lacks logs of it, or was written by a newer
-    version;
-    StreamConfigError, NatsUnsuitableError and LogUnavailableError as a log does.
+    `partitions` is the number that the operator has asked for; 0 takes that of the system, or
+    `default` for a new one. `replicas` applies to a new one. `known` is the system of the stores in
+    the data dir, if there are any. Waits for NATS as long as a log does. Raises MetadataError when the
+    system has another number of partitions, is not the known one or lacks logs of it, or was written by
+    a newer version; StreamConfigError, NatsUnsuitableError and LogUnavailableError as a log does.
     """
 
     async def use(connection: Connection, _endpoint: Endpoint) -> Metadata:
         found = await read(connection)
         if found is None:
             await _check_no_restore(connection)
-            await _write(connection, partitions, replicas, known)
+            await _write(connection, partitions, default, replicas, known)
             found = await read(connection)
             if found is None:
                 # A replicated server answers this for a moment after it has refused the record in
@@ -116,21 +107,8 @@ async def read(connection: Connection) -> Metadata | None:
 
     Raises MetadataError, ApiError, TimeoutError, ConnectionLostError.
     """
-    data = await read_record(connection, METADATA_SUBJECT)
-    return None if data is None else _decode(data)
-
-
-async def read_record(connection: Connection, subject: str) -> bytes | None:
-    """Returns the message of a subject; None if there is none. Raises what a call of the API raises."""
-    try:
-        answer = await call_api(
-            connection, f"STREAM.MSG.GET.{STREAM}", {"last_by_subj": subject}, ACK_TIMEOUT
-        )
-    except ApiError as error:
-        if error.number in (api.STREAM_NOT_FOUND, api.MESSAGE_NOT_FOUND):
-            return None
-        raise
-    return base64.b64decode(answer["message"].get("data", ""))
+    record = await read_record(connection, METADATA_SUBJECT)
+    return None if record is None else _decode(record.data)
 
 
 async def _check_no_restore(connection: Connection) -> None:
@@ -142,7 +120,7 @@ async def _check_no_restore(connection: Connection) -> None:
 
 
 async def _write(
-    connection: Connection, partitions: int, replicas: int, known: Identity | None
+    connection: Connection, partitions: int, default: int, replicas: int, known: Identity | None
 ) -> None:
     """Writes the record, unless another control plane has done so."""
     logs = await _count_logs(connection)
@@ -151,7 +129,8 @@ async def _write(
     if logs:
         _check_partitions(partitions, logs)
     system_id = new_system_id() if known is None else known.id
-    await create(connection, Metadata(system_id, logs or partitions or 1, FORMAT_LEVEL), replicas)
+    count = logs or partitions or default
+    await create(connection, Metadata(system_id, count, FORMAT_LEVEL), replicas)
 
 
 def new_system_id() -> str:
@@ -164,32 +143,8 @@ async def create(connection: Connection, metadata: Metadata, replicas: int) -> N
 
     Raises what a call of the API raises, and StreamConfigError.
     """
-    await create_metadata_stream(connection, replicas)
     body = json.dumps(asdict(metadata)).encode()
-    message = await connection.call(METADATA_SUBJECT.encode(), body, ACK_TIMEOUT, _HEADER)
-    if not message.payload:
-        raise ApiError(message.status, message.description or "JetStream does not answer")
-    answer = json.loads(message.payload)
-    if "error" in answer:
-        refusal = api.error_of(answer)
-        if refusal.number != api.WRONG_LAST_SEQUENCE:
-            raise refusal
-
-
-async def create_metadata_stream(connection: Connection, replicas: int) -> None:
-    """Makes the stream of the record if it is missing. Raises as `create` does."""
-    config = {
-        **stream_config(STREAM, SUBJECTS, replicas=replicas, max_bytes=STREAM_BYTES),
-        "max_msgs_per_subject": 1,
-        "deny_delete": False,
-    }
-    try:
-        await create_stream(connection, config, smallest_bytes=STREAM_BYTES, clustered=replicas > 1)
-    except ApiError as error:
-        # It exists with other options: another control plane has asked for other replicas, or a
-        # newer version has made it.
-        if error.number != api.STREAM_NAME_IN_USE:
-            raise
+    await write_once(connection, METADATA_SUBJECT, body, replicas)
 
 
 async def log_numbers(connection: Connection) -> set[int]:

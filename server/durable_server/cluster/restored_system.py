@@ -23,22 +23,19 @@ from ..log.jetstream import (
 )
 from ..log.preflight import with_connection
 from ..log.stream_creation import create_stream
-from ..nats import api
-from ..nats.api import ApiError, call_api
+from ..nats.api import call_api
 from ..nats.connection import Connection
 from ..nats.endpoint import Endpoint, EndpointSource
 from .metadata import (
     METADATA_SUBJECT,
     RESTORE_SUBJECT,
-    STREAM,
     Metadata,
     MetadataError,
     create,
-    create_metadata_stream,
     log_numbers,
     read,
-    read_record,
 )
+from .records import STREAM, create_record_stream, read_record, write_record
 
 
 async def check_free(source: EndpointSource, own_id: str) -> bool:
@@ -73,8 +70,9 @@ async def make_restored_system(
         found = await _check_free(connection, metadata.id)
         if found is not None and found.id == metadata.id:
             return  # written by a try whose answer was lost
-        await create_metadata_stream(connection, replicas)
-        await _publish(connection, RESTORE_SUBJECT, json.dumps({**origin, "id": metadata.id}))
+        await create_record_stream(connection, replicas)
+        note = json.dumps({**origin, "id": metadata.id}).encode()
+        await write_record(connection, RESTORE_SUBJECT, note, expected=None)
         if found is not None:
             # A system that never had a log; its record would stand in the way.
             await call_api(
@@ -110,7 +108,7 @@ async def _check_free(connection: Connection, own_id: str) -> Metadata | None:
         return found
     restore = await read_record(connection, RESTORE_SUBJECT)
     # A restore that has ended is a system, though its logs may still be empty.
-    ended = found is not None and restore is not None and json.loads(restore)["id"] == found.id
+    ended = found is not None and restore is not None and json.loads(restore.data)["id"] == found.id
     for number in sorted(await log_numbers(connection)):
         info = await call_api(connection, f"STREAM.INFO.{stream_name(number)}", {}, ACK_TIMEOUT)
         if restore is None or ended or info["state"]["messages"]:
@@ -120,12 +118,3 @@ async def _check_free(connection: Connection, own_id: str) -> Metadata | None:
                 " --nats, or another account of it"
             )
     return found
-
-
-async def _publish(connection: Connection, subject: str, text: str) -> None:
-    message = await connection.call(subject.encode(), text.encode(), ACK_TIMEOUT)
-    if not message.payload:
-        raise ApiError(message.status, message.description or "JetStream does not answer")
-    answer = json.loads(message.payload)
-    if "error" in answer:
-        raise api.error_of(answer)

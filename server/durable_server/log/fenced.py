@@ -1,5 +1,7 @@
 """The leader's algorithm: take over a partition, append to its log, recover from lost acks.
 
+A follower reads the same log by the same rules and never writes (`follow`, `read`).
+
 The algorithm is written once, over a `StreamClient`: a stream of numbered messages that accepts a
 message at sequence expected+1 only while `expected` is its last sequence. JetStream is such a stream
 (`jetstream`) and a list in memory is another one (`memory`), so a simulation over memory runs the code
@@ -71,6 +73,8 @@ _WAY_ON = (
     " into a new --data-dir"
 )
 """What to do when the log lacks what the store has applied."""
+_FOLLOWED_MESSAGES = 32
+"""How many messages a follower reads at once: few, because others share its event loop."""
 _WARN_EVERY = 5
 """Tries between two warnings about one problem; four tries take half a second."""
 
@@ -101,6 +105,8 @@ class FencedLog:
         """The last sequence that was read or written, dead frames included."""
         self._last_valid = 0
         """The sequence of the last valid frame."""
+        self._unverified: Position | None = None
+        """The applied frame that a follower has not found in the log yet."""
         self._busy = False
         self._closed = False
         self._failure: LogError | None = LogUnavailableError(
@@ -185,6 +191,43 @@ class FencedLog:
         if self.availability.problem:
             self.availability.succeeded()
         return self._advance(chain.epoch, chain.number + 1)
+
+    async def create(self) -> None:
+        """See `Log.create`."""
+        backoff = self._backoff()
+        while True:
+            try:
+                await self._stream.bounds(create=True)
+                return
+            except StreamUnavailableError as problem:
+                await self._pause(backoff, problem)
+
+    def follow(self, applied: Position) -> None:
+        """See `Log.follow`."""
+        self._closed = False
+        self._failure = LogUnavailableError(
+            f"{self.name}: this is a follower; take_over comes before append"
+        )
+        self._chain = Chain(applied.epoch, applied.number)
+        self._tail = self._last_valid = applied.sequence
+        self._unverified = applied if applied.sequence else None
+
+    async def read(self, deliver: Callable[[Position, bytes], None]) -> bool:
+        """See `Log.read`."""
+        self._begin_call()
+        try:
+            first, last = await self._stream.bounds(create=self._tail == 0)
+            end = min(last, self._tail + _FOLLOWED_MESSAGES)
+            problem = await self._read_range(first, end, self._unverified, deliver, _nothing)
+            if problem is None:
+                self._unverified = None
+            elif not self._stream.stale_reads:
+                raise problem
+            return problem is None and self._tail < last
+        except StreamUnavailableError as problem:
+            raise LogUnavailableError(f"{self.name}: {problem}") from problem
+        finally:
+            self._busy = False
 
     async def trim(self, sequence: int) -> None:
         """See `Log.trim`."""
@@ -304,21 +347,54 @@ class FencedLog:
         With `verify` it also reads the frame at `applied` and checks that it is the one that was
         applied.
         """
-        seen = False
+        while True:
+            problem: Exception | None
+            try:
+                first, last = await self._stream.bounds(create=applied.sequence == 0)
+                expected = applied if verify else None
+                problem = await self._read_range(first, last, expected, deliver, backoff.progress)
+                if problem is None:
+                    return
+                if not self._stream.stale_reads:
+                    raise problem
+            except StreamUnavailableError as error:
+                problem = error
+            await self._pause(backoff, problem)
+
+    async def _read_range(
+        self,
+        first: int,
+        last: int,
+        expected: Position | None,
+        deliver: Callable[[Position, bytes], None],
+        progress: Callable[[], None],
+    ) -> LogDataLostError | None:
+        """Reads from the tail to `last`, in a log that begins at `first`.
+
+        `expected` is the frame at the tail, to be checked too; None for no check. Returns an error if
+        frames are missing, which a replica that is behind may be the reason of.
+        """
+        if first > self._tail + 1:
+            raise LogDataLostError(
+                f"{self.name}: the log begins at sequence {first}, but everything"
+                f" up to {self._tail} was"
+                f" applied: {self._tail + 1} to {first - 1} are missing; bring back the newer"
+                " store, or make a new system of a backup with `durable restore`"
+            )
+        if last < self._tail:
+            return self._ends_early(last, self._tail)
+        start = self._tail + 1
+        verified = True
+        if expected is not None and first <= expected.sequence == self._tail:
+            start = expected.sequence
+            verified = False
 
         def take(sequence: int, data: bytes) -> None:
-            nonlocal seen
+            nonlocal verified
             frame = self._decode(data, sequence)
-            if sequence == applied.sequence:
-                seen = True
-                if (frame.epoch, frame.number) != (applied.epoch, applied.number):
-                    raise LogDataLostError(
-                        f"{self.name}: sequence {sequence} holds frame"
-                        f" {frame.epoch}/{frame.number}, but frame"
-                        f" {applied.epoch}/{applied.number} was applied from there: this is not"
-                        " the log that the store"
-                        " was built from; bring back the log or start with an empty data directory"
-                    )
+            if expected is not None and sequence == expected.sequence:
+                verified = True
+                self._check_frame(frame, expected)
                 return
             if sequence != self._tail + 1:
                 raise self._gap()
@@ -326,42 +402,26 @@ class FencedLog:
             if self._chain.admit(frame):
                 self._last_valid = sequence
                 deliver(Position(sequence, frame.epoch, frame.number), frame.body)
-            backoff.progress()
+            progress()
 
-        while True:
-            problem: Exception
-            try:
-                first, last = await self._stream.bounds(create=applied.sequence == 0)
-                if first > self._tail + 1:
-                    raise LogDataLostError(
-                        f"{self.name}: the log begins at sequence {first}, but everything"
-                        f" up to {self._tail} was"
-                        f" applied: {self._tail + 1} to {first - 1} are missing; bring back the newer"
-                        " store, or make a new system of a backup with `durable restore`"
-                    )
-                if last >= self._tail:
-                    start = self._tail + 1
-                    if verify and 0 < self._tail == applied.sequence and first <= self._tail:
-                        start = self._tail
-                    if start <= last:
-                        await self._stream.read(start, last, take)
-                    if start == applied.sequence and not seen:
-                        # The bounds still include it, so they do not show that it is missing.
-                        problem = LogDataLostError(
-                            f"{self.name}: sequence {start}, which was applied, is missing."
-                            f" {_WAY_ON}"
-                        )
-                    elif self._tail == last:
-                        return
-                    else:
-                        problem = self._gap()
-                else:
-                    problem = self._ends_early(last, self._tail)
-                if not self._stream.stale_reads:
-                    raise problem
-            except StreamUnavailableError as error:
-                problem = error
-            await self._pause(backoff, problem)
+        if start <= last:
+            await self._stream.read(start, last, take)
+        if not verified:
+            # The bounds still include it, so they do not show that it is missing.
+            return LogDataLostError(
+                f"{self.name}: sequence {start}, which was applied, is missing. {_WAY_ON}"
+            )
+        return None if self._tail == last else self._gap()
+
+    def _check_frame(self, frame: Frame, applied: Position) -> None:
+        if (frame.epoch, frame.number) != (applied.epoch, applied.number):
+            raise LogDataLostError(
+                f"{self.name}: sequence {applied.sequence} holds frame"
+                f" {frame.epoch}/{frame.number}, but frame"
+                f" {applied.epoch}/{applied.number} was applied from there: this is not"
+                " the log that the store"
+                " was built from; bring back the log or start with an empty data directory"
+            )
 
     # ---- helpers
 
@@ -423,3 +483,7 @@ class FencedLog:
             raise CorruptFrameError(
                 f"{self.name}: sequence {sequence} is corrupt: {error}"
             ) from None
+
+
+def _nothing() -> None:
+    pass

@@ -101,6 +101,25 @@ class Log(Protocol):
         """
         ...
 
+    async def create(self) -> None:
+        """Makes the log if there is none. Raises LogUnavailableError, LogDataLostError."""
+        ...
+
+    def follow(self, applied: Position) -> None:
+        """Makes `read` go on after `applied`."""
+        ...
+
+    async def read(self, deliver: Callable[[Position, bytes], None]) -> bool:
+        """Delivers the next few valid frames that are in the log now, without leading it.
+
+        Returns whether there are more. `follow` comes first. When it fails, the frames that were
+        delivered stay delivered, and the next call goes on behind them.
+
+        Raises LogDataLostError and CorruptFrameError as `take_over` does, and LogUnavailableError
+        without any retry, because a follower can wait.
+        """
+        ...
+
     async def append(self, body: bytes) -> Position:
         """Appends one frame and returns its position when it is durable.
 

@@ -74,7 +74,7 @@ async def with_connection(
             raise NatsUnsuitableError(
                 f"{where} does not let this user do what is needed ({error}); allow it to"
                 " publish to $JS.API.>, durable.log.>, durable.cluster.> and durable.snapshots.>, and"
-                " to subscribe to _INBOX.>"
+                " to subscribe to _INBOX.>, with --node also to durable.cluster.members.*"
             ) from error
         except (OSError, ApiError) as error:  # ConnectionLostError and TimeoutError are OSErrors
             if backoff.spent:

@@ -12,7 +12,7 @@ client library.
 
 All answers come to one wildcard subscription (`_INBOX.<random>.<n>`, sid 1), so a call needs no
 subscription of its own. `subscribe`, with a sid of its own, is for JetStream pulls, whose messages
-carry their own subject instead of the inbox.
+carry their own subject instead of the inbox, and for subjects on which others publish.
 
 Only the parts of the protocol that this project uses are here: user/password or token login, TLS,
 headers as raw bytes, PING.
@@ -220,19 +220,21 @@ class Connection(asyncio.Protocol):
         )
         return future
 
-    def subscribe(self, handler: Callable[[Message], None]) -> tuple[int, bytes]:
-        """Opens a separate inbox; returns its sid and subject.
+    def subscribe(
+        self, handler: Callable[[Message], None], subject: bytes = b""
+    ) -> tuple[int, bytes]:
+        """Subscribes to a subject, by default to a new inbox; returns the sid and the subject.
 
         When the connection is lost the handler gets a message with status 499.
         """
         self._sids = sid = self._sids + 1
-        subject = b"%b%d" % (self._own_inboxes, sid)
+        subject = subject or b"%b%d" % (self._own_inboxes, sid)
         self._write(b"SUB %b %d\r\n" % (subject, sid))
         self._handlers[sid] = handler
         return sid, subject
 
     def unsubscribe(self, sid: int) -> None:
-        """Closes an inbox; does nothing on a lost connection."""
+        """Ends a subscription; does nothing on a lost connection."""
         if self._handlers.pop(sid, None) is not None and self.lost is None:
             self._write(b"UNSUB %d\r\n" % sid)
 

@@ -79,7 +79,7 @@ PeerRefusedError.
 
 
 class Methods(Protocol):
-    """What a node answers to others: by the name of the method. No name is in both."""
+    """What a node answers to others, by the names of the methods."""
 
     @property
     def calls(self) -> Mapping[str, Answer]:

@@ -12,6 +12,7 @@ from .committer import Committer
 from .deliveries import Deliveries
 from .dispatcher import Dispatcher
 from .effect_runner import EffectRunner
+from .follower import Follower
 from .inputs import Inputs
 from .loop import Processor
 from .outbox import Outbox
@@ -62,3 +63,8 @@ def build_processor(
         time=time,
         tally=tally,
     )
+
+
+def build_follower(log: Log, store: Store, clock: Clock, *, index: int, count: int) -> Follower:
+    """Returns the follower of the partition `index` of `count`, not started yet."""
+    return Follower(log, Committer(Partition(store, index, count), store, LogTime(clock)))

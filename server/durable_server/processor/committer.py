@@ -86,6 +86,10 @@ class Committer:
                 return None
         return output
 
+    def reached(self, time_ms: int) -> None:
+        """Continues the log's time from that of a batch of another leader."""
+        self._time.reached(time_ms)
+
     def evict(self, changes: Changes) -> None:
         """Drops cold invocations from memory: those that changed, and those that were only read."""
         invocations, loaded = self.partition.invocations, self.partition.loaded

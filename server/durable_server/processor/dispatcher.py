@@ -6,7 +6,8 @@ does (the id exists already, or the invocation is cancelled at once), applying t
 and frees the slot again. This assumption saves one append for each invocation.
 
 Three rules make an invocation wait although a worker has a free slot:
-- its handler's `max_concurrent`, counted over all workers and partitions of this process;
+- its handler's `max_concurrent`, counted over all workers and partitions of this process; on a node of
+  a cluster, this node's share of it;
 - for an exclusive handler, the lock on its object key, which the core's rules grant;
 - the version that has written its journal, see `Workers.choose`. An invocation without a journal may
   go to any version.
@@ -19,11 +20,12 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable, Iterable
 
+from ..core import ids
 from ..core.model import HandlerKind, Invocation, State, object_scope
 from ..core.partition import Partition
 from ..core.records import Invoked, Record, Started
 from .queue import LAST, Place, ReadyQueue, Wanted
-from .sharing import SharedWorker
+from .sharing import SharedWorker, Waiting
 from .workers import Worker, Workers
 
 
@@ -31,13 +33,16 @@ class Dispatcher:
     """The assignments of one partition."""
 
     def __init__(self, partition: Partition, workers: Workers, wake: Callable[[], None]) -> None:
+        self.index = partition.index
+        """The number of the partition."""
         self._partition = partition
         self._workers = workers
         self._wake = wake
         self._sharing = workers.sharing
         self._queue = ReadyQueue(self._sharing.arrivals)
         self._running = self._sharing.running
-        self._sharing.join(self)
+        self._waited = False
+        """Whether anything waited after the last assignments."""
 
     def push(self, invocation: Invocation) -> None:
         """Adds an invocation that waits for a worker."""
@@ -62,16 +67,41 @@ class Dispatcher:
         """
         found = self._partition.invocations.get(invocation_id)
         if self._running and (found is None or found.state is not State.RUNNING):
-            for running in self._running.values():
-                running.discard(invocation_id)
+            self._uncount(invocation_id)
         worker = self._workers.get(worker_id)
         if worker is not None:
             if worker.owned.get(invocation_id) == attempt:
                 del worker.owned[invocation_id]
+                if worker.share.released():
+                    self._sharing.changed()
             # Also if nothing waits here: the loop is idle only after what this commit has led to.
             self._wake()
             self._sharing.slot_freed()
         return found if found is not None and found.attempt == attempt else None
+
+    def join(self) -> None:
+        """Begins to share with the other partitions; what runs already is counted."""
+        self._sharing.join(self)
+
+    def leave(self) -> None:
+        """Forgets what the partition's invocations take up: its leader is elsewhere from now on.
+
+        What they take up goes with them, so nothing else of this process may use it.
+        """
+        for handler, running in self._running.items():
+            leaving = {it for it in running if self._lives_here(it)}
+            running -= leaving
+            if leaving and self._sharing.quotas is not None:
+                self._sharing.quotas.left(handler, len(leaving))
+        for worker in self._workers:
+            attempts = [it for it in worker.owned if self._lives_here(it)]
+            for invocation_id in attempts:
+                del worker.owned[invocation_id]
+            worker.share.lost(len(attempts))
+        self._sharing.leave(self)
+
+    def _lives_here(self, invocation_id: str) -> bool:
+        return ids.partition(invocation_id, self._partition.count) == self._partition.index
 
     def wake(self) -> None:
         """See `Sharer.wake`."""
@@ -90,6 +120,13 @@ class Dispatcher:
             ):
                 return True
         return False
+
+    def waiting(self) -> Iterable[Waiting]:
+        """See `Sharer.waiting`."""
+        for wanted, count in self._queue.sizes():
+            limit = self._limit(wanted.handler)
+            room = self._sharing.room(wanted.handler, limit) if limit else count
+            yield Waiting(wanted, count, max(0, min(count, room)), limit > 0)
 
     @property
     def awaits_version(self) -> bool:
@@ -127,6 +164,9 @@ class Dispatcher:
                         self._assign(handler, worker, record.invocation_id, 1, records)
         if popped and not alone:
             self._sharing.assigned()
+        if self._queue or self._waited:
+            self._waited = bool(self._queue)
+            self._sharing.changed()
 
     def _may_take(self, place: Place, worker: Worker) -> bool:
         return not self._sharing.leaves(self, place, worker)
@@ -174,8 +214,15 @@ class Dispatcher:
 
     def _full(self, handler: str) -> bool:
         limit = self._limit(handler)
-        return limit > 0 and len(self._running.get(handler, ())) >= limit
+        return limit > 0 and self._sharing.room(handler, limit) <= 0
 
     def _count(self, handler: str, invocation_id: str) -> None:
         if self._limit(handler):
             self._running.setdefault(handler, set()).add(invocation_id)
+
+    def _uncount(self, invocation_id: str) -> None:
+        for handler, running in self._running.items():
+            if invocation_id in running:
+                running.remove(invocation_id)
+                if self._sharing.quotas is not None:
+                    self._sharing.quotas.released(handler)

@@ -12,6 +12,7 @@
     ├── JournalTooLargeError         a journal does not fit into one message
     ├── HttpNotServedError           nothing would answer at a webhook
     ├── NotReadyError                the control plane is still starting
+    ├── NotLeadingError              this process does not lead the partition; another one may
     └── ProcessorEndedError          the control plane stops; another leader may answer
 
 RecordTooLargeError and MessagesLostError stand apart. The first is raised for any record, and each
@@ -134,6 +135,15 @@ class HttpNotServedError(RequestError):
 
 class NotReadyError(RequestError):
     """The control plane is still starting."""
+
+
+class NotLeadingError(RequestError):
+    """This process does not lead the partition to which the request belongs. Nothing was done."""
+
+    def __init__(self, partition: int) -> None:
+        super().__init__(f"this node does not lead partition {partition}")
+        self.partition = partition
+        """Its number; -1 when any partition would do, and this process leads none."""
 
 
 class ProcessorEndedError(RequestError):

@@ -30,7 +30,7 @@ from ..core.records import EpochStarted, Record
 from ..core.replies import Created, Reply
 from ..core.states import SETTLED
 from ..log.batch import Batch, encode, encode_record, join
-from ..log.interface import Log
+from ..log.interface import Log, Position
 from ..metrics.tally import Tally
 from .clock import LogTime
 from .committer import Committer
@@ -94,6 +94,8 @@ class Processor:
         self.ended = inputs.ended
         """Done when the partition cannot go on; holds the error."""
         self.started_ms = 0
+        self.position = Position()
+        """The position of the last batch that is committed here."""
         self.on_idle: Callable[[], None] = _nothing
         """Called when the loop has nothing to do."""
         self.on_problem_changed: Callable[[], None] = _nothing
@@ -129,8 +131,10 @@ class Processor:
                 self.dispatcher.recover_running(invocation)
             elif not invocation.lock_place or queues[invocation.state_owner][0] == invocation.id:
                 self.dispatcher.push(invocation)
+        self.dispatcher.join()
         self.timers.fill(recovered.timers)
         self.trimmer.start(position)
+        self.position = position
         self.outbox.add(recovered.outbox)
         self._retention.schedule()
         self._time.warn_if_ahead()
@@ -235,6 +239,7 @@ class Processor:
                         # The batch is in the log, so the next leader applies it.
                         refuse_all(batch)
                         return
+                    self.position = position
                     self._act(committed, batch, time_ms)
                     await self._gather_more()
                     self.trimmer.committed(position, len(body))

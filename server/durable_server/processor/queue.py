@@ -81,6 +81,10 @@ class ReadyQueue:
         """Yields what the first of each queue waits for, with its place."""
         return ((wanted, queue[0][0]) for wanted, queue in self._queues.items())
 
+    def sizes(self) -> Iterable[tuple[Wanted, int]]:
+        """Yields what each queue waits for, with its length."""
+        return ((wanted, len(queue)) for wanted, queue in self._queues.items())
+
     def heads(self) -> list[tuple[Place, Wanted]]:
         """Returns the first place of each queue with what it waits for, as a heap."""
         heads = [(queue[0][0], wanted) for wanted, queue in self._queues.items()]

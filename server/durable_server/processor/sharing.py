@@ -7,15 +7,16 @@ than there are such partitions. The partition whose invocation is the first of a
 nobody, so somebody always goes on.
 
 How many invocations of a handler with `max_concurrent` are running is counted over all partitions too.
+On a node of a cluster, the limit is the node's share of it, see `Quotas`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import count
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
-from .queue import Place
+from .queue import Place, Wanted
 
 
 class SharedWorker(Protocol):
@@ -32,6 +33,18 @@ class SharedWorker(Protocol):
         ...
 
 
+class Waiting(NamedTuple):
+    """What some invocations of a partition wait for."""
+
+    wanted: Wanted
+    invocations: int
+    """How many wait."""
+    startable: int
+    """How many of them may start before the limit of their handler is reached here."""
+    limited: bool
+    """Whether their handler has a limit."""
+
+
 class Sharer(Protocol):
     """A partition that assigns invocations to the workers."""
 
@@ -43,6 +56,39 @@ class Sharer(Protocol):
         """Returns whether an invocation before this place waits for a slot of this worker."""
         ...
 
+    @property
+    def index(self) -> int:
+        """Its number."""
+        ...
+
+    def waiting(self) -> Iterable[Waiting]:
+        """Yields what its invocations wait for."""
+        ...
+
+
+class Quotas(Protocol):
+    """This node's shares of the limits of handlers that hold over several nodes."""
+
+    def allowed(self, handler: str) -> int:
+        """Returns how many invocations of a handler with a limit may run here."""
+        ...
+
+    def released(self, handler: str) -> None:
+        """Notes that an invocation of a handler with a limit has ended here."""
+        ...
+
+    def taken_over(self) -> None:
+        """Notes that a partition has come here, with the invocations of it that run."""
+        ...
+
+    def left(self, handler: str, count: int) -> None:
+        """Notes that so many invocations that run have left with their partition."""
+        ...
+
+    def report(self, waiting: Mapping[str, int]) -> None:
+        """Tells the owners of the limits what they have to hear; `waiting` is by handler."""
+        ...
+
 
 class Sharing:
     """What the partitions of a process share beside the workers themselves."""
@@ -52,8 +98,12 @@ class Sharing:
         """Numbers the invocations that wait, over all partitions."""
         self.running: dict[str, set[str]] = {}
         """The running invocations of each handler that has a `max_concurrent`."""
+        self.quotas: Quotas | None = None
+        """This node's shares of the limits of handlers; None when nobody else runs them."""
+        self.demand_changed: Callable[[], None] | None = None
+        """Called when what waits may have changed; None when nobody has to know."""
         self._sharers: list[Sharer] = []
-        self._waiting: set[Sharer] = set()
+        self._waiting: dict[Sharer, None] = {}
         """The partitions that have left a slot to another one."""
 
     @property
@@ -62,8 +112,33 @@ class Sharing:
         return len(self._sharers) == 1
 
     def join(self, sharer: Sharer) -> None:
-        """Adds a partition."""
+        """Adds a partition that is led here now, with what runs of it counted already."""
         self._sharers.append(sharer)
+        if self.quotas is not None:
+            self.quotas.taken_over()
+        self.changed()
+
+    def leave(self, sharer: Sharer) -> None:
+        """Removes a partition that this process does not lead any more."""
+        if sharer in self._sharers:
+            self._sharers.remove(sharer)
+        self._waiting.pop(sharer, None)
+        # It may be the one to which the others have left a slot.
+        self.slot_freed()
+        self.changed()
+
+    def __iter__(self) -> Iterator[Sharer]:
+        return iter(self._sharers)
+
+    def room(self, handler: str, limit: int) -> int:
+        """Returns how many more invocations of a handler with this limit may start here."""
+        allowed = limit if self.quotas is None else self.quotas.allowed(handler)
+        return allowed - len(self.running.get(handler, ()))
+
+    def changed(self) -> None:
+        """Notes that what waits has changed."""
+        if self.demand_changed is not None:
+            self.demand_changed()
 
     def slot_freed(self) -> None:
         """Lets all partitions look for assignments, because a worker has a free slot."""
@@ -75,13 +150,13 @@ class Sharing:
         before = [it for it in self._sharers if it is not sharer and it.precedes(place, worker)]
         if len(before) < worker.free:
             return False
-        self._waiting.add(sharer)
+        self._waiting[sharer] = None
         for other in before:
             other.wake()
         return True
 
     def assigned(self) -> None:
         """Lets those look again that have left a slot to the partition that has now assigned."""
-        waiting, self._waiting = self._waiting, set()
+        waiting, self._waiting = self._waiting, {}
         for sharer in waiting:
             sharer.wake()

@@ -17,11 +17,12 @@ names the attempts that it still holds, and everything that it may have missed i
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
 from ..core.effects import Acknowledge, Complete
 from ..core.model import EntryRow, Invocation
+from .shares import Holding
 from .sharing import Sharing
 
 
@@ -70,12 +71,13 @@ class Worker:
         "build_id",
         "connected_ms",
         "draining",
+        "entry_node",
         "handlers",
         "id",
         "identity",
         "outbound",
         "owned",
-        "slots",
+        "share",
     )
 
     def __init__(self, worker_id: str) -> None:
@@ -84,7 +86,10 @@ class Worker:
         self.build_id = ""
         self.handlers: Mapping[str, str] = {}
         """The version that it runs of each handler, by name."""
-        self.slots = 0
+        self.share = Holding()
+        """Its slots that this node may use; all of them, unless other nodes use it too."""
+        self.entry_node = ""
+        """The node that it has dialled, if that is another one."""
         self.owned: dict[str, int] = {}
         """The attempt of each invocation, by id; also those not committed yet."""
         self.outbound: Outbound | None = None
@@ -92,11 +97,21 @@ class Worker:
         self.connected_ms = 0
 
     @property
+    def relayed(self) -> bool:
+        """Whether it has dialled another node, which relays its session to this one."""
+        return bool(self.entry_node)
+
+    @property
+    def slots(self) -> int:
+        """How many attempts this node may give it at a time."""
+        return self.share.units
+
+    @property
     def free(self) -> int:
         """How many attempts it can take now."""
         if self.outbound is None or self.draining:
             return 0
-        return self.slots - len(self.owned)
+        return self.share.units - len(self.owned)
 
 
 class Workers:
@@ -158,21 +173,22 @@ class Workers:
         """Returns how many connected workers serve a handler."""
         return len(self._serving.get(handler, ()))
 
-    def choose(self, handler: str, version: str = "") -> Worker | None:
-        """Returns the worker with the most free slots for a handler; None when there is none.
+    def candidates(self, handler: str, version: str = "") -> Sequence[Worker]:
+        """Returns the workers that may run a handler, whether they have free slots or not.
 
-        With a version it is a worker of that version, as long as there is one that is not draining.
+        With a version they are those of that version, as long as there is one that is not draining.
         """
-        candidates = self._serving.get(handler, ())
         if version:
             same = [it for it in self._versions.get((handler, version), ()) if not it.draining]
-            if same:
-                candidates = same
-            elif self.returning:
-                return None
+            if same or self.returning:
+                return same
+        return self._serving.get(handler, ())
+
+    def choose(self, handler: str, version: str = "") -> Worker | None:
+        """Returns the candidate with the most free slots; None when no candidate has any."""
         best: Worker | None = None
         most = 0
-        for worker in candidates:
+        for worker in self.candidates(handler, version):
             free = worker.free
             if free > most:
                 best, most = worker, free

@@ -22,6 +22,7 @@ from ..core.records import (
     Finished,
     SuspendAsked,
 )
+from ..processor.errors import NotLeadingError
 from ..sessions.sessions import Session, Sessions
 from . import convert
 from .refusal import protocol_violation
@@ -38,6 +39,15 @@ class SessionReader:
         self._session = session
         self._attempts = session.attempts
 
+    @property
+    def draining(self) -> bool:
+        """Whether the worker has announced that it leaves."""
+        return self._session.worker.draining
+
+    def close(self, *, left: bool) -> None:
+        """Ends the session; see `Sessions.close`."""
+        self._sessions.close(self._session, left=left)
+
     def receive(self, frame: worker_pb2.SessionRequest) -> None:
         """Handles the messages of a frame in order; raises Refusal for one that ends the session."""
         owns = self._attempts.owns
@@ -48,7 +58,11 @@ class SessionReader:
             report = self._reports.get(kind)
             if report is not None:
                 if owns(message.invocation_id, message.attempt):
-                    report(self, message)
+                    try:
+                        report(self, message)
+                    except NotLeadingError:
+                        # The partition has moved. The worker reconnects, and sends this again.
+                        continue
             elif kind == "draining":
                 self._sessions.draining(self._session)
             elif kind == "hello":

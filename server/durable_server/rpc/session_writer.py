@@ -9,11 +9,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
-from typing import Any, TypeAlias
-
-import grpc
+from typing import Protocol
 
 from durable_proto.v1 import worker_pb2
 
@@ -27,13 +25,21 @@ from .protocol import PROTOCOL_VERSION
 _FRAME_SOFT_BYTES = 1024 * 1024
 """A frame is closed when it holds more than this, so one message may exceed it."""
 
-Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
+
+class Sink(Protocol):
+    """Where frames are written to."""
+
+    async def write(self, message: worker_pb2.SessionResponse, /) -> None:
+        """Writes a frame; returns when the next one may be written."""
+        ...
 
 
 class SessionWriter:
     """The writer of one session: `sessions.Stream`, and with it the processor's Outbound."""
 
     def __init__(self, limits: Limits, times: SessionTimes) -> None:
+        self.on_replaced: Callable[[], None] = _nothing
+        """Called when a newer session of the same worker has replaced this one."""
         self._sent = True
         """Whether a frame was sent since the last heartbeat."""
         self._limits = limits
@@ -128,10 +134,21 @@ class SessionWriter:
         self._message(invocation_id, attempt).abandon.reason = reason
         self._added(64 + len(reason))
 
-    def drain(self) -> None:
-        """Asks the worker to reconnect, because this control plane stops."""
-        self._message("", 0).drain.delay.SetInParent()
+    def drain(self, delay_seconds: float = 0.0) -> None:
+        """Asks the worker to reconnect after a delay."""
+        delay = self._message("", 0).drain.delay
+        delay.SetInParent()
+        delay.FromMilliseconds(round(delay_seconds * 1000))
         self._added(16)
+
+    def replaced(self) -> None:
+        """Notes that a newer session of the same worker has replaced this one."""
+        self.on_replaced()
+
+    def relay(self, frame: bytes) -> None:
+        """Adds the messages of a frame that another node has made for the worker."""
+        self._frame.MergeFromString(frame)
+        self._added(len(frame))
 
     def heartbeat(self) -> None:
         """Sends a heartbeat, unless another message was sent since the last one."""
@@ -169,7 +186,7 @@ class SessionWriter:
         """Whether nothing waits to be written."""
         return not (self._frame_bytes or self._closed)
 
-    async def write(self, context: Context) -> None:
+    async def write(self, sink: Sink) -> None:
         """Writes frames as messages are added, until it is cancelled."""
         while True:
             await self._pending.wait()
@@ -181,4 +198,8 @@ class SessionWriter:
                     frame, self._frame = self._frame, worker_pb2.SessionResponse()
                     self._frame_bytes = 0
                 self._sent = True
-                await context.write(frame)
+                await sink.write(frame)
+
+
+def _nothing() -> None:
+    pass

@@ -1,14 +1,15 @@
-"""DurableWorker: translates the streams of workers; the rules of sessions are in `sessions`.
+"""DurableWorker: serves the streams of workers; the rules of sessions are in `sessions`.
 
 This module reads and writes frames, sends heartbeats, and ends a stream that is silent or breaks the
-protocol. worker.proto is the specification.
+protocol. worker.proto is the specification. In a cluster `relay` joins the worker's session here with
+those on other nodes.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from typing import cast
+from collections.abc import AsyncIterator
+from typing import Any, Protocol, TypeAlias, cast
 
 import grpc
 
@@ -16,23 +17,48 @@ from durable_proto.v1 import worker_pb2, worker_pb2_grpc
 
 from ..core.limits import Limits
 from ..processor.errors import RequestError
-from ..sessions.sessions import Hello, Sessions
-from ..sessions.sessions import Session as OpenSession
+from ..sessions.sessions import Sessions
 from ..sessions.times import SessionTimes
-from . import convert
-from .protocol import PROTOCOL_VERSION
+from .hello import read_hello
 from .refusal import Refusal, abort, protocol_violation, unavailable
+from .relay import Relay
 from .session_reader import SessionReader
-from .session_writer import Context, SessionWriter
+from .session_writer import SessionWriter
+
+Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
+
+
+class OpenSession(Protocol):
+    """An open session, as the connection of its worker needs it."""
+
+    @property
+    def draining(self) -> bool:
+        """Whether the worker has announced that it leaves."""
+        ...
+
+    def receive(self, frame: worker_pb2.SessionRequest) -> None:
+        """Handles the messages of a frame in order; raises Refusal for one that ends the session."""
+        ...
+
+    def close(self, *, left: bool) -> None:
+        """Ends the session; `left` says that the worker has announced it and closed the stream."""
+        ...
 
 
 class WorkerService(worker_pb2_grpc.DurableWorkerServicer):
-    """The servicer of DurableWorker."""
+    """The servicer of DurableWorker; `relay` is there in a cluster only."""
 
-    def __init__(self, sessions: Sessions, limits: Limits, times: SessionTimes) -> None:
+    def __init__(
+        self,
+        sessions: Sessions,
+        limits: Limits,
+        times: SessionTimes,
+        relay: Relay | None = None,
+    ) -> None:
         self._sessions = sessions
         self._limits = limits
         self._times = times
+        self._relay = relay
 
     def drain(self) -> None:
         """Asks all workers to reconnect, because this control plane stops."""
@@ -52,36 +78,35 @@ class WorkerService(worker_pb2_grpc.DurableWorkerServicer):
         # fails, and the peer would never learn of the end.
         await context.send_initial_metadata(())
         writing = asyncio.create_task(stream.write(context))
-        heartbeat = _Heartbeat(stream, self._times, task.cancel)
+        ending = _Ending(task)
+        heartbeat = _Heartbeat(stream, self._times, ending)
         left = False
         try:
             first = await self._first_frame(context)
             if first is None:
                 return
-            session = await self._open(stream, first)
+            session = await self._open(stream, first, ending)
             heartbeat.start()
-            reader = SessionReader(self._sessions, session)
-            reader.receive(first)
+            session.receive(first)
             while (read := await context.read()) is not grpc.aio.EOF:
                 frame = self._checked(read)
                 heartbeat.received = True
-                reader.receive(frame)
+                session.receive(frame)
             # A broken connection may look like a half-close, so only a worker that has announced that
             # it leaves has left.
-            left = session.worker.draining
+            left = session.draining
         except (Refusal, RequestError) as error:
             await abort(context, error)
         except asyncio.CancelledError:
-            if not heartbeat.gave_up:
+            if ending.refusal is None:
                 raise
             task.uncancel()
-            seconds = self._times.timeout
-            await abort(context, unavailable("silent", f"nothing was heard for {seconds:g} s"))
+            await abort(context, ending.refusal)
         finally:
             heartbeat.stop()
             writing.cancel()
             if session is not None:
-                self._sessions.close(session, left=left)
+                session.close(left=left)
 
     async def _first_frame(self, context: Context) -> worker_pb2.SessionRequest | None:
         """Returns the frame with the hello; None when the stream ends before it."""
@@ -102,46 +127,45 @@ class WorkerService(worker_pb2_grpc.DurableWorkerServicer):
             raise protocol_violation(f"{problem}; split it")
         return frame
 
-    async def _open(self, stream: SessionWriter, frame: worker_pb2.SessionRequest) -> OpenSession:
+    async def _open(
+        self, stream: SessionWriter, frame: worker_pb2.SessionRequest, ending: _Ending
+    ) -> OpenSession:
         """Opens the session by the hello of a frame, and removes it from the frame."""
         if not frame.messages or frame.messages[0].WhichOneof("message") != "hello":
             raise protocol_violation("the first message of a session must be a hello")
-        hello = frame.messages[0].hello
-        if hello.protocol_version < 1:
-            raise protocol_violation(
-                f"protocol version {hello.protocol_version} is not supported; "
-                f"this control plane speaks {PROTOCOL_VERSION}"
-            )
-        self._sessions.check(hello.worker_id, hello.slot_count, len(hello.handlers))
-        session = await self._sessions.open(self._hello(hello), stream)
+        message = frame.messages[0].hello
+        hello = read_hello(message, self._sessions, self._limits)
+        session: OpenSession
+        if self._relay is None:
+            session = SessionReader(self._sessions, await self._sessions.open(hello, stream))
+        else:
+            session = await self._relay.open(message, hello, stream, ending.end)
         del frame.messages[0]
         return session
 
-    def _hello(self, hello: worker_pb2.Hello) -> Hello:
-        limits = self._limits
-        convert.check_text("identity", hello.identity, limits.id_bytes, "id_bytes")
-        convert.check_text("build_id", hello.build_id, limits.id_bytes, "id_bytes")
-        return Hello(
-            hello.worker_id,
-            hello.identity,
-            hello.build_id,
-            hello.slot_count,
-            [convert.handler(spec, limits) for spec in hello.handlers],
-            {it.invocation_id: it.attempt for it in hello.resumed},
-        )
+
+class _Ending:
+    """The end of a stream that this side decides: its task is cancelled, and answers the refusal."""
+
+    def __init__(self, task: asyncio.Task[object]) -> None:
+        self._task = task
+        self.refusal: Refusal | None = None
+
+    def end(self, refusal: Refusal) -> None:
+        """Ends the stream with a refusal; the first one counts."""
+        if self.refusal is None:
+            self.refusal = refusal
+            self._task.cancel()
 
 
 class _Heartbeat:
     """The heartbeat of one session: sends one when nothing else was sent, and ends a silent session."""
 
-    def __init__(
-        self, stream: SessionWriter, times: SessionTimes, give_up: Callable[[], object]
-    ) -> None:
+    def __init__(self, stream: SessionWriter, times: SessionTimes, ending: _Ending) -> None:
         self._stream = stream
         self._times = times
-        self._give_up = give_up
+        self._ending = ending
         self._silent_seconds = 0.0
-        self.gave_up = False
         self.received = True
         """Whether a frame has come since the last tick."""
         self._handle: asyncio.TimerHandle | None = None
@@ -158,8 +182,8 @@ class _Heartbeat:
         self._silent_seconds = 0.0 if self.received else self._silent_seconds + times.heartbeat
         self.received = False
         if self._silent_seconds >= times.timeout:
-            self.gave_up = True
-            self._give_up()
+            seconds = times.timeout
+            self._ending.end(unavailable("silent", f"nothing was heard for {seconds:g} s"))
             return
         self._stream.heartbeat()
         self.start()

@@ -33,6 +33,7 @@ from ..core.records import (
 )
 from ..core.step_failures import brief_failure
 from ..processor.checks import text_bytes, too_long
+from ..processor.errors import NotLeadingError
 from ..processor.router import Router
 from ..processor.schema_check import SCHEMA_BYTES_MAX, SchemaCheck
 from ..processor.workers import Outbound, Worker
@@ -89,7 +90,7 @@ class Attempts:
             return
         if KINDS[record.kind].starts_invocation and not self._may_start(record):
             return
-        processor = self._router.for_id(record.invocation_id)
+        processor = self._router.for_record(record.invocation_id)
         found = processor.partition.invocations.get(record.invocation_id)
         if (
             found is not None
@@ -109,7 +110,7 @@ class Attempts:
         if max(value_bytes, size - _OVERHEAD_BYTES) > self._limits.payload_bytes:
             self._fail_too_large(record, size)
             return
-        self._router.for_id(record.invocation_id).inputs.submit(record)
+        self._router.for_record(record.invocation_id).inputs.submit(record)
 
     def failed(
         self,
@@ -139,11 +140,11 @@ class Attempts:
         if problem := self._step_problem(record):
             self._hold(record, _PROTOCOL_ERROR, problem)
         else:
-            self._router.for_id(invocation_id).inputs.submit(record)
+            self._router.for_record(invocation_id).inputs.submit(record)
 
     def ended(self, record: AttemptHeld | AttemptReleased | AttemptPaused | SuspendAsked) -> None:
         """Records an attempt that is held, given back, paused, or wants to be suspended."""
-        self._router.for_id(record.invocation_id).inputs.submit(record)
+        self._router.for_record(record.invocation_id).inputs.submit(record)
 
     # Checks
 
@@ -177,7 +178,7 @@ class Attempts:
         if facts.needs_argument and record.argument is None:
             return f"an entry of kind {EntryKind(kind).name} must have an argument"
         if facts.writes_state:
-            found = self._router.for_id(record.invocation_id).find(record.invocation_id)
+            found = self._router.for_record(record.invocation_id).find(record.invocation_id)
             if found is not None and found.kind == HandlerKind.OBJECT_SHARED:
                 return f"{found.handler} is a shared handler: it reads state, and cannot change it"
         return ""
@@ -186,19 +187,24 @@ class Attempts:
         """Adds to a RESOLVE entry why its value does not fit the program that waits for it.
 
         With a target the value is for a signal, without one for an awakeable. The rule ends an entry
-        that is refused with a failure, and the wait goes on.
+        that is refused with a failure, and the wait goes on. A value for a program of a partition that
+        is led elsewhere is not checked, because its schema is not known here.
         """
-        if record.target:
-            found = self._schemas.signal(record.target, record.name, content_type, data)
-        else:
-            found = self._schemas.awakeable(record.name, content_type, data)
+        try:
+            if record.target:
+                found = self._schemas.signal(record.target, record.name, content_type, data)
+            else:
+                found = self._schemas.awakeable(record.name, content_type, data)
+        except NotLeadingError:
+            return record
         if found is None:
             return record
         return record._replace(refused=f"value{found.place}: {found.problem}")
 
     def _may_start(self, record: EntryRecorded) -> bool:
         """Checks that an entry names a known handler, with a key if it needs one; else fails it."""
-        handler = self._router.any().partition.handlers.get(record.name)
+        # What the first partition knows, the others know; see `Sessions.register`.
+        handler = self._router.all()[0].partition.handlers.get(record.name)
         kind, problem = "durable.InvalidField", ""
         if handler is None:
             kind = "durable.HandlerNotFound"
@@ -211,7 +217,7 @@ class Attempts:
             return True
         self._outbound.abandon(record.invocation_id, record.attempt, problem)
         failure = make_failure(kind, problem, terminal=False)
-        self._router.for_id(record.invocation_id).inputs.submit(
+        self._router.for_record(record.invocation_id).inputs.submit(
             AttemptFailed(record.invocation_id, record.attempt, failure, self._random.random())
         )
         return False
@@ -239,7 +245,7 @@ class Attempts:
     def _hold(self, record: EntryRecorded | AttemptFailed, kind: str, problem: str) -> None:
         self._outbound.abandon(record.invocation_id, record.attempt, problem)
         failure = make_failure(kind, problem, terminal=False)
-        self._router.for_id(record.invocation_id).inputs.submit(
+        self._router.for_record(record.invocation_id).inputs.submit(
             AttemptHeld(record.invocation_id, record.attempt, failure)
         )
 
@@ -251,7 +257,7 @@ class Attempts:
             "store it elsewhere and return a reference"
         )
         self._outbound.abandon(record.invocation_id, record.attempt, problem)
-        self._router.for_id(record.invocation_id).inputs.submit(
+        self._router.for_record(record.invocation_id).inputs.submit(
             Finished(
                 record.invocation_id,
                 record.attempt,

@@ -6,9 +6,13 @@ take what it reports, and the processor sends to it through its `Stream`.
 
 How a session ends decides about the attempts. A worker that has announced that it leaves gives them
 back at once. A worker whose connection breaks keeps them for the grace period, so that a short network
-failure costs no attempt; after that, other workers get them. A new leader grants the same period to the
-workers that the log names, and to workers that own nothing, because they may run a version that an
-invocation waits for.
+failure costs no attempt; after that, other workers get them. A new leader of a partition grants the
+same period to the workers that the log names, and to workers that own nothing, because they may run a
+version that an invocation waits for.
+
+In a cluster a worker has one connection, to its entry node, and a session on each node that leads a
+partition: the entry node relays it to the others (`rpc.relay`). Here a relayed session differs by the
+name of the entry node only.
 
 worker.proto specifies the protocol. Nothing here knows messages or connections; `rpc.worker` does.
 """
@@ -18,7 +22,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Mapping
+import time
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple, Protocol
 
 from ..core.effects import Complete
@@ -26,8 +31,11 @@ from ..core.entry_kinds import KINDS
 from ..core.limits import Limits
 from ..core.model import Handler, Invocation
 from ..core.records import AttemptReleased, HandlerRegistered
+from ..processor.demand import Demand
 from ..processor.errors import InvalidFieldError
+from ..processor.loop import Processor
 from ..processor.router import Router
+from ..processor.shares import Holding
 from ..processor.workers import Outbound, Worker, Workers
 from .attempts import Attempts
 from .times import SessionTimes
@@ -47,6 +55,8 @@ class Hello(NamedTuple):
     handlers: list[Handler]
     resumed: Mapping[str, int]
     """The attempts that it still holds, by invocation id."""
+    entry_node: str = ""
+    """The node that the worker has dialled, if that is another one."""
 
 
 class Stream(Outbound, Protocol):
@@ -58,6 +68,10 @@ class Stream(Outbound, Protocol):
 
     def drain(self) -> None:
         """Asks the worker to reconnect, because this control plane stops."""
+        ...
+
+    def replaced(self) -> None:
+        """Notes that a newer session of the same worker has replaced this one."""
         ...
 
     @property
@@ -80,16 +94,22 @@ class Sessions:
     def __init__(
         self, router: Router, workers: Workers, limits: Limits, times: SessionTimes
     ) -> None:
+        self.demand: Demand | None = None
+        """What waits here for slots that other nodes have; None without other nodes."""
         self._router = router
         self._workers = workers
         self._limits = limits
         self._times = times
         self._random = random.Random()
         self._streams: set[Stream] = set()
-        for worker in workers:
-            self._grant_grace(worker)
-        workers.returning = True
-        asyncio.get_running_loop().call_later(times.grace, self._all_returned)
+        self._current: dict[str, Stream] = {}
+        """The stream of the newest session of each connected worker."""
+        self._away: dict[Worker, asyncio.TimerHandle] = {}
+        """The ends of the grace periods of the workers that are away."""
+        self._returning: asyncio.TimerHandle | None = None
+        self._led: Iterable[Processor] = ()
+        self._partitions_changed()
+        router.listen(self._partitions_changed)
 
     @property
     def idle(self) -> bool:
@@ -99,6 +119,11 @@ class Sessions:
             and not any(worker.outbound is None and worker.owned for worker in self._workers)
             and not any(it.dispatcher.awaits_version for it in self._router.all())
         )
+
+    @property
+    def current(self) -> bool:
+        """Whether this process may still count as the leader of its partitions; see `Router.holds`."""
+        return self._router.holds()
 
     def drain(self) -> None:
         """Asks all workers to reconnect, because this control plane stops."""
@@ -119,10 +144,15 @@ class Sessions:
             raise InvalidFieldError("handlers", problem, value=handler_count, limit=limits.handlers)
 
     async def open(self, hello: Hello, stream: Stream) -> Session:
-        """Puts a worker into service. Raises ProcessorEndedError."""
-        first, *others = self._router.all()
+        """Registers a worker's handlers and puts it into service. Raises ProcessorEndedError."""
+        await self.register(hello)
+        return self.admit(hello, stream)
+
+    async def register(self, hello: Hello) -> None:
+        """Registers a worker's handlers in all partitions here. Raises ProcessorEndedError."""
+        led = self._router.all()
         # Requests ask the first partition for handlers, so what it knows, the others must know.
-        for processors in (others, [first]):
+        for processors in (led[1:], led[:1]):
             await asyncio.gather(
                 *(
                     processor.inputs.propose(HandlerRegistered(handler))
@@ -131,14 +161,24 @@ class Sessions:
                     if processor.partition.handlers.get(handler.name) != handler
                 )
             )
+
+    def admit(self, hello: Hello, stream: Stream) -> Session:
+        """Puts a worker into service whose handlers are registered."""
         worker = self._workers.expect(hello.worker_id)
         worker.identity, worker.build_id = hello.identity, hello.build_id
+        worker.entry_node = hello.entry_node
         worker.handlers = {it.name: it.version for it in hello.handlers}
-        worker.slots = hello.slot_count
-        stream.welcome(self._router.any().epoch)
+        worker.share = Holding(hello.slot_count)
+        led = self._router.all()
+        stream.welcome(led[0].epoch if led else 0)
         self._take_up(worker, hello.resumed, stream)
-        self._workers.connect(worker, stream, self._router.any().now_ms())
+        self._workers.connect(worker, stream, led[0].now_ms() if led else _wall_clock_ms())
+        # A handler may have another limit than before.
+        self._workers.sharing.changed()
         self._wake()
+        if worker.id in self._current:
+            self._current[worker.id].replaced()
+        self._current[worker.id] = stream
         self._streams.add(stream)
         logger.info(
             "worker %s (%s) serves %s", worker.id, worker.identity, ", ".join(worker.handlers)
@@ -157,8 +197,10 @@ class Sessions:
         self._streams.discard(stream)
         if worker.outbound is not stream:
             return  # a newer session of the same worker has replaced this one
+        del self._current[worker.id]
         self._workers.disconnect(worker)
-        if self._router.any().ended.done():
+        led = self._router.all()
+        if led and all(it.ended.done() for it in led):
             return
         if left:
             for invocation_id, attempt in worker.owned.items():
@@ -183,6 +225,8 @@ class Sessions:
             if found is not None and resumed.get(invocation_id) != attempt:
                 self._submit(AttemptReleased(invocation_id, attempt))
         for invocation_id, attempt in resumed.items():
+            if not self._router.leads(invocation_id):
+                continue  # its partition has moved, and the worker is told so
             if worker.owned.get(invocation_id) != attempt:
                 stream.abandon(invocation_id, attempt, "it was given to another worker")
                 continue
@@ -196,7 +240,7 @@ class Sessions:
             stream.request_cancel(invocation)
         if invocation.pause_ms:
             stream.request_pause(invocation.id, invocation.attempt)
-        for row in self._router.for_id(invocation.id).store.journal(invocation.number):
+        for row in self._router.for_record(invocation.id).store.journal(invocation.number):
             by_worker = KINDS[row.kind].by_worker
             if not by_worker and row.completion > 0 and row.outcome is not None:
                 stream.complete(
@@ -213,14 +257,43 @@ class Sessions:
 
     def _committed(self, invocation_id: str, attempt: int) -> Invocation | None:
         """Returns an invocation if this attempt of it has begun and is its latest."""
-        found = self._router.for_id(invocation_id).partition.invocations.get(invocation_id)
+        if not self._router.leads(invocation_id):
+            return None
+        invocations = self._router.for_record(invocation_id).partition.invocations
+        found = invocations.get(invocation_id)
         return found if found is not None and found.attempt == attempt else None
 
+    # Grace
+
+    def _partitions_changed(self) -> None:
+        """Grants the grace period after a takeover: this process leads a partition that it did not."""
+        led = self._router.all()
+        new = {it.partition.index for it in led if it not in self._led}
+        self._led = led
+        if not new:
+            return
+        for worker in self._workers:
+            if worker.outbound is None and not new.isdisjoint(
+                map(self._router.partition, worker.owned)
+            ):
+                self._grant_grace(worker)
+        self._workers.returning = True
+        if self._returning is not None:
+            self._returning.cancel()
+        self._returning = asyncio.get_running_loop().call_later(
+            self._times.grace, self._all_returned
+        )
+
     def _grant_grace(self, worker: Worker) -> None:
-        asyncio.get_running_loop().call_later(self._times.grace, self._grace_over, worker)
+        if worker in self._away:
+            self._away[worker].cancel()
+        self._away[worker] = asyncio.get_running_loop().call_later(
+            self._times.grace, self._grace_over, worker
+        )
 
     def _grace_over(self, worker: Worker) -> None:
         """Gives a worker's attempts to others, unless it has come back or was lost before."""
+        del self._away[worker]
         if worker.outbound is not None or self._workers.get(worker.id) is not worker:
             return
         logger.warning("worker %s (%s) is lost", worker.id, worker.identity)
@@ -234,8 +307,13 @@ class Sessions:
         self._wake()
 
     def _submit(self, record: AttemptReleased) -> None:
-        self._router.for_id(record.invocation_id).inputs.submit(record)
+        if self._router.leads(record.invocation_id):
+            self._router.for_record(record.invocation_id).inputs.submit(record)
 
     def _wake(self) -> None:
         for processor in self._router.all():
             processor.inputs.wake()
+
+
+def _wall_clock_ms() -> int:
+    return int(time.time() * 1000)

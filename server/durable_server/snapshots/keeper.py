@@ -1,4 +1,5 @@
-"""The keeper: makes the snapshots of a process's partitions, one at a time, and keeps two of each.
+"""The keeper: makes the snapshots of the partitions that a process leads, one at a time, and keeps two
+of each.
 
 A new snapshot of a partition is due when, since the last one, at least as many bytes were appended to
 its log as `trim_bytes` and as the store had then. So no more is copied than is appended, and the log
@@ -141,32 +142,43 @@ class PartitionSnapshots:
 
 
 class Keeper:
-    """Makes and keeps the snapshots of all partitions of a process.
+    """Makes and keeps the snapshots of the partitions that a process leads, out of `count` in all.
 
-    `stores` and `extents` have one item for each partition: its store, and its log as it was before the
-    start. `scratch` is a folder for copies.
+    `scratch` is a folder for copies.
     """
 
     def __init__(
-        self,
-        place: Place,
-        system_id: str,
-        stores: list[Path],
-        extents: list[Extent],
-        scratch: Path,
-        trim_bytes: int,
+        self, place: Place, system_id: str, count: int, scratch: Path, trim_bytes: int
     ) -> None:
         self.place = place
+        self.partitions: list[PartitionSnapshots] = []
+        """The snapshots of each partition that is led here."""
         self._system_id = system_id
+        self._count = count
         self._scratch = scratch
+        self._trim_bytes = trim_bytes
         self._waiting: deque[PartitionSnapshots] = deque()
         self._task: asyncio.Task[None] | None = None
+        self._started = False
+        self._disabled = False
         self._stopped = threading.Event()
-        self.partitions = [
-            PartitionSnapshots(index, store, extent, trim_bytes, self._request)
-            for index, (store, extent) in enumerate(zip(stores, extents, strict=True))
-        ]
-        """The snapshots of each partition."""
+
+    def add(self, partition: int, store: Path, extent: Extent) -> PartitionSnapshots:
+        """Adds a partition that is about to be led here; `extent` is its log as it is now."""
+        added = PartitionSnapshots(partition, store, extent, self._trim_bytes, self._request)
+        self.partitions.append(added)
+        if self._disabled:
+            added.disable()
+        self._request(added)
+        return added
+
+    def remove(self, partition: int) -> None:
+        """Removes a partition that is not led here any more; a snapshot in progress goes on."""
+        removed = [it for it in self.partitions if it.partition == partition]
+        self.partitions = [it for it in self.partitions if it not in removed]
+        for it in removed:
+            if it in self._waiting and self._waiting[0] is not it:
+                self._waiting.remove(it)
 
     async def start(self, *, optional: bool) -> None:
         """Prepares the place, and makes the snapshots that are due without being waited for.
@@ -185,7 +197,7 @@ class Keeper:
                 " them elsewhere with --snapshots URL, or say --snapshots none",
                 error,
             )
-            self._stopped.set()
+            self._disabled = True
             for it in self.partitions:
                 it.disable()
             return
@@ -193,6 +205,7 @@ class Keeper:
             logger.warning("snapshots are not possible now, and are tried later: %s", error)
         self._scratch.mkdir(mode=0o700, exist_ok=True)
         clear_scratch(self._scratch)
+        self._started = True
         for it in self.partitions:
             self._request(it)
 
@@ -206,7 +219,7 @@ class Keeper:
         await self.place.close()
 
     def _request(self, partition: PartitionSnapshots) -> None:
-        if partition in self._waiting or self._stopped.is_set():
+        if partition in self._waiting or not self._started or self._stopped.is_set():
             return
         self._waiting.append(partition)
         if self._task is None or self._task.done():
@@ -286,7 +299,7 @@ class Keeper:
             view,
             self._system_id,
             partition.partition,
-            len(self.partitions),
+            self._count,
             self._scratch,
             progress,
         )

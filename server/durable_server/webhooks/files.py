@@ -1,8 +1,9 @@
 """Keys and secrets in files: the control plane's signing keys, and the secrets of webhook senders.
 
 Without `--webhook-key-file` and `DURABLE_WEBHOOK_KEY` the control plane has one key of its own in its
-data dir, created when it is missing. Replicas, and operators who rotate keys, give them: any number
-of words of at least KEY_CHARACTERS, the first of which signs.
+data dir, created when it is missing; the nodes of a cluster have one of their system's secret.
+Operators who rotate keys give them: any number of words of at least KEY_CHARACTERS, the first of which
+signs.
 
 A secret is a file of its name in `--webhook-secrets-dir`, with one secret per line; several may be
 valid at once. It is read at each use, so a secret is replaced without a restart, and mounted secrets

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar, Unpack, overloa
 
 import grpc
 
-from ..._common.transport import parse_address
+from ..._common.addresses import parse_addresses
 from ..._common.webhooks import Webhook, webhook_request
 from ..._definitions.workflow import Workflow, WorkflowRef
 from ..._worker.hosting import ServeOptions
@@ -39,10 +39,12 @@ class Client(ClientBase):
     """Starts, watches and controls invocations; a call blocks the calling thread.
 
     Arguments: `address` is `host:port`, `grpcs://host:port` for TLS, or None for the environment's
-    `DURABLE_ADDRESS`, else `127.0.0.1:50051`. `timeout` bounds each call, in seconds or as a
-    timedelta; None for no bound. `tls` is True for the system's roots, or credentials. `insecure`
-    permits plain text to another machine. The connection is made at the first call. Raises
-    ValueError for a bad address.
+    `DURABLE_ADDRESS`, else `127.0.0.1:50051`. Of a control plane with several nodes it names all,
+    as in `a:1,b:1,c:1` or `grpcs://a:1,b:1,c:1`: the client uses one of them, chosen at random, and
+    goes to the next one when a call finds it unavailable. `timeout` bounds each call, in seconds or
+    as a timedelta; None for no bound. `tls` is True for the system's roots, or credentials.
+    `insecure` permits plain text to another machine. The connection is made at the first call.
+    Raises ValueError for a bad address.
 
     Every method raises RpcError (or one of its subclasses) when the control plane refuses the
     request or cannot be reached within the timeout. Thread-safe.
@@ -58,7 +60,7 @@ class Client(ClientBase):
         tls: bool | grpc.ChannelCredentials | None = None,
         insecure: bool = False,
     ) -> None:
-        parsed = parse_address(address, tls=tls, insecure=insecure)
+        parsed = parse_addresses(address, tls=tls, insecure=insecure)
         super().__init__(timeout)
         self._connection = open_connection(parsed)
 

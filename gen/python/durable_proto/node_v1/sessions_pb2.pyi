@@ -1,0 +1,54 @@
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class RelayedHello(_message.Message):
+    __slots__ = ("hello", "share", "entry_node")
+    HELLO_FIELD_NUMBER: _ClassVar[int]
+    SHARE_FIELD_NUMBER: _ClassVar[int]
+    ENTRY_NODE_FIELD_NUMBER: _ClassVar[int]
+    hello: bytes
+    share: int
+    entry_node: str
+    def __init__(self, hello: _Optional[bytes] = ..., share: _Optional[int] = ..., entry_node: _Optional[str] = ...) -> None: ...
+
+class RelayedRequest(_message.Message):
+    __slots__ = ("frame", "grant", "left")
+    FRAME_FIELD_NUMBER: _ClassVar[int]
+    GRANT_FIELD_NUMBER: _ClassVar[int]
+    LEFT_FIELD_NUMBER: _ClassVar[int]
+    frame: bytes
+    grant: SlotGrant
+    left: bool
+    def __init__(self, frame: _Optional[bytes] = ..., grant: _Optional[_Union[SlotGrant, _Mapping]] = ..., left: bool = ...) -> None: ...
+
+class RelayedResponse(_message.Message):
+    __slots__ = ("opened", "frame", "report", "replaced")
+    OPENED_FIELD_NUMBER: _ClassVar[int]
+    FRAME_FIELD_NUMBER: _ClassVar[int]
+    REPORT_FIELD_NUMBER: _ClassVar[int]
+    REPLACED_FIELD_NUMBER: _ClassVar[int]
+    opened: bool
+    frame: bytes
+    report: SlotReport
+    replaced: bool
+    def __init__(self, opened: bool = ..., frame: _Optional[bytes] = ..., report: _Optional[_Union[SlotReport, _Mapping]] = ..., replaced: bool = ...) -> None: ...
+
+class SlotGrant(_message.Message):
+    __slots__ = ("units", "keep")
+    UNITS_FIELD_NUMBER: _ClassVar[int]
+    KEEP_FIELD_NUMBER: _ClassVar[int]
+    units: int
+    keep: int
+    def __init__(self, units: _Optional[int] = ..., keep: _Optional[int] = ...) -> None: ...
+
+class SlotReport(_message.Message):
+    __slots__ = ("returned", "wants")
+    RETURNED_FIELD_NUMBER: _ClassVar[int]
+    WANTS_FIELD_NUMBER: _ClassVar[int]
+    returned: int
+    wants: int
+    def __init__(self, returned: _Optional[int] = ..., wants: _Optional[int] = ...) -> None: ...

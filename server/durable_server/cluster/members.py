@@ -1,0 +1,388 @@
+"""The members of a cluster: this node's record in NATS, and what it hears of the other nodes.
+
+Each node publishes its record (`member`) to `durable.cluster.members.<name>` every second. One message
+has two kinds of readers: the stream keeps the last record of each name for nodes that come later, and
+all members hear it at once by a subscription of core NATS, even while the stream has no leader. Who
+lives follows from that by the rules of `membership`.
+
+**One process of a name.** Each renewal states which record of its name it follows. A process that finds
+a record of another process of its name waits a lease for the next one; if it comes, this one does not
+join. A process that was silent for a lease, as in a suspended virtual machine, and whose name is taken
+since, fails with the same error.
+
+**Interruptions.** A lost connection is opened anew until NATS is back; meanwhile the view of the others
+stays as it was, and `current` tells that it is old. An answer that does not come is asked for again on
+the same connection, because an election of the stream's leader takes seconds and the members are heard
+during it. After a lease without one, another server may be the better one.
+
+What the members know is a hint: only the fence of a log decides who leads (`log.fenced`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Mapping
+from typing import NamedTuple, TypeVar
+
+from ..log.interface import LogError
+from ..log.jetstream import ACK_TIMEOUT
+from ..log.preflight import with_connection
+from ..nats import api
+from ..nats.api import ApiError, call_api
+from ..nats.backoff import Backoff
+from ..nats.connection import Connection
+from ..nats.endpoint import Endpoint, EndpointSource
+from ..nats.parser import Message
+from .member import Member, MemberRecordError, check_name, decode, encode
+from .membership import Membership
+from .records import STREAM, read_record, write_record
+
+_PREFIX = "durable.cluster.members."
+MEMBER_SUBJECTS = f"{_PREFIX}*"
+_CONNECTION = "durable members"
+_FIRST_PAUSE = 0.05
+_TICK = 0.001
+"""How much later than the end of the lease its timer is set, because a timer may fire early."""
+
+T = TypeVar("T")
+
+logger = logging.getLogger("durable.cluster")
+
+
+class MemberNameTakenError(LogError):
+    """Another live node has the name of this one; the message says which, and what to do."""
+
+
+class MemberTimes(NamedTuple):
+    """The times of the membership, in seconds; the same on all nodes of a cluster."""
+
+    renew: float = 1.0
+    """How often a node publishes its record."""
+    lease: float = 5.0
+    """How long a node lives without being heard."""
+
+
+DEFAULT_TIMES = MemberTimes()
+
+
+class Members:
+    """The members as this node knows them; belongs to the event loop that runs when it is made.
+
+    `own` returns this node's record as it is now; its name and incarnation never change. `partitions`
+    is the number of partitions of the system.
+    """
+
+    def __init__(
+        self,
+        source: EndpointSource,
+        own: Callable[[], Member],
+        partitions: int,
+        times: MemberTimes = DEFAULT_TIMES,
+    ) -> None:
+        """Raises ValueError when a node cannot have this name."""
+        member = own()
+        check_name(member.name)
+        self.name = member.name
+        """The name of this node."""
+        self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        """Fails when this node cannot be a member any more: with MemberNameTakenError when another
+        process has its name. Else it stays pending.
+        """
+        self._source = source
+        self._own = own
+        self._partitions = partitions
+        self._times = times
+        self._answer_seconds = times.lease / 2
+        """How long to wait for an answer before asking again, while the lease goes on."""
+        self._incarnation = member.incarnation
+        self._subject = _PREFIX + member.name
+        self._membership = Membership(member, times.lease)
+        self._changed: list[Callable[[], None]] = []
+        self._heard: list[Callable[[Member], None]] = []
+        self._damaged: set[str] = set()
+        """The subjects whose last record could not be read."""
+        self._was_current = False
+        self._lapse: asyncio.TimerHandle | None = None
+        self._problem = "no answer"
+        """Why the last renewal failed."""
+        self._wake = asyncio.Event()
+        self._leaving = False
+        self._task: asyncio.Task[None] | None = None
+
+    # ---- what is known
+
+    @property
+    def live(self) -> Mapping[str, Member]:
+        """The live members by name, this node included, as they are now."""
+        return self._membership.live
+
+    @property
+    def current(self) -> bool:
+        """Whether the other nodes find this one live, for all that it can know.
+
+        A node that is not current must not answer reads of its partitions: another one may lead them.
+        """
+        return self._membership.counts(_now())
+
+    def leader(self, partition: int) -> Member | None:
+        """Returns the live member that leads a partition, this node included; None if there is none.
+
+        Of several that claim it, as during a takeover, it is the one with the highest epoch.
+        """
+        return self._membership.leader(partition)
+
+    def listen(self, callback: Callable[[], None]) -> Callable[[], None]:
+        """Calls back when it has changed who lives, leads, follows, drains or has which address, or
+        whether this node is current.
+
+        The callback must not raise. Returns the function that ends it.
+        """
+        return _add(self._changed, callback)
+
+    def heard(self, callback: Callable[[Member], None]) -> Callable[[], None]:
+        """Calls back with each record of another member that comes, so also with new positions.
+
+        The callback must not raise. Returns the function that ends it.
+        """
+        return _add(self._heard, callback)
+
+    # ---- join, renew, leave
+
+    async def join(self) -> None:
+        """Reads who is there and publishes the own record, which is renewed from then on.
+
+        Takes a lease when a process of this name has ended without leaving. Raises
+        MemberNameTakenError; NatsUnsuitableError and LogUnavailableError as a log does.
+        """
+        await with_connection(self._source, _CONNECTION, self._enter)
+        self._task = asyncio.create_task(self._run())
+        self._task.add_done_callback(self._ended)
+
+    def renew_now(self) -> None:
+        """Publishes the own record at once. To be called when a role of this node has changed."""
+        self._refresh()
+        self._wake.set()
+
+    async def leave(self) -> None:
+        """Publishes that this node has left, so that nobody waits a lease for it, and stops.
+
+        Gives up after a lease when NATS does not take it. Does nothing if the node has not joined.
+        """
+        task = self._task
+        if task is None:
+            return
+        self._leaving = True
+        self._wake.set()
+        await asyncio.wait([task], timeout=self._times.lease)
+        if not task.done():
+            logger.warning(
+                "node %s: NATS does not take that this node leaves (%s); the others notice in %g s",
+                *(self.name, self._problem, self._times.lease),
+            )
+            task.cancel()
+            await asyncio.wait([task])
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if self._lapse is not None:
+            self._lapse.cancel()
+        self._membership.stop()
+        self._report(changed=False)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.failed.set_exception(error)
+
+    async def _enter(self, connection: Connection, _endpoint: Endpoint) -> None:
+        """Publishes the first record, unless another process of this name lives."""
+        await self._listen_and_read(connection)
+        while True:
+            sequence, holder = await self._read_own(connection, ACK_TIMEOUT)
+            if holder is not None:
+                await asyncio.sleep(self._times.lease)
+                before = sequence
+                sequence, holder = await self._read_own(connection, ACK_TIMEOUT)
+                if holder is not None and sequence != before:
+                    raise self._taken(holder)
+            try:
+                await self._publish(connection, sequence)
+                return
+            except ApiError as error:
+                if error.number != api.WRONG_LAST_SEQUENCE:
+                    raise
+                # Another process of this name was faster, or a try of this one has landed.
+
+    async def _run(self) -> None:
+        """Renews the record until the node leaves or its name is taken."""
+        backoff = Backoff(_FIRST_PAUSE, self._times.renew, None)
+        while True:
+            try:
+                connection = await Connection.open(await self._source(), name=_CONNECTION)
+                try:
+                    await self._listen_and_read(connection)
+                    await self._renew(connection, backoff)
+                    return
+                finally:
+                    connection.abort()
+            except (OSError, ApiError) as error:
+                self._problem = str(error) or "no answer"
+            await backoff.pause()
+
+    async def _renew(self, connection: Connection, backoff: Backoff) -> None:
+        """Renews the record on one connection; returns when the node has left."""
+        sequence: int | None = None
+        while True:
+            self._wake.clear()
+            leaving = self._leaving
+            try:
+                if sequence is None:
+                    sequence, holder = await self._read_own(connection, self._answer_seconds)
+                    if holder is not None:
+                        raise self._taken(holder)
+                sequence = await self._publish(connection, sequence, leaving=leaving)
+                backoff.progress()
+                if leaving:
+                    return
+            except (TimeoutError, ApiError) as error:
+                if not self.current:
+                    raise
+                self._problem = str(error)
+                sequence = None  # this renewal, or one before it, may have landed
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._times.renew):
+                    await self._wake.wait()
+
+    # ---- one record
+
+    async def _publish(
+        self, connection: Connection, sequence: int, *, leaving: bool = False
+    ) -> int:
+        """Publishes the own record after the one of this sequence; returns its sequence."""
+        member = self._refresh()
+        data = encode(member.gone() if leaving else member)
+        sent = _now()
+        sequence = await write_record(
+            connection,
+            self._subject,
+            data,
+            expected=sequence,
+            timeout_seconds=self._answer_seconds,
+        )
+        changed = self._membership.acknowledged(sent)
+        if self._lapse is not None:
+            self._lapse.cancel()
+        self._lapse = asyncio.get_running_loop().call_at(
+            sent + self._times.lease + _TICK, self._lapsed
+        )
+        self._report(changed=changed)
+        return sequence
+
+    async def _read_own(
+        self, connection: Connection, timeout_seconds: float
+    ) -> tuple[int, Member | None]:
+        """Returns the sequence of the record of this name, and the other process that has written it.
+
+        There is no other process if it has left, or if its record cannot be read.
+        """
+        record = await read_record(connection, self._subject, timeout_seconds)
+        if record is None:
+            return 0, None
+        found = self._decode(self._subject, record.data)
+        ours = found is None or found.left or found.incarnation == self._incarnation
+        return record.sequence, None if ours else found
+
+    def _taken(self, holder: Member) -> MemberNameTakenError:
+        return MemberNameTakenError(
+            f"a node of the name {self.name} runs already and is reached by the others at"
+            f" {holder.internal_address}: give this one another name with --node, or stop that one"
+        )
+
+    def _refresh(self) -> Member:
+        """Takes the own record as it is now."""
+        member = self._own()
+        self._report(changed=self._membership.set_own(member))
+        return member
+
+    # ---- the other nodes
+
+    async def _listen_and_read(self, connection: Connection) -> None:
+        """Hears what is published from now on, and reads what was published before."""
+        since = _now()
+        connection.subscribe(self._hear, MEMBER_SUBJECTS.encode())
+        answer = await call_api(
+            connection,
+            f"STREAM.INFO.{STREAM}",
+            {"subjects_filter": MEMBER_SUBJECTS},
+            ACK_TIMEOUT,
+        )
+        subjects = [it for it in answer["state"].get("subjects") or () if it != self._subject]
+        records = await asyncio.gather(*(read_record(connection, it) for it in subjects))
+        members = [
+            member
+            for subject, record in zip(subjects, records, strict=True)
+            if record is not None and (member := self._decode(subject, record.data)) is not None
+        ]
+        changed = self._membership.resume(members, since, _now())
+        for member in self.live.values():
+            if member.name != self.name:
+                self._tell(member)
+        self._report(changed=changed)
+
+    def _hear(self, message: Message) -> None:
+        if message.status:  # the connection is lost
+            self._wake.set()
+            return
+        member = self._decode(message.subject.decode(), message.payload)
+        if member is not None and member.name != self.name:
+            changed = self._membership.hear(member, _now())
+            self._tell(member)
+            self._report(changed=changed)
+
+    def _decode(self, subject: str, data: bytes) -> Member | None:
+        """Reads a record; None, with one warning in a row, if that is not possible."""
+        try:
+            member = decode(data, self._partitions)
+            if _PREFIX + member.name != subject:
+                raise MemberRecordError(f"it names the node {member.name}")
+        except MemberRecordError as error:
+            if subject not in self._damaged:
+                self._damaged.add(subject)
+                logger.warning("the record %s is damaged and ignored: %s", subject, error)
+            return None
+        self._damaged.discard(subject)
+        return member
+
+    # ---- who listens
+
+    def _lapsed(self) -> None:
+        if not self.current:
+            logger.warning(
+                "node %s: no renewal of its record was acknowledged for %g s (%s); it answers no reads"
+                " of its partitions until one is",
+                *(self.name, self._times.lease, self._problem),
+            )
+            self._report(changed=False)
+
+    def _tell(self, member: Member) -> None:
+        for callback in tuple(self._heard):
+            callback(member)
+
+    def _report(self, *, changed: bool) -> None:
+        current = self.current
+        if changed or current != self._was_current:
+            self._was_current = current
+            for callback in tuple(self._changed):
+                callback()
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+def _add(callbacks: list[T], callback: T) -> Callable[[], None]:
+    callbacks.append(callback)
+
+    def end() -> None:
+        with contextlib.suppress(ValueError):
+            callbacks.remove(callback)
+
+    return end

@@ -1,0 +1,1 @@
+"""A node: the partitions that one process follows or leads."""

@@ -1,0 +1,431 @@
+"""The relay: sessions of workers over several nodes, on the node that a worker has dialled.
+
+A worker has one connection, to its entry node. At its hello the entry node opens a session for it here
+and a relayed one on each other node that leads a partition (`relayed`), each with the attempts of the
+partitions that are led there and with a share of the worker's slots. From then on it passes messages
+on: those of the worker by the partition of their invocation, those to the worker as they come.
+
+    worker ── Session ──► entry node ──► session here
+                              ├── peers ──► relayed session on B
+                              └── peers ──► relayed session on C
+
+Which node leads which partition is fixed for a session (`sessions.leaders`). When another node leads
+one, or a node that had dropped out can be reached again, the entry node asks the worker to reconnect.
+The rules of reconnecting do the rest: the worker names the attempts that it holds and sends again what
+was not acknowledged. So whatever was lost while a partition moved comes again, and what comes twice is
+recognized. Messages for a partition that nobody leads are dropped meanwhile.
+
+Rules.
+- A node whose relayed session breaks or does not open in time counts as unreachable, and sessions do
+  without it, until it answers a call. So a node that hangs delays a worker once, not at each hello.
+- Changes are collected for a moment, because partitions usually move several at a time.
+- Before a relayed session is closed, what the worker had sent is passed on.
+- A node that NATS does not answer does not know who leads. If another node tells it that NATS works
+  there, it sends its workers away, so that they are at one that knows before their attempts are given
+  to others. Without such an answer NATS is away for all, and the workers stay.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable, Sequence
+
+from google.protobuf.message import DecodeError
+
+from durable_proto.node_v1 import sessions_pb2
+from durable_proto.v1 import worker_pb2
+
+from ..peers.interface import PeerRefusedError, Peers, PeerStream, PeerUnavailableError
+from ..processor.shares import Grant, Report
+from ..sessions.leaders import Leader, Leaders, outdated
+from ..sessions.sessions import Hello, Sessions
+from ..sessions.slots import SlotOwner
+from .refusal import Refusal, protocol_violation, unavailable
+from .relayed import REACH, SERVES, SESSION
+from .session_reader import SessionReader
+from .session_writer import SessionWriter
+
+OPEN_SECONDS = 5.0
+"""How long the other nodes may take to open a relayed session before the worker is welcomed without."""
+SETTLE_SECONDS = 0.1
+"""How long changes are collected before workers are asked to reconnect."""
+SPREAD_SECONDS = 0.001
+"""The time, for each worker that is asked to reconnect, over which they are spread."""
+DRAIN_SECONDS = 5.0
+"""How long a worker that was asked to reconnect may take before its stream is ended."""
+RETRY_SECONDS_FIRST = 0.1
+RETRY_SECONDS_MAX = 5.0
+
+logger = logging.getLogger("durable.workers")
+
+End = Callable[[Refusal], None]
+"""Ends the worker's stream."""
+Received = Callable[[str, sessions_pb2.RelayedResponse], None]
+"""Takes what a node has sent."""
+
+
+class Relay:
+    """The sessions of all workers that have dialled this node."""
+
+    def __init__(self, sessions: Sessions, peers: Peers, leaders: Leaders) -> None:
+        assert sessions.demand is not None
+        self.sessions = sessions
+        self.demand = sessions.demand
+        self.peers = peers
+        self.leaders = leaders
+        self._open: dict[str, EntrySession] = {}
+        """The newest session of each worker."""
+        self._unreachable: dict[str, asyncio.Task[None]] = {}
+        """The nodes that sessions do without, with the task that tries to reach each."""
+        self._failures: dict[str, int] = {}
+        """How often each node has been lost since a relayed session was last opened there."""
+        self._settling: asyncio.TimerHandle | None = None
+        self._asking: asyncio.Task[None] | None = None
+        """The task that asks the other nodes whether NATS answers them."""
+        self._cut_off = False
+        """Whether NATS answers other nodes, and not this one."""
+        leaders.listen(self.changed)
+
+    async def open(
+        self, message: worker_pb2.Hello, hello: Hello, writer: SessionWriter, end: End
+    ) -> EntrySession:
+        """Opens a worker's session. Raises RequestError and Refusal."""
+        if self._cut_off:
+            raise unavailable("cut_off", "NATS does not answer this node; others serve")
+        old = self._open.get(hello.worker_id)
+        if old is not None:
+            # Its streams to other nodes end before those of the new session begin.
+            old.end(unavailable("replaced", "the worker has opened another session"))
+        session = EntrySession(self, message, hello, writer, end)
+        self._open[hello.worker_id] = session
+        try:
+            await session.open()
+        except BaseException:
+            session.close(left=False)
+            raise
+        return session
+
+    async def close(self) -> None:
+        """Ends what runs in the background."""
+        if self._settling is not None:
+            self._settling.cancel()
+        tasks = list(self._unreachable.values())
+        if self._asking is not None:
+            tasks.append(self._asking)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def present(self) -> Sequence[Leader | None]:
+        """Returns the leader of each partition; None where none is known that can be reached."""
+        return self.leaders.now(self._unreachable)
+
+    def forget(self, worker_id: str, session: EntrySession) -> None:
+        """Notes that a session is over."""
+        if self._open.get(worker_id) is session:
+            del self._open[worker_id]
+
+    def reached(self, node: str) -> None:
+        """Notes that a node has opened a relayed session."""
+        self._failures.pop(node, None)
+
+    def lost(self, node: str) -> None:
+        """Notes that a node has not opened a relayed session, or that one there has broken."""
+        if node not in self._unreachable:
+            self._failures[node] = self._failures.get(node, 0) + 1
+            self._unreachable[node] = asyncio.create_task(self._reach(node))
+
+    def changed(self) -> None:
+        """Looks in a moment which sessions need other leaders than they have."""
+        if self.leaders.current:
+            self._cut_off = False
+        elif self._asking is None and not self._cut_off:
+            self._asking = asyncio.create_task(self._ask_others())
+        if self._settling is None and self._open:
+            loop = asyncio.get_running_loop()
+            self._settling = loop.call_later(SETTLE_SECONDS, self._settle)
+
+    def _settle(self) -> None:
+        self._settling = None
+        now = self.present()
+        affected = [it for it in self._open.values() if self._cut_off or outdated(it.leaders, now)]
+        spread = SPREAD_SECONDS * (len(affected) - 1)
+        for session in affected:
+            session.renew(random.uniform(0.0, spread))
+
+    async def _ask_others(self) -> None:
+        """Asks the other nodes whether NATS answers them, until one says so or this one is current."""
+        seconds = RETRY_SECONDS_FIRST
+        try:
+            while not (self._cut_off or self.leaders.current):
+                answers = await asyncio.gather(*map(self._serves, self.leaders.others()))
+                self._cut_off = any(answers) and not self.leaders.current
+                if not self._cut_off:
+                    await asyncio.sleep(seconds)
+                    seconds = min(2 * seconds, RETRY_SECONDS_MAX)
+        finally:
+            self._asking = None
+        if self._cut_off:
+            logger.warning("NATS does not answer this node; its workers are sent to others")
+            self.changed()
+
+    async def _serves(self, node: str) -> bool:
+        try:
+            return await self.peers.call(node, REACH, b"", OPEN_SECONDS) == SERVES
+        except (PeerUnavailableError, PeerRefusedError):
+            return False
+
+    async def _reach(self, node: str) -> None:
+        """Tries to reach a node for as long as it leads something."""
+        seconds = RETRY_SECONDS_FIRST * 2.0 ** min(self._failures[node], 10)
+        try:
+            while self.leaders.leads_any(node):
+                seconds = min(seconds, RETRY_SECONDS_MAX)
+                await asyncio.sleep(random.uniform(seconds / 2, seconds))
+                try:
+                    await self.peers.call(node, REACH, b"", OPEN_SECONDS)
+                except PeerUnavailableError:
+                    seconds *= 2
+                except PeerRefusedError:
+                    break
+                else:
+                    break
+        finally:
+            del self._unreachable[node]
+        self.changed()
+
+
+class EntrySession:
+    """The session of one worker, over this node and others."""
+
+    def __init__(
+        self,
+        relay: Relay,
+        message: worker_pb2.Hello,
+        hello: Hello,
+        writer: SessionWriter,
+        end: End,
+    ) -> None:
+        self.leaders = list(relay.present())
+        """The leader of each partition that this session uses; None where it has none."""
+        self._relay = relay
+        self._message = message
+        self._hello = hello
+        self._writer = writer
+        self._end_stream = end
+        self._branches: dict[str, _Branch] = {}
+        """The relayed sessions that are open, by node."""
+        self._slots: SlotOwner
+        self._here: SessionReader | None = None
+        self._renewing = False
+        self._closed = False
+        self._ending: asyncio.TimerHandle | None = None
+
+    async def open(self) -> None:
+        """Opens the session here and on the other nodes. Raises RequestError and Refusal."""
+        relay = self._relay
+        here = relay.leaders.node
+        leading = sorted(
+            {it.node for it in self.leaders if it is not None}, key=lambda it: it != here
+        )
+        resumed: dict[str, dict[str, int]] = {node: {} for node in leading}
+        for invocation_id, attempt in self._hello.resumed.items():
+            leader = self.leaders[relay.leaders.partition(invocation_id)]
+            if leader is not None:
+                resumed[leader.node][invocation_id] = attempt
+        slots = self._slots = SlotOwner(
+            self._hello.slot_count,
+            {node: len(attempts) for node, attempts in resumed.items()},
+            self._grant,
+        )
+        share = slots.share(here) if here in resumed else 0
+        hello = self._hello._replace(slot_count=share, resumed=resumed.get(here, {}))
+        opening = {
+            asyncio.create_task(branch.open()): branch
+            for branch in (
+                _Branch(relay, node, self._relayed_hello(resumed[node], slots.share(node)))
+                for node in leading
+                if node != here
+            )
+        }
+        until = asyncio.get_running_loop().time() + OPEN_SECONDS
+        try:
+            await relay.sessions.register(hello)
+            if opening:
+                rest = max(0.0, until - asyncio.get_running_loop().time())
+                await asyncio.wait(opening, timeout=rest)
+        except BaseException:
+            for task, branch in opening.items():
+                task.cancel()
+                branch.cancel()
+            raise
+        for task, branch in opening.items():
+            if task.done() and task.result():
+                self._branches[branch.node] = branch
+            else:
+                task.cancel()
+                branch.cancel()
+                self._without(branch.node)
+        self._writer.on_replaced = self.renew
+        session = relay.sessions.admit(hello, self._writer)
+        self._here = SessionReader(relay.sessions, session)
+        if here in resumed:
+            slots.own(here, relay.demand, session.worker)
+        for branch in self._branches.values():
+            branch.start(self._received, self._lost)
+        # What has changed meanwhile.
+        relay.changed()
+
+    @property
+    def draining(self) -> bool:
+        """Whether the worker has announced that it leaves."""
+        return self._here is not None and self._here.draining
+
+    def receive(self, frame: worker_pb2.SessionRequest) -> None:
+        """Passes the messages of a frame on, in order; raises Refusal for one that ends the session."""
+        assert self._here is not None
+        if not self._branches:
+            self._here.receive(frame)
+            return
+        here = self._relay.leaders.node
+        frames: dict[str, worker_pb2.SessionRequest] = {}
+        for message in frame.messages:
+            if message.invocation_id:
+                leader = self.leaders[self._relay.leaders.partition(message.invocation_id)]
+                nodes = [] if leader is None else [leader.node]
+            elif message.HasField("draining"):
+                nodes = [here, *self._branches]
+            elif message.HasField("hello"):
+                raise protocol_violation("a second hello; a session has one, at its beginning")
+            else:
+                nodes = []
+            for node in nodes:
+                if node not in frames:
+                    frames[node] = worker_pb2.SessionRequest()
+                frames[node].messages.append(message)
+        for node, part in frames.items():
+            if node == here:
+                self._here.receive(part)
+            else:
+                self._branches[node].send(part)
+
+    def renew(self, delay_seconds: float = 0.0) -> None:
+        """Asks the worker to reconnect; if it does not, its stream is ended."""
+        if self._renewing or self._here is None:
+            return
+        self._renewing = True
+        self._writer.drain(delay_seconds)
+        refusal = unavailable("moved", "partitions have moved to other nodes")
+        self._ending = asyncio.get_running_loop().call_later(
+            delay_seconds + DRAIN_SECONDS, self.end, refusal
+        )
+
+    def end(self, refusal: Refusal) -> None:
+        """Ends the session and the worker's stream."""
+        self.close(left=False)
+        self._end_stream(refusal)
+
+    def close(self, *, left: bool) -> None:
+        """Ends the session; `left` says that the worker has announced it and closed the stream."""
+        if self._closed:
+            return
+        self._closed = True
+        self._relay.forget(self._hello.worker_id, self)
+        if self._ending is not None:
+            self._ending.cancel()
+        for branch in self._branches.values():
+            branch.close(left=left)
+        if self._here is not None:
+            self._here.close(left=left)
+
+    def _relayed_hello(self, resumed: dict[str, int], share: int) -> bytes:
+        hello = worker_pb2.Hello()
+        hello.CopyFrom(self._message)
+        del hello.resumed[:]
+        for invocation_id, attempt in resumed.items():
+            hello.resumed.add(invocation_id=invocation_id, attempt=attempt)
+        return sessions_pb2.RelayedHello(
+            hello=hello.SerializeToString(), share=share, entry_node=self._relay.leaders.node
+        ).SerializeToString()
+
+    def _received(self, node: str, response: sessions_pb2.RelayedResponse) -> None:
+        """Takes what another node has sent."""
+        if response.frame:
+            self._writer.relay(response.frame)
+        if response.HasField("report"):
+            report = response.report
+            self._slots.report(node, Report(report.returned, report.wants))
+        if response.replaced:
+            self.renew()
+
+    def _grant(self, node: str, grant: Grant) -> None:
+        if node in self._branches:
+            self._branches[node].grant(grant)
+
+    def _lost(self, branch: _Branch) -> None:
+        if not self._closed:
+            del self._branches[branch.node]
+            self._without(branch.node)
+
+    def _without(self, node: str) -> None:
+        """Goes on without a node, until the session is renewed."""
+        self.leaders = [None if it is not None and it.node == node else it for it in self.leaders]
+        self._relay.lost(node)
+
+
+class _Branch:
+    """A relayed session on another node, as its entry node sees it."""
+
+    def __init__(self, relay: Relay, node: str, hello: bytes) -> None:
+        self.node = node
+        self._relay = relay
+        self._stream: PeerStream = relay.peers.open(node, SESSION, hello)
+        self._reading: asyncio.Task[None] | None = None
+
+    async def open(self) -> bool:
+        """Returns whether the node has opened the session."""
+        try:
+            part = await self._stream.receive()
+            opened = part is not None and sessions_pb2.RelayedResponse.FromString(part).opened
+        except (PeerUnavailableError, PeerRefusedError, DecodeError) as error:
+            logger.warning("node %s has not opened a worker's session: %s", self.node, error)
+            return False
+        if opened:
+            self._relay.reached(self.node)
+        return opened
+
+    def start(self, received: Received, lost: Callable[[_Branch], None]) -> None:
+        """Takes from now on what the node sends."""
+        self._reading = asyncio.create_task(self._read(received, lost))
+
+    def send(self, frame: worker_pb2.SessionRequest) -> None:
+        """Passes messages of the worker on."""
+        request = sessions_pb2.RelayedRequest(frame=frame.SerializeToString())
+        self._stream.send(request.SerializeToString())
+
+    def grant(self, grant: Grant) -> None:
+        """Changes how many slots the node may use."""
+        message = sessions_pb2.SlotGrant(units=grant.units, keep=grant.keep)
+        self._stream.send(sessions_pb2.RelayedRequest(grant=message).SerializeToString())
+
+    def close(self, *, left: bool) -> None:
+        """Ends the session after what was sent."""
+        if self._reading is not None:
+            self._reading.cancel()
+        if left:
+            self._stream.send(sessions_pb2.RelayedRequest(left=True).SerializeToString())
+        self._stream.close()
+
+    def cancel(self) -> None:
+        """Gives the session up."""
+        self._stream.cancel()
+
+    async def _read(self, received: Received, lost: Callable[[_Branch], None]) -> None:
+        try:
+            while (part := await self._stream.receive()) is not None:
+                received(self.node, sessions_pb2.RelayedResponse.FromString(part))
+        except (PeerUnavailableError, PeerRefusedError, DecodeError) as error:
+            logger.warning("the session of a worker on node %s broke: %s", self.node, error)
+        lost(self)

@@ -1,0 +1,106 @@
+"""Nodes for the tests of the membership: in this process, or one in a process of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import sys
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from durable_server.cluster.member import Member
+from durable_server.cluster.members import Members, MemberTimes
+from durable_server.cluster.records import create_record_stream
+from durable_server.nats.connection import Connection
+from durable_server.nats.endpoint import EndpointSource, fixed, parse_urls
+
+from ..support.processes import Child, running
+from ..support.waiting import PATIENCE_SECONDS
+
+PARTITIONS = 12
+TIMES = MemberTimes(renew=0.1, lease=1.0)
+
+
+def member(name: str, **fields: object) -> Member:
+    """A member as a new process of this name describes itself."""
+    new = Member(
+        name=name,
+        incarnation=secrets.token_hex(8),
+        address=f"{name}:7233",
+        internal_address=f"{name}:7234",
+        version="1.2.3",
+        format_level=1,
+    )
+    return replace(new, **fields)  # type: ignore[arg-type]  # each test names fields and values
+
+
+class Node:
+    """A node in this process."""
+
+    def __init__(self, source: EndpointSource, own: Member, partitions: int = PARTITIONS) -> None:
+        self.own = own
+        self.members = Members(source, lambda: self.own, partitions, TIMES)
+        self._changed = asyncio.Event()
+        self.members.listen(self._changed.set)
+        self.members.heard(lambda _: self._changed.set())
+
+    async def __aenter__(self) -> Node:
+        await self.members.join()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.members.leave()
+
+    async def until(self, condition: Callable[[Members], object]) -> None:
+        """Waits until the condition holds, which is asked again whenever a listener is called."""
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while not condition(self.members):
+                self._changed.clear()
+                await self._changed.wait()
+
+    async def until_live(self, *names: str) -> None:
+        await self.until(lambda it: it.live.keys() == {*names})
+
+    def now_has(self, **fields: object) -> None:
+        """Changes this node's own record, as a role that has changed does."""
+        self.own = replace(self.own, **fields)  # type: ignore[arg-type]  # as above
+        self.members.renew_now()
+
+
+async def with_nats(url: str, use: Callable[[Connection], Awaitable[None]]) -> None:
+    """Calls `use` with a connection of its own."""
+    connection = await Connection.open(parse_urls(url), name="test")
+    try:
+        await use(connection)
+    finally:
+        connection.abort()
+
+
+def at(url: str) -> EndpointSource:
+    return fixed(parse_urls(url))
+
+
+async def make_stream(url: str) -> None:
+    await with_nats(url, lambda it: create_record_stream(it, 1))
+
+
+_PROCESS = """
+import asyncio, sys
+from tests.cluster.nodes import Node, at, member
+
+async def main():
+    async with Node(at(sys.argv[2]), member(sys.argv[1], leads={3: (7, 70)})) as node:
+        print("joined", flush=True)
+        await node.members.failed
+
+asyncio.run(main())
+"""
+
+
+@contextmanager
+def node_process(folder: Path, name: str, url: str) -> Iterator[Child]:
+    """A node in a process of its own, which leads partition 3; it prints `joined` when it has."""
+    with running([sys.executable, "-c", _PROCESS, name, url], folder / f"{name}.log") as child:
+        yield child
