@@ -122,15 +122,17 @@ def test_a_rotation_visits_every_address_and_moves_once_for_many_failures() -> N
     rotation = Rotation(addresses, lambda it: [it.target])
     order = []
     for _ in addresses:
-        left = rotation.address
-        order.append(left)
-        opened = rotation.use()
-        assert opened is rotation.use()
-        rotation.leave(left)
-        rotation.leave(left)
-    assert sorted(order) == sorted(addresses)
-    assert rotation.address == order[0]
-    assert len(list(rotation.opened())) == len(rotation) == 3
+        order.append(rotation.address)
+        assert rotation.use() is rotation.use()
+        rotation.leave(rotation.address)
+    assert set(order) == set(addresses)
+    assert len(rotation.opened()) == len(rotation) == 3
+    first, second, third = order
+    for left, following in ((first, second), (second, third), (third, first)):
+        for _ in range(10):
+            rotation.leave(left)
+        assert rotation.address == following
+    assert len(rotation.opened()) == 3
 
 
 def test_clients_begin_at_different_addresses() -> None:

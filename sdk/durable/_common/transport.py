@@ -22,7 +22,7 @@ round over all of them.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Final
 
 import grpc
@@ -162,8 +162,13 @@ _HINTS: Final[dict[str, str]] = {
 _NO_CONNECTION: Final = ("onnect to", "resol", "No route", "not ready")
 
 
-def translate(error: grpc.RpcError, address: str = "") -> RpcError:
-    """Returns the typed error for an error that a stub raised; `address` is for its message."""
+def translate(
+    error: grpc.RpcError, address: str = "", tried: Collection[str] = frozenset()
+) -> RpcError:
+    """Returns the typed error for an error that a stub raised.
+
+    Its message names the `address`, and those that were `tried` before when none answers.
+    """
     call: grpc.Call = error  # type: ignore[assignment]  # grpcio's errors are Calls; stubs differ
     code = call.code() or grpc.StatusCode.UNKNOWN
     message = call.details() or code.name
@@ -186,6 +191,9 @@ def translate(error: grpc.RpcError, address: str = "") -> RpcError:
                 message = f"the connection to the control plane at {where} was lost: {message}"
         elif code is grpc.StatusCode.DEADLINE_EXCEEDED:
             message = f"the control plane at {address or 'the address'} did not answer in time"
+        others = ", ".join(it for it in tried if it != address)
+        if others and code in _LEFT:
+            message += f"; tried too: {others}"
     kind = _CLASSES.get(code, RpcError)
     return kind(message, code=code, reason=reason, metadata=metadata, hint=hint)
 
