@@ -153,6 +153,17 @@ def test_backoff_grows_and_is_bounded() -> None:
         assert all(0 <= draw <= min(2.0, 0.05 * 2.0 ** min(attempt, 32)) for draw in draws)
 
 
+def test_only_the_delay_after_a_round_over_all_addresses_grows() -> None:
+    longest = [
+        max(backoff_seconds(attempt, addresses=3) for _ in range(300)) for attempt in range(9)
+    ]
+    assert all(delay <= 0.05 for number, delay in enumerate(longest, 1) if number % 3)
+    after_rounds = [delay for number, delay in enumerate(longest, 1) if number % 3 == 0]
+    for delay, ceiling in zip(after_rounds, (0.05, 0.1, 0.2), strict=True):
+        # All 300 draws are in the lower half of the interval once in 2 ** 300 runs.
+        assert ceiling / 2 < delay <= ceiling
+
+
 def test_services_are_read_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     assert parse_services("A=127.0.0.1:1, B = grpcs://h:2 ,") == {
         "A": "127.0.0.1:1",

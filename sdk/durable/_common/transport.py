@@ -15,8 +15,8 @@ Retries. Only UNAVAILABLE, RESOURCE_EXHAUSTED, and the CANCELLED of a control pl
 retried with the same request. Each mutating request has a request id, so that the retry of one that
 was executed has no second effect. Delays grow exponentially and are drawn from the whole interval
 ("full jitter"), so that clients that were refused together do not return together. Where there are
-several addresses, the next try goes to the next one (`rotation`), and the delay grows once in a
-round over all of them.
+several addresses, the next try goes to the next one (`rotation`), and only the delay after a
+round over all of them grows.
 """
 
 from __future__ import annotations
@@ -106,9 +106,17 @@ def open_async_channel(address: Address, *, keepalive: bool = True) -> grpc.aio.
     return grpc.aio.secure_channel(address.target, address.credentials, options=options)
 
 
-def backoff_seconds(attempt: int, *, longest: float = BACKOFF_SECONDS_MAX) -> float:
-    """Draws the delay after the failed attempt number `attempt` (from 0): full jitter."""
-    ceiling = min(longest, BACKOFF_SECONDS_FIRST * 2.0 ** min(attempt, 32))
+def backoff_seconds(
+    attempt: int, *, addresses: int = 1, longest: float = BACKOFF_SECONDS_MAX
+) -> float:
+    """Draws the delay after the failed attempt number `attempt` (from 0): full jitter.
+
+    Of several `addresses` that are tried in turn, only the delay after the last one of a round grows;
+    the others stay the shortest.
+    """
+    rounds, left = divmod(attempt + 1, addresses)
+    exponent = 0 if left else min(rounds - 1, 32)
+    ceiling = min(longest, BACKOFF_SECONDS_FIRST * 2.0**exponent)
     return random.uniform(0.0, ceiling)  # not for cryptography
 
 
