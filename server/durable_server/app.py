@@ -41,17 +41,23 @@ from .node.host import PartitionHost
 from .node.storage import Storage
 from .processor.build import build_follower, build_processor
 from .processor.clock import WallClock
+from .processor.demand import Demand
 from .processor.follower import Follower
 from .processor.loop import Processor
 from .processor.router import Router
 from .processor.trimming import Snapshots
 from .processor.workers import Workers
+from .quotas.service import METHOD as CONCURRENCY
+from .quotas.service import Concurrency
 from .requests.build import build_requests
 from .rpc.answering import peer_calls, peer_streams
 from .rpc.cluster import ClusterFacts
 from .rpc.control import ClusterLinks, ControlService
+from .rpc.relay import Relay
+from .rpc.relayed import RelayedSessions
 from .rpc.server import RpcServer
 from .rpc.worker import WorkerService
+from .sessions.leaders import Leaders
 from .sessions.sessions import Sessions
 from .snapshots.build import CLUSTER, NONE, open_keeper
 from .snapshots.keeper import Keeper
@@ -224,14 +230,32 @@ class ControlPlane:
         router: Router,
         hosts: Sequence[PartitionHost],
     ) -> ClusterNode:
-        """Makes this process a node that answers others and has not joined yet."""
+        """Makes this process a node that has not joined yet."""
         config = self.config
         await asyncio.gather(*(it.log.create() for it in hosts))
         secret = await load_or_create_secret(source, config.replicas)
         node = ClusterNode(config, metadata, source, secret, router, hosts)
         node.ended.add_done_callback(self._partition_ended)
-        await node.listen(self._stack)
         return node
+
+    def _relay(
+        self,
+        node: ClusterNode,
+        sessions: Sessions,
+        router: Router,
+        workers: Workers,
+        limits: Limits,
+    ) -> Relay:
+        """Joins the sessions of workers, and the limits of handlers, to those on the other nodes."""
+        sessions.demand = Demand(workers)
+        node.methods.add(RelayedSessions(sessions, limits, self.config.times))
+        quotas = Concurrency(router, workers, node.members, node.links)
+        node.methods.streams[CONCURRENCY] = quotas.serve
+        self._stack.callback(quotas.close)
+        quotas.start()
+        relay = Relay(sessions, node.links, Leaders(router, node.members))
+        self._stack.push_async_callback(relay.close)
+        return relay
 
     async def _lead(self, hosts: Sequence[PartitionHost]) -> None:
         """Takes all partitions over concurrently, for as long as this process runs.
@@ -270,16 +294,18 @@ class ControlPlane:
         config, node = self.config, self.node
         requests = build_requests(router, workers, limits, webhooks)
         sessions = Sessions(router, workers, limits, config.times)
-        others = None
+        others = relay = None
         if node is not None:
             others = ClusterLinks(node.members, node.links, router.listen)
+            relay = self._relay(node, sessions, router, workers, limits)
         control = ControlService(requests, rpcs, facts, others)
         if node is not None:
             node.methods.calls.update(peer_calls(control))
             node.methods.streams.update(peer_streams(control))
+            await node.listen(self._stack)
         server = RpcServer(
             control,
-            WorkerService(sessions, limits, config.times),
+            WorkerService(sessions, limits, config.times, relay),
             router,
             channelz=config.channelz,
         )

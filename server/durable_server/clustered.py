@@ -28,7 +28,7 @@ from .node.delivery import METHOD, DeliveryIn, DeliveryOut
 from .node.host import PartitionHost
 from .node.roles import Roles
 from .peers.handshake import Credentials
-from .peers.interface import Answer, Serve
+from .peers.interface import Answer, Methods, Serve
 from .peers.links import Links
 from .peers.server import PeerServer
 from .processor.router import Router
@@ -52,6 +52,11 @@ class NodeMethods:
 
     calls: dict[str, Answer] = field(default_factory=dict[str, Answer])
     streams: dict[str, Serve] = field(default_factory=dict[str, Serve])
+
+    def add(self, methods: Methods) -> None:
+        """Answers these methods too."""
+        self.calls.update(methods.calls)
+        self.streams.update(methods.streams)
 
 
 class ClusterNode:

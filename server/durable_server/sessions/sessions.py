@@ -120,6 +120,11 @@ class Sessions:
             and not any(it.dispatcher.awaits_version for it in self._router.all())
         )
 
+    @property
+    def current(self) -> bool:
+        """Whether this process may still count as the leader of its partitions; see `Router.holds`."""
+        return self._router.holds()
+
     def drain(self) -> None:
         """Asks all workers to reconnect, because this control plane stops."""
         for stream in self._streams:
@@ -168,6 +173,8 @@ class Sessions:
         stream.welcome(led[0].epoch if led else 0)
         self._take_up(worker, hello.resumed, stream)
         self._workers.connect(worker, stream, led[0].now_ms() if led else _wall_clock_ms())
+        # A handler may have another limit than before.
+        self._workers.sharing.changed()
         self._wake()
         if worker.id in self._current:
             self._current[worker.id].replaced()
