@@ -57,8 +57,8 @@ class Peers(Protocol):
     async def call(self, node: str, method: str, body: bytes, timeout: float | None) -> bytes:  # noqa: ASYNC109  # one timer is cheaper than a scope
         """Calls a method of a node; `timeout` is in seconds.
 
-        Raises PeerUnavailableError, also when no answer comes in time, and PeerRefusedError. A call that
-        is late, or whose caller is cancelled, is cancelled over there.
+        Raises PeerUnavailableError, also when no answer comes in time, and PeerRefusedError. A call
+        that is late, or whose caller is cancelled, is cancelled over there.
         """
         ...
 
