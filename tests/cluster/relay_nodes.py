@@ -114,7 +114,7 @@ class Node:
         self.cluster = cluster
         self.router = Router(PARTITIONS)
         self.workers = Workers()
-        self.sessions = Sessions(self.router, self.workers, LIMITS, TIMES)
+        self.sessions = Sessions(self.router, self.workers, LIMITS, cluster.times)
         self.sessions.demand = Demand(self.workers)
         credentials = Credentials(name, "system", "secret")
         self.links = Links(credentials, cluster.addresses.get, LINK_LIMITS)
@@ -123,11 +123,11 @@ class Node:
         self.router.holds = lambda: seen.current
         self.relay = Relay(self.sessions, self.links, Leaders(self.router, seen))
         self.peers = PeerServer(
-            credentials, RelayedSessions(self.sessions, LIMITS, TIMES), LINK_LIMITS
+            credentials, RelayedSessions(self.sessions, LIMITS, cluster.times), LINK_LIMITS
         )
         self.server = RpcServer(
             ControlService(build_requests(self.router, self.workers, LIMITS, None), RpcTally()),
-            WorkerService(self.sessions, LIMITS, TIMES, self.relay),
+            WorkerService(self.sessions, LIMITS, cluster.times, self.relay),
             self.router,
             channelz=False,
         )
@@ -180,7 +180,8 @@ class Node:
 class Cluster:
     """Some nodes, and what they share."""
 
-    def __init__(self) -> None:
+    def __init__(self, times: SessionTimes) -> None:
+        self.times = times
         self.streams = [MemoryStream() for _ in range(PARTITIONS)]
         self.addresses: dict[str, str] = {}
         self.claims = Claim()
@@ -194,9 +195,9 @@ class Cluster:
 
 
 @asynccontextmanager
-async def cluster(**leads: list[int]) -> AsyncIterator[Cluster]:
+async def cluster(times: SessionTimes = TIMES, **leads: list[int]) -> AsyncIterator[Cluster]:
     """Runs nodes by name, each of which leads some partitions."""
-    made = Cluster()
+    made = Cluster(times)
     async with AsyncExitStack() as stack:
         for name in leads:
             node = made.nodes[name] = Node(made, name)

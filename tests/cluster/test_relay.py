@@ -15,8 +15,9 @@ from durable_proto.v1 import control_pb2, invocation_pb2, worker_pb2
 from durable_server.rpc import relay
 from tests.server.partitioned import KEYS, invoke_in
 from tests.support.manual_worker import ManualWorker, step_entry
+from tests.support.waiting import eventually
 
-from .relay_nodes import PARTITIONS, Cluster, cluster
+from .relay_nodes import PARTITIONS, TIMES, Cluster, cluster
 
 COMPLETED = invocation_pb2.INVOCATION_STATE_COMPLETED
 
@@ -152,15 +153,20 @@ async def test_a_worker_that_does_not_reconnect_is_hung_up_on(
     assert "partitions have moved to other nodes" in (caught.value.details() or "")
 
 
-async def test_a_worker_that_leaves_gives_its_work_to_others_on_all_nodes() -> None:
+async def test_a_worker_that_leaves_gives_its_work_to_others_at_once() -> None:
+    """On all nodes: the grace period is longer than the test waits."""
     async with (
-        cluster(a=[0], b=[1, 2]) as nodes,
+        cluster(TIMES._replace(grace=60.0), a=[0], b=[1, 2]) as nodes,
         ManualWorker(nodes["a"].channel, "first") as first,
     ):
         invoked = [await invoke_in(nodes.leader(it).control, it) for it in range(PARTITIONS)]
         for _ in invoked:
             await first.receive("start")
         await first.send(worker_pb2.WorkerMessage(draining=worker_pb2.Draining()))
+        for node in nodes.nodes.values():
+            known = node.workers.get("first")
+            assert known is not None
+            await eventually(lambda it=known: it.draining)
         async with ManualWorker(nodes["b"].channel, "second") as second:
             await first.half_close()
             again = [await second.receive("start") for _ in invoked]
@@ -190,7 +196,8 @@ async def test_a_lost_worker_keeps_its_work_for_the_grace_period_on_all_nodes() 
 
 
 async def test_a_worker_that_does_not_come_back_after_a_takeover_is_lost() -> None:
-    async with cluster(a=[0], b=[1], c=[2]) as nodes:
+    """Node c has no session of it, because it leads nothing at first."""
+    async with cluster(a=[0, 2], b=[1], c=[]) as nodes:
         async with ManualWorker(nodes["b"].channel) as first:
             start = await _started(nodes, first, 1)
             await first.step(start, 0)
@@ -202,9 +209,30 @@ async def test_a_worker_that_does_not_come_back_after_a_takeover_is_lost() -> No
             assert len(again.start.journal) == 1
 
 
-async def test_a_session_by_another_node_replaces_the_first() -> None:
+async def test_an_attempt_is_kept_while_the_leader_is_not_the_expected_one() -> None:
+    async with cluster(a=[0], b=[1], c=[2]) as nodes:
+        async with ManualWorker(nodes["a"].channel) as first:
+            start = await _started(nodes, first, 1)
+            await nodes["b"].release(1)
+            nodes.claims.set(1, "c", 9)
+            await first.receive("drain")
+            first.disconnect()
+        second = ManualWorker(nodes["a"].channel)
+        second.hello.resumed.add(invocation_id=start.invocation_id, attempt=1)
+        async with second:
+            await nodes["b"].lead(1)
+            await second.receive("drain")
+            second.disconnect()
+        third = ManualWorker(nodes["a"].channel)
+        third.hello.resumed.add(invocation_id=start.invocation_id, attempt=1)
+        async with third:
+            assert (await third.step(start, 0)).completion_number == 1
+
+
+@pytest.mark.parametrize("leads", [[[0], [1, 2]], [[], [0, 1, 2]]])
+async def test_a_session_by_another_node_replaces_the_first(leads: list[list[int]]) -> None:
     async with (
-        cluster(a=[0], b=[1], c=[2]) as nodes,
+        cluster(a=leads[0], b=leads[1]) as nodes,
         ManualWorker(nodes["a"].channel) as first,
         ManualWorker(nodes["b"].channel) as second,
     ):
@@ -244,6 +272,9 @@ async def test_a_node_that_does_not_answer_is_left_out_until_it_does() -> None:
             nodes.addresses["b"] = f"127.0.0.1:{port}"
             async with ManualWorker(nodes["a"].channel) as first:
                 await invoke_in(nodes["c"].control, 2)
+                await first.finish(await first.receive("start"))
+                await asyncio.sleep(2 * relay.SETTLE_SECONDS)
+                await invoke_in(nodes["a"].control, 0)
                 await first.finish(await first.receive("start"))
                 nodes.addresses["b"] = real
                 await first.receive("drain")
