@@ -5,16 +5,21 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections import Counter
+from functools import partial
 
 import grpc
 import pytest
 from google.protobuf.duration_pb2 import Duration
 
 import durable
+from durable_proto.node_v1 import sessions_pb2
 from durable_proto.v1 import control_pb2, invocation_pb2, worker_pb2
+from durable_server.peers.interface import PeerStream
+from durable_server.processor.workers import Worker
 from durable_server.rpc import relay
+from durable_server.rpc.relayed import SESSION
 from tests.server.partitioned import KEYS, invoke_in
-from tests.support.manual_worker import ManualWorker, step_entry
+from tests.support.manual_worker import ManualWorker, message_about, step_entry
 from tests.support.waiting import eventually
 
 from .relay_nodes import PARTITIONS, TIMES, Cluster, cluster
@@ -122,6 +127,31 @@ async def test_nothing_is_lost_or_doubled_while_partitions_move() -> None:
     assert worker.statistics().sessions > 3
 
 
+async def test_what_a_session_has_brought_is_handled_before_the_next_one_begins() -> None:
+    """So an attempt that has ended is over, even if the worker has forgotten it."""
+    async with cluster(a=[0], b=[1, 2]) as nodes:
+        hello = worker_pb2.Hello(protocol_version=1, worker_id="w", slot_count=5)
+        hello.handlers.add(name="three", version="v1")
+        opening = sessions_pb2.RelayedHello(
+            hello=hello.SerializeToString(), share=5, entry_node="a"
+        ).SerializeToString()
+        first = nodes["a"].links.open("b", SESSION, opening)
+        assert (await _response(first)).opened
+        invocation_id = await invoke_in(nodes["b"].control, 1)
+        start = worker_pb2.SessionResponse.FromString((await _response(first)).frame).messages[0]
+        assert start.invocation_id == invocation_id
+        ended = message_about(start)
+        ended.finished.outcome.value.data = b'"done"'
+        frame = worker_pb2.SessionRequest(messages=[ended]).SerializeToString()
+        first.send(sessions_pb2.RelayedRequest(frame=frame).SerializeToString())
+        first.close()
+        second = nodes["a"].links.open("b", SESSION, opening)
+        assert (await _response(second)).opened
+        assert await result(nodes, 1, invocation_id) == b'"done"'
+        request = control_pb2.GetInvocationRequest(invocation_id=invocation_id)
+        assert (await nodes["b"].control.GetInvocation(request)).invocation.attempt == 1
+
+
 async def test_only_a_new_leader_makes_a_worker_reconnect() -> None:
     async with (
         cluster(a=[0], b=[1], c=[2]) as nodes,
@@ -166,7 +196,7 @@ async def test_a_worker_that_leaves_gives_its_work_to_others_at_once() -> None:
         for node in nodes.nodes.values():
             known = node.workers.get("first")
             assert known is not None
-            await eventually(lambda it=known: it.draining)
+            await eventually(partial(_draining, known))
         async with ManualWorker(nodes["b"].channel, "second") as second:
             await first.half_close()
             again = [await second.receive("start") for _ in invoked]
@@ -331,3 +361,13 @@ async def _started(
 ) -> worker_pb2.ServerMessage:
     await invoke_in(nodes.leader(partition).control, partition)
     return await worker.receive("start")
+
+
+async def _response(stream: PeerStream) -> sessions_pb2.RelayedResponse:
+    part = await stream.receive()
+    assert part is not None
+    return sessions_pb2.RelayedResponse.FromString(part)
+
+
+def _draining(worker: Worker) -> bool:
+    return worker.draining
