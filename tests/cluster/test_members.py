@@ -9,14 +9,19 @@ from pathlib import Path
 import pytest
 
 from durable_server.cluster.member import encode
-from durable_server.cluster.members import MemberNameTakenError
-from durable_server.cluster.records import write_record
+from durable_server.cluster.members import MemberNameTakenError, Members
+from durable_server.cluster.records import read_record, write_record
+from durable_server.log.preflight import NatsUnsuitableError
 from durable_server.nats.connection import Connection
+from durable_server.nats.endpoint import Endpoint
 
+from ..log.proxy import Proxy, ProxyFault
 from ..support.external_nats import JETSTREAM, External, external_nats
 from ..support.processes import until
 from ..support.waiting import eventually
-from .nodes import Node, at, make_stream, member, node_process, with_nats
+from .nodes import PARTITIONS, TIMES, Node, at, make_stream, member, node_process, with_nats
+
+SUBJECT_OF_A = "durable.cluster.members.a"
 
 
 async def test_members_see_each_other_their_roles_and_who_leaves(nats: External) -> None:
@@ -154,3 +159,146 @@ async def test_a_restart_of_nats_ends_nobody(tmp_path: Path) -> None:
         assert set(seen) == {frozenset("ab")}
         await a.members.leave()
         await b.members.leave()
+
+
+@pytest.mark.parametrize("fault", [ProxyFault.MUTE_ACK, ProxyFault.CUT_ACK, ProxyFault.CUT_APPEND])
+async def test_a_renewal_without_an_answer_is_repeated(nats: External, fault: ProxyFault) -> None:
+    async with (
+        Proxy(at(nats.url)) as proxy,
+        Node(at(nats.url), member("a")) as a,
+        Node(proxy.endpoint, member("b")) as b,
+    ):
+        b.now_has(leads={5: (1, 1)})
+        await a.until(lambda it: it.leader(5) == b.own)  # so it only renews from now on
+        proxy.fault = fault
+        await proxy.injection.wait()
+        b.now_has(leads={5: (2, 2)})
+        await a.until(lambda it: it.leader(5) == b.own)
+        await b.until(lambda it: it.current)
+        assert not b.members.failed.done()
+
+
+async def test_a_renewal_of_a_lost_connection_that_arrives_late_does_no_harm(
+    nats: External,
+) -> None:
+    async with (
+        Proxy(at(nats.url)) as proxy,
+        Node(at(nats.url), member("a")) as a,
+        Node(proxy.endpoint, member("b")) as b,
+    ):
+        await a.until_live("a", "b")
+        proxy.fault = ProxyFault.HOLD_APPEND
+        await proxy.injection.wait()
+        b.now_has(leads={5: (1, 1)})
+        await a.until(lambda it: it.leader(5) == b.own)  # by another connection
+        assert b"wrong last sequence" in await proxy.release()
+        b.now_has(leads={5: (2, 2)})
+        await a.until(lambda it: it.leader(5) == b.own)
+        assert b.members.current
+
+
+async def test_a_node_that_is_cut_off_keeps_its_view_and_knows_that_it_is_old(
+    nats: External,
+) -> None:
+    routes: list[Proxy] = []
+
+    async def route() -> Endpoint:
+        if not routes:
+            raise OSError("no route")
+        return await routes[0].endpoint()
+
+    async with Node(at(nats.url), member("a")) as a:
+        b = Node(route, member("b"))
+        async with Proxy(at(nats.url)) as first:
+            routes.append(first)
+            await b.members.join()
+            await a.until_live("a", "b")
+            routes.clear()
+        await a.until_live("a")
+        await b.until(lambda it: not it.current)
+        assert b.members.live.keys() == {"a", "b"}
+        async with Proxy(at(nats.url)) as second:
+            routes.append(second)
+            await b.until(lambda it: it.current)
+            await a.until_live("a", "b")
+            await b.members.leave()
+
+
+async def test_a_node_that_cannot_say_that_it_leaves_stops_all_the_same(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with external_nats(tmp_path / "nats", JETSTREAM) as nats:
+        await make_stream(nats.url)
+        a = Node(at(nats.url), member("a"))
+        await a.members.join()
+    await a.members.leave()
+    assert "node a: NATS does not take that this node leaves" in caplog.text
+    assert not a.members.current
+
+
+async def test_a_damaged_record_is_ignored_with_one_warning(
+    nats: External, caplog: pytest.LogCaptureFixture
+) -> None:
+    subject = "durable.cluster.members.b"
+
+    async def write(data: bytes) -> None:
+        async def use(connection: Connection) -> None:
+            await write_record(connection, subject, data, expected=None)
+
+        await with_nats(nats.url, use)
+
+    await write(b"{")
+    async with Node(at(nats.url), member("a")) as a:
+        await write(b"{}")
+        await write(encode(member("c")))
+        assert a.members.live.keys() == {"a"}
+        good = member("b")
+        await write(encode(good))
+        await a.until(lambda it: it.live.get("b") == good)
+    assert caplog.text.count(f"the record {subject} is damaged and ignored: it is not JSON") == 1
+    assert caplog.text.count("damaged") == 1
+
+
+async def test_a_damaged_record_of_this_node_is_replaced(nats: External) -> None:
+    async with Node(at(nats.url), member("a")) as a:
+
+        async def use(connection: Connection) -> None:
+            sequence = await write_record(connection, SUBJECT_OF_A, b"{", expected=None)
+
+            async def replaced() -> bool:
+                record = await read_record(connection, SUBJECT_OF_A)
+                return record is not None and record.sequence > sequence
+
+            await eventually(replaced)
+
+        await with_nats(nats.url, use)
+        assert a.members.current
+
+
+@pytest.mark.parametrize(
+    "permissions",
+    [
+        'subscribe: ["_INBOX.>"]',
+        'publish: { deny: ["durable.cluster.members.*"] }',
+        'publish: { deny: ["$JS.API.STREAM.MSG.GET.>"] }',
+    ],
+)
+async def test_a_missing_permission_is_named(tmp_path: Path, permissions: str) -> None:
+    config = f"""{JETSTREAM}
+authorization {{ users: [
+    {{ user: admin, password: pw }},
+    {{ user: me, password: pw, permissions: {{ {permissions} }} }}
+] }}"""
+    async with external_nats(tmp_path / "nats", config) as nats:
+        await make_stream(nats.url.replace("//", "//admin:pw@"))
+        a = Node(at(nats.url.replace("//", "//me:pw@")), member("a"))
+        with pytest.raises(
+            NatsUnsuitableError, match=r"subscribe to .*durable\.cluster\.members\.\*"
+        ):
+            await a.members.join()
+
+
+@pytest.mark.parametrize("name", ["", "a.b", "a b", "*", "x" * 64])
+async def test_a_name_that_is_no_token_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match="letters, digits"):
+        Members(at("nats://127.0.0.1:1"), lambda: member(name), PARTITIONS, TIMES)

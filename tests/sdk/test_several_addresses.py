@@ -123,6 +123,17 @@ async def test_a_call_that_nobody_serves_names_all_addresses(kind: str) -> None:
         assert "durable server" in str(caught.value)
 
 
+@pytest.mark.parametrize("count", [1, 2])
+async def test_a_call_that_a_stopping_node_cancels_is_sent_again(kind: str, count: int) -> None:
+    async with nodes(count) as some, client_at(kind, some) as (client, (first, *_)):
+        first.control.answers("Invoke", Refused(grpc.StatusCode.CANCELLED), completed('"done"'))
+        for node in some:  # all play the one script
+            node.control.script["Invoke"] = first.control.script["Invoke"]
+        assert (await client("invoke", "hello")).value() == "done"
+        assert sum(node.count("Invoke") for node in some) == 2
+        assert first.count("Invoke") == (2 if count == 1 else 1)
+
+
 async def test_a_limit_is_no_reason_to_leave(kind: str) -> None:
     async with nodes(2) as some, client_at(kind, some) as (client, (first, second)):
         full = Refused(grpc.StatusCode.RESOURCE_EXHAUSTED, "LIMIT_REACHED", "full")
@@ -164,13 +175,13 @@ class Watched(Control):
 
 
 async def watch_into(seen: list[durable.Invocation], client: Facade, invocation_id: str) -> None:
-    """Adds all that a watch shows."""
+    """Adds what a watch shows, as soon as it does."""
     if isinstance(client.client, durable.Client):
         sync = client.client
         await asyncio.to_thread(lambda: seen.extend(sync.watch(invocation_id)))
     else:
         async for view in client.client.watch(invocation_id):
-            seen.append(view)
+            seen += [view]
 
 
 async def test_a_watch_goes_on_at_the_next_address(kind: str) -> None:

@@ -113,10 +113,10 @@ class AsyncConnection:
     def _leave(self, address: Address) -> int:
         """Goes to the next address, unless that is done already; returns how many there are.
 
-        A closed connection stays where it is, and has no other address to go to.
+        A closed connection has none.
         """
         if self._closed:
-            return 1
+            return 0
         self._rotation.leave(address)
         self._line = self._rotation.use()
         return len(self._rotation)
@@ -191,6 +191,8 @@ class AsyncConnection:
     async def close(self) -> None:
         """Ends the handlers, and closes the channels and a local control plane."""
         if self.local is not None:
+            # Calls that this cancels are not sent again.
+            self._closed = True
             await self.local.halt()
         await self.hosting.close(gently=self.local is None)
         self._closed = True

@@ -130,10 +130,10 @@ class RemoteConnection(Connection):
     def _leave(self, address: Address) -> int:
         """Goes to the next address, unless that is done already; returns how many there are.
 
-        A closed connection stays where it is, and has no other address to go to.
+        A closed connection has none.
         """
         if self._closed:
-            return 1
+            return 0
         self._rotation.leave(address)
         self._line = self._rotation.use()
         return len(self._rotation)

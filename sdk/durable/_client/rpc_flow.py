@@ -67,7 +67,7 @@ class Sleep(NamedTuple):
 
 class Move(NamedTuple):
     """Makes the runner leave the address of the last RPC, unless another flow has done so, and send
-    back how many addresses it has: 1 when it is closed."""
+    back how many addresses it has: 0 when it is closed."""
 
 
 RpcFlow: TypeAlias = Generator[Rpc | Sleep | Move, Any, T]
@@ -144,11 +144,11 @@ def send_rpc(
                 address_count = yield Move()
             # Without a timeout of the caller, an RPC that got no response is sent again.
             no_response = deadline is None and error.code is grpc.StatusCode.DEADLINE_EXCEEDED
-            # A node that stops cancels what it still runs; another node takes the same request.
-            stopped = address_count > 1 and error.code is grpc.StatusCode.CANCELLED
+            # A control plane that stops cancels what it still runs, and so does our own close.
+            stopped = error.code is grpc.StatusCode.CANCELLED and address_count > 0
             if not (no_response or stopped or is_retryable(error)):
                 raise
-            delay = backoff_seconds(failed_tries // address_count)
+            delay = backoff_seconds(failed_tries // max(address_count, 1))
             if deadline is not None and time.monotonic() + delay >= deadline:
                 raise
             _warn_of_retries(error, began)

@@ -11,11 +11,12 @@ Errors. The control plane sends a google.rpc.Status with one google.rpc.ErrorInf
 `grpc-status-details-bin`. `translate` makes the typed errors of `errors` from it. Without an
 ErrorInfo (a proxy has responded, or nothing has) the gRPC code decides.
 
-Retries. Only UNAVAILABLE and RESOURCE_EXHAUSTED are retried with the same request. Each mutating
-request has a request id, so that the retry of one that was executed has no second effect. Delays
-grow exponentially and are drawn from the whole interval ("full jitter"), so that clients that were
-refused together do not return together. Where there are several addresses, the next try goes to the
-next one (`rotation`), and the delay grows once in a round over all of them.
+Retries. Only UNAVAILABLE, RESOURCE_EXHAUSTED, and the CANCELLED of a control plane that stops are
+retried with the same request. Each mutating request has a request id, so that the retry of one that
+was executed has no second effect. Delays grow exponentially and are drawn from the whole interval
+("full jitter"), so that clients that were refused together do not return together. Where there are
+several addresses, the next try goes to the next one (`rotation`), and the delay grows once in a
+round over all of them.
 """
 
 from __future__ import annotations

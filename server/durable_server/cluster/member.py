@@ -101,7 +101,7 @@ def decode(data: bytes, partitions: int) -> Member:
     """
     try:
         record: Any = json.loads(data)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:  # JSON that is nested very deep
         raise MemberRecordError(f"it is not JSON: {error}") from error
     if not isinstance(record, dict):
         raise MemberRecordError("it is not a JSON object")

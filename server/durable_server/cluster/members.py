@@ -219,8 +219,7 @@ class Members:
                 connection = await Connection.open(await self._source(), name=_CONNECTION)
                 try:
                     await self._listen_and_read(connection)
-                    backoff.progress()
-                    await self._renew(connection)
+                    await self._renew(connection, backoff)
                     return
                 finally:
                     connection.abort()
@@ -228,7 +227,7 @@ class Members:
                 self._problem = str(error) or "no answer"
             await backoff.pause()
 
-    async def _renew(self, connection: Connection) -> None:
+    async def _renew(self, connection: Connection, backoff: Backoff) -> None:
         """Renews the record on one connection; returns when the node has left."""
         sequence: int | None = None
         while True:
@@ -240,6 +239,7 @@ class Members:
                     if holder is not None:
                         raise self._taken(holder)
                 sequence = await self._publish(connection, sequence, leaving=leaving)
+                backoff.progress()
                 if leaving:
                     return
             except (TimeoutError, ApiError) as error:

@@ -25,7 +25,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -127,38 +127,42 @@ def _can_move(target: Member | None, own: Member, partition: int) -> bool:
 
 @functools.lru_cache(maxsize=8)
 def _assignment(partitions: int, nodes: frozenset[str], standbys: int) -> tuple[Placed, ...]:
-    preferred = _preferred(partitions, nodes)
+    scores = [{node: _score(node, partition) for node in nodes} for partition in range(partitions)]
+    pairs = sorted(
+        (
+            (score, node, partition)
+            for partition, by_node in enumerate(scores)
+            for node, score in by_node.items()
+        ),
+        reverse=True,
+    )
+    preferred = _preferred(partitions, nodes, pairs)
     if not standbys:
         return tuple(Placed(leader, ()) for leader in preferred)
-    without = {it: _preferred(partitions, nodes - {it}) for it in nodes}
+    without = {it: _preferred(partitions, nodes - {it}, pairs) for it in nodes}
     placed: list[Placed] = []
     for partition, leader in enumerate(preferred):
         first = without[leader][partition]
-        others = sorted(nodes - {leader, first}, key=lambda it: _score(it, partition), reverse=True)
+        others = sorted(nodes - {leader, first}, key=scores[partition].__getitem__, reverse=True)
         placed.append(Placed(leader, (first, *others[: standbys - 1])))
     return tuple(placed)
 
 
-def _preferred(partitions: int, nodes: frozenset[str]) -> list[str]:
-    """Returns the preferred leader of each partition."""
+def _preferred(
+    partitions: int, nodes: frozenset[str], pairs: Iterable[tuple[bytes, str, int]]
+) -> list[str]:
+    """Returns the preferred leader of each partition; `pairs` may name other nodes, too."""
     share, larger_shares = divmod(partitions, len(nodes))
-    pairs = sorted(
-        (
-            (_score(node, partition), node, partition)
-            for node in nodes
-            for partition in range(partitions)
-        ),
-        reverse=True,
-    )
     loads = dict.fromkeys(nodes, 0)
     preferred: dict[int, str] = {}
     for _, node, partition in pairs:
-        load = loads[node]
-        if partition in preferred or load > share or (load == share and not larger_shares):
+        if partition in preferred or node not in nodes:
             continue
-        larger_shares -= load == share
-        loads[node] = load + 1
-        preferred[partition] = node
+        load = loads[node]
+        if load < share or (load == share and larger_shares):
+            larger_shares -= load == share
+            loads[node] = load + 1
+            preferred[partition] = node
     return [preferred[it] for it in range(partitions)]
 
 

@@ -50,9 +50,10 @@ class Answerer:
             if part.method:
                 self._open(number, part.method, body or b"")
                 continue
-            if (stream := self._streams.get(number)) is not None:
+            stream = self._streams.get(number)
+            if stream is not None:
                 stream.received(body, part.end, part.status)
-            if part.end == CANCELLED:
+            if part.end == CANCELLED or (stream is not None and stream.over):
                 self._cancel(number)
 
     async def stop(self, seconds: float) -> None:

@@ -79,7 +79,7 @@ class Carrier(Generic[F, G]):
                 self._timer.cancel()
             for task in (reading, writing):
                 task.cancel()
-            await asyncio.wait((reading, writing))
+            await asyncio.gather(reading, writing, return_exceptions=True)
 
     async def _read(
         self, read: Callable[[], Awaitable[object]], received: Callable[[G], None]

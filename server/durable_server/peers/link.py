@@ -7,6 +7,7 @@ decides when a new one is dialled.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 
 import grpc
@@ -18,6 +19,8 @@ from .carrier import Carrier
 from .handshake import Credentials, greeting
 from .limits import LinkLimits
 from .transport import CHANNEL_OPTIONS
+
+logger = logging.getLogger("durable.peers")
 
 _REFUSALS = (grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.FAILED_PRECONDITION)
 
@@ -71,6 +74,9 @@ class Link:
             reason = error.details() or error.code().name
             if error.code() in _REFUSALS:
                 reason = f"it refuses this node: {reason}"
+        except Exception as error:
+            reason = f"a defect of this node: {error}"
+            logger.exception("the link to node %s fails", self.node)
         finally:
             self._carrier.end(reason)
             self.caller.end(f"node {self.node} at {self.address} cannot be asked: {reason}")

@@ -85,6 +85,7 @@ class Links:
     def _drop(self, node: str, reason: str) -> None:
         known = self._nodes.pop(node, None)
         if known is not None and known.link is not None:
+            logger.info("the link to node %s is ended: %s", node, reason)
             known.link.end(reason)
 
     def _link(self, node: str) -> Link:

@@ -28,13 +28,13 @@ class Stream:
         "_limit",
         "_number",
         "_other",
-        "_over",
         "_parts",
         "_problem",
         "_sending",
         "_status",
         "_unread",
         "_waiter",
+        "over",
     )
 
     def __init__(
@@ -55,7 +55,7 @@ class Stream:
         self._unread = 0
         self._ended = False
         """Whether no more parts will come."""
-        self._over = False
+        self.over = False
         """Whether both directions have ended."""
         self._problem = ""
         self._status: bytes | None = None
@@ -94,7 +94,7 @@ class Stream:
         self._give_up("the stream was given up by this node")
 
     def _give_up(self, problem: str) -> None:
-        if self._over:
+        if self.over:
             return
         self._frames.add(self._number, end=CANCELLED)
         self._parts.clear()
@@ -127,9 +127,9 @@ class Stream:
 
     def end(self, problem: str = "") -> None:
         """Ends both directions, with a reason if the stream did not end as it should."""
-        if self._over:
+        if self.over:
             return
-        self._over = self._ended = True
+        self.over = self._ended = True
         self._sending = False
         self._problem = problem
         self._wake()

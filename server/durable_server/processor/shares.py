@@ -142,14 +142,15 @@ class Shares:
     """The owner's side: who holds how much of a capacity."""
 
     def __init__(self, capacity: int) -> None:
-        self._capacity = capacity
+        self.capacity = capacity
+        """How many units there are; `settle` is due when it changes."""
         self._holders: dict[str, _Holder] = {}
         self._grants = 0
 
     @property
     def free(self) -> int:
         """How many units no holder has; negative when they have more than the capacity."""
-        return self._capacity - sum(it.held for it in self._holders.values())
+        return self.capacity - sum(it.held for it in self._holders.values())
 
     def held(self, name: str) -> int:
         """Returns how many units a holder has."""
@@ -176,20 +177,14 @@ class Shares:
                 return
             holders = [it for it in holders if it not in above]
 
-    def resize(self, capacity: int) -> list[tuple[str, Grant]]:
-        """Changes the capacity; returns the grants to send."""
-        self._capacity = capacity
-        return self.settle()
-
-    def report(self, name: str, report: Report) -> list[tuple[str, Grant]]:
-        """Takes the report of a holder; returns the grants to send."""
+    def report(self, name: str, report: Report) -> None:
+        """Takes the report of a holder; `settle` is due then."""
         holder = self._holders[name]
         holder.held -= report.returned
         holder.wants = report.wants
-        return self.settle()
 
     def settle(self) -> list[tuple[str, Grant]]:
-        """Returns the grants that are due by what is known now."""
+        """Returns the grants to send now, to whom and in which order."""
         wanting = [it for it in self._holders.values() if it.wants]
         if not wanting and self.free >= 0:
             return []

@@ -173,6 +173,8 @@ class Sessions:
         stream.welcome(led[0].epoch if led else 0)
         self._take_up(worker, hello.resumed, stream)
         self._workers.connect(worker, stream, led[0].now_ms() if led else _wall_clock_ms())
+        # A handler may have another limit than before.
+        self._workers.sharing.changed()
         self._wake()
         if worker.id in self._current:
             self._current[worker.id].replaced()

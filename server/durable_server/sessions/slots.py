@@ -16,7 +16,7 @@ What the entry node leads itself is one more such node, without a link: `owner.o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 
 from ..processor.demand import Demand, DividedSlots
 from ..processor.shares import Grant, Report, Shares
@@ -53,10 +53,8 @@ class SlotOwner:
 
     def report(self, node: str, report: Report) -> None:
         """Takes a report of a node."""
-        self._grant(self._shares.report(node, report))
-
-    def _grant(self, grants: Iterable[tuple[str, Grant]]) -> None:
-        for node, grant in grants:
+        self._shares.report(node, report)
+        for node, grant in self._shares.settle():
             if self._own_slots is not None and node == self._own:
                 self._own_slots.granted(grant)
             else:

@@ -58,7 +58,8 @@ class World:
 
     def owner_hears(self, name: str) -> None:
         if self.to_owner[name]:
-            self.send(self.shares.report(name, self.to_owner[name].popleft()))
+            self.shares.report(name, self.to_owner[name].popleft())
+            self.send(self.shares.settle())
 
     def holder_hears(self, name: str) -> None:
         if self.to_holder[name]:

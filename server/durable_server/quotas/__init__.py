@@ -1,0 +1,1 @@
+"""Quotas: limits of handlers that hold over all nodes of a cluster."""

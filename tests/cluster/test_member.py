@@ -1,0 +1,105 @@
+"""The record of a member: what is written is read, and what is damaged is refused."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from durable_server.cluster.member import Member, MemberRecordError, decode, encode, leaders
+
+from .nodes import member
+
+COUNTS = st.integers(0, 1 << 63)
+MEMBERS = st.builds(
+    Member,
+    name=st.text("aZ09_-", min_size=1, max_size=63),
+    incarnation=st.text(),
+    address=st.text(),
+    internal_address=st.text(),
+    version=st.text(),
+    format_level=COUNTS,
+    draining=st.booleans(),
+    left=st.booleans(),
+    leads=st.dictionaries(st.integers(0, 11), st.tuples(COUNTS, COUNTS)),
+    follows=st.dictionaries(st.integers(0, 11), COUNTS),
+)
+
+
+@given(MEMBERS)
+def test_a_record_is_read_as_it_was_written(member: Member) -> None:
+    assert decode(encode(member), 12) == member
+
+
+def test_a_field_of_a_later_version_is_passed_over() -> None:
+    own = member("a")
+    assert decode(json.dumps({**json.loads(encode(own)), "zone": "x"}).encode(), 12) == own
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"name": None}, "name is None"),
+        ({"name": "a.b"}, "letters, digits"),
+        ({"incarnation": 5}, "incarnation is 5, not of type str"),
+        ({"address": ["x"]}, "address"),
+        ({"internal_address": None}, "internal_address"),
+        ({"version": {}}, "version"),
+        ({"format_level": True}, "format_level is True, not of type int"),
+        ({"draining": 0}, "draining"),
+        ({"left": "no"}, "left"),
+        ({"leads": []}, "leads"),
+        ({"leads": {"12": [1, 1]}}, "leads names partition '12'; there are 12"),
+        ({"leads": {"-1": [1, 1]}}, "leads names partition"),
+        ({"leads": {"²": [1, 1]}}, "leads names partition"),
+        ({"leads": {"1": 1}}, "an epoch and a sequence"),
+        ({"leads": {"1": [1]}}, "an epoch and a sequence"),
+        ({"leads": {"1": [1, -1]}}, "a number from 0"),
+        ({"leads": {"1": [1.5, 1]}}, "a number from 0"),
+        ({"follows": {"1": "2"}}, "a number from 0"),
+        ({"follows": {"x": 2}}, "follows names partition"),
+    ],
+)
+def test_a_wrong_field_is_named(changes: dict[str, Any], message: str) -> None:
+    record = {**json.loads(encode(member("a"))), **changes}
+    with pytest.raises(MemberRecordError, match=message):
+        decode(json.dumps(record).encode(), 12)
+
+
+def test_a_missing_field_is_named() -> None:
+    for name in json.loads(encode(member("a"))):
+        record = json.loads(encode(member("a")))
+        del record[name]
+        with pytest.raises(MemberRecordError, match=f"the field {name} is None"):
+            decode(json.dumps(record).encode(), 12)
+
+
+@pytest.mark.parametrize("data", [b"", b"{", b"\xff", b"[]", b"7", b"[" * 100_000, b"9" * 5000])
+def test_what_is_no_json_object_is_refused(data: bytes) -> None:
+    with pytest.raises(MemberRecordError, match="JSON"):
+        decode(data, 12)
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text(),
+        lambda it: (
+            st.lists(it) | st.dictionaries(st.text() | st.sampled_from(["leads", "name"]), it)
+        ),
+    )
+)
+def test_nothing_that_is_json_crashes_the_reader(value: object) -> None:
+    with pytest.raises(MemberRecordError):
+        decode(json.dumps(value).encode(), 12)
+
+
+def test_of_two_claims_the_higher_epoch_counts() -> None:
+    members = {
+        it.name: it
+        for it in (member("a", leads={0: (2, 9), 1: (1, 1)}), member("b", leads={0: (3, 1)}))
+    }
+    assert leaders(members) == {0: "b", 1: "a"}
+    assert leaders(dict(reversed(members.items()))) == {0: "b", 1: "a"}
