@@ -24,6 +24,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 from .cluster.identity import Identity, read_identity, write_identity
+from .cluster.members import check_no_members
 from .cluster.metadata import Metadata, load_or_create
 from .cluster.secret import load_or_create_secret
 from .clustered import CLUSTER_BUDGET, ClusterNode
@@ -199,6 +200,8 @@ class ControlPlane:
         if config.node:
             node = self.node = await self._node(metadata, source, router, hosts)
         else:
+            if config.nats_url:
+                await check_no_members(source, count)
             await self._lead(hosts)
             # The logs and the stores fit each other.
             write_identity(data.path, Identity(metadata.id, count))
