@@ -47,8 +47,12 @@ from .processor.loop import Processor
 from .processor.router import Router
 from .processor.trimming import Snapshots
 from .processor.workers import Workers
+from .quotas.service import METHOD as CONCURRENCY
+from .quotas.service import Concurrency
 from .requests.build import build_requests
-from .rpc.control import ControlService
+from .rpc.answering import ControlMethods
+from .rpc.cluster import ClusterFacts
+from .rpc.control import ClusterLinks, ControlService
 from .rpc.relay import Relay
 from .rpc.relayed import RelayedSessions
 from .rpc.server import RpcServer
@@ -202,7 +206,10 @@ class ControlPlane:
             await keeper.start(optional=not config.snapshots)
         webhooks = self._webhooks(data.path) if config.http else None
         rpcs = RpcTally()
-        await self._serve_grpc(router, workers, rpcs, limits, webhooks)
+        facts = ClusterFacts(
+            metadata.id, metadata.format_level, config.standbys if config.node else 0
+        )
+        await self._serve_grpc(router, workers, rpcs, limits, webhooks, facts)
         if node is not None:
             await node.join(self.address, stack)
             write_identity(data.path, Identity(metadata.id, count))
@@ -239,9 +246,13 @@ class ControlPlane:
         workers: Workers,
         limits: Limits,
     ) -> Relay:
-        """Joins the sessions of workers to those on the other nodes."""
+        """Joins the sessions of workers, and the limits of handlers, to those on the other nodes."""
         sessions.demand = Demand(workers)
         node.methods.add(RelayedSessions(sessions, limits, self.config.times))
+        quotas = Concurrency(router, workers, node.members, node.links)
+        node.methods.streams[CONCURRENCY] = quotas.serve
+        self._stack.callback(quotas.close)
+        quotas.start()
         relay = Relay(sessions, node.links, Leaders(router, node.members))
         self._stack.push_async_callback(relay.close)
         return relay
@@ -278,22 +289,28 @@ class ControlPlane:
         rpcs: RpcTally,
         limits: Limits,
         webhooks: Webhooks | None,
+        facts: ClusterFacts,
     ) -> None:
-        config = self.config
+        config, node = self.config, self.node
         requests = build_requests(router, workers, limits, webhooks)
         sessions = Sessions(router, workers, limits, config.times)
-        relay = None
-        if self.node is not None:
-            relay = self._relay(self.node, sessions, router, workers, limits)
-            await self.node.listen(self._stack)
+        others = relay = None
+        if node is not None:
+            others = ClusterLinks(node.members, node.links, router.listen)
+            relay = self._relay(node, sessions, router, workers, limits)
+        control = ControlService(requests, rpcs, facts, others)
+        if node is not None:
+            node.methods.add(ControlMethods(control))
+            await node.listen(self._stack)
         server = RpcServer(
-            ControlService(requests, rpcs),
+            control,
             WorkerService(sessions, limits, config.times, relay),
             router,
             channelz=config.channelz,
         )
         self._stack.push_async_callback(server.stop, config.grace_seconds)
-        self.address = await server.start(config.listen)
+        self._stack.callback(control.close)
+        self.address = control.address = await server.start(config.listen)
 
     async def _serve_http(
         self,

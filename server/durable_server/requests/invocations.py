@@ -45,6 +45,10 @@ _UNFINISHED = "scheduled, pending, running, suspended, backing_off, paused"
 _FINISHED = "completed, failed, cancelled"
 _SIMILAR_NAMES = 10
 """How many names a request for an unknown handler gets as hints."""
+_DRAWS_MAX = 100
+"""How many random ids are tried to find one of a certain partition: more would take longer than to ask
+another node.
+"""
 
 
 class NewInvocation(NamedTuple):
@@ -90,9 +94,9 @@ class Invocations:
         With a wait it returns when the invocation is settled, or after so many seconds.
         """
         self._proposals.admit()
-        self._check(new)
         invocation_id = _new_id(new)
         processor = self._router.for_id(invocation_id)
+        self._check(new)
         start_ms = processor.now_ms() + new.delay_ms if new.delay_ms else new.start_ms
         record = Invoked(
             invocation_id,
@@ -118,6 +122,24 @@ class Invocations:
         if isinstance(reply, Created):
             return reply.invocation, True
         return self._reads.find(invocation_id), True
+
+    def new_request_id(self, handler: str, key: str, partition_key: str) -> str:
+        """Returns a random request id for a new invocation.
+
+        Unless a key decides about the partition, it leads to one of those that this process leads, each
+        with the same chance, if it leads any.
+        """
+        count, led = self._router.count, {it.partition.index for it in self._router.all()}
+        routing = key or partition_key
+        request_id = secrets.token_hex(16)
+        if routing or not led:
+            return request_id
+        for _ in range(_DRAWS_MAX):
+            invocation_id = ids.from_name("request", handler, key, request_id, routing)
+            if ids.partition(invocation_id, count) in led:
+                break
+            request_id = secrets.token_hex(16)
+        return request_id
 
     async def result(self, invocation_id: str, wait: float) -> Invocation:
         """Returns an invocation when it is settled, or as it is after so many seconds."""

@@ -31,9 +31,10 @@ class ObjectState:
         self, name: str, key: str, values: list[tuple[str, bytes | None]], *, clear_all: bool
     ) -> None:
         """Changes a state; None clears a value. Raises InvalidStateError while an invocation runs."""
+        processor = self._router.for_object(key)
         record = StateEdited(self._owner(name, key), tuple(values), clear_all)
         try:
-            reply = await self._proposals.propose(self._router.for_object(key), record)
+            reply = await self._proposals.propose(processor, record)
         except RecordTooLargeError as error:
             limit = self._limits.batch_bytes
             raise InvalidFieldError("state", str(error), limit=limit) from error

@@ -11,17 +11,22 @@ would not be: what begins to match later could then come out of order. So a page
 any number of partitions, and pages are as stable as those of one store.
 
 With one partition a page is one page of its store, and nothing is merged.
+
+In a cluster each node makes a page of the partitions that it leads, and these are joined in the same
+order. Such a part may end although more would follow, so the joined page ends there too.
 """
 
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
-from typing import NamedTuple, Protocol
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from ..core.model import Invocation
 from ..store.interface import PAGE_BYTES, Filter, Order, Page, PageCursor, Sort
+
+T = TypeVar("T")
 
 _NUMBER_MAX = 2**63 - 1
 """No invocation has a higher number."""
@@ -68,7 +73,7 @@ def merged_page(
         where, cursor = _rest(where, order, after, partition)
         page = store.page(where, order, cursor, size)
         more = page.end is not None
-        end = _place(page.invocations[-1], order, partition) if more else None
+        end = place_of(page.invocations[-1], order, partition) if more else None
         return MergedPage(page.invocations, end, page.lengths)
     piece = -(-2 * size // len(parts))
     lengths: dict[str, int] = {}
@@ -91,6 +96,48 @@ def merged_page(
     return MergedPage(found, last if more else None, lengths)
 
 
+class Part(NamedTuple, Generic[T]):
+    """The beginning of what some of the partitions have after a place."""
+
+    items: Sequence[tuple[Place, int, T]]
+    """The place, the size and the content of each item, in list order."""
+    more: bool
+    """Whether more would follow; then there is at least one item."""
+
+
+class JoinedPage(NamedTuple, Generic[T]):
+    """One page of a list, joined of parts."""
+
+    items: list[T]
+    end: Place | None
+    """Where the next page begins; None when there is none."""
+
+
+def joined(parts: Sequence[Part[T]], order: Order, size: int) -> JoinedPage[T]:
+    """Returns up to `size` items of parts with different partitions; ends early as `merged_page`."""
+    merged = heapq.merge(*(it.items for it in parts), key=_first, reverse=not order.ascending)
+    # Between the last item of such a part and the next one of another part there may be more.
+    lasts = [it.items[-1][0] for it in parts if it.more]
+    bound = None
+    if lasts:
+        bound = min(lasts) if order.ascending else max(lasts)
+    found: list[T] = []
+    last, total = None, 0
+    for place, item_size, item in merged:
+        total += item_size
+        if len(found) == size or (found and total > PAGE_BYTES):
+            return JoinedPage(found, last)
+        found.append(item)
+        last = place
+        if place == bound:
+            return JoinedPage(found, last)
+    return JoinedPage(found, None)
+
+
+def _first(item: tuple[Place, int, T]) -> Place:
+    return item[0]
+
+
 def _part(
     store: Pages,
     partition: int,
@@ -106,7 +153,7 @@ def _part(
         page = store.page(where, order, cursor, piece)
         lengths.update(page.lengths)
         for invocation in page.invocations:
-            yield _place(invocation, order, partition), invocation
+            yield place_of(invocation, order, partition), invocation
         if page.end is None:
             return
         cursor, piece = page.end, 2 * piece
@@ -132,7 +179,8 @@ def _rest(
     return where._replace(created_max_ms=after.ms + 1 if follows else after.ms), None
 
 
-def _place(invocation: Invocation, order: Order, partition: int) -> Place:
+def place_of(invocation: Invocation, order: Order, partition: int) -> Place:
+    """Returns where an invocation of a partition stands in a list."""
     if order.sort is Sort.CREATED:
         return Place(invocation.created_ms, partition, invocation.number)
     # The last change of an invocation that has ended is its end.

@@ -7,17 +7,18 @@ own choice. Lists and counts are read from all partitions.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from ..core import ids
 from ..core.limits import Limits
 from ..core.model import Awakeable, EntryRow, Handler, Invocation, State
 from ..processor.errors import InvalidFieldError, InvocationNotFoundError, JournalTooLargeError
+from ..processor.loop import Processor
 from ..processor.router import Router
 from ..processor.workers import Worker, Workers
 from ..store.interface import Filter, Order
-from .page_merge import MergedPage, Place, merged_page
+from .page_merge import MergedPage, Place, merged_page, place_of
 
 _JOURNAL_OVERHEAD_BYTES = 16 * 1024 * 1024
 """How much a journal may exceed its limit and still be sent in one message of at most 64 MiB."""
@@ -92,13 +93,21 @@ class Reads:
         """Returns the completion number of each entry of a journal, by index."""
         return self._router.for_id(found.id).store.completions(found.number)
 
-    def awakeables(self, found: Invocation) -> Iterable[Awakeable]:
-        """Returns the awakeables of an invocation by their creation time.
+    def awakeables(
+        self, invocation_id: str, partitions: Collection[int] | None = None
+    ) -> Iterable[Awakeable]:
+        """Returns the awakeables of an invocation in some partitions by their creation time.
 
         Those with an id of the user's own choice may be in any partition.
         """
-        of_all = [it.store.awakeables(found.id) for it in self._router.all()]
-        return heapq.merge(*of_all, key=lambda it: (it.created_ms, it.id))
+        lists = [it.store.awakeables(invocation_id) for it in self._processors(partitions)]
+        return heapq.merge(*lists, key=lambda it: (it.created_ms, it.id))
+
+    def claimed_elsewhere(self, found: Invocation) -> Collection[int]:
+        """Returns the partitions not led here that have awakeables of an invocation."""
+        count = self._router.count
+        partitions = {ids.awakeable_partition(it, count) for it in found.claims}
+        return partitions.difference(it.partition.index for it in self._router.all())
 
     def state(self, found: Invocation) -> Mapping[str, bytes]:
         """Returns the state that an invocation reads and writes, by name."""
@@ -117,25 +126,50 @@ class Reads:
         """The number of partitions."""
         return self._router.count
 
-    def page(self, where: Filter, order: Order, after: Place | None, size: int) -> MergedPage:
-        """Returns a page of invocations."""
+    def led(self, partitions: Iterable[int]) -> list[int]:
+        """Returns those of some partitions that this process leads, and may answer for, now."""
+        if not self._router.holds():
+            return []
+        here = {it.partition.index for it in self._router.all()}
+        return [it for it in partitions if it in here]
+
+    def partitions_of(self, where: Filter) -> Collection[int]:
+        """Returns the partitions that may have what a list looks for."""
         # All invocations with one object key live in one partition.
-        processors = [self._router.for_object(where.key)] if where.key else self._router.all()
-        stores = {it.partition.index: it.store for it in processors}
+        if where.key:
+            return (ids.object_partition(where.key, self._router.count),)
+        return range(self._router.count)
+
+    def page(
+        self,
+        where: Filter,
+        order: Order,
+        after: Place | None,
+        size: int,
+        partitions: Collection[int],
+    ) -> MergedPage:
+        """Returns a page of the invocations of some partitions, all of them led here."""
+        stores = {it.partition.index: it.store for it in self._processors(partitions)}
         return merged_page(stores, where, order, after, size)
 
-    def counts(self) -> list[tuple[str, State, int]]:
-        """Returns how many invocations there are, by handler and lifecycle state."""
+    def place(self, found: Invocation, order: Order) -> Place:
+        """Returns where an invocation stands in a list."""
+        return place_of(found, order, ids.partition(found.id, self._router.count))
+
+    def counts(self, partitions: Collection[int] | None = None) -> list[tuple[str, State, int]]:
+        """Returns how many invocations some partitions have, by handler and lifecycle state."""
         sums: dict[tuple[str, State], int] = {}
-        for processor in self._router.all():
+        for processor in self._processors(partitions):
             for handler, state, count in processor.store.counts():
                 sums[handler, state] = sums.get((handler, state), 0) + count
         return [(*pair, count) for pair, count in sorted(sums.items())]
 
-    def handlers(self, after: str, size: int) -> tuple[list[HandlerCounts], bool]:
-        """Returns handlers by name, and whether there are more."""
+    def handlers(
+        self, after: str, size: int, partitions: Collection[int] | None = None
+    ) -> tuple[list[HandlerCounts], bool]:
+        """Returns handlers by name, with the counts of some partitions, and whether there are more."""
         handlers = [it for it in self._router.any().store.handlers() if it[0].name > after]
-        counts = {(handler, state): count for handler, state, count in self.counts()}
+        counts = {(handler, state): count for handler, state, count in self.counts(partitions)}
         page = [
             HandlerCounts(
                 handler,
@@ -148,10 +182,27 @@ class Reads:
         ]
         return page, len(handlers) > size
 
+    def _processors(self, partitions: Collection[int] | None) -> Sequence[Processor]:
+        """Returns the processors of some partitions, or all."""
+        found = self._router.all()
+        return (
+            found
+            if partitions is None
+            else [it for it in found if it.partition.index in partitions]
+        )
+
     def workers(self) -> list[Worker]:
         """Returns the connected workers, the first connected first."""
         connected = [it for it in self._workers if it.outbound is not None]
         return sorted(connected, key=lambda worker: worker.connected_ms)
+
+    def relayed_workers(self) -> list[str]:
+        """Returns the ids of the workers that another node relays to this one."""
+        return [it.id for it in self._workers if it.relayed]
+
+    def leads(self) -> Mapping[int, tuple[int, int]]:
+        """Returns the epoch and the last sequence of the log of each partition that is led here."""
+        return {it.partition.index: (it.epoch, it.position.sequence) for it in self._router.all()}
 
     def server(self) -> ServerInfo:
         """Returns facts about this control plane."""

@@ -1,14 +1,17 @@
 """DurableControl: translates the requests of clients; what they lead to is decided in `requests`.
 
 Each method checks the form of its message, calls a method of `requests`, and turns the result into a
-message. Errors are translated in `refusal`. The comments of control.proto are the specification.
+message. Errors are translated in `refusal`. In a cluster, what belongs to another node is forwarded to
+it (`forwarding`), and lists and counts are made of what all nodes have (`gathering`). The comments of
+control.proto are the specification.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from typing import Any, TypeAlias
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import aclosing
+from typing import Any, NamedTuple, TypeAlias
 
 import grpc
 
@@ -18,53 +21,99 @@ from .. import __version__
 from ..core.model import Invocation
 from ..core.states import FINAL
 from ..metrics.rpc_tally import RpcTally
+from ..peers.interface import Peers
 from ..processor.errors import RequestError
 from ..requests.build import Requests
 from ..requests.invocations import NewInvocation
 from . import convert
+from .cluster import NO_FACTS, ClusterFacts, of_one_node, of_topology
+from .forwarding import TAKEOVER_SECONDS, Forwarding, forwarded
+from .gathering import SEARCH_SECONDS, Gathering
 from .listing import Listing
 from .object_state import ObjectStates
+from .parts import Parts
 from .protocol import PROTOCOL_VERSION
 from .refusal import Refusal, abort, answers, invalid
 from .steering import Steering
-from .tracing import find_tracing
+from .topology import Changes, Listen, Topology
+from .tracing import find_tracing, traced
 from .watching import Watch
 
 Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
 
 
+class ClusterLinks(NamedTuple):
+    """What a control plane that belongs to a cluster has to do with the other nodes."""
+
+    topology: Topology
+    peers: Peers
+    listen_led: Listen
+    """Hears when this node leads other partitions than before."""
+    takeover_seconds: float = TAKEOVER_SECONDS
+    """How long requests wait for a leader."""
+    search_seconds: float = SEARCH_SECONDS
+    """How long lists and counts wait for one."""
+
+
 class ControlService(control_pb2_grpc.DurableControlServicer):
     """The servicer of DurableControl."""
 
-    def __init__(self, requests: Requests, tally: RpcTally) -> None:
+    def __init__(
+        self,
+        requests: Requests,
+        tally: RpcTally,
+        facts: ClusterFacts = NO_FACTS,
+        cluster: ClusterLinks | None = None,
+    ) -> None:
         self.tally = tally
+        self.tracing = find_tracing()
+        self.address = ""
+        """Where this process serves clients, once that is known."""
+        self.listing = Listing(requests.reads, requests.limits)
+        self.parts = Parts(requests.reads, self.listing)
+        """What this node answers to others about its partitions."""
+        self.forwarding: Forwarding | None = None
+        self._gathering: Gathering | None = None
         self._limits = requests.limits
+        self._facts = facts
+        self._cluster = cluster
         self._reads = requests.reads
         self._proposals = requests.proposals
         self._invocations = requests.invocations
-        self._tracing = find_tracing()
-        self._listing = Listing(requests.reads, requests.limits)
         self._steering = Steering(requests)
         self._states = ObjectStates(requests)
+        if cluster is not None:
+            topology, peers = cluster.topology, cluster.peers
+            changes = Changes(topology.listen, cluster.listen_led)
+            self.forwarding = Forwarding(
+                *(topology, peers, changes, requests.invocations.new_request_id),
+                wait_limit_seconds=requests.limits.wait_seconds,
+                takeover_seconds=cluster.takeover_seconds,
+            )
+            self._gathering = Gathering(
+                *(topology, peers, changes, self.parts, self.listing),
+                requests.reads.partition_count,
+                search_seconds=cluster.search_seconds,
+            )
+
+    def close(self) -> None:
+        """Ends what waits for other nodes, because this process stops."""
+        if self.forwarding is not None:
+            self.forwarding.close()
 
     @answers
+    @traced
+    @forwarded
     async def Invoke(
         self, request: control_pb2.InvokeRequest, context: Context
     ) -> control_pb2.InvokeResponse:
         """Starts an invocation; see control.proto."""
-        if self._tracing is None:
-            return await self._invoke(request)
-        with self._tracing.span(request) as span:
-            response = await self._invoke(request)
-            span.set_attribute("durable.invocation_id", response.invocation_id)
-            return response
-
-    async def _invoke(self, request: control_pb2.InvokeRequest) -> control_pb2.InvokeResponse:
         wait = self._wait(request)
         found, created = await self._invocations.start(self._new_invocation(request), wait)
         return self._invoke_response(found, request, created=created)
 
     @answers
+    @forwarded
     async def GetResult(
         self, request: control_pb2.GetResultRequest, context: Context
     ) -> control_pb2.GetResultResponse:
@@ -83,6 +132,7 @@ class ControlService(control_pb2_grpc.DurableControlServicer):
         return response
 
     @answers
+    @forwarded
     async def GetInvocation(
         self, request: control_pb2.GetInvocationRequest, context: Context
     ) -> control_pb2.GetInvocationResponse:
@@ -94,18 +144,44 @@ class ControlService(control_pb2_grpc.DurableControlServicer):
             for row in reads.journal(found):
                 convert.entry(row, message.journal.add())
             convert.failing_steps(found, message)
-            message.awakeables.extend(convert.awakeable(it) for it in reads.awakeables(found))
+            message.awakeables.extend(convert.awakeable(it) for it in reads.awakeables(found.id))
             for name, value in reads.state(found).items():
                 message.workflow_state[name].MergeFromString(value)
-        return control_pb2.GetInvocationResponse(invocation=message)
+        response = control_pb2.GetInvocationResponse(invocation=message)
+        if self._gathering is not None and request.include_journal:
+            elsewhere = self._reads.claimed_elsewhere(found)
+            if elsewhere:
+                await self._gathering.awakeables(response, elsewhere)
+        return response
 
     async def WatchInvocation(
         self, request: control_pb2.WatchInvocationRequest, context: Context
     ) -> AsyncIterator[control_pb2.WatchInvocationResponse]:
         """Streams an invocation as it changes; see control.proto."""
+        if self.forwarding is None:
+            watch = self.watch(request, {})
+        else:
+            watch = self.forwarding.watch(request, self.watch)
+        try:
+            async with aclosing(watch) as messages:
+                async for message in messages:
+                    yield message
+        except (Refusal, RequestError) as error:
+            await abort(context, error)
+
+    async def watch(
+        self, request: control_pb2.WatchInvocationRequest, known: Mapping[int, int]
+    ) -> AsyncGenerator[control_pb2.WatchInvocationResponse, None]:
+        """Yields an invocation of a partition that is led here as it changes.
+
+        `known` are the journal entries that the client has: completion numbers by index.
+        """
         changed = asyncio.Event()
-        end = self._proposals.watch(request.invocation_id, changed)
-        watch = Watch(self._reads, journal=request.include_journal)
+        ends = [self._proposals.watch(request.invocation_id, changed)]
+        if self._cluster is not None:
+            # When the partition goes to another node, `find` says so.
+            ends.append(self._cluster.listen_led(changed.set))
+        watch = Watch(self._reads, journal=request.include_journal, known=known)
         try:
             while True:
                 found = self._reads.find(request.invocation_id)
@@ -117,40 +193,48 @@ class ControlService(control_pb2_grpc.DurableControlServicer):
                     return
                 await changed.wait()
                 changed.clear()
-        except (Refusal, RequestError) as error:
-            await abort(context, error)
         finally:
-            end()
+            for end in ends:
+                end()
 
     @answers
     async def Query(
         self, request: control_pb2.QueryRequest, context: Context
     ) -> control_pb2.QueryResponse:
         """Lists invocations; see control.proto."""
-        return self._listing.query(request)
+        if self._gathering is not None:
+            return await self._gathering.query(request)
+        return self.listing.query(request)
 
     @answers
     async def GetStats(
         self, request: control_pb2.GetStatsRequest, context: Context
     ) -> control_pb2.GetStatsResponse:
         """Counts invocations; see control.proto."""
-        return self._listing.stats()
+        if self._gathering is not None:
+            return await self._gathering.stats()
+        return self.listing.stats()
 
     @answers
     async def ListHandlers(
         self, request: control_pb2.ListHandlersRequest, context: Context
     ) -> control_pb2.ListHandlersResponse:
         """Lists handlers; see control.proto."""
-        return self._listing.handlers(request)
+        if self._gathering is not None:
+            return await self._gathering.handlers(request)
+        return self.listing.handlers(request)
 
     @answers
     async def ListWorkers(
         self, request: control_pb2.ListWorkersRequest, context: Context
     ) -> control_pb2.ListWorkersResponse:
         """Lists connected workers; see control.proto."""
-        return self._listing.workers()
+        if self._gathering is not None:
+            return await self._gathering.workers()
+        return self.listing.workers()
 
     @answers
+    @forwarded
     async def Pause(
         self, request: control_pb2.PauseRequest, context: Context
     ) -> control_pb2.PauseResponse:
@@ -158,6 +242,7 @@ class ControlService(control_pb2_grpc.DurableControlServicer):
         return await self._steering.pause(request)
 
     @answers
+    @forwarded
     async def Resume(
         self, request: control_pb2.ResumeRequest, context: Context
     ) -> control_pb2.ResumeResponse:
@@ -165,6 +250,7 @@ class ControlService(control_pb2_grpc.DurableControlServicer):
         return await self._steering.resume(request)
 
     @answers
+    @forwarded
     async def Cancel(
         self, request: control_pb2.CancelRequest, context: Context
     ) -> control_pb2.CancelResponse:
@@ -172,6 +258,7 @@ class ControlService(control_pb2_grpc.DurableControlServicer):
         return await self._steering.cancel(request)
 
     @answers
+    @forwarded
     async def Restart(
         self, request: control_pb2.RestartRequest, context: Context
     ) -> control_pb2.RestartResponse:
@@ -179,6 +266,7 @@ class ControlService(control_pb2_grpc.DurableControlServicer):
         return await self._steering.restart(request)
 
     @answers
+    @forwarded
     async def Purge(
         self, request: control_pb2.PurgeRequest, context: Context
     ) -> control_pb2.PurgeResponse:
@@ -186,6 +274,7 @@ class ControlService(control_pb2_grpc.DurableControlServicer):
         return await self._steering.purge(request)
 
     @answers
+    @forwarded
     async def Signal(
         self, request: control_pb2.SignalRequest, context: Context
     ) -> control_pb2.SignalResponse:
@@ -193,6 +282,7 @@ class ControlService(control_pb2_grpc.DurableControlServicer):
         return await self._steering.signal(request)
 
     @answers
+    @forwarded
     async def ResolveAwakeable(
         self, request: control_pb2.ResolveAwakeableRequest, context: Context
     ) -> control_pb2.ResolveAwakeableResponse:
@@ -207,6 +297,7 @@ class ControlService(control_pb2_grpc.DurableControlServicer):
         return await self._steering.create_webhook(request)
 
     @answers
+    @forwarded
     async def GetState(
         self, request: control_pb2.GetStateRequest, context: Context
     ) -> control_pb2.GetStateResponse:
@@ -214,6 +305,7 @@ class ControlService(control_pb2_grpc.DurableControlServicer):
         return self._states.get(request)
 
     @answers
+    @forwarded
     async def SetState(
         self, request: control_pb2.SetStateRequest, context: Context
     ) -> control_pb2.SetStateResponse:
@@ -225,18 +317,28 @@ class ControlService(control_pb2_grpc.DurableControlServicer):
         self, request: control_pb2.GetServerInfoRequest, context: Context
     ) -> control_pb2.GetServerInfoResponse:
         """Describes this control plane; see control.proto."""
-        server = self._reads.server()
-        return control_pb2.GetServerInfoResponse(
+        response = control_pb2.GetServerInfoResponse(
             version=__version__,
             protocol_version_min=PROTOCOL_VERSION,
             protocol_version_max=PROTOCOL_VERSION,
             limits=self._limits._asdict(),
-            epoch=server.epoch,
-            start_time=convert.timestamp(server.started_ms),
-            append_count=server.append_count,
-            time=convert.timestamp(server.now_ms),
-            partition_count=server.partition_count,
+            partition_count=self._reads.partition_count,
         )
+        if self._gathering is not None:
+            await self._gathering.server(response)
+        else:
+            response.MergeFrom(self.parts.leader())
+        return response
+
+    @answers
+    async def GetCluster(
+        self, request: control_pb2.GetClusterRequest, context: Context
+    ) -> control_pb2.GetClusterResponse:
+        """Describes the nodes and the partitions; see control.proto."""
+        count = self._reads.partition_count
+        if self._cluster is not None:
+            return of_topology(self._facts, count, self._cluster.topology)
+        return of_one_node(self._facts, count, self.address, self._reads.leads())
 
     # Parts
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+from collections.abc import Collection, Iterable, Sequence
+from typing import NamedTuple
 
 from durable_proto.v1 import control_pb2, invocation_pb2
 
@@ -25,17 +27,50 @@ _TEXT_CHARACTERS = 3
 """The shortest text to look for: the index has trigrams, so a shorter one would read all failures."""
 _DIGITS = 18
 """The longest number in a token: it always fits into 64 bits."""
+_HANDLERS = "handlers"
+"""What the page tokens of handlers are bound to."""
+
+
+class ListQuery(NamedTuple):
+    """A query whose fields are checked."""
+
+    where: Filter
+    order: Order
+    after: Place | None
+    size: int
+    partitions: Collection[int]
+    """The partitions that may have what it looks for."""
+    binding: str
+    """What its page tokens are bound to."""
+
+
+class FoundPage(NamedTuple):
+    """A page of what some partitions have."""
+
+    invocations: list[invocation_pb2.Invocation]
+    places: list[Place]
+    """The place of each invocation."""
+    end: Place | None
+    """Where the next page begins; None when there is none."""
 
 
 class Listing:
-    """Translates Query, GetStats, ListHandlers and ListWorkers."""
+    """Translates Query, GetStats, ListHandlers and ListWorkers, for some or all partitions."""
 
     def __init__(self, reads: Reads, limits: Limits) -> None:
         self._reads = reads
         self._limits = limits
 
+    # Invocations
+
     def query(self, request: control_pb2.QueryRequest) -> control_pb2.QueryResponse:
         """Returns a page of invocations."""
+        query = self.parse_query(request)
+        found = self.found(query, query.partitions)
+        return self.page(query, found.invocations, found.end)
+
+    def parse_query(self, request: control_pb2.QueryRequest) -> ListQuery:
+        """Returns a query with its page token read; refuses a malformed one."""
         states: set[State] = set()
         for number in request.states:
             if number not in State._value2member_map_:
@@ -66,50 +101,90 @@ class Listing:
         order = _order(request)
         # A place is one among this number of partitions.
         binding = f"{where!r}{order!r}{self._reads.partition_count}"
-        listed = self._reads.page(
+        return ListQuery(
             where,
             order,
             _place(_open_token(request.page_token, binding)),
             self._reads.page_size(request.page_size),
+            self._reads.partitions_of(where),
+            binding,
         )
-        response = control_pb2.QueryResponse()
+
+    def found(self, query: ListQuery, partitions: Collection[int]) -> FoundPage:
+        """Returns a page of what some partitions have."""
+        listed = self._reads.page(query.where, query.order, query.after, query.size, partitions)
+        messages: list[invocation_pb2.Invocation] = []
         for found in listed.invocations:
             message = convert.invocation(found, whole=False)
             message.journal_length = listed.lengths.get(found.id, 0)
-            response.invocations.append(message)
-        if listed.end is not None:
-            response.next_page_token = _token(".".join(map(str, listed.end)), binding)
+            messages.append(message)
+        places = [self._reads.place(found, query.order) for found in listed.invocations]
+        return FoundPage(messages, places, listed.end)
+
+    def page(
+        self,
+        query: ListQuery,
+        invocations: Iterable[invocation_pb2.Invocation],
+        end: Place | None,
+    ) -> control_pb2.QueryResponse:
+        """Returns the answer to a query; `end` is where the next page begins."""
+        response = control_pb2.QueryResponse(invocations=invocations)
+        if end is not None:
+            response.next_page_token = _token(".".join(map(str, end)), query.binding)
         return response
 
-    def stats(self) -> control_pb2.GetStatsResponse:
+    # Counts
+
+    def stats(self, partitions: Collection[int] | None = None) -> control_pb2.GetStatsResponse:
         """Returns the counts of invocations by handler and state."""
         response = control_pb2.GetStatsResponse()
-        for handler, state, count in self._reads.counts():
+        for handler, state, count in self._reads.counts(partitions):
             response.counts.add(handler=handler, state=convert.state_number(state), count=count)
             response.total_count += count
         response.worker_count = len(self._reads.workers())
         return response
 
+    # Handlers
+
     def handlers(
         self, request: control_pb2.ListHandlersRequest
     ) -> control_pb2.ListHandlersResponse:
         """Returns a page of handlers by name."""
-        after = _open_token(request.page_token, "handlers")
-        size = self._reads.page_size(request.page_size)
-        page, more = self._reads.handlers(after, size)
-        response = control_pb2.ListHandlersResponse()
-        for it in page:
-            info = invocation_pb2.HandlerInfo(
+        after, size = self.parse_handlers(request)
+        return self.handlers_page(*self.found_handlers(after, size))
+
+    def parse_handlers(self, request: control_pb2.ListHandlersRequest) -> tuple[str, int]:
+        """Returns the name after which a page begins, and its size."""
+        after = _open_token(request.page_token, _HANDLERS)
+        return after, self._reads.page_size(request.page_size)
+
+    def found_handlers(
+        self, after: str, size: int, partitions: Collection[int] | None = None
+    ) -> tuple[list[invocation_pb2.HandlerInfo], bool]:
+        """Returns handlers by name, and whether there are more; the counts are of some partitions."""
+        page, more = self._reads.handlers(after, size, partitions)
+        found = [
+            invocation_pb2.HandlerInfo(
                 spec=convert.handler_spec(it.handler),
                 worker_count=it.worker_count,
                 pending_count=it.pending_count,
                 running_count=it.running_count,
                 create_time=convert.timestamp(it.created_ms),
             )
-            response.handlers.append(info)
+            for it in page
+        ]
+        return found, more
+
+    def handlers_page(
+        self, handlers: Sequence[invocation_pb2.HandlerInfo], more: bool
+    ) -> control_pb2.ListHandlersResponse:
+        """Returns the answer to a request for handlers."""
+        response = control_pb2.ListHandlersResponse(handlers=handlers)
         if more:
-            response.next_page_token = _token(page[-1].handler.name, "handlers")
+            response.next_page_token = _token(handlers[-1].spec.name, _HANDLERS)
         return response
+
+    # Workers
 
     def workers(self) -> control_pb2.ListWorkersResponse:
         """Returns the connected workers by connect time."""

@@ -48,6 +48,8 @@ _PREFIX = "ERROR_REASON_"
 _SHOWN = 200
 """Characters of an outcome in an error."""
 
+_CODES = {code.value[0]: code for code in grpc.StatusCode}
+
 T = TypeVar("T")
 
 
@@ -66,6 +68,19 @@ class Refusal(Exception):
         self.reason = errors_pb2.ErrorReason.Name(reason).removeprefix(_PREFIX)
         self.message = message
         self.metadata = {key: str(value) for key, value in metadata.items()}
+
+    @classmethod
+    def of_status(cls, data: bytes) -> Refusal:
+        """Returns the error of a serialised google.rpc.Status, as `status` makes it."""
+        status = status_pb2.Status.FromString(data)
+        info = error_details_pb2.ErrorInfo()
+        if status.details:
+            status.details[0].Unpack(info)
+        code = _CODES.get(status.code, grpc.StatusCode.UNKNOWN)
+        found = cls(code, errors_pb2.ERROR_REASON_UNSPECIFIED, status.message)
+        # Another version may know other reasons.
+        found.reason, found.metadata = info.reason, dict(info.metadata)
+        return found
 
     def status(self) -> status_pb2.Status:
         """Returns the error as a google.rpc.Status."""
@@ -236,21 +251,23 @@ def _already_resolved(error: AwakeableResolvedError) -> Refusal:
     )
 
 
-async def abort(
-    context: grpc.aio.ServicerContext[Any, Any], error: Refusal | Exception
-) -> NoReturn:
-    """Ends the RPC with an error; one that is not expected is logged and becomes INTERNAL."""
-    if isinstance(error, RequestError):
-        error = refusal(error)
-    elif not isinstance(error, Refusal):
-        incident = secrets.token_hex(4)
-        logger.error("incident %s", incident, exc_info=error)
-        error = Refusal(
-            grpc.StatusCode.INTERNAL,
-            errors_pb2.ERROR_REASON_INTERNAL,
-            f"a defect of the control plane; its log has more under {incident}",
-            incident=incident,
-        )
+def answerable(error: Exception) -> Refusal:
+    """Returns the error for a client; one that is not expected is logged and becomes INTERNAL."""
+    if isinstance(error, Refusal | RequestError):
+        return refusal(error)
+    incident = secrets.token_hex(4)
+    logger.error("incident %s", incident, exc_info=error)
+    return Refusal(
+        grpc.StatusCode.INTERNAL,
+        errors_pb2.ERROR_REASON_INTERNAL,
+        f"a defect of the control plane; its log has more under {incident}",
+        incident=incident,
+    )
+
+
+async def abort(context: grpc.aio.ServicerContext[Any, Any], given: Exception) -> NoReturn:
+    """Ends the RPC with an error; see `answerable`."""
+    error = answerable(given)
     details = error.status().SerializeToString()
     await context.abort(
         error.code, error.message, trailing_metadata=(("grpc-status-details-bin", details),)
@@ -258,6 +275,7 @@ async def abort(
 
 
 Method = Callable[[Any, Any, Any], Awaitable[T]]
+"""A method of a servicer: takes the request and the context."""
 
 
 class Counted(Protocol):

@@ -1,22 +1,25 @@
 """The server's spans: one for each Invoke that is part of a trace.
 
 The trace is named by the invocation's headers (W3C `traceparent`). The worker gets these headers
-unchanged, so the control plane's span stands beside the worker's. Whether the process has set up an
+unchanged, so the control plane's span stands beside the worker's. In a cluster it is made by the node
+that the client has called. Whether the process has set up an
 OpenTelemetry SDK is decided once, at the start, and nothing is imported without one.
 """
 
 from __future__ import annotations
 
+import functools
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Any, Final, Protocol, TypeVar
 
 from durable_proto.v1 import control_pb2
 
 from ..processor.errors import RequestError
-from .refusal import Refusal, refusal
+from .refusal import Method, Refusal, refusal
 
+T = TypeVar("T", bound=control_pb2.InvokeResponse)
 METHOD: Final = "durable.v1.DurableControl/Invoke"
 
 
@@ -63,3 +66,24 @@ def find_tracing() -> InvokeTracing | None:
     if isinstance(provider, trace.ProxyTracerProvider | trace.NoOpTracerProvider):
         return None
     return InvokeTracing(trace, provider)
+
+
+class Traced(Protocol):
+    """A servicer whose Invoke is traced, if there is a maker of spans."""
+
+    tracing: InvokeTracing | None
+
+
+def traced(method: Method[T]) -> Method[T]:
+    """Makes Invoke run within a span."""
+
+    @functools.wraps(method)
+    async def trace(self: Traced, request: Any, context: Any) -> T:
+        if self.tracing is None:
+            return await method(self, request, context)
+        with self.tracing.span(request) as span:
+            response = await method(self, request, context)
+            span.set_attribute("durable.invocation_id", response.invocation_id)
+            return response
+
+    return trace

@@ -15,7 +15,7 @@ Rules:
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from durable_proto.v1 import control_pb2
@@ -32,10 +32,11 @@ what gRPC clients accept by default."""
 class Watch:
     """What one watching client has got so far."""
 
-    def __init__(self, reads: Reads, *, journal: bool) -> None:
+    def __init__(self, reads: Reads, *, journal: bool, known: Mapping[int, int]) -> None:
+        """`known` are the journal entries that the client has: completion numbers by index."""
         self._reads = reads
         self._journal = journal
-        self._sent: dict[int, int] = {}
+        self._sent = dict(known)
         """The completion number of each entry when it was last sent, by index."""
 
     def messages(self, found: Invocation) -> Iterator[control_pb2.WatchInvocationResponse]:

@@ -493,9 +493,12 @@ func (x *GetInvocationRequest) GetIncludeJournal() bool {
 type GetInvocationResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The invocation.
-	Invocation    *Invocation `protobuf:"bytes,1,opt,name=invocation,proto3" json:"invocation,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Invocation *Invocation `protobuf:"bytes,1,opt,name=invocation,proto3" json:"invocation,omitempty"`
+	// Partitions that no node led when the answer was made, or whose leader could not be reached, and
+	// that have awakeables of the invocation: those with an id of the user's own choice.
+	MissingPartitions []int32 `protobuf:"varint,2,rep,packed,name=missing_partitions,json=missingPartitions,proto3" json:"missing_partitions,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
 }
 
 func (x *GetInvocationResponse) Reset() {
@@ -531,6 +534,13 @@ func (*GetInvocationResponse) Descriptor() ([]byte, []int) {
 func (x *GetInvocationResponse) GetInvocation() *Invocation {
 	if x != nil {
 		return x.Invocation
+	}
+	return nil
+}
+
+func (x *GetInvocationResponse) GetMissingPartitions() []int32 {
+	if x != nil {
+		return x.MissingPartitions
 	}
 	return nil
 }
@@ -799,8 +809,11 @@ type QueryResponse struct {
 	Invocations []*Invocation `protobuf:"bytes,1,rep,name=invocations,proto3" json:"invocations,omitempty"`
 	// The token of the next page; empty at the end.
 	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	// Partitions that no node led when the answer was made, or whose leader could not be reached: what
+	// is in them is missing from the answer.
+	MissingPartitions []int32 `protobuf:"varint,3,rep,packed,name=missing_partitions,json=missingPartitions,proto3" json:"missing_partitions,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
 }
 
 func (x *QueryResponse) Reset() {
@@ -845,6 +858,13 @@ func (x *QueryResponse) GetNextPageToken() string {
 		return x.NextPageToken
 	}
 	return ""
+}
+
+func (x *QueryResponse) GetMissingPartitions() []int32 {
+	if x != nil {
+		return x.MissingPartitions
+	}
+	return nil
 }
 
 // The request of GetStats.
@@ -956,9 +976,12 @@ type GetStatsResponse struct {
 	// All invocations.
 	TotalCount int64 `protobuf:"varint,2,opt,name=total_count,json=totalCount,proto3" json:"total_count,omitempty"`
 	// How many workers are connected.
-	WorkerCount   int32 `protobuf:"varint,3,opt,name=worker_count,json=workerCount,proto3" json:"worker_count,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	WorkerCount int32 `protobuf:"varint,3,opt,name=worker_count,json=workerCount,proto3" json:"worker_count,omitempty"`
+	// Partitions that no node led when the answer was made, or whose leader could not be reached: what
+	// is in them is missing from the answer.
+	MissingPartitions []int32 `protobuf:"varint,4,rep,packed,name=missing_partitions,json=missingPartitions,proto3" json:"missing_partitions,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
 }
 
 func (x *GetStatsResponse) Reset() {
@@ -1010,6 +1033,13 @@ func (x *GetStatsResponse) GetWorkerCount() int32 {
 		return x.WorkerCount
 	}
 	return 0
+}
+
+func (x *GetStatsResponse) GetMissingPartitions() []int32 {
+	if x != nil {
+		return x.MissingPartitions
+	}
+	return nil
 }
 
 // The request of ListHandlers.
@@ -1074,8 +1104,11 @@ type ListHandlersResponse struct {
 	Handlers []*HandlerInfo `protobuf:"bytes,1,rep,name=handlers,proto3" json:"handlers,omitempty"`
 	// The token of the next page; empty at the end.
 	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	// Partitions that no node led when the answer was made, or whose leader could not be reached: what
+	// is in them is missing from the answer.
+	MissingPartitions []int32 `protobuf:"varint,3,rep,packed,name=missing_partitions,json=missingPartitions,proto3" json:"missing_partitions,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
 }
 
 func (x *ListHandlersResponse) Reset() {
@@ -1120,6 +1153,13 @@ func (x *ListHandlersResponse) GetNextPageToken() string {
 		return x.NextPageToken
 	}
 	return ""
+}
+
+func (x *ListHandlersResponse) GetMissingPartitions() []int32 {
+	if x != nil {
+		return x.MissingPartitions
+	}
+	return nil
 }
 
 // The request of ListWorkers.
@@ -2663,6 +2703,380 @@ func (x *GetServerInfoResponse) GetPartitionCount() int32 {
 	return 0
 }
 
+// The request of GetCluster.
+type GetClusterRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetClusterRequest) Reset() {
+	*x = GetClusterRequest{}
+	mi := &file_durable_v1_control_proto_msgTypes[40]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetClusterRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetClusterRequest) ProtoMessage() {}
+
+func (x *GetClusterRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_durable_v1_control_proto_msgTypes[40]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetClusterRequest.ProtoReflect.Descriptor instead.
+func (*GetClusterRequest) Descriptor() ([]byte, []int) {
+	return file_durable_v1_control_proto_rawDescGZIP(), []int{40}
+}
+
+// One node of a system.
+type ClusterNode struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its name; empty for a control plane that is no cluster.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// HOST:PORT where it serves clients and workers.
+	Address string `protobuf:"bytes,2,opt,name=address,proto3" json:"address,omitempty"`
+	// Its version.
+	Version string `protobuf:"bytes,3,opt,name=version,proto3" json:"version,omitempty"`
+	// True if it gives its partitions to other nodes because it will stop.
+	Draining bool `protobuf:"varint,4,opt,name=draining,proto3" json:"draining,omitempty"`
+	// The partitions that it leads.
+	LedPartitions []int32 `protobuf:"varint,5,rep,packed,name=led_partitions,json=ledPartitions,proto3" json:"led_partitions,omitempty"`
+	// How many partitions it follows.
+	FollowedCount int32 `protobuf:"varint,6,opt,name=followed_count,json=followedCount,proto3" json:"followed_count,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ClusterNode) Reset() {
+	*x = ClusterNode{}
+	mi := &file_durable_v1_control_proto_msgTypes[41]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ClusterNode) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ClusterNode) ProtoMessage() {}
+
+func (x *ClusterNode) ProtoReflect() protoreflect.Message {
+	mi := &file_durable_v1_control_proto_msgTypes[41]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ClusterNode.ProtoReflect.Descriptor instead.
+func (*ClusterNode) Descriptor() ([]byte, []int) {
+	return file_durable_v1_control_proto_rawDescGZIP(), []int{41}
+}
+
+func (x *ClusterNode) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *ClusterNode) GetAddress() string {
+	if x != nil {
+		return x.Address
+	}
+	return ""
+}
+
+func (x *ClusterNode) GetVersion() string {
+	if x != nil {
+		return x.Version
+	}
+	return ""
+}
+
+func (x *ClusterNode) GetDraining() bool {
+	if x != nil {
+		return x.Draining
+	}
+	return false
+}
+
+func (x *ClusterNode) GetLedPartitions() []int32 {
+	if x != nil {
+		return x.LedPartitions
+	}
+	return nil
+}
+
+func (x *ClusterNode) GetFollowedCount() int32 {
+	if x != nil {
+		return x.FollowedCount
+	}
+	return 0
+}
+
+// One follower of a partition.
+type ClusterFollower struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The name of the node.
+	Node string `protobuf:"bytes,1,opt,name=node,proto3" json:"node,omitempty"`
+	// The last position of the log that it has applied.
+	Position int64 `protobuf:"varint,2,opt,name=position,proto3" json:"position,omitempty"`
+	// How many frames of the log it is behind the leader.
+	Lag           int64 `protobuf:"varint,3,opt,name=lag,proto3" json:"lag,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ClusterFollower) Reset() {
+	*x = ClusterFollower{}
+	mi := &file_durable_v1_control_proto_msgTypes[42]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ClusterFollower) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ClusterFollower) ProtoMessage() {}
+
+func (x *ClusterFollower) ProtoReflect() protoreflect.Message {
+	mi := &file_durable_v1_control_proto_msgTypes[42]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ClusterFollower.ProtoReflect.Descriptor instead.
+func (*ClusterFollower) Descriptor() ([]byte, []int) {
+	return file_durable_v1_control_proto_rawDescGZIP(), []int{42}
+}
+
+func (x *ClusterFollower) GetNode() string {
+	if x != nil {
+		return x.Node
+	}
+	return ""
+}
+
+func (x *ClusterFollower) GetPosition() int64 {
+	if x != nil {
+		return x.Position
+	}
+	return 0
+}
+
+func (x *ClusterFollower) GetLag() int64 {
+	if x != nil {
+		return x.Lag
+	}
+	return 0
+}
+
+// One partition.
+type ClusterPartition struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its number, from 0.
+	Partition int32 `protobuf:"varint,1,opt,name=partition,proto3" json:"partition,omitempty"`
+	// False if no node leads it now.
+	HasLeader bool `protobuf:"varint,2,opt,name=has_leader,json=hasLeader,proto3" json:"has_leader,omitempty"`
+	// The name of the node that leads it.
+	Leader string `protobuf:"bytes,3,opt,name=leader,proto3" json:"leader,omitempty"`
+	// The leader's epoch.
+	Epoch int64 `protobuf:"varint,4,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	// The position of the log's last frame.
+	Position int64 `protobuf:"varint,5,opt,name=position,proto3" json:"position,omitempty"`
+	// Its followers, by name.
+	Followers     []*ClusterFollower `protobuf:"bytes,6,rep,name=followers,proto3" json:"followers,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ClusterPartition) Reset() {
+	*x = ClusterPartition{}
+	mi := &file_durable_v1_control_proto_msgTypes[43]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ClusterPartition) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ClusterPartition) ProtoMessage() {}
+
+func (x *ClusterPartition) ProtoReflect() protoreflect.Message {
+	mi := &file_durable_v1_control_proto_msgTypes[43]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ClusterPartition.ProtoReflect.Descriptor instead.
+func (*ClusterPartition) Descriptor() ([]byte, []int) {
+	return file_durable_v1_control_proto_rawDescGZIP(), []int{43}
+}
+
+func (x *ClusterPartition) GetPartition() int32 {
+	if x != nil {
+		return x.Partition
+	}
+	return 0
+}
+
+func (x *ClusterPartition) GetHasLeader() bool {
+	if x != nil {
+		return x.HasLeader
+	}
+	return false
+}
+
+func (x *ClusterPartition) GetLeader() string {
+	if x != nil {
+		return x.Leader
+	}
+	return ""
+}
+
+func (x *ClusterPartition) GetEpoch() int64 {
+	if x != nil {
+		return x.Epoch
+	}
+	return 0
+}
+
+func (x *ClusterPartition) GetPosition() int64 {
+	if x != nil {
+		return x.Position
+	}
+	return 0
+}
+
+func (x *ClusterPartition) GetFollowers() []*ClusterFollower {
+	if x != nil {
+		return x.Followers
+	}
+	return nil
+}
+
+// The nodes and the partitions of a system.
+type GetClusterResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The system's id; empty in local mode.
+	SystemId string `protobuf:"bytes,1,opt,name=system_id,json=systemId,proto3" json:"system_id,omitempty"`
+	// What its logs may hold; the same for all nodes.
+	FormatLevel int32 `protobuf:"varint,2,opt,name=format_level,json=formatLevel,proto3" json:"format_level,omitempty"`
+	// How many followers each partition has if there are enough nodes.
+	StandbyCount int32 `protobuf:"varint,3,opt,name=standby_count,json=standbyCount,proto3" json:"standby_count,omitempty"`
+	// The name of the node that answers.
+	AnsweringNode string `protobuf:"bytes,4,opt,name=answering_node,json=answeringNode,proto3" json:"answering_node,omitempty"`
+	// The live nodes, by name.
+	Nodes []*ClusterNode `protobuf:"bytes,5,rep,name=nodes,proto3" json:"nodes,omitempty"`
+	// All partitions, by number.
+	Partitions    []*ClusterPartition `protobuf:"bytes,6,rep,name=partitions,proto3" json:"partitions,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetClusterResponse) Reset() {
+	*x = GetClusterResponse{}
+	mi := &file_durable_v1_control_proto_msgTypes[44]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetClusterResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetClusterResponse) ProtoMessage() {}
+
+func (x *GetClusterResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_durable_v1_control_proto_msgTypes[44]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetClusterResponse.ProtoReflect.Descriptor instead.
+func (*GetClusterResponse) Descriptor() ([]byte, []int) {
+	return file_durable_v1_control_proto_rawDescGZIP(), []int{44}
+}
+
+func (x *GetClusterResponse) GetSystemId() string {
+	if x != nil {
+		return x.SystemId
+	}
+	return ""
+}
+
+func (x *GetClusterResponse) GetFormatLevel() int32 {
+	if x != nil {
+		return x.FormatLevel
+	}
+	return 0
+}
+
+func (x *GetClusterResponse) GetStandbyCount() int32 {
+	if x != nil {
+		return x.StandbyCount
+	}
+	return 0
+}
+
+func (x *GetClusterResponse) GetAnsweringNode() string {
+	if x != nil {
+		return x.AnsweringNode
+	}
+	return ""
+}
+
+func (x *GetClusterResponse) GetNodes() []*ClusterNode {
+	if x != nil {
+		return x.Nodes
+	}
+	return nil
+}
+
+func (x *GetClusterResponse) GetPartitions() []*ClusterPartition {
+	if x != nil {
+		return x.Partitions
+	}
+	return nil
+}
+
 var File_durable_v1_control_proto protoreflect.FileDescriptor
 
 const file_durable_v1_control_proto_rawDesc = "" +
@@ -2708,11 +3122,12 @@ const file_durable_v1_control_proto_rawDesc = "" +
 	"\ahandler\x18\x06 \x01(\tR\ahandler\"j\n" +
 	"\x14GetInvocationRequest\x12)\n" +
 	"\rinvocation_id\x18\x01 \x01(\tB\x04\xe2A\x01\x02R\finvocationId\x12'\n" +
-	"\x0finclude_journal\x18\x02 \x01(\bR\x0eincludeJournal\"O\n" +
+	"\x0finclude_journal\x18\x02 \x01(\bR\x0eincludeJournal\"~\n" +
 	"\x15GetInvocationResponse\x126\n" +
 	"\n" +
 	"invocation\x18\x01 \x01(\v2\x16.durable.v1.InvocationR\n" +
-	"invocation\"l\n" +
+	"invocation\x12-\n" +
+	"\x12missing_partitions\x18\x02 \x03(\x05R\x11missingPartitions\"l\n" +
 	"\x16WatchInvocationRequest\x12)\n" +
 	"\rinvocation_id\x18\x01 \x01(\tB\x04\xe2A\x01\x02R\finvocationId\x12'\n" +
 	"\x0finclude_journal\x18\x02 \x01(\bR\x0eincludeJournal\"Q\n" +
@@ -2734,28 +3149,31 @@ const file_durable_v1_control_proto_rawDesc = "" +
 	"\foldest_first\x18\n" +
 	" \x01(\bR\voldestFirst\x120\n" +
 	"\x14parent_invocation_id\x18\v \x01(\tR\x12parentInvocationId\x12\x19\n" +
-	"\border_by\x18\f \x01(\tR\aorderBy\"q\n" +
+	"\border_by\x18\f \x01(\tR\aorderBy\"\xa0\x01\n" +
 	"\rQueryResponse\x128\n" +
 	"\vinvocations\x18\x01 \x03(\v2\x16.durable.v1.InvocationR\vinvocations\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\x11\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12-\n" +
+	"\x12missing_partitions\x18\x03 \x03(\x05R\x11missingPartitions\"\x11\n" +
 	"\x0fGetStatsRequest\"o\n" +
 	"\n" +
 	"StateCount\x12\x18\n" +
 	"\ahandler\x18\x01 \x01(\tR\ahandler\x121\n" +
 	"\x05state\x18\x02 \x01(\x0e2\x1b.durable.v1.InvocationStateR\x05state\x12\x14\n" +
-	"\x05count\x18\x03 \x01(\x03R\x05count\"\x86\x01\n" +
+	"\x05count\x18\x03 \x01(\x03R\x05count\"\xb5\x01\n" +
 	"\x10GetStatsResponse\x12.\n" +
 	"\x06counts\x18\x01 \x03(\v2\x16.durable.v1.StateCountR\x06counts\x12\x1f\n" +
 	"\vtotal_count\x18\x02 \x01(\x03R\n" +
 	"totalCount\x12!\n" +
-	"\fworker_count\x18\x03 \x01(\x05R\vworkerCount\"Q\n" +
+	"\fworker_count\x18\x03 \x01(\x05R\vworkerCount\x12-\n" +
+	"\x12missing_partitions\x18\x04 \x03(\x05R\x11missingPartitions\"Q\n" +
 	"\x13ListHandlersRequest\x12\x1b\n" +
 	"\tpage_size\x18\x01 \x01(\x05R\bpageSize\x12\x1d\n" +
 	"\n" +
-	"page_token\x18\x02 \x01(\tR\tpageToken\"s\n" +
+	"page_token\x18\x02 \x01(\tR\tpageToken\"\xa2\x01\n" +
 	"\x14ListHandlersResponse\x123\n" +
 	"\bhandlers\x18\x01 \x03(\v2\x17.durable.v1.HandlerInfoR\bhandlers\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\x14\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12-\n" +
+	"\x12missing_partitions\x18\x03 \x03(\x05R\x11missingPartitions\"\x14\n" +
 	"\x12ListWorkersRequest\"\x9b\x02\n" +
 	"\n" +
 	"WorkerInfo\x12\x1b\n" +
@@ -2873,7 +3291,36 @@ const file_durable_v1_control_proto_rawDesc = "" +
 	"\x0fpartition_count\x18\t \x01(\x05R\x0epartitionCount\x1a9\n" +
 	"\vLimitsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\x03R\x05value:\x028\x012\x90\x11\n" +
+	"\x05value\x18\x02 \x01(\x03R\x05value:\x028\x01\"\x13\n" +
+	"\x11GetClusterRequest\"\xbf\x01\n" +
+	"\vClusterNode\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
+	"\aaddress\x18\x02 \x01(\tR\aaddress\x12\x18\n" +
+	"\aversion\x18\x03 \x01(\tR\aversion\x12\x1a\n" +
+	"\bdraining\x18\x04 \x01(\bR\bdraining\x12%\n" +
+	"\x0eled_partitions\x18\x05 \x03(\x05R\rledPartitions\x12%\n" +
+	"\x0efollowed_count\x18\x06 \x01(\x05R\rfollowedCount\"S\n" +
+	"\x0fClusterFollower\x12\x12\n" +
+	"\x04node\x18\x01 \x01(\tR\x04node\x12\x1a\n" +
+	"\bposition\x18\x02 \x01(\x03R\bposition\x12\x10\n" +
+	"\x03lag\x18\x03 \x01(\x03R\x03lag\"\xd4\x01\n" +
+	"\x10ClusterPartition\x12\x1c\n" +
+	"\tpartition\x18\x01 \x01(\x05R\tpartition\x12\x1d\n" +
+	"\n" +
+	"has_leader\x18\x02 \x01(\bR\thasLeader\x12\x16\n" +
+	"\x06leader\x18\x03 \x01(\tR\x06leader\x12\x14\n" +
+	"\x05epoch\x18\x04 \x01(\x03R\x05epoch\x12\x1a\n" +
+	"\bposition\x18\x05 \x01(\x03R\bposition\x129\n" +
+	"\tfollowers\x18\x06 \x03(\v2\x1b.durable.v1.ClusterFollowerR\tfollowers\"\x8d\x02\n" +
+	"\x12GetClusterResponse\x12\x1b\n" +
+	"\tsystem_id\x18\x01 \x01(\tR\bsystemId\x12!\n" +
+	"\fformat_level\x18\x02 \x01(\x05R\vformatLevel\x12#\n" +
+	"\rstandby_count\x18\x03 \x01(\x05R\fstandbyCount\x12%\n" +
+	"\x0eanswering_node\x18\x04 \x01(\tR\ransweringNode\x12-\n" +
+	"\x05nodes\x18\x05 \x03(\v2\x17.durable.v1.ClusterNodeR\x05nodes\x12<\n" +
+	"\n" +
+	"partitions\x18\x06 \x03(\v2\x1c.durable.v1.ClusterPartitionR\n" +
+	"partitions2\xf2\x11\n" +
 	"\x0eDurableControl\x12i\n" +
 	"\x06Invoke\x12\x19.durable.v1.InvokeRequest\x1a\x1a.durable.v1.InvokeResponse\"(\x82\xd3\xe4\x93\x02\":\x01*\"\x1d/v1/handlers/{handler}:invoke\x12x\n" +
 	"\tGetResult\x12\x1c.durable.v1.GetResultRequest\x1a\x1d.durable.v1.GetResultResponse\".\x82\xd3\xe4\x93\x02(\x12&/v1/invocations/{invocation_id}/result\x12}\n" +
@@ -2894,7 +3341,9 @@ const file_durable_v1_control_proto_rawDesc = "" +
 	"\bGetState\x12\x1b.durable.v1.GetStateRequest\x1a\x1c.durable.v1.GetStateResponse\"Q\x82\xd3\xe4\x93\x02KZ'\x12%/v1/invocations/{invocation_id}/state\x12 /v1/objects/{object}/{key}/state\x12r\n" +
 	"\bSetState\x12\x1b.durable.v1.SetStateRequest\x1a\x1c.durable.v1.SetStateResponse\"+\x82\xd3\xe4\x93\x02%:\x01*\" /v1/objects/{object}/{key}/state\x12h\n" +
 	"\rGetServerInfo\x12 .durable.v1.GetServerInfoRequest\x1a!.durable.v1.GetServerInfoResponse\"\x12\x82\xd3\xe4\x93\x02\f\x12\n" +
-	"/v1/serverBI\n" +
+	"/v1/server\x12`\n" +
+	"\n" +
+	"GetCluster\x12\x1d.durable.v1.GetClusterRequest\x1a\x1e.durable.v1.GetClusterResponse\"\x13\x82\xd3\xe4\x93\x02\r\x12\v/v1/clusterBI\n" +
 	"\x0edev.durable.v1B\fControlProtoP\x01Z'durable.dev/gen/go/durable/v1;durablev1b\x06proto3"
 
 var (
@@ -2909,7 +3358,7 @@ func file_durable_v1_control_proto_rawDescGZIP() []byte {
 	return file_durable_v1_control_proto_rawDescData
 }
 
-var file_durable_v1_control_proto_msgTypes = make([]protoimpl.MessageInfo, 44)
+var file_durable_v1_control_proto_msgTypes = make([]protoimpl.MessageInfo, 49)
 var file_durable_v1_control_proto_goTypes = []any{
 	(*InvokeRequest)(nil),            // 0: durable.v1.InvokeRequest
 	(*InvokeResponse)(nil),           // 1: durable.v1.InvokeResponse
@@ -2951,105 +3400,115 @@ var file_durable_v1_control_proto_goTypes = []any{
 	(*SetStateResponse)(nil),         // 37: durable.v1.SetStateResponse
 	(*GetServerInfoRequest)(nil),     // 38: durable.v1.GetServerInfoRequest
 	(*GetServerInfoResponse)(nil),    // 39: durable.v1.GetServerInfoResponse
-	nil,                              // 40: durable.v1.InvokeRequest.HeadersEntry
-	nil,                              // 41: durable.v1.GetStateResponse.StateEntry
-	nil,                              // 42: durable.v1.SetStateRequest.StateEntry
-	nil,                              // 43: durable.v1.GetServerInfoResponse.LimitsEntry
-	(*Payload)(nil),                  // 44: durable.v1.Payload
-	(*durationpb.Duration)(nil),      // 45: google.protobuf.Duration
-	(*timestamppb.Timestamp)(nil),    // 46: google.protobuf.Timestamp
-	(InvocationState)(0),             // 47: durable.v1.InvocationState
-	(*Outcome)(nil),                  // 48: durable.v1.Outcome
-	(*JournalEntry)(nil),             // 49: durable.v1.JournalEntry
-	(*Failure)(nil),                  // 50: durable.v1.Failure
-	(*Invocation)(nil),               // 51: durable.v1.Invocation
-	(*HandlerInfo)(nil),              // 52: durable.v1.HandlerInfo
+	(*GetClusterRequest)(nil),        // 40: durable.v1.GetClusterRequest
+	(*ClusterNode)(nil),              // 41: durable.v1.ClusterNode
+	(*ClusterFollower)(nil),          // 42: durable.v1.ClusterFollower
+	(*ClusterPartition)(nil),         // 43: durable.v1.ClusterPartition
+	(*GetClusterResponse)(nil),       // 44: durable.v1.GetClusterResponse
+	nil,                              // 45: durable.v1.InvokeRequest.HeadersEntry
+	nil,                              // 46: durable.v1.GetStateResponse.StateEntry
+	nil,                              // 47: durable.v1.SetStateRequest.StateEntry
+	nil,                              // 48: durable.v1.GetServerInfoResponse.LimitsEntry
+	(*Payload)(nil),                  // 49: durable.v1.Payload
+	(*durationpb.Duration)(nil),      // 50: google.protobuf.Duration
+	(*timestamppb.Timestamp)(nil),    // 51: google.protobuf.Timestamp
+	(InvocationState)(0),             // 52: durable.v1.InvocationState
+	(*Outcome)(nil),                  // 53: durable.v1.Outcome
+	(*JournalEntry)(nil),             // 54: durable.v1.JournalEntry
+	(*Failure)(nil),                  // 55: durable.v1.Failure
+	(*Invocation)(nil),               // 56: durable.v1.Invocation
+	(*HandlerInfo)(nil),              // 57: durable.v1.HandlerInfo
 }
 var file_durable_v1_control_proto_depIdxs = []int32{
-	44, // 0: durable.v1.InvokeRequest.input:type_name -> durable.v1.Payload
-	45, // 1: durable.v1.InvokeRequest.wait_timeout:type_name -> google.protobuf.Duration
-	45, // 2: durable.v1.InvokeRequest.delay:type_name -> google.protobuf.Duration
-	46, // 3: durable.v1.InvokeRequest.start_time:type_name -> google.protobuf.Timestamp
-	40, // 4: durable.v1.InvokeRequest.headers:type_name -> durable.v1.InvokeRequest.HeadersEntry
-	47, // 5: durable.v1.InvokeResponse.state:type_name -> durable.v1.InvocationState
-	48, // 6: durable.v1.InvokeResponse.outcome:type_name -> durable.v1.Outcome
-	49, // 7: durable.v1.InvokeResponse.journal:type_name -> durable.v1.JournalEntry
-	45, // 8: durable.v1.GetResultRequest.wait_timeout:type_name -> google.protobuf.Duration
-	47, // 9: durable.v1.GetResultResponse.state:type_name -> durable.v1.InvocationState
-	48, // 10: durable.v1.GetResultResponse.outcome:type_name -> durable.v1.Outcome
-	50, // 11: durable.v1.GetResultResponse.last_failure:type_name -> durable.v1.Failure
-	49, // 12: durable.v1.GetResultResponse.journal:type_name -> durable.v1.JournalEntry
-	51, // 13: durable.v1.GetInvocationResponse.invocation:type_name -> durable.v1.Invocation
-	51, // 14: durable.v1.WatchInvocationResponse.invocation:type_name -> durable.v1.Invocation
-	47, // 15: durable.v1.QueryRequest.states:type_name -> durable.v1.InvocationState
-	46, // 16: durable.v1.QueryRequest.create_time_min:type_name -> google.protobuf.Timestamp
-	46, // 17: durable.v1.QueryRequest.create_time_max:type_name -> google.protobuf.Timestamp
-	51, // 18: durable.v1.QueryResponse.invocations:type_name -> durable.v1.Invocation
-	47, // 19: durable.v1.StateCount.state:type_name -> durable.v1.InvocationState
+	49, // 0: durable.v1.InvokeRequest.input:type_name -> durable.v1.Payload
+	50, // 1: durable.v1.InvokeRequest.wait_timeout:type_name -> google.protobuf.Duration
+	50, // 2: durable.v1.InvokeRequest.delay:type_name -> google.protobuf.Duration
+	51, // 3: durable.v1.InvokeRequest.start_time:type_name -> google.protobuf.Timestamp
+	45, // 4: durable.v1.InvokeRequest.headers:type_name -> durable.v1.InvokeRequest.HeadersEntry
+	52, // 5: durable.v1.InvokeResponse.state:type_name -> durable.v1.InvocationState
+	53, // 6: durable.v1.InvokeResponse.outcome:type_name -> durable.v1.Outcome
+	54, // 7: durable.v1.InvokeResponse.journal:type_name -> durable.v1.JournalEntry
+	50, // 8: durable.v1.GetResultRequest.wait_timeout:type_name -> google.protobuf.Duration
+	52, // 9: durable.v1.GetResultResponse.state:type_name -> durable.v1.InvocationState
+	53, // 10: durable.v1.GetResultResponse.outcome:type_name -> durable.v1.Outcome
+	55, // 11: durable.v1.GetResultResponse.last_failure:type_name -> durable.v1.Failure
+	54, // 12: durable.v1.GetResultResponse.journal:type_name -> durable.v1.JournalEntry
+	56, // 13: durable.v1.GetInvocationResponse.invocation:type_name -> durable.v1.Invocation
+	56, // 14: durable.v1.WatchInvocationResponse.invocation:type_name -> durable.v1.Invocation
+	52, // 15: durable.v1.QueryRequest.states:type_name -> durable.v1.InvocationState
+	51, // 16: durable.v1.QueryRequest.create_time_min:type_name -> google.protobuf.Timestamp
+	51, // 17: durable.v1.QueryRequest.create_time_max:type_name -> google.protobuf.Timestamp
+	56, // 18: durable.v1.QueryResponse.invocations:type_name -> durable.v1.Invocation
+	52, // 19: durable.v1.StateCount.state:type_name -> durable.v1.InvocationState
 	11, // 20: durable.v1.GetStatsResponse.counts:type_name -> durable.v1.StateCount
-	52, // 21: durable.v1.ListHandlersResponse.handlers:type_name -> durable.v1.HandlerInfo
-	46, // 22: durable.v1.WorkerInfo.connect_time:type_name -> google.protobuf.Timestamp
+	57, // 21: durable.v1.ListHandlersResponse.handlers:type_name -> durable.v1.HandlerInfo
+	51, // 22: durable.v1.WorkerInfo.connect_time:type_name -> google.protobuf.Timestamp
 	16, // 23: durable.v1.ListWorkersResponse.workers:type_name -> durable.v1.WorkerInfo
-	45, // 24: durable.v1.PauseRequest.wait_timeout:type_name -> google.protobuf.Duration
-	47, // 25: durable.v1.PauseResponse.state:type_name -> durable.v1.InvocationState
-	47, // 26: durable.v1.ResumeResponse.state:type_name -> durable.v1.InvocationState
-	47, // 27: durable.v1.CancelResponse.state:type_name -> durable.v1.InvocationState
-	44, // 28: durable.v1.RestartRequest.input:type_name -> durable.v1.Payload
-	48, // 29: durable.v1.SignalRequest.outcome:type_name -> durable.v1.Outcome
-	48, // 30: durable.v1.ResolveAwakeableRequest.outcome:type_name -> durable.v1.Outcome
-	45, // 31: durable.v1.CreateWebhookRequest.expires_in:type_name -> google.protobuf.Duration
-	46, // 32: durable.v1.CreateWebhookRequest.expire_time:type_name -> google.protobuf.Timestamp
-	46, // 33: durable.v1.CreateWebhookResponse.expire_time:type_name -> google.protobuf.Timestamp
-	41, // 34: durable.v1.GetStateResponse.state:type_name -> durable.v1.GetStateResponse.StateEntry
-	42, // 35: durable.v1.SetStateRequest.state:type_name -> durable.v1.SetStateRequest.StateEntry
-	43, // 36: durable.v1.GetServerInfoResponse.limits:type_name -> durable.v1.GetServerInfoResponse.LimitsEntry
-	46, // 37: durable.v1.GetServerInfoResponse.start_time:type_name -> google.protobuf.Timestamp
-	46, // 38: durable.v1.GetServerInfoResponse.time:type_name -> google.protobuf.Timestamp
-	44, // 39: durable.v1.GetStateResponse.StateEntry.value:type_name -> durable.v1.Payload
-	44, // 40: durable.v1.SetStateRequest.StateEntry.value:type_name -> durable.v1.Payload
-	0,  // 41: durable.v1.DurableControl.Invoke:input_type -> durable.v1.InvokeRequest
-	2,  // 42: durable.v1.DurableControl.GetResult:input_type -> durable.v1.GetResultRequest
-	4,  // 43: durable.v1.DurableControl.GetInvocation:input_type -> durable.v1.GetInvocationRequest
-	6,  // 44: durable.v1.DurableControl.WatchInvocation:input_type -> durable.v1.WatchInvocationRequest
-	8,  // 45: durable.v1.DurableControl.Query:input_type -> durable.v1.QueryRequest
-	10, // 46: durable.v1.DurableControl.GetStats:input_type -> durable.v1.GetStatsRequest
-	13, // 47: durable.v1.DurableControl.ListHandlers:input_type -> durable.v1.ListHandlersRequest
-	15, // 48: durable.v1.DurableControl.ListWorkers:input_type -> durable.v1.ListWorkersRequest
-	18, // 49: durable.v1.DurableControl.Pause:input_type -> durable.v1.PauseRequest
-	20, // 50: durable.v1.DurableControl.Resume:input_type -> durable.v1.ResumeRequest
-	22, // 51: durable.v1.DurableControl.Cancel:input_type -> durable.v1.CancelRequest
-	24, // 52: durable.v1.DurableControl.Restart:input_type -> durable.v1.RestartRequest
-	26, // 53: durable.v1.DurableControl.Signal:input_type -> durable.v1.SignalRequest
-	28, // 54: durable.v1.DurableControl.Purge:input_type -> durable.v1.PurgeRequest
-	30, // 55: durable.v1.DurableControl.ResolveAwakeable:input_type -> durable.v1.ResolveAwakeableRequest
-	32, // 56: durable.v1.DurableControl.CreateWebhook:input_type -> durable.v1.CreateWebhookRequest
-	34, // 57: durable.v1.DurableControl.GetState:input_type -> durable.v1.GetStateRequest
-	36, // 58: durable.v1.DurableControl.SetState:input_type -> durable.v1.SetStateRequest
-	38, // 59: durable.v1.DurableControl.GetServerInfo:input_type -> durable.v1.GetServerInfoRequest
-	1,  // 60: durable.v1.DurableControl.Invoke:output_type -> durable.v1.InvokeResponse
-	3,  // 61: durable.v1.DurableControl.GetResult:output_type -> durable.v1.GetResultResponse
-	5,  // 62: durable.v1.DurableControl.GetInvocation:output_type -> durable.v1.GetInvocationResponse
-	7,  // 63: durable.v1.DurableControl.WatchInvocation:output_type -> durable.v1.WatchInvocationResponse
-	9,  // 64: durable.v1.DurableControl.Query:output_type -> durable.v1.QueryResponse
-	12, // 65: durable.v1.DurableControl.GetStats:output_type -> durable.v1.GetStatsResponse
-	14, // 66: durable.v1.DurableControl.ListHandlers:output_type -> durable.v1.ListHandlersResponse
-	17, // 67: durable.v1.DurableControl.ListWorkers:output_type -> durable.v1.ListWorkersResponse
-	19, // 68: durable.v1.DurableControl.Pause:output_type -> durable.v1.PauseResponse
-	21, // 69: durable.v1.DurableControl.Resume:output_type -> durable.v1.ResumeResponse
-	23, // 70: durable.v1.DurableControl.Cancel:output_type -> durable.v1.CancelResponse
-	25, // 71: durable.v1.DurableControl.Restart:output_type -> durable.v1.RestartResponse
-	27, // 72: durable.v1.DurableControl.Signal:output_type -> durable.v1.SignalResponse
-	29, // 73: durable.v1.DurableControl.Purge:output_type -> durable.v1.PurgeResponse
-	31, // 74: durable.v1.DurableControl.ResolveAwakeable:output_type -> durable.v1.ResolveAwakeableResponse
-	33, // 75: durable.v1.DurableControl.CreateWebhook:output_type -> durable.v1.CreateWebhookResponse
-	35, // 76: durable.v1.DurableControl.GetState:output_type -> durable.v1.GetStateResponse
-	37, // 77: durable.v1.DurableControl.SetState:output_type -> durable.v1.SetStateResponse
-	39, // 78: durable.v1.DurableControl.GetServerInfo:output_type -> durable.v1.GetServerInfoResponse
-	60, // [60:79] is the sub-list for method output_type
-	41, // [41:60] is the sub-list for method input_type
-	41, // [41:41] is the sub-list for extension type_name
-	41, // [41:41] is the sub-list for extension extendee
-	0,  // [0:41] is the sub-list for field type_name
+	50, // 24: durable.v1.PauseRequest.wait_timeout:type_name -> google.protobuf.Duration
+	52, // 25: durable.v1.PauseResponse.state:type_name -> durable.v1.InvocationState
+	52, // 26: durable.v1.ResumeResponse.state:type_name -> durable.v1.InvocationState
+	52, // 27: durable.v1.CancelResponse.state:type_name -> durable.v1.InvocationState
+	49, // 28: durable.v1.RestartRequest.input:type_name -> durable.v1.Payload
+	53, // 29: durable.v1.SignalRequest.outcome:type_name -> durable.v1.Outcome
+	53, // 30: durable.v1.ResolveAwakeableRequest.outcome:type_name -> durable.v1.Outcome
+	50, // 31: durable.v1.CreateWebhookRequest.expires_in:type_name -> google.protobuf.Duration
+	51, // 32: durable.v1.CreateWebhookRequest.expire_time:type_name -> google.protobuf.Timestamp
+	51, // 33: durable.v1.CreateWebhookResponse.expire_time:type_name -> google.protobuf.Timestamp
+	46, // 34: durable.v1.GetStateResponse.state:type_name -> durable.v1.GetStateResponse.StateEntry
+	47, // 35: durable.v1.SetStateRequest.state:type_name -> durable.v1.SetStateRequest.StateEntry
+	48, // 36: durable.v1.GetServerInfoResponse.limits:type_name -> durable.v1.GetServerInfoResponse.LimitsEntry
+	51, // 37: durable.v1.GetServerInfoResponse.start_time:type_name -> google.protobuf.Timestamp
+	51, // 38: durable.v1.GetServerInfoResponse.time:type_name -> google.protobuf.Timestamp
+	42, // 39: durable.v1.ClusterPartition.followers:type_name -> durable.v1.ClusterFollower
+	41, // 40: durable.v1.GetClusterResponse.nodes:type_name -> durable.v1.ClusterNode
+	43, // 41: durable.v1.GetClusterResponse.partitions:type_name -> durable.v1.ClusterPartition
+	49, // 42: durable.v1.GetStateResponse.StateEntry.value:type_name -> durable.v1.Payload
+	49, // 43: durable.v1.SetStateRequest.StateEntry.value:type_name -> durable.v1.Payload
+	0,  // 44: durable.v1.DurableControl.Invoke:input_type -> durable.v1.InvokeRequest
+	2,  // 45: durable.v1.DurableControl.GetResult:input_type -> durable.v1.GetResultRequest
+	4,  // 46: durable.v1.DurableControl.GetInvocation:input_type -> durable.v1.GetInvocationRequest
+	6,  // 47: durable.v1.DurableControl.WatchInvocation:input_type -> durable.v1.WatchInvocationRequest
+	8,  // 48: durable.v1.DurableControl.Query:input_type -> durable.v1.QueryRequest
+	10, // 49: durable.v1.DurableControl.GetStats:input_type -> durable.v1.GetStatsRequest
+	13, // 50: durable.v1.DurableControl.ListHandlers:input_type -> durable.v1.ListHandlersRequest
+	15, // 51: durable.v1.DurableControl.ListWorkers:input_type -> durable.v1.ListWorkersRequest
+	18, // 52: durable.v1.DurableControl.Pause:input_type -> durable.v1.PauseRequest
+	20, // 53: durable.v1.DurableControl.Resume:input_type -> durable.v1.ResumeRequest
+	22, // 54: durable.v1.DurableControl.Cancel:input_type -> durable.v1.CancelRequest
+	24, // 55: durable.v1.DurableControl.Restart:input_type -> durable.v1.RestartRequest
+	26, // 56: durable.v1.DurableControl.Signal:input_type -> durable.v1.SignalRequest
+	28, // 57: durable.v1.DurableControl.Purge:input_type -> durable.v1.PurgeRequest
+	30, // 58: durable.v1.DurableControl.ResolveAwakeable:input_type -> durable.v1.ResolveAwakeableRequest
+	32, // 59: durable.v1.DurableControl.CreateWebhook:input_type -> durable.v1.CreateWebhookRequest
+	34, // 60: durable.v1.DurableControl.GetState:input_type -> durable.v1.GetStateRequest
+	36, // 61: durable.v1.DurableControl.SetState:input_type -> durable.v1.SetStateRequest
+	38, // 62: durable.v1.DurableControl.GetServerInfo:input_type -> durable.v1.GetServerInfoRequest
+	40, // 63: durable.v1.DurableControl.GetCluster:input_type -> durable.v1.GetClusterRequest
+	1,  // 64: durable.v1.DurableControl.Invoke:output_type -> durable.v1.InvokeResponse
+	3,  // 65: durable.v1.DurableControl.GetResult:output_type -> durable.v1.GetResultResponse
+	5,  // 66: durable.v1.DurableControl.GetInvocation:output_type -> durable.v1.GetInvocationResponse
+	7,  // 67: durable.v1.DurableControl.WatchInvocation:output_type -> durable.v1.WatchInvocationResponse
+	9,  // 68: durable.v1.DurableControl.Query:output_type -> durable.v1.QueryResponse
+	12, // 69: durable.v1.DurableControl.GetStats:output_type -> durable.v1.GetStatsResponse
+	14, // 70: durable.v1.DurableControl.ListHandlers:output_type -> durable.v1.ListHandlersResponse
+	17, // 71: durable.v1.DurableControl.ListWorkers:output_type -> durable.v1.ListWorkersResponse
+	19, // 72: durable.v1.DurableControl.Pause:output_type -> durable.v1.PauseResponse
+	21, // 73: durable.v1.DurableControl.Resume:output_type -> durable.v1.ResumeResponse
+	23, // 74: durable.v1.DurableControl.Cancel:output_type -> durable.v1.CancelResponse
+	25, // 75: durable.v1.DurableControl.Restart:output_type -> durable.v1.RestartResponse
+	27, // 76: durable.v1.DurableControl.Signal:output_type -> durable.v1.SignalResponse
+	29, // 77: durable.v1.DurableControl.Purge:output_type -> durable.v1.PurgeResponse
+	31, // 78: durable.v1.DurableControl.ResolveAwakeable:output_type -> durable.v1.ResolveAwakeableResponse
+	33, // 79: durable.v1.DurableControl.CreateWebhook:output_type -> durable.v1.CreateWebhookResponse
+	35, // 80: durable.v1.DurableControl.GetState:output_type -> durable.v1.GetStateResponse
+	37, // 81: durable.v1.DurableControl.SetState:output_type -> durable.v1.SetStateResponse
+	39, // 82: durable.v1.DurableControl.GetServerInfo:output_type -> durable.v1.GetServerInfoResponse
+	44, // 83: durable.v1.DurableControl.GetCluster:output_type -> durable.v1.GetClusterResponse
+	64, // [64:84] is the sub-list for method output_type
+	44, // [44:64] is the sub-list for method input_type
+	44, // [44:44] is the sub-list for extension type_name
+	44, // [44:44] is the sub-list for extension extendee
+	0,  // [0:44] is the sub-list for field type_name
 }
 
 func init() { file_durable_v1_control_proto_init() }
@@ -3065,7 +3524,7 @@ func file_durable_v1_control_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_durable_v1_control_proto_rawDesc), len(file_durable_v1_control_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   44,
+			NumMessages:   49,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

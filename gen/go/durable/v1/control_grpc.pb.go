@@ -52,6 +52,7 @@ const (
 	DurableControl_GetState_FullMethodName         = "/durable.v1.DurableControl/GetState"
 	DurableControl_SetState_FullMethodName         = "/durable.v1.DurableControl/SetState"
 	DurableControl_GetServerInfo_FullMethodName    = "/durable.v1.DurableControl/GetServerInfo"
+	DurableControl_GetCluster_FullMethodName       = "/durable.v1.DurableControl/GetCluster"
 )
 
 // DurableControlClient is the client API for DurableControl service.
@@ -145,6 +146,10 @@ type DurableControlClient interface {
 	SetState(ctx context.Context, in *SetStateRequest, opts ...grpc.CallOption) (*SetStateResponse, error)
 	// Returns the version, the limits and the capabilities of this control plane.
 	GetServerInfo(ctx context.Context, in *GetServerInfoRequest, opts ...grpc.CallOption) (*GetServerInfoResponse, error)
+	// Returns the nodes of the system and its partitions, each with its leader and its followers, as the
+	// node that answers knows them. A control plane that is no cluster is one node, which leads all
+	// partitions. Positions are those of the nodes' last renewals, about a second old.
+	GetCluster(ctx context.Context, in *GetClusterRequest, opts ...grpc.CallOption) (*GetClusterResponse, error)
 }
 
 type durableControlClient struct {
@@ -354,6 +359,16 @@ func (c *durableControlClient) GetServerInfo(ctx context.Context, in *GetServerI
 	return out, nil
 }
 
+func (c *durableControlClient) GetCluster(ctx context.Context, in *GetClusterRequest, opts ...grpc.CallOption) (*GetClusterResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetClusterResponse)
+	err := c.cc.Invoke(ctx, DurableControl_GetCluster_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // DurableControlServer is the server API for DurableControl service.
 // All implementations must embed UnimplementedDurableControlServer
 // for forward compatibility.
@@ -445,6 +460,10 @@ type DurableControlServer interface {
 	SetState(context.Context, *SetStateRequest) (*SetStateResponse, error)
 	// Returns the version, the limits and the capabilities of this control plane.
 	GetServerInfo(context.Context, *GetServerInfoRequest) (*GetServerInfoResponse, error)
+	// Returns the nodes of the system and its partitions, each with its leader and its followers, as the
+	// node that answers knows them. A control plane that is no cluster is one node, which leads all
+	// partitions. Positions are those of the nodes' last renewals, about a second old.
+	GetCluster(context.Context, *GetClusterRequest) (*GetClusterResponse, error)
 	mustEmbedUnimplementedDurableControlServer()
 }
 
@@ -511,6 +530,9 @@ func (UnimplementedDurableControlServer) SetState(context.Context, *SetStateRequ
 }
 func (UnimplementedDurableControlServer) GetServerInfo(context.Context, *GetServerInfoRequest) (*GetServerInfoResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetServerInfo not implemented")
+}
+func (UnimplementedDurableControlServer) GetCluster(context.Context, *GetClusterRequest) (*GetClusterResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetCluster not implemented")
 }
 func (UnimplementedDurableControlServer) mustEmbedUnimplementedDurableControlServer() {}
 func (UnimplementedDurableControlServer) testEmbeddedByValue()                        {}
@@ -868,6 +890,24 @@ func _DurableControl_GetServerInfo_Handler(srv interface{}, ctx context.Context,
 	return interceptor(ctx, in, info, handler)
 }
 
+func _DurableControl_GetCluster_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetClusterRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DurableControlServer).GetCluster(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DurableControl_GetCluster_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DurableControlServer).GetCluster(ctx, req.(*GetClusterRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // DurableControl_ServiceDesc is the grpc.ServiceDesc for DurableControl service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -946,6 +986,10 @@ var DurableControl_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "GetServerInfo",
 			Handler:    _DurableControl_GetServerInfo_Handler,
+		},
+		{
+			MethodName: "GetCluster",
+			Handler:    _DurableControl_GetCluster_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{

@@ -100,10 +100,12 @@ class GetInvocationRequest(_message.Message):
     def __init__(self, invocation_id: _Optional[str] = ..., include_journal: bool = ...) -> None: ...
 
 class GetInvocationResponse(_message.Message):
-    __slots__ = ("invocation",)
+    __slots__ = ("invocation", "missing_partitions")
     INVOCATION_FIELD_NUMBER: _ClassVar[int]
+    MISSING_PARTITIONS_FIELD_NUMBER: _ClassVar[int]
     invocation: _invocation_pb2.Invocation
-    def __init__(self, invocation: _Optional[_Union[_invocation_pb2.Invocation, _Mapping]] = ...) -> None: ...
+    missing_partitions: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, invocation: _Optional[_Union[_invocation_pb2.Invocation, _Mapping]] = ..., missing_partitions: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class WatchInvocationRequest(_message.Message):
     __slots__ = ("invocation_id", "include_journal")
@@ -148,12 +150,14 @@ class QueryRequest(_message.Message):
     def __init__(self, states: _Optional[_Iterable[_Union[_invocation_pb2.InvocationState, str]]] = ..., handler: _Optional[str] = ..., key: _Optional[str] = ..., create_time_min: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., create_time_max: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., failure_text: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., service: _Optional[str] = ..., oldest_first: bool = ..., parent_invocation_id: _Optional[str] = ..., order_by: _Optional[str] = ...) -> None: ...
 
 class QueryResponse(_message.Message):
-    __slots__ = ("invocations", "next_page_token")
+    __slots__ = ("invocations", "next_page_token", "missing_partitions")
     INVOCATIONS_FIELD_NUMBER: _ClassVar[int]
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    MISSING_PARTITIONS_FIELD_NUMBER: _ClassVar[int]
     invocations: _containers.RepeatedCompositeFieldContainer[_invocation_pb2.Invocation]
     next_page_token: str
-    def __init__(self, invocations: _Optional[_Iterable[_Union[_invocation_pb2.Invocation, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+    missing_partitions: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, invocations: _Optional[_Iterable[_Union[_invocation_pb2.Invocation, _Mapping]]] = ..., next_page_token: _Optional[str] = ..., missing_partitions: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class GetStatsRequest(_message.Message):
     __slots__ = ()
@@ -170,14 +174,16 @@ class StateCount(_message.Message):
     def __init__(self, handler: _Optional[str] = ..., state: _Optional[_Union[_invocation_pb2.InvocationState, str]] = ..., count: _Optional[int] = ...) -> None: ...
 
 class GetStatsResponse(_message.Message):
-    __slots__ = ("counts", "total_count", "worker_count")
+    __slots__ = ("counts", "total_count", "worker_count", "missing_partitions")
     COUNTS_FIELD_NUMBER: _ClassVar[int]
     TOTAL_COUNT_FIELD_NUMBER: _ClassVar[int]
     WORKER_COUNT_FIELD_NUMBER: _ClassVar[int]
+    MISSING_PARTITIONS_FIELD_NUMBER: _ClassVar[int]
     counts: _containers.RepeatedCompositeFieldContainer[StateCount]
     total_count: int
     worker_count: int
-    def __init__(self, counts: _Optional[_Iterable[_Union[StateCount, _Mapping]]] = ..., total_count: _Optional[int] = ..., worker_count: _Optional[int] = ...) -> None: ...
+    missing_partitions: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, counts: _Optional[_Iterable[_Union[StateCount, _Mapping]]] = ..., total_count: _Optional[int] = ..., worker_count: _Optional[int] = ..., missing_partitions: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class ListHandlersRequest(_message.Message):
     __slots__ = ("page_size", "page_token")
@@ -188,12 +194,14 @@ class ListHandlersRequest(_message.Message):
     def __init__(self, page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
 
 class ListHandlersResponse(_message.Message):
-    __slots__ = ("handlers", "next_page_token")
+    __slots__ = ("handlers", "next_page_token", "missing_partitions")
     HANDLERS_FIELD_NUMBER: _ClassVar[int]
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    MISSING_PARTITIONS_FIELD_NUMBER: _ClassVar[int]
     handlers: _containers.RepeatedCompositeFieldContainer[_invocation_pb2.HandlerInfo]
     next_page_token: str
-    def __init__(self, handlers: _Optional[_Iterable[_Union[_invocation_pb2.HandlerInfo, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+    missing_partitions: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, handlers: _Optional[_Iterable[_Union[_invocation_pb2.HandlerInfo, _Mapping]]] = ..., next_page_token: _Optional[str] = ..., missing_partitions: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class ListWorkersRequest(_message.Message):
     __slots__ = ()
@@ -451,3 +459,65 @@ class GetServerInfoResponse(_message.Message):
     time: _timestamp_pb2.Timestamp
     partition_count: int
     def __init__(self, version: _Optional[str] = ..., protocol_version_min: _Optional[int] = ..., protocol_version_max: _Optional[int] = ..., limits: _Optional[_Mapping[str, int]] = ..., epoch: _Optional[int] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., append_count: _Optional[int] = ..., time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., partition_count: _Optional[int] = ...) -> None: ...
+
+class GetClusterRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class ClusterNode(_message.Message):
+    __slots__ = ("name", "address", "version", "draining", "led_partitions", "followed_count")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    ADDRESS_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    DRAINING_FIELD_NUMBER: _ClassVar[int]
+    LED_PARTITIONS_FIELD_NUMBER: _ClassVar[int]
+    FOLLOWED_COUNT_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    address: str
+    version: str
+    draining: bool
+    led_partitions: _containers.RepeatedScalarFieldContainer[int]
+    followed_count: int
+    def __init__(self, name: _Optional[str] = ..., address: _Optional[str] = ..., version: _Optional[str] = ..., draining: bool = ..., led_partitions: _Optional[_Iterable[int]] = ..., followed_count: _Optional[int] = ...) -> None: ...
+
+class ClusterFollower(_message.Message):
+    __slots__ = ("node", "position", "lag")
+    NODE_FIELD_NUMBER: _ClassVar[int]
+    POSITION_FIELD_NUMBER: _ClassVar[int]
+    LAG_FIELD_NUMBER: _ClassVar[int]
+    node: str
+    position: int
+    lag: int
+    def __init__(self, node: _Optional[str] = ..., position: _Optional[int] = ..., lag: _Optional[int] = ...) -> None: ...
+
+class ClusterPartition(_message.Message):
+    __slots__ = ("partition", "has_leader", "leader", "epoch", "position", "followers")
+    PARTITION_FIELD_NUMBER: _ClassVar[int]
+    HAS_LEADER_FIELD_NUMBER: _ClassVar[int]
+    LEADER_FIELD_NUMBER: _ClassVar[int]
+    EPOCH_FIELD_NUMBER: _ClassVar[int]
+    POSITION_FIELD_NUMBER: _ClassVar[int]
+    FOLLOWERS_FIELD_NUMBER: _ClassVar[int]
+    partition: int
+    has_leader: bool
+    leader: str
+    epoch: int
+    position: int
+    followers: _containers.RepeatedCompositeFieldContainer[ClusterFollower]
+    def __init__(self, partition: _Optional[int] = ..., has_leader: bool = ..., leader: _Optional[str] = ..., epoch: _Optional[int] = ..., position: _Optional[int] = ..., followers: _Optional[_Iterable[_Union[ClusterFollower, _Mapping]]] = ...) -> None: ...
+
+class GetClusterResponse(_message.Message):
+    __slots__ = ("system_id", "format_level", "standby_count", "answering_node", "nodes", "partitions")
+    SYSTEM_ID_FIELD_NUMBER: _ClassVar[int]
+    FORMAT_LEVEL_FIELD_NUMBER: _ClassVar[int]
+    STANDBY_COUNT_FIELD_NUMBER: _ClassVar[int]
+    ANSWERING_NODE_FIELD_NUMBER: _ClassVar[int]
+    NODES_FIELD_NUMBER: _ClassVar[int]
+    PARTITIONS_FIELD_NUMBER: _ClassVar[int]
+    system_id: str
+    format_level: int
+    standby_count: int
+    answering_node: str
+    nodes: _containers.RepeatedCompositeFieldContainer[ClusterNode]
+    partitions: _containers.RepeatedCompositeFieldContainer[ClusterPartition]
+    def __init__(self, system_id: _Optional[str] = ..., format_level: _Optional[int] = ..., standby_count: _Optional[int] = ..., answering_node: _Optional[str] = ..., nodes: _Optional[_Iterable[_Union[ClusterNode, _Mapping]]] = ..., partitions: _Optional[_Iterable[_Union[ClusterPartition, _Mapping]]] = ...) -> None: ...

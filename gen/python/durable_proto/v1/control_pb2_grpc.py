@@ -130,6 +130,11 @@ class DurableControlStub(object):
                 request_serializer=durable_dot_v1_dot_control__pb2.GetServerInfoRequest.SerializeToString,
                 response_deserializer=durable_dot_v1_dot_control__pb2.GetServerInfoResponse.FromString,
                 _registered_method=True)
+        self.GetCluster = channel.unary_unary(
+                '/durable.v1.DurableControl/GetCluster',
+                request_serializer=durable_dot_v1_dot_control__pb2.GetClusterRequest.SerializeToString,
+                response_deserializer=durable_dot_v1_dot_control__pb2.GetClusterResponse.FromString,
+                _registered_method=True)
 
 
 class DurableControlServicer(object):
@@ -316,6 +321,15 @@ class DurableControlServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetCluster(self, request, context):
+        """Returns the nodes of the system and its partitions, each with its leader and its followers, as the
+        node that answers knows them. A control plane that is no cluster is one node, which leads all
+        partitions. Positions are those of the nodes' last renewals, about a second old.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_DurableControlServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -413,6 +427,11 @@ def add_DurableControlServicer_to_server(servicer, server):
                     servicer.GetServerInfo,
                     request_deserializer=durable_dot_v1_dot_control__pb2.GetServerInfoRequest.FromString,
                     response_serializer=durable_dot_v1_dot_control__pb2.GetServerInfoResponse.SerializeToString,
+            ),
+            'GetCluster': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetCluster,
+                    request_deserializer=durable_dot_v1_dot_control__pb2.GetClusterRequest.FromString,
+                    response_serializer=durable_dot_v1_dot_control__pb2.GetClusterResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -929,6 +948,33 @@ class DurableControl(object):
             '/durable.v1.DurableControl/GetServerInfo',
             durable_dot_v1_dot_control__pb2.GetServerInfoRequest.SerializeToString,
             durable_dot_v1_dot_control__pb2.GetServerInfoResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetCluster(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/durable.v1.DurableControl/GetCluster',
+            durable_dot_v1_dot_control__pb2.GetClusterRequest.SerializeToString,
+            durable_dot_v1_dot_control__pb2.GetClusterResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -144,6 +144,11 @@ class DurableControlStub:
     """
     GetServerInfo: _grpc.UnaryUnaryMultiCallable[_control_pb2.GetServerInfoRequest, _control_pb2.GetServerInfoResponse]
     """Returns the version, the limits and the capabilities of this control plane."""
+    GetCluster: _grpc.UnaryUnaryMultiCallable[_control_pb2.GetClusterRequest, _control_pb2.GetClusterResponse]
+    """Returns the nodes of the system and its partitions, each with its leader and its followers, as the
+    node that answers knows them. A control plane that is no cluster is one node, which leads all
+    partitions. Positions are those of the nodes' last renewals, about a second old.
+    """
 
 @_typing.type_check_only
 class DurableControlAsyncStub(DurableControlStub):
@@ -248,6 +253,11 @@ class DurableControlAsyncStub(DurableControlStub):
     """
     GetServerInfo: _aio.UnaryUnaryMultiCallable[_control_pb2.GetServerInfoRequest, _control_pb2.GetServerInfoResponse]  # type: ignore[assignment]
     """Returns the version, the limits and the capabilities of this control plane."""
+    GetCluster: _aio.UnaryUnaryMultiCallable[_control_pb2.GetClusterRequest, _control_pb2.GetClusterResponse]  # type: ignore[assignment]
+    """Returns the nodes of the system and its partitions, each with its leader and its followers, as the
+    node that answers knows them. A control plane that is no cluster is one node, which leads all
+    partitions. Positions are those of the nodes' last renewals, about a second old.
+    """
 
 class DurableControlServicer(metaclass=_abc_1.ABCMeta):
     """Starts, awaits, inspects and controls invocations."""
@@ -463,5 +473,16 @@ class DurableControlServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_control_pb2.GetServerInfoResponse, _abc.Awaitable[_control_pb2.GetServerInfoResponse]]:
         """Returns the version, the limits and the capabilities of this control plane."""
+
+    @_abc_1.abstractmethod
+    def GetCluster(
+        self,
+        request: _control_pb2.GetClusterRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_control_pb2.GetClusterResponse, _abc.Awaitable[_control_pb2.GetClusterResponse]]:
+        """Returns the nodes of the system and its partitions, each with its leader and its followers, as the
+        node that answers knows them. A control plane that is no cluster is one node, which leads all
+        partitions. Positions are those of the nodes' last renewals, about a second old.
+        """
 
 def add_DurableControlServicer_to_server(servicer: DurableControlServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -312,6 +312,14 @@ export declare type GetInvocationResponse = Message<"durable.v1.GetInvocationRes
    * @generated from field: durable.v1.Invocation invocation = 1;
    */
   invocation?: Invocation | undefined;
+
+  /**
+   * Partitions that no node led when the answer was made, or whose leader could not be reached, and
+   * that have awakeables of the invocation: those with an id of the user's own choice.
+   *
+   * @generated from field: repeated int32 missing_partitions = 2;
+   */
+  missingPartitions: number[];
 };
 
 /**
@@ -494,6 +502,14 @@ export declare type QueryResponse = Message<"durable.v1.QueryResponse"> & {
    * @generated from field: string next_page_token = 2;
    */
   nextPageToken: string;
+
+  /**
+   * Partitions that no node led when the answer was made, or whose leader could not be reached: what
+   * is in them is missing from the answer.
+   *
+   * @generated from field: repeated int32 missing_partitions = 3;
+   */
+  missingPartitions: number[];
 };
 
 /**
@@ -576,6 +592,14 @@ export declare type GetStatsResponse = Message<"durable.v1.GetStatsResponse"> & 
    * @generated from field: int32 worker_count = 3;
    */
   workerCount: number;
+
+  /**
+   * Partitions that no node led when the answer was made, or whose leader could not be reached: what
+   * is in them is missing from the answer.
+   *
+   * @generated from field: repeated int32 missing_partitions = 4;
+   */
+  missingPartitions: number[];
 };
 
 /**
@@ -630,6 +654,14 @@ export declare type ListHandlersResponse = Message<"durable.v1.ListHandlersRespo
    * @generated from field: string next_page_token = 2;
    */
   nextPageToken: string;
+
+  /**
+   * Partitions that no node led when the answer was made, or whose leader could not be reached: what
+   * is in them is missing from the answer.
+   *
+   * @generated from field: repeated int32 missing_partitions = 3;
+   */
+  missingPartitions: number[];
 };
 
 /**
@@ -1449,6 +1481,219 @@ export declare type GetServerInfoResponse = Message<"durable.v1.GetServerInfoRes
 export declare const GetServerInfoResponseSchema: GenMessage<GetServerInfoResponse>;
 
 /**
+ * The request of GetCluster.
+ *
+ * @generated from message durable.v1.GetClusterRequest
+ */
+export declare type GetClusterRequest = Message<"durable.v1.GetClusterRequest"> & {
+};
+
+/**
+ * Describes the message durable.v1.GetClusterRequest.
+ * Use `create(GetClusterRequestSchema)` to create a new message.
+ */
+export declare const GetClusterRequestSchema: GenMessage<GetClusterRequest>;
+
+/**
+ * One node of a system.
+ *
+ * @generated from message durable.v1.ClusterNode
+ */
+export declare type ClusterNode = Message<"durable.v1.ClusterNode"> & {
+  /**
+   * Its name; empty for a control plane that is no cluster.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * HOST:PORT where it serves clients and workers.
+   *
+   * @generated from field: string address = 2;
+   */
+  address: string;
+
+  /**
+   * Its version.
+   *
+   * @generated from field: string version = 3;
+   */
+  version: string;
+
+  /**
+   * True if it gives its partitions to other nodes because it will stop.
+   *
+   * @generated from field: bool draining = 4;
+   */
+  draining: boolean;
+
+  /**
+   * The partitions that it leads.
+   *
+   * @generated from field: repeated int32 led_partitions = 5;
+   */
+  ledPartitions: number[];
+
+  /**
+   * How many partitions it follows.
+   *
+   * @generated from field: int32 followed_count = 6;
+   */
+  followedCount: number;
+};
+
+/**
+ * Describes the message durable.v1.ClusterNode.
+ * Use `create(ClusterNodeSchema)` to create a new message.
+ */
+export declare const ClusterNodeSchema: GenMessage<ClusterNode>;
+
+/**
+ * One follower of a partition.
+ *
+ * @generated from message durable.v1.ClusterFollower
+ */
+export declare type ClusterFollower = Message<"durable.v1.ClusterFollower"> & {
+  /**
+   * The name of the node.
+   *
+   * @generated from field: string node = 1;
+   */
+  node: string;
+
+  /**
+   * The last position of the log that it has applied.
+   *
+   * @generated from field: int64 position = 2;
+   */
+  position: bigint;
+
+  /**
+   * How many frames of the log it is behind the leader.
+   *
+   * @generated from field: int64 lag = 3;
+   */
+  lag: bigint;
+};
+
+/**
+ * Describes the message durable.v1.ClusterFollower.
+ * Use `create(ClusterFollowerSchema)` to create a new message.
+ */
+export declare const ClusterFollowerSchema: GenMessage<ClusterFollower>;
+
+/**
+ * One partition.
+ *
+ * @generated from message durable.v1.ClusterPartition
+ */
+export declare type ClusterPartition = Message<"durable.v1.ClusterPartition"> & {
+  /**
+   * Its number, from 0.
+   *
+   * @generated from field: int32 partition = 1;
+   */
+  partition: number;
+
+  /**
+   * False if no node leads it now.
+   *
+   * @generated from field: bool has_leader = 2;
+   */
+  hasLeader: boolean;
+
+  /**
+   * The name of the node that leads it.
+   *
+   * @generated from field: string leader = 3;
+   */
+  leader: string;
+
+  /**
+   * The leader's epoch.
+   *
+   * @generated from field: int64 epoch = 4;
+   */
+  epoch: bigint;
+
+  /**
+   * The position of the log's last frame.
+   *
+   * @generated from field: int64 position = 5;
+   */
+  position: bigint;
+
+  /**
+   * Its followers, by name.
+   *
+   * @generated from field: repeated durable.v1.ClusterFollower followers = 6;
+   */
+  followers: ClusterFollower[];
+};
+
+/**
+ * Describes the message durable.v1.ClusterPartition.
+ * Use `create(ClusterPartitionSchema)` to create a new message.
+ */
+export declare const ClusterPartitionSchema: GenMessage<ClusterPartition>;
+
+/**
+ * The nodes and the partitions of a system.
+ *
+ * @generated from message durable.v1.GetClusterResponse
+ */
+export declare type GetClusterResponse = Message<"durable.v1.GetClusterResponse"> & {
+  /**
+   * The system's id; empty in local mode.
+   *
+   * @generated from field: string system_id = 1;
+   */
+  systemId: string;
+
+  /**
+   * What its logs may hold; the same for all nodes.
+   *
+   * @generated from field: int32 format_level = 2;
+   */
+  formatLevel: number;
+
+  /**
+   * How many followers each partition has if there are enough nodes.
+   *
+   * @generated from field: int32 standby_count = 3;
+   */
+  standbyCount: number;
+
+  /**
+   * The name of the node that answers.
+   *
+   * @generated from field: string answering_node = 4;
+   */
+  answeringNode: string;
+
+  /**
+   * The live nodes, by name.
+   *
+   * @generated from field: repeated durable.v1.ClusterNode nodes = 5;
+   */
+  nodes: ClusterNode[];
+
+  /**
+   * All partitions, by number.
+   *
+   * @generated from field: repeated durable.v1.ClusterPartition partitions = 6;
+   */
+  partitions: ClusterPartition[];
+};
+
+/**
+ * Describes the message durable.v1.GetClusterResponse.
+ * Use `create(GetClusterResponseSchema)` to create a new message.
+ */
+export declare const GetClusterResponseSchema: GenMessage<GetClusterResponse>;
+
+/**
  * Starts, awaits, inspects and controls invocations.
  *
  * @generated from service durable.v1.DurableControl
@@ -1690,6 +1935,18 @@ export declare const DurableControl: GenService<{
     methodKind: "unary";
     input: typeof GetServerInfoRequestSchema;
     output: typeof GetServerInfoResponseSchema;
+  },
+  /**
+   * Returns the nodes of the system and its partitions, each with its leader and its followers, as the
+   * node that answers knows them. A control plane that is no cluster is one node, which leads all
+   * partitions. Positions are those of the nodes' last renewals, about a second old.
+   *
+   * @generated from rpc durable.v1.DurableControl.GetCluster
+   */
+  getCluster: {
+    methodKind: "unary";
+    input: typeof GetClusterRequestSchema;
+    output: typeof GetClusterResponseSchema;
   },
 }>;
 

@@ -12,6 +12,9 @@ __all__ = (
     "CancelRequest",
     "CancelRequested",
     "CancelResponse",
+    "ClusterFollower",
+    "ClusterNode",
+    "ClusterPartition",
     "Completion",
     "CreateWebhookRequest",
     "CreateWebhookResponse",
@@ -24,6 +27,8 @@ __all__ = (
     "FailingStep",
     "Failure",
     "Finished",
+    "GetClusterRequest",
+    "GetClusterResponse",
     "GetInvocationRequest",
     "GetInvocationResponse",
     "GetResultRequest",
@@ -816,6 +821,117 @@ default_message_pool.register_message("durable.v1", "CancelResponse", CancelResp
 
 
 @dataclass(eq=False, repr=False)
+class ClusterFollower(betterproto2.Message):
+    """
+    One follower of a partition.
+    """
+
+    node: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+    """
+    The name of the node.
+    """
+
+    position: "int" = betterproto2.field(2, betterproto2.TYPE_INT64)
+    """
+    The last position of the log that it has applied.
+    """
+
+    lag: "int" = betterproto2.field(3, betterproto2.TYPE_INT64)
+    """
+    How many frames of the log it is behind the leader.
+    """
+
+
+default_message_pool.register_message("durable.v1", "ClusterFollower", ClusterFollower)
+
+
+@dataclass(eq=False, repr=False)
+class ClusterNode(betterproto2.Message):
+    """
+    One node of a system.
+    """
+
+    name: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+    """
+    Its name; empty for a control plane that is no cluster.
+    """
+
+    address: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+    """
+    HOST:PORT where it serves clients and workers.
+    """
+
+    version: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
+    """
+    Its version.
+    """
+
+    draining: "bool" = betterproto2.field(4, betterproto2.TYPE_BOOL)
+    """
+    True if it gives its partitions to other nodes because it will stop.
+    """
+
+    led_partitions: "list[int]" = betterproto2.field(
+        5, betterproto2.TYPE_INT32, repeated=True
+    )
+    """
+    The partitions that it leads.
+    """
+
+    followed_count: "int" = betterproto2.field(6, betterproto2.TYPE_INT32)
+    """
+    How many partitions it follows.
+    """
+
+
+default_message_pool.register_message("durable.v1", "ClusterNode", ClusterNode)
+
+
+@dataclass(eq=False, repr=False)
+class ClusterPartition(betterproto2.Message):
+    """
+    One partition.
+    """
+
+    partition: "int" = betterproto2.field(1, betterproto2.TYPE_INT32)
+    """
+    Its number, from 0.
+    """
+
+    has_leader: "bool" = betterproto2.field(2, betterproto2.TYPE_BOOL)
+    """
+    False if no node leads it now.
+    """
+
+    leader: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
+    """
+    The name of the node that leads it.
+    """
+
+    epoch: "int" = betterproto2.field(4, betterproto2.TYPE_INT64)
+    """
+    The leader's epoch.
+    """
+
+    position: "int" = betterproto2.field(5, betterproto2.TYPE_INT64)
+    """
+    The position of the log's last frame.
+    """
+
+    followers: "list[ClusterFollower]" = betterproto2.field(
+        6, betterproto2.TYPE_MESSAGE, repeated=True
+    )
+    """
+    Its followers, by name.
+    """
+
+
+default_message_pool.register_message(
+    "durable.v1", "ClusterPartition", ClusterPartition
+)
+
+
+@dataclass(eq=False, repr=False)
 class Completion(betterproto2.Message):
     """
     An operation has completed.
@@ -1219,6 +1335,66 @@ default_message_pool.register_message("durable.v1", "Finished", Finished)
 
 
 @dataclass(eq=False, repr=False)
+class GetClusterRequest(betterproto2.Message):
+    """
+    The request of GetCluster.
+    """
+
+    pass
+
+
+default_message_pool.register_message(
+    "durable.v1", "GetClusterRequest", GetClusterRequest
+)
+
+
+@dataclass(eq=False, repr=False)
+class GetClusterResponse(betterproto2.Message):
+    """
+    The nodes and the partitions of a system.
+    """
+
+    system_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+    """
+    The system's id; empty in local mode.
+    """
+
+    format_level: "int" = betterproto2.field(2, betterproto2.TYPE_INT32)
+    """
+    What its logs may hold; the same for all nodes.
+    """
+
+    standby_count: "int" = betterproto2.field(3, betterproto2.TYPE_INT32)
+    """
+    How many followers each partition has if there are enough nodes.
+    """
+
+    answering_node: "str" = betterproto2.field(4, betterproto2.TYPE_STRING)
+    """
+    The name of the node that answers.
+    """
+
+    nodes: "list[ClusterNode]" = betterproto2.field(
+        5, betterproto2.TYPE_MESSAGE, repeated=True
+    )
+    """
+    The live nodes, by name.
+    """
+
+    partitions: "list[ClusterPartition]" = betterproto2.field(
+        6, betterproto2.TYPE_MESSAGE, repeated=True
+    )
+    """
+    All partitions, by number.
+    """
+
+
+default_message_pool.register_message(
+    "durable.v1", "GetClusterResponse", GetClusterResponse
+)
+
+
+@dataclass(eq=False, repr=False)
 class GetInvocationRequest(betterproto2.Message):
     """
     The request of GetInvocation.
@@ -1251,6 +1427,14 @@ class GetInvocationResponse(betterproto2.Message):
     )
     """
     The invocation.
+    """
+
+    missing_partitions: "list[int]" = betterproto2.field(
+        2, betterproto2.TYPE_INT32, repeated=True
+    )
+    """
+    Partitions that no node led when the answer was made, or whose leader could not be reached, and
+    that have awakeables of the invocation: those with an id of the user's own choice.
     """
 
 
@@ -1511,6 +1695,14 @@ class GetStatsResponse(betterproto2.Message):
     worker_count: "int" = betterproto2.field(3, betterproto2.TYPE_INT32)
     """
     How many workers are connected.
+    """
+
+    missing_partitions: "list[int]" = betterproto2.field(
+        4, betterproto2.TYPE_INT32, repeated=True
+    )
+    """
+    Partitions that no node led when the answer was made, or whose leader could not be reached: what
+    is in them is missing from the answer.
     """
 
 
@@ -2230,6 +2422,14 @@ class ListHandlersResponse(betterproto2.Message):
     The token of the next page; empty at the end.
     """
 
+    missing_partitions: "list[int]" = betterproto2.field(
+        3, betterproto2.TYPE_INT32, repeated=True
+    )
+    """
+    Partitions that no node led when the answer was made, or whose leader could not be reached: what
+    is in them is missing from the answer.
+    """
+
 
 default_message_pool.register_message(
     "durable.v1", "ListHandlersResponse", ListHandlersResponse
@@ -2598,6 +2798,14 @@ class QueryResponse(betterproto2.Message):
     next_page_token: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
     """
     The token of the next page; empty at the end.
+    """
+
+    missing_partitions: "list[int]" = betterproto2.field(
+        3, betterproto2.TYPE_INT32, repeated=True
+    )
+    """
+    Partitions that no node led when the answer was made, or whose leader could not be reached: what
+    is in them is missing from the answer.
     """
 
 

@@ -246,6 +246,31 @@ public final class ControlProto extends com.google.protobuf.GeneratedFile {
   static final 
     com.google.protobuf.GeneratedMessage.FieldAccessorTable
       internal_static_durable_v1_GetServerInfoResponse_LimitsEntry_fieldAccessorTable;
+  static final com.google.protobuf.Descriptors.Descriptor
+    internal_static_durable_v1_GetClusterRequest_descriptor;
+  static final 
+    com.google.protobuf.GeneratedMessage.FieldAccessorTable
+      internal_static_durable_v1_GetClusterRequest_fieldAccessorTable;
+  static final com.google.protobuf.Descriptors.Descriptor
+    internal_static_durable_v1_ClusterNode_descriptor;
+  static final 
+    com.google.protobuf.GeneratedMessage.FieldAccessorTable
+      internal_static_durable_v1_ClusterNode_fieldAccessorTable;
+  static final com.google.protobuf.Descriptors.Descriptor
+    internal_static_durable_v1_ClusterFollower_descriptor;
+  static final 
+    com.google.protobuf.GeneratedMessage.FieldAccessorTable
+      internal_static_durable_v1_ClusterFollower_fieldAccessorTable;
+  static final com.google.protobuf.Descriptors.Descriptor
+    internal_static_durable_v1_ClusterPartition_descriptor;
+  static final 
+    com.google.protobuf.GeneratedMessage.FieldAccessorTable
+      internal_static_durable_v1_ClusterPartition_fieldAccessorTable;
+  static final com.google.protobuf.Descriptors.Descriptor
+    internal_static_durable_v1_GetClusterResponse_descriptor;
+  static final 
+    com.google.protobuf.GeneratedMessage.FieldAccessorTable
+      internal_static_durable_v1_GetClusterResponse_fieldAccessorTable;
 
   public static com.google.protobuf.Descriptors.FileDescriptor
       getDescriptor() {
@@ -287,153 +312,173 @@ public final class ControlProto extends com.google.protobuf.GeneratedFile {
       "\022)\n\007journal\030\005 \003(\0132\030.durable.v1.JournalEn" +
       "try\022\017\n\007handler\030\006 \001(\t\"L\n\024GetInvocationReq" +
       "uest\022\033\n\rinvocation_id\030\001 \001(\tB\004\342A\001\002\022\027\n\017inc" +
-      "lude_journal\030\002 \001(\010\"C\n\025GetInvocationRespo" +
+      "lude_journal\030\002 \001(\010\"_\n\025GetInvocationRespo" +
       "nse\022*\n\ninvocation\030\001 \001(\0132\026.durable.v1.Inv" +
-      "ocation\"N\n\026WatchInvocationRequest\022\033\n\rinv" +
-      "ocation_id\030\001 \001(\tB\004\342A\001\002\022\027\n\017include_journa" +
-      "l\030\002 \001(\010\"E\n\027WatchInvocationResponse\022*\n\nin" +
-      "vocation\030\001 \001(\0132\026.durable.v1.Invocation\"\327" +
-      "\002\n\014QueryRequest\022+\n\006states\030\001 \003(\0162\033.durabl" +
-      "e.v1.InvocationState\022\017\n\007handler\030\002 \001(\t\022\013\n" +
-      "\003key\030\003 \001(\t\0223\n\017create_time_min\030\004 \001(\0132\032.go" +
-      "ogle.protobuf.Timestamp\0223\n\017create_time_m" +
-      "ax\030\005 \001(\0132\032.google.protobuf.Timestamp\022\024\n\014" +
-      "failure_text\030\006 \001(\t\022\021\n\tpage_size\030\007 \001(\005\022\022\n" +
-      "\npage_token\030\010 \001(\t\022\017\n\007service\030\t \001(\t\022\024\n\014ol" +
-      "dest_first\030\n \001(\010\022\034\n\024parent_invocation_id" +
-      "\030\013 \001(\t\022\020\n\010order_by\030\014 \001(\t\"U\n\rQueryRespons" +
-      "e\022+\n\013invocations\030\001 \003(\0132\026.durable.v1.Invo" +
-      "cation\022\027\n\017next_page_token\030\002 \001(\t\"\021\n\017GetSt" +
-      "atsRequest\"X\n\nStateCount\022\017\n\007handler\030\001 \001(" +
-      "\t\022*\n\005state\030\002 \001(\0162\033.durable.v1.Invocation" +
-      "State\022\r\n\005count\030\003 \001(\003\"e\n\020GetStatsResponse" +
-      "\022&\n\006counts\030\001 \003(\0132\026.durable.v1.StateCount" +
-      "\022\023\n\013total_count\030\002 \001(\003\022\024\n\014worker_count\030\003 " +
-      "\001(\005\"<\n\023ListHandlersRequest\022\021\n\tpage_size\030" +
-      "\001 \001(\005\022\022\n\npage_token\030\002 \001(\t\"Z\n\024ListHandler" +
-      "sResponse\022)\n\010handlers\030\001 \003(\0132\027.durable.v1" +
-      ".HandlerInfo\022\027\n\017next_page_token\030\002 \001(\t\"\024\n" +
-      "\022ListWorkersRequest\"\304\001\n\nWorkerInfo\022\021\n\two" +
-      "rker_id\030\001 \001(\t\022\020\n\010identity\030\002 \001(\t\022\020\n\010build" +
-      "_id\030\003 \001(\t\022\020\n\010handlers\030\004 \003(\t\022\022\n\nslot_coun" +
-      "t\030\005 \001(\005\022\025\n\rrunning_count\030\006 \001(\005\0220\n\014connec" +
-      "t_time\030\007 \001(\0132\032.google.protobuf.Timestamp" +
-      "\022\020\n\010draining\030\010 \001(\010\">\n\023ListWorkersRespons" +
-      "e\022\'\n\007workers\030\001 \003(\0132\026.durable.v1.WorkerIn" +
-      "fo\"\222\001\n\014PauseRequest\022\033\n\rinvocation_id\030\001 \001" +
-      "(\tB\004\342A\001\002\022\022\n\nrequest_id\030\002 \001(\t\022\016\n\006reason\030\003" +
-      " \001(\t\022\020\n\010identity\030\004 \001(\t\022/\n\014wait_timeout\030\005" +
-      " \001(\0132\031.google.protobuf.Duration\";\n\rPause" +
-      "Response\022*\n\005state\030\001 \001(\0162\033.durable.v1.Inv" +
-      "ocationState\"b\n\rResumeRequest\022\033\n\rinvocat" +
-      "ion_id\030\001 \001(\tB\004\342A\001\002\022\022\n\nrequest_id\030\002 \001(\t\022\016" +
-      "\n\006reason\030\003 \001(\t\022\020\n\010identity\030\004 \001(\t\"<\n\016Resu" +
-      "meResponse\022*\n\005state\030\001 \001(\0162\033.durable.v1.I" +
-      "nvocationState\"q\n\rCancelRequest\022\033\n\rinvoc" +
-      "ation_id\030\001 \001(\tB\004\342A\001\002\022\022\n\nrequest_id\030\002 \001(\t" +
-      "\022\016\n\006reason\030\003 \001(\t\022\020\n\010identity\030\004 \001(\t\022\r\n\005fo" +
-      "rce\030\005 \001(\010\"<\n\016CancelResponse\022*\n\005state\030\001 \001" +
-      "(\0162\033.durable.v1.InvocationState\"\233\001\n\016Rest" +
-      "artRequest\022\033\n\rinvocation_id\030\001 \001(\tB\004\342A\001\002\022" +
-      "\022\n\nrequest_id\030\002 \001(\t\022\022\n\nfrom_index\030\003 \001(\005\022" +
-      "\"\n\005input\030\004 \001(\0132\023.durable.v1.Payload\022\016\n\006r" +
-      "eason\030\005 \001(\t\022\020\n\010identity\030\006 \001(\t\"(\n\017Restart" +
-      "Response\022\025\n\rinvocation_id\030\001 \001(\t\"z\n\rSigna" +
-      "lRequest\022\033\n\rinvocation_id\030\001 \001(\tB\004\342A\001\002\022\022\n" +
-      "\004name\030\002 \001(\tB\004\342A\001\002\022$\n\007outcome\030\003 \001(\0132\023.dur" +
-      "able.v1.Outcome\022\022\n\nrequest_id\030\004 \001(\t\"\020\n\016S" +
-      "ignalResponse\"+\n\014PurgeRequest\022\033\n\rinvocat" +
-      "ion_id\030\001 \001(\tB\004\342A\001\002\"\017\n\rPurgeResponse\"u\n\027R" +
-      "esolveAwakeableRequest\022\032\n\014awakeable_id\030\001" +
-      " \001(\tB\004\342A\001\002\022*\n\007outcome\030\002 \001(\0132\023.durable.v1" +
-      ".OutcomeB\004\342A\001\002\022\022\n\nrequest_id\030\003 \001(\t\"C\n\030Re" +
-      "solveAwakeableResponse\022\025\n\rinvocation_id\030" +
-      "\001 \001(\t\022\020\n\010repeated\030\002 \001(\010\"\267\001\n\024CreateWebhoo" +
-      "kRequest\022\032\n\014awakeable_id\030\001 \001(\tB\004\342A\001\002\022-\n\n" +
-      "expires_in\030\002 \001(\0132\031.google.protobuf.Durat" +
-      "ion\022/\n\013expire_time\030\003 \001(\0132\032.google.protob" +
-      "uf.Timestamp\022\016\n\006scheme\030\004 \001(\t\022\023\n\013secret_n" +
-      "ame\030\005 \001(\t\"U\n\025CreateWebhookResponse\022\013\n\003ur" +
-      "l\030\001 \001(\t\022/\n\013expire_time\030\002 \001(\0132\032.google.pr" +
-      "otobuf.Timestamp\"E\n\017GetStateRequest\022\016\n\006o" +
-      "bject\030\001 \001(\t\022\013\n\003key\030\002 \001(\t\022\025\n\rinvocation_i" +
-      "d\030\003 \001(\t\"\215\001\n\020GetStateResponse\0226\n\005state\030\001 " +
-      "\003(\0132\'.durable.v1.GetStateResponse.StateE" +
-      "ntry\032A\n\nStateEntry\022\013\n\003key\030\001 \001(\t\022\"\n\005value" +
-      "\030\002 \001(\0132\023.durable.v1.Payload:\0028\001\"\336\001\n\017SetS" +
-      "tateRequest\022\024\n\006object\030\001 \001(\tB\004\342A\001\002\022\021\n\003key" +
-      "\030\002 \001(\tB\004\342A\001\002\0225\n\005state\030\003 \003(\0132&.durable.v1" +
-      ".SetStateRequest.StateEntry\022\025\n\rcleared_n" +
-      "ames\030\004 \003(\t\022\021\n\tclear_all\030\005 \001(\010\032A\n\nStateEn" +
-      "try\022\013\n\003key\030\001 \001(\t\022\"\n\005value\030\002 \001(\0132\023.durabl" +
-      "e.v1.Payload:\0028\001\"\022\n\020SetStateResponse\"\026\n\024" +
-      "GetServerInfoRequest\"\352\002\n\025GetServerInfoRe" +
-      "sponse\022\017\n\007version\030\001 \001(\t\022\034\n\024protocol_vers" +
-      "ion_min\030\002 \001(\005\022\034\n\024protocol_version_max\030\003 " +
-      "\001(\005\022=\n\006limits\030\004 \003(\0132-.durable.v1.GetServ" +
-      "erInfoResponse.LimitsEntry\022\r\n\005epoch\030\005 \001(" +
-      "\003\022.\n\nstart_time\030\006 \001(\0132\032.google.protobuf." +
-      "Timestamp\022\024\n\014append_count\030\007 \001(\003\022(\n\004time\030" +
-      "\010 \001(\0132\032.google.protobuf.Timestamp\022\027\n\017par" +
-      "tition_count\030\t \001(\005\032-\n\013LimitsEntry\022\013\n\003key" +
-      "\030\001 \001(\t\022\r\n\005value\030\002 \001(\003:\0028\0012\220\021\n\016DurableCon" +
-      "trol\022i\n\006Invoke\022\031.durable.v1.InvokeReques" +
-      "t\032\032.durable.v1.InvokeResponse\"(\202\323\344\223\002\"\"\035/" +
-      "v1/handlers/{handler}:invoke:\001*\022x\n\tGetRe" +
-      "sult\022\034.durable.v1.GetResultRequest\032\035.dur" +
-      "able.v1.GetResultResponse\".\202\323\344\223\002(\022&/v1/i" +
-      "nvocations/{invocation_id}/result\022}\n\rGet" +
-      "Invocation\022 .durable.v1.GetInvocationReq" +
-      "uest\032!.durable.v1.GetInvocationResponse\"" +
-      "\'\202\323\344\223\002!\022\037/v1/invocations/{invocation_id}" +
-      "\022\\\n\017WatchInvocation\022\".durable.v1.WatchIn" +
-      "vocationRequest\032#.durable.v1.WatchInvoca" +
-      "tionResponse0\001\022U\n\005Query\022\030.durable.v1.Que" +
-      "ryRequest\032\031.durable.v1.QueryResponse\"\027\202\323" +
-      "\344\223\002\021\022\017/v1/invocations\022X\n\010GetStats\022\033.dura" +
-      "ble.v1.GetStatsRequest\032\034.durable.v1.GetS" +
-      "tatsResponse\"\021\202\323\344\223\002\013\022\t/v1/stats\022g\n\014ListH" +
-      "andlers\022\037.durable.v1.ListHandlersRequest" +
-      "\032 .durable.v1.ListHandlersResponse\"\024\202\323\344\223" +
-      "\002\016\022\014/v1/handlers\022c\n\013ListWorkers\022\036.durabl" +
-      "e.v1.ListWorkersRequest\032\037.durable.v1.Lis" +
-      "tWorkersResponse\"\023\202\323\344\223\002\r\022\013/v1/workers\022n\n" +
-      "\005Pause\022\030.durable.v1.PauseRequest\032\031.durab" +
-      "le.v1.PauseResponse\"0\202\323\344\223\002*\"%/v1/invocat" +
-      "ions/{invocation_id}:pause:\001*\022r\n\006Resume\022" +
-      "\031.durable.v1.ResumeRequest\032\032.durable.v1." +
-      "ResumeResponse\"1\202\323\344\223\002+\"&/v1/invocations/" +
-      "{invocation_id}:resume:\001*\022r\n\006Cancel\022\031.du" +
-      "rable.v1.CancelRequest\032\032.durable.v1.Canc" +
-      "elResponse\"1\202\323\344\223\002+\"&/v1/invocations/{inv" +
-      "ocation_id}:cancel:\001*\022v\n\007Restart\022\032.durab" +
-      "le.v1.RestartRequest\032\033.durable.v1.Restar" +
-      "tResponse\"2\202\323\344\223\002,\"\'/v1/invocations/{invo" +
-      "cation_id}:restart:\001*\022r\n\006Signal\022\031.durabl" +
-      "e.v1.SignalRequest\032\032.durable.v1.SignalRe" +
-      "sponse\"1\202\323\344\223\002+\"&/v1/invocations/{invocat" +
-      "ion_id}:signal:\001*\022e\n\005Purge\022\030.durable.v1." +
-      "PurgeRequest\032\031.durable.v1.PurgeResponse\"" +
-      "\'\202\323\344\223\002!*\037/v1/invocations/{invocation_id}" +
-      "\022\217\001\n\020ResolveAwakeable\022#.durable.v1.Resol" +
-      "veAwakeableRequest\032$.durable.v1.ResolveA" +
-      "wakeableResponse\"0\202\323\344\223\002*\"%/v1/awakeables" +
-      "/{awakeable_id}:resolve:\001*\022\206\001\n\rCreateWeb" +
-      "hook\022 .durable.v1.CreateWebhookRequest\032!" +
-      ".durable.v1.CreateWebhookResponse\"0\202\323\344\223\002" +
-      "*\"%/v1/awakeables/{awakeable_id}:webhook" +
-      ":\001*\022\230\001\n\010GetState\022\033.durable.v1.GetStateRe" +
-      "quest\032\034.durable.v1.GetStateResponse\"Q\202\323\344" +
-      "\223\002K\022 /v1/objects/{object}/{key}/stateZ\'\022" +
-      "%/v1/invocations/{invocation_id}/state\022r" +
-      "\n\010SetState\022\033.durable.v1.SetStateRequest\032" +
-      "\034.durable.v1.SetStateResponse\"+\202\323\344\223\002%\" /" +
-      "v1/objects/{object}/{key}/state:\001*\022h\n\rGe" +
-      "tServerInfo\022 .durable.v1.GetServerInfoRe" +
-      "quest\032!.durable.v1.GetServerInfoResponse" +
-      "\"\022\202\323\344\223\002\014\022\n/v1/serverBI\n\016dev.durable.v1B\014" +
-      "ControlProtoP\001Z\'durable.dev/gen/go/durab" +
-      "le/v1;durablev1b\006proto3"
+      "ocation\022\032\n\022missing_partitions\030\002 \003(\005\"N\n\026W" +
+      "atchInvocationRequest\022\033\n\rinvocation_id\030\001" +
+      " \001(\tB\004\342A\001\002\022\027\n\017include_journal\030\002 \001(\010\"E\n\027W" +
+      "atchInvocationResponse\022*\n\ninvocation\030\001 \001" +
+      "(\0132\026.durable.v1.Invocation\"\327\002\n\014QueryRequ" +
+      "est\022+\n\006states\030\001 \003(\0162\033.durable.v1.Invocat" +
+      "ionState\022\017\n\007handler\030\002 \001(\t\022\013\n\003key\030\003 \001(\t\0223" +
+      "\n\017create_time_min\030\004 \001(\0132\032.google.protobu" +
+      "f.Timestamp\0223\n\017create_time_max\030\005 \001(\0132\032.g" +
+      "oogle.protobuf.Timestamp\022\024\n\014failure_text" +
+      "\030\006 \001(\t\022\021\n\tpage_size\030\007 \001(\005\022\022\n\npage_token\030" +
+      "\010 \001(\t\022\017\n\007service\030\t \001(\t\022\024\n\014oldest_first\030\n" +
+      " \001(\010\022\034\n\024parent_invocation_id\030\013 \001(\t\022\020\n\010or" +
+      "der_by\030\014 \001(\t\"q\n\rQueryResponse\022+\n\013invocat" +
+      "ions\030\001 \003(\0132\026.durable.v1.Invocation\022\027\n\017ne" +
+      "xt_page_token\030\002 \001(\t\022\032\n\022missing_partition" +
+      "s\030\003 \003(\005\"\021\n\017GetStatsRequest\"X\n\nStateCount" +
+      "\022\017\n\007handler\030\001 \001(\t\022*\n\005state\030\002 \001(\0162\033.durab" +
+      "le.v1.InvocationState\022\r\n\005count\030\003 \001(\003\"\201\001\n" +
+      "\020GetStatsResponse\022&\n\006counts\030\001 \003(\0132\026.dura" +
+      "ble.v1.StateCount\022\023\n\013total_count\030\002 \001(\003\022\024" +
+      "\n\014worker_count\030\003 \001(\005\022\032\n\022missing_partitio" +
+      "ns\030\004 \003(\005\"<\n\023ListHandlersRequest\022\021\n\tpage_" +
+      "size\030\001 \001(\005\022\022\n\npage_token\030\002 \001(\t\"v\n\024ListHa" +
+      "ndlersResponse\022)\n\010handlers\030\001 \003(\0132\027.durab" +
+      "le.v1.HandlerInfo\022\027\n\017next_page_token\030\002 \001" +
+      "(\t\022\032\n\022missing_partitions\030\003 \003(\005\"\024\n\022ListWo" +
+      "rkersRequest\"\304\001\n\nWorkerInfo\022\021\n\tworker_id" +
+      "\030\001 \001(\t\022\020\n\010identity\030\002 \001(\t\022\020\n\010build_id\030\003 \001" +
+      "(\t\022\020\n\010handlers\030\004 \003(\t\022\022\n\nslot_count\030\005 \001(\005" +
+      "\022\025\n\rrunning_count\030\006 \001(\005\0220\n\014connect_time\030" +
+      "\007 \001(\0132\032.google.protobuf.Timestamp\022\020\n\010dra" +
+      "ining\030\010 \001(\010\">\n\023ListWorkersResponse\022\'\n\007wo" +
+      "rkers\030\001 \003(\0132\026.durable.v1.WorkerInfo\"\222\001\n\014" +
+      "PauseRequest\022\033\n\rinvocation_id\030\001 \001(\tB\004\342A\001" +
+      "\002\022\022\n\nrequest_id\030\002 \001(\t\022\016\n\006reason\030\003 \001(\t\022\020\n" +
+      "\010identity\030\004 \001(\t\022/\n\014wait_timeout\030\005 \001(\0132\031." +
+      "google.protobuf.Duration\";\n\rPauseRespons" +
+      "e\022*\n\005state\030\001 \001(\0162\033.durable.v1.Invocation" +
+      "State\"b\n\rResumeRequest\022\033\n\rinvocation_id\030" +
+      "\001 \001(\tB\004\342A\001\002\022\022\n\nrequest_id\030\002 \001(\t\022\016\n\006reaso" +
+      "n\030\003 \001(\t\022\020\n\010identity\030\004 \001(\t\"<\n\016ResumeRespo" +
+      "nse\022*\n\005state\030\001 \001(\0162\033.durable.v1.Invocati" +
+      "onState\"q\n\rCancelRequest\022\033\n\rinvocation_i" +
+      "d\030\001 \001(\tB\004\342A\001\002\022\022\n\nrequest_id\030\002 \001(\t\022\016\n\006rea" +
+      "son\030\003 \001(\t\022\020\n\010identity\030\004 \001(\t\022\r\n\005force\030\005 \001" +
+      "(\010\"<\n\016CancelResponse\022*\n\005state\030\001 \001(\0162\033.du" +
+      "rable.v1.InvocationState\"\233\001\n\016RestartRequ" +
+      "est\022\033\n\rinvocation_id\030\001 \001(\tB\004\342A\001\002\022\022\n\nrequ" +
+      "est_id\030\002 \001(\t\022\022\n\nfrom_index\030\003 \001(\005\022\"\n\005inpu" +
+      "t\030\004 \001(\0132\023.durable.v1.Payload\022\016\n\006reason\030\005" +
+      " \001(\t\022\020\n\010identity\030\006 \001(\t\"(\n\017RestartRespons" +
+      "e\022\025\n\rinvocation_id\030\001 \001(\t\"z\n\rSignalReques" +
+      "t\022\033\n\rinvocation_id\030\001 \001(\tB\004\342A\001\002\022\022\n\004name\030\002" +
+      " \001(\tB\004\342A\001\002\022$\n\007outcome\030\003 \001(\0132\023.durable.v1" +
+      ".Outcome\022\022\n\nrequest_id\030\004 \001(\t\"\020\n\016SignalRe" +
+      "sponse\"+\n\014PurgeRequest\022\033\n\rinvocation_id\030" +
+      "\001 \001(\tB\004\342A\001\002\"\017\n\rPurgeResponse\"u\n\027ResolveA" +
+      "wakeableRequest\022\032\n\014awakeable_id\030\001 \001(\tB\004\342" +
+      "A\001\002\022*\n\007outcome\030\002 \001(\0132\023.durable.v1.Outcom" +
+      "eB\004\342A\001\002\022\022\n\nrequest_id\030\003 \001(\t\"C\n\030ResolveAw" +
+      "akeableResponse\022\025\n\rinvocation_id\030\001 \001(\t\022\020" +
+      "\n\010repeated\030\002 \001(\010\"\267\001\n\024CreateWebhookReques" +
+      "t\022\032\n\014awakeable_id\030\001 \001(\tB\004\342A\001\002\022-\n\nexpires" +
+      "_in\030\002 \001(\0132\031.google.protobuf.Duration\022/\n\013" +
+      "expire_time\030\003 \001(\0132\032.google.protobuf.Time" +
+      "stamp\022\016\n\006scheme\030\004 \001(\t\022\023\n\013secret_name\030\005 \001" +
+      "(\t\"U\n\025CreateWebhookResponse\022\013\n\003url\030\001 \001(\t" +
+      "\022/\n\013expire_time\030\002 \001(\0132\032.google.protobuf." +
+      "Timestamp\"E\n\017GetStateRequest\022\016\n\006object\030\001" +
+      " \001(\t\022\013\n\003key\030\002 \001(\t\022\025\n\rinvocation_id\030\003 \001(\t" +
+      "\"\215\001\n\020GetStateResponse\0226\n\005state\030\001 \003(\0132\'.d" +
+      "urable.v1.GetStateResponse.StateEntry\032A\n" +
+      "\nStateEntry\022\013\n\003key\030\001 \001(\t\022\"\n\005value\030\002 \001(\0132" +
+      "\023.durable.v1.Payload:\0028\001\"\336\001\n\017SetStateReq" +
+      "uest\022\024\n\006object\030\001 \001(\tB\004\342A\001\002\022\021\n\003key\030\002 \001(\tB" +
+      "\004\342A\001\002\0225\n\005state\030\003 \003(\0132&.durable.v1.SetSta" +
+      "teRequest.StateEntry\022\025\n\rcleared_names\030\004 " +
+      "\003(\t\022\021\n\tclear_all\030\005 \001(\010\032A\n\nStateEntry\022\013\n\003" +
+      "key\030\001 \001(\t\022\"\n\005value\030\002 \001(\0132\023.durable.v1.Pa" +
+      "yload:\0028\001\"\022\n\020SetStateResponse\"\026\n\024GetServ" +
+      "erInfoRequest\"\352\002\n\025GetServerInfoResponse\022" +
+      "\017\n\007version\030\001 \001(\t\022\034\n\024protocol_version_min" +
+      "\030\002 \001(\005\022\034\n\024protocol_version_max\030\003 \001(\005\022=\n\006" +
+      "limits\030\004 \003(\0132-.durable.v1.GetServerInfoR" +
+      "esponse.LimitsEntry\022\r\n\005epoch\030\005 \001(\003\022.\n\nst" +
+      "art_time\030\006 \001(\0132\032.google.protobuf.Timesta" +
+      "mp\022\024\n\014append_count\030\007 \001(\003\022(\n\004time\030\010 \001(\0132\032" +
+      ".google.protobuf.Timestamp\022\027\n\017partition_" +
+      "count\030\t \001(\005\032-\n\013LimitsEntry\022\013\n\003key\030\001 \001(\t\022" +
+      "\r\n\005value\030\002 \001(\003:\0028\001\"\023\n\021GetClusterRequest\"" +
+      "\177\n\013ClusterNode\022\014\n\004name\030\001 \001(\t\022\017\n\007address\030" +
+      "\002 \001(\t\022\017\n\007version\030\003 \001(\t\022\020\n\010draining\030\004 \001(\010" +
+      "\022\026\n\016led_partitions\030\005 \003(\005\022\026\n\016followed_cou" +
+      "nt\030\006 \001(\005\">\n\017ClusterFollower\022\014\n\004node\030\001 \001(" +
+      "\t\022\020\n\010position\030\002 \001(\003\022\013\n\003lag\030\003 \001(\003\"\232\001\n\020Clu" +
+      "sterPartition\022\021\n\tpartition\030\001 \001(\005\022\022\n\nhas_" +
+      "leader\030\002 \001(\010\022\016\n\006leader\030\003 \001(\t\022\r\n\005epoch\030\004 " +
+      "\001(\003\022\020\n\010position\030\005 \001(\003\022.\n\tfollowers\030\006 \003(\013" +
+      "2\033.durable.v1.ClusterFollower\"\306\001\n\022GetClu" +
+      "sterResponse\022\021\n\tsystem_id\030\001 \001(\t\022\024\n\014forma" +
+      "t_level\030\002 \001(\005\022\025\n\rstandby_count\030\003 \001(\005\022\026\n\016" +
+      "answering_node\030\004 \001(\t\022&\n\005nodes\030\005 \003(\0132\027.du" +
+      "rable.v1.ClusterNode\0220\n\npartitions\030\006 \003(\013" +
+      "2\034.durable.v1.ClusterPartition2\362\021\n\016Durab" +
+      "leControl\022i\n\006Invoke\022\031.durable.v1.InvokeR" +
+      "equest\032\032.durable.v1.InvokeResponse\"(\202\323\344\223" +
+      "\002\"\"\035/v1/handlers/{handler}:invoke:\001*\022x\n\t" +
+      "GetResult\022\034.durable.v1.GetResultRequest\032" +
+      "\035.durable.v1.GetResultResponse\".\202\323\344\223\002(\022&" +
+      "/v1/invocations/{invocation_id}/result\022}" +
+      "\n\rGetInvocation\022 .durable.v1.GetInvocati" +
+      "onRequest\032!.durable.v1.GetInvocationResp" +
+      "onse\"\'\202\323\344\223\002!\022\037/v1/invocations/{invocatio" +
+      "n_id}\022\\\n\017WatchInvocation\022\".durable.v1.Wa" +
+      "tchInvocationRequest\032#.durable.v1.WatchI" +
+      "nvocationResponse0\001\022U\n\005Query\022\030.durable.v" +
+      "1.QueryRequest\032\031.durable.v1.QueryRespons" +
+      "e\"\027\202\323\344\223\002\021\022\017/v1/invocations\022X\n\010GetStats\022\033" +
+      ".durable.v1.GetStatsRequest\032\034.durable.v1" +
+      ".GetStatsResponse\"\021\202\323\344\223\002\013\022\t/v1/stats\022g\n\014" +
+      "ListHandlers\022\037.durable.v1.ListHandlersRe" +
+      "quest\032 .durable.v1.ListHandlersResponse\"" +
+      "\024\202\323\344\223\002\016\022\014/v1/handlers\022c\n\013ListWorkers\022\036.d" +
+      "urable.v1.ListWorkersRequest\032\037.durable.v" +
+      "1.ListWorkersResponse\"\023\202\323\344\223\002\r\022\013/v1/worke" +
+      "rs\022n\n\005Pause\022\030.durable.v1.PauseRequest\032\031." +
+      "durable.v1.PauseResponse\"0\202\323\344\223\002*\"%/v1/in" +
+      "vocations/{invocation_id}:pause:\001*\022r\n\006Re" +
+      "sume\022\031.durable.v1.ResumeRequest\032\032.durabl" +
+      "e.v1.ResumeResponse\"1\202\323\344\223\002+\"&/v1/invocat" +
+      "ions/{invocation_id}:resume:\001*\022r\n\006Cancel" +
+      "\022\031.durable.v1.CancelRequest\032\032.durable.v1" +
+      ".CancelResponse\"1\202\323\344\223\002+\"&/v1/invocations" +
+      "/{invocation_id}:cancel:\001*\022v\n\007Restart\022\032." +
+      "durable.v1.RestartRequest\032\033.durable.v1.R" +
+      "estartResponse\"2\202\323\344\223\002,\"\'/v1/invocations/" +
+      "{invocation_id}:restart:\001*\022r\n\006Signal\022\031.d" +
+      "urable.v1.SignalRequest\032\032.durable.v1.Sig" +
+      "nalResponse\"1\202\323\344\223\002+\"&/v1/invocations/{in" +
+      "vocation_id}:signal:\001*\022e\n\005Purge\022\030.durabl" +
+      "e.v1.PurgeRequest\032\031.durable.v1.PurgeResp" +
+      "onse\"\'\202\323\344\223\002!*\037/v1/invocations/{invocatio" +
+      "n_id}\022\217\001\n\020ResolveAwakeable\022#.durable.v1." +
+      "ResolveAwakeableRequest\032$.durable.v1.Res" +
+      "olveAwakeableResponse\"0\202\323\344\223\002*\"%/v1/awake" +
+      "ables/{awakeable_id}:resolve:\001*\022\206\001\n\rCrea" +
+      "teWebhook\022 .durable.v1.CreateWebhookRequ" +
+      "est\032!.durable.v1.CreateWebhookResponse\"0" +
+      "\202\323\344\223\002*\"%/v1/awakeables/{awakeable_id}:we" +
+      "bhook:\001*\022\230\001\n\010GetState\022\033.durable.v1.GetSt" +
+      "ateRequest\032\034.durable.v1.GetStateResponse" +
+      "\"Q\202\323\344\223\002K\022 /v1/objects/{object}/{key}/sta" +
+      "teZ\'\022%/v1/invocations/{invocation_id}/st" +
+      "ate\022r\n\010SetState\022\033.durable.v1.SetStateReq" +
+      "uest\032\034.durable.v1.SetStateResponse\"+\202\323\344\223" +
+      "\002%\" /v1/objects/{object}/{key}/state:\001*\022" +
+      "h\n\rGetServerInfo\022 .durable.v1.GetServerI" +
+      "nfoRequest\032!.durable.v1.GetServerInfoRes" +
+      "ponse\"\022\202\323\344\223\002\014\022\n/v1/server\022`\n\nGetCluster\022" +
+      "\035.durable.v1.GetClusterRequest\032\036.durable" +
+      ".v1.GetClusterResponse\"\023\202\323\344\223\002\r\022\013/v1/clus" +
+      "terBI\n\016dev.durable.v1B\014ControlProtoP\001Z\'d" +
+      "urable.dev/gen/go/durable/v1;durablev1b\006" +
+      "proto3"
     };
     descriptor = com.google.protobuf.Descriptors.FileDescriptor
       .internalBuildGeneratedFileFrom(descriptorData,
@@ -486,7 +531,7 @@ public final class ControlProto extends com.google.protobuf.GeneratedFile {
     internal_static_durable_v1_GetInvocationResponse_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_durable_v1_GetInvocationResponse_descriptor,
-        new java.lang.String[] { "Invocation", });
+        new java.lang.String[] { "Invocation", "MissingPartitions", });
     internal_static_durable_v1_WatchInvocationRequest_descriptor =
       getDescriptor().getMessageType(6);
     internal_static_durable_v1_WatchInvocationRequest_fieldAccessorTable = new
@@ -510,7 +555,7 @@ public final class ControlProto extends com.google.protobuf.GeneratedFile {
     internal_static_durable_v1_QueryResponse_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_durable_v1_QueryResponse_descriptor,
-        new java.lang.String[] { "Invocations", "NextPageToken", });
+        new java.lang.String[] { "Invocations", "NextPageToken", "MissingPartitions", });
     internal_static_durable_v1_GetStatsRequest_descriptor =
       getDescriptor().getMessageType(10);
     internal_static_durable_v1_GetStatsRequest_fieldAccessorTable = new
@@ -528,7 +573,7 @@ public final class ControlProto extends com.google.protobuf.GeneratedFile {
     internal_static_durable_v1_GetStatsResponse_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_durable_v1_GetStatsResponse_descriptor,
-        new java.lang.String[] { "Counts", "TotalCount", "WorkerCount", });
+        new java.lang.String[] { "Counts", "TotalCount", "WorkerCount", "MissingPartitions", });
     internal_static_durable_v1_ListHandlersRequest_descriptor =
       getDescriptor().getMessageType(13);
     internal_static_durable_v1_ListHandlersRequest_fieldAccessorTable = new
@@ -540,7 +585,7 @@ public final class ControlProto extends com.google.protobuf.GeneratedFile {
     internal_static_durable_v1_ListHandlersResponse_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_durable_v1_ListHandlersResponse_descriptor,
-        new java.lang.String[] { "Handlers", "NextPageToken", });
+        new java.lang.String[] { "Handlers", "NextPageToken", "MissingPartitions", });
     internal_static_durable_v1_ListWorkersRequest_descriptor =
       getDescriptor().getMessageType(15);
     internal_static_durable_v1_ListWorkersRequest_fieldAccessorTable = new
@@ -709,6 +754,36 @@ public final class ControlProto extends com.google.protobuf.GeneratedFile {
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_durable_v1_GetServerInfoResponse_LimitsEntry_descriptor,
         new java.lang.String[] { "Key", "Value", });
+    internal_static_durable_v1_GetClusterRequest_descriptor =
+      getDescriptor().getMessageType(40);
+    internal_static_durable_v1_GetClusterRequest_fieldAccessorTable = new
+      com.google.protobuf.GeneratedMessage.FieldAccessorTable(
+        internal_static_durable_v1_GetClusterRequest_descriptor,
+        new java.lang.String[] { });
+    internal_static_durable_v1_ClusterNode_descriptor =
+      getDescriptor().getMessageType(41);
+    internal_static_durable_v1_ClusterNode_fieldAccessorTable = new
+      com.google.protobuf.GeneratedMessage.FieldAccessorTable(
+        internal_static_durable_v1_ClusterNode_descriptor,
+        new java.lang.String[] { "Name", "Address", "Version", "Draining", "LedPartitions", "FollowedCount", });
+    internal_static_durable_v1_ClusterFollower_descriptor =
+      getDescriptor().getMessageType(42);
+    internal_static_durable_v1_ClusterFollower_fieldAccessorTable = new
+      com.google.protobuf.GeneratedMessage.FieldAccessorTable(
+        internal_static_durable_v1_ClusterFollower_descriptor,
+        new java.lang.String[] { "Node", "Position", "Lag", });
+    internal_static_durable_v1_ClusterPartition_descriptor =
+      getDescriptor().getMessageType(43);
+    internal_static_durable_v1_ClusterPartition_fieldAccessorTable = new
+      com.google.protobuf.GeneratedMessage.FieldAccessorTable(
+        internal_static_durable_v1_ClusterPartition_descriptor,
+        new java.lang.String[] { "Partition", "HasLeader", "Leader", "Epoch", "Position", "Followers", });
+    internal_static_durable_v1_GetClusterResponse_descriptor =
+      getDescriptor().getMessageType(44);
+    internal_static_durable_v1_GetClusterResponse_fieldAccessorTable = new
+      com.google.protobuf.GeneratedMessage.FieldAccessorTable(
+        internal_static_durable_v1_GetClusterResponse_descriptor,
+        new java.lang.String[] { "SystemId", "FormatLevel", "StandbyCount", "AnsweringNode", "Nodes", "Partitions", });
     descriptor.resolveAllFeaturesImmutable();
     dev.durable.v1.InvocationProto.getDescriptor();
     dev.durable.v1.PayloadProto.getDescriptor();

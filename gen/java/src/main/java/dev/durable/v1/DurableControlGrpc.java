@@ -604,6 +604,37 @@ public final class DurableControlGrpc {
     return getGetServerInfoMethod;
   }
 
+  private static volatile io.grpc.MethodDescriptor<dev.durable.v1.GetClusterRequest,
+      dev.durable.v1.GetClusterResponse> getGetClusterMethod;
+
+  @io.grpc.stub.annotations.RpcMethod(
+      fullMethodName = SERVICE_NAME + '/' + "GetCluster",
+      requestType = dev.durable.v1.GetClusterRequest.class,
+      responseType = dev.durable.v1.GetClusterResponse.class,
+      methodType = io.grpc.MethodDescriptor.MethodType.UNARY)
+  public static io.grpc.MethodDescriptor<dev.durable.v1.GetClusterRequest,
+      dev.durable.v1.GetClusterResponse> getGetClusterMethod() {
+    io.grpc.MethodDescriptor<dev.durable.v1.GetClusterRequest, dev.durable.v1.GetClusterResponse> getGetClusterMethod;
+    if ((getGetClusterMethod = DurableControlGrpc.getGetClusterMethod) == null) {
+      synchronized (DurableControlGrpc.class) {
+        if ((getGetClusterMethod = DurableControlGrpc.getGetClusterMethod) == null) {
+          DurableControlGrpc.getGetClusterMethod = getGetClusterMethod =
+              io.grpc.MethodDescriptor.<dev.durable.v1.GetClusterRequest, dev.durable.v1.GetClusterResponse>newBuilder()
+              .setType(io.grpc.MethodDescriptor.MethodType.UNARY)
+              .setFullMethodName(generateFullMethodName(SERVICE_NAME, "GetCluster"))
+              .setSampledToLocalTracing(true)
+              .setRequestMarshaller(io.grpc.protobuf.ProtoUtils.marshaller(
+                  dev.durable.v1.GetClusterRequest.getDefaultInstance()))
+              .setResponseMarshaller(io.grpc.protobuf.ProtoUtils.marshaller(
+                  dev.durable.v1.GetClusterResponse.getDefaultInstance()))
+              .setSchemaDescriptor(new DurableControlMethodDescriptorSupplier("GetCluster"))
+              .build();
+        }
+      }
+    }
+    return getGetClusterMethod;
+  }
+
   /**
    * Creates a new async stub that supports all call types for the service
    */
@@ -903,6 +934,18 @@ public final class DurableControlGrpc {
         io.grpc.stub.StreamObserver<dev.durable.v1.GetServerInfoResponse> responseObserver) {
       io.grpc.stub.ServerCalls.asyncUnimplementedUnaryCall(getGetServerInfoMethod(), responseObserver);
     }
+
+    /**
+     * <pre>
+     * Returns the nodes of the system and its partitions, each with its leader and its followers, as the
+     * node that answers knows them. A control plane that is no cluster is one node, which leads all
+     * partitions. Positions are those of the nodes' last renewals, about a second old.
+     * </pre>
+     */
+    default void getCluster(dev.durable.v1.GetClusterRequest request,
+        io.grpc.stub.StreamObserver<dev.durable.v1.GetClusterResponse> responseObserver) {
+      io.grpc.stub.ServerCalls.asyncUnimplementedUnaryCall(getGetClusterMethod(), responseObserver);
+    }
   }
 
   /**
@@ -1190,6 +1233,19 @@ public final class DurableControlGrpc {
       io.grpc.stub.ClientCalls.asyncUnaryCall(
           getChannel().newCall(getGetServerInfoMethod(), getCallOptions()), request, responseObserver);
     }
+
+    /**
+     * <pre>
+     * Returns the nodes of the system and its partitions, each with its leader and its followers, as the
+     * node that answers knows them. A control plane that is no cluster is one node, which leads all
+     * partitions. Positions are those of the nodes' last renewals, about a second old.
+     * </pre>
+     */
+    public void getCluster(dev.durable.v1.GetClusterRequest request,
+        io.grpc.stub.StreamObserver<dev.durable.v1.GetClusterResponse> responseObserver) {
+      io.grpc.stub.ClientCalls.asyncUnaryCall(
+          getChannel().newCall(getGetClusterMethod(), getCallOptions()), request, responseObserver);
+    }
   }
 
   /**
@@ -1446,6 +1502,18 @@ public final class DurableControlGrpc {
       return io.grpc.stub.ClientCalls.blockingV2UnaryCall(
           getChannel(), getGetServerInfoMethod(), getCallOptions(), request);
     }
+
+    /**
+     * <pre>
+     * Returns the nodes of the system and its partitions, each with its leader and its followers, as the
+     * node that answers knows them. A control plane that is no cluster is one node, which leads all
+     * partitions. Positions are those of the nodes' last renewals, about a second old.
+     * </pre>
+     */
+    public dev.durable.v1.GetClusterResponse getCluster(dev.durable.v1.GetClusterRequest request) throws io.grpc.StatusException {
+      return io.grpc.stub.ClientCalls.blockingV2UnaryCall(
+          getChannel(), getGetClusterMethod(), getCallOptions(), request);
+    }
   }
 
   /**
@@ -1700,6 +1768,18 @@ public final class DurableControlGrpc {
     public dev.durable.v1.GetServerInfoResponse getServerInfo(dev.durable.v1.GetServerInfoRequest request) {
       return io.grpc.stub.ClientCalls.blockingUnaryCall(
           getChannel(), getGetServerInfoMethod(), getCallOptions(), request);
+    }
+
+    /**
+     * <pre>
+     * Returns the nodes of the system and its partitions, each with its leader and its followers, as the
+     * node that answers knows them. A control plane that is no cluster is one node, which leads all
+     * partitions. Positions are those of the nodes' last renewals, about a second old.
+     * </pre>
+     */
+    public dev.durable.v1.GetClusterResponse getCluster(dev.durable.v1.GetClusterRequest request) {
+      return io.grpc.stub.ClientCalls.blockingUnaryCall(
+          getChannel(), getGetClusterMethod(), getCallOptions(), request);
     }
   }
 
@@ -1959,6 +2039,19 @@ public final class DurableControlGrpc {
       return io.grpc.stub.ClientCalls.futureUnaryCall(
           getChannel().newCall(getGetServerInfoMethod(), getCallOptions()), request);
     }
+
+    /**
+     * <pre>
+     * Returns the nodes of the system and its partitions, each with its leader and its followers, as the
+     * node that answers knows them. A control plane that is no cluster is one node, which leads all
+     * partitions. Positions are those of the nodes' last renewals, about a second old.
+     * </pre>
+     */
+    public com.google.common.util.concurrent.ListenableFuture<dev.durable.v1.GetClusterResponse> getCluster(
+        dev.durable.v1.GetClusterRequest request) {
+      return io.grpc.stub.ClientCalls.futureUnaryCall(
+          getChannel().newCall(getGetClusterMethod(), getCallOptions()), request);
+    }
   }
 
   private static final int METHODID_INVOKE = 0;
@@ -1980,6 +2073,7 @@ public final class DurableControlGrpc {
   private static final int METHODID_GET_STATE = 16;
   private static final int METHODID_SET_STATE = 17;
   private static final int METHODID_GET_SERVER_INFO = 18;
+  private static final int METHODID_GET_CLUSTER = 19;
 
   private static final class MethodHandlers<Req, Resp> implements
       io.grpc.stub.ServerCalls.UnaryMethod<Req, Resp>,
@@ -2073,6 +2167,10 @@ public final class DurableControlGrpc {
         case METHODID_GET_SERVER_INFO:
           serviceImpl.getServerInfo((dev.durable.v1.GetServerInfoRequest) request,
               (io.grpc.stub.StreamObserver<dev.durable.v1.GetServerInfoResponse>) responseObserver);
+          break;
+        case METHODID_GET_CLUSTER:
+          serviceImpl.getCluster((dev.durable.v1.GetClusterRequest) request,
+              (io.grpc.stub.StreamObserver<dev.durable.v1.GetClusterResponse>) responseObserver);
           break;
         default:
           throw new AssertionError();
@@ -2225,6 +2323,13 @@ public final class DurableControlGrpc {
               dev.durable.v1.GetServerInfoRequest,
               dev.durable.v1.GetServerInfoResponse>(
                 service, METHODID_GET_SERVER_INFO)))
+        .addMethod(
+          getGetClusterMethod(),
+          io.grpc.stub.ServerCalls.asyncUnaryCall(
+            new MethodHandlers<
+              dev.durable.v1.GetClusterRequest,
+              dev.durable.v1.GetClusterResponse>(
+                service, METHODID_GET_CLUSTER)))
         .build();
   }
 
@@ -2292,6 +2397,7 @@ public final class DurableControlGrpc {
               .addMethod(getGetStateMethod())
               .addMethod(getSetStateMethod())
               .addMethod(getGetServerInfoMethod())
+              .addMethod(getGetClusterMethod())
               .build();
         }
       }

@@ -32,6 +32,7 @@ private static final long serialVersionUID = 0L;
     super(builder);
   }
   private GetInvocationResponse() {
+    missingPartitions_ = emptyIntList();
   }
 
   public static final com.google.protobuf.Descriptors.Descriptor
@@ -86,6 +87,51 @@ private static final long serialVersionUID = 0L;
     return invocation_ == null ? dev.durable.v1.Invocation.getDefaultInstance() : invocation_;
   }
 
+  public static final int MISSING_PARTITIONS_FIELD_NUMBER = 2;
+  @SuppressWarnings("serial")
+  private com.google.protobuf.Internal.IntList missingPartitions_ =
+      emptyIntList();
+  /**
+   * <pre>
+   * Partitions that no node led when the answer was made, or whose leader could not be reached, and
+   * that have awakeables of the invocation: those with an id of the user's own choice.
+   * </pre>
+   *
+   * <code>repeated int32 missing_partitions = 2;</code>
+   * @return A list containing the missingPartitions.
+   */
+  @java.lang.Override
+  public java.util.List<java.lang.Integer>
+      getMissingPartitionsList() {
+    return missingPartitions_;
+  }
+  /**
+   * <pre>
+   * Partitions that no node led when the answer was made, or whose leader could not be reached, and
+   * that have awakeables of the invocation: those with an id of the user's own choice.
+   * </pre>
+   *
+   * <code>repeated int32 missing_partitions = 2;</code>
+   * @return The count of missingPartitions.
+   */
+  public int getMissingPartitionsCount() {
+    return missingPartitions_.size();
+  }
+  /**
+   * <pre>
+   * Partitions that no node led when the answer was made, or whose leader could not be reached, and
+   * that have awakeables of the invocation: those with an id of the user's own choice.
+   * </pre>
+   *
+   * <code>repeated int32 missing_partitions = 2;</code>
+   * @param index The index of the element to return.
+   * @return The missingPartitions at the given index.
+   */
+  public int getMissingPartitions(int index) {
+    return missingPartitions_.getInt(index);
+  }
+  private int missingPartitionsMemoizedSerializedSize = -1;
+
   private byte memoizedIsInitialized = -1;
   @java.lang.Override
   public final boolean isInitialized() {
@@ -100,8 +146,16 @@ private static final long serialVersionUID = 0L;
   @java.lang.Override
   public void writeTo(com.google.protobuf.CodedOutputStream output)
                       throws java.io.IOException {
+    getSerializedSize();
     if (((bitField0_ & 0x00000001) != 0)) {
       output.writeMessage(1, getInvocation());
+    }
+    if (getMissingPartitionsList().size() > 0) {
+      output.writeUInt32NoTag(18);
+      output.writeUInt32NoTag(missingPartitionsMemoizedSerializedSize);
+    }
+    for (int i = 0; i < missingPartitions_.size(); i++) {
+      output.writeInt32NoTag(missingPartitions_.getInt(i));
     }
     getUnknownFields().writeTo(output);
   }
@@ -115,6 +169,20 @@ private static final long serialVersionUID = 0L;
     if (((bitField0_ & 0x00000001) != 0)) {
       size += com.google.protobuf.CodedOutputStream
         .computeMessageSize(1, getInvocation());
+    }
+    {
+      int dataSize = 0;
+      for (int i = 0; i < missingPartitions_.size(); i++) {
+        dataSize += com.google.protobuf.CodedOutputStream
+          .computeInt32SizeNoTag(missingPartitions_.getInt(i));
+      }
+      size += dataSize;
+      if (!getMissingPartitionsList().isEmpty()) {
+        size += 1;
+        size += com.google.protobuf.CodedOutputStream
+            .computeInt32SizeNoTag(dataSize);
+      }
+      missingPartitionsMemoizedSerializedSize = dataSize;
     }
     size += getUnknownFields().getSerializedSize();
     memoizedSize = size;
@@ -136,6 +204,8 @@ private static final long serialVersionUID = 0L;
       if (!getInvocation()
           .equals(other.getInvocation())) return false;
     }
+    if (!getMissingPartitionsList()
+        .equals(other.getMissingPartitionsList())) return false;
     if (!getUnknownFields().equals(other.getUnknownFields())) return false;
     return true;
   }
@@ -150,6 +220,10 @@ private static final long serialVersionUID = 0L;
     if (hasInvocation()) {
       hash = (37 * hash) + INVOCATION_FIELD_NUMBER;
       hash = (53 * hash) + getInvocation().hashCode();
+    }
+    if (getMissingPartitionsCount() > 0) {
+      hash = (37 * hash) + MISSING_PARTITIONS_FIELD_NUMBER;
+      hash = (53 * hash) + getMissingPartitionsList().hashCode();
     }
     hash = (29 * hash) + getUnknownFields().hashCode();
     memoizedHashCode = hash;
@@ -297,6 +371,7 @@ private static final long serialVersionUID = 0L;
         invocationBuilder_.dispose();
         invocationBuilder_ = null;
       }
+      missingPartitions_ = emptyIntList();
       return this;
     }
 
@@ -337,6 +412,10 @@ private static final long serialVersionUID = 0L;
             : invocationBuilder_.build();
         to_bitField0_ |= 0x00000001;
       }
+      if (((from_bitField0_ & 0x00000002) != 0)) {
+        missingPartitions_.makeImmutable();
+        result.missingPartitions_ = missingPartitions_;
+      }
       result.bitField0_ |= to_bitField0_;
     }
 
@@ -354,6 +433,17 @@ private static final long serialVersionUID = 0L;
       if (other == dev.durable.v1.GetInvocationResponse.getDefaultInstance()) return this;
       if (other.hasInvocation()) {
         mergeInvocation(other.getInvocation());
+      }
+      if (!other.missingPartitions_.isEmpty()) {
+        if (missingPartitions_.isEmpty()) {
+          missingPartitions_ = other.missingPartitions_;
+          missingPartitions_.makeImmutable();
+          bitField0_ |= 0x00000002;
+        } else {
+          ensureMissingPartitionsIsMutable();
+          missingPartitions_.addAll(other.missingPartitions_);
+        }
+        onChanged();
       }
       this.mergeUnknownFields(other.getUnknownFields());
       onChanged();
@@ -388,6 +478,22 @@ private static final long serialVersionUID = 0L;
               bitField0_ |= 0x00000001;
               break;
             } // case 10
+            case 16: {
+              int v = input.readInt32();
+              ensureMissingPartitionsIsMutable();
+              missingPartitions_.addInt(v);
+              break;
+            } // case 16
+            case 18: {
+              int length = input.readRawVarint32();
+              int limit = input.pushLimit(length);
+              ensureMissingPartitionsIsMutable();
+              while (input.getBytesUntilLimit() > 0) {
+                missingPartitions_.addInt(input.readInt32());
+              }
+              input.popLimit(limit);
+              break;
+            } // case 18
             default: {
               if (!super.parseUnknownField(input, extensionRegistry, tag)) {
                 done = true; // was an endgroup tag
@@ -560,6 +666,125 @@ private static final long serialVersionUID = 0L;
         invocation_ = null;
       }
       return invocationBuilder_;
+    }
+
+    private com.google.protobuf.Internal.IntList missingPartitions_ = emptyIntList();
+    private void ensureMissingPartitionsIsMutable() {
+      if (!missingPartitions_.isModifiable()) {
+        missingPartitions_ = makeMutableCopy(missingPartitions_);
+      }
+      bitField0_ |= 0x00000002;
+    }
+    /**
+     * <pre>
+     * Partitions that no node led when the answer was made, or whose leader could not be reached, and
+     * that have awakeables of the invocation: those with an id of the user's own choice.
+     * </pre>
+     *
+     * <code>repeated int32 missing_partitions = 2;</code>
+     * @return A list containing the missingPartitions.
+     */
+    public java.util.List<java.lang.Integer>
+        getMissingPartitionsList() {
+      missingPartitions_.makeImmutable();
+      return missingPartitions_;
+    }
+    /**
+     * <pre>
+     * Partitions that no node led when the answer was made, or whose leader could not be reached, and
+     * that have awakeables of the invocation: those with an id of the user's own choice.
+     * </pre>
+     *
+     * <code>repeated int32 missing_partitions = 2;</code>
+     * @return The count of missingPartitions.
+     */
+    public int getMissingPartitionsCount() {
+      return missingPartitions_.size();
+    }
+    /**
+     * <pre>
+     * Partitions that no node led when the answer was made, or whose leader could not be reached, and
+     * that have awakeables of the invocation: those with an id of the user's own choice.
+     * </pre>
+     *
+     * <code>repeated int32 missing_partitions = 2;</code>
+     * @param index The index of the element to return.
+     * @return The missingPartitions at the given index.
+     */
+    public int getMissingPartitions(int index) {
+      return missingPartitions_.getInt(index);
+    }
+    /**
+     * <pre>
+     * Partitions that no node led when the answer was made, or whose leader could not be reached, and
+     * that have awakeables of the invocation: those with an id of the user's own choice.
+     * </pre>
+     *
+     * <code>repeated int32 missing_partitions = 2;</code>
+     * @param index The index to set the value at.
+     * @param value The missingPartitions to set.
+     * @return This builder for chaining.
+     */
+    public Builder setMissingPartitions(
+        int index, int value) {
+
+      ensureMissingPartitionsIsMutable();
+      missingPartitions_.setInt(index, value);
+      bitField0_ |= 0x00000002;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * Partitions that no node led when the answer was made, or whose leader could not be reached, and
+     * that have awakeables of the invocation: those with an id of the user's own choice.
+     * </pre>
+     *
+     * <code>repeated int32 missing_partitions = 2;</code>
+     * @param value The missingPartitions to add.
+     * @return This builder for chaining.
+     */
+    public Builder addMissingPartitions(int value) {
+
+      ensureMissingPartitionsIsMutable();
+      missingPartitions_.addInt(value);
+      bitField0_ |= 0x00000002;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * Partitions that no node led when the answer was made, or whose leader could not be reached, and
+     * that have awakeables of the invocation: those with an id of the user's own choice.
+     * </pre>
+     *
+     * <code>repeated int32 missing_partitions = 2;</code>
+     * @param values The missingPartitions to add.
+     * @return This builder for chaining.
+     */
+    public Builder addAllMissingPartitions(
+        java.lang.Iterable<? extends java.lang.Integer> values) {
+      ensureMissingPartitionsIsMutable();
+      com.google.protobuf.AbstractMessageLite.Builder.addAll(
+          values, missingPartitions_);
+      bitField0_ |= 0x00000002;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * Partitions that no node led when the answer was made, or whose leader could not be reached, and
+     * that have awakeables of the invocation: those with an id of the user's own choice.
+     * </pre>
+     *
+     * <code>repeated int32 missing_partitions = 2;</code>
+     * @return This builder for chaining.
+     */
+    public Builder clearMissingPartitions() {
+      missingPartitions_ = emptyIntList();
+      bitField0_ = (bitField0_ & ~0x00000002);
+      onChanged();
+      return this;
     }
 
     // @@protoc_insertion_point(builder_scope:durable.v1.GetInvocationResponse)

@@ -36,4 +36,36 @@ public interface GetInvocationResponseOrBuilder extends
    * <code>.durable.v1.Invocation invocation = 1;</code>
    */
   dev.durable.v1.InvocationOrBuilder getInvocationOrBuilder();
+
+  /**
+   * <pre>
+   * Partitions that no node led when the answer was made, or whose leader could not be reached, and
+   * that have awakeables of the invocation: those with an id of the user's own choice.
+   * </pre>
+   *
+   * <code>repeated int32 missing_partitions = 2;</code>
+   * @return A list containing the missingPartitions.
+   */
+  java.util.List<java.lang.Integer> getMissingPartitionsList();
+  /**
+   * <pre>
+   * Partitions that no node led when the answer was made, or whose leader could not be reached, and
+   * that have awakeables of the invocation: those with an id of the user's own choice.
+   * </pre>
+   *
+   * <code>repeated int32 missing_partitions = 2;</code>
+   * @return The count of missingPartitions.
+   */
+  int getMissingPartitionsCount();
+  /**
+   * <pre>
+   * Partitions that no node led when the answer was made, or whose leader could not be reached, and
+   * that have awakeables of the invocation: those with an id of the user's own choice.
+   * </pre>
+   *
+   * <code>repeated int32 missing_partitions = 2;</code>
+   * @param index The index of the element to return.
+   * @return The missingPartitions at the given index.
+   */
+  int getMissingPartitions(int index);
 }

@@ -33,6 +33,7 @@ private static final long serialVersionUID = 0L;
   }
   private GetStatsResponse() {
     counts_ = java.util.Collections.emptyList();
+    missingPartitions_ = emptyIntList();
   }
 
   public static final com.google.protobuf.Descriptors.Descriptor
@@ -139,6 +140,51 @@ private static final long serialVersionUID = 0L;
     return workerCount_;
   }
 
+  public static final int MISSING_PARTITIONS_FIELD_NUMBER = 4;
+  @SuppressWarnings("serial")
+  private com.google.protobuf.Internal.IntList missingPartitions_ =
+      emptyIntList();
+  /**
+   * <pre>
+   * Partitions that no node led when the answer was made, or whose leader could not be reached: what
+   * is in them is missing from the answer.
+   * </pre>
+   *
+   * <code>repeated int32 missing_partitions = 4;</code>
+   * @return A list containing the missingPartitions.
+   */
+  @java.lang.Override
+  public java.util.List<java.lang.Integer>
+      getMissingPartitionsList() {
+    return missingPartitions_;
+  }
+  /**
+   * <pre>
+   * Partitions that no node led when the answer was made, or whose leader could not be reached: what
+   * is in them is missing from the answer.
+   * </pre>
+   *
+   * <code>repeated int32 missing_partitions = 4;</code>
+   * @return The count of missingPartitions.
+   */
+  public int getMissingPartitionsCount() {
+    return missingPartitions_.size();
+  }
+  /**
+   * <pre>
+   * Partitions that no node led when the answer was made, or whose leader could not be reached: what
+   * is in them is missing from the answer.
+   * </pre>
+   *
+   * <code>repeated int32 missing_partitions = 4;</code>
+   * @param index The index of the element to return.
+   * @return The missingPartitions at the given index.
+   */
+  public int getMissingPartitions(int index) {
+    return missingPartitions_.getInt(index);
+  }
+  private int missingPartitionsMemoizedSerializedSize = -1;
+
   private byte memoizedIsInitialized = -1;
   @java.lang.Override
   public final boolean isInitialized() {
@@ -153,6 +199,7 @@ private static final long serialVersionUID = 0L;
   @java.lang.Override
   public void writeTo(com.google.protobuf.CodedOutputStream output)
                       throws java.io.IOException {
+    getSerializedSize();
     for (int i = 0; i < counts_.size(); i++) {
       output.writeMessage(1, counts_.get(i));
     }
@@ -161,6 +208,13 @@ private static final long serialVersionUID = 0L;
     }
     if (workerCount_ != 0) {
       output.writeInt32(3, workerCount_);
+    }
+    if (getMissingPartitionsList().size() > 0) {
+      output.writeUInt32NoTag(34);
+      output.writeUInt32NoTag(missingPartitionsMemoizedSerializedSize);
+    }
+    for (int i = 0; i < missingPartitions_.size(); i++) {
+      output.writeInt32NoTag(missingPartitions_.getInt(i));
     }
     getUnknownFields().writeTo(output);
   }
@@ -183,6 +237,20 @@ private static final long serialVersionUID = 0L;
       size += com.google.protobuf.CodedOutputStream
         .computeInt32Size(3, workerCount_);
     }
+    {
+      int dataSize = 0;
+      for (int i = 0; i < missingPartitions_.size(); i++) {
+        dataSize += com.google.protobuf.CodedOutputStream
+          .computeInt32SizeNoTag(missingPartitions_.getInt(i));
+      }
+      size += dataSize;
+      if (!getMissingPartitionsList().isEmpty()) {
+        size += 1;
+        size += com.google.protobuf.CodedOutputStream
+            .computeInt32SizeNoTag(dataSize);
+      }
+      missingPartitionsMemoizedSerializedSize = dataSize;
+    }
     size += getUnknownFields().getSerializedSize();
     memoizedSize = size;
     return size;
@@ -204,6 +272,8 @@ private static final long serialVersionUID = 0L;
         != other.getTotalCount()) return false;
     if (getWorkerCount()
         != other.getWorkerCount()) return false;
+    if (!getMissingPartitionsList()
+        .equals(other.getMissingPartitionsList())) return false;
     if (!getUnknownFields().equals(other.getUnknownFields())) return false;
     return true;
   }
@@ -224,6 +294,10 @@ private static final long serialVersionUID = 0L;
         getTotalCount());
     hash = (37 * hash) + WORKER_COUNT_FIELD_NUMBER;
     hash = (53 * hash) + getWorkerCount();
+    if (getMissingPartitionsCount() > 0) {
+      hash = (37 * hash) + MISSING_PARTITIONS_FIELD_NUMBER;
+      hash = (53 * hash) + getMissingPartitionsList().hashCode();
+    }
     hash = (29 * hash) + getUnknownFields().hashCode();
     memoizedHashCode = hash;
     return hash;
@@ -368,6 +442,7 @@ private static final long serialVersionUID = 0L;
       bitField0_ = (bitField0_ & ~0x00000001);
       totalCount_ = 0L;
       workerCount_ = 0;
+      missingPartitions_ = emptyIntList();
       return this;
     }
 
@@ -420,6 +495,10 @@ private static final long serialVersionUID = 0L;
       if (((from_bitField0_ & 0x00000004) != 0)) {
         result.workerCount_ = workerCount_;
       }
+      if (((from_bitField0_ & 0x00000008) != 0)) {
+        missingPartitions_.makeImmutable();
+        result.missingPartitions_ = missingPartitions_;
+      }
     }
 
     @java.lang.Override
@@ -465,6 +544,17 @@ private static final long serialVersionUID = 0L;
       }
       if (other.getWorkerCount() != 0) {
         setWorkerCount(other.getWorkerCount());
+      }
+      if (!other.missingPartitions_.isEmpty()) {
+        if (missingPartitions_.isEmpty()) {
+          missingPartitions_ = other.missingPartitions_;
+          missingPartitions_.makeImmutable();
+          bitField0_ |= 0x00000008;
+        } else {
+          ensureMissingPartitionsIsMutable();
+          missingPartitions_.addAll(other.missingPartitions_);
+        }
+        onChanged();
       }
       this.mergeUnknownFields(other.getUnknownFields());
       onChanged();
@@ -515,6 +605,22 @@ private static final long serialVersionUID = 0L;
               bitField0_ |= 0x00000004;
               break;
             } // case 24
+            case 32: {
+              int v = input.readInt32();
+              ensureMissingPartitionsIsMutable();
+              missingPartitions_.addInt(v);
+              break;
+            } // case 32
+            case 34: {
+              int length = input.readRawVarint32();
+              int limit = input.pushLimit(length);
+              ensureMissingPartitionsIsMutable();
+              while (input.getBytesUntilLimit() > 0) {
+                missingPartitions_.addInt(input.readInt32());
+              }
+              input.popLimit(limit);
+              break;
+            } // case 34
             default: {
               if (!super.parseUnknownField(input, extensionRegistry, tag)) {
                 done = true; // was an endgroup tag
@@ -928,6 +1034,125 @@ private static final long serialVersionUID = 0L;
     public Builder clearWorkerCount() {
       bitField0_ = (bitField0_ & ~0x00000004);
       workerCount_ = 0;
+      onChanged();
+      return this;
+    }
+
+    private com.google.protobuf.Internal.IntList missingPartitions_ = emptyIntList();
+    private void ensureMissingPartitionsIsMutable() {
+      if (!missingPartitions_.isModifiable()) {
+        missingPartitions_ = makeMutableCopy(missingPartitions_);
+      }
+      bitField0_ |= 0x00000008;
+    }
+    /**
+     * <pre>
+     * Partitions that no node led when the answer was made, or whose leader could not be reached: what
+     * is in them is missing from the answer.
+     * </pre>
+     *
+     * <code>repeated int32 missing_partitions = 4;</code>
+     * @return A list containing the missingPartitions.
+     */
+    public java.util.List<java.lang.Integer>
+        getMissingPartitionsList() {
+      missingPartitions_.makeImmutable();
+      return missingPartitions_;
+    }
+    /**
+     * <pre>
+     * Partitions that no node led when the answer was made, or whose leader could not be reached: what
+     * is in them is missing from the answer.
+     * </pre>
+     *
+     * <code>repeated int32 missing_partitions = 4;</code>
+     * @return The count of missingPartitions.
+     */
+    public int getMissingPartitionsCount() {
+      return missingPartitions_.size();
+    }
+    /**
+     * <pre>
+     * Partitions that no node led when the answer was made, or whose leader could not be reached: what
+     * is in them is missing from the answer.
+     * </pre>
+     *
+     * <code>repeated int32 missing_partitions = 4;</code>
+     * @param index The index of the element to return.
+     * @return The missingPartitions at the given index.
+     */
+    public int getMissingPartitions(int index) {
+      return missingPartitions_.getInt(index);
+    }
+    /**
+     * <pre>
+     * Partitions that no node led when the answer was made, or whose leader could not be reached: what
+     * is in them is missing from the answer.
+     * </pre>
+     *
+     * <code>repeated int32 missing_partitions = 4;</code>
+     * @param index The index to set the value at.
+     * @param value The missingPartitions to set.
+     * @return This builder for chaining.
+     */
+    public Builder setMissingPartitions(
+        int index, int value) {
+
+      ensureMissingPartitionsIsMutable();
+      missingPartitions_.setInt(index, value);
+      bitField0_ |= 0x00000008;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * Partitions that no node led when the answer was made, or whose leader could not be reached: what
+     * is in them is missing from the answer.
+     * </pre>
+     *
+     * <code>repeated int32 missing_partitions = 4;</code>
+     * @param value The missingPartitions to add.
+     * @return This builder for chaining.
+     */
+    public Builder addMissingPartitions(int value) {
+
+      ensureMissingPartitionsIsMutable();
+      missingPartitions_.addInt(value);
+      bitField0_ |= 0x00000008;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * Partitions that no node led when the answer was made, or whose leader could not be reached: what
+     * is in them is missing from the answer.
+     * </pre>
+     *
+     * <code>repeated int32 missing_partitions = 4;</code>
+     * @param values The missingPartitions to add.
+     * @return This builder for chaining.
+     */
+    public Builder addAllMissingPartitions(
+        java.lang.Iterable<? extends java.lang.Integer> values) {
+      ensureMissingPartitionsIsMutable();
+      com.google.protobuf.AbstractMessageLite.Builder.addAll(
+          values, missingPartitions_);
+      bitField0_ |= 0x00000008;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * Partitions that no node led when the answer was made, or whose leader could not be reached: what
+     * is in them is missing from the answer.
+     * </pre>
+     *
+     * <code>repeated int32 missing_partitions = 4;</code>
+     * @return This builder for chaining.
+     */
+    public Builder clearMissingPartitions() {
+      missingPartitions_ = emptyIntList();
+      bitField0_ = (bitField0_ & ~0x00000008);
       onChanged();
       return this;
     }

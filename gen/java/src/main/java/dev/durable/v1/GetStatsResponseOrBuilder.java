@@ -73,4 +73,36 @@ public interface GetStatsResponseOrBuilder extends
    * @return The workerCount.
    */
   int getWorkerCount();
+
+  /**
+   * <pre>
+   * Partitions that no node led when the answer was made, or whose leader could not be reached: what
+   * is in them is missing from the answer.
+   * </pre>
+   *
+   * <code>repeated int32 missing_partitions = 4;</code>
+   * @return A list containing the missingPartitions.
+   */
+  java.util.List<java.lang.Integer> getMissingPartitionsList();
+  /**
+   * <pre>
+   * Partitions that no node led when the answer was made, or whose leader could not be reached: what
+   * is in them is missing from the answer.
+   * </pre>
+   *
+   * <code>repeated int32 missing_partitions = 4;</code>
+   * @return The count of missingPartitions.
+   */
+  int getMissingPartitionsCount();
+  /**
+   * <pre>
+   * Partitions that no node led when the answer was made, or whose leader could not be reached: what
+   * is in them is missing from the answer.
+   * </pre>
+   *
+   * <code>repeated int32 missing_partitions = 4;</code>
+   * @param index The index of the element to return.
+   * @return The missingPartitions at the given index.
+   */
+  int getMissingPartitions(int index);
 }

@@ -34,6 +34,7 @@ private static final long serialVersionUID = 0L;
   private ListHandlersResponse() {
     handlers_ = java.util.Collections.emptyList();
     nextPageToken_ = "";
+    missingPartitions_ = emptyIntList();
   }
 
   public static final com.google.protobuf.Descriptors.Descriptor
@@ -157,6 +158,51 @@ private static final long serialVersionUID = 0L;
     }
   }
 
+  public static final int MISSING_PARTITIONS_FIELD_NUMBER = 3;
+  @SuppressWarnings("serial")
+  private com.google.protobuf.Internal.IntList missingPartitions_ =
+      emptyIntList();
+  /**
+   * <pre>
+   * Partitions that no node led when the answer was made, or whose leader could not be reached: what
+   * is in them is missing from the answer.
+   * </pre>
+   *
+   * <code>repeated int32 missing_partitions = 3;</code>
+   * @return A list containing the missingPartitions.
+   */
+  @java.lang.Override
+  public java.util.List<java.lang.Integer>
+      getMissingPartitionsList() {
+    return missingPartitions_;
+  }
+  /**
+   * <pre>
+   * Partitions that no node led when the answer was made, or whose leader could not be reached: what
+   * is in them is missing from the answer.
+   * </pre>
+   *
+   * <code>repeated int32 missing_partitions = 3;</code>
+   * @return The count of missingPartitions.
+   */
+  public int getMissingPartitionsCount() {
+    return missingPartitions_.size();
+  }
+  /**
+   * <pre>
+   * Partitions that no node led when the answer was made, or whose leader could not be reached: what
+   * is in them is missing from the answer.
+   * </pre>
+   *
+   * <code>repeated int32 missing_partitions = 3;</code>
+   * @param index The index of the element to return.
+   * @return The missingPartitions at the given index.
+   */
+  public int getMissingPartitions(int index) {
+    return missingPartitions_.getInt(index);
+  }
+  private int missingPartitionsMemoizedSerializedSize = -1;
+
   private byte memoizedIsInitialized = -1;
   @java.lang.Override
   public final boolean isInitialized() {
@@ -171,11 +217,19 @@ private static final long serialVersionUID = 0L;
   @java.lang.Override
   public void writeTo(com.google.protobuf.CodedOutputStream output)
                       throws java.io.IOException {
+    getSerializedSize();
     for (int i = 0; i < handlers_.size(); i++) {
       output.writeMessage(1, handlers_.get(i));
     }
     if (!com.google.protobuf.GeneratedMessage.isStringEmpty(nextPageToken_)) {
       com.google.protobuf.GeneratedMessage.writeString(output, 2, nextPageToken_);
+    }
+    if (getMissingPartitionsList().size() > 0) {
+      output.writeUInt32NoTag(26);
+      output.writeUInt32NoTag(missingPartitionsMemoizedSerializedSize);
+    }
+    for (int i = 0; i < missingPartitions_.size(); i++) {
+      output.writeInt32NoTag(missingPartitions_.getInt(i));
     }
     getUnknownFields().writeTo(output);
   }
@@ -192,6 +246,20 @@ private static final long serialVersionUID = 0L;
     }
     if (!com.google.protobuf.GeneratedMessage.isStringEmpty(nextPageToken_)) {
       size += com.google.protobuf.GeneratedMessage.computeStringSize(2, nextPageToken_);
+    }
+    {
+      int dataSize = 0;
+      for (int i = 0; i < missingPartitions_.size(); i++) {
+        dataSize += com.google.protobuf.CodedOutputStream
+          .computeInt32SizeNoTag(missingPartitions_.getInt(i));
+      }
+      size += dataSize;
+      if (!getMissingPartitionsList().isEmpty()) {
+        size += 1;
+        size += com.google.protobuf.CodedOutputStream
+            .computeInt32SizeNoTag(dataSize);
+      }
+      missingPartitionsMemoizedSerializedSize = dataSize;
     }
     size += getUnknownFields().getSerializedSize();
     memoizedSize = size;
@@ -212,6 +280,8 @@ private static final long serialVersionUID = 0L;
         .equals(other.getHandlersList())) return false;
     if (!getNextPageToken()
         .equals(other.getNextPageToken())) return false;
+    if (!getMissingPartitionsList()
+        .equals(other.getMissingPartitionsList())) return false;
     if (!getUnknownFields().equals(other.getUnknownFields())) return false;
     return true;
   }
@@ -229,6 +299,10 @@ private static final long serialVersionUID = 0L;
     }
     hash = (37 * hash) + NEXT_PAGE_TOKEN_FIELD_NUMBER;
     hash = (53 * hash) + getNextPageToken().hashCode();
+    if (getMissingPartitionsCount() > 0) {
+      hash = (37 * hash) + MISSING_PARTITIONS_FIELD_NUMBER;
+      hash = (53 * hash) + getMissingPartitionsList().hashCode();
+    }
     hash = (29 * hash) + getUnknownFields().hashCode();
     memoizedHashCode = hash;
     return hash;
@@ -372,6 +446,7 @@ private static final long serialVersionUID = 0L;
       }
       bitField0_ = (bitField0_ & ~0x00000001);
       nextPageToken_ = "";
+      missingPartitions_ = emptyIntList();
       return this;
     }
 
@@ -421,6 +496,10 @@ private static final long serialVersionUID = 0L;
       if (((from_bitField0_ & 0x00000002) != 0)) {
         result.nextPageToken_ = nextPageToken_;
       }
+      if (((from_bitField0_ & 0x00000004) != 0)) {
+        missingPartitions_.makeImmutable();
+        result.missingPartitions_ = missingPartitions_;
+      }
     }
 
     @java.lang.Override
@@ -464,6 +543,17 @@ private static final long serialVersionUID = 0L;
       if (!other.getNextPageToken().isEmpty()) {
         nextPageToken_ = other.nextPageToken_;
         bitField0_ |= 0x00000002;
+        onChanged();
+      }
+      if (!other.missingPartitions_.isEmpty()) {
+        if (missingPartitions_.isEmpty()) {
+          missingPartitions_ = other.missingPartitions_;
+          missingPartitions_.makeImmutable();
+          bitField0_ |= 0x00000004;
+        } else {
+          ensureMissingPartitionsIsMutable();
+          missingPartitions_.addAll(other.missingPartitions_);
+        }
         onChanged();
       }
       this.mergeUnknownFields(other.getUnknownFields());
@@ -510,6 +600,22 @@ private static final long serialVersionUID = 0L;
               bitField0_ |= 0x00000002;
               break;
             } // case 18
+            case 24: {
+              int v = input.readInt32();
+              ensureMissingPartitionsIsMutable();
+              missingPartitions_.addInt(v);
+              break;
+            } // case 24
+            case 26: {
+              int length = input.readRawVarint32();
+              int limit = input.pushLimit(length);
+              ensureMissingPartitionsIsMutable();
+              while (input.getBytesUntilLimit() > 0) {
+                missingPartitions_.addInt(input.readInt32());
+              }
+              input.popLimit(limit);
+              break;
+            } // case 26
             default: {
               if (!super.parseUnknownField(input, extensionRegistry, tag)) {
                 done = true; // was an endgroup tag
@@ -927,6 +1033,125 @@ private static final long serialVersionUID = 0L;
       checkByteStringIsUtf8(value);
       nextPageToken_ = value;
       bitField0_ |= 0x00000002;
+      onChanged();
+      return this;
+    }
+
+    private com.google.protobuf.Internal.IntList missingPartitions_ = emptyIntList();
+    private void ensureMissingPartitionsIsMutable() {
+      if (!missingPartitions_.isModifiable()) {
+        missingPartitions_ = makeMutableCopy(missingPartitions_);
+      }
+      bitField0_ |= 0x00000004;
+    }
+    /**
+     * <pre>
+     * Partitions that no node led when the answer was made, or whose leader could not be reached: what
+     * is in them is missing from the answer.
+     * </pre>
+     *
+     * <code>repeated int32 missing_partitions = 3;</code>
+     * @return A list containing the missingPartitions.
+     */
+    public java.util.List<java.lang.Integer>
+        getMissingPartitionsList() {
+      missingPartitions_.makeImmutable();
+      return missingPartitions_;
+    }
+    /**
+     * <pre>
+     * Partitions that no node led when the answer was made, or whose leader could not be reached: what
+     * is in them is missing from the answer.
+     * </pre>
+     *
+     * <code>repeated int32 missing_partitions = 3;</code>
+     * @return The count of missingPartitions.
+     */
+    public int getMissingPartitionsCount() {
+      return missingPartitions_.size();
+    }
+    /**
+     * <pre>
+     * Partitions that no node led when the answer was made, or whose leader could not be reached: what
+     * is in them is missing from the answer.
+     * </pre>
+     *
+     * <code>repeated int32 missing_partitions = 3;</code>
+     * @param index The index of the element to return.
+     * @return The missingPartitions at the given index.
+     */
+    public int getMissingPartitions(int index) {
+      return missingPartitions_.getInt(index);
+    }
+    /**
+     * <pre>
+     * Partitions that no node led when the answer was made, or whose leader could not be reached: what
+     * is in them is missing from the answer.
+     * </pre>
+     *
+     * <code>repeated int32 missing_partitions = 3;</code>
+     * @param index The index to set the value at.
+     * @param value The missingPartitions to set.
+     * @return This builder for chaining.
+     */
+    public Builder setMissingPartitions(
+        int index, int value) {
+
+      ensureMissingPartitionsIsMutable();
+      missingPartitions_.setInt(index, value);
+      bitField0_ |= 0x00000004;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * Partitions that no node led when the answer was made, or whose leader could not be reached: what
+     * is in them is missing from the answer.
+     * </pre>
+     *
+     * <code>repeated int32 missing_partitions = 3;</code>
+     * @param value The missingPartitions to add.
+     * @return This builder for chaining.
+     */
+    public Builder addMissingPartitions(int value) {
+
+      ensureMissingPartitionsIsMutable();
+      missingPartitions_.addInt(value);
+      bitField0_ |= 0x00000004;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * Partitions that no node led when the answer was made, or whose leader could not be reached: what
+     * is in them is missing from the answer.
+     * </pre>
+     *
+     * <code>repeated int32 missing_partitions = 3;</code>
+     * @param values The missingPartitions to add.
+     * @return This builder for chaining.
+     */
+    public Builder addAllMissingPartitions(
+        java.lang.Iterable<? extends java.lang.Integer> values) {
+      ensureMissingPartitionsIsMutable();
+      com.google.protobuf.AbstractMessageLite.Builder.addAll(
+          values, missingPartitions_);
+      bitField0_ |= 0x00000004;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * Partitions that no node led when the answer was made, or whose leader could not be reached: what
+     * is in them is missing from the answer.
+     * </pre>
+     *
+     * <code>repeated int32 missing_partitions = 3;</code>
+     * @return This builder for chaining.
+     */
+    public Builder clearMissingPartitions() {
+      missingPartitions_ = emptyIntList();
+      bitField0_ = (bitField0_ & ~0x00000004);
       onChanged();
       return this;
     }
