@@ -13,6 +13,7 @@ from durable_server.cluster.members import (
     MemberNameTakenError,
     Members,
     MembersLiveError,
+    MemberTimes,
     check_no_members,
 )
 from durable_server.cluster.records import read_record, write_record
@@ -40,9 +41,12 @@ async def test_members_see_each_other_their_roles_and_who_leaves(nats: External)
             assert b.members.leader(0) == a.own
             assert b.members.leader(1) is None
             b.now_has(leads={0: (4, 31)}, follows={}, draining=True)
+            assert b.members.leader(0) == b.own
             await a.until(lambda it: it.leader(0) == b.own)
             assert a.members.live["b"].draining
         assert not b.members.current
+        b.own = b.own.gone()
+        await b.until_kept(nats.url)
         await a.until_live("a")
         assert a.members.leader(0) == a.own
 
@@ -171,15 +175,18 @@ async def test_a_renewal_without_an_answer_is_repeated(nats: External, fault: Pr
     async with (
         Proxy(at(nats.url)) as proxy,
         Node(at(nats.url), member("a")) as a,
-        Node(proxy.endpoint, member("b")) as b,
+        Node(proxy.endpoint, member("b"), MemberTimes(renew=0.1, lease=4.0)) as b,
     ):
         b.now_has(leads={5: (1, 1)})
         await a.until(lambda it: it.leader(5) == b.own)  # so it only renews from now on
+        connections = proxy.connections
         proxy.fault = fault
         await proxy.injection.wait()
         b.now_has(leads={5: (2, 2)})
+        await b.until_kept(nats.url)
         await a.until(lambda it: it.leader(5) == b.own)
         await b.until(lambda it: it.current)
+        assert (proxy.connections == connections) == (fault is ProxyFault.MUTE_ACK)
         assert not b.members.failed.done()
 
 
@@ -198,6 +205,7 @@ async def test_a_renewal_of_a_lost_connection_that_arrives_late_does_no_harm(
         await a.until(lambda it: it.leader(5) == b.own)  # by another connection
         assert b"wrong last sequence" in await proxy.release()
         b.now_has(leads={5: (2, 2)})
+        await b.until_kept(nats.url)
         await a.until(lambda it: it.leader(5) == b.own)
         assert b.members.current
 
