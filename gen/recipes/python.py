@@ -4,7 +4,8 @@ The pinned grpcio-tools generates the stubs, and mypy-protobuf the type stubs be
 matters to users: it sets the lowest grpcio and protobuf that the generated code runs with. The
 recipe then changes two things: imports become relative, so that the package can be called
 `durable_proto` while the descriptors keep their names `durable/v1/...`; and each folder becomes a
-typed package. The protocol between nodes is generated here only: nothing but the control plane speaks it.
+typed package. The protocol between nodes is generated here only: nothing but the control plane speaks
+it.
 """
 
 from __future__ import annotations

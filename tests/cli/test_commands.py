@@ -95,6 +95,24 @@ def test_no_server_answers() -> None:
     assert "Traceback" in trace.err
 
 
+def test_several_addresses(cli: Cli) -> None:
+    """As long as one of them serves, commands work."""
+    for addresses in (f"127.0.0.1:1,{cli.address}", f"{cli.address},127.0.0.1:1"):
+        assert run("handlers", "--address", addresses).code == 0
+        assert run("handlers", address=addresses).code == 0
+    away = run("list", "--address", "127.0.0.1:1,127.0.0.1:2")
+    assert away.code == 4
+    (line,) = away.err.splitlines()
+    assert line.count("127.0.0.1:1") == line.count("127.0.0.1:2") == 1
+    assert "durable dev" in line
+    wrong = run("list", "--address", "127.0.0.1:1,,127.0.0.1:2")
+    assert wrong.code == 2
+    assert "is a list with an empty part, number 2" in wrong.err
+    remote = run("list", "--address", "127.0.0.1:1,node-b:1")
+    assert "'node-b:1' is not on this machine" in remote.err
+    assert "add --insecure" in remote.err
+
+
 def test_get_and_describe(cli: Cli) -> None:
     invocation_id = cli.start("parent", steps=1)
     until(lambda: cli.status(invocation_id) == "completed", "its end")
@@ -318,6 +336,13 @@ def test_doctor(cli: Cli, tmp_path: Path) -> None:
     assert {"server", "protocol", "clock", "workers", "nats-server", "disk sync"} <= set(verdicts)
     assert "fail" not in verdicts.values()
     assert not (tmp_path / "to").exists()
+    both = run("doctor", "--address", f"127.0.0.1:1,{cli.address}", "--data-dir", str(tmp_path))
+    assert both.code == 0
+    assert "warn  server        no control plane answers at 127.0.0.1:1: " in both.out
+    assert f"ok    protocol      {cli.address}: worker protocol" in both.out
+    neither = run("doctor", "--address", "127.0.0.1:1,127.0.0.1:2", "--data-dir", str(tmp_path))
+    assert neither.code == 1
+    assert neither.out.count("fail  server") == 2
     away = run("doctor", "--address", "127.0.0.1:1", "--data-dir", str(tmp_path))
     assert away.code == 1
     assert "fail  server" in away.out

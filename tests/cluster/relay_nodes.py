@@ -54,7 +54,14 @@ class Claim:
     """Who leads what, as all nodes have heard it."""
 
     leaders: dict[int, tuple[str, int]] = field(default_factory=dict[int, tuple[str, int]])
+    live: set[str] = field(default_factory=set[str])
+    cut_off: set[str] = field(default_factory=set[str])
+    """The nodes that NATS does not answer."""
     listeners: list[Callable[[], None]] = field(default_factory=list[Callable[[], None]])
+
+    def cut(self, node: str) -> None:
+        self.cut_off.add(node)
+        self.tell()
 
     def set(self, partition: int, node: str, epoch: int) -> None:
         self.leaders[partition] = (node, epoch)
@@ -75,6 +82,14 @@ class Seen:
 
     name: str
     claims: Claim
+
+    @property
+    def live(self) -> Mapping[str, _Member]:
+        return {name: _Member(name, {}) for name in self.claims.live}
+
+    @property
+    def current(self) -> bool:
+        return self.name not in self.claims.cut_off
 
     def leader(self, partition: int) -> _Member | None:
         found = self.claims.leaders.get(partition)
@@ -103,7 +118,9 @@ class Node:
         self.sessions.demand = Demand(self.workers)
         credentials = Credentials(name, "system", "secret")
         self.links = Links(credentials, cluster.addresses.get, LINK_LIMITS)
+        cluster.claims.live.add(name)
         seen = Seen(name, cluster.claims)
+        self.router.holds = lambda: seen.current
         self.relay = Relay(self.sessions, self.links, Leaders(self.router, seen))
         self.peers = PeerServer(
             credentials, RelayedSessions(self.sessions, LIMITS, TIMES), LINK_LIMITS

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections import Counter
 
+import grpc
+import pytest
 from google.protobuf.duration_pb2 import Duration
 
 import durable
-from durable_proto.v1 import control_pb2, invocation_pb2
+from durable_proto.v1 import control_pb2, invocation_pb2, worker_pb2
+from durable_server.rpc import relay
 from tests.server.partitioned import KEYS, invoke_in
-from tests.support.manual_worker import ManualWorker
+from tests.support.manual_worker import ManualWorker, step_entry
 
 from .relay_nodes import PARTITIONS, Cluster, cluster
 
@@ -115,3 +119,184 @@ async def test_nothing_is_lost_or_doubled_while_partitions_move() -> None:
     assert set(ran.values()) == {1}
     assert len(ran) == 60 * 6
     assert worker.statistics().sessions > 3
+
+
+async def test_only_a_new_leader_makes_a_worker_reconnect() -> None:
+    async with (
+        cluster(a=[0], b=[1], c=[2]) as nodes,
+        ManualWorker(nodes["a"].channel) as worker,
+    ):
+        await nodes["b"].release(1)
+        await asyncio.sleep(2 * relay.SETTLE_SECONDS)
+        # Another partition goes on, and nothing was sent before.
+        await invoke_in(nodes["a"].control, 0)
+        await worker.finish(await worker.receive("start"))
+        await nodes["b"].lead(1)
+        await worker.receive("drain")
+
+
+async def test_a_worker_that_does_not_reconnect_is_hung_up_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(relay, "DRAIN_SECONDS", 0.1)
+    async with (
+        cluster(a=[0], b=[1], c=[2]) as nodes,
+        ManualWorker(nodes["a"].channel) as worker,
+    ):
+        await nodes["b"].release(1)
+        await nodes["c"].lead(1)
+        await worker.receive("drain")
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await worker.receive("nothing more")
+    assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
+    assert "partitions have moved to other nodes" in (caught.value.details() or "")
+
+
+async def test_a_worker_that_leaves_gives_its_work_to_others_on_all_nodes() -> None:
+    async with (
+        cluster(a=[0], b=[1, 2]) as nodes,
+        ManualWorker(nodes["a"].channel, "first") as first,
+    ):
+        invoked = [await invoke_in(nodes.leader(it).control, it) for it in range(PARTITIONS)]
+        for _ in invoked:
+            await first.receive("start")
+        await first.send(worker_pb2.WorkerMessage(draining=worker_pb2.Draining()))
+        async with ManualWorker(nodes["b"].channel, "second") as second:
+            await first.half_close()
+            again = [await second.receive("start") for _ in invoked]
+            assert {it.invocation_id for it in again} == set(invoked)
+            assert {it.attempt for it in again} == {2}
+
+
+async def test_a_lost_worker_keeps_its_work_for_the_grace_period_on_all_nodes() -> None:
+    async with cluster(a=[0], b=[1, 2]) as nodes:
+        async with ManualWorker(nodes["a"].channel) as first:
+            invoked = [await invoke_in(nodes.leader(it).control, it) for it in range(PARTITIONS)]
+            starts = [await first.receive("start") for _ in invoked]
+            first.disconnect()
+        # It comes back by way of the other node.
+        second = ManualWorker(nodes["b"].channel)
+        for it in starts:
+            second.hello.resumed.add(invocation_id=it.invocation_id, attempt=1)
+        async with second:
+            for start in starts:
+                assert (await second.step(start, 0)).completion_number == 1
+            second.disconnect()
+        # It does not come back again.
+        async with ManualWorker(nodes["a"].channel, "other") as other:
+            again = [await other.receive("start") for _ in invoked]
+            assert {it.invocation_id for it in again} == set(invoked)
+            assert [(it.attempt, len(it.start.journal)) for it in again] == [(2, 1)] * 3
+
+
+async def test_a_worker_that_does_not_come_back_after_a_takeover_is_lost() -> None:
+    async with cluster(a=[0], b=[1], c=[2]) as nodes:
+        async with ManualWorker(nodes["b"].channel) as first:
+            start = await _started(nodes, first, 1)
+            await first.step(start, 0)
+            await nodes["b"].kill()
+        await nodes["c"].lead(1)
+        async with ManualWorker(nodes["a"].channel, "other") as other:
+            again = await other.receive("start")
+            assert (again.invocation_id, again.attempt) == (start.invocation_id, 2)
+            assert len(again.start.journal) == 1
+
+
+async def test_a_session_by_another_node_replaces_the_first() -> None:
+    async with (
+        cluster(a=[0], b=[1], c=[2]) as nodes,
+        ManualWorker(nodes["a"].channel) as first,
+        ManualWorker(nodes["b"].channel) as second,
+    ):
+        await first.receive("drain")
+        for partition in range(PARTITIONS):
+            invocation_id = await invoke_in(nodes.leader(partition).control, partition)
+            await second.finish(await second.receive("start"))
+            assert await result(nodes, partition, invocation_id) == b'"done"'
+
+
+async def test_the_others_go_on_without_a_node_that_is_killed() -> None:
+    async with cluster(a=[0], b=[1], c=[2]) as nodes:
+        async with ManualWorker(nodes["a"].channel) as first:
+            invocation_id = await invoke_in(nodes["b"].control, 1)
+            start = await first.receive("start")
+            await first.step(start, 0)
+            await nodes["b"].kill()
+            # What it says now is lost.
+            await first.send(step_entry(start, 1, b'"x"'))
+            await invoke_in(nodes["c"].control, 2)
+            await first.finish(await first.receive("start"))
+            await nodes["c"].lead(1)
+            await first.receive("drain")
+            first.disconnect()
+        second = ManualWorker(nodes["a"].channel)
+        second.hello.resumed.add(invocation_id=invocation_id, attempt=1)
+        async with second:
+            assert (await second.step(start, 1)).completion_number == 2
+            await second.finish(start)
+            assert await result(nodes, 1, invocation_id) == b'"done"'
+
+
+async def test_a_node_that_does_not_answer_is_left_out_until_it_does() -> None:
+    async with cluster(a=[0], b=[1], c=[2]) as nodes:
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            real, port = nodes.addresses["b"], silent.getsockname()[1]
+            nodes.addresses["b"] = f"127.0.0.1:{port}"
+            async with ManualWorker(nodes["a"].channel) as first:
+                await invoke_in(nodes["c"].control, 2)
+                await first.finish(await first.receive("start"))
+                nodes.addresses["b"] = real
+                await first.receive("drain")
+        async with ManualWorker(nodes["a"].channel) as second:
+            await invoke_in(nodes["b"].control, 1)
+            await second.finish(await second.receive("start"))
+
+
+async def test_workers_leave_a_node_that_nats_does_not_answer() -> None:
+    async with cluster(a=[0], b=[1], c=[2]) as nodes:
+        async with ManualWorker(nodes["a"].channel) as worker:
+            nodes.claims.cut("a")
+            await worker.receive("drain")
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            async with ManualWorker(nodes["a"].channel):
+                pass
+        assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
+        async with ManualWorker(nodes["b"].channel) as worker:
+            await invoke_in(nodes["c"].control, 2)
+            await worker.finish(await worker.receive("start"))
+
+
+async def test_workers_stay_while_nats_answers_nobody() -> None:
+    async with (
+        cluster(a=[0], b=[1], c=[2]) as nodes,
+        ManualWorker(nodes["a"].channel) as worker,
+    ):
+        start = await _started(nodes, worker, 1)
+        for name in "abc":
+            nodes.claims.cut(name)
+        await asyncio.sleep(2 * relay.SETTLE_SECONDS)
+        assert (await worker.step(start, 0)).completion_number == 1
+
+
+async def test_slots_go_to_the_node_where_work_waits() -> None:
+    async with (
+        cluster(a=[0], b=[1], c=[2]) as nodes,
+        ManualWorker(nodes["a"].channel, slots=3) as worker,
+    ):
+        for _ in range(5):
+            await invoke_in(nodes["b"].control, 1)
+        starts = [await worker.receive("start") for _ in range(3)]
+        assert len(nodes["b"].workers.get("manual").owned) == 3  # type: ignore[union-attr]  # known
+        await invoke_in(nodes["c"].control, 2)
+        ended = {it.invocation_id for it in starts}
+        while len(ended) < 6:
+            await worker.finish(starts.pop(0))
+            starts.append(await worker.receive("start"))
+            ended.add(starts[-1].invocation_id)
+
+
+async def _started(
+    nodes: Cluster, worker: ManualWorker, partition: int
+) -> worker_pb2.ServerMessage:
+    await invoke_in(nodes.leader(partition).control, partition)
+    return await worker.receive("start")

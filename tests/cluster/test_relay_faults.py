@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -61,9 +63,8 @@ async def three_nodes(folder: Path) -> AsyncIterator[Nodes]:
     async with external_nats(folder / "nats", JETSTREAM) as nats, AsyncExitStack() as stack:
         for name in NAMES:
             (folder / name).mkdir()
-            options = ("--nats", nats.url, "--node", name, "--node-listen", "127.0.0.1:0")
-            options += ("--partitions", "6")
-            served = control_plane(folder / name, *options)
+            where = ("--nats", nats.url, "--node", name, "--node-listen", "127.0.0.1:0")
+            served = control_plane(folder / name, *where, "--partitions", "6")
             with ExitStack() as started:
                 child, address = await asyncio.to_thread(started.enter_context, served)
                 stack.callback(started.pop_all().close)
@@ -97,19 +98,36 @@ async def running_worker(
         await task
 
 
-@pytest.mark.parametrize("killed", ["a", "b"])
-async def test_a_killed_node_costs_no_step(tmp_path: Path, killed: str) -> None:
-    """Node a is the entry node of the worker, node b is not."""
+async def _invoke(
+    request: control_pb2.InvokeRequest, control: Control
+) -> control_pb2.InvokeResponse:
+    return await control.Invoke(request)
+
+
+async def _get_result(
+    request: control_pb2.GetResultRequest, control: Control
+) -> control_pb2.GetResultResponse:
+    return await control.GetResult(request)
+
+
+@pytest.mark.parametrize("entry", [True, False], ids=["entry node", "other node"])
+async def test_a_killed_node_costs_no_step(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, entry: bool
+) -> None:
+    caplog.set_level(logging.INFO, "durable.worker")
     ran: Counter[str] = Counter()
     async with three_nodes(tmp_path) as nodes:
         addresses = [nodes.addresses[name] for name in NAMES]
-        async with running_worker(addresses, ran):
+        async with running_worker(addresses, ran) as worker:
+            told = [it.getMessage() for it in caplog.records]
+            dialled = next(it for it in told if " serves " in it).rpartition(" at ")[2]
+            killed = next(it for it in NAMES if (nodes.addresses[it] == dialled) is entry)
             invoked: list[str] = []
             for number in range(COUNT):
                 request = control_pb2.InvokeRequest(
                     handler="steps", partition_key=str(number), request_id=f"r-{number}"
                 )
-                answer = await nodes.ask(lambda control, it=request: control.Invoke(it))
+                answer = await nodes.ask(partial(_invoke, request))
                 invoked.append(answer.invocation_id)
                 if number == COUNT // 2:
                     await nodes.kill(killed)
@@ -117,7 +135,8 @@ async def test_a_killed_node_costs_no_step(tmp_path: Path, killed: str) -> None:
                 waited = control_pb2.GetResultRequest(
                     invocation_id=invocation_id, wait_timeout=Duration(seconds=20)
                 )
-                found = await nodes.ask(lambda control, it=waited: control.GetResult(it))
+                found = await nodes.ask(partial(_get_result, waited))
                 assert found.state == invocation_pb2.INVOCATION_STATE_COMPLETED
+    assert worker.statistics().attempts_started == COUNT
     assert len(ran) == COUNT * STEPS
     assert set(ran.values()) == {1}

@@ -113,9 +113,9 @@ class Node:
         self.system.listeners.append(callback)
         return lambda: self.system.listeners.remove(callback)
 
-    async def connect(self, slots: int, handlers: list[Handler]) -> Session:
-        """Connects the worker to this node."""
-        hello = Hello(WORKER, "", "", slots, handlers, {})
+    async def connect(self, slots: int, handlers: list[Handler], worker: str = WORKER) -> Session:
+        """Connects a worker to this node."""
+        hello = Hello(worker, "", "", slots, handlers, {})
         return await self.sessions.open(hello, WorkerEnd(self.system))
 
     async def lead(self, partition: int) -> None:

@@ -151,11 +151,11 @@ async def test_another_limit_holds_from_then_on(system: System) -> None:
     await eventually(lambda: system.counts()[handler.name] == LIMIT)
     higher = handler._replace(max_concurrent=8)
     for node in system.nodes.values():
-        await node.connect(100, [higher])
+        await node.connect(100, [higher], worker="second")
     await eventually(lambda: system.counts()[handler.name] == 8)
     lower = handler._replace(max_concurrent=2)
     for node in system.nodes.values():
-        await node.connect(100, [lower])
+        await node.connect(100, [lower], worker="third")
     while system.counts()[handler.name] > 2:
         await system.end(next(iter(system.running)))
     system.most.clear()

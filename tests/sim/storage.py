@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import random
 from pathlib import Path
+from typing import Any
 
 from durable_server.store.sqlite import SqliteStore
 
@@ -21,8 +22,12 @@ class Disk:
         self.trouble = trouble
         self.incomplete = 0
         self.copies: list[bytes] = []
+        self.checkpoint = b""
+        """The copy of the last complete checkpoint."""
+        self.durable = 0
+        """The sequence that it holds."""
         self.current: SimStore | None = None
-        """The store of the present leader; the stores of replaced leaders are not on this disk."""
+        """The store of the present process; the stores of replaced ones are not on this disk."""
 
     def open(self, path: Path) -> SimStore:
         """Opens the store as a crash may have left it."""
@@ -33,11 +38,40 @@ class Disk:
 
     def add_copy(self) -> None:
         """Makes what is committed now one of the copies that a crash may leave."""
-        assert self.current is not None
-        self.copies.append(self.current.copy())
+        if self.current is not None:
+            self.copies.append(self.current.copy())
 
 
-class SimStore(SqliteStore):
+class ComparedStore(SqliteStore):
+    """A store whose rows can be compared with those of another one."""
+
+    def tables(self) -> dict[str, list[tuple[Any, ...]]]:
+        """Returns the rows of each table, in an order of their own.
+
+        The index of failure texts is left out, its contents are SQLite's. Of the places in the queues
+        for locks only the order is in it: a leader counts on from the largest one that its store has.
+        """
+        master = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
+        names = [name for (name,) in self._db.execute(master)]
+        found: dict[str, list[tuple[Any, ...]]] = {}
+        for name in names:
+            if not name.startswith("failure_texts"):
+                cursor = self._db.execute(f"SELECT * FROM {name}")
+                columns = [it[0] for it in cursor.description]
+                rows = cursor.fetchall()
+                if "turn" in columns:
+                    rows = _ranked(rows, columns.index("turn"))
+                found[name] = sorted(rows, key=repr)
+        return found
+
+
+def _ranked(rows: list[tuple[Any, ...]], column: int) -> list[tuple[Any, ...]]:
+    """Replaces a column by the rank of its value; 0 stays."""
+    ranks = {value: rank for rank, value in enumerate(sorted({0, *(row[column] for row in rows)}))}
+    return [(*row[:column], ranks[row[column]], *row[column + 1 :]) for row in rows]
+
+
+class SimStore(ComparedStore):
     """A store on a simulated disk."""
 
     def __init__(self, path: Path, disk: Disk) -> None:
@@ -45,9 +79,21 @@ class SimStore(SqliteStore):
         self._disk = disk
         self._known = 0
 
+    @property
+    def sequence(self) -> int:
+        """The sequence of the last batch that it holds."""
+        return self._sequence
+
     def copy(self) -> bytes:
         """Returns the file with everything that is committed."""
         return self._db.serialize()
+
+    def close(self) -> None:
+        """See `Store.close`; it is what the next process finds."""
+        if self._disk.current is self:
+            self._disk.copies = [self.copy()]
+            self._disk.current = None
+        super().close()
 
     def begin(self) -> bool:
         """See `Store.begin`."""
@@ -64,5 +110,6 @@ class SimStore(SqliteStore):
             disk.incomplete += 1
             return self._known
         self._known = super().checkpoint()
-        disk.copies = [self.copy()]
+        disk.durable, disk.checkpoint = self._known, self.copy()
+        disk.copies = [disk.checkpoint]
         return self._known

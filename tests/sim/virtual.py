@@ -1,15 +1,19 @@
 """The virtual event loop: when nothing can run, its clock jumps to the next timer.
 
 There are no sockets and no threads, so a run depends on its seed alone, and an hour of backoff costs no
-time. Work for a thread runs at once, in the loop.
+time. Work for a thread runs at once, in the loop, and generators of random numbers that have no seed of
+their own get one.
 """
 
 from __future__ import annotations
 
 import asyncio
+import itertools
+import random
 import selectors
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
+from unittest import mock
 
 T = TypeVar("T")
 
@@ -52,5 +56,14 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
 def run(main: Coroutine[Any, Any, T]) -> T:
     """Runs `main` on a fresh virtual loop."""
-    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+    seeds = itertools.count()
+    seeded = random.Random
+
+    def make(seed: Any = None) -> random.Random:
+        return seeded(next(seeds) if seed is None else seed)
+
+    with (
+        mock.patch.object(random, "Random", make),
+        asyncio.Runner(loop_factory=VirtualLoop) as runner,
+    ):
         return runner.run(main)

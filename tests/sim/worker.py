@@ -1,6 +1,6 @@
-"""The simulated worker: the plain worker protocol over a link in memory.
+"""The simulated worker: the plain worker protocol over links in memory.
 
-It crashes, loses its connection, fails steps, suspends attempts that only wait and pauses them on
+It crashes, loses its connections, fails steps, suspends attempts that only wait and pauses them on
 request, as the seed decides. Its handlers are in `program` and `listener`.
 """
 
@@ -14,14 +14,19 @@ from typing import TYPE_CHECKING, Any
 import grpc
 
 from durable_proto.v1 import invocation_pb2, worker_pb2
+from durable_server.core import ids
+from durable_server.processor.errors import NotLeadingError
 
 from .listener import Listener, read
 from .program import TRIES, Program, value_of
 
 if TYPE_CHECKING:
+    from .node import SimNode
     from .world import World
 
 
+SLOTS = 8
+"""How many attempts a worker takes, over all its sessions."""
 TRY_FAILURE_RATE = 0.6
 """The probability that one try of a `try` fails."""
 
@@ -54,23 +59,50 @@ class Link:
         raise Aborted(f"{code.name}: {details}")
 
 
+class Session:
+    """One session of a worker, with the node of its partitions."""
+
+    def __init__(self, rng: random.Random, node: SimNode) -> None:
+        self.node = node
+        self.link = Link(rng)
+        self.outbox: list[worker_pb2.WorkerMessage] = []
+        self.outbox_filled = asyncio.Event()
+
+    def send(self, message: worker_pb2.WorkerMessage) -> None:
+        """Adds a message to the next frame."""
+        self.outbox.append(message)
+        self.outbox_filled.set()
+
+
 class SimWorker:
-    """One worker process, with its attempts and its session."""
+    """One worker process, with its attempts and its sessions.
+
+    It has a session with each node that it believes to lead a partition. Which partitions a session is
+    for is fixed while it lasts; when it breaks, or when a leader has changed, all sessions are opened
+    anew.
+    """
 
     def __init__(self, world: World, name: str) -> None:
         self.world = world
         self.name = name
         self.rng = world.rng
         self.programs: dict[str, Program | Listener] = {}
-        self.outbox: list[worker_pb2.WorkerMessage] = []
-        self.outbox_filled = asyncio.Event()
+        self.routes: dict[int, Session] = {}
+        """The session of each partition, if there is one."""
         self.tasks: set[asyncio.Task[None]] = set()
         self.alive = True
         self.version = self.rng.choice(("1", "2"))
+        self.reconnect = asyncio.Event()
+        """Set to make it open its sessions anew."""
+
+    def _route(self, invocation_id: str) -> Session | None:
+        return self.routes.get(ids.partition(invocation_id, self.world.count))
 
     def send(self, message: worker_pb2.WorkerMessage) -> None:
-        self.outbox.append(message)
-        self.outbox_filled.set()
+        """Sends a message about an attempt; without a session to send it on, it is lost."""
+        session = self._route(message.invocation_id)
+        if session is not None:
+            session.send(message)
 
     def execute(self, program: Program, message: worker_pb2.WorkerMessage) -> None:
         async def body() -> None:
@@ -117,15 +149,43 @@ class SimWorker:
         for task in self.tasks:
             task.cancel()
 
-    async def session(self) -> None:
-        """Runs one session until it breaks."""
-        service = self.world.service
-        link = Link(self.rng)
+    async def connect(self) -> None:
+        """Opens a session with each node that leads something, and serves until one of them breaks."""
+        self.reconnect.clear()
+        sessions: dict[SimNode, Session] = {}
+        self.routes = {}
+        for partition in range(self.world.count):
+            node = self.world.believed_leader(partition)
+            if node.router.all():
+                if node not in sessions:
+                    sessions[node] = Session(self.rng, node)
+                self.routes[partition] = sessions[node]
+        tasks = [
+            asyncio.create_task(self.reconnect.wait()),
+            asyncio.create_task(asyncio.sleep(self.world.cut_after())),
+        ]
+        for session in sessions.values():
+            self._greet(session, max(1, SLOTS // len(sessions)))
+            tasks.append(asyncio.create_task(session.node.service.Session(iter(()), session.link)))
+            tasks.append(asyncio.create_task(self._read(session.link)))
+            tasks.append(asyncio.create_task(self._write(session)))
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
+            ended = await asyncio.gather(*tasks, return_exceptions=True)
+        for result in ended:
+            if isinstance(result, Exception) and not isinstance(result, Aborted | NotLeadingError):
+                raise result
+
+    def _greet(self, session: Session, slots: int) -> None:
+        """Sends the hello of a session, and after it everything that was not acknowledged."""
         hello = worker_pb2.SessionRequest()
         first = hello.messages.add().hello
         first.protocol_version = 1
         first.worker_id = self.name
-        first.slot_count = 8
+        first.slot_count = slots
         # Both versions do the same: no invocation may wait for ever for one of them.
         first.handlers.add(name="program", version=self.version)
         first.handlers.add(name="listener", version=self.version)
@@ -135,29 +195,12 @@ class SimWorker:
             version=self.version,
         )
         for program in self.programs.values():
-            first.resumed.add(invocation_id=program.id, attempt=program.attempt)
-        resent = [
-            message
-            for program in self.programs.values()
-            for message in (*program.unacknowledged.values(), program.finished)
-            if message is not None
-        ]
-        self.outbox = resent
-        self.outbox_filled.set()
-        link.to_server.put_nowait(hello)
-        served = asyncio.create_task(service.Session(iter(()), link))
-        read = asyncio.create_task(self._read(link))
-        write = asyncio.create_task(self._write(link))
-        cut = asyncio.create_task(asyncio.sleep(self.world.cut_after()))
-        try:
-            await asyncio.wait({served, read, write, cut}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in (served, read, write, cut):
-                task.cancel()
-            ended = await asyncio.gather(served, read, write, cut, return_exceptions=True)
-        for result in ended:
-            if isinstance(result, Exception) and not isinstance(result, Aborted):
-                raise result
+            if self._route(program.id) is session:
+                first.resumed.add(invocation_id=program.id, attempt=program.attempt)
+                for message in (*program.unacknowledged.values(), program.finished):
+                    if message is not None:
+                        session.send(message)
+        session.link.to_server.put_nowait(hello)
 
     async def _read(self, link: Link) -> None:
         while True:
@@ -201,17 +244,17 @@ class SimWorker:
             message.suspend.completion_number = program.seen
             self.send(message)
 
-    async def _write(self, link: Link) -> None:
+    async def _write(self, session: Session) -> None:
         while True:
-            await self.outbox_filled.wait()
-            self.outbox_filled.clear()
-            frame = worker_pb2.SessionRequest(messages=self.outbox)
-            self.outbox = []
-            link.to_server.put_nowait(frame)
+            await session.outbox_filled.wait()
+            session.outbox_filled.clear()
+            frame = worker_pb2.SessionRequest(messages=session.outbox)
+            session.outbox = []
+            session.link.to_server.put_nowait(frame)
             await asyncio.sleep(self.rng.random() * 0.01)
 
     async def run(self) -> None:
-        """Opens one session after the other until the worker is killed."""
+        """Opens its sessions again and again until the worker is killed."""
         while self.alive:
-            await self.session()
+            await self.connect()
             await asyncio.sleep(self.rng.random() * 0.5)

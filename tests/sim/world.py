@@ -10,7 +10,6 @@ connection and come back. Steps fail.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import math
 import random
@@ -21,19 +20,14 @@ from durable_proto.v1 import payload_pb2
 from durable_server.core import ids
 from durable_server.core.limits import Limits
 from durable_server.core.model import (
-    Handler,
-    HandlerKind,
     Invocation,
-    RetryPolicy,
     State,
     object_scope,
 )
 from durable_server.core.records import (
     AwakeableResolved,
-    HandlerRegistered,
     Invoked,
     PauseAsked,
-    Received,
     Record,
     Resumed,
     Signalled,
@@ -47,20 +41,12 @@ from durable_server.core.replies import (
     Refused,
     Reply,
     Resolved,
-    Seen,
 )
 from durable_server.core.states import FINAL
-from durable_server.log.memory import Fault, MemoryLog, MemoryStream
-from durable_server.processor.build import build_processor
-from durable_server.processor.clock import WallClock
-from durable_server.processor.errors import ProcessorEndedError
-from durable_server.processor.loop import Processor
-from durable_server.processor.router import Router
-from durable_server.processor.workers import Workers
-from durable_server.rpc.worker import WorkerService
-from durable_server.sessions.sessions import Sessions
-from durable_server.sessions.times import SessionTimes
+from durable_server.log.memory import Fault
 
+from .history import History, SimStream
+from .node import SimNode
 from .program import (
     FAILED,
     TRIES,
@@ -73,64 +59,31 @@ from .program import (
 from .storage import Disk
 from .worker import SimWorker
 
-_POLICY = RetryPolicy(100, 2.0, 1000, -1)
+NODES = (1, 1, 2, 3)
+"""How many nodes are alive at once: one of these."""
+SETTLE_SECONDS = 20.0
+"""How long nodes take at most until they have the roles that they should have."""
 _KINDS = [
     *("run", "run", "try", "try", "sleep", "wait", "choose", "child", "bump", "send", "set"),
     *("attach", "give"),
 ]
-_HANDLERS = (
-    Handler("program", retry=_POLICY),
-    Handler("counter.bump", HandlerKind.OBJECT_EXCLUSIVE, _POLICY),
-    Handler("listener", retry=_POLICY),
-)
-TIMES = SessionTimes(heartbeat=1.0, timeout=4.0, grace=1.0)
 
 
-class _LoopClock(WallClock):
-    """The clock of a machine that is wrong by `skew_ms`, on the time of the virtual loop."""
+class _Slot:
+    """The place of one node: its disks, and the process that runs there now."""
 
-    def __init__(self, skew_ms: int) -> None:
-        self._skew_ms = skew_ms
-
-    def now_ms(self) -> int:
-        return 1_000_000 + self._skew_ms + self.steady_ms()
-
-    def steady_ms(self) -> int:
-        return int(asyncio.get_running_loop().time() * 1000)
-
-
-class _FaultyLink:
-    """The network between the partitions, as a node has it."""
-
-    def __init__(self, world: World, router: Router) -> None:
+    def __init__(self, world: World, place: int) -> None:
         self._world = world
-        self._router = router
+        self._place = place
+        self.disks = [Disk(world.rng, world.trouble) for _ in world.streams]
+        self.node: SimNode
 
-    async def __call__(self, destination: int, received: Received) -> int:
-        world, rng = self._world, self._world.rng
-        await asyncio.sleep(rng.random() * 0.05)
-        if rng.random() < world.trouble:
-            raise ProcessorEndedError("the messages were lost")
-        if rng.random() < world.trouble:
-            late = asyncio.create_task(self._repeat(destination, received))
-            world.tasks.add(late)
-            late.add_done_callback(world.tasks.discard)
-        reply = await self._leader(destination).inputs.propose(received)
-        if rng.random() < world.trouble:
-            raise ProcessorEndedError("the answer was lost")
-        assert isinstance(reply, Seen)
-        return reply.sequence
-
-    def _leader(self, destination: int) -> Processor:
-        """Returns a node's processor of a partition: this node's, or that of the newest node."""
-        router = self._world.rng.choice((self._router, self._world.router))
-        return router.all()[destination]
-
-    async def _repeat(self, destination: int, received: Received) -> None:
-        """Delivers messages a second time, later."""
-        await asyncio.sleep(self._world.rng.random() * 5)
-        with contextlib.suppress(ProcessorEndedError):
-            await self._leader(destination).inputs.propose(received)
+    def start(self) -> None:
+        """Starts a new process there."""
+        world = self._world
+        world.started += 1
+        self.node = SimNode(world, self._place, self.disks, f"node-{world.started}")
+        self.node.start()
 
 
 class World:
@@ -143,7 +96,9 @@ class World:
         self.trouble = self.rng.choice([0.0, 0.02, 0.1])
         self.count = self.rng.choice((1, 2, 3, 5))
         """The number of partitions."""
-        self.streams = [MemoryStream(f"memory-{index}") for index in range(self.count)]
+        self.histories: list[History] = []
+        self.histories += (History(it, self.count, self.histories) for it in range(self.count))
+        self.streams = [SimStream(it) for it in self.histories]
         for stream in self.streams:
             stream.fault = self._fault
         self.values: dict[tuple[str, int], Any] = {}
@@ -158,12 +113,24 @@ class World:
         self.executions = 0
         self.compensated = 0
         """How many steps have failed for good and were compensated."""
-        self.nodes = 0
-        self.disks = [Disk(self.rng, self.trouble) for _ in self.streams]
+        self.distance = self.rng.choice((0.0, 0.0, 0.02))
+        """How many seconds the logs are away, at most."""
+        places = range(self.rng.choice(NODES))
+        self.slots = [_Slot(self, it) for it in places]
+        """The nodes that are alive at once."""
+        self.placement = [self.rng.choice(places) for _ in self.streams]
+        """Which of them should lead each partition."""
+        self.confusion = self.rng.choice((0.0, 0.05, 0.3))
+        """The probability that a node believes anything about that."""
+        self.broken: asyncio.Future[None]
+        """Has the error of a node, which ends the run."""
+        self.started = 0
+        """How many nodes have been started."""
+        self.leaders: dict[int, SimNode] = {}
+        """The node that was the last to take each partition over."""
+        self.workers: list[SimWorker] = []
         self.tasks: set[asyncio.Task[None]] = set()
         self.limits = Limits(trim_bytes=self.rng.choice((2_000, 20_000)))
-        self.router: Router
-        self.service: WorkerService
 
     # Invariants
 
@@ -178,6 +145,11 @@ class World:
         """Checks that each acknowledgement of a step is for the same value."""
         known = self.values.setdefault((invocation_id, index), value)
         assert known == value, f"step {index} of {invocation_id} was acknowledged with two values"
+        history = self.history_of(invocation_id)
+        row = history.store.entry(history.find(invocation_id).number, index)
+        assert row is not None, f"step {index} of {invocation_id} is not in the log"
+        assert row.outcome is not None
+        assert value_of(payload_pb2.Outcome.FromString(row.outcome)) == value
 
     def check_result(self, found: Invocation, program: list[list[str]]) -> None:
         """Checks that an invocation has ended with the values that were acknowledged."""
@@ -202,7 +174,8 @@ class World:
             elif kind == "give":
                 assert value is None
                 name = awakeable_of(kind, found.id, index)
-                given = self.router.for_awakeable(name).store.awakeable(name)
+                partition = ids.awakeable_partition(name, self.count)
+                given = self.histories[partition].store.awakeable(name)
                 assert given is not None
                 assert given.outcome is not None
                 assert value_of(payload_pb2.Outcome.FromString(given.outcome)) == index
@@ -228,8 +201,7 @@ class World:
 
     def _number(self, invocation_id: str) -> int:
         """Returns the number that an invocation of `counter.bump` has returned."""
-        found = self.router.for_id(invocation_id).store.load(invocation_id)
-        assert found is not None
+        found = self.history_of(invocation_id).find(invocation_id)
         assert found.outcome is not None
         number = json.loads(payload_pb2.Outcome.FromString(found.outcome).value.data)
         assert isinstance(number, int)
@@ -267,7 +239,7 @@ class World:
 
     def _check_tries(self, found: Invocation, index: int, value: Any) -> None:
         """Checks that a step failed for good only after all its tries, which the journal counts."""
-        row = self.router.for_id(found.id).store.entry(found.number, index)
+        row = self.history_of(found.id).store.entry(found.number, index)
         assert row is not None
         if value == FAILED:
             assert row.failed_tries == TRIES - 1
@@ -280,22 +252,38 @@ class World:
             numbers = self.bumps.get(key, [])
             numbers += [self._number(sent) for sent in self.sends.get(key, ())]
             assert sorted(numbers) == list(range(1, len(numbers) + 1)), (key, numbers)
-            state = self.router.for_object(key).store.state(object_scope("counter", key))
+            partition = ids.object_partition(key, self.count)
+            state = self.histories[partition].store.state(object_scope("counter", key))
             assert payload_pb2.Payload.FromString(state["n"]).data == b"%d" % len(numbers)
         for sequence in self.sequences:
             arrived = [self._number(sent) for sent in sequence]
             assert arrived == sorted(arrived), "invocations have overtaken each other"
 
     async def check_outboxes(self) -> None:
-        """Checks that all messages arrive, and that each number is seen as often as it was sent."""
-        while any(it.outbox.waiting for it in self.router.all()):  # noqa: ASYNC110
-            await asyncio.sleep(
-                1
-            )  # nodes are still being replaced, so there is no event to wait for
-        for sender in self.router.all():
-            for destination, sent in sender.partition.sent.items():
-                receiver = self.router.all()[destination].partition
-                assert receiver.seen[sender.partition.index] == sent
+        """Checks that all messages arrive: each number is seen as often as it was sent."""
+        while not all(  # noqa: ASYNC110  # nodes are still being replaced: no event announces it
+            len(messages) == self.histories[destination].partition.seen.get(sender.index, 0)
+            for sender in self.histories
+            for destination, messages in sender.sent.items()
+        ):
+            await asyncio.sleep(1)
+
+    async def check_nodes(self) -> None:
+        """Checks that without any more faults all nodes come to what they should be."""
+        self.confusion = self.trouble = 0.0
+        for slot in self.slots:
+            for disk in slot.disks:
+                disk.trouble = 0.0
+            if not slot.node.runs:
+                slot.start()
+        await asyncio.sleep(SETTLE_SECONDS)
+        for slot in self.slots:
+            for processor in slot.node.router.all():
+                # A leader that has nothing to append does not learn that another one has led since.
+                processor.inputs.submit(PauseAsked("0" * 32))
+        await asyncio.sleep(SETTLE_SECONDS)
+        for slot in self.slots:
+            slot.node.check_settled()
 
     # Faults
 
@@ -310,46 +298,54 @@ class World:
 
     # Nodes
 
-    async def lead(self) -> None:
-        """Starts a node that leads all partitions, each with its newest store or an older copy."""
-        self.nodes += 1
-        clock = _LoopClock(self.rng.choice((0, 0, -60_000, 60_000)))
-        workers = Workers()
-        processors: list[Processor] = []
-        for index, (stream, disk) in enumerate(zip(self.streams, self.disks, strict=True)):
-            store = disk.open(self.folder / f"store-{self.nodes}-{index}.db")
-            log = MemoryLog(stream, rng=self.rng)
-            processors.append(
-                build_processor(
-                    log, store, self.limits, clock, workers, index=index, count=self.count
-                )
-            )
-        router = Router(self.count, processors)
-        for processor in processors:
-            processor.outbox.connect(_FaultyLink(self, router))
-        await asyncio.gather(*(it.start(f"node-{self.nodes}") for it in processors))
-        self.router = router
-        sessions = Sessions(router, workers, self.limits, TIMES)
-        self.service = WorkerService(sessions, self.limits, TIMES)
-        for processor in processors:
-            for handler in _HANDLERS:
-                if handler.name not in processor.partition.handlers:
-                    await processor.inputs.propose(HandlerRegistered(handler))
+    def history_of(self, invocation_id: str) -> History:
+        """Returns the history of an invocation's partition."""
+        return self.histories[ids.partition(invocation_id, self.count)]
+
+    def believed_leader(self, partition: int) -> SimNode:
+        """Returns the node that someone believes to lead a partition now; often it does."""
+        if self.rng.random() < self.trouble or partition not in self.leaders:
+            return self.rng.choice(self.slots).node
+        return self.leaders[partition]
+
+    def leads(self, node: SimNode, partition: int) -> None:
+        """Notes that a node has taken a partition over, and tells the workers."""
+        self.leaders[partition] = node
+        for worker in self.workers:
+            worker.reconnect.set()
+
+    def wanted(self, partition: int, place: int) -> bool:
+        """Returns whether the node at a place believes now that it should lead a partition."""
+        if len(self.slots) > 1 and self.rng.random() < self.confusion:
+            return self.rng.random() < 0.5
+        return self.placement[partition] == place
+
+    def check_ended(self, task: asyncio.Task[None]) -> None:
+        """Ends the run with the error of a task that must not end."""
+        if not task.cancelled() and (error := task.exception()) and not self.broken.done():
+            self.broken.set_exception(error)
+
+    async def move_partitions(self) -> None:
+        """Has another node lead a partition from time to time."""
+        while True:
+            await asyncio.sleep(self.rng.expovariate(0.3))
+            partition = self.rng.randrange(self.count)
+            self.placement[partition] = self.rng.randrange(len(self.slots))
 
     async def replace_nodes(self) -> None:
         """Replaces nodes again and again, after a crash or while the old one still runs."""
         while True:
             await asyncio.sleep(self.rng.expovariate(0.5))
-            for stream, disk in zip(self.streams, self.disks, strict=True):
+            for stream in self.streams:
                 stream.release()
+            slot = self.rng.choice(self.slots)
+            for disk in slot.disks:
                 disk.add_copy()
-            if self.rng.random() < 0.5:
-                # What the clients of the dead node see is a broken connection.
-                for processor in self.router.all():
-                    processor.crash()
+            # One that has not crashed goes on beside its successor.
+            (slot.node.crash if self.rng.random() < 0.5 else slot.node.stop)()
             if self.rng.random() < 0.8:
                 await asyncio.sleep(self.rng.random() * 2)
-            await self.lead()
+            slot.start()
 
     # Workers and clients
 
@@ -359,10 +355,12 @@ class World:
         while True:
             generation += 1
             worker = SimWorker(self, f"{name}-{generation}")
+            self.workers.append(worker)
             run = asyncio.create_task(worker.run())
             try:
                 await asyncio.wait({run}, timeout=self.rng.expovariate(0.2))
             finally:
+                self.workers.remove(worker)
                 worker.kill()
                 run.cancel()
                 ended = (await asyncio.gather(run, return_exceptions=True))[0]
@@ -394,7 +392,7 @@ class World:
         self.check_result(found, program)
         # Invocations that it has started without waiting for them must end too.
         for started in list(self.sends.values()):
-            for sent in list(started):
+            for sent in sorted(started):
                 await self.ended(Invoked(sent, "counter.bump", None, self._key(sent)))
 
     def _key(self, invocation_id: str) -> str:
@@ -405,20 +403,26 @@ class World:
         while True:
             reply = await self.propose(record, follow=True)
             if isinstance(reply, Created | Attached) and reply.invocation.state in FINAL:
+                in_log = self.history_of(record.invocation_id).find(record.invocation_id)
+                assert reply.invocation.outcome == in_log.outcome, "an end that is not in the log"
                 return reply.invocation
             await asyncio.sleep(0.1 + self.rng.random())
 
     async def propose(self, record: Record, *, follow: bool = False) -> Reply:
         """Proposes a record; returns its reply, or None if none comes within 5 seconds."""
         if isinstance(record, AwakeableResolved):
-            processor = self.router.for_awakeable(record.awakeable_id)
+            partition = ids.awakeable_partition(record.awakeable_id, self.count)
         else:
-            processor = self.router.for_id(getattr(record, "invocation_id", ""))
+            partition = ids.partition(getattr(record, "invocation_id", ""), self.count)
+        processor = self.believed_leader(partition).router.find(partition)
+        if processor is None:
+            return None
         future = processor.inputs.propose(record, settle_by=math.inf if follow else 0.0)
         await asyncio.wait({future}, timeout=5)
         reply = None
         if future.done() and not future.cancelled() and future.exception() is None:
             reply = future.result()
+            self.histories[partition].check_answered(record)
         processor.subscriptions.cancel(getattr(record, "invocation_id", ""), future)
         return reply
 
@@ -449,24 +453,37 @@ class World:
 
     async def run(self, clients: int, workers: int) -> None:
         """Runs the simulation until every client has its result."""
-        await self.lead()
+        self.broken = asyncio.get_running_loop().create_future()
+        for slot in self.slots:
+            slot.start()
         background = [
             asyncio.create_task(self.keep_worker(f"w{number}")) for number in range(workers)
         ]
-        background.append(asyncio.create_task(self.replace_nodes()))
+        chaos = [
+            asyncio.create_task(self.replace_nodes()),
+            asyncio.create_task(self.move_partitions()),
+        ]
+        background += chaos
         clients_done = asyncio.gather(
             *(self.client(number) for number in range(clients)),
             *(self.signal_client(number) for number in range(clients // 2)),
         )
         try:
             async with asyncio.timeout(10_000):
-                await asyncio.wait({clients_done, *background}, return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.wait(
+                    {clients_done, self.broken, *background}, return_when=asyncio.FIRST_COMPLETED
+                )
+                if self.broken.done():
+                    self.broken.result()
                 for task in background:
                     if task.done():
                         task.result()
                 await clients_done
                 await self.check_outboxes()
                 self.check_counters()
+                for task in background:
+                    task.cancel()
+                await self.check_nodes()
         finally:
             tasks = (*background, clients_done, *self.tasks)
             for task in tasks:

@@ -87,6 +87,8 @@ class Roles:
         self._settle = settle
         self._settled_at = 0.0
         self._names: tuple[str, ...] = ()
+        self._settled_once = False
+        """Whether the live members have been settled since this node has joined."""
         self._alarm: asyncio.TimerHandle | None = None
         self._released: set[int] = set()
         self._keepers = [_RoleKeeper(it, self._role_changed, self._fail) for it in hosts]
@@ -176,9 +178,12 @@ class Roles:
             self._released,
         )
         planned = plan(view)
+        # A node that has just joined may not have heard yet who is taking what over.
+        may_lead = self._settled_once or view.settled
+        self._settled_once = may_lead
         for keeper in self._keepers:
             partition = keeper.host.partition
-            if partition in planned.lead:
+            if partition in planned.lead and may_lead:
                 keeper.want(Role.LEADING)
             elif partition in planned.release:
                 self._released.add(partition)

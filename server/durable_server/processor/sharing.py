@@ -103,7 +103,7 @@ class Sharing:
         self.demand_changed: Callable[[], None] | None = None
         """Called when what waits may have changed; None when nobody has to know."""
         self._sharers: list[Sharer] = []
-        self._waiting: set[Sharer] = set()
+        self._waiting: dict[Sharer, None] = {}
         """The partitions that have left a slot to another one."""
 
     @property
@@ -122,7 +122,7 @@ class Sharing:
         """Removes a partition that this process does not lead any more."""
         if sharer in self._sharers:
             self._sharers.remove(sharer)
-        self._waiting.discard(sharer)
+        self._waiting.pop(sharer, None)
         # It may be the one to which the others have left a slot.
         self.slot_freed()
         self.changed()
@@ -150,13 +150,13 @@ class Sharing:
         before = [it for it in self._sharers if it is not sharer and it.precedes(place, worker)]
         if len(before) < worker.free:
             return False
-        self._waiting.add(sharer)
+        self._waiting[sharer] = None
         for other in before:
             other.wake()
         return True
 
     def assigned(self) -> None:
         """Lets those look again that have left a slot to the partition that has now assigned."""
-        waiting, self._waiting = self._waiting, set()
+        waiting, self._waiting = self._waiting, {}
         for sharer in waiting:
             sharer.wake()

@@ -20,6 +20,9 @@ Rules.
   without it, until it answers a call. So a node that hangs delays a worker once, not at each hello.
 - Changes are collected for a moment, because partitions usually move several at a time.
 - Before a relayed session is closed, what the worker had sent is passed on.
+- A node that NATS does not answer does not know who leads. If another node tells it that NATS works
+  there, it sends its workers away, so that they are at one that knows before their attempts are given
+  to others. Without such an answer NATS is away for all, and the workers stay.
 """
 
 from __future__ import annotations
@@ -40,7 +43,7 @@ from ..sessions.leaders import Leader, Leaders, outdated
 from ..sessions.sessions import Hello, Sessions
 from ..sessions.slots import SlotOwner
 from .refusal import Refusal, protocol_violation, unavailable
-from .relayed import REACH, SESSION
+from .relayed import REACH, SERVES, SESSION
 from .session_reader import SessionReader
 from .session_writer import SessionWriter
 
@@ -79,12 +82,18 @@ class Relay:
         self._failures: dict[str, int] = {}
         """How often each node has been lost since a relayed session was last opened there."""
         self._settling: asyncio.TimerHandle | None = None
+        self._asking: asyncio.Task[None] | None = None
+        """The task that asks the other nodes whether NATS answers them."""
+        self._cut_off = False
+        """Whether NATS answers other nodes, and not this one."""
         leaders.listen(self.changed)
 
     async def open(
         self, message: worker_pb2.Hello, hello: Hello, writer: SessionWriter, end: End
     ) -> EntrySession:
         """Opens a worker's session. Raises RequestError and Refusal."""
+        if self._cut_off:
+            raise unavailable("cut_off", "NATS does not answer this node; others serve")
         old = self._open.get(hello.worker_id)
         if old is not None:
             # Its streams to other nodes end before those of the new session begin.
@@ -103,6 +112,8 @@ class Relay:
         if self._settling is not None:
             self._settling.cancel()
         tasks = list(self._unreachable.values())
+        if self._asking is not None:
+            tasks.append(self._asking)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -128,6 +139,10 @@ class Relay:
 
     def changed(self) -> None:
         """Looks in a moment which sessions need other leaders than they have."""
+        if self.leaders.current:
+            self._cut_off = False
+        elif self._asking is None and not self._cut_off:
+            self._asking = asyncio.create_task(self._ask_others())
         if self._settling is None and self._open:
             loop = asyncio.get_running_loop()
             self._settling = loop.call_later(SETTLE_SECONDS, self._settle)
@@ -135,10 +150,32 @@ class Relay:
     def _settle(self) -> None:
         self._settling = None
         now = self.present()
-        affected = [it for it in self._open.values() if outdated(it.leaders, now)]
+        affected = [it for it in self._open.values() if self._cut_off or outdated(it.leaders, now)]
         spread = SPREAD_SECONDS * (len(affected) - 1)
         for session in affected:
             session.renew(random.uniform(0.0, spread))
+
+    async def _ask_others(self) -> None:
+        """Asks the other nodes whether NATS answers them, until one says so or this one is current."""
+        seconds = RETRY_SECONDS_FIRST
+        try:
+            while not (self._cut_off or self.leaders.current):
+                answers = await asyncio.gather(*map(self._serves, self.leaders.others()))
+                self._cut_off = any(answers) and not self.leaders.current
+                if not self._cut_off:
+                    await asyncio.sleep(seconds)
+                    seconds = min(2 * seconds, RETRY_SECONDS_MAX)
+        finally:
+            self._asking = None
+        if self._cut_off:
+            logger.warning("NATS does not answer this node; its workers are sent to others")
+            self.changed()
+
+    async def _serves(self, node: str) -> bool:
+        try:
+            return await self.peers.call(node, REACH, b"", OPEN_SECONDS) == SERVES
+        except (PeerUnavailableError, PeerRefusedError):
+            return False
 
     async def _reach(self, node: str) -> None:
         """Tries to reach a node for as long as it leads something."""

@@ -32,7 +32,9 @@ from .session_writer import SessionWriter
 SESSION = "Session"
 """The method to which a relayed session is opened."""
 REACH = "Reach"
-"""The method that answers at once, to show that this node can be reached."""
+"""The method that shows that this node can be reached, and says whether it can serve."""
+SERVES = b"serves"
+"""The answer to it of a node that NATS answers, so that it knows the other nodes."""
 _OLD_SECONDS = 1.0
 """How long a session waits for the one before to end. The entry node has closed it before, so it only
 lasts longer if that was on another link, which has not ended yet.
@@ -50,8 +52,11 @@ class RelayedSessions:
         self._times = times
         self._serving: dict[tuple[str, str], asyncio.Task[object]] = {}
         """The task of the newest session of each entry node and worker."""
-        self.calls: Mapping[str, Answer] = {REACH: _reached}
+        self.calls: Mapping[str, Answer] = {REACH: self._reached}
         self.streams: Mapping[str, Serve] = {SESSION: self._serve}
+
+    async def _reached(self, _: bytes) -> bytes:
+        return SERVES if self._sessions.current else b""
 
     async def _serve(self, body: bytes, stream: PeerStream) -> None:
         opened = sessions_pb2.RelayedHello.FromString(body)
@@ -136,7 +141,3 @@ class _Frames:
 
 def _grant(message: sessions_pb2.SlotGrant) -> Grant:
     return Grant(message.units, message.keep if message.HasField("keep") else None)
-
-
-async def _reached(_: bytes) -> bytes:
-    return b""

@@ -6,7 +6,6 @@ The rules, which decide whether a message counts and what happens to an attempt 
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable
 from typing import ClassVar
 
@@ -59,9 +58,11 @@ class SessionReader:
             report = self._reports.get(kind)
             if report is not None:
                 if owns(message.invocation_id, message.attempt):
-                    # A partition may move at any time. The worker reconnects then, and sends again.
-                    with contextlib.suppress(NotLeadingError):
+                    try:
                         report(self, message)
+                    except NotLeadingError:
+                        # The partition has moved. The worker reconnects, and sends this again.
+                        continue
             elif kind == "draining":
                 self._sessions.draining(self._session)
             elif kind == "hello":

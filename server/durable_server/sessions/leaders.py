@@ -7,7 +7,7 @@ attempts that it holds, sends again what was not acknowledged, and its next sess
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from ..processor.router import Router
@@ -33,6 +33,16 @@ class Topology(Protocol):
     @property
     def name(self) -> str:
         """The name of this node."""
+        ...
+
+    @property
+    def live(self) -> Mapping[str, Member]:
+        """The nodes that live, this one included, by name."""
+        ...
+
+    @property
+    def current(self) -> bool:
+        """Whether this node still counts as live for the others, as far as it can know."""
         ...
 
     def leader(self, partition: int) -> Member | None:
@@ -77,6 +87,15 @@ class Leaders:
     def partition(self, invocation_id: str) -> int:
         """Returns the number of the partition of an invocation."""
         return self._router.partition(invocation_id)
+
+    @property
+    def current(self) -> bool:
+        """See `Topology.current`; if not, what is known here of the leaders may be old."""
+        return self._topology.current
+
+    def others(self) -> Iterable[str]:
+        """Returns the names of the other nodes that live."""
+        return [it for it in self._topology.live if it != self.node]
 
     def leads_any(self, node: str) -> bool:
         """Returns whether another node leads a partition."""

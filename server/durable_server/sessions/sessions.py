@@ -120,6 +120,11 @@ class Sessions:
             and not any(it.dispatcher.awaits_version for it in self._router.all())
         )
 
+    @property
+    def current(self) -> bool:
+        """Whether this process may still count as the leader of its partitions; see `Router.holds`."""
+        return self._router.holds()
+
     def drain(self) -> None:
         """Asks all workers to reconnect, because this control plane stops."""
         for stream in self._streams:
