@@ -125,7 +125,10 @@ class ControlPlane:
         return self._router
 
     def check_ended(self) -> None:
-        """Raises the error with which a partition has ended; StoreUnusableError if SQLite raised it."""
+        """Raises the error with which this control plane has ended.
+
+        It is StoreUnusableError if SQLite raised it in a partition.
+        """
         for host in self._hosts:
             if self._storage is None or host.processor is None:
                 continue
@@ -133,6 +136,8 @@ class ControlPlane:
             with self._storage.explained(host.partition):
                 if ended.done():
                     ended.result()
+        if self.ended.done():
+            self.ended.result()
 
     async def __aenter__(self) -> ControlPlane:
         try:
@@ -279,6 +284,11 @@ class ControlPlane:
         if error is None:
             self.ended.set_result(None)
         else:
+            self._end(error)
+
+    def _end(self, error: BaseException) -> None:
+        """Ends the control plane with an error."""
+        if not self.ended.done():
             self.ended.set_exception(error)
             # Marks the exception as retrieved, because the reason may stay unread.
             self.ended.exception()
@@ -375,6 +385,8 @@ class ControlPlane:
         self._stack.push_async_callback(embedded.stop)
         await embedded.start()
         if routes is not None:
+            # On its own, the logs notice: a partition that they end ends the control plane.
+            embedded.on_given_up = self._end
             await until_formed(embedded, routes, _warn)
         return DiskGuard(embedded)
 

@@ -97,6 +97,8 @@ class EmbeddedNats:
         """The child's pid while it runs."""
         self.restarts = 0
         """How often the child was restarted after it had died."""
+        self.on_given_up: Callable[[NatsStartError], None] = _nothing
+        """Called once, with the reason, when the server is given up."""
         self._binary_name = binary
         self._program = Path()
         self._max_payload = max_payload
@@ -205,6 +207,7 @@ class EmbeddedNats:
                 error = NatsStartError(f"{reason} before it was ready: {self._startup_output()}")
                 self._fail(error)
                 self._notify(f"given up: {error}")
+                self.on_given_up(error)
                 return
             if self._ready is None or self._ready.done():
                 self._ready = asyncio.get_running_loop().create_future()
@@ -362,6 +365,10 @@ def read_ports_file(folder: Path) -> Endpoint | None:
         with contextlib.suppress(ValueError, KeyError, IndexError, OSError):
             return parse_urls(json.loads(file.read_text())["nats"][0])
     return None
+
+
+def _nothing(_error: NatsStartError) -> None:
+    pass
 
 
 def _write_secret(path: Path, text: str) -> None:
