@@ -22,13 +22,21 @@ import os as _os
 _os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
 
 from ._client.async_client import AsyncClient, KeyedAsyncClient
+from ._client.cluster_views import Cluster, ClusterFollower, ClusterNode, ClusterPartition
 from ._client.control_requests import Resolution
 from ._client.generated.client import Client, KeyedClient
 from ._client.invocation_views import Invocation, Request
 from ._client.journal_views import AwakeableInfo, FailingStep, JournalEntry
 from ._client.query_requests import Filters
 from ._client.result import Result
-from ._client.server_views import Handler, InvocationPage, ServerInfo, Stats, WorkerInfo
+from ._client.server_views import (
+    Handler,
+    HandlerList,
+    InvocationPage,
+    ServerInfo,
+    Stats,
+    WorkerInfo,
+)
 from ._common.errors import (
     AlreadyExistsError,
     AttemptEnded,
@@ -78,6 +86,10 @@ __all__ = [
     "ChildCancelledError",
     "ChildFailedError",
     "Client",
+    "Cluster",
+    "ClusterFollower",
+    "ClusterNode",
+    "ClusterPartition",
     "CodecError",
     "CompensationFailedError",
     "Context",
@@ -87,6 +99,7 @@ __all__ = [
     "FailingStep",
     "Filters",
     "Handler",
+    "HandlerList",
     "InvalidArgumentError",
     "Invocation",
     "InvocationCancelledError",

@@ -21,6 +21,7 @@ from . import output
 from .client_command import CALL_SECONDS, ClientContext, client_command
 from .errors import FAILED, INTERRUPTED, CommandError, exit_code, one_line
 from .filters import filter_options, filters_of
+from .incomplete import query_up_to
 from .listing import write_table
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ def _chosen(
         return [client.get(it) for it in ids]
     filters.setdefault("status", tuple(possible))
     filters["page_size"] = _PAGE
-    return list(client.query_all(**filters))
+    return query_up_to(client, filters, None)
 
 
 def _ask(action: str, count: int) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -11,6 +10,7 @@ import click
 from . import output
 from .client_command import ClientContext, client_command
 from .filters import filter_options, filters_of
+from .incomplete import query_up_to
 from .times import length_text
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def list_(
     # One more than is shown, to know whether there are more.
     count = None if everything else min(limit + 1, sys.maxsize)
     with context.client() as client:
-        found = list(islice(client.query_all(**filters), count))
+        found = query_up_to(client, filters, count)
     shown = found if everything else found[:limit]
     if context.json:
         output.write_json([it.to_dict(brief=True) for it in shown])

@@ -35,6 +35,7 @@ _COMMANDS: Final = {
     "stats": "durable_cli.overview:stats",
     "handlers": "durable_cli.overview:handlers",
     "workers": "durable_cli.overview:workers",
+    "cluster": "durable_cli.cluster:cluster",
     "sql": "durable_cli.sql:sql",
     "log": "durable_cli.log:log",
     "backup": "durable_cli.backup:backup",

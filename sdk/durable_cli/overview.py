@@ -7,6 +7,7 @@ import click
 from . import output
 from .client_command import ClientContext, client_command
 from .filters import STATUSES
+from .incomplete import warn_missing
 
 
 @click.command()
@@ -15,6 +16,7 @@ def stats(context: ClientContext) -> None:
     """Count invocations by handler and status."""
     with context.client() as client:
         found = client.stats()
+    warn_missing(found.missing_partitions, "invocations are not counted")
     if context.json:
         output.write_json(found.to_dict())
         return
@@ -36,6 +38,7 @@ def handlers(context: ClientContext) -> None:
     """List the handlers that workers have registered."""
     with context.client() as client:
         found = client.list_handlers()
+    warn_missing(found.missing_partitions, "invocations are not counted")
     if context.json:
         output.write_json([it.to_dict() for it in found])
         return

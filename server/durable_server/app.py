@@ -51,7 +51,7 @@ from .processor.workers import Workers
 from .quotas.service import METHOD as CONCURRENCY
 from .quotas.service import Concurrency
 from .requests.build import build_requests
-from .rpc.answering import peer_calls, peer_streams
+from .rpc.answering import ControlMethods
 from .rpc.cluster import ClusterFacts
 from .rpc.control import ClusterLinks, ControlService
 from .rpc.relay import Relay
@@ -311,8 +311,7 @@ class ControlPlane:
             relay = self._relay(node, sessions, router, workers, limits)
         control = ControlService(requests, rpcs, facts, others)
         if node is not None:
-            node.methods.calls.update(peer_calls(control))
-            node.methods.streams.update(peer_streams(control))
+            node.methods.add(ControlMethods(control))
             await node.listen(self._stack)
         server = RpcServer(
             control,

@@ -14,10 +14,13 @@ from typing import TYPE_CHECKING
 import grpc
 
 from durable_proto.v1 import control_pb2_grpc
+from durable_server.clustered import NodeMethods
 from durable_server.core.limits import Limits
 from durable_server.log.memory import MemoryLog, MemoryStream
 from durable_server.metrics.rpc_tally import RpcTally
+from durable_server.node.delivery import METHOD, DeliveryIn, DeliveryOut
 from durable_server.peers.handshake import Credentials
+from durable_server.peers.interface import PeerUnavailableError
 from durable_server.peers.limits import LinkLimits
 from durable_server.peers.links import Links
 from durable_server.peers.server import PeerServer
@@ -28,7 +31,8 @@ from durable_server.processor.loop import Processor
 from durable_server.processor.router import Router
 from durable_server.processor.workers import Workers
 from durable_server.requests.build import build_requests
-from durable_server.rpc.control import ControlService
+from durable_server.rpc.answering import ControlMethods
+from durable_server.rpc.control import ClusterLinks, ControlService
 from durable_server.rpc.relay import Relay
 from durable_server.rpc.relayed import RelayedSessions
 from durable_server.rpc.server import RpcServer
@@ -46,6 +50,8 @@ if TYPE_CHECKING:
 PARTITIONS = 3
 TIMES = SessionTimes(heartbeat=0.5, timeout=5.0, grace=1.0)
 LIMITS = Limits()
+TAKEOVER_SECONDS = 2.0
+SEARCH_SECONDS = 0.3
 LINK_LIMITS = LinkLimits(silence_seconds=2.0)
 
 
@@ -85,7 +91,7 @@ class Seen:
 
     @property
     def live(self) -> Mapping[str, _Member]:
-        return {name: _Member(name, {}) for name in self.claims.live}
+        return {name: self._member(name) for name in self.claims.live}
 
     @property
     def current(self) -> bool:
@@ -93,7 +99,11 @@ class Seen:
 
     def leader(self, partition: int) -> _Member | None:
         found = self.claims.leaders.get(partition)
-        return None if found is None else _Member(found[0], {partition: (found[1], 0)})
+        return None if found is None else self._member(found[0])
+
+    def _member(self, name: str) -> _Member:
+        leaders = self.claims.leaders.items()
+        return _Member(name, {it: (epoch, 0) for it, (node, epoch) in leaders if node == name})
 
     def listen(self, changed: Callable[[], None]) -> Callable[[], None]:
         self.claims.listeners.append(changed)
@@ -104,6 +114,27 @@ class Seen:
 class _Member:
     name: str
     leads: Mapping[int, tuple[int, int]]
+    address: str = "an address"
+    version: str = "a version"
+    draining: bool = False
+    follows: Mapping[int, int] = field(default_factory=dict[int, int])
+
+
+class _Peers:
+    """The links of a node, which may lose answers: `Peers`."""
+
+    def __init__(self, cluster: Cluster, links: Links) -> None:
+        self._cluster = cluster
+        self._links = links
+        self._lost: set[str] = set()
+        self.open = links.open
+
+    async def call(self, node: str, method: str, body: bytes, timeout: float | None) -> bytes:  # noqa: ASYNC109  # as in `Peers`
+        answer = await self._links.call(node, method, body, timeout)
+        if self._cluster.loses_answers and method not in self._lost:
+            self._lost.add(method)
+            raise PeerUnavailableError(f"the answer to {method} is lost")
+        return answer
 
 
 class Node:
@@ -114,7 +145,7 @@ class Node:
         self.cluster = cluster
         self.router = Router(PARTITIONS)
         self.workers = Workers()
-        self.sessions = Sessions(self.router, self.workers, LIMITS, TIMES)
+        self.sessions = Sessions(self.router, self.workers, cluster.limits, cluster.times)
         self.sessions.demand = Demand(self.workers)
         credentials = Credentials(name, "system", "secret")
         self.links = Links(credentials, cluster.addresses.get, LINK_LIMITS)
@@ -122,12 +153,23 @@ class Node:
         seen = Seen(name, cluster.claims)
         self.router.holds = lambda: seen.current
         self.relay = Relay(self.sessions, self.links, Leaders(self.router, seen))
-        self.peers = PeerServer(
-            credentials, RelayedSessions(self.sessions, LIMITS, TIMES), LINK_LIMITS
+        self.service = ControlService(
+            build_requests(self.router, self.workers, cluster.limits, None),
+            RpcTally(),
+            cluster=ClusterLinks(
+                *(seen, _Peers(cluster, self.links), self.router.listen),
+                *(TAKEOVER_SECONDS, SEARCH_SECONDS),
+            ),
         )
+        methods = NodeMethods()
+        methods.add(RelayedSessions(self.sessions, cluster.limits, cluster.times))
+        methods.add(ControlMethods(self.service))
+        self.router.remote = DeliveryOut(self.links, name, seen.leader)
+        methods.calls[METHOD] = DeliveryIn(self.router)
+        self.peers = PeerServer(credentials, methods, LINK_LIMITS)
         self.server = RpcServer(
-            ControlService(build_requests(self.router, self.workers, LIMITS, None), RpcTally()),
-            WorkerService(self.sessions, LIMITS, TIMES, self.relay),
+            self.service,
+            WorkerService(self.sessions, cluster.limits, cluster.times, self.relay),
             self.router,
             channelz=False,
         )
@@ -145,7 +187,7 @@ class Node:
         """Takes a partition over, with an empty store."""
         log = MemoryLog(self.cluster.streams[partition])
         processor = build_processor(
-            *(log, SqliteStore(":memory:"), LIMITS, WallClock(), self.workers),
+            *(log, SqliteStore(":memory:"), self.cluster.limits, WallClock(), self.workers),
             index=partition,
             count=PARTITIONS,
         )
@@ -180,7 +222,11 @@ class Node:
 class Cluster:
     """Some nodes, and what they share."""
 
-    def __init__(self) -> None:
+    def __init__(self, times: SessionTimes, limits: Limits) -> None:
+        self.times = times
+        self.limits = limits
+        self.loses_answers = False
+        """Whether a link loses the first answer to each kind of call."""
         self.streams = [MemoryStream() for _ in range(PARTITIONS)]
         self.addresses: dict[str, str] = {}
         self.claims = Claim()
@@ -194,9 +240,11 @@ class Cluster:
 
 
 @asynccontextmanager
-async def cluster(**leads: list[int]) -> AsyncIterator[Cluster]:
+async def cluster(
+    times: SessionTimes = TIMES, limits: Limits = LIMITS, **leads: list[int]
+) -> AsyncIterator[Cluster]:
     """Runs nodes by name, each of which leads some partitions."""
-    made = Cluster()
+    made = Cluster(times, limits)
     async with AsyncExitStack() as stack:
         for name in leads:
             node = made.nodes[name] = Node(made, name)

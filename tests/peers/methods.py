@@ -25,6 +25,7 @@ class RecordedMethods:
             "Refuse": self._refuse,
             "Fail": self._fail,
             "Wait": self._wait,
+            "Vanish": self._vanish,
         }
         self.streams: Mapping[str, Serve] = {
             "Double": self._double,
@@ -53,6 +54,9 @@ class RecordedMethods:
 
     async def _fail(self, body: bytes) -> bytes:
         raise ValueError(f"failed on {body!r}")
+
+    async def _vanish(self, body: bytes) -> bytes:
+        raise asyncio.CancelledError
 
     async def _wait(self, body: bytes) -> bytes:
         self.waiting.set()

@@ -132,6 +132,11 @@ async def test_a_defect_is_logged_here_and_has_only_a_number_there(
     assert "private" in str(record.exc_info[1])
 
 
+async def test_a_method_that_is_cancelled_over_there_gives_the_call_up(links: Links) -> None:
+    with pytest.raises(PeerUnavailableError, match="node b has given the call up"):
+        await links.call("b", "Vanish", b"", 30)
+
+
 async def test_cancelling_a_call_cancels_its_method(links: Links, methods: RecordedMethods) -> None:
     call = asyncio.create_task(links.call("b", "Wait", b"", 60))
     await methods.waiting.wait()

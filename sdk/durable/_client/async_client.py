@@ -26,12 +26,13 @@ from .._definitions.workflow import Workflow, WorkflowRef
 from .._worker.hosting import ServeOptions
 from . import control_requests, invoke_requests, query_requests
 from .async_connection import AsyncConnection, open_connection, open_local_connection
+from .cluster_views import Cluster
 from .control_requests import PAUSE_SECONDS, Resolution
 from .invocation_views import Invocation
 from .options import DEFAULT_TIMEOUT_SECONDS, UNSET, ClientBase, Unset, ViewOptions
 from .query_requests import Filters
 from .result import Result
-from .server_views import Handler, InvocationPage, ServerInfo, Stats, WorkerInfo
+from .server_views import HandlerList, InvocationPage, ServerInfo, Stats, WorkerInfo
 
 if TYPE_CHECKING:
     from .._definitions.objects import ObjectHandler, ObjectRef
@@ -407,7 +408,7 @@ class AsyncClient(ClientBase):
             control_requests.set_state(object, key, values or {}, clear, clear_all, timeout)
         )
 
-    async def list_handlers(self) -> list[Handler]:
+    async def list_handlers(self) -> HandlerList:
         """Returns the handlers that workers have registered, by name."""
         return await self._connection.run(query_requests.list_handlers(self._options.timeout))
 
@@ -422,6 +423,13 @@ class AsyncClient(ClientBase):
     async def server_info(self) -> ServerInfo:
         """Returns the control plane's version, limits and start time."""
         return await self._connection.run(query_requests.server_info(self._options.timeout))
+
+    async def cluster(self) -> Cluster:
+        """Returns the nodes of the control plane, and who leads and follows each partition.
+
+        A control plane that is no cluster is one node, which leads all partitions.
+        """
+        return await self._connection.run(query_requests.cluster(self._options.timeout))
 
     async def close(self) -> None:
         """Closes the connection; does nothing on a view. Calls in flight end with an error.

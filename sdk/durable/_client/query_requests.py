@@ -8,9 +8,10 @@ from typing import Any, TypedDict, cast
 
 from durable_proto.v1 import control_pb2
 
+from .cluster_views import Cluster
 from .invocation_views import Invocation
 from .rpc_flow import RpcFlow, deadline_after, send_rpc
-from .server_views import Handler, InvocationPage, ServerInfo, Stats, WorkerInfo
+from .server_views import Handler, HandlerList, InvocationPage, ServerInfo, Stats, WorkerInfo
 from .status import state_number
 
 
@@ -62,7 +63,9 @@ def query(filters: Filters, timeout: float | None) -> RpcFlow[InvocationPage]:
     )
     response = yield from send_rpc("Query", request, deadline_after(timeout), waits=False)
     return InvocationPage(
-        [Invocation(message) for message in response.invocations], response.next_page_token
+        [Invocation(message) for message in response.invocations],
+        response.next_page_token,
+        tuple(response.missing_partitions),
     )
 
 
@@ -73,14 +76,16 @@ def next_page(filters: Filters, page: InvocationPage) -> Filters | None:
     return cast("Filters", {**filters, "page_token": page.next_page_token})
 
 
-def list_handlers(timeout: float | None) -> RpcFlow[list[Handler]]:
+def list_handlers(timeout: float | None) -> RpcFlow[HandlerList]:
     """Returns all handlers that workers have registered, page by page."""
     deadline = deadline_after(timeout)
-    handlers: list[Handler] = []
+    handlers = HandlerList()
     request = control_pb2.ListHandlersRequest()
     while True:
         response = yield from send_rpc("ListHandlers", request, deadline, waits=False)
         handlers += [Handler.of(message) for message in response.handlers]
+        missing = {*handlers.missing_partitions, *response.missing_partitions}
+        handlers.missing_partitions = tuple(sorted(missing))
         if not response.next_page_token:
             return handlers
         request = control_pb2.ListHandlersRequest(page_token=response.next_page_token)
@@ -108,3 +113,11 @@ def server_info(timeout: float | None) -> RpcFlow[ServerInfo]:
         "GetServerInfo", control_pb2.GetServerInfoRequest(), deadline_after(timeout), waits=False
     )
     return ServerInfo.of(response)
+
+
+def cluster(timeout: float | None) -> RpcFlow[Cluster]:
+    """Returns the nodes and the partitions of the control plane."""
+    response = yield from send_rpc(
+        "GetCluster", control_pb2.GetClusterRequest(), deadline_after(timeout), waits=False
+    )
+    return Cluster.of(response)

@@ -1,4 +1,8 @@
-"""Views of the control plane: pages of invocations, counts, handlers, workers, the server."""
+"""Views of the control plane: pages of invocations, counts, handlers, workers, the server.
+
+A list or a count of a cluster lacks what is in a partition that no node leads at the time; the view
+names such partitions.
+"""
 
 from __future__ import annotations
 
@@ -26,12 +30,15 @@ class InvocationPage:
     """The invocations, without input and journal."""
     next_page_token: str
     """The `page_token` of the next page; empty on the last page."""
+    missing_partitions: tuple[int, ...] = ()
+    """Partitions whose invocations are missing, because no node leads them now."""
 
     def to_dict(self) -> dict[str, Any]:
         """Returns plain data, for JSON."""
         return {
             "invocations": [it.to_dict(brief=True) for it in self.invocations],
             "next_page_token": self.next_page_token,
+            "missing_partitions": list(self.missing_partitions),
         }
 
 
@@ -73,6 +80,13 @@ class Handler:
         return asdict(self)
 
 
+class HandlerList(list[Handler]):
+    """The handlers by name."""
+
+    missing_partitions: tuple[int, ...] = ()
+    """Partitions whose invocations are not counted, because no node leads them now."""
+
+
 @dataclass(frozen=True, slots=True)
 class Stats:
     """Counts over all invocations that are kept."""
@@ -85,6 +99,8 @@ class Stats:
     """The count by handler and status."""
     worker_count: int
     """How many workers are connected."""
+    missing_partitions: tuple[int, ...] = ()
+    """Partitions whose invocations are not counted, because no node leads them now."""
 
     @classmethod
     def of(cls, message: control_pb2.GetStatsResponse) -> Stats:
@@ -95,11 +111,17 @@ class Stats:
             word = status_word(item.state)
             by_status[word] = by_status.get(word, 0) + item.count
             by_handler.setdefault(item.handler, {})[word] = item.count
-        return cls(message.total_count, by_status, by_handler, message.worker_count)
+        return cls(
+            message.total_count,
+            by_status,
+            by_handler,
+            message.worker_count,
+            tuple(message.missing_partitions),
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Returns plain data, for JSON."""
-        return asdict(self)
+        return {**asdict(self), "missing_partitions": list(self.missing_partitions)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,12 +57,16 @@ class Peers(Protocol):
     async def call(self, node: str, method: str, body: bytes, timeout: float | None) -> bytes:  # noqa: ASYNC109  # one timer is cheaper than a scope
         """Calls a method of a node; `timeout` is in seconds.
 
-        Raises PeerUnavailableError and PeerRefusedError. A caller that is cancelled cancels the call.
+        Raises PeerUnavailableError, also when no answer comes in time, and PeerRefusedError. A call
+        that is late, or whose caller is cancelled, is cancelled over there.
         """
         ...
 
     def open(self, node: str, method: str, body: bytes) -> PeerStream:
-        """Opens a stream; the method's handler gets `body` and its side of the stream."""
+        """Opens a stream; the method's handler gets `body` and its side of the stream.
+
+        If the node cannot be reached, `receive` raises PeerUnavailableError.
+        """
         ...
 
 

@@ -24,22 +24,22 @@ from .refusal import Method, answerable
 _SERVICE = control_pb2.DESCRIPTOR.services_by_name["DurableControl"]
 
 
-def peer_calls(service: ControlService) -> Mapping[str, Answer]:
-    """Returns the methods that other nodes call, by name."""
-    return {
-        **{name: _call(service, name, method) for name, method in METHODS.items()},
-        **service.parts.calls(),
-    }
+class ControlMethods:
+    """The RPCs of a servicer, as other nodes call them: `peers.Methods`."""
 
+    def __init__(self, service: ControlService) -> None:
+        self.calls: Mapping[str, Answer] = {
+            **{name: _call(service, name, method) for name, method in METHODS.items()},
+            **service.parts.calls(),
+        }
+        self.streams: Mapping[str, Serve] = {"WatchInvocation": self._watch}
+        self._service = service
 
-def peer_streams(service: ControlService) -> Mapping[str, Serve]:
-    """Returns the methods to which other nodes open streams, by name."""
-
-    async def watch(body: bytes, stream: PeerStream) -> None:
+    async def _watch(self, body: bytes, stream: PeerStream) -> None:
         part = parts_pb2.WatchPart.FromString(body)
         request = control_pb2.WatchInvocationRequest.FromString(part.request)
         try:
-            async with aclosing(service.watch(request, dict(part.known))) as messages:
+            async with aclosing(self._service.watch(request, dict(part.known))) as messages:
                 async for message in messages:
                     stream.send(message.SerializeToString())
                     # The other node asks for the next one when the client has taken this one.
@@ -49,8 +49,6 @@ def peer_streams(service: ControlService) -> Mapping[str, Serve]:
             return
         except Exception as error:
             raise _refused(error) from error
-
-    return {"WatchInvocation": watch}
 
 
 def _call(service: ControlService, name: str, method: Method[Any]) -> Answer:

@@ -27,8 +27,8 @@ from ..requests.build import Requests
 from ..requests.invocations import NewInvocation
 from . import convert
 from .cluster import NO_FACTS, ClusterFacts, of_one_node, of_topology
-from .forwarding import Forwarding, forwarded
-from .gathering import Gathering
+from .forwarding import TAKEOVER_SECONDS, Forwarding, forwarded
+from .gathering import SEARCH_SECONDS, Gathering
 from .listing import Listing
 from .object_state import ObjectStates
 from .parts import Parts
@@ -49,6 +49,10 @@ class ClusterLinks(NamedTuple):
     peers: Peers
     listen_led: Listen
     """Hears when this node leads other partitions than before."""
+    takeover_seconds: float = TAKEOVER_SECONDS
+    """How long requests wait for a leader."""
+    search_seconds: float = SEARCH_SECONDS
+    """How long lists and counts wait for one."""
 
 
 class ControlService(control_pb2_grpc.DurableControlServicer):
@@ -79,15 +83,17 @@ class ControlService(control_pb2_grpc.DurableControlServicer):
         self._steering = Steering(requests)
         self._states = ObjectStates(requests)
         if cluster is not None:
-            topology, peers, listen_led = cluster
-            changes = Changes(topology.listen, listen_led)
+            topology, peers = cluster.topology, cluster.peers
+            changes = Changes(topology.listen, cluster.listen_led)
             self.forwarding = Forwarding(
                 *(topology, peers, changes, requests.invocations.new_request_id),
                 wait_limit_seconds=requests.limits.wait_seconds,
+                takeover_seconds=cluster.takeover_seconds,
             )
             self._gathering = Gathering(
                 *(topology, peers, changes, self.parts, self.listing),
                 requests.reads.partition_count,
+                search_seconds=cluster.search_seconds,
             )
 
     def close(self) -> None:

@@ -102,7 +102,7 @@ class Forwarding:
         new_request_id: NewRequestId,
         *,
         wait_limit_seconds: int,
-        takeover_seconds: float = TAKEOVER_SECONDS,
+        takeover_seconds: float,
     ) -> None:
         self._topology = topology
         self._peers = peers

@@ -46,7 +46,7 @@ class Gathering:
         listing: Listing,
         partition_count: int,
         *,
-        search_seconds: float = SEARCH_SECONDS,
+        search_seconds: float,
     ) -> None:
         self._topology = topology
         self._peers = peers
