@@ -330,6 +330,6 @@ async def test_nodes_that_have_ended_do_not_keep_such_a_process_away(
     nats: External, tmp_path: Path
 ) -> None:
     with node_process(tmp_path, "a", nats.url) as child:
-        await until(child, "joined")
+        until(lambda: "joined" in child.text(), "member", child)
         child.kill()
         await check_no_members(at(nats.url), PARTITIONS, TIMES)
