@@ -12,7 +12,9 @@ from pathlib import Path
 
 from durable_server.cluster.member import Member, encode
 from durable_server.cluster.members import Members, MemberTimes
-from durable_server.cluster.records import create_record_stream, read_record
+from durable_server.cluster.metadata import load_or_create
+from durable_server.cluster.records import read_record
+from durable_server.nats.api import ApiError
 from durable_server.nats.connection import Connection
 from durable_server.nats.endpoint import EndpointSource, fixed, parse_urls
 
@@ -72,7 +74,11 @@ class Node:
         async def kept() -> bool:
             connection = await Connection.open(parse_urls(url), name="test")
             try:
-                record = await read_record(connection, f"durable.cluster.members.{self.own.name}")
+                record = await read_record(
+                    connection, f"durable.cluster.members.{self.own.name}", 1.0
+                )
+            except (TimeoutError, ApiError):  # as while the stream has no leader
+                return False
             finally:
                 connection.abort()
             return record is not None and record.data == encode(self.own)
@@ -98,8 +104,9 @@ def at(url: str) -> EndpointSource:
     return fixed(parse_urls(url))
 
 
-async def make_stream(url: str) -> None:
-    await with_nats(url, lambda it: create_record_stream(it, 1))
+async def make_system(url: str, replicas: int = 1) -> None:
+    """Makes a new system, and with it the stream of the records."""
+    await load_or_create(at(url), partitions=PARTITIONS, replicas=replicas)
 
 
 _PROCESS = """

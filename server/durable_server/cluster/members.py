@@ -27,7 +27,6 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple, TypeVar
 
 from ..log.interface import LogError
-from ..log.jetstream import ACK_TIMEOUT
 from ..log.preflight import with_connection
 from ..nats import api
 from ..nats.api import ApiError, call_api
@@ -95,7 +94,9 @@ class Members:
         self._partitions = partitions
         self._times = times
         self._answer_seconds = times.lease / 2
-        """How long to wait for an answer before asking again, while the lease goes on."""
+        """How long to wait for an answer before asking again. An election of the stream's leader
+        swallows what is asked during it, so the answer to a second try comes sooner.
+        """
         self._incarnation = member.incarnation
         self._subject = _PREFIX + member.name
         self._membership = Membership(member, times.lease)
@@ -196,11 +197,11 @@ class Members:
         """Publishes the first record, unless another process of this name lives."""
         await self._listen_and_read(connection)
         while True:
-            sequence, holder = await self._read_own(connection, ACK_TIMEOUT)
+            sequence, holder = await self._read_own(connection)
             if holder is not None:
                 await asyncio.sleep(self._times.lease)
                 before = sequence
-                sequence, holder = await self._read_own(connection, ACK_TIMEOUT)
+                sequence, holder = await self._read_own(connection)
                 if holder is not None and sequence != before:
                     raise self._taken(holder)
             try:
@@ -235,7 +236,7 @@ class Members:
             leaving = self._leaving
             try:
                 if sequence is None:
-                    sequence, holder = await self._read_own(connection, self._answer_seconds)
+                    sequence, holder = await self._read_own(connection)
                     if holder is not None:
                         raise self._taken(holder)
                 sequence = await self._publish(connection, sequence, leaving=leaving)
@@ -276,14 +277,12 @@ class Members:
         self._report(changed=changed)
         return sequence
 
-    async def _read_own(
-        self, connection: Connection, timeout_seconds: float
-    ) -> tuple[int, Member | None]:
+    async def _read_own(self, connection: Connection) -> tuple[int, Member | None]:
         """Returns the sequence of the record of this name, and the other process that has written it.
 
         There is no other process if it has left, or if its record cannot be read.
         """
-        record = await read_record(connection, self._subject, timeout_seconds)
+        record = await read_record(connection, self._subject, self._answer_seconds)
         if record is None:
             return 0, None
         found = self._decode(self._subject, record.data)
@@ -312,10 +311,12 @@ class Members:
             connection,
             f"STREAM.INFO.{STREAM}",
             {"subjects_filter": MEMBER_SUBJECTS},
-            ACK_TIMEOUT,
+            self._answer_seconds,
         )
         subjects = [it for it in answer["state"].get("subjects") or () if it != self._subject]
-        records = await asyncio.gather(*(read_record(connection, it) for it in subjects))
+        records = await asyncio.gather(
+            *(read_record(connection, it, self._answer_seconds) for it in subjects)
+        )
         members = [
             member
             for subject, record in zip(subjects, records, strict=True)
