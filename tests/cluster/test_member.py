@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from durable_server.cluster.member import Member, MemberRecordError, decode, encode, leaders
@@ -83,6 +83,7 @@ def test_what_is_no_json_object_is_refused(data: bytes) -> None:
         decode(data, 12)
 
 
+@settings(max_examples=30)
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.text(),

@@ -9,7 +9,13 @@ from pathlib import Path
 import pytest
 
 from durable_server.cluster.member import encode
-from durable_server.cluster.members import MemberNameTakenError, Members, MemberTimes
+from durable_server.cluster.members import (
+    MemberNameTakenError,
+    Members,
+    MembersLiveError,
+    MemberTimes,
+    check_no_members,
+)
 from durable_server.cluster.records import read_record, write_record
 from durable_server.log.preflight import NatsUnsuitableError
 from durable_server.nats.connection import Connection
@@ -309,3 +315,21 @@ authorization {{ users: [
 async def test_a_name_that_is_no_token_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match="letters, digits"):
         Members(at("nats://127.0.0.1:1"), lambda: member(name), PARTITIONS, TIMES)
+
+
+async def test_a_process_that_leads_everything_does_not_start_beside_nodes(nats: External) -> None:
+    source = at(nats.url)
+    await check_no_members(source, PARTITIONS, TIMES)
+    async with Node(source, member("a")):
+        with pytest.raises(MembersLiveError, match=r"led by the nodes a: .* --node NAME"):
+            await check_no_members(source, PARTITIONS, TIMES)
+    await check_no_members(source, PARTITIONS, TIMES)
+
+
+async def test_nodes_that_have_ended_do_not_keep_such_a_process_away(
+    nats: External, tmp_path: Path
+) -> None:
+    with node_process(tmp_path, "a", nats.url) as child:
+        until(lambda: "joined" in child.text(), "member", child)
+        child.kill()
+        await check_no_members(at(nats.url), PARTITIONS, TIMES)

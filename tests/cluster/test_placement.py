@@ -9,7 +9,7 @@ from collections.abc import Collection
 from dataclasses import replace
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from durable_server.cluster.member import Member
@@ -234,6 +234,7 @@ def test_clusters_whose_nodes_know_the_same_have_one_leader_each(
         cluster.check_rest()
 
 
+@settings(max_examples=50)
 @given(st.integers(1, 12), st.integers(2, 4), st.data())
 def test_clusters_whose_nodes_know_different_things_come_to_rest(
     partitions: int, count: int, data: st.DataObject

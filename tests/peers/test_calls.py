@@ -14,7 +14,7 @@ from durable_server.peers.limits import LinkLimits
 from durable_server.peers.links import Links
 from durable_server.peers.server import PeerServer
 
-from .methods import REFUSAL, RecordedMethods
+from .methods import RecordedMethods, refusal
 
 
 async def rest_of(stream: PeerStream) -> list[bytes]:
@@ -98,14 +98,15 @@ async def test_the_end_of_the_method_ends_the_stream(
 
 async def test_a_refusal_arrives_as_it_was_made(links: Links) -> None:
     with pytest.raises(PeerRefusedError) as caught:
-        await links.call("b", "Refuse", b"!", 30)
-    assert caught.value.status == REFUSAL + b"!"
+        await links.call("b", "Refuse", b"not now", 30)
+    assert caught.value.status == refusal("not now")
+    assert str(caught.value) == "not now"
     stream = links.open("b", "RefuseStream", b"a part before")
     assert await stream.receive() == b"a part before"
     for _ in range(2):
         with pytest.raises(PeerRefusedError) as caught:
             await stream.receive()
-        assert caught.value.status == REFUSAL
+        assert caught.value.status == refusal("after a part")
 
 
 async def test_an_unknown_method_is_refused(links: Links) -> None:

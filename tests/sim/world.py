@@ -64,7 +64,7 @@ from .program import (
 from .storage import Disk
 from .worker import SimWorker
 
-NODES = (1, 1, 2, 3)
+NODES = (1, 1, 1, 2, 3)
 """How many nodes are alive at once: one of these."""
 SETTLE_SECONDS = 20.0
 """How long nodes take at most until they have the roles that they should have."""
@@ -282,7 +282,8 @@ class World:
         for slot in self.slots:
             for disk in slot.disks:
                 disk.trouble = 0.0
-            if not slot.node.runs:
+            if not slot.node.runs or slot.node.roles.draining:
+                slot.node.crash()
                 slot.start()
         await asyncio.sleep(SETTLE_SECONDS)
         for slot in self.slots:

@@ -14,7 +14,7 @@ from durable_server.core.changes import Changes
 from durable_server.core.entry_kinds import EntryKind
 from durable_server.core.model import EntryRow, Failure, HandlerKind, Invocation, State
 from durable_server.log.interface import Position
-from durable_server.requests.page_merge import MergedPage, Place, merged_page
+from durable_server.requests.page_merge import MergedPage, Part, Place, joined, merged_page
 from durable_server.store.interface import PAGE_BYTES, Filter, Order, Page, PageCursor, Sort
 from durable_server.store.sqlite import SqliteStore
 
@@ -203,6 +203,47 @@ def test_what_is_there_all_along_comes_once_and_in_order(
                         stays.remove(gone)
         assert [one for one in seen if one in stays] == stays
         assert places == sorted(set(places), reverse=not order.ascending)
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@settings(max_examples=20, deadline=None)
+@given(
+    invocations=st.lists(made, max_size=30),
+    where=filters,
+    size=st.integers(1, 12),
+    split=st.lists(st.integers(0, 2), min_size=4, max_size=4),
+)
+def test_joined_pages_of_several_nodes_are_those_of_one(
+    order: Order, invocations: list[Made], where: Filter, size: int, split: list[int]
+) -> None:
+    with world(4) as it:
+        for one in invocations:
+            it.create(one)
+        it.commit()
+        nodes = [
+            {number: store for number, store in it.stores.items() if split[number] == node}
+            for node in set(split)
+        ]
+        seen: list[str] = []
+        after: Place | None = None
+        while True:
+            parts: list[Part[str]] = []
+            for stores in nodes:
+                page = merged_page(stores, where, order, after, size)
+                items = [
+                    (it.place(one.id, order), size_of(one), one.id) for one in page.invocations
+                ]
+                parts.append(Part(items, page.end is not None))
+            found = joined(parts, order, size)
+            assert 0 < len(found.items) <= size or found.end is None
+            total = sum(size_of(it.known[one][1]) for one in found.items)
+            assert total <= PAGE_BYTES or len(found.items) == 1
+            seen += found.items
+            if found.end is None:
+                break
+            assert found.end == it.place(seen[-1], order)
+            after = found.end
+        assert seen == it.expected(where, order)
 
 
 class CountingPages:
