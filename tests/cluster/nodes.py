@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from hypothesis import HealthCheck, settings
+
 from durable_server.cluster.member import Member, encode
 from durable_server.cluster.members import Members, MemberTimes
 from durable_server.cluster.metadata import load_or_create
@@ -22,6 +24,8 @@ from ..support.processes import Child, running
 from ..support.waiting import PATIENCE_SECONDS, eventually
 
 PARTITIONS = 12
+PROPERTY = settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""Of tests that draw: on a busy machine, neither a draw nor a test is too slow."""
 TIMES = MemberTimes(renew=0.1, lease=1.0)
 
 
