@@ -10,14 +10,14 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from durable_server.cluster.member import Member
+from durable_server.cluster.member import Member, encode
 from durable_server.cluster.members import Members, MemberTimes
-from durable_server.cluster.records import create_record_stream
+from durable_server.cluster.records import create_record_stream, read_record
 from durable_server.nats.connection import Connection
 from durable_server.nats.endpoint import EndpointSource, fixed, parse_urls
 
 from ..support.processes import Child, running
-from ..support.waiting import PATIENCE_SECONDS
+from ..support.waiting import PATIENCE_SECONDS, eventually
 
 PARTITIONS = 12
 TIMES = MemberTimes(renew=0.1, lease=1.0)
@@ -39,9 +39,9 @@ def member(name: str, **fields: object) -> Member:
 class Node:
     """A node in this process."""
 
-    def __init__(self, source: EndpointSource, own: Member, partitions: int = PARTITIONS) -> None:
+    def __init__(self, source: EndpointSource, own: Member, times: MemberTimes = TIMES) -> None:
         self.own = own
-        self.members = Members(source, lambda: self.own, partitions, TIMES)
+        self.members = Members(source, lambda: self.own, PARTITIONS, times)
         self._changed = asyncio.Event()
         self.members.listen(self._changed.set)
         self.members.heard(lambda _: self._changed.set())
@@ -62,6 +62,22 @@ class Node:
 
     async def until_live(self, *names: str) -> None:
         await self.until(lambda it: it.live.keys() == {*names})
+
+    async def until_kept(self, url: str) -> None:
+        """Waits until the stream has taken this node's own record as it is now.
+
+        The other nodes hear a record even if the stream refuses it.
+        """
+
+        async def kept() -> bool:
+            connection = await Connection.open(parse_urls(url), name="test")
+            try:
+                record = await read_record(connection, f"durable.cluster.members.{self.own.name}")
+            finally:
+                connection.abort()
+            return record is not None and record.data == encode(self.own)
+
+        await eventually(kept)
 
     def now_has(self, **fields: object) -> None:
         """Changes this node's own record, as a role that has changed does."""

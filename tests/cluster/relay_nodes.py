@@ -145,7 +145,7 @@ class Node:
         self.cluster = cluster
         self.router = Router(PARTITIONS)
         self.workers = Workers()
-        self.sessions = Sessions(self.router, self.workers, cluster.limits, TIMES)
+        self.sessions = Sessions(self.router, self.workers, cluster.limits, cluster.times)
         self.sessions.demand = Demand(self.workers)
         credentials = Credentials(name, "system", "secret")
         self.links = Links(credentials, cluster.addresses.get, LINK_LIMITS)
@@ -162,14 +162,14 @@ class Node:
             ),
         )
         methods = NodeMethods()
-        methods.add(RelayedSessions(self.sessions, cluster.limits, TIMES))
+        methods.add(RelayedSessions(self.sessions, cluster.limits, cluster.times))
         methods.add(ControlMethods(self.service))
         self.router.remote = DeliveryOut(self.links, name, seen.leader)
         methods.calls[METHOD] = DeliveryIn(self.router)
         self.peers = PeerServer(credentials, methods, LINK_LIMITS)
         self.server = RpcServer(
             self.service,
-            WorkerService(self.sessions, cluster.limits, TIMES, self.relay),
+            WorkerService(self.sessions, cluster.limits, cluster.times, self.relay),
             self.router,
             channelz=False,
         )
@@ -222,7 +222,8 @@ class Node:
 class Cluster:
     """Some nodes, and what they share."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, times: SessionTimes, limits: Limits) -> None:
+        self.times = times
         self.limits = limits
         self.loses_answers = False
         """Whether a link loses the first answer to each kind of call."""
@@ -239,9 +240,11 @@ class Cluster:
 
 
 @asynccontextmanager
-async def cluster(limits: Limits = LIMITS, **leads: list[int]) -> AsyncIterator[Cluster]:
+async def cluster(
+    times: SessionTimes = TIMES, limits: Limits = LIMITS, **leads: list[int]
+) -> AsyncIterator[Cluster]:
     """Runs nodes by name, each of which leads some partitions."""
-    made = Cluster(limits)
+    made = Cluster(times, limits)
     async with AsyncExitStack() as stack:
         for name in leads:
             node = made.nodes[name] = Node(made, name)

@@ -5,18 +5,24 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections import Counter
+from functools import partial
 
 import grpc
 import pytest
 from google.protobuf.duration_pb2 import Duration
 
 import durable
+from durable_proto.node_v1 import sessions_pb2
 from durable_proto.v1 import control_pb2, invocation_pb2, worker_pb2
+from durable_server.peers.interface import PeerStream
+from durable_server.processor.workers import Worker
 from durable_server.rpc import relay
+from durable_server.rpc.relayed import SESSION
 from tests.server.partitioned import KEYS, invoke_in
-from tests.support.manual_worker import ManualWorker, step_entry
+from tests.support.manual_worker import ManualWorker, message_about, step_entry
+from tests.support.waiting import eventually
 
-from .relay_nodes import PARTITIONS, Cluster, cluster
+from .relay_nodes import PARTITIONS, TIMES, Cluster, cluster
 
 COMPLETED = invocation_pb2.INVOCATION_STATE_COMPLETED
 
@@ -121,6 +127,31 @@ async def test_nothing_is_lost_or_doubled_while_partitions_move() -> None:
     assert worker.statistics().sessions > 3
 
 
+async def test_what_a_session_has_brought_is_handled_before_the_next_one_begins() -> None:
+    """So an attempt that has ended is over, even if the worker has forgotten it."""
+    async with cluster(a=[0], b=[1, 2]) as nodes:
+        hello = worker_pb2.Hello(protocol_version=1, worker_id="w", slot_count=5)
+        hello.handlers.add(name="three", version="v1")
+        opening = sessions_pb2.RelayedHello(
+            hello=hello.SerializeToString(), share=5, entry_node="a"
+        ).SerializeToString()
+        first = nodes["a"].links.open("b", SESSION, opening)
+        assert (await _response(first)).opened
+        invocation_id = await invoke_in(nodes["b"].control, 1)
+        start = worker_pb2.SessionResponse.FromString((await _response(first)).frame).messages[0]
+        assert start.invocation_id == invocation_id
+        ended = message_about(start)
+        ended.finished.outcome.value.data = b'"done"'
+        frame = worker_pb2.SessionRequest(messages=[ended]).SerializeToString()
+        first.send(sessions_pb2.RelayedRequest(frame=frame).SerializeToString())
+        first.close()
+        second = nodes["a"].links.open("b", SESSION, opening)
+        assert (await _response(second)).opened
+        assert await result(nodes, 1, invocation_id) == b'"done"'
+        request = control_pb2.GetInvocationRequest(invocation_id=invocation_id)
+        assert (await nodes["b"].control.GetInvocation(request)).invocation.attempt == 1
+
+
 async def test_only_a_new_leader_makes_a_worker_reconnect() -> None:
     async with (
         cluster(a=[0], b=[1], c=[2]) as nodes,
@@ -152,15 +183,20 @@ async def test_a_worker_that_does_not_reconnect_is_hung_up_on(
     assert "partitions have moved to other nodes" in (caught.value.details() or "")
 
 
-async def test_a_worker_that_leaves_gives_its_work_to_others_on_all_nodes() -> None:
+async def test_a_worker_that_leaves_gives_its_work_to_others_at_once() -> None:
+    """On all nodes: the grace period is longer than the test waits."""
     async with (
-        cluster(a=[0], b=[1, 2]) as nodes,
+        cluster(TIMES._replace(grace=60.0), a=[0], b=[1, 2]) as nodes,
         ManualWorker(nodes["a"].channel, "first") as first,
     ):
         invoked = [await invoke_in(nodes.leader(it).control, it) for it in range(PARTITIONS)]
         for _ in invoked:
             await first.receive("start")
         await first.send(worker_pb2.WorkerMessage(draining=worker_pb2.Draining()))
+        for node in nodes.nodes.values():
+            known = node.workers.get("first")
+            assert known is not None
+            await eventually(partial(_draining, known))
         async with ManualWorker(nodes["b"].channel, "second") as second:
             await first.half_close()
             again = [await second.receive("start") for _ in invoked]
@@ -190,7 +226,8 @@ async def test_a_lost_worker_keeps_its_work_for_the_grace_period_on_all_nodes() 
 
 
 async def test_a_worker_that_does_not_come_back_after_a_takeover_is_lost() -> None:
-    async with cluster(a=[0], b=[1], c=[2]) as nodes:
+    """Node c has no session of it, because it leads nothing at first."""
+    async with cluster(a=[0, 2], b=[1], c=[]) as nodes:
         async with ManualWorker(nodes["b"].channel) as first:
             start = await _started(nodes, first, 1)
             await first.step(start, 0)
@@ -202,9 +239,30 @@ async def test_a_worker_that_does_not_come_back_after_a_takeover_is_lost() -> No
             assert len(again.start.journal) == 1
 
 
-async def test_a_session_by_another_node_replaces_the_first() -> None:
+async def test_an_attempt_is_kept_while_the_leader_is_not_the_expected_one() -> None:
+    async with cluster(a=[0], b=[1], c=[2]) as nodes:
+        async with ManualWorker(nodes["a"].channel) as first:
+            start = await _started(nodes, first, 1)
+            await nodes["b"].release(1)
+            nodes.claims.set(1, "c", 9)
+            await first.receive("drain")
+            first.disconnect()
+        second = ManualWorker(nodes["a"].channel)
+        second.hello.resumed.add(invocation_id=start.invocation_id, attempt=1)
+        async with second:
+            await nodes["b"].lead(1)
+            await second.receive("drain")
+            second.disconnect()
+        third = ManualWorker(nodes["a"].channel)
+        third.hello.resumed.add(invocation_id=start.invocation_id, attempt=1)
+        async with third:
+            assert (await third.step(start, 0)).completion_number == 1
+
+
+@pytest.mark.parametrize("leads", [[[0], [1, 2]], [[], [0, 1, 2]]])
+async def test_a_session_by_another_node_replaces_the_first(leads: list[list[int]]) -> None:
     async with (
-        cluster(a=[0], b=[1], c=[2]) as nodes,
+        cluster(a=leads[0], b=leads[1]) as nodes,
         ManualWorker(nodes["a"].channel) as first,
         ManualWorker(nodes["b"].channel) as second,
     ):
@@ -244,6 +302,9 @@ async def test_a_node_that_does_not_answer_is_left_out_until_it_does() -> None:
             nodes.addresses["b"] = f"127.0.0.1:{port}"
             async with ManualWorker(nodes["a"].channel) as first:
                 await invoke_in(nodes["c"].control, 2)
+                await first.finish(await first.receive("start"))
+                await asyncio.sleep(2 * relay.SETTLE_SECONDS)
+                await invoke_in(nodes["a"].control, 0)
                 await first.finish(await first.receive("start"))
                 nodes.addresses["b"] = real
                 await first.receive("drain")
@@ -300,3 +361,13 @@ async def _started(
 ) -> worker_pb2.ServerMessage:
     await invoke_in(nodes.leader(partition).control, partition)
     return await worker.receive("start")
+
+
+async def _response(stream: PeerStream) -> sessions_pb2.RelayedResponse:
+    part = await stream.receive()
+    assert part is not None
+    return sessions_pb2.RelayedResponse.FromString(part)
+
+
+def _draining(worker: Worker) -> bool:
+    return worker.draining

@@ -14,7 +14,7 @@ from durable_server.peers.limits import LinkLimits
 from durable_server.peers.links import Links
 from durable_server.peers.server import PeerServer
 
-from .methods import REFUSAL, RecordedMethods
+from .methods import RecordedMethods, refusal
 
 
 async def rest_of(stream: PeerStream) -> list[bytes]:
@@ -98,14 +98,15 @@ async def test_the_end_of_the_method_ends_the_stream(
 
 async def test_a_refusal_arrives_as_it_was_made(links: Links) -> None:
     with pytest.raises(PeerRefusedError) as caught:
-        await links.call("b", "Refuse", b"!", 30)
-    assert caught.value.status == REFUSAL + b"!"
+        await links.call("b", "Refuse", b"not now", 30)
+    assert caught.value.status == refusal("not now")
+    assert str(caught.value) == "not now"
     stream = links.open("b", "RefuseStream", b"a part before")
     assert await stream.receive() == b"a part before"
     for _ in range(2):
         with pytest.raises(PeerRefusedError) as caught:
             await stream.receive()
-        assert caught.value.status == REFUSAL
+        assert caught.value.status == refusal("after a part")
 
 
 async def test_an_unknown_method_is_refused(links: Links) -> None:
@@ -130,6 +131,11 @@ async def test_a_defect_is_logged_here_and_has_only_a_number_there(
     assert "method Fail" in record.getMessage()
     assert record.exc_info is not None
     assert "private" in str(record.exc_info[1])
+
+
+async def test_a_method_that_is_cancelled_over_there_gives_the_call_up(links: Links) -> None:
+    with pytest.raises(PeerUnavailableError, match="node b has given the call up"):
+        await links.call("b", "Vanish", b"", 30)
 
 
 async def test_cancelling_a_call_cancels_its_method(links: Links, methods: RecordedMethods) -> None:

@@ -50,6 +50,16 @@ async def test_a_link_is_refused_with_one_line_on_each_side(
     assert not [it for it in warnings if "\n" in it]
 
 
+async def test_the_reason_of_a_refusal_is_never_lost(addresses: dict[str, str]) -> None:
+    for _ in range(200):
+        links = Links(credentials("a", system="77aa"), addresses.get)
+        stream = links.open("b", "Double", b"")
+        stream.send(b"more to write")
+        with pytest.raises(PeerUnavailableError, match="belongs to system 5f0c"):
+            await links.call("b", "Echo", b"", None)
+        await links.close()
+
+
 async def test_a_link_to_an_address_that_another_node_has_now_is_refused(
     addresses: dict[str, str],
 ) -> None:

@@ -326,7 +326,7 @@ class World:
 steps_strategy = st.lists(st.builds(Step, st.sampled_from(Do), st.integers(0, 12)), max_size=STEPS)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=250, deadline=None)
 @given(steps_strategy, st.booleans())
 def test_every_part_arrives_once_in_order_and_everything_ends_once(
     steps: list[Step], broken: bool

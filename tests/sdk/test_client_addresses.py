@@ -122,15 +122,17 @@ def test_a_rotation_visits_every_address_and_moves_once_for_many_failures() -> N
     rotation = Rotation(addresses, lambda it: [it.target])
     order = []
     for _ in addresses:
-        left = rotation.address
-        order.append(left)
-        opened = rotation.use()
-        assert opened is rotation.use()
-        rotation.leave(left)
-        rotation.leave(left)
-    assert sorted(order) == sorted(addresses)
-    assert rotation.address == order[0]
-    assert len(list(rotation.opened())) == len(rotation) == 3
+        order.append(rotation.address)
+        assert rotation.use() is rotation.use()
+        rotation.leave(rotation.address)
+    assert set(order) == set(addresses)
+    assert len(rotation.opened()) == len(rotation) == 3
+    first, second, third = order
+    for left, following in ((first, second), (second, third), (third, first)):
+        for _ in range(10):
+            rotation.leave(left)
+        assert rotation.address == following
+    assert len(rotation.opened()) == 3
 
 
 def test_clients_begin_at_different_addresses() -> None:
@@ -149,6 +151,17 @@ def test_backoff_grows_and_is_bounded() -> None:
     for attempt in (0, 3, 50, 5_000):
         draws = [backoff_seconds(attempt) for _ in range(50)]
         assert all(0 <= draw <= min(2.0, 0.05 * 2.0 ** min(attempt, 32)) for draw in draws)
+
+
+def test_only_the_delay_after_a_round_over_all_addresses_grows() -> None:
+    longest = [
+        max(backoff_seconds(attempt, addresses=3) for _ in range(300)) for attempt in range(9)
+    ]
+    assert all(delay <= 0.05 for number, delay in enumerate(longest, 1) if number % 3)
+    after_rounds = [delay for number, delay in enumerate(longest, 1) if number % 3 == 0]
+    for delay, ceiling in zip(after_rounds, (0.05, 0.1, 0.2), strict=True):
+        # All 300 draws are in the lower half of the interval once in 2 ** 300 runs.
+        assert ceiling / 2 < delay <= ceiling
 
 
 def test_services_are_read_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -166,3 +166,22 @@ def test_no_messages_while_nothing_waits(world: World, data: st.DataObject) -> N
     for name in data.draw(names):
         world.end(name)
     assert world.messages == 0
+
+
+@settings(max_examples=200, deadline=None)
+@given(worlds(), st.data())
+def test_a_capacity_that_is_lowered_is_reached(world: World, data: st.DataObject) -> None:
+    moves = (world.arrive, world.end, world.owner_hears, world.holder_hears)
+    steps = st.tuples(st.sampled_from(range(4)), st.sampled_from(world.names))
+    for move, name in data.draw(st.lists(steps, max_size=40)):
+        moves[move](name)
+    world.capacity = world.shares.capacity = data.draw(st.integers(0, world.capacity))
+    world.send(world.shares.settle())
+    world.deliver()
+    unused = sum(it.units for it in world.holdings.values()) - sum(world.used.values())
+    assert world.shares.free >= 0 or not unused
+    for name in world.names:
+        for _ in range(world.used[name]):
+            world.end(name)
+            world.deliver()
+    world.check()

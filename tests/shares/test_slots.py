@@ -82,11 +82,15 @@ async def test_slots_are_used_fully_and_never_more_of_them(system: System) -> No
     await division.start(5)
     rng = random.Random(1)
     invoked = 0
+
+    def used_fully() -> bool:
+        return len(system.running) == min(5, invoked - system.ended)
+
     for _ in range(30):
         count = rng.randrange(6)
         await system.invoke(rng.randrange(COUNT), HANDLER, count)
         invoked += count
-        await eventually(lambda: len(system.running) == min(5, invoked - system.ended))
+        await eventually(used_fully)
         for _ in range(rng.randrange(5)):
             if system.running:
                 await system.end(rng.choice(list(system.running)))

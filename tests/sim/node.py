@@ -1,8 +1,8 @@
 """A node: one control plane process, with logs and stores of its own for all partitions.
 
-It hosts each partition as a follower or as the leader, as it believes that it should. Beliefs come late
-and some are wrong, so several nodes may want to lead one partition, or none. A follower applies the log
-from time to time, and takes the partition over at whatever point that left it.
+The real roles decide what it follows and leads, by what it knows of the other nodes (`members`), and
+their hosts make it so, over logs in memory. A follower applies the log in pieces, and takes the
+partition over at whatever point that has left it.
 """
 
 from __future__ import annotations
@@ -14,20 +14,17 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from durable_server.cluster.member import Member
 from durable_server.core.model import Handler, HandlerKind, RetryPolicy
 from durable_server.core.records import HandlerRegistered
 from durable_server.log.fenced import FencedLog
-from durable_server.log.interface import (
-    DeposedError,
-    Log,
-    LogDataLostError,
-    LogUnavailableError,
-)
+from durable_server.log.interface import Log
 from durable_server.log.memory import MemoryStream, MemoryStreamClient
-from durable_server.node.host import PartitionHost, Role
+from durable_server.node.delivery import DeliveryIn, DeliveryOut
+from durable_server.node.host import PartitionHost
+from durable_server.node.roles import Roles
 from durable_server.processor.build import build_follower, build_processor
 from durable_server.processor.clock import WallClock
-from durable_server.processor.errors import ProcessorEndedError
 from durable_server.processor.follower import Follower
 from durable_server.processor.loop import Processor
 from durable_server.processor.trimming import Snapshots
@@ -37,6 +34,7 @@ from durable_server.sessions.sessions import Sessions
 from durable_server.sessions.times import SessionTimes
 from durable_server.store.interface import Store
 
+from .members import RENEW_SECONDS, SimMembers
 from .network import SimRouter
 from .storage import Disk, SimStore
 
@@ -49,6 +47,7 @@ HANDLERS = (
     Handler("counter.bump", HandlerKind.OBJECT_EXCLUSIVE, POLICY),
     Handler("listener", retry=POLICY),
 )
+DRAIN_SECONDS = 3.0
 TIMES = SessionTimes(heartbeat=1.0, timeout=4.0, grace=1.0)
 
 
@@ -141,21 +140,40 @@ class SimStorage:
 class SimNode:
     """One process. Its stores begin as the crash of the one before has left them on its disks."""
 
-    def __init__(self, world: World, place: int, disks: list[Disk], name: str) -> None:
+    def __init__(self, world: World, name: str, disks: list[Disk]) -> None:
         self.world = world
-        self.place = place
         self.name = name
-        self.storage = SimStorage(world, disks, name)
+        self.incarnation = f"{name}-{world.started}"
+        self.runs = True
+        """Whether it hears the others, and they hear it."""
+        self.ended = asyncio.Event()
+        """Set when the process has ended."""
+        self.storage = SimStorage(world, disks, self.incarnation)
         self.workers = Workers()
-        self.router = SimRouter(world, self)
+        self.router = SimRouter(world)
+        self.router.listen(self._register_handlers)
         self.clock = LoopClock(world.rng.choice((0, 0, -60_000, 60_000)))
         self.hosts = [
-            PartitionHost(it, self.router, self.storage, self, name) for it in range(world.count)
+            PartitionHost(it, self.router, self.storage, self, self.incarnation)
+            for it in range(world.count)
         ]
-        self.service = self._service()
-        self.runs = True
-        """Whether it changes its roles."""
+        self.roles = Roles(self.hosts, standbys=world.standbys, settle=RENEW_SECONDS)
+        self.members = SimMembers(world, self)
+        self.router.holds = lambda: self.members.current
+        self.router.remote = DeliveryOut(world, name, self.members.leader)
+        self.deliver = DeliveryIn(self.router)
+        sessions = Sessions(self.router, self.workers, world.limits, TIMES)
+        self.service = WorkerService(sessions, world.limits, TIMES)
         self._tasks: list[asyncio.Task[None]] = []
+
+    def record(self) -> Member:
+        """Returns what it says of itself."""
+        return Member(
+            *(self.name, self.incarnation, "", "", "", 1),
+            draining=self.roles.draining,
+            leads=self.roles.leads,
+            follows=self.roles.follows,
+        )
 
     def processor(
         self, partition: int, log: Log, store: Store, snapshots: Snapshots | None
@@ -172,89 +190,44 @@ class SimNode:
         """See `Builders.follower`."""
         return build_follower(log, store, self.clock, index=partition, count=self.world.count)
 
-    def _service(self) -> WorkerService:
-        limits = self.world.limits
-        return WorkerService(Sessions(self.router, self.workers, limits, TIMES), limits, TIMES)
+    def _register_handlers(self) -> None:
+        """Registers handlers in a partition before anybody else can propose anything."""
+        for processor in self.router.all():
+            for handler in HANDLERS:
+                if handler.name not in processor.partition.handlers:
+                    processor.inputs.submit(HandlerRegistered(handler))
 
     def start(self) -> None:
-        """Begins to host all partitions."""
-        for host in self.hosts:
-            task = asyncio.create_task(self._host(host))
-            task.add_done_callback(self.world.check_ended)
-            self._tasks.append(task)
+        """Joins the others and takes its roles."""
+        self._tasks.append(asyncio.create_task(self.members.run()))
+        known = asyncio.all_tasks()
+        self.roles.start(self.members)
+        self._tasks += sorted(asyncio.all_tasks() - known, key=asyncio.Task.get_name)
+        self.roles.failed.add_done_callback(self.world.check_failed)
 
-    def stop(self) -> None:
-        """Changes no role any more; what it leads it goes on to lead, until another node does."""
+    def cut_off(self) -> None:
+        """Hears no other node any more, and none hears it; whatever it leads it goes on to lead."""
         self.runs = False
-        for task in self._tasks:
-            task.cancel()
+        self._tasks[0].cancel()
 
     def crash(self) -> None:
         """Ends everything where it stands. What clients see is a broken connection."""
-        self.stop()
+        self.runs = False
+        for task in self._tasks:
+            task.cancel()
         for processor in self.router.all():
             processor.crash()
+        self.ended.set()
 
-    def check_settled(self) -> None:
-        """Checks that each partition has the role that it should have, and its store all of the log."""
-        for host in self.hosts:
-            leads = self.world.placement[host.partition] == self.place
-            assert host.role is (Role.LEADING if leads else Role.FOLLOWING), host.role
-            position = self.world.histories[host.partition].position
-            assert host.position == position, f"{host.position}, the log is at {position}"
-            self._check_store(host)
+    async def stop(self) -> None:
+        """Gives its partitions to others, and leaves."""
+        await self.roles.drain(DRAIN_SECONDS)
+        await self.roles.close()
+        self.members.leave()
+        await asyncio.wait({self._tasks[0]})
+        self.runs = False
+        self.ended.set()
 
-    def _check_store(self, host: PartitionHost) -> None:
-        store = self.storage.stores.get(host.partition)
-        if store is not None:
-            self.world.histories[host.partition].check_store(store)
-
-    async def _host(self, host: PartitionHost) -> None:
-        """Hosts a partition for as long as this process runs."""
-        rng = self.world.rng
-        wanted = self.world.wanted(host.partition, self.place)
-        while True:
-            try:
-                await self._step(host, wanted)
-                if rng.random() < 0.05:
-                    self._check_store(host)
-            except LogUnavailableError:
-                pass
-            except LogDataLostError:
-                # The log was trimmed above this store: it begins anew with a snapshot.
-                await host.close()
-                del self.storage.stores[host.partition]
-            pause: set[asyncio.Future[None]] = {
-                asyncio.ensure_future(asyncio.sleep(rng.random() * 2))
-            }
-            if host.processor is not None:
-                pause.add(host.processor.ended)
-            await asyncio.wait(pause, return_when=asyncio.FIRST_COMPLETED)
-            if rng.random() < 0.7:
-                wanted = self.world.wanted(host.partition, self.place)
-
-    async def _step(self, host: PartitionHost, wanted: bool) -> None:
-        """Does the next thing that leads to the wanted role."""
-        processor = host.processor
-        if processor is not None and (processor.ended.done() or not wanted):
-            await host.release()
-            error = None if processor.ended.cancelled() else processor.ended.exception()
-            if error is not None and not isinstance(error, DeposedError | LogUnavailableError):
-                raise error
-        elif processor is None and wanted:
-            await self._lead(host)
-        elif host.role is Role.IDLE:
-            await host.follow()
-        else:
-            await host.catch_up()
-
-    async def _lead(self, host: PartitionHost) -> None:
-        processor = await host.lead()
-        self.service = self._service()
-        self.world.leads(self, host.partition)
-        try:
-            for handler in HANDLERS:
-                if handler.name not in processor.partition.handlers:
-                    await processor.inputs.propose(HandlerRegistered(handler))
-        except ProcessorEndedError:
-            pass
+    def check_store(self, host: PartitionHost) -> None:
+        """Checks that the store of a partition is what its log makes of it, if it has all of it."""
+        self.world.histories[host.partition].check_store(self.storage.stores[host.partition])

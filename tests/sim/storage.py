@@ -76,6 +76,8 @@ class SimStore(ComparedStore):
 
     def __init__(self, path: Path, disk: Disk) -> None:
         super().__init__(path)
+        # No crash of a simulation loses what the real disk has not written.
+        self._db.execute("PRAGMA synchronous = OFF")
         self._disk = disk
         self._known = 0
 

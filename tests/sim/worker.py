@@ -15,7 +15,6 @@ import grpc
 
 from durable_proto.v1 import invocation_pb2, worker_pb2
 from durable_server.core import ids
-from durable_server.processor.errors import NotLeadingError
 
 from .listener import Listener, read
 from .program import TRIES, Program, value_of
@@ -150,18 +149,25 @@ class SimWorker:
             task.cancel()
 
     async def connect(self) -> None:
-        """Opens a session with each node that leads something, and serves until one of them breaks."""
+        """Opens a session with each node that leads something, and serves until one of them breaks.
+
+        Which these are is what one node knows of the others, as if it relayed the sessions.
+        """
         self.reconnect.clear()
+        world, entry = self.world, self.world.entry()
         sessions: dict[SimNode, Session] = {}
         self.routes = {}
-        for partition in range(self.world.count):
-            node = self.world.believed_leader(partition)
-            if node.router.all():
+        for partition in range(world.count):
+            leader = entry.members.leader(partition)
+            if leader is not None:
+                node = entry if leader.name == entry.name else world.node(leader.name)
                 if node not in sessions:
                     sessions[node] = Session(self.rng, node)
                 self.routes[partition] = sessions[node]
+        end = entry.members.listen(self.reconnect.set)
         tasks = [
             asyncio.create_task(self.reconnect.wait()),
+            asyncio.create_task(entry.ended.wait()),
             asyncio.create_task(asyncio.sleep(self.world.cut_after())),
         ]
         for session in sessions.values():
@@ -172,11 +178,12 @@ class SimWorker:
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
+            end()
             for task in tasks:
                 task.cancel()
             ended = await asyncio.gather(*tasks, return_exceptions=True)
         for result in ended:
-            if isinstance(result, Exception) and not isinstance(result, Aborted | NotLeadingError):
+            if isinstance(result, Exception) and not isinstance(result, Aborted):
                 raise result
 
     def _greet(self, session: Session, slots: int) -> None:

@@ -13,10 +13,12 @@ import asyncio
 import json
 import math
 import random
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 from durable_proto.v1 import payload_pb2
+from durable_server.cluster.member import Member
 from durable_server.core import ids
 from durable_server.core.limits import Limits
 from durable_server.core.model import (
@@ -44,6 +46,9 @@ from durable_server.core.replies import (
 )
 from durable_server.core.states import FINAL
 from durable_server.log.memory import Fault
+from durable_server.node.host import Role
+from durable_server.peers.interface import PeerStream, PeerUnavailableError
+from durable_server.processor.loop import Processor
 
 from .history import History, SimStream
 from .node import SimNode
@@ -59,7 +64,7 @@ from .program import (
 from .storage import Disk
 from .worker import SimWorker
 
-NODES = (1, 1, 2, 3)
+NODES = (1, 1, 1, 2, 3)
 """How many nodes are alive at once: one of these."""
 SETTLE_SECONDS = 20.0
 """How long nodes take at most until they have the roles that they should have."""
@@ -69,12 +74,12 @@ _KINDS = [
 ]
 
 
-class _Slot:
+class Slot:
     """The place of one node: its disks, and the process that runs there now."""
 
-    def __init__(self, world: World, place: int) -> None:
+    def __init__(self, world: World, name: str) -> None:
         self._world = world
-        self._place = place
+        self._name = name
         self.disks = [Disk(world.rng, world.trouble) for _ in world.streams]
         self.node: SimNode
 
@@ -82,7 +87,8 @@ class _Slot:
         """Starts a new process there."""
         world = self._world
         world.started += 1
-        self.node = SimNode(world, self._place, self.disks, f"node-{world.started}")
+        self.node = SimNode(world, self._name, self.disks)
+        world.nodes.append(self.node)
         self.node.start()
 
 
@@ -115,20 +121,21 @@ class World:
         """How many steps have failed for good and were compensated."""
         self.distance = self.rng.choice((0.0, 0.0, 0.02))
         """How many seconds the logs are away, at most."""
-        places = range(self.rng.choice(NODES))
-        self.slots = [_Slot(self, it) for it in places]
+        self.standbys = self.rng.choice((0, 1, 2))
+        self.slots = [Slot(self, f"node-{it}") for it in range(self.rng.choice(NODES))]
         """The nodes that are alive at once."""
-        self.placement = [self.rng.choice(places) for _ in self.streams]
-        """Which of them should lead each partition."""
-        self.confusion = self.rng.choice((0.0, 0.05, 0.3))
-        """The probability that a node believes anything about that."""
+        self.nodes: list[SimNode] = []
+        """All processes that have run, the newest last."""
+        self.records: dict[str, Member] = {}
+        """The last record of each node."""
+        self.confusion = self.rng.choice((0.0, 0.02, 0.1))
+        """The probability that a record of a node is lost, or a node is not heard for a while."""
+        self.cuts: dict[tuple[str, str], float] = {}
+        """Until when a node is not heard by another one."""
         self.broken: asyncio.Future[None]
         """Has the error of a node, which ends the run."""
         self.started = 0
         """How many nodes have been started."""
-        self.leaders: dict[int, SimNode] = {}
-        """The node that was the last to take each partition over."""
-        self.workers: list[SimWorker] = []
         self.tasks: set[asyncio.Task[None]] = set()
         self.limits = Limits(trim_bytes=self.rng.choice((2_000, 20_000)))
 
@@ -271,10 +278,12 @@ class World:
     async def check_nodes(self) -> None:
         """Checks that without any more faults all nodes come to what they should be."""
         self.confusion = self.trouble = 0.0
+        self.cuts.clear()
         for slot in self.slots:
             for disk in slot.disks:
                 disk.trouble = 0.0
-            if not slot.node.runs:
+            if not slot.node.runs or slot.node.roles.draining:
+                slot.node.crash()
                 slot.start()
         await asyncio.sleep(SETTLE_SECONDS)
         for slot in self.slots:
@@ -282,8 +291,16 @@ class World:
                 # A leader that has nothing to append does not learn that another one has led since.
                 processor.inputs.submit(PauseAsked("0" * 32))
         await asyncio.sleep(SETTLE_SECONDS)
-        for slot in self.slots:
-            slot.node.check_settled()
+        for history in self.histories:
+            hosts = [(slot.node, slot.node.hosts[history.index]) for slot in self.slots]
+            roles = Counter(host.role for _, host in hosts)
+            assert roles[Role.LEADING] == 1, roles
+            assert roles[Role.FOLLOWING] == min(self.standbys, len(self.slots) - 1), roles
+            for node, host in hosts:
+                if host.role is not Role.IDLE:
+                    position = history.position
+                    assert host.position == position, f"{host.position}, the log has {position}"
+                    node.check_store(host)
 
     # Faults
 
@@ -302,38 +319,43 @@ class World:
         """Returns the history of an invocation's partition."""
         return self.histories[ids.partition(invocation_id, self.count)]
 
-    def believed_leader(self, partition: int) -> SimNode:
-        """Returns the node that someone believes to lead a partition now; often it does."""
-        if self.rng.random() < self.trouble or partition not in self.leaders:
-            return self.rng.choice(self.slots).node
-        return self.leaders[partition]
+    def entry(self) -> SimNode:
+        """Returns the node to which a client or worker turns: any, sometimes one that was replaced."""
+        if self.rng.random() < self.trouble:
+            return self.rng.choice(self.nodes)
+        return self.rng.choice(self.slots).node
 
-    def leads(self, node: SimNode, partition: int) -> None:
-        """Notes that a node has taken a partition over, and tells the workers."""
-        self.leaders[partition] = node
-        for worker in self.workers:
-            worker.reconnect.set()
+    def node(self, name: str) -> SimNode:
+        """Returns the process that runs under a name now."""
+        return next(it.node for it in self.slots if it.node.name == name)
 
-    def wanted(self, partition: int, place: int) -> bool:
-        """Returns whether the node at a place believes now that it should lead a partition."""
-        if len(self.slots) > 1 and self.rng.random() < self.confusion:
-            return self.rng.random() < 0.5
-        return self.placement[partition] == place
+    async def call(
+        self, node: str, method: str, body: bytes, timeout_seconds: float | None
+    ) -> bytes:
+        """See `Peers.call`; the faults are in `SimRouter`."""
+        found = self.node(node)
+        if found.ended.is_set():
+            raise PeerUnavailableError
+        return await found.deliver(body)
 
-    def check_ended(self, task: asyncio.Task[None]) -> None:
-        """Ends the run with the error of a task that must not end."""
-        if not task.cancelled() and (error := task.exception()) and not self.broken.done():
+    def open(self, node: str, method: str, body: bytes) -> PeerStream:
+        """See `Peers.open`."""
+        raise NotImplementedError
+
+    def is_cut(self, source: str, destination: str) -> bool:
+        """Returns whether a node does not hear the record of another one; begins such a time too."""
+        now = asyncio.get_running_loop().time()
+        if self.rng.random() < self.confusion:
+            self.cuts[source, destination] = now + self.rng.random() * 8
+        return now < self.cuts.get((source, destination), 0.0)
+
+    def check_failed(self, failed: asyncio.Future[None]) -> None:
+        """Ends the run with the error of a node that cannot go on."""
+        if not failed.cancelled() and (error := failed.exception()) and not self.broken.done():
             self.broken.set_exception(error)
 
-    async def move_partitions(self) -> None:
-        """Has another node lead a partition from time to time."""
-        while True:
-            await asyncio.sleep(self.rng.expovariate(0.3))
-            partition = self.rng.randrange(self.count)
-            self.placement[partition] = self.rng.randrange(len(self.slots))
-
     async def replace_nodes(self) -> None:
-        """Replaces nodes again and again, after a crash or while the old one still runs."""
+        """Replaces nodes again and again: after a crash, after a stop, or while the old one runs on."""
         while True:
             await asyncio.sleep(self.rng.expovariate(0.5))
             for stream in self.streams:
@@ -341,8 +363,13 @@ class World:
             slot = self.rng.choice(self.slots)
             for disk in slot.disks:
                 disk.add_copy()
-            # One that has not crashed goes on beside its successor.
-            (slot.node.crash if self.rng.random() < 0.5 else slot.node.stop)()
+            match self.rng.choice(("crash", "crash", "cut off", "cut off", "stop")):
+                case "crash":
+                    slot.node.crash()
+                case "cut off":
+                    slot.node.cut_off()
+                case _:
+                    await slot.node.stop()
             if self.rng.random() < 0.8:
                 await asyncio.sleep(self.rng.random() * 2)
             slot.start()
@@ -355,12 +382,10 @@ class World:
         while True:
             generation += 1
             worker = SimWorker(self, f"{name}-{generation}")
-            self.workers.append(worker)
             run = asyncio.create_task(worker.run())
             try:
                 await asyncio.wait({run}, timeout=self.rng.expovariate(0.2))
             finally:
-                self.workers.remove(worker)
                 worker.kill()
                 run.cancel()
                 ended = (await asyncio.gather(run, return_exceptions=True))[0]
@@ -414,7 +439,7 @@ class World:
             partition = ids.awakeable_partition(record.awakeable_id, self.count)
         else:
             partition = ids.partition(getattr(record, "invocation_id", ""), self.count)
-        processor = self.believed_leader(partition).router.find(partition)
+        processor = self._find(partition)
         if processor is None:
             return None
         future = processor.inputs.propose(record, settle_by=math.inf if follow else 0.0)
@@ -425,6 +450,15 @@ class World:
             self.histories[partition].check_answered(record)
         processor.subscriptions.cancel(getattr(record, "invocation_id", ""), future)
         return reply
+
+    def _find(self, partition: int) -> Processor | None:
+        """Returns the processor of a partition, by what the node knows to which a request comes."""
+        entry = self.entry()
+        led = {it.partition.index: it for it in entry.router.all()}
+        leader = entry.members.leader(partition)
+        if partition not in led and leader is not None:
+            led = {it.partition.index: it for it in self.node(leader.name).router.all()}
+        return led.get(partition)
 
     async def resolve(self, awakeable_id: str, value: str) -> None:
         """Resolves an awakeable at some time; only one of several values may be accepted."""
@@ -459,11 +493,7 @@ class World:
         background = [
             asyncio.create_task(self.keep_worker(f"w{number}")) for number in range(workers)
         ]
-        chaos = [
-            asyncio.create_task(self.replace_nodes()),
-            asyncio.create_task(self.move_partitions()),
-        ]
-        background += chaos
+        background.append(asyncio.create_task(self.replace_nodes()))
         clients_done = asyncio.gather(
             *(self.client(number) for number in range(clients)),
             *(self.signal_client(number) for number in range(clients // 2)),

@@ -29,7 +29,7 @@ from durable_proto.v1.control_pb2_grpc import DurableControlStub
 
 from .._common.addresses import Address
 from .._common.errors import RpcError
-from .._common.rotation import Rotation, all_tried
+from .._common.rotation import Rotation
 from .._common.transport import leaves_address, open_async_channel, translate
 from .._definitions.workflow import Workflow
 from .._engine.loop import refuse_client
@@ -133,7 +133,7 @@ class AsyncConnection:
                     try:
                         response = await rpc(step.request, timeout=step.timeout)
                     except grpc.RpcError as error:
-                        step = flow.throw(translate(error, all_tried(tried, line.address)))
+                        step = flow.throw(translate(error, line.address.target, tried))
                     else:
                         tried.clear()
                         step = flow.send(response)
@@ -168,7 +168,7 @@ class AsyncConnection:
                     if changed is not None:
                         yield changed
             except grpc.RpcError as broken:
-                error = translate(broken, all_tried(tried, line.address))
+                error = translate(broken, line.address.target, tried)
                 if leaves_address(error):
                     tried[line.address.target] = None
                     self._leave(line.address)

@@ -16,7 +16,7 @@ Rules.
   yet", which has the invocation's id, arrives before the deadline does. No call exceeds its timeout
   by more.
 - An RPC that its address does not serve now moves the connection to the next address, where the
-  same request is sent again. The delay between tries grows once in a round over all addresses.
+  same request is sent again. Only the delay after a round over all addresses grows.
 """
 
 from __future__ import annotations
@@ -148,7 +148,7 @@ def send_rpc(
             stopped = error.code is grpc.StatusCode.CANCELLED and address_count > 0
             if not (no_response or stopped or is_retryable(error)):
                 raise
-            delay = backoff_seconds(failed_tries // max(address_count, 1))
+            delay = backoff_seconds(failed_tries, addresses=max(address_count, 1))
             if deadline is not None and time.monotonic() + delay >= deadline:
                 raise
             _warn_of_retries(error, began)

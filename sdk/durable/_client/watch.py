@@ -33,7 +33,7 @@ class Watch:
     """The watch of one invocation, over as many streams as it takes."""
 
     def __init__(self, invocation_id: str, timeout: float | None, address_count: int) -> None:
-        """The delay before a stream grows once in a round over `address_count` addresses."""
+        """Only the delay after a round over `address_count` addresses grows."""
         self.request: Final = control_pb2.WatchInvocationRequest(
             invocation_id=invocation_id, include_journal=True
         )
@@ -85,7 +85,7 @@ class Watch:
         stopped = error is None or error.code is grpc.StatusCode.CANCELLED
         if error is not None and not stopped and not is_retryable(error):
             raise error
-        delay = backoff_seconds(self._attempt // self._address_count)
+        delay = backoff_seconds(self._attempt, addresses=self._address_count)
         if self._timeout is not None and now + delay - self._away_since >= self._timeout:
             raise error or UnavailableError(
                 "the control plane ends the watch of an invocation that goes on",

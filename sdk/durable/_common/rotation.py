@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, Generic, TypeVar
 
 from .addresses import Address
@@ -58,12 +58,6 @@ class Rotation(Generic[T]):
             if address == self.address:
                 self._position = (self._position + 1) % len(self._addresses)
 
-    def opened(self) -> Iterable[T]:
+    def opened(self) -> list[T]:
         """Returns all that is open, for the owner to close."""
-        return self._opened.values()
-
-
-def all_tried(tried: Mapping[str, None], address: Address) -> str:
-    """Returns how an error names where it comes from: the targets that failed before, and the last
-    one."""
-    return ", ".join({**tried, address.target: None})
+        return list(self._opened.values())

@@ -15,14 +15,14 @@ Retries. Only UNAVAILABLE, RESOURCE_EXHAUSTED, and the CANCELLED of a control pl
 retried with the same request. Each mutating request has a request id, so that the retry of one that
 was executed has no second effect. Delays grow exponentially and are drawn from the whole interval
 ("full jitter"), so that clients that were refused together do not return together. Where there are
-several addresses, the next try goes to the next one (`rotation`), and the delay grows once in a
-round over all of them.
+several addresses, the next try goes to the next one (`rotation`), and only the delay after a
+round over all of them grows.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Final
 
 import grpc
@@ -106,9 +106,17 @@ def open_async_channel(address: Address, *, keepalive: bool = True) -> grpc.aio.
     return grpc.aio.secure_channel(address.target, address.credentials, options=options)
 
 
-def backoff_seconds(attempt: int, *, longest: float = BACKOFF_SECONDS_MAX) -> float:
-    """Draws the delay after the failed attempt number `attempt` (from 0): full jitter."""
-    ceiling = min(longest, BACKOFF_SECONDS_FIRST * 2.0 ** min(attempt, 32))
+def backoff_seconds(
+    attempt: int, *, addresses: int = 1, longest: float = BACKOFF_SECONDS_MAX
+) -> float:
+    """Draws the delay after the failed attempt number `attempt` (from 0): full jitter.
+
+    Of several `addresses` that are tried in turn, only the delay after the last one of a round grows;
+    the others stay the shortest.
+    """
+    rounds, left = divmod(attempt + 1, addresses)
+    exponent = 0 if left else min(rounds - 1, 32)
+    ceiling = min(longest, BACKOFF_SECONDS_FIRST * 2.0**exponent)
     return random.uniform(0.0, ceiling)  # not for cryptography
 
 
@@ -162,8 +170,13 @@ _HINTS: Final[dict[str, str]] = {
 _NO_CONNECTION: Final = ("onnect to", "resol", "No route", "not ready")
 
 
-def translate(error: grpc.RpcError, address: str = "") -> RpcError:
-    """Returns the typed error for an error that a stub raised; `address` is for its message."""
+def translate(
+    error: grpc.RpcError, address: str = "", tried: Collection[str] = frozenset()
+) -> RpcError:
+    """Returns the typed error for an error that a stub raised.
+
+    Its message names the `address`, and those that were `tried` before when none answers.
+    """
     call: grpc.Call = error  # type: ignore[assignment]  # grpcio's errors are Calls; stubs differ
     code = call.code() or grpc.StatusCode.UNKNOWN
     message = call.details() or code.name
@@ -186,6 +199,9 @@ def translate(error: grpc.RpcError, address: str = "") -> RpcError:
                 message = f"the connection to the control plane at {where} was lost: {message}"
         elif code is grpc.StatusCode.DEADLINE_EXCEEDED:
             message = f"the control plane at {address or 'the address'} did not answer in time"
+        others = ", ".join(it for it in tried if it != address)
+        if others and code in _LEFT:
+            message += f"; tried too: {others}"
     kind = _CLASSES.get(code, RpcError)
     return kind(message, code=code, reason=reason, metadata=metadata, hint=hint)
 

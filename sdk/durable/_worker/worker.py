@@ -16,7 +16,7 @@ refused again.
 
 Several addresses. The worker has its session at one of them and goes to the next one when the session
 ends or cannot be opened. A node that asks it to reconnect (Drain) is tried again first, because it asks
-so also when it goes on itself. The delay between tries grows once in a round over all addresses.
+so also when it goes on itself. Only the delay after a round over all addresses grows.
 """
 
 from __future__ import annotations
@@ -303,7 +303,8 @@ class Worker:
             # During the grace period it reconnects quickly, to keep its attempts.
             in_grace = self._loop.time() - lost < grace or not self._sessions
             delay = backoff_seconds(
-                tries // len(self._rotation),
+                tries,
+                addresses=len(self._rotation),
                 longest=RECONNECT_SECONDS_MAX if in_grace else RECONNECT_SECONDS_PATIENT,
             )
             delay += end.delay or 0.0

@@ -13,18 +13,24 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol
 
+from google.rpc import status_pb2
+
 
 class PeerUnavailableError(Exception):
     """The node cannot be reached, or the link to it broke; whether it has done anything is unknown."""
 
 
 class PeerRefusedError(Exception):
-    """The node has refused the call."""
+    """The node has refused the call. As text it is the message of the status."""
 
     def __init__(self, status: bytes) -> None:
-        super().__init__()
+        super().__init__(status)
         self.status = status
         """A serialised `google.rpc.Status`, as the node would have sent it to a client."""
+
+    def __str__(self) -> str:
+        message: str = status_pb2.Status.FromString(self.status).message
+        return message
 
 
 class PeerStream(Protocol):
@@ -57,12 +63,16 @@ class Peers(Protocol):
     async def call(self, node: str, method: str, body: bytes, timeout: float | None) -> bytes:  # noqa: ASYNC109  # one timer is cheaper than a scope
         """Calls a method of a node; `timeout` is in seconds.
 
-        Raises PeerUnavailableError and PeerRefusedError. A caller that is cancelled cancels the call.
+        Raises PeerUnavailableError, also when no answer comes in time, and PeerRefusedError. A call
+        that is late, or whose caller is cancelled, is cancelled over there.
         """
         ...
 
     def open(self, node: str, method: str, body: bytes) -> PeerStream:
-        """Opens a stream; the method's handler gets `body` and its side of the stream."""
+        """Opens a stream; the method's handler gets `body` and its side of the stream.
+
+        If the node cannot be reached, `receive` raises PeerUnavailableError.
+        """
         ...
 
 

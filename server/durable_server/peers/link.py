@@ -1,7 +1,8 @@
 """A link that this node has dialled: one channel, one stream, until it ends once and for all.
 
-Calls may be made from the moment in which the link exists; they wait until it is connected. `links`
-decides when a new one is dialled.
+Calls may be made from the moment in which the link exists; they wait until the node has accepted it.
+Nothing is written before: gRPC may lose the reason of a refusal when a write meets the end of the
+stream. `links` decides when a new link is dialled.
 """
 
 from __future__ import annotations
@@ -28,8 +29,7 @@ _REFUSALS = (grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.FAILED_PRECONDITIO
 class Link:
     """A link to the node `node` at `address`.
 
-    `accepted` is called when the node has answered for the first time, and `ended` with the reason when
-    the link is over.
+    `accepted` is called when the node has accepted it, and `ended` with the reason when it is over.
     """
 
     def __init__(
@@ -44,14 +44,18 @@ class Link:
         self.node = node
         self.address = address
         self._credentials = credentials
-        self._accepted = accepted
-        self._ended = ended
+        self._on_accepted = accepted
+        self._on_ended = ended
         self._carrier = Carrier(node_pb2.LinkRequest, node_pb2.LinkResponse, limits)
         self.caller = Caller(node, self._carrier.frames, limits)
-        self.is_accepted = False
-        """Whether the node has answered."""
+        self._accepted = asyncio.Event()
         self.task = asyncio.create_task(self._run())
         """Ends with the link."""
+
+    @property
+    def accepted(self) -> bool:
+        """Whether the node has accepted the link."""
+        return self._accepted.is_set()
 
     @property
     def over(self) -> bool:
@@ -69,7 +73,12 @@ class Link:
                 stream = node_pb2_grpc.DurableNodeStub(channel).Link(
                     metadata=greeting(self._credentials, self.node)
                 )
-                reason = await self._carrier.carry(stream.read, stream.write, self._received)
+
+                async def write(frame: node_pb2.LinkRequest) -> None:
+                    await self._accepted.wait()
+                    await stream.write(frame)
+
+                reason = await self._carrier.carry(stream.read, write, self._received)
         except grpc.aio.AioRpcError as error:
             reason = error.details() or error.code().name
             if error.code() in _REFUSALS:
@@ -80,10 +89,10 @@ class Link:
         finally:
             self._carrier.end(reason)
             self.caller.end(f"node {self.node} at {self.address} cannot be asked: {reason}")
-            self._ended(self, reason)
+            self._on_ended(self, reason)
 
     def _received(self, frame: node_pb2.LinkResponse) -> None:
-        if not self.is_accepted:
-            self.is_accepted = True
-            self._accepted(self)
+        if not self._accepted.is_set():
+            self._accepted.set()
+            self._on_accepted(self)
         self.caller.received(frame)

@@ -134,7 +134,7 @@ class Links:
                 "the link to node %s at %s has ended: %s", link.node, link.address, reason
             )
         known.problem = reason
-        if not link.is_accepted:
+        if not link.accepted:
             known.pause = min(max(known.pause * 2, _FIRST_PAUSE_SECONDS), _LONGEST_PAUSE_SECONDS)
             pause = known.pause * random.uniform(0.5, 1.0)
             known.dial_at = asyncio.get_running_loop().time() + pause

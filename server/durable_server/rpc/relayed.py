@@ -5,9 +5,7 @@ itself is the same: it has its own attempts, those of the partitions led here, a
 share of the worker's. The link between the nodes has heartbeats, so the session needs none.
 
 If the stream ends without the worker having left, this is a broken connection: the worker keeps its
-attempts for the grace period, and comes back through this entry node or another one. When it comes
-back through the same one, its new session opens after all that the old one has brought is handled: an
-attempt that the worker has ended is then over here too, and is not started again.
+attempts for the grace period, and comes back through this entry node or another one.
 """
 
 from __future__ import annotations
@@ -35,10 +33,6 @@ REACH = "Reach"
 """The method that shows that this node can be reached, and says whether it can serve."""
 SERVES = b"serves"
 """The answer to it of a node that NATS answers, so that it knows the other nodes."""
-_OLD_SECONDS = 1.0
-"""How long a session waits for the one before to end. The entry node has closed it before, so it only
-lasts longer if that was on another link, which has not ended yet.
-"""
 
 
 class RelayedSessions:
@@ -50,8 +44,6 @@ class RelayedSessions:
         self._demand = sessions.demand
         self._limits = limits
         self._times = times
-        self._serving: dict[tuple[str, str], asyncio.Task[object]] = {}
-        """The task of the newest session of each entry node and worker."""
         self.calls: Mapping[str, Answer] = {REACH: self._reached}
         self.streams: Mapping[str, Serve] = {SESSION: self._serve}
 
@@ -60,23 +52,7 @@ class RelayedSessions:
 
     async def _serve(self, body: bytes, stream: PeerStream) -> None:
         opened = sessions_pb2.RelayedHello.FromString(body)
-        hello = worker_pb2.Hello.FromString(opened.hello)
-        task = asyncio.current_task()
-        assert task is not None
-        place = (opened.entry_node, hello.worker_id)
-        old = self._serving.get(place)
-        self._serving[place] = task
-        try:
-            if old is not None:
-                await asyncio.wait({old}, timeout=_OLD_SECONDS)
-            await self._serve_session(opened, hello, stream)
-        finally:
-            if self._serving[place] is task:
-                del self._serving[place]
-
-    async def _serve_session(
-        self, opened: sessions_pb2.RelayedHello, message: worker_pb2.Hello, stream: PeerStream
-    ) -> None:
+        message = worker_pb2.Hello.FromString(opened.hello)
         writer = _Writer(stream, self._limits, self._times)
         try:
             hello = read_hello(message, self._sessions, self._limits)

@@ -88,9 +88,9 @@ class Attempts:
         if max(value_bytes, size - _OVERHEAD_BYTES) > limits.payload_bytes:
             self._fail_too_large(record, size)
             return
+        processor = self._router.for_record(record.invocation_id)
         if KINDS[record.kind].starts_invocation and not self._may_start(record):
             return
-        processor = self._router.for_record(record.invocation_id)
         found = processor.partition.invocations.get(record.invocation_id)
         if (
             found is not None

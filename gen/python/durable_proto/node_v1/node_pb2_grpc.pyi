@@ -12,8 +12,8 @@ opened it makes calls.
 1. The link. Its metadata has `durable-node-secret` (the system's secret), `durable-node-system` (the
    system's id), `durable-node-from` (the name of the node that calls) and `durable-node-to` (the name
    of the node that it means to call). A wrong secret ends the link with UNAUTHENTICATED, another
-   system or node with FAILED_PRECONDITION. The first frame of the node that is called may be empty;
-   it says that the link is accepted.
+   system or node with FAILED_PRECONDITION. Otherwise the node that is called writes a frame at once,
+   which may be empty; the node that opened the link writes nothing before.
 
 2. Heartbeats. A side that has written nothing for a while writes an empty frame. A side that hears
    nothing for a longer while ends the link. The end of a link is the end of all its calls.

@@ -114,8 +114,19 @@ a stream, in order.
 11. Leaving. Draining means: send no new Start. When the worker owns nothing it half-closes the
    stream; whatever it still owns then is dispatched to other workers at once. A half-close without
    a preceding Draining counts as a broken connection. After Draining the server ends the stream in
-   answer. The server's Drain means that this control plane stops: the worker ends the stream
-   without Draining, keeps what it owns, and reconnects after `delay`.
+   answer. The server's Drain means that the worker is to open another session, because this
+   control plane stops or for the reason in section 12: the worker ends the stream without
+   Draining, keeps what it owns, and reconnects after `delay`. If it does not, the server ends the
+   stream some seconds later.
+
+12. Several nodes. A control plane may be a cluster of nodes. A worker dials any one of them and
+   serves all: its node passes messages on to the nodes that lead the invocations, and divides
+   `slot_count` among them. When an invocation's leader may have changed, the node sends Drain, and
+   the reconnect of section 10 brings everything to the new leader. So a Drain may come at any time,
+   several in a minute while nodes start and stop, and the worker may reconnect to the same address.
+   When a node ends without a word, the worker SHOULD dial another one, if it knows the addresses of
+   several, within `reconnect_grace`. Messages about invocations that nobody leads are lost
+   meanwhile, and sent again after the next Drain.
 """
 
 from collections import abc as _abc

@@ -1047,7 +1047,7 @@ default_message_pool.register_message(
 @dataclass(eq=False, repr=False)
 class Drain(betterproto2.Message):
     """
-    Requests that the worker reconnects.
+    Requests that the worker opens another session.
     """
 
     delay: "datetime.timedelta | None" = betterproto2.field(
@@ -3125,7 +3125,7 @@ class ServerMessage(betterproto2.Message):
         11, betterproto2.TYPE_MESSAGE, optional=True, group="message"
     )
     """
-    About the session: reconnect.
+    About the session: open another one.
     """
 
     pause_requested: "PauseRequested | None" = betterproto2.field(
@@ -3513,7 +3513,7 @@ class Welcome(betterproto2.Message):
 
     epoch: "int" = betterproto2.field(2, betterproto2.TYPE_INT64)
     """
-    The leader's epoch.
+    The leader's epoch; on a node of a cluster that of its first partition, 0 if it leads none.
     """
 
     heartbeat_interval: "datetime.timedelta | None" = betterproto2.field(

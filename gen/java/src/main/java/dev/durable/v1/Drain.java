@@ -7,7 +7,7 @@ package dev.durable.v1;
 
 /**
  * <pre>
- * Requests that the worker reconnects.
+ * Requests that the worker opens another session.
  * </pre>
  *
  * Protobuf type {@code durable.v1.Drain}
@@ -250,7 +250,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Requests that the worker reconnects.
+   * Requests that the worker opens another session.
    * </pre>
    *
    * Protobuf type {@code durable.v1.Drain}

@@ -515,7 +515,7 @@ private static final long serialVersionUID = 0L;
   public static final int DRAIN_FIELD_NUMBER = 11;
   /**
    * <pre>
-   * About the session: reconnect.
+   * About the session: open another one.
    * </pre>
    *
    * <code>.durable.v1.Drain drain = 11;</code>
@@ -527,7 +527,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * About the session: reconnect.
+   * About the session: open another one.
    * </pre>
    *
    * <code>.durable.v1.Drain drain = 11;</code>
@@ -542,7 +542,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * About the session: reconnect.
+   * About the session: open another one.
    * </pre>
    *
    * <code>.durable.v1.Drain drain = 11;</code>
@@ -2850,7 +2850,7 @@ private static final long serialVersionUID = 0L;
         dev.durable.v1.Drain, dev.durable.v1.Drain.Builder, dev.durable.v1.DrainOrBuilder> drainBuilder_;
     /**
      * <pre>
-     * About the session: reconnect.
+     * About the session: open another one.
      * </pre>
      *
      * <code>.durable.v1.Drain drain = 11;</code>
@@ -2862,7 +2862,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * About the session: reconnect.
+     * About the session: open another one.
      * </pre>
      *
      * <code>.durable.v1.Drain drain = 11;</code>
@@ -2884,7 +2884,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * About the session: reconnect.
+     * About the session: open another one.
      * </pre>
      *
      * <code>.durable.v1.Drain drain = 11;</code>
@@ -2904,7 +2904,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * About the session: reconnect.
+     * About the session: open another one.
      * </pre>
      *
      * <code>.durable.v1.Drain drain = 11;</code>
@@ -2922,7 +2922,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * About the session: reconnect.
+     * About the session: open another one.
      * </pre>
      *
      * <code>.durable.v1.Drain drain = 11;</code>
@@ -2949,7 +2949,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * About the session: reconnect.
+     * About the session: open another one.
      * </pre>
      *
      * <code>.durable.v1.Drain drain = 11;</code>
@@ -2972,7 +2972,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * About the session: reconnect.
+     * About the session: open another one.
      * </pre>
      *
      * <code>.durable.v1.Drain drain = 11;</code>
@@ -2982,7 +2982,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * About the session: reconnect.
+     * About the session: open another one.
      * </pre>
      *
      * <code>.durable.v1.Drain drain = 11;</code>
@@ -3000,7 +3000,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * About the session: reconnect.
+     * About the session: open another one.
      * </pre>
      *
      * <code>.durable.v1.Drain drain = 11;</code>

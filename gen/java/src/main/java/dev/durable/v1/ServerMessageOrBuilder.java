@@ -258,7 +258,7 @@ public interface ServerMessageOrBuilder extends
 
   /**
    * <pre>
-   * About the session: reconnect.
+   * About the session: open another one.
    * </pre>
    *
    * <code>.durable.v1.Drain drain = 11;</code>
@@ -267,7 +267,7 @@ public interface ServerMessageOrBuilder extends
   boolean hasDrain();
   /**
    * <pre>
-   * About the session: reconnect.
+   * About the session: open another one.
    * </pre>
    *
    * <code>.durable.v1.Drain drain = 11;</code>
@@ -276,7 +276,7 @@ public interface ServerMessageOrBuilder extends
   dev.durable.v1.Drain getDrain();
   /**
    * <pre>
-   * About the session: reconnect.
+   * About the session: open another one.
    * </pre>
    *
    * <code>.durable.v1.Drain drain = 11;</code>

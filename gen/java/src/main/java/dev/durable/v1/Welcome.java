@@ -79,7 +79,7 @@ private static final long serialVersionUID = 0L;
   private long epoch_ = 0L;
   /**
    * <pre>
-   * The leader's epoch.
+   * The leader's epoch; on a node of a cluster that of its first partition, 0 if it leads none.
    * </pre>
    *
    * <code>int64 epoch = 2;</code>
@@ -851,7 +851,7 @@ private static final long serialVersionUID = 0L;
     private long epoch_ ;
     /**
      * <pre>
-     * The leader's epoch.
+     * The leader's epoch; on a node of a cluster that of its first partition, 0 if it leads none.
      * </pre>
      *
      * <code>int64 epoch = 2;</code>
@@ -863,7 +863,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The leader's epoch.
+     * The leader's epoch; on a node of a cluster that of its first partition, 0 if it leads none.
      * </pre>
      *
      * <code>int64 epoch = 2;</code>
@@ -879,7 +879,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The leader's epoch.
+     * The leader's epoch; on a node of a cluster that of its first partition, 0 if it leads none.
      * </pre>
      *
      * <code>int64 epoch = 2;</code>

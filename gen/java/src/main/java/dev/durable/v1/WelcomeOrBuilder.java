@@ -22,7 +22,7 @@ public interface WelcomeOrBuilder extends
 
   /**
    * <pre>
-   * The leader's epoch.
+   * The leader's epoch; on a node of a cluster that of its first partition, 0 if it leads none.
    * </pre>
    *
    * <code>int64 epoch = 2;</code>
