@@ -2,11 +2,12 @@
 
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from examples.launcher import durable_command, start, wait
@@ -68,9 +69,15 @@ def three_nodes(folder: Path) -> Iterator[Nodes]:
 
 
 def free_ports(count: int) -> list[int]:
-    """Returns ports that are free now."""
-    with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [int(one.getsockname()[1]) for one in sockets]
+    """Returns ports that are free now, and that no outgoing connection gets later.
+
+    Systems take those from 32768 on, and a node that starts again needs its port again.
+    """
+    found: list[int] = []
+    for port in random.sample(range(20_000, 32_000), 1000):
+        with socket.socket() as one, suppress(OSError):
+            one.bind(("127.0.0.1", port))
+            found.append(port)
+            if len(found) == count:
+                return found
+    raise OSError(f"fewer than {count} of 1000 ports that were tried are free")
