@@ -73,8 +73,8 @@ RECONNECT_SECONDS_MAX: Final = 1.0
 """The longest delay between two tries to connect during the grace period, while the control plane
 keeps the worker's attempts for it."""
 RECONNECT_SECONDS_PATIENT: Final = 2.0
-"""The longest delay between two tries to connect after the grace period. It is shorter than that period,
-which a new leader grants again to the workers of the one before.
+"""The longest delay between two tries to connect after the grace period. It is shorter than that
+period, which a new leader grants again to the workers of the one before.
 """
 
 logger = logging.getLogger("durable.worker")
