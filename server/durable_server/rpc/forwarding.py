@@ -268,6 +268,8 @@ class Forwarding:
         """Gives the tries at nodes that do not lead their partitions any more a moment to end."""
         late = asyncio.get_running_loop().time() + _LATE_SECONDS
         for scope, (partition, name) in self._tries.items():
+            if scope.expired():
+                continue  # it is about to end
             if self._leads(name, partition):
                 scope.reschedule(None)
             elif scope.when() is None:
