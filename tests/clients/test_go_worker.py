@@ -27,7 +27,7 @@ from durable_proto.v1 import (
     worker_pb2,
     worker_pb2_grpc,
 )
-from tests.clients.building import console, go_worker, needs, script
+from tests.clients.building import console, copied, go_worker, needs, script
 from tests.support.processes import Child, control_plane, running, until
 from tests.support.repository import ROOT
 
