@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 
@@ -55,23 +55,28 @@ async def served(nodes: EmbeddedNodes) -> AsyncIterator[durable.AsyncClient]:
 
 
 async def call(client: durable.AsyncClient, key: str) -> None:
+    """Makes a call, with a key that spreads the calls over all partitions."""
     once = client.options(idempotency_key=key)
     assert await once.invoke(effect, key) == f"{key} is done"
 
 
-async def calls(client: durable.AsyncClient, prefix: str, count: int) -> None:
-    """Makes calls to all partitions at once."""
-    await asyncio.gather(*(call(client, f"{prefix}-{number}") for number in range(count)))
+async def calls(client: durable.AsyncClient, keys: Iterable[str]) -> None:
+    await asyncio.gather(*(call(client, it) for it in keys))
 
 
-def all_once(prefix: str) -> bool:
-    return {EFFECTS[it] for it in EFFECTS if it.startswith(f"{prefix}-")} == {1}
+def named(prefix: str) -> set[str]:
+    return {f"{prefix}-{number}" for number in range(30)}
+
+
+def done(*keys: str) -> bool:
+    """Whether the side effects of these keys happened, each once."""
+    return {it: EFFECTS[it] for it in keys if EFFECTS[it] != 1} == {}
 
 
 async def test_all_servers_keep_each_log(nodes: EmbeddedNodes) -> None:
     async with served(nodes) as client:
-        await calls(client, "first", 30)
-    assert all_once("first")
+        await calls(client, named("first"))
+    assert done(*named("first"))
     for name in "abc":
         info = await nodes.stream(name, 0)
         assert info["config"]["num_replicas"] == 3
@@ -82,47 +87,44 @@ async def test_all_servers_keep_each_log(nodes: EmbeddedNodes) -> None:
 
 async def test_the_others_go_on_without_one_that_is_killed(nodes: EmbeddedNodes) -> None:
     async with served(nodes) as client:
-        await calls(client, "before", 30)
+        await calls(client, named("before"))
         await nodes.kill("c")
-        await calls(client, "after", 30)
+        await calls(client, named("after"))
         await nodes.start("c")
-    assert all_once("before")
-    assert all_once("after")
+    assert done(*named("before"), *named("after"))
 
 
 async def test_nothing_is_acknowledged_without_a_majority(nodes: EmbeddedNodes) -> None:
     async with served(nodes) as client:
-        await calls(client, "whole", 30)
+        await calls(client, named("whole"))
         await asyncio.gather(nodes.kill("a"), nodes.kill("b"))
-        waiting = [asyncio.create_task(call(client, f"lost-{number}")) for number in range(30)]
-        # The cluster acknowledges nothing for as long as one server is alone, so this must time out.
-        done, _ = await asyncio.wait(waiting, timeout=3)
-        assert not done
+        waiting = [asyncio.create_task(call(client, it)) for it in named("waiting")]
+        # One server alone acknowledges nothing, however long it is given.
+        ended, _ = await asyncio.wait(waiting, timeout=3)
+        assert not ended
         await nodes.start("a", "b")
         await asyncio.gather(*waiting)
-    assert all_once("whole")
-    assert all_once("lost")
+    assert done(*named("whole"), *named("waiting"))
 
 
 async def test_each_is_restarted_under_load_and_no_call_fails(nodes: EmbeddedNodes) -> None:
     stop = asyncio.Event()
-    made = 0
+    keys: list[str] = []
 
-    async def load(client: durable.AsyncClient, caller: int) -> None:
-        nonlocal made
+    async def load(client: durable.AsyncClient) -> None:
         while not stop.is_set():
-            made += 1
-            await call(client, f"rolling-{caller}-{made}")
+            keys.append(f"rolling-{len(keys)}")
+            await call(client, keys[-1])
 
     async with served(nodes) as client:
-        callers = [asyncio.create_task(load(client, number)) for number in range(4)]
+        callers = [asyncio.create_task(load(client)) for _ in range(4)]
         for name in "abc":
             assert await nodes.end(name) == 0, nodes.children[name].text()
             await nodes.start(name)
         stop.set()
         await asyncio.gather(*callers)
-    assert made > 4
-    assert all_once("rolling")
+    assert len(keys) > len(callers)
+    assert done(*keys)
 
 
 async def test_a_data_dir_stays_with_its_node(nodes: EmbeddedNodes, tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ from ..log.proxy import Proxy, ProxyFault
 from ..support.external_nats import JETSTREAM, External, external_nats
 from ..support.processes import until
 from ..support.waiting import eventually
-from .nodes import PARTITIONS, TIMES, Node, at, make_stream, member, node_process, with_nats
+from .nodes import PARTITIONS, TIMES, Node, at, make_system, member, node_process, with_nats
 
 SUBJECT_OF_A = "durable.cluster.members.a"
 
@@ -148,7 +148,7 @@ async def test_a_process_whose_name_was_taken_while_it_was_silent_fails(
 
 async def test_a_restart_of_nats_ends_nobody(tmp_path: Path) -> None:
     async with external_nats(tmp_path / "nats", JETSTREAM) as nats:
-        await make_stream(nats.url)
+        await make_system(nats.url)
         a = Node(at(nats.url), member("a"))
         b = Node(at(nats.url), member("b", leads={2: (1, 9)}))
         await a.members.join()
@@ -241,7 +241,7 @@ async def test_a_node_that_cannot_say_that_it_leaves_stops_all_the_same(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with external_nats(tmp_path / "nats", JETSTREAM) as nats:
-        await make_stream(nats.url)
+        await make_system(nats.url)
         a = Node(at(nats.url), member("a"))
         await a.members.join()
     await a.members.leave()
@@ -303,7 +303,7 @@ authorization {{ users: [
     {{ user: me, password: pw, permissions: {{ {permissions} }} }}
 ] }}"""
     async with external_nats(tmp_path / "nats", config) as nats:
-        await make_stream(nats.url.replace("//", "//admin:pw@"))
+        await make_system(nats.url.replace("//", "//admin:pw@"))
         a = Node(at(nats.url.replace("//", "//me:pw@")), member("a"))
         with pytest.raises(
             NatsUnsuitableError, match=r"subscribe to .*durable\.cluster\.members\.\*"

@@ -236,9 +236,12 @@ async def test_a_server_that_stops_lets_calls_end(
     await asyncio.sleep(0)
     with pytest.raises(PeerUnavailableError):
         await links.call("b", "Echo", b"too late", 30)
+    stream = links.open("b", "Ignore", b"")
     methods.let_go.set()
     assert await call == b"in time"
     await stopping
+    with pytest.raises(PeerUnavailableError):
+        await stream.receive()
 
 
 async def test_a_server_that_stops_waits_for_nobody_beyond_its_grace(
@@ -248,7 +251,7 @@ async def test_a_server_that_stops_waits_for_nobody_beyond_its_grace(
     stream = links.open("b", "Collect", b"")
     await methods.waiting.wait()
     await server.stop(0.01)
-    with pytest.raises(PeerUnavailableError):
+    with pytest.raises(PeerUnavailableError, match="node b has ended the link: it stops"):
         await call
     with pytest.raises(PeerUnavailableError):
         await stream.receive()

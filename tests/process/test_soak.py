@@ -17,12 +17,8 @@ import pytest
 import durable
 from tests.support.processes import Child, running, until
 from tests.support.processes import durable as command
-from tests.support.waiting import eventually
 
-from .trees import KEYS, Expected, Soak, grow, tree
-
-AT_ONCE = 12
-"""Trees that run side by side."""
+from .load import Load
 
 
 class Plant:
@@ -89,71 +85,27 @@ async def test_nothing_is_lost_and_nothing_is_done_twice(
 ) -> None:
     seconds = request.config.getoption("--soak-seconds")
     seed = 1 if (given := request.config.getoption("--seed")) is None else given
-    rng = random.Random(seed)
     plant = Plant(tmp_path, random.Random(seed + 1), partitions)
-    expected = Expected()
     staff = [asyncio.create_task(plant.control_plane())]
     staff += [asyncio.create_task(plant.worker(f"worker-{number}")) for number in (1, 2)]
     try:
         await plant.ready.wait()
         async with durable.AsyncClient(plant.address, timeout=None) as client:
-
-            async def served() -> bool:
-                return len(await client.list_handlers()) >= 4
-
-            await eventually(served, patience=60)
-            loop = asyncio.get_running_loop()
-            end = loop.time() + seconds
-            trees = 0
-
-            async def keep_growing(number: int) -> None:
-                nonlocal trees
-                while loop.time() < end:
-                    trees += 1
-                    name = f"t{trees}"
-                    work = grow(rng, name)
-                    already = len(expected.promises)
-                    total = expected.add(work)
-                    mine = expected.promises[already:]
-                    result, *_ = await asyncio.gather(
-                        client.options(idempotency_key=name).invoke(tree, work),
-                        *(resolve(client, it, rng.random() * 2) for it in mine),
-                    )
-                    assert result == total, name
-
-            crowd = asyncio.gather(*(keep_growing(number) for number in range(AT_ONCE)))
-            await asyncio.wait({crowd, *staff}, return_when=asyncio.FIRST_COMPLETED)
-            for task in staff:
-                if task.done():
-                    task.result()
-            await crowd
-            # Sends may still be under way, also between two partitions, where no list shows them.
-            counters: dict[str, int] = {}
-
-            async def as_expected() -> bool:
-                nonlocal counters
-                await eventually(lambda: all_finished(client), patience=120)
-                counters = {key: await client.options(key=key).invoke(Soak.value) for key in KEYS}
-                return all(counters[key] >= expected.counters[key] for key in KEYS)
-
-            await eventually(as_expected, patience=120)
-        assert counters == {key: expected.counters[key] for key in KEYS}
+            load = Load(client, random.Random(seed))
+            await load.served()
+            async with load.growing():
+                # Ends early when one of the staff has failed.
+                await asyncio.wait(staff, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+                for task in staff:
+                    if task.done():
+                        task.result()
+            await load.check()
         assert plant.kills["worker"]
         assert plant.kills["control plane"] + plant.kills["nats-server"]
-        print(f"{trees} trees, killed: {dict(plant.kills)}, seed {seed}, {partitions} partitions")
+        print(
+            f"{load.trees} trees, killed: {dict(plant.kills)}, seed {seed}, {partitions} partitions"
+        )
     finally:
         for task in staff:
             task.cancel()
         await asyncio.gather(*staff, return_exceptions=True)
-
-
-async def resolve(client: durable.AsyncClient, awakeable_id: str, delay: float) -> None:
-    """Resolves a promise after a delay, perhaps before the workflow awaits it."""
-    await asyncio.sleep(delay)
-    await client.resolve_awakeable(awakeable_id, 1)
-
-
-async def all_finished(client: durable.AsyncClient) -> bool:
-    """Returns whether every invocation has ended."""
-    status = ("scheduled", "pending", "running", "suspended", "backing_off", "paused")
-    return not (await client.query(status=status, page_size=1)).invocations

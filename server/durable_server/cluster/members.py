@@ -99,7 +99,9 @@ class Members:
         self._partitions = partitions
         self._times = times
         self._answer_seconds = times.lease / 2
-        """How long to wait for an answer before asking again, while the lease goes on."""
+        """How long to wait for an answer before asking again. An election of the stream's leader
+        swallows what is asked during it, so the answer to a second try comes sooner.
+        """
         self._incarnation = member.incarnation
         self._subject = _PREFIX + member.name
         self._membership = Membership(member, times.lease)
@@ -200,11 +202,11 @@ class Members:
         """Publishes the first record, unless another process of this name lives."""
         await self._listen_and_read(connection)
         while True:
-            sequence, holder = await self._read_own(connection, ACK_TIMEOUT)
+            sequence, holder = await self._read_own(connection)
             if holder is not None:
                 await asyncio.sleep(self._times.lease)
                 before = sequence
-                sequence, holder = await self._read_own(connection, ACK_TIMEOUT)
+                sequence, holder = await self._read_own(connection)
                 if holder is not None and sequence != before:
                     raise self._taken(holder)
             try:
@@ -239,7 +241,7 @@ class Members:
             leaving = self._leaving
             try:
                 if sequence is None:
-                    sequence, holder = await self._read_own(connection, self._answer_seconds)
+                    sequence, holder = await self._read_own(connection)
                     if holder is not None:
                         raise self._taken(holder)
                 sequence = await self._publish(connection, sequence, leaving=leaving)
@@ -280,14 +282,12 @@ class Members:
         self._report(changed=changed)
         return sequence
 
-    async def _read_own(
-        self, connection: Connection, timeout_seconds: float
-    ) -> tuple[int, Member | None]:
+    async def _read_own(self, connection: Connection) -> tuple[int, Member | None]:
         """Returns the sequence of the record of this name, and the other process that has written it.
 
         There is no other process if it has left, or if its record cannot be read.
         """
-        record = await read_record(connection, self._subject, timeout_seconds)
+        record = await read_record(connection, self._subject, self._answer_seconds)
         if record is None:
             return 0, None
         found = self._decode(self._subject, record.data)
@@ -314,7 +314,7 @@ class Members:
         connection.subscribe(self._hear, MEMBER_SUBJECTS.encode())
         members = [
             member
-            for subject, record in (await _read_all(connection)).items()
+            for subject, record in (await _read_all(connection, self._answer_seconds)).items()
             if subject != self._subject
             and (member := self._decode(subject, record.data)) is not None
         ]
@@ -401,7 +401,7 @@ async def check_no_members(
 async def _standing(connection: Connection, partitions: int) -> dict[str, int]:
     """Returns the sequence of the record of each node that has not left."""
     found: dict[str, int] = {}
-    for record in (await _read_all(connection)).values():
+    for record in (await _read_all(connection, ACK_TIMEOUT)).values():
         with contextlib.suppress(MemberRecordError):
             member = decode(record.data, partitions)
             if not member.left:
@@ -409,13 +409,15 @@ async def _standing(connection: Connection, partitions: int) -> dict[str, int]:
     return found
 
 
-async def _read_all(connection: Connection) -> dict[str, Record]:
+async def _read_all(connection: Connection, timeout_seconds: float) -> dict[str, Record]:
     """Returns the records of all nodes that there have been, by subject."""
     answer = await call_api(
-        connection, f"STREAM.INFO.{STREAM}", {"subjects_filter": MEMBER_SUBJECTS}, ACK_TIMEOUT
+        connection, f"STREAM.INFO.{STREAM}", {"subjects_filter": MEMBER_SUBJECTS}, timeout_seconds
     )
     subjects = list(answer["state"].get("subjects") or ())
-    records = await asyncio.gather(*(read_record(connection, it) for it in subjects))
+    records = await asyncio.gather(
+        *(read_record(connection, it, timeout_seconds) for it in subjects)
+    )
     return {it: record for it, record in zip(subjects, records, strict=True) if record is not None}
 
 

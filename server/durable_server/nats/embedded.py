@@ -67,7 +67,7 @@ _POLL = 0.01
 READER = "reader"
 """The name of the read-only login."""
 _SYSTEM = "system"
-"""The name of the login that asks a server of a cluster about its routes."""
+"""The name of the login that asks a server of a cluster about its state."""
 _READER_FILE = "reader.json"
 
 
@@ -164,7 +164,7 @@ class EmbeddedNats:
         return await asyncio.shield(self._ready)
 
     async def system_endpoint(self) -> Endpoint:
-        """Returns the endpoint with a login that may ask a server of a cluster about its routes.
+        """Returns the endpoint with a login that may ask a server of a cluster about its state.
 
         Raises as `endpoint` does.
         """
@@ -332,7 +332,7 @@ jetstream {{
         if self._routes is not None:
             text += f"""accounts {{ $SYS: {{ users: [
   {{ user: {_SYSTEM}, password: {quoted(self._system_password)}, permissions: {{
-    publish: "$SYS.REQ.SERVER.*.ROUTEZ", subscribe: "_INBOX.>"
+    publish: ["$SYS.REQ.SERVER.*.ROUTEZ", "$SYS.REQ.SERVER.*.HEALTHZ"], subscribe: "_INBOX.>"
   }} }}
 ] }} }}
 {self._routes.config()}"""
