@@ -127,6 +127,10 @@ run-webhook: $(STAMP) ## Wait for a payment provider's signed webhook
 run-local: $(STAMP) ## Run a workflow in local mode: no NATS, no ports
 	$(BIN)/python examples/local/main.py $(ARGS)
 
+.PHONY: run-cluster
+run-cluster: $(STAMP) ## Kill a node of a cluster under load; ARGS="--count 1000"
+	$(BIN)/python examples/cluster/main.py $(ARGS)
+
 # --- Development -------------------------------------------------------------------------------
 
 .PHONY: check

@@ -25,7 +25,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from http.client import HTTPException
 from pathlib import Path
@@ -110,19 +110,19 @@ def started(module: str, *services: Service, options: Sequence[str] = ()) -> Ite
         for service in services or (HELLO,):
             where += ["--service", f"{service.name}={_service(stack, scratch, service)}"]
         if address:
-            _say(f"starting a worker for {module}")
-            command = _durable("worker", module, "--address", address, *where)
-            child = _start(stack, command, scratch / "worker.log")
-            _wait(lambda: _served(address, module), child, scratch / "worker.log")
+            say(f"starting a worker for {module}")
+            command = durable_command("worker", module, "--address", address, *where)
+            child = start(stack, command, scratch / "worker.log")
+            wait(lambda: _served(address, module), child, scratch / "worker.log")
             yield Started(address, _http())
             return
-        _say("starting a control plane with embedded NATS, and a worker")
+        say("starting a control plane with embedded NATS, and a worker")
         ready = scratch / "ready"
         where += ["--listen", "127.0.0.1:0", "--http", "127.0.0.1:0", *options]
         where += ["--data-dir", str(scratch / "data")]
-        command = _durable("dev", module, *where, "--no-reload", "--ready-file", str(ready))
-        child = _start(stack, command, scratch / "dev.log")
-        _wait(ready.exists, child, scratch / "dev.log")
+        command = durable_command("dev", module, *where, "--no-reload", "--ready-file", str(ready))
+        child = start(stack, command, scratch / "dev.log")
+        wait(ready.exists, child, scratch / "dev.log")
         words = json.loads(ready.read_text())
         yield Started(str(words["address"]), str(words.get("http") or ""))
 
@@ -132,11 +132,11 @@ def _service(stack: ExitStack, scratch: Path, service: Service) -> str:
     address = os.environ.get(service.variable, service.default)
     if _answers(address):
         return address
-    _say(f"starting {service.name} on {address}")
+    say(f"starting {service.name} on {address}")
     ready, log = scratch / f"{service.name}.ready", scratch / f"{service.name}.log"
     program = str(ROOT / "examples" / service.program)
     command = [sys.executable, program, "--listen", address, "--ready-file", str(ready)]
-    _wait(ready.exists, _start(stack, command, log), log)
+    wait(ready.exists, start(stack, command, log), log)
     return address
 
 
@@ -167,19 +167,28 @@ def _served(address: str, module: str) -> bool:
     return names <= served
 
 
-def _durable(*arguments: str) -> list[str]:
+def durable_command(*arguments: str) -> list[str]:
+    """Returns the `durable` command line, run by this interpreter."""
     return [sys.executable, "-m", "durable_server", *arguments]
 
 
-def _start(stack: ExitStack, command: Sequence[str], log: Path) -> subprocess.Popen[bytes]:
-    """Starts a child that ends with this block and with this process."""
+def start(
+    stack: ExitStack,
+    command: Sequence[str],
+    log: Path,
+    environment: Mapping[str, str] | None = None,
+) -> subprocess.Popen[bytes]:
+    """Starts a child that ends with this block and with this process.
+
+    `environment` adds to that of this process.
+    """
     output = stack.enter_context(log.open("wb"))
     tied = [sys.executable, "-c", _TIED, str(os.getpid()), *command]
     # In its own session, the child does not get the Ctrl-C: this process gets it and stops its
     # children.
     process = subprocess.Popen(
         tied, cwd=ROOT, stdout=output, stderr=output, stdin=subprocess.DEVNULL,
-        start_new_session=True,
+        start_new_session=True, env={**os.environ, **(environment or {})},
     )  # fmt: skip
     stack.callback(_stop, process)
     return process
@@ -194,7 +203,7 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-def _wait(ready: Callable[[], bool], child: subprocess.Popen[bytes], log: Path) -> None:
+def wait(ready: Callable[[], bool], child: subprocess.Popen[bytes], log: Path) -> None:
     """Waits until `ready` is true; raises StartError if the child ends or takes too long."""
     deadline = time.monotonic() + START_SECONDS
     while not ready():
@@ -204,5 +213,6 @@ def _wait(ready: Callable[[], bool], child: subprocess.Popen[bytes], log: Path) 
         time.sleep(0.02)
 
 
-def _say(text: str) -> None:
+def say(text: str) -> None:
+    """Tells what the example does before it begins."""
     print(f"({text})", file=sys.stderr)

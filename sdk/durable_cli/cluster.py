@@ -47,10 +47,10 @@ def cluster(context: ClientContext) -> None:
         ),
     )
     nodes, count = len(found.nodes), len(found.partitions)
-    output.note(
-        f"{nodes} node{'s' * (nodes != 1)}, {count} partition{'s' * (count != 1)};"
-        f" system {found.system_id}, format level {found.format_level}"
-    )
+    shape = f"{nodes} node{'s' * (nodes != 1)}, {count} partition{'s' * (count != 1)}"
+    if found.system_id:
+        shape += f"; system {found.system_id}, format level {found.format_level}"
+    output.note(shape)
     warn_missing(found.leaderless, "requests for some invocations wait")
 
 

@@ -24,6 +24,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 from .cluster.identity import Identity, read_identity, write_identity
+from .cluster.members import check_no_members
 from .cluster.metadata import Metadata, load_or_create
 from .cluster.secret import load_or_create_secret
 from .clustered import CLUSTER_BUDGET, ClusterNode
@@ -37,6 +38,7 @@ from .nats.datadir import DataDir, DataDirError
 from .nats.disk_guard import DiskGuard
 from .nats.embedded import EmbeddedNats
 from .nats.endpoint import Endpoint, EndpointSource, parse_urls
+from .nats.forming import until_formed
 from .node.host import PartitionHost
 from .node.storage import Storage
 from .processor.build import build_follower, build_processor
@@ -124,7 +126,10 @@ class ControlPlane:
         return self._router
 
     def check_ended(self) -> None:
-        """Raises the error with which a partition has ended; StoreUnusableError if SQLite raised it."""
+        """Raises the error with which this control plane has ended.
+
+        It is StoreUnusableError if SQLite raised it in a partition.
+        """
         for host in self._hosts:
             if self._storage is None or host.processor is None:
                 continue
@@ -132,6 +137,8 @@ class ControlPlane:
             with self._storage.explained(host.partition):
                 if ended.done():
                     ended.result()
+        if self.ended.done():
+            self.ended.result()
 
     async def __aenter__(self) -> ControlPlane:
         try:
@@ -164,7 +171,7 @@ class ControlPlane:
             source,
             partitions=config.partitions,
             default=CLUSTER_PARTITIONS if config.node else 1,
-            replicas=config.replicas,
+            replicas=config.copies,
             # Without stores the data dir may be used for another system.
             known=read_identity(data.path) if store_partitions(data.path) else None,
         )
@@ -173,18 +180,18 @@ class ControlPlane:
         if config.nats_url and count > 1:
             await check_logs(range(1, count), source)
         keeper = open_keeper(
-            config.snapshots or (CLUSTER if config.nats_url else NONE),
+            config.snapshots or (CLUSTER if config.shares_nats else NONE),
             source,
             metadata,
             data.path,
-            replicas=config.replicas,
+            replicas=config.copies,
             trim_bytes=limits.trim_bytes,
         )
         workers = Workers()
         router = self._router = Router(count)
         storage = self._storage = Storage(
             *(source, metadata, data.path, keeper),
-            replicas=config.replicas,
+            replicas=config.copies,
             budget=CLUSTER_BUDGET if config.node else DEFAULT_BUDGET,
         )
         builders = _Builders(limits, workers, count)
@@ -199,6 +206,8 @@ class ControlPlane:
         if config.node:
             node = self.node = await self._node(metadata, source, router, hosts)
         else:
+            if config.nats_url:
+                await check_no_members(source, count)
             await self._lead(hosts)
             # The logs and the stores fit each other.
             write_identity(data.path, Identity(metadata.id, count))
@@ -233,7 +242,7 @@ class ControlPlane:
         """Makes this process a node that has not joined yet."""
         config = self.config
         await asyncio.gather(*(it.log.create() for it in hosts))
-        secret = await load_or_create_secret(source, config.replicas)
+        secret = await load_or_create_secret(source, config.copies)
         node = ClusterNode(config, metadata, source, secret, router, hosts)
         node.ended.add_done_callback(self._partition_ended)
         return node
@@ -278,6 +287,11 @@ class ControlPlane:
         if error is None:
             self.ended.set_result(None)
         else:
+            self._end(error)
+
+    def _end(self, error: BaseException) -> None:
+        """Ends the control plane with an error."""
+        if not self.ended.done():
             self.ended.set_exception(error)
             # Marks the exception as retrieved, because the reason may stay unread.
             self.ended.exception()
@@ -366,11 +380,21 @@ class ControlPlane:
                 return endpoint
 
             return external
-        embedded = EmbeddedNats(data.path / "nats")
-        embedded.add_listener(lambda line: logger.warning("%s", line))
+        routes = self.config.routes
+        data.keep_nats_mode(routes)
+        embedded = EmbeddedNats(data.path / "nats", routes=routes)
+        embedded.add_listener(_warn)
         self._stack.push_async_callback(embedded.stop)
         await embedded.start()
+        if routes is not None:
+            # On its own, the logs notice: a partition that they end ends the control plane.
+            embedded.on_given_up = self._end
+            await until_formed(embedded, routes, _warn)
         return DiskGuard(embedded)
+
+
+def _warn(line: str) -> None:
+    logger.warning("%s", line)
 
 
 def _check_file_limit(partitions: int) -> None:

@@ -57,7 +57,10 @@ _SERVER_OPTIONS = _options(
         help="Use this NATS system, not the embedded.  [env: DURABLE_NATS_URL]",
     ),
     click.option(
-        "--replicas", default=1, show_default=True, help="Keep the log on so many NATS servers."
+        "--replicas",
+        default=0,
+        metavar="N",
+        help="Keep the log on so many NATS servers.  [default: 1, with --peers all]",
     ),
     click.option(
         "--snapshots",
@@ -117,7 +120,20 @@ _SERVER_OPTIONS = _options(
     default="",
     metavar="NAME",
     envvar="DURABLE_NODE",
-    help="Share the partitions with other nodes over --nats, under this name.  [env: DURABLE_NODE]",
+    help="Share the partitions with other nodes, under this name.  [env: DURABLE_NODE]",
+)
+@click.option(
+    "--peers",
+    default="",
+    metavar="NAME=HOST:PORT,...",
+    envvar="DURABLE_PEERS",
+    help="Form a cluster of the embedded NATS servers of these nodes.  [env: DURABLE_PEERS]",
+)
+@click.option("--cluster", default="", metavar="NAME", help="Its name.  [default: durable]")
+@click.option(
+    "--cluster-secret-file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="What its nodes show each other; beyond loopback. Or in DURABLE_CLUSTER_SECRET.",
 )
 @click.option(
     "--node-listen",

@@ -76,7 +76,13 @@ def _config(settings: Mapping[str, Any], *, http_optional: bool = False) -> Conf
     # Removed from the environment, so that child processes do not inherit it: the embedded NATS server
     # and the worker, which runs user code.
     key = os.environ.pop("DURABLE_WEBHOOK_KEY", "")
-    config = Config(**settings, http_optional=http_optional, webhook_key=key)
+    secret = os.environ.pop("DURABLE_CLUSTER_SECRET", "")
+    config = Config(
+        **settings,
+        http_optional=http_optional,
+        webhook_key=key,
+        cluster_secret=secret if settings.get("peers") else "",
+    )
     try:
         config.check()
     except ConfigError as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +11,7 @@ from .cluster.member import check_name
 from .cluster.metadata import PARTITIONS_MAX
 from .core.limits import Limits
 from .nats.endpoint import parse_urls
+from .nats.routes import DEFAULT_CLUSTER, SECRET_LENGTH_MIN, Routes, is_loopback, parse_peers
 from .sessions.times import SessionTimes
 from .snapshots.build import CLUSTER
 
@@ -40,18 +40,28 @@ class Config:
     """Holds the store and, when NATS is embedded, the log. One control plane at a time."""
     nats_url: str = ""
     """An external NATS system; empty runs the embedded server."""
-    replicas: int = 1
-    """The number of NATS servers that keep the log: 1, 3 or 5. More than 1 needs an external
-    cluster. It applies when the log is created.
+    replicas: int = 0
+    """The number of NATS servers that keep the log: 1, 3 or 5. More than 1 needs a cluster of them. It
+    applies when the log is created. 0 is the number of `peers`, and 1 without.
     """
     partitions: int = 0
     """The number of partitions, 1 to 256, of a new system; it cannot be changed later. 0 takes what the
     system has; for a new one 1, or 12 if this is a node of a cluster.
     """
     node: str = ""
-    """The name of this node in a cluster of control planes, which share an external NATS system and its
+    """The name of this node in a cluster of control planes, which share a NATS system and its
     partitions. Empty for a control plane that leads all partitions.
     """
+    peers: str = ""
+    """The nodes whose embedded NATS servers form a cluster, as NAME=HOST:PORT with commas between: the
+    same on all of them, this node included. Empty for an external NATS system.
+    """
+    cluster: str = ""
+    """The name of the cluster of embedded NATS servers; empty for DEFAULT_CLUSTER."""
+    cluster_secret: str = field(default="", repr=False)
+    """What the nodes know and others do not; needed where `peers` are beyond loopback."""
+    cluster_secret_file: Path | None = None
+    """A file with that secret, instead."""
     node_listen: str = DEFAULT_NODE_LISTEN
     """Where to serve the other nodes, as HOST:PORT; port 0 takes a free one."""
     advertise: str = ""
@@ -94,6 +104,28 @@ class Config:
     limits: Limits = field(default_factory=Limits)
     times: SessionTimes = field(default_factory=SessionTimes)
 
+    @property
+    def routes(self) -> Routes | None:
+        """The cluster of embedded NATS servers; None for a server on its own, as a single peer is.
+
+        For settings that `check` has passed.
+        """
+        peers = parse_peers(self.peers) if self.peers else {}
+        if len(peers) < 2:
+            return None
+        secret = self.cluster_secret or _read_secret(self.cluster_secret_file)
+        return Routes(self.cluster or DEFAULT_CLUSTER, self.node, peers, secret)
+
+    @property
+    def copies(self) -> int:
+        """How many NATS servers keep the log, if it is created now."""
+        return self.replicas or (len(parse_peers(self.peers)) if self.peers else 1)
+
+    @property
+    def shares_nats(self) -> bool:
+        """Whether the NATS system has other disks than that of the store."""
+        return bool(self.nats_url) or self.copies > 1
+
     def check(self) -> None:
         """Raises ConfigError for an invalid setting."""
         self._check_address("--listen", self.listen, DEFAULT_LISTEN)
@@ -115,19 +147,20 @@ class Config:
                 parse_urls(self.nats_url)
             except ValueError as error:
                 raise ConfigError(str(error)) from error
-        if self.snapshots == CLUSTER and not self.nats_url:
-            raise ConfigError(
-                "--snapshots cluster needs an external NATS system (--nats URL), as the embedded one"
-                " is on the same disk as the store; name another place with --snapshots URL"
-            )
-        if self.replicas not in (1, 3, 5):
+        if self.replicas not in (0, 1, 3, 5):
             raise ConfigError(f"--replicas {self.replicas} is not 1, 3 or 5")
-        if self.replicas > 1 and not self.nats_url:
+        self._check_node()
+        self._check_peers()
+        if self.replicas > 1 and not self.nats_url and not self.peers:
             raise ConfigError(
                 f"--replicas {self.replicas} needs a NATS cluster: name one with --nats URL; "
                 "the embedded server is one node"
             )
-        self._check_node()
+        if self.snapshots == CLUSTER and not self.shares_nats:
+            raise ConfigError(
+                "--snapshots cluster needs an external NATS system (--nats URL), as the embedded one"
+                " is on the same disk as the store; name another place with --snapshots URL"
+            )
         if not 0 <= self.partitions <= PARTITIONS_MAX:
             raise ConfigError(
                 f"--partitions {self.partitions} is not a number from 1 to {PARTITIONS_MAX}; leave it"
@@ -149,9 +182,10 @@ class Config:
             check_name(self.node)
         except ValueError as error:
             raise ConfigError(f"--node: {error}") from error
-        if not self.nats_url:
+        if not self.nats_url and not self.peers:
             raise ConfigError(
-                f"--node {self.node} needs a NATS system that all nodes share: name it with --nats URL"
+                f"--node {self.node} needs a NATS system that all nodes share: name it with --nats URL,"
+                " or let the nodes form one with --peers NAME=HOST:PORT,..."
             )
         self._check_address("--node-listen", self.node_listen, "127.0.0.1:50052")
         if self.advertise and (_HOST.fullmatch(self.advertise) is None or ":" in self.advertise):
@@ -169,6 +203,72 @@ class Config:
         if not 0 <= self.standbys <= STANDBYS_MAX:
             raise ConfigError(
                 f"--standbys {self.standbys} is not a number from 0 to {STANDBYS_MAX}"
+            )
+
+    def _check_peers(self) -> None:
+        """Checks the cluster of embedded NATS servers."""
+        if not self.peers:
+            for option, value in (
+                ("--cluster", self.cluster),
+                ("--cluster-secret-file", self.cluster_secret_file),
+            ):
+                if value:
+                    raise ConfigError(
+                        f"{option} {value} is for a cluster of embedded NATS servers; name its nodes"
+                        " with --peers NAME=HOST:PORT,..."
+                    )
+            return
+        if self.nats_url:
+            raise ConfigError(
+                "--peers is for embedded NATS servers, and --nats names an external system; keep one"
+            )
+        if not self.node:
+            raise ConfigError("--peers needs the name of this node: add --node NAME")
+        try:
+            peers = parse_peers(self.peers)
+        except ValueError as error:
+            raise ConfigError(f"--peers: {error}") from error
+        if self.node not in peers:
+            raise ConfigError(
+                f"--node {self.node} is not in --peers, which has {', '.join(peers)}; the list is the"
+                " same on all nodes, with each node's own name in it"
+            )
+        if self.replicas > len(peers):
+            raise ConfigError(
+                f"--replicas {self.replicas} needs as many NATS servers, and --peers has"
+                f" {len(peers)}"
+            )
+        if self.cluster:
+            try:
+                check_name(self.cluster)
+            except ValueError as error:
+                raise ConfigError(f"--cluster: {error}") from error
+        self._check_cluster_secret()
+
+    def _check_cluster_secret(self) -> None:
+        if self.cluster_secret and self.cluster_secret_file:
+            raise ConfigError(
+                "--cluster-secret-file and DURABLE_CLUSTER_SECRET are both set; keep one"
+            )
+        routes = self.routes
+        if routes is None:
+            return
+        if routes.secret and len(routes.secret) < SECRET_LENGTH_MIN:
+            raise ConfigError(
+                f"the secret of the cluster has {len(routes.secret)} characters and needs"
+                f" {SECRET_LENGTH_MIN}; make one with: openssl rand -hex 32"
+            )
+        if routes.local:
+            return
+        if not routes.secret:
+            raise ConfigError(
+                "--peers beyond loopback need a secret, or anybody there could join: put the same one"
+                " on all nodes into DURABLE_CLUSTER_SECRET or --cluster-secret-file"
+            )
+        if not self.insecure:
+            raise ConfigError(
+                f"--peers {self.peers} can be reached from other machines, and what the NATS servers"
+                " send each other has no TLS; add --insecure if the network is yours"
             )
 
     def _check_public_url(self) -> None:
@@ -190,7 +290,7 @@ class Config:
         host, separator, port = address.rpartition(":")
         if not separator or not host or not _is_port(port):
             raise ConfigError(f"{option} {address!r} is not HOST:PORT, as in {example}")
-        if not (self.insecure or _is_loopback(host.strip("[]"))):
+        if not (self.insecure or is_loopback(host.strip("[]"))):
             raise ConfigError(
                 f"{option} {address} can be reached from other machines and has no TLS; "
                 "put a TLS proxy before a loopback address, or add --insecure if the network is yours"
@@ -201,10 +301,13 @@ def _is_port(text: str) -> bool:
     return text.isascii() and text.isdecimal() and len(text) <= 5 and int(text) <= 65535
 
 
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
+def _read_secret(path: Path | None) -> str:
+    if path is None:
+        return ""
     try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+        secret = path.read_text().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"--cluster-secret-file {path} cannot be read: {error}") from error
+    if not secret:
+        raise ConfigError(f"--cluster-secret-file {path} is empty")
+    return secret

@@ -199,10 +199,11 @@ async def open_log(
             raise LogReadError(f"nothing runs on {data_dir}, so there is nothing to follow")
         server = EmbeddedNats(nats)
         try:
+            data.keep_nats_mode(None)
             await server.start()
             async with connected(reader_endpoint(server.folder)) as reader:
                 yield reader
-        except (OSError, NatsBinaryError) as error:
+        except (DataDirError, OSError, NatsBinaryError) as error:
             raise LogReadError(str(error)) from error
         finally:
             await server.stop()

@@ -10,16 +10,22 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from durable_server.cluster.member import Member
+from hypothesis import HealthCheck, settings
+
+from durable_server.cluster.member import Member, encode
 from durable_server.cluster.members import Members, MemberTimes
-from durable_server.cluster.records import create_record_stream
+from durable_server.cluster.metadata import load_or_create
+from durable_server.cluster.records import read_record
+from durable_server.nats.api import ApiError
 from durable_server.nats.connection import Connection
 from durable_server.nats.endpoint import EndpointSource, fixed, parse_urls
 
 from ..support.processes import Child, running
-from ..support.waiting import PATIENCE_SECONDS
+from ..support.waiting import PATIENCE_SECONDS, eventually
 
 PARTITIONS = 12
+PROPERTY = settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""Of tests that draw: on a busy machine, neither a draw nor a test is too slow."""
 TIMES = MemberTimes(renew=0.1, lease=1.0)
 
 
@@ -39,9 +45,9 @@ def member(name: str, **fields: object) -> Member:
 class Node:
     """A node in this process."""
 
-    def __init__(self, source: EndpointSource, own: Member, partitions: int = PARTITIONS) -> None:
+    def __init__(self, source: EndpointSource, own: Member, times: MemberTimes = TIMES) -> None:
         self.own = own
-        self.members = Members(source, lambda: self.own, partitions, TIMES)
+        self.members = Members(source, lambda: self.own, PARTITIONS, times)
         self._changed = asyncio.Event()
         self.members.listen(self._changed.set)
         self.members.heard(lambda _: self._changed.set())
@@ -63,6 +69,26 @@ class Node:
     async def until_live(self, *names: str) -> None:
         await self.until(lambda it: it.live.keys() == {*names})
 
+    async def until_kept(self, url: str) -> None:
+        """Waits until the stream has taken this node's own record as it is now.
+
+        The other nodes hear a record even if the stream refuses it.
+        """
+
+        async def kept() -> bool:
+            connection = await Connection.open(parse_urls(url), name="test")
+            try:
+                record = await read_record(
+                    connection, f"durable.cluster.members.{self.own.name}", 1.0
+                )
+            except (TimeoutError, ApiError):  # as while the stream has no leader
+                return False
+            finally:
+                connection.abort()
+            return record is not None and record.data == encode(self.own)
+
+        await eventually(kept)
+
     def now_has(self, **fields: object) -> None:
         """Changes this node's own record, as a role that has changed does."""
         self.own = replace(self.own, **fields)  # type: ignore[arg-type]  # as above
@@ -82,8 +108,9 @@ def at(url: str) -> EndpointSource:
     return fixed(parse_urls(url))
 
 
-async def make_stream(url: str) -> None:
-    await with_nats(url, lambda it: create_record_stream(it, 1))
+async def make_system(url: str, replicas: int = 1) -> None:
+    """Makes a new system, and with it the stream of the records."""
+    await load_or_create(at(url), partitions=PARTITIONS, replicas=replicas)
 
 
 _PROCESS = """

@@ -12,6 +12,7 @@ from google.protobuf.duration_pb2 import Duration
 
 from durable_proto.v1 import control_pb2, invocation_pb2
 from durable_server.core import ids
+from durable_server.core.records import PauseAsked
 from tests.server.calls import reason
 from tests.server.partitioned import KEYS, invoke_in
 from tests.support.manual_worker import ManualWorker, open_entry
@@ -41,6 +42,11 @@ async def move(nodes: Cluster, how: str) -> None:
         await nodes["b"].release(1)
     # Else b has not noticed yet that it leads no more.
     await nodes["c"].lead(1)
+    if how == "deposed":
+        processor = nodes["b"].processors.pop(1)
+        processor.inputs.submit(PauseAsked("8" * 32, "", "", ""))
+        await asyncio.wait({processor.ended})
+        nodes["b"].router.remove(processor)
 
 
 async def waited_for(node: Node) -> None:
@@ -65,7 +71,7 @@ async def refused(call: Any) -> grpc.aio.AioRpcError:
     return caught.value
 
 
-@pytest.mark.parametrize("how", ["released", "killed", "replaced"])
+@pytest.mark.parametrize("how", ["released", "killed", "replaced", "deposed"])
 async def test_a_result_is_waited_for_over_a_move(nodes: Cluster, how: str) -> None:
     invocation_id = await invoke_in(nodes["a"].control, 1)
     request = control_pb2.GetResultRequest(invocation_id=invocation_id, wait_timeout=WAIT)
@@ -237,7 +243,11 @@ async def test_a_node_that_stops_ends_what_waits_for_a_leader(nodes: Cluster) ->
 
 
 @pytest.mark.parametrize(
-    ("how", "name"), [("released", "a"), ("killed", "a"), ("replaced", "a"), ("released", "b")]
+    ("how", "name"),
+    [
+        *(("released", "a"), ("killed", "a"), ("replaced", "a"), ("deposed", "a")),
+        *(("released", "b"), ("deposed", "b")),
+    ],
 )
 async def test_a_watch_goes_on_at_the_next_leader(nodes: Cluster, how: str, name: str) -> None:
     worker = ManualWorker(nodes["c"].channel)

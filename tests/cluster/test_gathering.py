@@ -58,14 +58,16 @@ async def test_all_nodes_have_the_same_pages(nodes: Cluster) -> None:
         assert [it.invocation_id for it in (*first.invocations, *rest.invocations)] == expected
 
 
-@pytest.mark.parametrize("how", ["released", "unreachable"])
+@pytest.mark.parametrize("how", ["released", "unreachable", "cut off from NATS"])
 async def test_what_has_no_leader_is_named(nodes: Cluster, how: str) -> None:
     async with ManualWorker(nodes["d"].channel, slots=1):
         made = [await invoke_in(nodes["d"].control, index) for index in range(PARTITIONS)]
         if how == "released":
             await nodes["b"].release(1)
-        else:
+        elif how == "unreachable":
             await nodes["b"].peers.stop(0)
+        else:
+            nodes.claims.cut("b")
         control = nodes["d"].control
         page = await control.Query(control_pb2.QueryRequest())
         assert {it.invocation_id for it in page.invocations} == {made[0], made[2]}

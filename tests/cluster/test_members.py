@@ -9,7 +9,13 @@ from pathlib import Path
 import pytest
 
 from durable_server.cluster.member import encode
-from durable_server.cluster.members import MemberNameTakenError, Members
+from durable_server.cluster.members import (
+    MemberNameTakenError,
+    Members,
+    MembersLiveError,
+    MemberTimes,
+    check_no_members,
+)
 from durable_server.cluster.records import read_record, write_record
 from durable_server.log.preflight import NatsUnsuitableError
 from durable_server.nats.connection import Connection
@@ -19,7 +25,7 @@ from ..log.proxy import Proxy, ProxyFault
 from ..support.external_nats import JETSTREAM, External, external_nats
 from ..support.processes import until
 from ..support.waiting import eventually
-from .nodes import PARTITIONS, TIMES, Node, at, make_stream, member, node_process, with_nats
+from .nodes import PARTITIONS, TIMES, Node, at, make_system, member, node_process, with_nats
 
 SUBJECT_OF_A = "durable.cluster.members.a"
 
@@ -35,9 +41,12 @@ async def test_members_see_each_other_their_roles_and_who_leaves(nats: External)
             assert b.members.leader(0) == a.own
             assert b.members.leader(1) is None
             b.now_has(leads={0: (4, 31)}, follows={}, draining=True)
+            assert b.members.leader(0) == b.own
             await a.until(lambda it: it.leader(0) == b.own)
             assert a.members.live["b"].draining
         assert not b.members.current
+        b.own = b.own.gone()
+        await b.until_kept(nats.url)
         await a.until_live("a")
         assert a.members.leader(0) == a.own
 
@@ -139,7 +148,7 @@ async def test_a_process_whose_name_was_taken_while_it_was_silent_fails(
 
 async def test_a_restart_of_nats_ends_nobody(tmp_path: Path) -> None:
     async with external_nats(tmp_path / "nats", JETSTREAM) as nats:
-        await make_stream(nats.url)
+        await make_system(nats.url)
         a = Node(at(nats.url), member("a"))
         b = Node(at(nats.url), member("b", leads={2: (1, 9)}))
         await a.members.join()
@@ -166,15 +175,18 @@ async def test_a_renewal_without_an_answer_is_repeated(nats: External, fault: Pr
     async with (
         Proxy(at(nats.url)) as proxy,
         Node(at(nats.url), member("a")) as a,
-        Node(proxy.endpoint, member("b")) as b,
+        Node(proxy.endpoint, member("b"), MemberTimes(renew=0.1, lease=4.0)) as b,
     ):
         b.now_has(leads={5: (1, 1)})
         await a.until(lambda it: it.leader(5) == b.own)  # so it only renews from now on
+        connections = proxy.connections
         proxy.fault = fault
         await proxy.injection.wait()
         b.now_has(leads={5: (2, 2)})
+        await b.until_kept(nats.url)
         await a.until(lambda it: it.leader(5) == b.own)
         await b.until(lambda it: it.current)
+        assert (proxy.connections == connections) == (fault is ProxyFault.MUTE_ACK)
         assert not b.members.failed.done()
 
 
@@ -193,6 +205,7 @@ async def test_a_renewal_of_a_lost_connection_that_arrives_late_does_no_harm(
         await a.until(lambda it: it.leader(5) == b.own)  # by another connection
         assert b"wrong last sequence" in await proxy.release()
         b.now_has(leads={5: (2, 2)})
+        await b.until_kept(nats.url)
         await a.until(lambda it: it.leader(5) == b.own)
         assert b.members.current
 
@@ -228,7 +241,7 @@ async def test_a_node_that_cannot_say_that_it_leaves_stops_all_the_same(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with external_nats(tmp_path / "nats", JETSTREAM) as nats:
-        await make_stream(nats.url)
+        await make_system(nats.url)
         a = Node(at(nats.url), member("a"))
         await a.members.join()
     await a.members.leave()
@@ -290,7 +303,7 @@ authorization {{ users: [
     {{ user: me, password: pw, permissions: {{ {permissions} }} }}
 ] }}"""
     async with external_nats(tmp_path / "nats", config) as nats:
-        await make_stream(nats.url.replace("//", "//admin:pw@"))
+        await make_system(nats.url.replace("//", "//admin:pw@"))
         a = Node(at(nats.url.replace("//", "//me:pw@")), member("a"))
         with pytest.raises(
             NatsUnsuitableError, match=r"subscribe to .*durable\.cluster\.members\.\*"
@@ -302,3 +315,21 @@ authorization {{ users: [
 async def test_a_name_that_is_no_token_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match="letters, digits"):
         Members(at("nats://127.0.0.1:1"), lambda: member(name), PARTITIONS, TIMES)
+
+
+async def test_a_process_that_leads_everything_does_not_start_beside_nodes(nats: External) -> None:
+    source = at(nats.url)
+    await check_no_members(source, PARTITIONS, TIMES)
+    async with Node(source, member("a")):
+        with pytest.raises(MembersLiveError, match=r"led by the nodes a: .* --node NAME"):
+            await check_no_members(source, PARTITIONS, TIMES)
+    await check_no_members(source, PARTITIONS, TIMES)
+
+
+async def test_nodes_that_have_ended_do_not_keep_such_a_process_away(
+    nats: External, tmp_path: Path
+) -> None:
+    with node_process(tmp_path, "a", nats.url) as child:
+        until(lambda: "joined" in child.text(), "member", child)
+        child.kill()
+        await check_no_members(at(nats.url), PARTITIONS, TIMES)

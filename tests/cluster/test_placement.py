@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from durable_server.cluster.member import Member
 from durable_server.cluster.placement import MAX_LAG, Plan, View, assignment, plan
 
-from .nodes import member
+from .nodes import PROPERTY, member
 
 NAMES = st.text("abcdefghij0123456789-", min_size=1, max_size=8)
 NODES = st.sets(NAMES, min_size=1, max_size=9)
@@ -29,6 +29,7 @@ def leaders_of(partitions: int, nodes: set[str]) -> list[str]:
 # ---- the assignment
 
 
+@PROPERTY
 @given(NODES, PARTITIONS, st.integers(0, 3), st.randoms(use_true_random=False))
 def test_all_nodes_compute_the_same_and_have_the_same_load(
     nodes: set[str], partitions: int, standbys: int, chance: random.Random
@@ -43,6 +44,7 @@ def test_all_nodes_compute_the_same_and_have_the_same_load(
         assert len({place.leader, *place.standbys}) == 1 + min(standbys, len(nodes) - 1)
 
 
+@PROPERTY
 @given(NODES, PARTITIONS, st.data())
 def test_the_first_standby_leads_when_the_leader_is_gone(
     nodes: set[str], partitions: int, data: st.DataObject
@@ -56,6 +58,7 @@ def test_the_first_standby_leads_when_the_leader_is_gone(
             assert leader == place.standbys[0]
 
 
+@PROPERTY
 @given(NODES, PARTITIONS, NAMES)
 def test_a_node_that_joins_moves_its_share_and_a_few_more(
     nodes: set[str], partitions: int, new: str
@@ -208,6 +211,7 @@ class Cluster:
                 assert partition in self.members[standby].follows
 
 
+@PROPERTY
 @given(st.integers(1, 16), st.data())
 def test_clusters_whose_nodes_know_the_same_have_one_leader_each(
     partitions: int, data: st.DataObject
@@ -234,6 +238,7 @@ def test_clusters_whose_nodes_know_the_same_have_one_leader_each(
         cluster.check_rest()
 
 
+@PROPERTY
 @given(st.integers(1, 12), st.integers(2, 4), st.data())
 def test_clusters_whose_nodes_know_different_things_come_to_rest(
     partitions: int, count: int, data: st.DataObject
@@ -249,6 +254,7 @@ def test_clusters_whose_nodes_know_different_things_come_to_rest(
     cluster.check_rest()
 
 
+@PROPERTY
 @given(st.integers(1, 16), st.integers(2, 5))
 def test_a_drain_ends_with_nothing_led(partitions: int, count: int) -> None:
     cluster = Cluster(partitions)

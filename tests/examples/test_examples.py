@@ -307,6 +307,18 @@ def test_many_at_once_with_progress(environment: dict[str, str]) -> None:
     assert "... and 1,997 more" in out
 
 
+def test_a_node_of_a_cluster_is_killed(environment: dict[str, str]) -> None:
+    lines = run("cluster", environment, "--count", "60").splitlines()
+    assert re.fullmatch(r"💥 \d+ orders are done: SIGKILL for node [abc]", lines[3])
+    moved = r"   partition (\d+) moved to node [abc] after \d+\.\d s"
+    assert len({found[1] for it in lines if (found := re.fullmatch(moved, it))}) == 4
+    assert lines[-3:] == [
+        "📦 60 started, 60 completed",
+        "🧾 120 side effects, 0 lost, 0 doubled",
+        "✅ Nothing is lost, nothing is doubled",
+    ]
+
+
 def test_children_end_with_an_example_that_is_killed(environment: dict[str, str]) -> None:
     process = subprocess.Popen(
         [sys.executable, str(ROOT / "examples/async_/main.py")],
@@ -401,7 +413,7 @@ def test_approval_through_the_client(decision: str, end: str, environment: dict[
     assert out.splitlines()[-1] == end
 
 
-@pytest.mark.parametrize("path", [*(path for path, _ in EXAMPLES), "approval_workflow"])
+@pytest.mark.parametrize("path", [*(path for path, _ in EXAMPLES), "approval_workflow", "cluster"])
 def test_each_has_a_page_that_names_its_command(path: str) -> None:
     page = (ROOT / "examples" / path / "README.md").read_text()
     (command,) = re.findall(r"Run it: `make (run-[a-z-]+)`", page)

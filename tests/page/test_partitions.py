@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from playwright.async_api import Locator, expect
+from playwright.async_api import Locator, Route, expect
 
 from durable_server.config import Config
 from durable_server.core import ids
@@ -31,6 +31,30 @@ async def test_the_server_shows_how_many_there_are(driver: PageDriver) -> None:
     await driver.open("server")
     await expect(fact(driver, "Partitions")).to_have_text("3")
     await expect(fact(driver, "Epoch of partition 0")).to_have_text("1")
+
+
+@pytest.mark.parametrize(
+    ("place", "path", "what"),
+    [
+        ("", "invocations", "Invocations are missing"),
+        ("handlers", "handlers", "Invocations are not counted"),
+    ],
+)
+async def test_partitions_without_a_leader_are_named(
+    driver: PageDriver, place: str, path: str, what: str
+) -> None:
+    async def with_missing(route: Route) -> None:
+        answer = await route.fetch()
+        body = {**await answer.json(), "missingPartitions": [1, 2]}
+        await route.fulfill(response=answer, json=body)
+
+    await driver.page.route(f"**/v1/{path}*", with_missing)
+    await driver.open(place)
+    told = driver.page.get_by_role("alert").filter(visible=True)
+    await expect(told).to_have_text(f"{what}: no node leads partitions 1, 2 now.")
+    await driver.page.unroute(f"**/v1/{path}*", with_missing)
+    # Lists of handlers are loaded again every 5 seconds.
+    await expect(told).to_have_count(0, timeout=20_000)
 
 
 async def test_the_list_has_pages_over_all_partitions(driver: PageDriver) -> None:

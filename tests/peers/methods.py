@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 
+from google.rpc import status_pb2
+
 from durable_server.peers.interface import (
     Answer,
     PeerRefusedError,
@@ -13,7 +15,9 @@ from durable_server.peers.interface import (
     Serve,
 )
 
-REFUSAL = b"the status of a refusal"
+
+def refusal(message: str) -> bytes:
+    return bytes(status_pb2.Status(code=9, message=message).SerializeToString())
 
 
 class RecordedMethods:
@@ -50,7 +54,7 @@ class RecordedMethods:
         return body
 
     async def _refuse(self, body: bytes) -> bytes:
-        raise PeerRefusedError(REFUSAL + body)
+        raise PeerRefusedError(refusal(body.decode()))
 
     async def _fail(self, body: bytes) -> bytes:
         raise ValueError(f"failed on {body!r}")
@@ -116,4 +120,4 @@ class RecordedMethods:
 
     async def _refuse_stream(self, body: bytes, stream: PeerStream) -> None:
         stream.send(body)
-        raise PeerRefusedError(REFUSAL)
+        raise PeerRefusedError(refusal("after a part"))

@@ -154,6 +154,7 @@ async def test_heartbeats_keep_a_link_on_which_nothing_happens(
 ) -> None:
     call = asyncio.create_task(links.call("b", "Wait", b"late", None))
     await methods.waiting.wait()
+    # Nothing happens but that time passes.
     await asyncio.sleep(4 * IMPATIENT.silence_seconds)
     assert not call.done()
     methods.let_go.set()

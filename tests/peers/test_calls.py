@@ -14,7 +14,7 @@ from durable_server.peers.limits import LinkLimits
 from durable_server.peers.links import Links
 from durable_server.peers.server import PeerServer
 
-from .methods import REFUSAL, RecordedMethods
+from .methods import RecordedMethods, refusal
 
 
 async def rest_of(stream: PeerStream) -> list[bytes]:
@@ -98,14 +98,15 @@ async def test_the_end_of_the_method_ends_the_stream(
 
 async def test_a_refusal_arrives_as_it_was_made(links: Links) -> None:
     with pytest.raises(PeerRefusedError) as caught:
-        await links.call("b", "Refuse", b"!", 30)
-    assert caught.value.status == REFUSAL + b"!"
+        await links.call("b", "Refuse", b"not now", 30)
+    assert caught.value.status == refusal("not now")
+    assert str(caught.value) == "not now"
     stream = links.open("b", "RefuseStream", b"a part before")
     assert await stream.receive() == b"a part before"
     for _ in range(2):
         with pytest.raises(PeerRefusedError) as caught:
             await stream.receive()
-        assert caught.value.status == REFUSAL
+        assert caught.value.status == refusal("after a part")
 
 
 async def test_an_unknown_method_is_refused(links: Links) -> None:
@@ -235,9 +236,12 @@ async def test_a_server_that_stops_lets_calls_end(
     await asyncio.sleep(0)
     with pytest.raises(PeerUnavailableError):
         await links.call("b", "Echo", b"too late", 30)
+    stream = links.open("b", "Ignore", b"")
     methods.let_go.set()
     assert await call == b"in time"
     await stopping
+    with pytest.raises(PeerUnavailableError):
+        await stream.receive()
 
 
 async def test_a_server_that_stops_waits_for_nobody_beyond_its_grace(
@@ -247,7 +251,7 @@ async def test_a_server_that_stops_waits_for_nobody_beyond_its_grace(
     stream = links.open("b", "Collect", b"")
     await methods.waiting.wait()
     await server.stop(0.01)
-    with pytest.raises(PeerUnavailableError):
+    with pytest.raises(PeerUnavailableError, match="node b has ended the link: it stops"):
         await call
     with pytest.raises(PeerUnavailableError):
         await stream.receive()

@@ -331,8 +331,12 @@ steps_strategy = st.lists(st.builds(Step, st.sampled_from(Do), st.integers(0, 12
 def test_every_part_arrives_once_in_order_and_everything_ends_once(
     steps: list[Step], broken: bool
 ) -> None:
+    problems: list[dict[str, Any]] = []
+
     async def one() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _, it: problems.append(it))
         async with asyncio.timeout(30):
             await World().run(steps, broken)
 
     asyncio.run(one())
+    assert not problems

@@ -8,7 +8,7 @@ import json
 import logging
 import re
 import resource
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -36,9 +36,8 @@ from durable_server.nats.embedded import EmbeddedNats
 from durable_server.nats.endpoint import EndpointSource, fixed, parse_urls
 from durable_server.store.files import store_partitions
 from durable_server.store.sqlite import StoreUnusableError
-from tests.support.external_nats import JETSTREAM, External, external_nats
+from tests.support.external_nats import JETSTREAM, external_nats, nats_cluster
 from tests.support.manual_worker import ManualWorker
-from tests.support.processes import free_port
 
 from .calls import finish_one
 
@@ -286,25 +285,6 @@ async def test_more_partitions_than_the_process_may_have_files_for(tmp_path: Pat
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     # Nothing has been decided by then.
     assert await count(replace(config, partitions=2)) == 2
-
-
-@contextlib.asynccontextmanager
-async def nats_cluster(folder: Path) -> AsyncIterator[Sequence[External]]:
-    """Three servers that form a cluster; they may still be electing a leader."""
-    ports = [free_port() for _ in range(3)]
-    routes = ", ".join(f'"nats://127.0.0.1:{port}"' for port in ports)
-    async with contextlib.AsyncExitStack() as stack:
-        servers = [
-            await stack.enter_async_context(
-                external_nats(
-                    folder / f"nats{number}",
-                    f"server_name: n{number}\n{JETSTREAM}\n"
-                    f'cluster {{ name: c, listen: "127.0.0.1:{port}", routes: [{routes}] }}',
-                )
-            )
-            for number, port in enumerate(ports)
-        ]
-        yield servers
 
 
 async def test_a_cluster_that_elects_a_leader_is_waited_for(tmp_path: Path) -> None:

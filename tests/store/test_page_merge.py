@@ -246,6 +246,19 @@ def test_joined_pages_of_several_nodes_are_those_of_one(
         assert seen == it.expected(where, order)
 
 
+@pytest.mark.parametrize("ascending", [False, True])
+def test_a_joined_page_ends_where_more_of_a_part_would_follow(ascending: bool) -> None:
+    def part(*times: int, more: bool) -> Part[int]:
+        items = [(Place(it, 0, it), 0, it) for it in sorted(times, reverse=not ascending)]
+        return Part(items, more)
+
+    order = Order(ascending=ascending)
+    parts = [part(10, 40, more=True), part(20, 30, more=True), part(15, 25, 35, more=False)]
+    page = joined(parts, order, 100)
+    assert page.items == ([10, 15, 20, 25, 30] if ascending else [40, 35, 30, 25, 20])
+    assert page.end == Place(page.items[-1], 0, page.items[-1])
+
+
 class CountingPages:
     """A store's pages; counts the invocations in them."""
 

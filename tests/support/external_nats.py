@@ -1,15 +1,17 @@
-"""A nats-server as other people run it: with their configuration, not with ours."""
+"""A nats-server, or three, as other people run them: with their configuration, not with ours."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import subprocess
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 from durable_server.nats.binary import find_nats_server
+
+from .processes import free_port
 
 JETSTREAM = "jetstream { store_dir: DIR }"
 
@@ -67,3 +69,22 @@ def _port(folder: Path) -> int | None:
             continue
         return int(url.rpartition(":")[2])
     return None
+
+
+@asynccontextmanager
+async def nats_cluster(folder: Path) -> AsyncIterator[Sequence[External]]:
+    """Three servers that form a cluster; they may still be electing a leader."""
+    ports = [free_port() for _ in range(3)]
+    routes = ", ".join(f'"nats://127.0.0.1:{port}"' for port in ports)
+    async with AsyncExitStack() as stack:
+        servers = [
+            await stack.enter_async_context(
+                external_nats(
+                    folder / f"nats{number}",
+                    f"server_name: n{number}\n{JETSTREAM}\n"
+                    f'cluster {{ name: c, listen: "127.0.0.1:{port}", routes: [{routes}] }}',
+                )
+            )
+            for number, port in enumerate(ports)
+        ]
+        yield servers

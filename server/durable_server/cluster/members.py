@@ -37,7 +37,7 @@ from ..nats.endpoint import Endpoint, EndpointSource
 from ..nats.parser import Message
 from .member import Member, MemberRecordError, check_name, decode, encode
 from .membership import Membership
-from .records import STREAM, read_record, write_record
+from .records import STREAM, Record, read_record, write_record
 
 _PREFIX = "durable.cluster.members."
 MEMBER_SUBJECTS = f"{_PREFIX}*"
@@ -53,6 +53,10 @@ logger = logging.getLogger("durable.cluster")
 
 class MemberNameTakenError(LogError):
     """Another live node has the name of this one; the message says which, and what to do."""
+
+
+class MembersLiveError(LogError):
+    """Nodes of a cluster lead the partitions; the message names them, and what to do."""
 
 
 class MemberTimes(NamedTuple):
@@ -95,7 +99,9 @@ class Members:
         self._partitions = partitions
         self._times = times
         self._answer_seconds = times.lease / 2
-        """How long to wait for an answer before asking again, while the lease goes on."""
+        """How long to wait for an answer before asking again. An election of the stream's leader
+        swallows what is asked during it, so the answer to a second try comes sooner.
+        """
         self._incarnation = member.incarnation
         self._subject = _PREFIX + member.name
         self._membership = Membership(member, times.lease)
@@ -196,11 +202,11 @@ class Members:
         """Publishes the first record, unless another process of this name lives."""
         await self._listen_and_read(connection)
         while True:
-            sequence, holder = await self._read_own(connection, ACK_TIMEOUT)
+            sequence, holder = await self._read_own(connection)
             if holder is not None:
                 await asyncio.sleep(self._times.lease)
                 before = sequence
-                sequence, holder = await self._read_own(connection, ACK_TIMEOUT)
+                sequence, holder = await self._read_own(connection)
                 if holder is not None and sequence != before:
                     raise self._taken(holder)
             try:
@@ -235,7 +241,7 @@ class Members:
             leaving = self._leaving
             try:
                 if sequence is None:
-                    sequence, holder = await self._read_own(connection, self._answer_seconds)
+                    sequence, holder = await self._read_own(connection)
                     if holder is not None:
                         raise self._taken(holder)
                 sequence = await self._publish(connection, sequence, leaving=leaving)
@@ -276,14 +282,12 @@ class Members:
         self._report(changed=changed)
         return sequence
 
-    async def _read_own(
-        self, connection: Connection, timeout_seconds: float
-    ) -> tuple[int, Member | None]:
+    async def _read_own(self, connection: Connection) -> tuple[int, Member | None]:
         """Returns the sequence of the record of this name, and the other process that has written it.
 
         There is no other process if it has left, or if its record cannot be read.
         """
-        record = await read_record(connection, self._subject, timeout_seconds)
+        record = await read_record(connection, self._subject, self._answer_seconds)
         if record is None:
             return 0, None
         found = self._decode(self._subject, record.data)
@@ -308,18 +312,11 @@ class Members:
         """Hears what is published from now on, and reads what was published before."""
         since = _now()
         connection.subscribe(self._hear, MEMBER_SUBJECTS.encode())
-        answer = await call_api(
-            connection,
-            f"STREAM.INFO.{STREAM}",
-            {"subjects_filter": MEMBER_SUBJECTS},
-            ACK_TIMEOUT,
-        )
-        subjects = [it for it in answer["state"].get("subjects") or () if it != self._subject]
-        records = await asyncio.gather(*(read_record(connection, it) for it in subjects))
         members = [
             member
-            for subject, record in zip(subjects, records, strict=True)
-            if record is not None and (member := self._decode(subject, record.data)) is not None
+            for subject, record in (await _read_all(connection, self._answer_seconds)).items()
+            if subject != self._subject
+            and (member := self._decode(subject, record.data)) is not None
         ]
         changed = self._membership.resume(members, since, _now())
         for member in self.live.values():
@@ -372,6 +369,56 @@ class Members:
             self._was_current = current
             for callback in tuple(self._changed):
                 callback()
+
+
+async def check_no_members(
+    source: EndpointSource, partitions: int, times: MemberTimes = DEFAULT_TIMES
+) -> None:
+    """Checks that no node of a cluster lives in this NATS system, for a process that leads everything.
+
+    It would take their partitions from them, and they would take them back. Takes a lease when there
+    are nodes that have ended without leaving. Raises MembersLiveError, and what `with_connection`
+    raises.
+    """
+
+    async def use(connection: Connection, _endpoint: Endpoint) -> None:
+        before = await _standing(connection, partitions)
+        if not before:
+            return
+        logger.info("looking for %g s whether nodes of a cluster live here", times.lease)
+        await asyncio.sleep(times.lease)
+        after = await _standing(connection, partitions)
+        live = sorted(name for name, it in after.items() if it != before.get(name))
+        if live:
+            raise MembersLiveError(
+                f"the partitions of this system are led by the nodes {', '.join(live)}: make this"
+                " process one of them with --node NAME, or stop them"
+            )
+
+    await with_connection(source, _CONNECTION, use)
+
+
+async def _standing(connection: Connection, partitions: int) -> dict[str, int]:
+    """Returns the sequence of the record of each node that has not left."""
+    found: dict[str, int] = {}
+    for record in (await _read_all(connection, ACK_TIMEOUT)).values():
+        with contextlib.suppress(MemberRecordError):
+            member = decode(record.data, partitions)
+            if not member.left:
+                found[member.name] = record.sequence
+    return found
+
+
+async def _read_all(connection: Connection, timeout_seconds: float) -> dict[str, Record]:
+    """Returns the records of all nodes that there have been, by subject."""
+    answer = await call_api(
+        connection, f"STREAM.INFO.{STREAM}", {"subjects_filter": MEMBER_SUBJECTS}, timeout_seconds
+    )
+    subjects = list(answer["state"].get("subjects") or ())
+    records = await asyncio.gather(
+        *(read_record(connection, it, timeout_seconds) for it in subjects)
+    )
+    return {it: record for it, record in zip(subjects, records, strict=True) if record is not None}
 
 
 def _now() -> float:

@@ -75,6 +75,8 @@ class Connection(asyncio.Protocol):
         self.max_payload = 0
         """The largest size of header and payload together that the server accepts."""
         self.server_version = ""
+        self.server_id = ""
+        """The server's id, by which the system account addresses it."""
 
     # ---- open and close
 
@@ -123,6 +125,7 @@ class Connection(asyncio.Protocol):
             raise
         self.max_payload = int(info["max_payload"])
         self.server_version = str(info.get("version", ""))
+        self.server_id = str(info.get("server_id", ""))
         self._pinger = loop.call_later(PING_INTERVAL, self._ping)
         return self
 

@@ -3,7 +3,8 @@
     <dir>/lock      flock held for the life of the process; the pid in it is for people and for the
                     error message
     <dir>/FORMAT    the version of the layout, written once
-    <dir>/nats/     the embedded server (see `embedded`)
+    <dir>/nats/     the embedded server (see `embedded`); in it
+    <dir>/nats/MODE     whether its store is that of a server on its own, or of a node of a cluster
     <dir>/partition-0.db    the store of partition 0; each partition has one
     <dir>/webhook.key   signs webhooks, when HTTP is served (see `webhooks.files`)
     <dir>/system.json   to which system the stores belong (see `cluster.identity`)
@@ -14,6 +15,11 @@ would survive two processes, that store would not. So the lock is taken before a
 belongs to the open file and not to the pid: it is released when the process ends, in whatever way, and
 child processes do not inherit it because Python closes the descriptor on exec. It works on local file
 systems; on a network file system it is only as reliable as the mount.
+
+The store of a server on its own loses its streams when it is started in a cluster, because no other
+server knows of them, and that of a cluster cannot be used alone. So a directory belongs to one mode for
+good, and a cluster and a node are part of that mode. A store from before MODE is that of a server on
+its own.
 """
 
 from __future__ import annotations
@@ -23,11 +29,15 @@ import os
 from pathlib import Path
 from types import TracebackType
 
+from .routes import Routes
+
 FORMAT = 1
 """The layout that this program reads and writes."""
 RESTORING = "RESTORING"
 """The file that marks a directory whose restore has not ended."""
 _OWN_NAMES = {"lock", "FORMAT", "FORMAT.new"}
+_ALONE = "alone"
+"""The mode of a server that is in no cluster."""
 
 
 class DataDirError(Exception):
@@ -83,6 +93,29 @@ class DataDir:
             raise
         self._lock = lock
 
+    def keep_nats_mode(self, routes: Routes | None) -> None:
+        """Sets the mode of the embedded server's store: part of a cluster, or None for alone.
+
+        Raises DataDirError when the store has another mode.
+        """
+        mode = _ALONE
+        if routes is not None:
+            mode = f"node {routes.node} of the cluster {routes.cluster}"
+        folder = self.path / "nats"
+        try:
+            found = (folder / "MODE").read_text().strip()
+        except FileNotFoundError:
+            found = _ALONE if (folder / "jetstream").exists() else ""
+        if found not in ("", mode):
+            raise DataDirError(
+                f"data directory {self.path} has the log of {_words(found)}, and cannot be used for"
+                f" {_words(mode)}: start it as before, or give another --data-dir and move the system"
+                " with `durable backup` and `durable restore`"
+            )
+        if not (folder / "MODE").exists():
+            folder.mkdir(mode=0o700, exist_ok=True)
+            _write_synced(folder / "MODE", mode)
+
     def close(self) -> None:
         """Releases the directory. May be called more than once."""
         if self._lock is not None:
@@ -128,18 +161,27 @@ class DataDir:
         try:
             text = file.read_text().strip()
         except FileNotFoundError:
-            new = self.path / "FORMAT.new"
-            with open(new, "w") as out:
-                out.write(f"{FORMAT}\n")
-                out.flush()
-                os.fsync(out.fileno())
-            new.rename(file)
+            _write_synced(file, str(FORMAT))
             return
         if text != str(FORMAT):
             raise DataDirError(
                 f"data directory {self.path} has format {text!r}, this program reads {FORMAT};"
                 " use the version that wrote it, or another --data-dir"
             )
+
+
+def _words(mode: str) -> str:
+    return "a server on its own" if mode == _ALONE else mode
+
+
+def _write_synced(path: Path, text: str) -> None:
+    """Writes a file of one line so that it is there whole or not at all."""
+    new = path.with_name(f"{path.name}.new")
+    with open(new, "w") as out:
+        out.write(f"{text}\n")
+        out.flush()
+        os.fsync(out.fileno())
+    new.rename(path)
 
 
 def _read_pid(lock: int) -> int | None:

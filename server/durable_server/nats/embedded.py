@@ -17,6 +17,9 @@ It listens on a loopback port that the kernel chooses, with a password drawn at 
 `sync_interval: always` makes every append an fsync, so an acknowledged append survives power loss. The
 limits of JetStream are explicit, because their defaults are most of the machine's memory and disk.
 
+With `routes` it is one of several servers that form a JetStream cluster (see `routes`, `forming`). It
+tells its clients no other server: this process talks to its own one.
+
 When the child dies it is restarted with growing pauses. `endpoint`, which the log's connections call,
 waits until it runs again. After `FAILED_STARTS_MAX` failed starts in a row there are no more, and
 `endpoint` raises the reason. The child dies with this process, or, on Linux, with the thread that
@@ -42,6 +45,7 @@ from .backoff import Backoff
 from .binary import find_nats_server
 from .endpoint import Endpoint, parse_urls
 from .orphans import end_orphan, read_pid
+from .routes import Routes
 
 MAX_PAYLOAD = 8 << 20
 """Bytes of one message, and with it of one frame. NATS discourages more than 8 MB."""
@@ -62,6 +66,8 @@ FAILED_STARTS_MAX = 8
 _POLL = 0.01
 READER = "reader"
 """The name of the read-only login."""
+_SYSTEM = "system"
+"""The name of the login that asks a server of a cluster about its state."""
 _READER_FILE = "reader.json"
 
 
@@ -72,7 +78,8 @@ class NatsStartError(ConnectionError):
 class EmbeddedNats:
     """One embedded server in `folder`.
 
-    `binary` names the program; None searches for it (`binary.find_nats_server`).
+    `binary` names the program; None searches for it (`binary.find_nats_server`). `routes` makes it a
+    server of a cluster; None is one on its own.
     """
 
     def __init__(
@@ -82,6 +89,7 @@ class EmbeddedNats:
         binary: str | os.PathLike[str] | None = None,
         max_payload: int = MAX_PAYLOAD,
         max_file_bytes: int = MAX_FILE_BYTES,
+        routes: Routes | None = None,
         watch: bool = sys.platform != "linux",
     ) -> None:
         self.folder = Path(folder).resolve()
@@ -89,15 +97,18 @@ class EmbeddedNats:
         """The child's pid while it runs."""
         self.restarts = 0
         """How often the child was restarted after it had died."""
+        self.on_given_up: Callable[[NatsStartError], None] = _nothing
+        """Called once, with the reason, when the server is given up."""
         self._binary_name = binary
         self._program = Path()
         self._max_payload = max_payload
         self._max_file_bytes = max_file_bytes
+        self._routes = routes
         self._watch = watch
         self._config = self.folder / "nats.conf"
         self._pid_file = self.folder / "nats.pid"
         self._user = "durable"
-        self._password = ""
+        self._password = self._system_password = ""
         self._listeners: list[Callable[[str], None]] = []
         self._task: asyncio.Task[None] | None = None
         self._ready: asyncio.Future[Endpoint] | None = None
@@ -117,6 +128,7 @@ class EmbeddedNats:
         if orphan is not None:
             self._notify(f"ended nats-server {orphan}, which an earlier run had left behind")
         self._password = secrets.token_urlsafe(32)
+        self._system_password = secrets.token_urlsafe(32)
         self._write_config()
         self._ready = asyncio.get_running_loop().create_future()
         self._task = asyncio.create_task(self._supervise(), name="embedded nats-server")
@@ -150,6 +162,13 @@ class EmbeddedNats:
         if self._ready is None:
             raise NatsStartError("the embedded nats-server is not started")
         return await asyncio.shield(self._ready)
+
+    async def system_endpoint(self) -> Endpoint:
+        """Returns the endpoint with a login that may ask a server of a cluster about its state.
+
+        Raises as `endpoint` does.
+        """
+        return (await self.endpoint())._replace(user=_SYSTEM, password=self._system_password)
 
     def add_listener(self, listener: Callable[[str], None]) -> None:
         """Calls `listener` with one line whenever the child dies, has restarted, or is given up."""
@@ -188,6 +207,7 @@ class EmbeddedNats:
                 error = NatsStartError(f"{reason} before it was ready: {self._startup_output()}")
                 self._fail(error)
                 self._notify(f"given up: {error}")
+                self.on_given_up(error)
                 return
             if self._ready is None or self._ready.done():
                 self._ready = asyncio.get_running_loop().create_future()
@@ -286,8 +306,9 @@ class EmbeddedNats:
             return json.dumps(str(value), ensure_ascii=False)
 
         reading = secrets.token_urlsafe(32)
+        name = "durable" if self._routes is None else self._routes.node
         text = f"""# Written at every start; changes are lost.
-server_name: durable
+server_name: {quoted(name)}
 listen: "127.0.0.1:-1"
 ports_file_dir: {quoted(self.folder)}
 log_file: {quoted(self.folder / "nats.log")}
@@ -308,6 +329,13 @@ jetstream {{
   max_file_store: {self._max_file_bytes}
 }}
 """
+        if self._routes is not None:
+            text += f"""accounts {{ $SYS: {{ users: [
+  {{ user: {_SYSTEM}, password: {quoted(self._system_password)}, permissions: {{
+    publish: ["$SYS.REQ.SERVER.*.ROUTEZ", "$SYS.REQ.SERVER.*.HEALTHZ"], subscribe: "_INBOX.>"
+  }} }}
+] }} }}
+{self._routes.config()}"""
         _write_secret(self._config, text)
         _write_secret(self.folder / _READER_FILE, json.dumps({"password": reading}))
 
@@ -337,6 +365,10 @@ def read_ports_file(folder: Path) -> Endpoint | None:
         with contextlib.suppress(ValueError, KeyError, IndexError, OSError):
             return parse_urls(json.loads(file.read_text())["nats"][0])
     return None
+
+
+def _nothing(_error: NatsStartError) -> None:
+    pass
 
 
 def _write_secret(path: Path, text: str) -> None:

@@ -42,7 +42,8 @@ class Caller:
         try:
             return await answer
         except asyncio.CancelledError:
-            self._frames.add(number, end=CANCELLED)
+            if answer.cancelled():  # otherwise its end came in this turn
+                self._frames.add(number, end=CANCELLED)
             raise
         finally:
             if timer is not None:
@@ -68,9 +69,9 @@ class Caller:
 
     def _expire(self, number: int, seconds: float) -> None:
         """Ends a call that has had no answer for so long."""
-        self._frames.add(number, end=CANCELLED)
-        answer = self._calls.pop(number)
-        if not answer.done():
+        answer = self._calls.pop(number, None)
+        if answer is not None and not answer.done():  # otherwise its end came in this turn
+            self._frames.add(number, end=CANCELLED)
             answer.set_exception(
                 PeerUnavailableError(f"node {self._node} has not answered within {seconds:g} s")
             )

@@ -35,6 +35,7 @@ class Carrier(Generic[F, G]):
         self._tick_seconds = limits.silence_seconds / _TICKS
         self._silent_ticks = 0
         self._timer: asyncio.TimerHandle | None = None
+        self._finish_reason = ""
         self._over: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
     @property
@@ -46,6 +47,11 @@ class Carrier(Generic[F, G]):
         """Ends the link."""
         if not self._over.done():
             self._over.set_result(reason)
+
+    def finish(self, reason: str) -> None:
+        """Ends the link once everything is written."""
+        self._finish_reason = reason
+        self.frames.finish()
 
     async def carry(
         self,
@@ -71,7 +77,7 @@ class Carrier(Generic[F, G]):
             if reading.done():
                 reading.result()
                 return "the other node has closed it"
-            return "this node has closed it"
+            return self._finish_reason
         finally:
             self.end("")
             self.frames.end()

@@ -13,18 +13,24 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol
 
+from google.rpc import status_pb2
+
 
 class PeerUnavailableError(Exception):
     """The node cannot be reached, or the link to it broke; whether it has done anything is unknown."""
 
 
 class PeerRefusedError(Exception):
-    """The node has refused the call."""
+    """The node has refused the call. As text it is the message of the status."""
 
     def __init__(self, status: bytes) -> None:
-        super().__init__()
+        super().__init__(status)
         self.status = status
         """A serialised `google.rpc.Status`, as the node would have sent it to a client."""
+
+    def __str__(self) -> str:
+        message: str = status_pb2.Status.FromString(self.status).message
+        return message
 
 
 class PeerStream(Protocol):

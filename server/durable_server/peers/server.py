@@ -24,6 +24,9 @@ from .transport import SERVER_OPTIONS
 
 logger = logging.getLogger("durable.peers")
 
+_ENDING_SECONDS = 0.5
+"""How long a server that stops waits at least until the ends of its links are written."""
+
 Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
 
 
@@ -71,8 +74,9 @@ class PeerServer(node_pb2_grpc.DurableNodeServicer):
         deadline = loop.time() + grace
         await asyncio.gather(*(answerer.stop(grace) for answerer in self._links.values()))
         for carrier in self._links:
-            carrier.frames.finish()
-        await self._server.stop(max(0.0, deadline - loop.time()))
+            carrier.finish("it stops")
+        # Calls that end by themselves have the connections closed without an error.
+        await self._server.stop(max(_ENDING_SECONDS, deadline - loop.time()))
 
     # The stubs only know servicers that yield; grpc.aio also takes a coroutine that writes.
     async def Link(  # type: ignore[override]
@@ -101,4 +105,7 @@ class PeerServer(node_pb2_grpc.DurableNodeServicer):
             del self._links[carrier]
             answerer.end(f"the link from node {caller} has ended: {reason}")
             logger.info("the link from node %s has ended: %s", caller, reason)
-        await context.abort(grpc.StatusCode.UNAVAILABLE, reason)
+        name = self._credentials.name
+        await context.abort(
+            grpc.StatusCode.UNAVAILABLE, f"node {name} has ended the link: {reason}"
+        )

@@ -1,5 +1,11 @@
 // Formats times, durations, numbers and states.
 
+/** Returns the sentence about partitions that an answer lacks, or an empty string. */
+export function missingText(partitions, what) {
+  if (!partitions?.length) return "";
+  return `${what}: no node leads partition${partitions.length > 1 ? "s" : ""} ${partitions.join(", ")} now.`;
+}
+
 export const STATES = [
   "scheduled", "pending", "running", "suspended", "backing_off", "paused",
   "completed", "failed", "cancelled",

@@ -2,7 +2,7 @@
 
 import * as api from "./api.js";
 import { fill, h, reconcile, text } from "./dom.js";
-import { STATES, count, span, spanMillis, stateText } from "./format.js";
+import { STATES, count, missingText, span, spanMillis, stateText } from "./format.js";
 import { poll } from "./live.js";
 import { address } from "./router.js";
 import { pulse } from "./throughput.js";
@@ -21,10 +21,12 @@ export class Handlers {
     this.empty = h("p", { class: "empty", hidden: true }, "No worker has registered a handler yet.");
     this.newer = h("button", { type: "button", on: { click: () => this.#turn(this.tokens.slice(0, -1)) } }, "← Previous");
     this.older = h("button", { type: "button", on: { click: () => this.#turn([...this.tokens, this.next]) } }, "Next →");
+    this.problem = h("p", { class: "form-error", role: "alert", hidden: true });
     this.pager = h("div", { class: "pager", hidden: true }, this.newer, this.older);
     fill(
       main,
       h("h1", {}, "Handlers"),
+      this.problem,
       h("div", { class: "sheet-table" }, h("table", { class: "wide" }, h("thead", {}, h("tr", {}, HEADS.map((it, index) => h("th", { scope: "col", class: index > 0 && index < 4 && "number" }, it)))), this.rows), this.empty),
       this.pager,
     );
@@ -43,6 +45,9 @@ export class Handlers {
   async #load(signal) {
     const answer = await api.handlers({ page_size: PAGE, page_token: this.tokens.at(-1) ?? "" }, signal);
     this.found = answer.handlers ?? [];
+    const missing = missingText(answer.missingPartitions, "Invocations are not counted");
+    this.problem.hidden = !missing;
+    text(this.problem, missing);
     this.next = answer.nextPageToken ?? "";
     this.#show();
   }

@@ -6,7 +6,7 @@ import * as actions from "./actions.js";
 import * as api from "./api.js";
 import { fill, h, reconcile, text } from "./dom.js";
 import { Filters, toQuery } from "./filters.js";
-import { ago, isFinal, millis, moment, span, stateText, stateWord } from "./format.js";
+import { ago, isFinal, millis, missingText, moment, span, stateText, stateWord } from "./format.js";
 import { poll } from "./live.js";
 import { address, go, invocationAddress, rememberList } from "./router.js";
 import { pulse } from "./throughput.js";
@@ -80,7 +80,9 @@ export class Invocations {
   async #load(signal) {
     this.query = toQuery(this.route.query);
     const answer = await api.invocations(this.query, signal);
-    this.problem.hidden = true;
+    const missing = missingText(answer.missingPartitions, "Invocations are missing");
+    this.problem.hidden = !missing;
+    text(this.problem, missing);
     this.next = answer.nextPageToken ?? "";
     this.#show(answer.invocations ?? []);
   }

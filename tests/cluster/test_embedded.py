@@ -1,0 +1,148 @@
+"""Three real nodes whose embedded NATS servers are one cluster: nothing else is needed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Iterable
+from contextlib import ExitStack, asynccontextmanager
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+import durable
+
+from ..support.processes import durable as command
+from ..support.processes import running
+from ..support.waiting import eventually
+from .embedded_nodes import EmbeddedNodes
+
+EFFECTS: Counter[str] = Counter()
+
+
+@durable.workflow
+async def effect(ctx: durable.Context, key: str) -> str:
+    await ctx.run("count", EFFECTS.update, [key])
+    return f"{key} is done"
+
+
+@pytest_asyncio.fixture(scope="module")
+async def nodes(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[EmbeddedNodes]:
+    """A cluster that runs; a test leaves it so."""
+    with ExitStack() as stack:
+        nodes = EmbeddedNodes(stack, tmp_path_factory.mktemp("cluster"))
+        first = nodes.begin("a")
+        waits = f"waits for 1 more of 3 NATS servers: b at {nodes.routes['b']}, c at"
+        await eventually(lambda: waits in first.text())
+        await nodes.start("b", "c")
+        await nodes.serve("a")
+        yield nodes
+
+
+@asynccontextmanager
+async def served(nodes: EmbeddedNodes) -> AsyncIterator[durable.AsyncClient]:
+    """Gives a client of all nodes, while a worker of all nodes serves the workflow."""
+    worker = durable.Worker(nodes.addresses, workflows=[effect], insecure=True)
+    task = asyncio.create_task(worker.run())
+    try:
+        await worker.ready()
+        async with durable.AsyncClient(nodes.addresses, timeout=60) as client:
+            yield client
+    finally:
+        worker.stop()
+        await task
+
+
+async def call(client: durable.AsyncClient, key: str) -> None:
+    """Makes a call, with a key that spreads the calls over all partitions."""
+    once = client.options(idempotency_key=key)
+    assert await once.invoke(effect, key) == f"{key} is done"
+
+
+async def calls(client: durable.AsyncClient, keys: Iterable[str]) -> None:
+    await asyncio.gather(*(call(client, it) for it in keys))
+
+
+def named(prefix: str) -> set[str]:
+    return {f"{prefix}-{number}" for number in range(30)}
+
+
+def done(*keys: str) -> bool:
+    """Whether the side effects of these keys happened, each once."""
+    return {it: EFFECTS[it] for it in keys if EFFECTS[it] != 1} == {}
+
+
+async def test_all_servers_keep_each_log(nodes: EmbeddedNodes) -> None:
+    async with served(nodes) as client:
+        await calls(client, named("first"))
+    assert done(*named("first"))
+    for name in "abc":
+        info = await nodes.stream(name, 0)
+        assert info["config"]["num_replicas"] == 3
+        others = {it["name"] for it in info["cluster"]["replicas"]}
+        assert others | {info["cluster"]["leader"]} == set("abc")
+        assert info["cluster"]["name"] == "durable"
+
+
+async def test_the_others_go_on_without_one_that_is_killed(nodes: EmbeddedNodes) -> None:
+    async with served(nodes) as client:
+        await calls(client, named("before"))
+        await nodes.kill("c")
+        await calls(client, named("after"))
+        await nodes.start("c")
+    assert done(*named("before"), *named("after"))
+
+
+async def test_nothing_is_acknowledged_without_a_majority(nodes: EmbeddedNodes) -> None:
+    async with served(nodes) as client:
+        await calls(client, named("whole"))
+        await asyncio.gather(nodes.kill("a"), nodes.kill("b"))
+        waiting = [asyncio.create_task(call(client, it)) for it in named("waiting")]
+        # One server alone acknowledges nothing, however long it is given.
+        ended, _ = await asyncio.wait(waiting, timeout=3)
+        assert not ended
+        await nodes.start("a", "b")
+        await asyncio.gather(*waiting)
+    assert done(*named("whole"), *named("waiting"))
+
+
+async def test_each_is_restarted_under_load_and_no_call_fails(nodes: EmbeddedNodes) -> None:
+    stop = asyncio.Event()
+    keys: list[str] = []
+
+    async def load(client: durable.AsyncClient) -> None:
+        while not stop.is_set():
+            keys.append(f"rolling-{len(keys)}")
+            await call(client, keys[-1])
+
+    async with served(nodes) as client:
+        callers = [asyncio.create_task(load(client)) for _ in range(4)]
+        for name in "abc":
+            assert await nodes.end(name) == 0, nodes.children[name].text()
+            await nodes.start(name)
+        stop.set()
+        await asyncio.gather(*callers)
+    assert len(keys) > len(callers)
+    assert done(*keys)
+
+
+async def test_a_data_dir_stays_with_its_node(nodes: EmbeddedNodes, tmp_path: Path) -> None:
+    assert await nodes.end("b") == 0
+    data = str(nodes.data("b"))
+    for options in (
+        [],
+        ["--node", "a", "--peers", f"a={nodes.routes['b']}"],
+        [
+            "--node",
+            "c",
+            "--peers",
+            ",".join(f"{it}=127.0.0.1:{n}" for n, it in enumerate("abc", 1)),
+        ],
+    ):
+        with running(command("server", "--data-dir", data, *options), tmp_path / "log") as child:
+            assert child.process.wait(30) != 0
+    for line in (tmp_path / "log").read_text().splitlines():
+        assert "has the log of node b of the cluster durable" in line
+        assert "`durable backup` and `durable restore`" in line
+    await nodes.start("b")
