@@ -327,7 +327,8 @@ class _RoleKeeper:
         elif isinstance(error, LogUnavailableError):
             logger.warning("this node gives partition %d up: %s", partition, error)
         else:
-            raise error
+            with self.host.explained():
+                raise error
 
 
 def _new_backoff() -> Backoff:
