@@ -31,7 +31,7 @@ from tests.formats.facts import store_facts
 from tests.support.waiting import PATIENCE_SECONDS
 
 
-class _Node:
+class HostedNode:
     """Storage and builders of one node; the log is shared."""
 
     def __init__(self, folder: Path, stream: MemoryStream) -> None:
@@ -67,6 +67,9 @@ class _Node:
     def follower(self, partition: int, log: Log, store: Store) -> Follower:
         return build_follower(log, store, WallClock(), index=0, count=1)
 
+    async def register(self) -> None:
+        await self.router.any().inputs.propose(HandlerRegistered(Handler("work")))
+
     async def invoke(self, number: int) -> None:
         inputs = self.router.any().inputs
         reply = await inputs.propose(Invoked(f"{number:032x}", "work", b"input"))
@@ -80,12 +83,12 @@ class _Node:
 
 
 @asynccontextmanager
-async def two_nodes(folder: Path) -> AsyncIterator[tuple[_Node, _Node]]:
+async def two_nodes(folder: Path) -> AsyncIterator[tuple[HostedNode, HostedNode]]:
     """Makes two nodes; the first one leads and knows the handler `work`."""
     stream = MemoryStream()
-    first, second = _Node(folder / "a", stream), _Node(folder / "b", stream)
-    processor = await first.host.lead()
-    await processor.inputs.propose(HandlerRegistered(Handler("work")))
+    first, second = HostedNode(folder / "a", stream), HostedNode(folder / "b", stream)
+    await first.host.lead()
+    await first.register()
     try:
         yield first, second
     finally:
@@ -93,7 +96,7 @@ async def two_nodes(folder: Path) -> AsyncIterator[tuple[_Node, _Node]]:
         await second.host.close()
 
 
-async def append_in_flight(node: _Node, settle_by: float = 0.0) -> asyncio.Future[Reply]:
+async def append_in_flight(node: HostedNode, settle_by: float = 0.0) -> asyncio.Future[Reply]:
     """Proposes an invocation; returns its reply's future when the record is on its way to the log."""
     inputs = node.router.any().inputs
     invoked = inputs.propose(Invoked(f"{1:032x}", "work", b"input"), settle_by=settle_by)
@@ -208,7 +211,7 @@ async def test_a_follower_of_another_log_says_so(tmp_path: Path) -> None:
         await second.host.close()
         await first.invoke(1)
         # The same sequences, written by somebody else.
-        other = _Node(tmp_path / "c", MemoryStream())
+        other = HostedNode(tmp_path / "c", MemoryStream())
         for _ in range(3):
             await other.host.lead()
             await other.host.release()
