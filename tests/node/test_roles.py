@@ -84,7 +84,7 @@ async def test_a_store_that_fails_while_the_node_leads_is_named(tmp_path: Path) 
         damaged.close()
         with pytest.raises(ProcessorEndedError):
             await node.register()
-        with pytest.raises(StoreUnusableError, match="partition-0.db"):
+        with pytest.raises(StoreUnusableError, match=r"partition-0\.db"):
             await asyncio.wait_for(node.roles.failed, PATIENCE_SECONDS)
     finally:
         await node.roles.close()

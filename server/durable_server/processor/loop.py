@@ -247,7 +247,7 @@ class Processor:
             # because it reads both.
             inputs.end(error)
         finally:
-            # Whatever of the batch in flight is not answered, also when `stop` has cancelled the append.
+            # What of the batch in flight is not answered, also when `stop` has cancelled the append.
             refuse_all(batch)
 
     async def _gather_more(self) -> None:
