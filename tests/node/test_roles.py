@@ -1,4 +1,4 @@
-"""The roles of one node that is alone: what goes wrong while it takes a partition over."""
+"""The roles of one node: what goes wrong while it takes a partition over, leads or drains."""
 
 from __future__ import annotations
 
@@ -24,17 +24,19 @@ from .test_host import HostedNode
 
 
 class _Node(HostedNode):
-    """A node whose snapshots cannot be read at the first time, and that is its own only member."""
+    """A node whose snapshots cannot be read at the first time; with the members that it knows."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder, MemoryStream())
         self.name = "a"
         self.current = True
+        self.others: dict[str, Member] = {}
         self.tries = 0
 
     @property
     def live(self) -> Mapping[str, Member]:
-        return {"a": member("a", leads=self.roles.leads, follows=self.roles.follows)}
+        own = member("a", leads=self.roles.leads, follows=self.roles.follows)
+        return {"a": own, **self.others}
 
     def start(self) -> None:
         self.roles = Roles([self.host], standbys=1, settle=0.01)
@@ -86,5 +88,18 @@ async def test_a_store_that_fails_while_the_node_leads_is_named(tmp_path: Path) 
             await node.register()
         with pytest.raises(StoreUnusableError, match=r"partition-0\.db"):
             await asyncio.wait_for(node.roles.failed, PATIENCE_SECONDS)
+    finally:
+        await node.roles.close()
+
+
+async def test_a_node_without_a_lease_does_not_wait_for_successors(tmp_path: Path) -> None:
+    node = _Node(tmp_path / "a")
+    node.start()
+    try:
+        await eventually(lambda: node.host.role is Role.LEADING)
+        node.others["b"] = member("b")
+        node.current = False
+        await asyncio.wait_for(node.roles.drain(1000), PATIENCE_SECONDS)
+        assert node.roles.leads
     finally:
         await node.roles.close()

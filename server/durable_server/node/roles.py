@@ -129,13 +129,16 @@ class Roles:
         self._plan()
 
     async def drain(self, seconds: float) -> None:
-        """Gives all partitions to other nodes; returns when that is done or cannot be done in time."""
+        """Gives all partitions to other nodes; returns when that is done or cannot be done in time.
+
+        It cannot be done without a lease: then the others take over on their own.
+        """
         self.draining = True
         self._members.renew_now()
         self._plan()
         try:
             async with asyncio.timeout(seconds):
-                while self.leads and self._successors():
+                while self.leads and self._members.current and self._successors():
                     self._moved.clear()
                     await self._moved.wait()
         except TimeoutError:
