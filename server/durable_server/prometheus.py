@@ -1,7 +1,8 @@
 """The metrics for Prometheus at `/metrics`, made from the processors' numbers at each scrape.
 
 What happens to a log and in a partition's loop has the label `partition`. What belongs to invocations
-is summed over the partitions, and workers and RPCs belong to the process.
+is summed over the partitions, and workers and RPCs belong to the process. What a partition has counted
+stays in the sums when it is led here no more, because a counter must not go down.
 
 Rules. The registry is ours and not prometheus-client's global one. Nothing is counted here; a scrape
 only reads. No label has an unbounded number of values: states, outcomes, kinds, methods and codes are
@@ -12,7 +13,8 @@ dashboard equal to this one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 
 from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.core import (
@@ -29,6 +31,7 @@ from .core.entry_kinds import EntryKind
 from .core.model import State
 from .metrics.histogram import Histogram
 from .metrics.rpc_tally import RpcTally
+from .metrics.tally import Tally
 from .processor.loop import Processor
 from .processor.router import Router
 from .processor.workers import Workers
@@ -61,6 +64,19 @@ class Exposition:
         return encode(self._registry), content_type
 
 
+class _Sums:
+    """What is counted of invocations, over some partitions."""
+
+    def __init__(self) -> None:
+        self.endings: Counter[tuple[str, State]] = Counter()
+        self.tally = Tally()
+
+    def add(self, endings: Mapping[tuple[str, State], int], tally: Tally) -> None:
+        """Adds the counts of a partition, or of several."""
+        self.endings.update(endings)
+        self.tally.add(tally)
+
+
 class _Plane(Collector):
     """The control plane's own series."""
 
@@ -77,17 +93,36 @@ class _Plane(Collector):
         self._rpc_tally = rpcs
         self._named: set[str] = set()
         """The handlers with their own series; kept, because a series must not move to `OTHER`."""
+        self._led = router.all()
+        self._left = _Sums()
+        """The counts of the partitions that were led here, up to when they left."""
+        router.listen(self._partitions_changed)
+
+    def _partitions_changed(self) -> None:
+        led = self._router.all()
+        for it in self._led:
+            if it not in led:
+                self._left.add(it.partition.endings, it.tally)
+        self._led = led
+
+    def _sums(self) -> _Sums:
+        sums = _Sums()
+        sums.add(self._left.endings, self._left.tally)
+        for it in self._router.all():
+            sums.add(it.partition.endings, it.tally)
+        return sums
 
     def collect(self) -> Iterator[Metric]:
-        yield from self._invocations()
-        yield from self._attempts()
+        sums = self._sums()
+        yield from self._invocations(sums)
+        yield from self._attempts(sums.tally)
         yield from self._log()
         yield from self._partitions()
         yield from self._kept_snapshots()
         yield from self._process()
         yield from self._rpcs()
 
-    def _invocations(self) -> Iterator[Metric]:
+    def _invocations(self, sums: _Sums) -> Iterator[Metric]:
         stored = GaugeMetricFamily(
             "durable_invocations", "Invocations in the store, by state.", labels=["state"]
         )
@@ -103,37 +138,35 @@ class _Plane(Collector):
             "Invocations that ended, by handler and outcome (completed, failed, cancelled).",
             labels=["handler", "outcome"],
         )
-        for labels, count in self._endings().items():
+        for labels, count in self._endings(sums).items():
             ended.add_metric(labels, count)
         yield ended
 
-    def _endings(self) -> dict[tuple[str, str], int]:
+    def _endings(self, sums: _Sums) -> dict[tuple[str, str], int]:
         """Returns how many invocations have ended, by handler and outcome."""
-        sums: dict[tuple[str, str], int] = {}
-        for processor in self._router.all():
-            for (handler, state), count in processor.partition.endings.items():
-                if handler in self._named or len(self._named) < HANDLERS_MAX:
-                    self._named.add(handler)
-                else:
-                    handler = OTHER
-                key = (handler, state.name.lower())
-                sums[key] = sums.get(key, 0) + count
-        return sums
+        found: dict[tuple[str, str], int] = {}
+        for (handler, state), count in sums.endings.items():
+            if handler in self._named or len(self._named) < HANDLERS_MAX:
+                self._named.add(handler)
+            else:
+                handler = OTHER
+            key = (handler, state.name.lower())
+            found[key] = found.get(key, 0) + count
+        return found
 
-    def _attempts(self) -> Iterator[Metric]:
-        tallies = [it.tally for it in self._router.all()]
+    def _attempts(self, tally: Tally) -> Iterator[Metric]:
         yield CounterMetricFamily(
             "durable_attempts_started",
             "Attempts that were given to a worker.",
-            value=sum(it.attempts_started for it in tallies),
+            value=tally.attempts_started,
         )
         ended = CounterMetricFamily(
             "durable_attempts_ended",
             "Attempts that ended, by where that has left the invocation.",
             labels=["outcome"],
         )
-        for outcome in tallies[0].attempts_ended:
-            ended.add_metric([outcome], sum(it.attempts_ended[outcome] for it in tallies))
+        for outcome, count in tally.attempts_ended.items():
+            ended.add_metric([outcome], count)
         yield ended
         entries = CounterMetricFamily(
             "durable_journal_entries",
@@ -141,7 +174,7 @@ class _Plane(Collector):
             labels=["kind"],
         )
         for kind in EntryKind:
-            entries.add_metric([kind.name.lower()], sum(it.entries[kind] for it in tallies))
+            entries.add_metric([kind.name.lower()], tally.entries[kind])
         yield entries
 
     def _log(self) -> Iterator[Metric]:

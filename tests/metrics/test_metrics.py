@@ -20,6 +20,8 @@ from durable_server.app import ControlPlane
 from durable_server.config import Config
 from durable_server.core.limits import Limits
 from durable_server.core.model import State
+from durable_server.core.records import CancelAsked
+from durable_server.log.memory import MemoryStream
 from durable_server.metrics.histogram import Histogram
 from durable_server.metrics.rpc_tally import RpcTally
 from durable_server.processor.workers import Workers
@@ -29,6 +31,7 @@ from tests.support.processes import durable as command
 from tests.support.repository import ROOT
 from tests.support.waiting import eventually
 
+from ..node.test_host import HostedNode
 from . import flows
 from .scraping import Scrape, fetch
 
@@ -289,3 +292,26 @@ async def test_the_dashboard_queries_existing_series(every_series: set[str]) -> 
     assert {re.sub(r"_(bucket|sum|count)$", "", it) for it in used} >= families - {
         "durable_build_info", "durable_worker_sessions_total"
     }  # fmt: skip
+
+
+async def test_counters_do_not_go_down_when_a_partition_leaves(tmp_path: Path) -> None:
+    node = HostedNode(tmp_path / "a", MemoryStream())
+    exposition = Exposition(node.router, Workers(), RpcTally())
+
+    def ended() -> list[str]:
+        text = exposition.render("")[0].decode()
+        return [it for it in text.splitlines() if it.startswith("durable_invocations_ended_total{")]
+
+    assert not ended()  # of a node that leads nothing
+    for count in (1.0, 2.0, 3.0):
+        processor = await node.host.lead()
+        await node.register()
+        await node.invoke(int(count))
+        await processor.inputs.propose(CancelAsked(f"{int(count):032x}", force=True))
+        expected = [
+            f'durable_invocations_ended_total{{handler="work",outcome="cancelled"}} {count}'
+        ]
+        assert ended() == expected
+        await node.host.release()
+        assert ended() == expected
+    await node.host.close()

@@ -42,6 +42,13 @@ class Tally:
         self.attempts_started = 0
         self.attempts_ended = dict.fromkeys(_OUTCOMES.values(), 0)
 
+    def add(self, other: Tally) -> None:
+        """Adds what another partition has counted of invocations; not what it has of its log."""
+        self.entries = [a + b for a, b in zip(self.entries, other.entries, strict=True)]
+        self.attempts_started += other.attempts_started
+        for outcome, count in other.attempts_ended.items():
+            self.attempts_ended[outcome] += count
+
     def appended(self, records: int, size: int, seconds: float) -> None:
         """Counts an append to the log."""
         self.append_seconds.add(seconds)
