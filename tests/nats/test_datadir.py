@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from durable_server.nats.datadir import DataDir, DataDirBusyError, DataDirError
+from durable_server.nats.routes import Routes
 
 from .processes import runs
 
@@ -114,3 +115,35 @@ def test_a_file_in_its_place_is_refused(tmp_path: Path) -> None:
     (tmp_path / "data").touch()
     with pytest.raises(DataDirError, match="cannot be used: File exists"):
         DataDir(tmp_path / "data")
+
+
+PEERS = {"a": "127.0.0.1:1", "b": "127.0.0.1:2", "c": "127.0.0.1:3"}
+NODE_A = Routes("green", "a", PEERS)
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "has", "asked"),
+    [
+        (None, NODE_A, "a server on its own", "node a of the cluster green"),
+        (NODE_A, None, "node a of the cluster green", "a server on its own"),
+        (NODE_A, Routes("green", "b", PEERS), "node a of", "node b of the cluster green"),
+        (NODE_A, Routes("blue", "a", PEERS), "node a of", "node a of the cluster blue"),
+    ],
+)
+def test_the_store_of_nats_keeps_its_mode(
+    first: Routes | None, then: Routes | None, has: str, asked: str, tmp_path: Path
+) -> None:
+    with DataDir(tmp_path / "data") as data:
+        data.keep_nats_mode(first)
+    with DataDir(tmp_path / "data") as data:
+        data.keep_nats_mode(first)
+        with pytest.raises(DataDirError, match=f"{has}.* cannot be used for {asked}.*restore"):
+            data.keep_nats_mode(then)
+
+
+def test_a_store_without_a_mode_is_of_a_server_on_its_own(tmp_path: Path) -> None:
+    with DataDir(tmp_path / "data") as data:
+        (data.path / "nats" / "jetstream").mkdir(parents=True)
+        with pytest.raises(DataDirError, match="a server on its own"):
+            data.keep_nats_mode(NODE_A)
+        data.keep_nats_mode(None)

@@ -18,12 +18,16 @@ import pytest
 from dockerfile_parse import DockerfileParser
 from ruamel.yaml import YAML
 
+from durable_server.cli import server
+from durable_server.config import Config
 from durable_server.nats.binary import find_nats_server
+from durable_server.nats.routes import parse_peers
 from tests.support.processes import durable, running, until
 from tests.support.repository import ROOT
 
 SCRIPTS = Path(sysconfig.get_path("scripts"))
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
+KUBERNETES = ROOT / "docs/kubernetes/durable.yaml"
 COMPOSE: dict[str, Any] = YAML(typ="safe").load((ROOT / "compose.yaml").read_text())
 CHECKS = {
     "Dockerfile": [str(SCRIPTS / "hadolint"), "--no-color", "Dockerfile"],
@@ -132,3 +136,54 @@ def test_nats_takes_its_configuration(tmp_path: Path) -> None:
     command = [str(find_nats_server().path), "--config", str(file), "-t"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_manifest_for_kubernetes_fits_itself_and_the_program() -> None:
+    service, budget, stateful = YAML(typ="safe").load_all(KUBERNETES.read_text())
+    assert [it["kind"] for it in (service, budget, stateful)] == [
+        "Service",
+        "PodDisruptionBudget",
+        "StatefulSet",
+    ]
+    spec, pod = stateful["spec"], stateful["spec"]["template"]
+    name = stateful["metadata"]["name"]
+    assert (spec["serviceName"], spec["podManagementPolicy"]) == (name, "Parallel")
+    assert service["metadata"]["name"] == name
+    assert service["spec"]["clusterIP"] == "None"
+    assert service["spec"]["publishNotReadyAddresses"] is True
+    labels = pod["metadata"]["labels"]
+    assert service["spec"]["selector"] == labels
+    assert budget["spec"]["selector"] == spec["selector"] == {"matchLabels": labels}
+
+    [container] = pod["spec"]["containers"]
+    ports = {it["name"]: it["containerPort"] for it in container["ports"]}
+    assert ports == {it["name"]: it["port"] for it in service["spec"]["ports"]}
+    assert container["readinessProbe"]["grpc"]["port"] == ports["grpc"]
+    [claim] = spec["volumeClaimTemplates"]
+    [mount] = container["volumeMounts"]
+    assert mount["name"] == claim["metadata"]["name"]
+
+    pods = [f"{name}-{number}" for number in range(spec["replicas"])]
+    environment = {it["name"]: it.get("value", "") for it in container["env"]}
+    assert environment.keys() == {"DURABLE_NODE", "DURABLE_CLUSTER_SECRET"}
+    for pod_name in pods:
+        arguments = [it.replace("$(DURABLE_NODE)", pod_name) for it in container["args"]]
+        assert f"--data-dir={mount['mountPath']}" in arguments
+        options = dict(it.removeprefix("--").split("=", 1) for it in arguments[1:-1])
+        assert parse_peers(options["peers"]) == {
+            it: f"{it}.{name}:{ports['routes']}" for it in pods
+        }
+        config = Config(
+            node=pod_name,
+            listen=options["listen"],
+            node_listen=options["node-listen"],
+            advertise=options["advertise"],
+            peers=options["peers"],
+            insecure=arguments[-1] == "--insecure",
+            cluster_secret="of at least 16 characters",
+        )
+        config.check()
+        assert config.listen.endswith(f":{ports['grpc']}")
+        assert config.node_listen.endswith(f":{ports['nodes']}")
+        offered = {option for it in server.params for option in it.opts}
+        assert {f"--{it}" for it in options} | {"--insecure"} <= offered

@@ -6,7 +6,7 @@ its own nats-server which others it is connected to, and tells the operator whom
 without a limit, because the others may be started much later.
 
 A server that was away must then catch up with the others. A node that served before would let an
-operator, or Kubernetes, restart the next one while a log has a single complete copy, and so no majority.
+operator, or Kubernetes, restart the next one while a log has one complete copy, and so no majority.
 This wait has a limit: a replica that cannot be repaired here must not keep the node from serving what
 the others have.
 
