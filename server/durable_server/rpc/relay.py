@@ -230,8 +230,9 @@ class EntrySession:
         """Opens the session here and on the other nodes. Raises RequestError and Refusal."""
         relay = self._relay
         here = relay.leaders.node
+        # This node first: it gets the slots that remain.
         leading = sorted(
-            {it.node for it in self.leaders if it is not None}, key=lambda it: it != here
+            {it.node for it in self.leaders if it is not None}, key=lambda it: (it != here, it)
         )
         resumed: dict[str, dict[str, int]] = {node: {} for node in leading}
         for invocation_id, attempt in self._hello.resumed.items():
@@ -430,5 +431,6 @@ class _Branch:
             while (part := await self._stream.receive()) is not None:
                 received(self.node, sessions_pb2.RelayedResponse.FromString(part))
         except (PeerUnavailableError, PeerRefusedError, DecodeError) as error:
-            logger.warning("the session of a worker on node %s broke: %s", self.node, error)
+            # The link has warned, once for all sessions.
+            logger.info("the session of a worker on node %s broke: %s", self.node, error)
         lost(self)
