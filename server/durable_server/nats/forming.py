@@ -32,6 +32,12 @@ REPORT_EVERY = 10.0
 """Seconds from one report to the next."""
 CATCH_UP_SECONDS = 30.0
 """How long a node waits, at most, until its server has what the others have."""
+_MISMATCHES = {
+    "authentication error": "secret (DURABLE_CLUSTER_SECRET, --cluster-secret-file)",
+    "Cluster Name Conflict": "--cluster",
+}
+"""What differs at another server, by the words of nats-server's log."""
+
 T = TypeVar("T")
 
 _POLL = 0.1
@@ -64,7 +70,7 @@ async def until_formed(server: EmbeddedNats, routes: Routes, report: Callable[[s
             # It does not answer yet, or is just restarted. If it is given up, this raises it:
             await server.endpoint()
         if loop.time() >= next_report:
-            report(await _describe(routes, connected, behind))
+            report(await _describe(server, routes, connected, behind))
             next_report = loop.time() + REPORT_EVERY
         await asyncio.sleep(_POLL)
 
@@ -99,7 +105,7 @@ async def _has_leader(server: EmbeddedNats) -> bool:
     return True
 
 
-async def _describe(routes: Routes, connected: set[str], behind: str) -> str:
+async def _describe(server: EmbeddedNats, routes: Routes, connected: set[str], behind: str) -> str:
     if behind:
         return f"waits for its NATS server to catch up with the others: {behind}"
     count = len(routes.peers)
@@ -112,7 +118,13 @@ async def _describe(routes: Routes, connected: set[str], behind: str) -> str:
         f"{name} at {routes.peers[name]}{problem}"
         for name, problem in zip(away, hosts, strict=True)
     )
-    return f"waits for {missing} more of {count} NATS servers: {where}"
+    lines = server.log_end()
+    reasons = "".join(
+        f"; one of them has another {what} than this one"
+        for words, what in _MISMATCHES.items()
+        if any(words in line for line in lines)
+    )
+    return f"waits for {missing} more of {count} NATS servers: {where}{reasons}"
 
 
 async def _problem(address: str) -> str:
