@@ -82,6 +82,7 @@ class ClusterNode:
         self._router = router
         self._incarnation = secrets.token_hex(8)
         self._address = self._internal_address = ""
+        self._lived: frozenset[str] = frozenset()
         credentials = Credentials(config.node, metadata.id, derive(secret, LINK_LABEL).hex())
         self.roles = Roles(hosts, standbys=config.standbys)
         self.members = Members(source, self._own_record, metadata.partitions)
@@ -104,6 +105,7 @@ class ClusterNode:
         """
         self._address = self._public(address)
         stack.push_async_callback(self.members.leave)
+        self.members.listen(self._drop_links)
         await self.members.join()
         for failing in (self.members.failed, self.roles.failed):
             failing.add_done_callback(self._failed)
@@ -114,6 +116,13 @@ class ClusterNode:
     async def drain(self) -> None:
         """Gives the partitions of this node to others."""
         await self.roles.drain(DRAIN_SECONDS)
+
+    def _drop_links(self) -> None:
+        """Ends the links to nodes that are gone; else that needs a while of silence."""
+        live = self.members.live
+        for name in self._lived - live.keys():
+            self.links.drop(name)
+        self._lived = frozenset(live)
 
     def _own_record(self) -> Member:
         roles = self.roles

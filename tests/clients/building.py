@@ -127,3 +127,12 @@ LANGUAGES: dict[str, Callable[[Path], dict[str, str]]] = {
     "betterproto": betterproto,
 }
 """What must be in place before the README's commands run; returns their environment."""
+
+
+def go_worker(workspace: Path) -> str:
+    """Builds the worker in Go in a workspace; returns the program."""
+    needs("go")
+    copied(workspace, "gen/go", "examples/clients/go")
+    built = workspace / "worker"
+    run(["go", "build", "-o", str(built), "./worker"], workspace / "examples/clients/go")
+    return str(built)

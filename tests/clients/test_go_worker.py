@@ -27,7 +27,7 @@ from durable_proto.v1 import (
     worker_pb2,
     worker_pb2_grpc,
 )
-from tests.clients.building import console, copied, needs, run, script
+from tests.clients.building import console, copied, go_worker, needs, script
 from tests.support.processes import Child, control_plane, running, until
 from tests.support.repository import ROOT
 
@@ -38,12 +38,7 @@ PROMISE = 2
 
 @pytest.fixture(scope="module")
 def program(tmp_path_factory: pytest.TempPathFactory) -> str:
-    needs("go")
-    workspace = tmp_path_factory.mktemp("go")
-    copied(workspace, "gen/go", "examples/clients/go")
-    built = workspace / "worker"
-    run(["go", "build", "-o", str(built), "./worker"], workspace / "examples/clients/go")
-    return str(built)
+    return go_worker(tmp_path_factory.mktemp("go"))
 
 
 class Shop:

@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import grpc
+from google.protobuf.duration_pb2 import Duration
 
-from durable_proto.v1 import control_pb2_grpc
+from durable_proto.v1 import control_pb2, control_pb2_grpc, invocation_pb2
 from durable_server.clustered import NodeMethods
 from durable_server.core.limits import Limits
 from durable_server.log.memory import MemoryLog, MemoryStream
@@ -254,3 +255,13 @@ async def cluster(
             for partition in partitions:
                 await made[name].lead(partition)
         yield made
+
+
+async def result(nodes: Cluster, partition: int, invocation_id: str) -> bytes:
+    """Waits until an invocation is completed; returns its value."""
+    request = control_pb2.GetResultRequest(
+        invocation_id=invocation_id, wait_timeout=Duration(seconds=20)
+    )
+    found = await nodes.leader(partition).control.GetResult(request)
+    assert found.state == invocation_pb2.INVOCATION_STATE_COMPLETED
+    return found.outcome.value.data

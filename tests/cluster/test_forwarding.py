@@ -21,6 +21,7 @@ from tests.support.waiting import eventually
 from .relay_nodes import PARTITIONS, Cluster, Node, cluster
 
 CANCELLED = invocation_pb2.INVOCATION_STATE_CANCELLED
+RUNNING = invocation_pb2.INVOCATION_STATE_RUNNING
 COMPLETED = invocation_pb2.INVOCATION_STATE_COMPLETED
 WAIT = Duration(seconds=30)
 
@@ -276,6 +277,36 @@ async def test_a_watch_goes_on_at_the_next_leader(nodes: Cluster, how: str, name
     assert [entry.index for it in told for entry in it.journal] == [0, 1]
     numbers = [it.update_time.ToNanoseconds() for it in told]
     assert numbers == sorted(numbers)
+
+
+async def test_a_watch_tells_nothing_when_another_partition_moves(nodes: Cluster) -> None:
+    async with ManualWorker(nodes["c"].channel) as worker:
+        invocation_id = await invoke_in(nodes["c"].control, 1)
+        await worker.receive("start")
+        request = control_pb2.WatchInvocationRequest(
+            invocation_id=invocation_id, include_journal=True
+        )
+        watch = nodes["b"].control.WatchInvocation(request)
+        running = (await watch.read()).invocation
+        await nodes["c"].release(2)
+        await nodes["b"].lead(2)
+        await end(nodes["c"], invocation_id)
+        told = (await watch.read()).invocation
+        assert (running.state, told.state) == (RUNNING, CANCELLED)
+
+
+async def test_a_watch_leaves_a_node_that_is_cut_off_from_nats(nodes: Cluster) -> None:
+    invocation_id = await invoke_in(nodes["b"].control, 1)
+    request = control_pb2.WatchInvocationRequest(invocation_id=invocation_id)
+    watch = nodes["b"].control.WatchInvocation(request)
+    await watch.read()
+    nodes.claims.cut("b")
+    await nodes["c"].lead(1)
+    await end(nodes["c"], invocation_id)
+    async with asyncio.timeout(20):
+        while (message := await watch.read()) is not grpc.aio.EOF:
+            last = message.invocation.state
+    assert last == CANCELLED
 
 
 async def test_a_long_journal_is_watched_message_by_message(nodes: Cluster) -> None:

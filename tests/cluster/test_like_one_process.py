@@ -83,7 +83,7 @@ async def nodes(request: pytest.FixtureRequest) -> AsyncIterator[Cluster]:
     # The limits of the folder from which the test comes.
     payload_bytes = 256 * 1024 if "reads" in request.function.__module__ else 64 * 1024
     limits = Limits(payload_bytes=payload_bytes, journal_entries=100)
-    async with cluster(limits, a=[], b=[0], c=[1, 2]) as started:
+    async with cluster(limits=limits, a=[], b=[0], c=[1, 2]) as started:
         yield started
 
 

@@ -9,11 +9,10 @@ from functools import partial
 
 import grpc
 import pytest
-from google.protobuf.duration_pb2 import Duration
 
 import durable
 from durable_proto.node_v1 import sessions_pb2
-from durable_proto.v1 import control_pb2, invocation_pb2, worker_pb2
+from durable_proto.v1 import control_pb2, worker_pb2
 from durable_server.peers.interface import PeerStream
 from durable_server.processor.workers import Worker
 from durable_server.rpc import relay
@@ -22,18 +21,7 @@ from tests.server.partitioned import KEYS, invoke_in
 from tests.support.manual_worker import ManualWorker, message_about, step_entry
 from tests.support.waiting import eventually
 
-from .relay_nodes import PARTITIONS, TIMES, Cluster, cluster
-
-COMPLETED = invocation_pb2.INVOCATION_STATE_COMPLETED
-
-
-async def result(nodes: Cluster, partition: int, invocation_id: str) -> bytes:
-    request = control_pb2.GetResultRequest(
-        invocation_id=invocation_id, wait_timeout=Duration(seconds=20)
-    )
-    found = await nodes.leader(partition).control.GetResult(request)
-    assert found.state == COMPLETED
-    return found.outcome.value.data
+from .relay_nodes import PARTITIONS, TIMES, Cluster, cluster, result
 
 
 async def test_a_worker_runs_what_other_nodes_lead() -> None:

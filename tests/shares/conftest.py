@@ -1,3 +1,5 @@
+"""A system of nodes for each test of shares."""
+
 from __future__ import annotations
 
 from collections.abc import AsyncIterator

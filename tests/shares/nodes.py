@@ -58,6 +58,9 @@ class WorkerEnd:
     def drain(self) -> None:
         pass
 
+    def replaced(self) -> None:
+        pass
+
     def acknowledge(self, effect: object) -> None:
         pass
 

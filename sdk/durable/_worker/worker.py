@@ -72,8 +72,10 @@ CLOSE_SECONDS_MAX: Final = 5.0
 RECONNECT_SECONDS_MAX: Final = 1.0
 """The longest delay between two tries to connect during the grace period, while the control plane
 keeps the worker's attempts for it."""
-RECONNECT_SECONDS_PATIENT: Final = 5.0
-"""The longest delay between two tries to connect after the grace period."""
+RECONNECT_SECONDS_PATIENT: Final = 2.0
+"""The longest delay between two tries to connect after the grace period. It is shorter than that
+period, which a new leader grants again to the workers of the one before.
+"""
 
 logger = logging.getLogger("durable.worker")
 
@@ -344,8 +346,11 @@ class Worker:
 
     def _log_end(self, address: Address, end: End, tries: int, delay: float) -> None:
         why = end.error or end.reason
-        # The first failure is worth a warning, and every twentieth after it.
+        # The first failure is worth a warning, and every twentieth after it. That the control plane has
+        # asked for it, as it does when partitions move to other nodes, is none.
         level = logging.WARNING if tries == 1 or tries % 20 == 0 else logging.DEBUG
+        if end.delay is not None and level == logging.WARNING:
+            level = logging.INFO
         following = self._rotation.address
         where = "again" if following == address else f"to {following.target}"
         logger.log(

@@ -133,6 +133,10 @@ class Reads:
         here = {it.partition.index for it in self._router.all()}
         return [it for it in partitions if it in here]
 
+    def is_led(self, invocation_id: str) -> bool:
+        """Returns whether this process leads the partition of an invocation, and may answer for it."""
+        return bool(self.led([ids.partition(invocation_id, self._router.count)]))
+
     def partitions_of(self, where: Filter) -> Collection[int]:
         """Returns the partitions that may have what a list looks for."""
         # All invocations with one object key live in one partition.

@@ -174,13 +174,18 @@ class ControlService(control_pb2_grpc.DurableControlServicer):
     ) -> AsyncGenerator[control_pb2.WatchInvocationResponse, None]:
         """Yields an invocation of a partition that is led here as it changes.
 
-        `known` are the journal entries that the client has: completion numbers by index.
+        `known` are the journal entries that the client has: completion numbers by index. Raises
+        NotLeadingError when the partition is not led here any more.
         """
         changed = asyncio.Event()
         ends = [self._proposals.watch(request.invocation_id, changed)]
         if self._cluster is not None:
-            # When the partition goes to another node, `find` says so.
-            ends.append(self._cluster.listen_led(changed.set))
+
+            def moved() -> None:
+                if not self._reads.is_led(request.invocation_id):
+                    changed.set()  # and `find` raises
+
+            ends += (self._cluster.listen_led(moved), self._cluster.topology.listen(moved))
         watch = Watch(self._reads, journal=request.include_journal, known=known)
         try:
             while True:

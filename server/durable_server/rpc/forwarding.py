@@ -62,7 +62,7 @@ execute the Invoke, if that is possible.
 
 
 METHODS: Final[dict[str, Method[Any]]] = {}
-"""The methods that are forwarded, without that, by the name of the RPC."""
+"""The RPCs that are forwarded, as this node executes them, by name; `forwarded` adds them."""
 
 
 class Forwards(Protocol):
@@ -155,7 +155,8 @@ class Forwarding:
         except ProcessorEndedError as error:
             if self._closed:
                 raise
-            raise _FailedTryError(str(error), uncertain=True) from None
+            ended_here = self._topology.name, -1
+            raise _FailedTryError(str(error), leader=ended_here, uncertain=True) from None
         node = self._leader_elsewhere(partition)
         with self._failures(node, partition):
             call = self._peers.call(node.name, name, request.SerializeToString(), None)
@@ -268,6 +269,8 @@ class Forwarding:
         """Gives the tries at nodes that do not lead their partitions any more a moment to end."""
         late = asyncio.get_running_loop().time() + _LATE_SECONDS
         for scope, (partition, name) in self._tries.items():
+            if scope.expired():
+                continue  # it is about to end
             if self._leads(name, partition):
                 scope.reschedule(None)
             elif scope.when() is None:

@@ -110,8 +110,13 @@ class Gathering:
         return all_workers([self._parts.workers(), *parts])
 
     async def server(self, response: control_pb2.GetServerInfoResponse) -> None:
-        """Fills in the facts about the leaders: epoch and times of partition 0, appends of all."""
-        found, _ = await self._ask("GetServerInfoPart", parts_pb2.PartRequest(), self._all)
+        """Fills in the facts about the leaders: epoch and times of partition 0, appends of all.
+
+        What has no leader now is left out: nobody should wait to learn the version.
+        """
+        found, _ = await self._ask(
+            "GetServerInfoPart", parts_pb2.PartRequest(), self._all, search_seconds=0.0
+        )
         for part in found:
             info = control_pb2.GetServerInfoResponse.FromString(part.response)
             response.append_count += info.append_count
@@ -139,12 +144,20 @@ class Gathering:
     # Asking
 
     async def _ask(
-        self, method: str, request: parts_pb2.PartRequest, partitions: Collection[int]
+        self,
+        method: str,
+        request: parts_pb2.PartRequest,
+        partitions: Collection[int],
+        search_seconds: float | None = None,
     ) -> tuple[list[parts_pb2.PartResponse], list[int]]:
-        """Asks the leaders of partitions; returns their answers, and the partitions without one."""
+        """Asks the leaders of partitions; returns their answers, and the partitions without one.
+
+        For those without one, a leader is searched for so many seconds.
+        """
         missing = set(partitions)
         found: list[parts_pb2.PartResponse] = []
-        end = asyncio.get_running_loop().time() + self._search_seconds
+        seconds = self._search_seconds if search_seconds is None else search_seconds
+        end = asyncio.get_running_loop().time() + seconds
         while True:
             by_node: dict[str, list[int]] = {}
             for partition in sorted(missing):

@@ -60,8 +60,9 @@ const (
 	// `value`. Retry with backoff; the request had no effect. With FAILED_PRECONDITION a retry does
 	// not help; the message says what does.
 	ErrorReason_ERROR_REASON_LIMIT_REACHED ErrorReason = 9
-	// UNAVAILABLE. The control plane is starting, draining, or has lost its log. The request may be
-	// retried with the same request id or idempotency key. Metadata: `phase`.
+	// UNAVAILABLE. The control plane is starting, draining, or has lost its log; or, in a cluster, no
+	// node that leads the partition of the request was found for the length of a takeover. The request
+	// may be retried with the same request id or idempotency key. Metadata: `phase`.
 	ErrorReason_ERROR_REASON_UNAVAILABLE ErrorReason = 10
 	// UNIMPLEMENTED. This version does not offer the operation. Metadata: `operation`.
 	ErrorReason_ERROR_REASON_UNIMPLEMENTED ErrorReason = 11

@@ -101,8 +101,9 @@ export enum ErrorReason {
   LIMIT_REACHED = 9,
 
   /**
-   * UNAVAILABLE. The control plane is starting, draining, or has lost its log. The request may be
-   * retried with the same request id or idempotency key. Metadata: `phase`.
+   * UNAVAILABLE. The control plane is starting, draining, or has lost its log; or, in a cluster, no
+   * node that leads the partition of the request was found for the length of a takeover. The request
+   * may be retried with the same request id or idempotency key. Metadata: `phase`.
    *
    * @generated from enum value: ERROR_REASON_UNAVAILABLE = 10;
    */

@@ -322,8 +322,9 @@ class ErrorReason(betterproto2.Enum):
 
     UNAVAILABLE = 10
     """
-    UNAVAILABLE. The control plane is starting, draining, or has lost its log. The request may be
-    retried with the same request id or idempotency key. Metadata: `phase`.
+    UNAVAILABLE. The control plane is starting, draining, or has lost its log; or, in a cluster, no
+    node that leads the partition of the request was found for the length of a takeover. The request
+    may be retried with the same request id or idempotency key. Metadata: `phase`.
     """
 
     UNIMPLEMENTED = 11

@@ -105,8 +105,9 @@ public enum ErrorReason
   ERROR_REASON_LIMIT_REACHED(9),
   /**
    * <pre>
-   * UNAVAILABLE. The control plane is starting, draining, or has lost its log. The request may be
-   * retried with the same request id or idempotency key. Metadata: `phase`.
+   * UNAVAILABLE. The control plane is starting, draining, or has lost its log; or, in a cluster, no
+   * node that leads the partition of the request was found for the length of a takeover. The request
+   * may be retried with the same request id or idempotency key. Metadata: `phase`.
    * </pre>
    *
    * <code>ERROR_REASON_UNAVAILABLE = 10;</code>
@@ -248,8 +249,9 @@ public enum ErrorReason
   public static final int ERROR_REASON_LIMIT_REACHED_VALUE = 9;
   /**
    * <pre>
-   * UNAVAILABLE. The control plane is starting, draining, or has lost its log. The request may be
-   * retried with the same request id or idempotency key. Metadata: `phase`.
+   * UNAVAILABLE. The control plane is starting, draining, or has lost its log; or, in a cluster, no
+   * node that leads the partition of the request was found for the length of a takeover. The request
+   * may be retried with the same request id or idempotency key. Metadata: `phase`.
    * </pre>
    *
    * <code>ERROR_REASON_UNAVAILABLE = 10;</code>
