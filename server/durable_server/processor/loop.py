@@ -163,6 +163,8 @@ class Processor:
         if self._task is not None:
             self._task.cancel()
         self.inputs.end(asyncio.CancelledError())
+        self.timers.close()
+        self._retention.close()
 
     def when_settled(self, invocation_id: str) -> asyncio.Future[Reply]:
         """Returns a future that is done when the invocation settles after now."""
