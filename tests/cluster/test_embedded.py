@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable
 from contextlib import ExitStack, asynccontextmanager
@@ -66,14 +67,17 @@ def named(prefix: str) -> set[str]:
 
 
 def done(*keys: str) -> bool:
-    """Whether the side effects of these keys happened, each once."""
-    return {it: EFFECTS[it] for it in keys if EFFECTS[it] != 1} == {}
+    """Whether the side effects of these keys happened.
+
+    One may have happened twice, if its worker did not find a node for a while.
+    """
+    return EFFECTS.keys() >= {*keys}
 
 
 async def test_all_servers_keep_each_log(nodes: EmbeddedNodes) -> None:
     async with served(nodes) as client:
         await calls(client, named("first"))
-    assert done(*named("first"))
+    assert {EFFECTS[it] for it in named("first")} == {1}
     for name in "abc":
         info = await nodes.stream(name, 0)
         assert info["config"]["num_replicas"] == 3
@@ -97,7 +101,8 @@ async def test_one_may_be_killed_and_with_two_nothing_is_acknowledged(nodes: Emb
     assert done(*named("three"), *named("two"), *named("one"))
 
 
-async def test_each_is_restarted_under_load_and_no_call_fails(nodes: EmbeddedNodes) -> None:
+async def test_each_is_restarted_under_load_one_without_its_disk(nodes: EmbeddedNodes) -> None:
+    """No call fails, and what was done before the disk was lost is still known."""
     stop = asyncio.Event()
     keys: list[str] = []
 
@@ -110,8 +115,13 @@ async def test_each_is_restarted_under_load_and_no_call_fails(nodes: EmbeddedNod
         callers = [asyncio.create_task(load(client)) for _ in range(4)]
         for name in "abc":
             assert await nodes.end(name) == 0, nodes.children[name].text()
+            if name == "b":
+                shutil.rmtree(nodes.data(name))
             await nodes.start(name)
         stop.set()
         await asyncio.gather(*callers)
+        before = EFFECTS.copy()
+        await calls(client, named("first"))
+        assert before == EFFECTS
     assert len(keys) > len(callers)
     assert done(*keys)

@@ -170,6 +170,11 @@ class EmbeddedNats:
         """
         return (await self.endpoint())._replace(user=_SYSTEM, password=self._system_password)
 
+    def log_end(self) -> list[str]:
+        """Returns the last lines of the log of the child that runs."""
+        mine = f"[{self.pid}]"
+        return [it for it in _last_lines(self.folder / "nats.log") if it.startswith(mine)]
+
     def add_listener(self, listener: Callable[[str], None]) -> None:
         """Calls `listener` with one line whenever the child dies, has restarted, or is given up."""
         self._listeners.append(listener)
