@@ -294,6 +294,15 @@ class World:
             for worker in slot.node.workers:
                 assert not worker.owned, f"{slot.node.name} has attempts of {worker.id}"
 
+    def check_followers(self) -> None:
+        """Checks that no node holds a slot of a worker for a partition that it only follows."""
+        for slot in self.slots:
+            roles = [host.role for host in slot.node.hosts]
+            for worker in slot.node.workers:
+                for invocation_id in worker.owned:
+                    role = roles[ids.partition(invocation_id, self.count)]
+                    assert role is not Role.FOLLOWING, f"{invocation_id} is led elsewhere"
+
     async def check_nodes(self) -> None:
         """Checks the roles of the nodes, and that their stores are what the logs make of them."""
         for slot in self.slots:
@@ -366,6 +375,7 @@ class World:
         """Replaces nodes again and again: after a crash, after a stop, or while the old one runs on."""
         while True:
             await asyncio.sleep(self.rng.expovariate(0.5))
+            self.check_followers()
             for stream in self.streams:
                 stream.release()
             slot = self.rng.choice(self.slots)
