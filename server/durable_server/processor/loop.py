@@ -39,7 +39,7 @@ from .effect_runner import EffectRunner
 from .inputs import Input, Inputs, refuse_all
 from .outbox import Outbox
 from .retention import EARLY_MS, Retention
-from .subscriptions import Subscriptions, refuse
+from .subscriptions import Subscriptions
 from .timers import Timers
 from .trimming import Trimmer
 from .workers import Workers
@@ -146,8 +146,11 @@ class Processor:
         self._task = asyncio.create_task(self._run(), name="durable-processor")
 
     async def stop(self) -> None:
-        """Ends the loop after the batch in flight; whatever still waits is refused."""
-        task, self._task = self._task, None
+        """Ends the loop after the batch in flight; whatever still waits is refused.
+
+        May be called again, above all after a call that was cancelled.
+        """
+        task = self._task
         if task is None:
             return
         self.inputs.end(asyncio.CancelledError())
@@ -161,6 +164,7 @@ class Processor:
         await self.trimmer.close()
         self.timers.close()
         self._retention.close()
+        self._task = None
 
     def crash(self) -> None:
         """Ends the loop where it stands, as the end of the process would."""
@@ -173,10 +177,7 @@ class Processor:
     def when_settled(self, invocation_id: str) -> asyncio.Future[Reply]:
         """Returns a future that is done when the invocation settles after now."""
         future = self.subscriptions.future()
-        if self.ended.done():
-            refuse(future)
-        else:
-            self.subscriptions.wait(invocation_id, future)
+        self.subscriptions.wait(invocation_id, future)
         return future
 
     # Status
@@ -242,18 +243,18 @@ class Processor:
                         position, time_ms, records, self.ended.done
                     )
                     if committed is None:
-                        # The batch is in the log, so the next leader applies it.
-                        refuse_all(batch)
-                        return
+                        return  # The batch is in the log, so the next leader applies it.
                     self.position = position
                     self._act(committed, batch, time_ms)
                     await self._gather_more()
                     self.trimmer.committed(position, len(body))
         except Exception as error:  # noqa: BLE001
             # The state in memory may be ahead of the log or behind it. Only a new start can go on,
-            # because it reads both. The batch in flight is refused like everything that waits.
-            inputs.put_back(batch)
+            # because it reads both.
             inputs.end(error)
+        finally:
+            # What of the batch in flight is not answered, also when `stop` has cancelled the append.
+            refuse_all(batch)
 
     async def _gather_more(self) -> None:
         """Lets the next batch fill before it is closed.
