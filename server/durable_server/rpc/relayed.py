@@ -56,7 +56,11 @@ class RelayedSessions:
         writer = _Writer(stream, self._limits, self._times)
         try:
             hello = read_hello(message, self._sessions, self._limits)
-            hello = hello._replace(slot_count=opened.share, entry_node=opened.entry_node)
+            hello = hello._replace(
+                slot_count=opened.share,
+                entry_node=opened.entry_node,
+                partitions=frozenset(opened.partitions),
+            )
             session = await self._sessions.open(hello, writer)
         except (Refusal, RequestError) as error:
             raise PeerRefusedError(refusal(error).status().SerializeToString()) from error
