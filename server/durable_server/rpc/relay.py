@@ -376,7 +376,7 @@ class EntrySession:
             self._writer.relay(response.frame)
         if response.HasField("report"):
             report = response.report
-            self._slots.report(node, Report(report.returned, report.wants))
+            self._slots.report(node, Report(report.returned, report.wants, report.received))
         if response.replaced:
             self.renew()
 

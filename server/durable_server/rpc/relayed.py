@@ -99,7 +99,9 @@ class _Writer(SessionWriter):
 
     def report(self, report: Report) -> None:
         """Tells the entry node what it has to hear about the worker's slots."""
-        told = sessions_pb2.SlotReport(returned=report.returned, wants=report.wants)
+        told = sessions_pb2.SlotReport(
+            returned=report.returned, wants=report.wants, received=report.received
+        )
         self._stream.send(sessions_pb2.RelayedResponse(report=told).SerializeToString())
 
     def replaced(self) -> None:

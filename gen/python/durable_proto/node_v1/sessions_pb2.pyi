@@ -49,9 +49,11 @@ class SlotGrant(_message.Message):
     def __init__(self, units: _Optional[int] = ..., keep: _Optional[int] = ...) -> None: ...
 
 class SlotReport(_message.Message):
-    __slots__ = ("returned", "wants")
+    __slots__ = ("returned", "wants", "received")
     RETURNED_FIELD_NUMBER: _ClassVar[int]
     WANTS_FIELD_NUMBER: _ClassVar[int]
+    RECEIVED_FIELD_NUMBER: _ClassVar[int]
     returned: int
     wants: int
-    def __init__(self, returned: _Optional[int] = ..., wants: _Optional[int] = ...) -> None: ...
+    received: int
+    def __init__(self, returned: _Optional[int] = ..., wants: _Optional[int] = ..., received: _Optional[int] = ...) -> None: ...
