@@ -45,7 +45,11 @@ from .trimming import Trimmer
 from .workers import Workers
 
 _LINGER_SIZE = 4.0
-"""The batch size, as a moving average, above which the loop lingers."""
+"""The batch size, as a moving average, above which the loop lingers. Partitions of one process divide
+it, because together they have so many records at a time.
+"""
+_LINGER_SIZE_LEAST = 1.25
+"""The same for one of many partitions: more than one record at a time, so not a single caller."""
 _LINGER_SECONDS = 0.002
 """How long it lingers: the time of a few appends, and little compared to a step under such load."""
 _STOP_SECONDS = 5.0
@@ -167,6 +171,8 @@ class Processor:
         if self._task is not None:
             self._task.cancel()
         self.inputs.end(asyncio.CancelledError())
+        self.timers.close()
+        self._retention.close()
 
     def when_settled(self, invocation_id: str) -> asyncio.Future[Reply]:
         """Returns a future that is done when the invocation settles after now."""
@@ -269,7 +275,9 @@ class Processor:
         while count < len(inputs.waiting) < most:
             count = len(inputs.waiting)
             await asyncio.sleep(0)
-        if self._batch_size > _LINGER_SIZE and 0 < count < most:
+        partitions = self.workers.sharing.partitions
+        size = max(_LINGER_SIZE / partitions, _LINGER_SIZE_LEAST)
+        if self._batch_size > size and 0 < count < most:
             await asyncio.sleep(_LINGER_SECONDS)
 
     def _close_batch(self) -> tuple[list[Record], list[Input]] | None:
