@@ -17,7 +17,7 @@ from durable_server.cluster.members import (
     MemberTimes,
     check_no_members,
 )
-from durable_server.cluster.records import STREAM, read_record, write_record
+from durable_server.cluster.records import STREAM, Record, read_record, write_record
 from durable_server.log.preflight import NatsUnsuitableError
 from durable_server.nats.api import call_api
 from durable_server.nats.connection import Connection
@@ -47,8 +47,7 @@ async def test_members_see_each_other_their_roles_and_who_leaves(nats: External)
             await a.until(lambda it: it.leader(0) == b.own)
             assert a.members.live["b"].draining
         assert not b.members.current
-        b.own = b.own.gone()
-        await b.until_kept(nats.url)
+        assert await record_of(nats.url, "b") is None
         await a.until_live("a")
         assert a.members.leader(0) == a.own
 
@@ -89,14 +88,7 @@ async def test_a_node_that_is_not_heard_lives_while_its_record_is_renewed(nats: 
     await with_nats(nats.url, add_source)
     await renew(0)
 
-    async def kept() -> bool:
-        connection = await Connection.open(parse_urls(nats.url), name="test")
-        try:
-            return await read_record(connection, SUBJECT_OF_A) is not None
-        finally:
-            connection.abort()
-
-    await eventually(kept)
+    await eventually(lambda: record_of(nats.url, "a"))
     async with Node(at(nats.url), member("b")) as b:
         assert b.members.live["a"] == silent
         lost: list[None] = []
@@ -109,6 +101,15 @@ async def test_a_node_that_is_not_heard_lives_while_its_record_is_renewed(nats: 
         assert not lost
         end()
         await b.until_live("b")
+
+
+async def record_of(url: str, name: str) -> Record | None:
+    """Returns the record of a node as the stream has it."""
+    connection = await Connection.open(parse_urls(url), name="test")
+    try:
+        return await read_record(connection, f"durable.cluster.members.{name}")
+    finally:
+        connection.abort()
 
 
 async def add_source(connection: Connection) -> None:

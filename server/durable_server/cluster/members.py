@@ -255,6 +255,7 @@ class Members:
                 sequence = await self._publish(connection, sequence, leaving=leaving)
                 backoff.progress()
                 if leaving:
+                    await self._remove(connection, sequence)
                     return
             except (TimeoutError, ApiError) as error:
                 if not self.current:
@@ -293,6 +294,15 @@ class Members:
         )
         self._report(changed=changed)
         return sequence
+
+    async def _remove(self, connection: Connection, sequence: int) -> None:
+        """Removes the last record, of this sequence, so that the stream has none of names long gone.
+
+        Who is connected has heard it. If it stays, because NATS is away, it says that it was the last.
+        """
+        purge = {"filter": self._subject, "seq": sequence + 1}
+        with contextlib.suppress(OSError, ApiError):
+            await call_api(connection, f"STREAM.PURGE.{STREAM}", purge, self._answer_seconds)
 
     async def _read_own(self, connection: Connection) -> tuple[int, Member | None]:
         """Returns the sequence of the record of this name, and the other process that has written it.
