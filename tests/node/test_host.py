@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -13,8 +13,10 @@ from durable_server.core.limits import Limits
 from durable_server.core.model import Handler
 from durable_server.core.records import HandlerRegistered, Invoked
 from durable_server.core.replies import Created, Reply
-from durable_server.log.interface import DeposedError, Log, LogDataLostError
-from durable_server.log.memory import MemoryLog, MemoryStream
+from durable_server.log.fenced import FencedLog
+from durable_server.log.interface import DeposedError, Log, LogDataLostError, LogUnavailableError
+from durable_server.log.memory import MemoryLog, MemoryStream, MemoryStreamClient
+from durable_server.log.stream import StreamUnavailableError
 from durable_server.node.host import PartitionHost, Role
 from durable_server.processor import loop
 from durable_server.processor.build import build_follower, build_processor
@@ -43,7 +45,7 @@ class HostedNode:
         self.router = Router(1)
         self.host = PartitionHost(0, self.router, self, self, folder.name)
 
-    def log(self, partition: int) -> MemoryLog:
+    def log(self, partition: int) -> FencedLog:
         return MemoryLog(self.stream)
 
     async def open_store(self, partition: int) -> SqliteStore:
@@ -192,6 +194,37 @@ async def test_a_release_that_is_cancelled_is_completed_by_the_close(tmp_path: P
         assert first.released == [0]
         await second.host.lead()
         assert second.router.for_id(f"{1:032x}").find(f"{1:032x}") is not None
+
+
+class _SlowClient(MemoryStreamClient):
+    """A client that gets four messages before the time is up."""
+
+    async def read(self, first: int, last: int, deliver: Callable[[int, bytes], None]) -> None:
+        await super().read(first, min(first + 3, last), deliver)
+        if last > first + 3:
+            raise StreamUnavailableError("no answer within 5 s")
+
+
+class _FarNode(HostedNode):
+    def log(self, partition: int) -> FencedLog:
+        return FencedLog(_SlowClient(self.stream))
+
+
+async def test_a_follower_goes_on_from_where_a_slow_log_has_left_it(tmp_path: Path) -> None:
+    async with two_nodes(tmp_path) as (first, _):
+        for number in range(20):
+            await first.invoke(number)
+        far = _FarNode(tmp_path / "far", first.stream)
+        await far.host.follow()
+        applied = [0]
+        while far.host.position != first.host.position:
+            with suppress(LogUnavailableError):
+                await far.host.catch_up()
+            assert far.host.position.sequence > applied[-1]
+            applied.append(far.host.position.sequence)
+        assert len(applied) > 3
+        await far.host.close()
+    assert far.ids() == first.ids()
 
 
 async def test_a_follower_behind_the_trimmed_log_says_so(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 
 from ..log.batch import decode
-from ..log.interface import Log, LogError, Position
+from ..log.interface import Log, Position
 from .committer import Committer
 
 
@@ -47,13 +47,12 @@ class Follower:
             batches.clear()
             try:
                 more = await self._log.read(deliver)
-            except LogError:
-                # What was delivered before the error is read again.
-                self._log.follow(self._applied)
-                raise
-            for position, body in batches:
-                await self._apply(position, body)
-                await asyncio.sleep(0)
+            finally:
+                # What has come before an error is applied too: else a log that answers too slowly for
+                # all that is asked for would be read from the same place again and again.
+                for position, body in batches:
+                    await self._apply(position, body)
+                    await asyncio.sleep(0)
 
     async def _apply(self, position: Position, body: bytes) -> None:
         time_ms, records = decode(body)
