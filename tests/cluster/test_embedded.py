@@ -12,7 +12,9 @@ import pytest
 import pytest_asyncio
 
 import durable
+from durable_server.nats.api import ApiError
 
+from ..support.processes import nats_of
 from ..support.waiting import eventually
 from .embedded_nodes import EmbeddedNodes
 
@@ -84,6 +86,29 @@ async def test_all_servers_keep_each_log(nodes: EmbeddedNodes) -> None:
         others = {it["name"] for it in info["cluster"]["replicas"]}
         assert others | {info["cluster"]["leader"]} == set("abc")
         assert info["cluster"]["name"] == "durable"
+
+
+async def test_a_node_survives_its_nats_server(nodes: EmbeddedNodes) -> None:
+    async with served(nodes) as client:
+        child = nodes.children["a"]
+        server = nats_of(child)
+        server.kill()
+        await calls(client, named("without"))
+        await eventually(lambda: "nats-server is back" in child.text())
+        await eventually(lambda: everybody_is_current(nodes))
+        await calls(client, named("again"))
+    assert nats_of(child).pid != server.pid
+    assert done(*named("without"), *named("again"))
+
+
+async def everybody_is_current(nodes: EmbeddedNodes) -> bool:
+    try:
+        found = [await nodes.stream(name, 0) for name in "abc"]
+    except (OSError, ApiError):
+        return False
+    return all(len(it["cluster"]["replicas"]) == 2 for it in found) and all(
+        replica["current"] for it in found for replica in it["cluster"]["replicas"]
+    )
 
 
 async def test_one_may_be_killed_and_with_two_nothing_is_acknowledged(nodes: EmbeddedNodes) -> None:

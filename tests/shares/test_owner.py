@@ -58,7 +58,7 @@ def test_nothing_is_granted_while_a_node_that_leads_something_is_away() -> None:
     talk.update(two, NONE, Report(returned=2))
     assert len(talk.sent) == 2
     talk.update(one, ALL, Report(returned=-1))
-    talk.update(one, ALL, Report(wants=3))
+    talk.update(one, ALL, Report(wants=3, received=1))
     assert talk.sent[2:] == [("one", {"h": Grant(1, 3)})]
 
 

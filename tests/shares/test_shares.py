@@ -45,6 +45,11 @@ class World:
         self.waiting[name] += count
         self.work(name)
 
+    def withdraw(self, name: str) -> None:
+        """One that waits does not any more, as when it is cancelled or gets another worker."""
+        self.waiting[name] = max(0, self.waiting[name] - 1)
+        self.work(name)
+
     def end(self, name: str) -> None:
         if self.used[name]:
             self.used[name] -= 1
@@ -85,6 +90,9 @@ class World:
         raise AssertionError("the messages do not end")
 
 
+MOVES = (World.arrive, World.withdraw, World.end, World.owner_hears, World.holder_hears)
+
+
 @st.composite
 def worlds(draw: st.DrawFn) -> World:
     capacity = draw(st.integers(0, 12))
@@ -96,15 +104,17 @@ def worlds(draw: st.DrawFn) -> World:
 def test_holders_never_use_more_than_the_capacity_and_leave_nothing_unused(
     world: World, data: st.DataObject
 ) -> None:
-    moves = (world.arrive, world.end, world.owner_hears, world.holder_hears)
-    steps = st.tuples(st.sampled_from(range(4)), st.sampled_from(world.names))
+    steps = st.tuples(st.sampled_from(MOVES), st.sampled_from(world.names))
     for move, name in data.draw(st.lists(steps, max_size=60)):
-        moves[move](name)
+        move(world, name)
         world.check()
     world.deliver()
     world.check()
-    if any(world.waiting.values()):
-        assert sum(world.used.values()) == world.capacity
+    for move, name in data.draw(st.lists(steps, max_size=10)):
+        if any(world.waiting.values()):
+            assert sum(world.used.values()) == world.capacity
+        move(world, name)
+        world.deliver()
     # What waits is served when uses end, whoever holds what.
     for _ in range(60 if world.capacity else 0):
         for name in world.names:
@@ -112,6 +122,24 @@ def test_holders_never_use_more_than_the_capacity_and_leave_nothing_unused(
             world.deliver()
     assert not world.capacity or not any(world.waiting.values())
     world.check()
+
+
+def test_a_holder_that_asks_again_before_it_is_given_what_it_wants_keeps_nothing_unused() -> None:
+    world = World(2, 2, spread=False)
+    asking, other = world.names
+    world.arrive(other)
+    world.deliver()
+    world.arrive(asking)
+    world.withdraw(asking)
+    world.arrive(asking)
+    # The owner sends the unit when it hears the first report, and then hears the others.
+    for _ in range(3):
+        world.owner_hears(asking)
+    world.deliver()
+    world.end(asking)
+    world.arrive(other)
+    world.deliver()
+    assert world.used[other] == 2
 
 
 @settings(max_examples=200, deadline=None)
@@ -171,10 +199,9 @@ def test_no_messages_while_nothing_waits(world: World, data: st.DataObject) -> N
 @settings(max_examples=200, deadline=None)
 @given(worlds(), st.data())
 def test_a_capacity_that_is_lowered_is_reached(world: World, data: st.DataObject) -> None:
-    moves = (world.arrive, world.end, world.owner_hears, world.holder_hears)
-    steps = st.tuples(st.sampled_from(range(4)), st.sampled_from(world.names))
+    steps = st.tuples(st.sampled_from(MOVES), st.sampled_from(world.names))
     for move, name in data.draw(st.lists(steps, max_size=40)):
-        moves[move](name)
+        move(world, name)
     world.capacity = world.shares.capacity = data.draw(st.integers(0, world.capacity))
     world.send(world.shares.settle())
     world.deliver()

@@ -43,12 +43,14 @@ class Report:
     """How many units the holder gives back; negative if uses came to it with their units."""
     wants: int = 0
     """How many more it could use now. It replaces what an earlier report has said."""
+    received: int = 0
+    """How many units it has been granted so far. Those still on the way are part of `wants`."""
 
 
 class Holding:
     """The units that one holder has."""
 
-    __slots__ = ("_asked", "_keep", "_returned", "units")
+    __slots__ = ("_asked", "_keep", "_received", "_returned", "units")
 
     def __init__(self, units: int = 0) -> None:
         self.units = units
@@ -58,10 +60,13 @@ class Holding:
         """Those given back since the last report."""
         self._asked = 0
         """How many of those that the last report has asked for have not come yet."""
+        self._received = 0
+        """How many units were granted in all."""
 
     def granted(self, grant: Grant) -> None:
         """Takes what the owner has sent."""
         self.units += grant.units
+        self._received += grant.units
         self._keep = grant.keep
         self._asked = max(0, self._asked - grant.units)
 
@@ -76,7 +81,7 @@ class Holding:
     def restart(self) -> None:
         """Forgets what was sent and not heard, because the owner is told `units` anew."""
         self._keep = None
-        self._returned = self._asked = 0
+        self._returned = self._asked = self._received = 0
 
     def taken_over(self, used: int) -> None:
         """Takes the units of uses that came here, so that there are as many as `used`."""
@@ -112,13 +117,13 @@ class Holding:
         if not self._returned and asked == self._asked:
             return None
         returned, self._returned, self._asked = self._returned, 0, asked
-        return Report(returned, asked)
+        return Report(returned, asked, self._received)
 
 
 class _Holder:
     """What the owner knows of a holder."""
 
-    __slots__ = ("granted", "held", "keep", "wants")
+    __slots__ = ("granted", "held", "keep", "sent", "wants")
 
     def __init__(self, held: int, granted: int) -> None:
         self.held = held
@@ -127,6 +132,8 @@ class _Holder:
         """When it was last given a unit, in numbers that grow."""
         self.wants = 0
         """How many units it has asked for and not been given."""
+        self.sent = 0
+        """How many units it has been given in all."""
         self.keep: int | None = None
         """What it was told last."""
 
@@ -181,7 +188,8 @@ class Shares:
         """Takes the report of a holder; `settle` is due then."""
         holder = self._holders[name]
         holder.held -= report.returned
-        holder.wants = report.wants
+        # Without those on the way it would count as waiting when it has all that it wants.
+        holder.wants = max(0, report.wants - (holder.sent - report.received))
 
     def settle(self) -> list[tuple[str, Grant]]:
         """Returns the grants to send now, to whom and in which order."""
@@ -223,6 +231,7 @@ class Shares:
         self._grants += 1
         holder.granted = self._grants
         holder.held += units
+        holder.sent += units
         holder.wants -= units
         return units
 

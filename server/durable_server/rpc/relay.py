@@ -18,6 +18,9 @@ recognized. Messages for a partition that nobody leads are dropped meanwhile.
 Rules.
 - A node whose relayed session breaks or does not open in time counts as unreachable, and sessions do
   without it, until it answers a call. So a node that hangs delays a worker once, not at each hello.
+- A session that has been without a node for longer than others need to take over is renewed, because
+  that node has slots of the worker. The next session divides them among the nodes that are there.
+- Attempts of a partition without a leader keep their slots: the worker runs them.
 - Changes are collected for a moment, because partitions usually move several at a time.
 - Before a relayed session is closed, what the worker had sent is passed on.
 - A node that NATS does not answer does not know who leads. If another node tells it that NATS works
@@ -53,6 +56,8 @@ SETTLE_SECONDS = 0.1
 """How long changes are collected before workers are asked to reconnect."""
 SPREAD_SECONDS = 0.001
 """The time, for each worker that is asked to reconnect, over which they are spread."""
+MISSING_SECONDS = 10.0
+"""How long a session does without a node that it has counted on; longer than a takeover takes."""
 DRAIN_SECONDS = 5.0
 """How long a worker that was asked to reconnect may take before its stream is ended."""
 RETRY_SECONDS_FIRST = 0.1
@@ -98,6 +103,7 @@ class Relay:
         if old is not None:
             # Its streams to other nodes end before those of the new session begin.
             old.end(unavailable("replaced", "the worker has opened another session"))
+        self.sessions.keep(hello.worker_id, OPEN_SECONDS)
         session = EntrySession(self, message, hello, writer, end)
         self._open[hello.worker_id] = session
         try:
@@ -154,7 +160,8 @@ class Relay:
         self._settling = None
         now = self.present()
         affected = [it for it in self._open.values() if self._cut_off or outdated(it.leaders, now)]
-        spread = SPREAD_SECONDS * (len(affected) - 1)
+        # A worker that reconnects late still has its attempts.
+        spread = min(SPREAD_SECONDS * (len(affected) - 1), self.sessions.grace_seconds / 2)
         for session in affected:
             session.renew(random.uniform(0.0, spread))
 
@@ -182,7 +189,7 @@ class Relay:
 
     async def _reach(self, node: str) -> None:
         """Tries to reach a node for as long as it leads something."""
-        seconds = RETRY_SECONDS_FIRST * 2.0 ** min(self._failures[node], 10)
+        seconds = RETRY_SECONDS_FIRST * 2.0 ** min(self._failures.get(node, 0), 10)
         try:
             while self.leaders.leads_any(node):
                 seconds = min(seconds, RETRY_SECONDS_MAX)
@@ -225,6 +232,8 @@ class EntrySession:
         self._renewing = False
         self._closed = False
         self._ending: asyncio.TimerHandle | None = None
+        self._missing: asyncio.TimerHandle | None = None
+        """The end of the time for which the session does without a node."""
 
     async def open(self) -> None:
         """Opens the session here and on the other nodes. Raises RequestError and Refusal."""
@@ -235,21 +244,24 @@ class EntrySession:
             {it.node for it in self.leaders if it is not None}, key=lambda it: (it != here, it)
         )
         resumed: dict[str, dict[str, int]] = {node: {} for node in leading}
+        without_leader = 0
         for invocation_id, attempt in self._hello.resumed.items():
             leader = self.leaders[relay.leaders.partition(invocation_id)]
-            if leader is not None:
+            if leader is None:
+                without_leader += 1
+            else:
                 resumed[leader.node][invocation_id] = attempt
         slots = self._slots = SlotOwner(
-            self._hello.slot_count,
+            max(0, self._hello.slot_count - without_leader),
             {node: len(attempts) for node, attempts in resumed.items()},
             self._grant,
         )
         share = slots.share(here) if here in resumed else 0
-        hello = self._hello._replace(slot_count=share, resumed=resumed.get(here, {}))
+        hello = self._hello._replace(slot_count=share)
         opening = {
             asyncio.create_task(branch.open()): branch
             for branch in (
-                _Branch(relay, node, self._relayed_hello(resumed[node], slots.share(node)))
+                _Branch(relay, node, self._relayed_hello(node, resumed[node]))
                 for node in leading
                 if node != here
             )
@@ -337,21 +349,29 @@ class EntrySession:
             return
         self._closed = True
         self._relay.forget(self._hello.worker_id, self)
-        if self._ending is not None:
-            self._ending.cancel()
+        for timer in (self._ending, self._missing):
+            if timer is not None:
+                timer.cancel()
         for branch in self._branches.values():
             branch.close(left=left)
         if self._here is not None:
             self._here.close(left=left)
 
-    def _relayed_hello(self, resumed: dict[str, int], share: int) -> bytes:
+    def _relayed_hello(self, node: str, resumed: dict[str, int]) -> bytes:
         hello = worker_pb2.Hello()
         hello.CopyFrom(self._message)
         del hello.resumed[:]
         for invocation_id, attempt in resumed.items():
             hello.resumed.add(invocation_id=invocation_id, attempt=attempt)
         return sessions_pb2.RelayedHello(
-            hello=hello.SerializeToString(), share=share, entry_node=self._relay.leaders.node
+            hello=hello.SerializeToString(),
+            share=self._slots.share(node),
+            entry_node=self._relay.leaders.node,
+            partitions=[
+                number
+                for number, leader in enumerate(self.leaders)
+                if leader is not None and leader.node == node
+            ],
         ).SerializeToString()
 
     def _received(self, node: str, response: sessions_pb2.RelayedResponse) -> None:
@@ -360,7 +380,7 @@ class EntrySession:
             self._writer.relay(response.frame)
         if response.HasField("report"):
             report = response.report
-            self._slots.report(node, Report(report.returned, report.wants))
+            self._slots.report(node, Report(report.returned, report.wants, report.received))
         if response.replaced:
             self.renew()
 
@@ -376,6 +396,10 @@ class EntrySession:
     def _without(self, node: str) -> None:
         """Goes on without a node, until the session is renewed."""
         self.leaders = [None if it is not None and it.node == node else it for it in self.leaders]
+        self._slots.lost(node)
+        if self._missing is None:
+            loop = asyncio.get_running_loop()
+            self._missing = loop.call_later(MISSING_SECONDS, self.renew)
         self._relay.lost(node)
 
 

@@ -56,7 +56,11 @@ class RelayedSessions:
         writer = _Writer(stream, self._limits, self._times)
         try:
             hello = read_hello(message, self._sessions, self._limits)
-            hello = hello._replace(slot_count=opened.share, entry_node=opened.entry_node)
+            hello = hello._replace(
+                slot_count=opened.share,
+                entry_node=opened.entry_node,
+                partitions=frozenset(opened.partitions),
+            )
             session = await self._sessions.open(hello, writer)
         except (Refusal, RequestError) as error:
             raise PeerRefusedError(refusal(error).status().SerializeToString()) from error
@@ -95,7 +99,9 @@ class _Writer(SessionWriter):
 
     def report(self, report: Report) -> None:
         """Tells the entry node what it has to hear about the worker's slots."""
-        told = sessions_pb2.SlotReport(returned=report.returned, wants=report.wants)
+        told = sessions_pb2.SlotReport(
+            returned=report.returned, wants=report.wants, received=report.received
+        )
         self._stream.send(sessions_pb2.RelayedResponse(report=told).SerializeToString())
 
     def replaced(self) -> None:

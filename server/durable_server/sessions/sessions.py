@@ -23,7 +23,7 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import NamedTuple, Protocol
 
 from ..core.effects import Complete
@@ -57,6 +57,10 @@ class Hello(NamedTuple):
     """The attempts that it still holds, by invocation id."""
     entry_node: str = ""
     """The node that the worker has dialled, if that is another one."""
+    partitions: Container[int] | None = None
+    """The partitions whose attempts `resumed` tells; None for all. Another node may not have heard yet
+    which partitions are led here.
+    """
 
 
 class Stream(Outbound, Protocol):
@@ -143,6 +147,20 @@ class Sessions:
             problem = f"{handler_count} are more than the limit"
             raise InvalidFieldError("handlers", problem, value=handler_count, limit=limits.handlers)
 
+    @property
+    def grace_seconds(self) -> float:
+        """How long a worker keeps its attempts after its session broke."""
+        return self._times.grace
+
+    def keep(self, worker_id: str, seconds: float) -> None:
+        """Lets a worker that is away keep its attempts, while its next session is being opened.
+
+        The grace period begins anew after `seconds`.
+        """
+        worker = self._workers.get(worker_id)
+        if worker is not None and worker in self._away:
+            self._grant_grace(worker, seconds)
+
     async def open(self, hello: Hello, stream: Stream) -> Session:
         """Registers a worker's handlers and puts it into service. Raises ProcessorEndedError."""
         await self.register(hello)
@@ -171,7 +189,7 @@ class Sessions:
         worker.share = Holding(hello.slot_count)
         led = self._router.all()
         stream.welcome(led[0].epoch if led else 0)
-        self._take_up(worker, hello.resumed, stream)
+        self._take_up(worker, hello, stream)
         self._workers.connect(worker, stream, led[0].now_ms() if led else _wall_clock_ms())
         # A handler may have another limit than before.
         self._workers.sharing.changed()
@@ -212,14 +230,17 @@ class Sessions:
             logger.info("worker %s (%s) is away", worker.id, worker.identity)
             self._grant_grace(worker)
 
-    def _take_up(self, worker: Worker, resumed: Mapping[str, int], stream: Stream) -> None:
+    def _take_up(self, worker: Worker, hello: Hello, stream: Stream) -> None:
         """Brings both sides' view of a worker's attempts together.
 
         An attempt that the worker owns but does not hold any more is released. One that it holds but
         does not own any more is abandoned. For the others everything is sent again that it may have
         missed.
         """
+        resumed, told = hello.resumed, hello.partitions
         for invocation_id, attempt in worker.owned.items():
+            if told is not None and self._router.partition(invocation_id) not in told:
+                continue  # the entry node asks the worker to reconnect once it has heard who leads
             found = self._committed(invocation_id, attempt)
             # An assignment that is not committed yet is dispatched on this stream when it is.
             if found is not None and resumed.get(invocation_id) != attempt:
@@ -284,11 +305,11 @@ class Sessions:
             self._times.grace, self._all_returned
         )
 
-    def _grant_grace(self, worker: Worker) -> None:
+    def _grant_grace(self, worker: Worker, more_seconds: float = 0.0) -> None:
         if worker in self._away:
             self._away[worker].cancel()
         self._away[worker] = asyncio.get_running_loop().call_later(
-            self._times.grace, self._grace_over, worker
+            self._times.grace + more_seconds, self._grace_over, worker
         )
 
     def _grace_over(self, worker: Worker) -> None:

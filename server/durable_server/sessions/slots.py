@@ -51,6 +51,13 @@ class SlotOwner:
         self._own = node
         self._own_slots = demand.divide(worker, lambda report: self.report(node, report))
 
+    def lost(self, node: str) -> None:
+        """Notes that a node is away: it gets no more slots, and those that it has stay with it.
+
+        How many of them are in use is known when the worker names its attempts again.
+        """
+        self._shares.report(node, Report())
+
     def report(self, node: str, report: Report) -> None:
         """Takes a report of a node."""
         self._shares.report(node, report)

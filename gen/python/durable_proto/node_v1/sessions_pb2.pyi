@@ -1,19 +1,22 @@
+from google.protobuf.internal import containers as _containers
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
-from collections.abc import Mapping as _Mapping
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
 from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class RelayedHello(_message.Message):
-    __slots__ = ("hello", "share", "entry_node")
+    __slots__ = ("hello", "share", "entry_node", "partitions")
     HELLO_FIELD_NUMBER: _ClassVar[int]
     SHARE_FIELD_NUMBER: _ClassVar[int]
     ENTRY_NODE_FIELD_NUMBER: _ClassVar[int]
+    PARTITIONS_FIELD_NUMBER: _ClassVar[int]
     hello: bytes
     share: int
     entry_node: str
-    def __init__(self, hello: _Optional[bytes] = ..., share: _Optional[int] = ..., entry_node: _Optional[str] = ...) -> None: ...
+    partitions: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, hello: _Optional[bytes] = ..., share: _Optional[int] = ..., entry_node: _Optional[str] = ..., partitions: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class RelayedRequest(_message.Message):
     __slots__ = ("frame", "grant", "left")
@@ -46,9 +49,11 @@ class SlotGrant(_message.Message):
     def __init__(self, units: _Optional[int] = ..., keep: _Optional[int] = ...) -> None: ...
 
 class SlotReport(_message.Message):
-    __slots__ = ("returned", "wants")
+    __slots__ = ("returned", "wants", "received")
     RETURNED_FIELD_NUMBER: _ClassVar[int]
     WANTS_FIELD_NUMBER: _ClassVar[int]
+    RECEIVED_FIELD_NUMBER: _ClassVar[int]
     returned: int
     wants: int
-    def __init__(self, returned: _Optional[int] = ..., wants: _Optional[int] = ...) -> None: ...
+    received: int
+    def __init__(self, returned: _Optional[int] = ..., wants: _Optional[int] = ..., received: _Optional[int] = ...) -> None: ...
