@@ -152,8 +152,8 @@ class Gathering:
     ) -> tuple[list[parts_pb2.PartResponse], list[int]]:
         """Asks the leaders of partitions; returns their answers, and the partitions without one.
 
-        For those without one, a leader is searched for so many seconds. What has another leader than the
-        one that was asked is asked for again, however long that one took.
+        For those without one, a leader is searched for so many seconds. What has another leader than
+        the one that was asked is asked for again, however long that one took.
         """
         missing = set(partitions)
         found: list[parts_pb2.PartResponse] = []
