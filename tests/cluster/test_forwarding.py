@@ -432,3 +432,28 @@ async def test_a_partition_that_was_away_knows_a_handler_when_it_is_invoked(
     found = node.processors[2].find(started.invocation_id)
     assert found is not None
     assert found.kind == HandlerKind.OBJECT_EXCLUSIVE
+
+
+async def test_a_partition_that_was_away_knows_a_handler_when_a_child_of_it_starts(
+    nodes: Cluster,
+) -> None:
+    node = nodes["c"]
+    await node.release(2)
+    worker = ManualWorker(nodes["b"].channel, handlers=("three", "cart.add"))
+    worker.hello.handlers[1].kind = invocation_pb2.HANDLER_KIND_OBJECT_EXCLUSIVE
+    async with worker:
+        await invoke_in(nodes["b"].control, 1)
+        start = await worker.receive("start")
+        await node.lead(2)
+        entry = open_entry(start, 0, "INVOKE", "cart.add", target=KEYS[2], argument=b"1")
+        await worker.send(entry)
+        asked = control_pb2.QueryRequest(handler="cart.add")
+
+        async def children() -> list[str]:
+            return [it.invocation_id for it in (await node.control.Query(asked)).invocations]
+
+        await eventually(children)
+        (child_id,) = await children()
+    child = node.processors[2].find(child_id)
+    assert child is not None
+    assert child.kind == HandlerKind.OBJECT_EXCLUSIVE

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from durable_proto.v1 import control_pb2, invocation_pb2
 from durable_server import __version__
 from durable_server.rpc.gathering import union_of_handlers
+from tests.peers.proxy import proxy
 from tests.server.partitioned import DOORS, KEYS, invoke_in
 from tests.support.manual_worker import ManualWorker, open_entry
 from tests.support.waiting import eventually
@@ -224,3 +225,20 @@ def test_pages_of_handlers_are_the_whole_union(
         assert page or not more
         seen += [(it.spec.name, (it.pending_count, it.running_count)) for it in page]
     assert seen == sorted(sums.items())
+
+
+async def test_a_node_that_hangs_is_not_missed_once_another_one_leads(nodes: Cluster) -> None:
+    async with ManualWorker(nodes["d"].channel, slots=1):
+        invocation_id = await invoke_in(nodes["b"].control, 1)
+    async with proxy(nodes.addresses["b"]) as between:
+        nodes.addresses["b"] = between.address
+        await nodes["a"].control.Query(control_pb2.QueryRequest())
+        between.hold()
+        asked = asyncio.ensure_future(nodes["a"].control.Query(control_pb2.QueryRequest()))
+        # A request that came later is answered while the first one waits.
+        await nodes["a"].control.GetCluster(control_pb2.GetClusterRequest())
+        assert not asked.done()
+        await nodes["d"].lead(1)
+        answer = await asked
+    assert not answer.missing_partitions
+    assert [it.invocation_id for it in answer.invocations] == [invocation_id]

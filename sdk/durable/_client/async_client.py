@@ -204,7 +204,8 @@ class AsyncClient(ClientBase):
     async def query_all(self, **filters: Unpack[Filters]) -> AsyncIterator[Invocation]:
         """Iterates over all invocations that match all filters, page by page as it is consumed.
 
-        An invocation that starts during the iteration may be left out. Raises as `query` does.
+        An invocation that starts during the iteration may be left out, and so is what is in a
+        partition that no node leads now; `query` names such partitions. Raises as `query` does.
         """
         following: Filters | None = filters
         while following is not None:

@@ -15,7 +15,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 
 from ..core import ids
-from ..core.records import Received
+from ..core.messages import StartChild
+from ..core.model import Handler
+from ..core.records import HandlerRegistered, Received
 from ..core.replies import Seen
 from .errors import NotLeadingError, ProcessorEndedError
 from .loop import Processor
@@ -100,12 +102,27 @@ class Router:
     def any(self) -> Processor:
         """Returns a processor to ask for what is the same in all: the handlers, and the time.
 
-        It is the one in which handlers are registered last, so what it knows, all here know. Raises
-        NotLeadingError when this process leads none.
+        It is the one in which handlers are registered last; see also `handler`. Raises NotLeadingError
+        when this process leads none.
         """
         if not (self._all and self.holds()):
             raise NotLeadingError(-1)
         return self._all[0]
+
+    def handler(self, processor: Processor, name: str) -> Handler | None:
+        """Returns a handler that a partition knows by the next record; None if none here knows it.
+
+        A partition that had no leader while a worker registered its handlers lacks them until the
+        worker connects again. It gets this one from another partition, because the rules would take an
+        invocation of an unknown handler for a workflow's, without a lock of its object key.
+        """
+        found = processor.partition.handlers.get(name)
+        if found is None:
+            known = (it.partition.handlers.get(name) for it in self._all)
+            found = next((it for it in known if it is not None), None)
+            if found is not None:
+                processor.inputs.submit(HandlerRegistered(found))
+        return found
 
     def all(self) -> Sequence[Processor]:
         """Returns all processors by their partitions."""
@@ -128,6 +145,9 @@ class Router:
         processor = self._processors.get(destination)
         if processor is None:
             raise ProcessorEndedError(f"this process does not lead partition {destination}")
+        for message in received.messages:
+            if isinstance(message, StartChild):
+                self.handler(processor, message.handler)
         reply = await processor.inputs.propose(received)
         assert isinstance(reply, Seen)
         return reply.sequence

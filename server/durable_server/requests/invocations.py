@@ -18,7 +18,6 @@ from ..core.limits import Limits
 from ..core.model import Handler, HandlerKind, Invocation, State
 from ..core.records import (
     CancelAsked,
-    HandlerRegistered,
     Invoked,
     PauseAsked,
     Record,
@@ -38,7 +37,6 @@ from ..processor.errors import (
     InvocationNotFoundError,
     LimitReachedError,
 )
-from ..processor.loop import Processor
 from ..processor.router import Router
 from ..processor.schema_check import SchemaCheck
 from .proposals import Proposals
@@ -99,7 +97,10 @@ class Invocations:
         self._proposals.admit()
         invocation_id = _new_id(new)
         processor = self._router.for_id(invocation_id)
-        _check(new, self._handler(processor, new.handler))
+        handler = self._router.handler(processor, new.handler)
+        if handler is None:
+            raise _unknown_handler(new.handler, processor.partition.handlers)
+        _check(new, handler)
         start_ms = processor.now_ms() + new.delay_ms if new.delay_ms else new.start_ms
         record = Invoked(
             invocation_id,
@@ -135,7 +136,8 @@ class Invocations:
         count, led = self._router.count, {it.partition.index for it in self._router.all()}
         routing = key or partition_key
         request_id = secrets.token_hex(16)
-        if routing or not led:
+        # No handler has a longer name, and the draws would hash it again and again.
+        if routing or not led or len(handler) > self._limits.id_bytes:
             return request_id
         for _ in range(_DRAWS_MAX):
             invocation_id = ids.from_name("request", handler, key, request_id, routing)
@@ -153,23 +155,6 @@ class Invocations:
     async def _settled(self, found: Invocation, wait: float) -> Invocation:
         settled = await self._proposals.settled(found, wait)
         return self._reads.find(found.id) if settled is None else settled
-
-    def _handler(self, processor: Processor, name: str) -> Handler:
-        """Returns a handler that the partition knows when the next record is applied.
-
-        A partition that had no leader while a worker registered its handlers does not know them until
-        the worker connects again. Without them the rules would take a keyed handler for another kind.
-        """
-        handler = processor.partition.handlers.get(name)
-        if handler is None:
-            handler = next(
-                (known for it in self._router.all() if (known := it.partition.handlers.get(name))),
-                None,
-            )
-            if handler is None:
-                raise _unknown_handler(name, processor.partition.handlers)
-            processor.inputs.submit(HandlerRegistered(handler))
-        return handler
 
     # Changes
 

@@ -152,18 +152,18 @@ class Gathering:
     ) -> tuple[list[parts_pb2.PartResponse], list[int]]:
         """Asks the leaders of partitions; returns their answers, and the partitions without one.
 
-        For those without one, a leader is searched for so many seconds.
+        For those without one, a leader is searched for so many seconds. What has another leader than
+        the one that was asked is asked for again, however long that one took.
         """
         missing = set(partitions)
         found: list[parts_pb2.PartResponse] = []
         seconds = self._search_seconds if search_seconds is None else search_seconds
         end = asyncio.get_running_loop().time() + seconds
         while True:
+            asked = {it: leader for it in sorted(missing) if (leader := self._leader(it))}
             by_node: dict[str, list[int]] = {}
-            for partition in sorted(missing):
-                leader = self._topology.leader(partition)
-                if leader is not None:
-                    by_node.setdefault(leader.name, []).append(partition)
+            for partition, leader in asked.items():
+                by_node.setdefault(leader, []).append(partition)
             for answer in await asyncio.gather(
                 *(self._ask_node(method, request, *it) for it in by_node.items())
             ):
@@ -171,9 +171,19 @@ class Gathering:
                     found.append(answer)
                     missing.difference_update(answer.partitions)
             left = end - asyncio.get_running_loop().time()
-            if not missing or left <= 0:
+            if not missing:
+                return found, []
+            # A node that hangs has used up the time, and others lead its partitions now.
+            if any(self._leader(it) not in (None, asked.get(it)) for it in missing):
+                continue
+            if left <= 0:
                 return found, sorted(missing)
             await self._changes.wait(min(_PAUSE, left))
+
+    def _leader(self, partition: int) -> str | None:
+        """Returns the name of the node that leads a partition."""
+        leader = self._topology.leader(partition)
+        return None if leader is None else leader.name
 
     async def _ask_node(
         self, method: str, request: parts_pb2.PartRequest, node: str, partitions: list[int]

@@ -34,6 +34,7 @@ from ..core.records import (
 from ..core.step_failures import brief_failure
 from ..processor.checks import text_bytes, too_long
 from ..processor.errors import NotLeadingError
+from ..processor.loop import Processor
 from ..processor.router import Router
 from ..processor.schema_check import SCHEMA_BYTES_MAX, SchemaCheck
 from ..processor.workers import Outbound, Worker
@@ -89,7 +90,7 @@ class Attempts:
             self._fail_too_large(record, size)
             return
         processor = self._router.for_record(record.invocation_id)
-        if KINDS[record.kind].starts_invocation and not self._may_start(record):
+        if KINDS[record.kind].starts_invocation and not self._may_start(processor, record):
             return
         found = processor.partition.invocations.get(record.invocation_id)
         if (
@@ -201,10 +202,9 @@ class Attempts:
             return record
         return record._replace(refused=f"value{found.place}: {found.problem}")
 
-    def _may_start(self, record: EntryRecorded) -> bool:
+    def _may_start(self, processor: Processor, record: EntryRecorded) -> bool:
         """Checks that an entry names a known handler, with a key if it needs one; else fails it."""
-        # What the first partition knows, the others know; see `Sessions.register`.
-        handler = self._router.all()[0].partition.handlers.get(record.name)
+        handler = self._router.handler(processor, record.name)
         kind, problem = "durable.InvalidField", ""
         if handler is None:
             kind = "durable.HandlerNotFound"
@@ -217,7 +217,7 @@ class Attempts:
             return True
         self._outbound.abandon(record.invocation_id, record.attempt, problem)
         failure = make_failure(kind, problem, terminal=False)
-        self._router.for_record(record.invocation_id).inputs.submit(
+        processor.inputs.submit(
             AttemptFailed(record.invocation_id, record.attempt, failure, self._random.random())
         )
         return False
