@@ -190,6 +190,8 @@ class Sessions:
         led = self._router.all()
         stream.welcome(led[0].epoch if led else 0)
         self._take_up(worker, hello, stream)
+        if worker in self._away:
+            self._away.pop(worker).cancel()
         self._workers.connect(worker, stream, led[0].now_ms() if led else _wall_clock_ms())
         # A handler may have another limit than before.
         self._workers.sharing.changed()
@@ -306,16 +308,17 @@ class Sessions:
         )
 
     def _grant_grace(self, worker: Worker, more_seconds: float = 0.0) -> None:
+        loop = asyncio.get_running_loop()
+        end = loop.time() + self._times.grace + more_seconds
         if worker in self._away:
+            end = max(end, self._away[worker].when())
             self._away[worker].cancel()
-        self._away[worker] = asyncio.get_running_loop().call_later(
-            self._times.grace + more_seconds, self._grace_over, worker
-        )
+        self._away[worker] = loop.call_at(end, self._grace_over, worker)
 
     def _grace_over(self, worker: Worker) -> None:
-        """Gives a worker's attempts to others, unless it has come back or was lost before."""
+        """Gives a worker's attempts to others, unless it has left."""
         del self._away[worker]
-        if worker.outbound is not None or self._workers.get(worker.id) is not worker:
+        if self._workers.get(worker.id) is not worker:
             return
         logger.warning("worker %s (%s) is lost", worker.id, worker.identity)
         self._workers.remove(worker)
