@@ -100,3 +100,12 @@ async def test_a_node_that_is_lost_and_reached_in_the_same_turn_is_tried_again()
         entry.lost("b")
         entry.reached("b")
         await eventually(lambda: entry.present()[1] is not None)
+
+
+async def test_a_worker_that_goes_while_a_node_loses_its_partitions_is_forgotten() -> None:
+    """Else invocations would wait for the version that it has run."""
+    async with cluster(a=[0], b=[1, 2]) as nodes:
+        async with ManualWorker(nodes["a"].channel):
+            for processor in nodes["b"].processors.values():
+                processor.crash()
+        await eventually(lambda: nodes["b"].workers.get("manual") is None)

@@ -220,8 +220,8 @@ class Sessions:
         del self._current[worker.id]
         self._workers.disconnect(worker)
         led = self._router.all()
-        if led and all(it.ended.done() for it in led):
-            return
+        if self.demand is None and all(it.ended.done() for it in led):
+            return  # this process stops, while a node leads its partitions again or others
         if left:
             for invocation_id, attempt in worker.owned.items():
                 self._submit(AttemptReleased(invocation_id, attempt))
