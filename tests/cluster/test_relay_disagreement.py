@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import socket
 
 import pytest
@@ -109,3 +108,19 @@ async def test_a_worker_that_goes_while_a_node_loses_its_partitions_is_forgotten
             for processor in nodes["b"].processors.values():
                 processor.crash()
         await eventually(lambda: nodes["b"].workers.get("manual") is None)
+
+
+async def test_many_workers_that_reconnect_do_not_lose_their_attempts_by_waiting(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(relay, "SPREAD_SECONDS", 1000.0)
+    async with (
+        cluster(a=[0], b=[1], c=[2]) as nodes,
+        ManualWorker(nodes["a"].channel, "first") as first,
+        ManualWorker(nodes["a"].channel, "second") as second,
+    ):
+        await nodes["b"].release(1)
+        await nodes["c"].lead(1)
+        for worker in (first, second):
+            delay = (await worker.receive("drain")).drain.delay.ToTimedelta()
+            assert delay.total_seconds() < TIMES.grace
