@@ -295,6 +295,8 @@ class Sessions:
         self._led = led
         if not new:
             return
+        if self.demand is not None:
+            self._share_handlers(led)
         for worker in self._workers:
             if worker.outbound is None and not new.isdisjoint(
                 map(self._router.partition, worker.owned)
@@ -306,6 +308,21 @@ class Sessions:
         self._returning = asyncio.get_running_loop().call_later(
             self._times.grace, self._all_returned
         )
+
+    def _share_handlers(self, led: Iterable[Processor]) -> None:
+        """Registers what one partition knows in all others that are led here.
+
+        A handler may have come while a partition had no leader. An object's handler that the partition
+        does not know would run there without the lock on its key. What is submitted now comes before
+        any request.
+        """
+        known: dict[str, Handler] = {}
+        for processor in led:
+            known = {**processor.partition.handlers, **known}
+        for processor in led:
+            for name, handler in known.items():
+                if name not in processor.partition.handlers:
+                    processor.inputs.submit(HandlerRegistered(handler))
 
     def _grant_grace(self, worker: Worker, more_seconds: float = 0.0) -> None:
         loop = asyncio.get_running_loop()
