@@ -116,7 +116,6 @@ class ControlPlane:
         self.node: ClusterNode | None = None
         """The membership in a cluster, once started; None without one."""
         self._hosts: Sequence[PartitionHost] = ()
-        self._storage: Storage | None = None
         self._router: Router | None = None
 
     @property
@@ -130,13 +129,11 @@ class ControlPlane:
 
         It is StoreUnusableError if SQLite raised it in a partition.
         """
-        for host in self._hosts:
-            if self._storage is None or host.processor is None:
-                continue
-            ended = host.processor.ended
-            with self._storage.explained(host.partition):
-                if ended.done():
-                    ended.result()
+        # A node goes on without a partition; what it cannot go on without is in `ended`.
+        for host in self._hosts if self.node is None else ():
+            if host.processor is not None and host.processor.ended.done():
+                with host.explained():
+                    host.processor.ended.result()
         if self.ended.done():
             self.ended.result()
 
@@ -153,9 +150,11 @@ class ControlPlane:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        if self.node is not None and not self.ended.done():
-            await self.node.drain()
-        await self._stack.aclose()
+        try:
+            if self.node is not None and not self.ended.done():
+                await self.node.drain()
+        finally:
+            await self._stack.aclose()
 
     async def _start(self) -> None:
         config, stack = self.config, self._stack
@@ -189,7 +188,7 @@ class ControlPlane:
         )
         workers = Workers()
         router = self._router = Router(count)
-        storage = self._storage = Storage(
+        storage = Storage(
             *(source, metadata, data.path, keeper),
             replicas=config.copies,
             budget=CLUSTER_BUDGET if config.node else DEFAULT_BUDGET,

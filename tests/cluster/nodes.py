@@ -12,7 +12,7 @@ from pathlib import Path
 
 from hypothesis import HealthCheck, settings
 
-from durable_server.cluster.member import Member, encode
+from durable_server.cluster.member import Member, decode
 from durable_server.cluster.members import Members, MemberTimes
 from durable_server.cluster.metadata import load_or_create
 from durable_server.cluster.records import read_record
@@ -85,7 +85,7 @@ class Node:
                 return False
             finally:
                 connection.abort()
-            return record is not None and record.data == encode(self.own)
+            return record is not None and decode(record.data, PARTITIONS) == self.own
 
         await eventually(kept)
 

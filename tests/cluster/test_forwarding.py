@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from typing import Any
 
 import grpc
@@ -12,13 +13,15 @@ from google.protobuf.duration_pb2 import Duration
 
 from durable_proto.v1 import control_pb2, invocation_pb2
 from durable_server.core import ids
+from durable_server.core.limits import Limits
+from durable_server.core.model import HandlerKind
 from durable_server.core.records import PauseAsked
 from tests.server.calls import reason
 from tests.server.partitioned import KEYS, invoke_in
 from tests.support.manual_worker import ManualWorker, open_entry
 from tests.support.waiting import eventually
 
-from .relay_nodes import PARTITIONS, Cluster, Node, cluster
+from .relay_nodes import PARTITIONS, TAKEOVER_SECONDS, Cluster, Node, cluster
 
 CANCELLED = invocation_pb2.INVOCATION_STATE_CANCELLED
 RUNNING = invocation_pb2.INVOCATION_STATE_RUNNING
@@ -342,3 +345,90 @@ async def test_an_error_of_a_watch_is_that_of_the_leader(nodes: Cluster) -> None
         )
     )
     assert errors[0].details() == errors[1].details()
+
+
+async def test_a_watch_goes_on_when_its_partition_came_back_before_it_looked(
+    nodes: Cluster,
+) -> None:
+    node = nodes["b"]
+    invocation_id = await invoke_in(node.control, 1)
+    request = control_pb2.WatchInvocationRequest(invocation_id=invocation_id)
+    forwarding = node.service.forwarding
+    assert forwarding is not None
+    async with aclosing(forwarding.watch(request, node.service.watch)) as told:
+        await anext(told)
+        # The client has not taken the first message yet.
+        await node.release(1)
+        await node.lead(1)
+        await anext(told)
+        await end(node, invocation_id)
+        async with asyncio.timeout(20):
+            states = [it.invocation.state async for it in told]
+    assert states[-1] == CANCELLED
+
+
+async def test_a_pause_is_waited_for_over_a_move(nodes: Cluster) -> None:
+    async with ManualWorker(nodes["c"].channel) as worker:
+        invocation_id = await invoke_in(nodes["c"].control, 1)
+        await worker.receive("start")
+        request = control_pb2.PauseRequest(invocation_id=invocation_id, wait_timeout=WAIT)
+        waiting = asyncio.ensure_future(nodes["b"].control.Pause(request))
+        await worker.receive("pause_requested")
+        watchers = nodes["b"].processors[1].subscriptions.watchers
+        await eventually(lambda: watchers)
+        await move(nodes, "deposed")
+        await eventually(lambda: nodes["c"].processors[1].subscriptions.watchers)
+        await end(nodes["c"], invocation_id)
+        assert (await waiting).state == CANCELLED
+
+
+async def test_a_request_that_waits_outlasts_several_broken_links(nodes: Cluster) -> None:
+    invocation_id = await invoke_in(nodes["a"].control, 1)
+    request = control_pb2.GetResultRequest(invocation_id=invocation_id, wait_timeout=WAIT)
+    waiting = asyncio.ensure_future(nodes["a"].control.GetResult(request))
+    watch = nodes["a"].control.WatchInvocation(
+        control_pb2.WatchInvocationRequest(invocation_id=invocation_id)
+    )
+    await waited_for(nodes["b"])
+    await watch.read()
+    for _ in range(2):
+        nodes["a"].links.drop("b")
+        await watch.read()
+        # Patience with one leader, which must not run out while that one works on the request.
+        await asyncio.sleep(TAKEOVER_SECONDS + 0.2)
+    nodes["a"].links.drop("b")
+    await watch.read()
+    await waited_for(nodes["b"])
+    await end(nodes["b"], invocation_id)
+    assert (await watch.read()).invocation.state == CANCELLED
+    assert (await waiting).state == CANCELLED
+
+
+async def test_requests_that_wait_for_a_leader_are_bounded() -> None:
+    async with cluster(limits=Limits(admission=2), a=[], b=[0]) as nodes:
+        asked = [asyncio.ensure_future(invoke_in(nodes["a"].control, 1)) for _ in range(3)]
+        done, waiting = await asyncio.wait(asked, return_when=asyncio.FIRST_COMPLETED)
+        (error,) = [it.exception() for it in done]
+        assert isinstance(error, grpc.aio.AioRpcError)
+        assert reason(error) == ("LIMIT_REACHED", {"limit": "admission", "value": "2"})
+        assert len(waiting) == 2
+        for it in waiting:
+            it.cancel()
+
+
+async def test_a_partition_that_was_away_knows_a_handler_when_it_is_invoked(
+    nodes: Cluster,
+) -> None:
+    node = nodes["c"]
+    await node.release(2)
+    worker = ManualWorker(node.channel, handlers=("cart.add",))
+    worker.hello.handlers[0].kind = invocation_pb2.HANDLER_KIND_OBJECT_EXCLUSIVE
+    async with worker:
+        pass
+    await node.lead(2)
+    await nodes["a"].control.SetState(control_pb2.SetStateRequest(object="cart", key=KEYS[2]))
+    request = control_pb2.InvokeRequest(handler="cart.add", key=KEYS[2])
+    started = await nodes["a"].control.Invoke(request)
+    found = node.processors[2].find(started.invocation_id)
+    assert found is not None
+    assert found.kind == HandlerKind.OBJECT_EXCLUSIVE

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,10 +17,11 @@ from durable_server.cluster.members import (
     MemberTimes,
     check_no_members,
 )
-from durable_server.cluster.records import read_record, write_record
+from durable_server.cluster.records import STREAM, read_record, write_record
 from durable_server.log.preflight import NatsUnsuitableError
+from durable_server.nats.api import call_api
 from durable_server.nats.connection import Connection
-from durable_server.nats.endpoint import Endpoint
+from durable_server.nats.endpoint import Endpoint, parse_urls
 
 from ..log.proxy import Proxy, ProxyFault
 from ..support.external_nats import JETSTREAM, External, external_nats
@@ -71,6 +73,54 @@ async def test_positions_are_heard_and_are_no_change(nats: External) -> None:
         await b.until(lambda it: it.leader(1) == a.own)
         assert changes
         assert positions.empty()
+
+
+async def test_a_node_that_is_not_heard_lives_while_its_record_is_renewed(nats: External) -> None:
+    silent = member("a", leads={0: (3, 30)})
+
+    async def renew(number: int) -> None:
+        # What a stream takes from another one is not heard by those who subscribe to its subject.
+        async def write(connection: Connection) -> None:
+            data = encode(replace(silent, renewal=number))
+            assert b"seq" in (await connection.call(b"elsewhere.a", data, 5.0)).payload
+
+        await with_nats(nats.url, write)
+
+    await with_nats(nats.url, add_source)
+    await renew(0)
+
+    async def kept() -> bool:
+        connection = await Connection.open(parse_urls(nats.url), name="test")
+        try:
+            return await read_record(connection, SUBJECT_OF_A) is not None
+        finally:
+            connection.abort()
+
+    await eventually(kept)
+    async with Node(at(nats.url), member("b")) as b:
+        assert b.members.live["a"] == silent
+        lost: list[None] = []
+        end = b.members.listen(lambda: None if "a" in b.members.live else lost.append(None))
+        number = 0
+        while b.members.live["a"].renewal < 20:
+            number += 1
+            await renew(number)
+            await asyncio.sleep(TIMES.renew)
+        assert not lost
+        end()
+        await b.until_live("b")
+
+
+async def add_source(connection: Connection) -> None:
+    """Lets the stream of the records take what is published to `elsewhere.<name>`."""
+    elsewhere = {"name": "ELSEWHERE", "subjects": ["elsewhere.*"], "storage": "file"}
+    await call_api(connection, "STREAM.CREATE.ELSEWHERE", elsewhere, 5.0)
+    found = await call_api(connection, f"STREAM.INFO.{STREAM}", {}, 5.0)
+    transform = {"src": "elsewhere.*", "dest": "durable.cluster.members.$1"}
+    source = {"name": "ELSEWHERE", "subject_transforms": [transform]}
+    await call_api(
+        connection, f"STREAM.UPDATE.{STREAM}", {**found["config"], "sources": [source]}, 5.0
+    )
 
 
 async def test_a_killed_node_is_missed_after_a_lease(nats: External, tmp_path: Path) -> None:

@@ -296,6 +296,8 @@ async def test_a_server_that_cannot_come_back_is_given_up(
     monkeypatch.setattr("durable_server.nats.embedded.FAILED_STARTS_MAX", 3)
     told: asyncio.Queue[str] = asyncio.Queue()
     server.add_listener(told.put_nowait)
+    given_up: asyncio.Queue[NatsStartError] = asyncio.Queue()
+    server.on_given_up = given_up.put_nowait
     assert server.pid is not None
     os.kill(server.pid, signal.SIGSTOP)
     shutil.rmtree(server.folder / "jetstream")
@@ -304,6 +306,7 @@ async def test_a_server_that_cannot_come_back_is_given_up(
     lines = [await told.get() for _ in range(4)]
     assert [line[:20] for line in lines[:3]] == ["nats-server ended wi"] * 3
     assert lines[3].startswith("given up: nats-server ended with code 1 before it was ready: ")
+    assert lines[3] == f"given up: {await given_up.get()}"
     with pytest.raises(NatsStartError, match="before it was ready"):
         await server.endpoint()
 

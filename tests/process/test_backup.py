@@ -28,7 +28,7 @@ from tests.support.processes import durable as command
 from tests.support.waiting import eventually
 
 from . import flows
-from .test_soak import all_finished, resolve
+from .load import all_finished, resolve
 from .trees import KEYS, Expected, Soak, Tree, grow, tree
 
 AT_ONCE = 8

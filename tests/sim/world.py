@@ -1,10 +1,11 @@
-"""The world: the logs of all partitions, nodes that replace each other, workers, clients, invariants.
+"""The world: the logs of all partitions, nodes that lead and follow them, workers, clients, invariants.
 
-One seed decides everything that goes wrong. A node leads all partitions. It crashes between any two
-steps of its loops, or goes on beside its successor. Each of its stores may come back as old as the last
-complete checkpoint, and other processes lock it. Appends and their acknowledgements are lost or late.
-Messages between partitions are lost, doubled, late, or go to another node. Workers crash, or lose their
-connection and come back. Steps fail.
+One seed decides everything that goes wrong. Up to three nodes are alive at once; which of them leads a
+partition follows from what each has heard of the others, and they do not hear the same. A node crashes
+between any two steps of its loops, stops in an orderly way, or goes on beside its successor. Each of
+its stores may come back as old as the last complete checkpoint, and other processes lock it. Appends
+and their acknowledgements are lost or late. Messages between partitions are lost, doubled, late, or go
+to a node that does not lead. Workers crash, or lose their connections and come back. Steps fail.
 """
 
 from __future__ import annotations
@@ -275,8 +276,8 @@ class World:
         ):
             await asyncio.sleep(1)
 
-    async def check_nodes(self) -> None:
-        """Checks that without any more faults all nodes come to what they should be."""
+    async def end_faults(self) -> None:
+        """Ends all faults, and waits until all nodes have come to what they should be."""
         self.confusion = self.trouble = 0.0
         self.cuts.clear()
         for slot in self.slots:
@@ -286,6 +287,24 @@ class World:
                 slot.node.crash()
                 slot.start()
         await asyncio.sleep(SETTLE_SECONDS)
+
+    def check_slots(self) -> None:
+        """Checks that no node holds a slot of a worker, because nothing is left to run."""
+        for slot in self.slots:
+            for worker in slot.node.workers:
+                assert not worker.owned, f"{slot.node.name} has attempts of {worker.id}"
+
+    def check_followers(self) -> None:
+        """Checks that no node holds a slot of a worker for a partition that it only follows."""
+        for slot in self.slots:
+            roles = [host.role for host in slot.node.hosts]
+            for worker in slot.node.workers:
+                for invocation_id in worker.owned:
+                    role = roles[ids.partition(invocation_id, self.count)]
+                    assert role is not Role.FOLLOWING, f"{invocation_id} is led elsewhere"
+
+    async def check_nodes(self) -> None:
+        """Checks the roles of the nodes, and that their stores are what the logs make of them."""
         for slot in self.slots:
             for processor in slot.node.router.all():
                 # A leader that has nothing to append does not learn that another one has led since.
@@ -329,9 +348,7 @@ class World:
         """Returns the process that runs under a name now."""
         return next(it.node for it in self.slots if it.node.name == name)
 
-    async def call(
-        self, node: str, method: str, body: bytes, timeout_seconds: float | None
-    ) -> bytes:
+    async def call(self, node: str, method: str, body: bytes, timeout: float | None) -> bytes:  # noqa: ASYNC109  # as in `Peers`
         """See `Peers.call`; the faults are in `SimRouter`."""
         found = self.node(node)
         if found.ended.is_set():
@@ -358,6 +375,7 @@ class World:
         """Replaces nodes again and again: after a crash, after a stop, or while the old one runs on."""
         while True:
             await asyncio.sleep(self.rng.expovariate(0.5))
+            self.check_followers()
             for stream in self.streams:
                 stream.release()
             slot = self.rng.choice(self.slots)
@@ -490,10 +508,11 @@ class World:
         self.broken = asyncio.get_running_loop().create_future()
         for slot in self.slots:
             slot.start()
-        background = [
+        workers_running = [
             asyncio.create_task(self.keep_worker(f"w{number}")) for number in range(workers)
         ]
-        background.append(asyncio.create_task(self.replace_nodes()))
+        replacing = asyncio.create_task(self.replace_nodes())
+        background = [*workers_running, replacing]
         clients_done = asyncio.gather(
             *(self.client(number) for number in range(clients)),
             *(self.signal_client(number) for number in range(clients // 2)),
@@ -511,7 +530,10 @@ class World:
                 await clients_done
                 await self.check_outboxes()
                 self.check_counters()
-                for task in background:
+                replacing.cancel()
+                await self.end_faults()
+                self.check_slots()
+                for task in workers_running:
                     task.cancel()
                 await self.check_nodes()
         finally:

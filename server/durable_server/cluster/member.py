@@ -46,6 +46,10 @@ class Member:
     """The epoch and the last sequence of the log, for each partition that it leads."""
     follows: Mapping[int, int] = field(default_factory=dict[int, int])
     """The last sequence that it has applied, for each partition that it follows."""
+    renewal: int = field(default=0, compare=False)
+    """How many records this incarnation has published before this one; tells a renewal from the record
+    before it, even if nothing else has changed.
+    """
 
     def gone(self) -> Member:
         """Returns the record with which this member leaves."""
@@ -89,6 +93,7 @@ def encode(member: Member) -> bytes:
             "left": member.left,
             "leads": {str(partition): claim for partition, claim in member.leads.items()},
             "follows": {str(partition): position for partition, position in member.follows.items()},
+            "renewal": member.renewal,
         },
         separators=(",", ":"),
     ).encode()
@@ -120,6 +125,7 @@ def decode(data: bytes, partitions: int) -> Member:
             it: _count(value, "follows")
             for it, value in _by_partition(fields, "follows", partitions)
         },
+        renewal=_value(fields, "renewal", int),
     )
     try:
         check_name(member.name)

@@ -5,6 +5,11 @@ has two kinds of readers: the stream keeps the last record of each name for node
 all members hear it at once by a subscription of core NATS, even while the stream has no leader. Who
 lives follows from that by the rules of `membership`.
 
+**Silence.** Core NATS passes a message on to the servers next to it only. Where two servers of a NATS
+cluster have lost each other and a third one has both, nodes do not hear each other, and the stream has
+the renewals of both. So before a node finds another one gone, it reads that one's record: if it is not
+the one that was heard last, the other one lives.
+
 **One process of a name.** Each renewal states which record of its name it follows. A process that finds
 a record of another process of its name waits a lease for the next one; if it comes, this one does not
 join. A process that was silent for a lease, as in a suspended virtual machine, and whose name is taken
@@ -24,6 +29,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import NamedTuple, TypeVar
 
 from ..log.interface import LogError
@@ -109,6 +115,8 @@ class Members:
         self._heard: list[Callable[[Member], None]] = []
         self._damaged: set[str] = set()
         """The subjects whose last record could not be read."""
+        self._renewals = 0
+        """How many records were published, or tried to be."""
         self._was_current = False
         self._lapse: asyncio.TimerHandle | None = None
         self._problem = "no answer"
@@ -264,7 +272,10 @@ class Members:
     ) -> int:
         """Publishes the own record after the one of this sequence; returns its sequence."""
         member = self._refresh()
-        data = encode(member.gone() if leaving else member)
+        if leaving:
+            member = member.gone()
+        data = encode(replace(member, renewal=self._renewals))
+        self._renewals += 1
         sent = _now()
         sequence = await write_record(
             connection,
@@ -273,6 +284,7 @@ class Members:
             expected=sequence,
             timeout_seconds=self._answer_seconds,
         )
+        await self._read_silent(connection, sent)
         changed = self._membership.acknowledged(sent)
         if self._lapse is not None:
             self._lapse.cancel()
@@ -330,9 +342,23 @@ class Members:
             return
         member = self._decode(message.subject.decode(), message.payload)
         if member is not None and member.name != self.name:
-            changed = self._membership.hear(member, _now())
-            self._tell(member)
-            self._report(changed=changed)
+            self._take(member)
+
+    async def _read_silent(self, connection: Connection, sent: float) -> None:
+        """Reads the records of those who are about to be found gone; takes those that are new."""
+        for known in self._membership.silent(sent):
+            subject = _PREFIX + known.name
+            record = await read_record(connection, subject, self._answer_seconds)
+            member = None if record is None else self._decode(subject, record.data)
+            if member is not None and (
+                member.incarnation != known.incarnation or member.renewal > known.renewal
+            ):
+                self._take(member)
+
+    def _take(self, member: Member) -> None:
+        changed = self._membership.hear(member, _now())
+        self._tell(member)
+        self._report(changed=changed)
 
     def _decode(self, subject: str, data: bytes) -> Member | None:
         """Reads a record; None, with one warning in a row, if that is not possible."""

@@ -6,7 +6,9 @@ seconds. `members` feeds it with what comes from NATS.
 **Who lives.** A member lives while it was heard within the last `lease` seconds. The hearing node
 judges that only while NATS works for it: a member is gone when an own renewal was acknowledged that was
 *sent* a lease or more after the member was last heard. So a node that is cut off, or whose NATS
-restarts, finds nobody gone. After such an interruption everybody who lived has a new lease.
+restarts, finds nobody gone. After such an interruption everybody who lived has a new lease. Before a
+member that is silent is found gone, its record is read (`silent`), because it may write and be heard by
+others: then it still counts for itself.
 
 **Whether this node counts.** It does for a lease after the last acknowledged renewal was *sent*. The
 others hear a renewal later than it was sent, so this ends before one of them finds this node gone.
@@ -78,19 +80,28 @@ class Membership:
         self._renew_all(now)
         return changed
 
+    def silent(self, sent: float) -> list[Member]:
+        """Returns who is found gone when a renewal is acknowledged that was sent at this time."""
+        if not self._judges(sent):
+            return []
+        return [
+            member
+            for name, member in self._live.items()
+            if name != self._name and self._heard[name] + self._lease <= sent
+        ]
+
     def acknowledged(self, sent: float) -> bool:
         """Takes that a renewal was acknowledged which was sent at this time."""
-        before, self._sent = self._sent, sent
-        if before is None or sent - before > self._lease:
+        judges, gone = self._judges(sent), {it.name for it in self.silent(sent)}
+        self._sent = sent
+        if not judges:
             self._renew_all(sent)
             return False
-        return self._set_live(
-            {
-                name: member
-                for name, member in self._live.items()
-                if name == self._name or self._heard[name] + self._lease > sent
-            }
-        )
+        return self._set_live({name: it for name, it in self._live.items() if name not in gone})
+
+    def _judges(self, sent: float) -> bool:
+        """Whether NATS has worked for this node since its last renewal."""
+        return self._sent is not None and sent - self._sent <= self._lease
 
     def stop(self) -> None:
         """Takes that this node has left, or is not a member any more."""

@@ -249,6 +249,8 @@ class Connection(asyncio.Protocol):
         entry = self._calls.pop(number, None)
         if entry is not None and not entry[0].done():
             entry[0].set_exception(TimeoutError(f"no answer within {timeout_seconds:g} s"))
+            # Marks it as retrieved: the caller may have given up the call.
+            entry[0].exception()
 
     def _ping(self) -> None:
         if self._silent_pings >= 2:

@@ -5,6 +5,10 @@ until then it does not answer, or with an error that looks like any other. So a 
 its own nats-server which others it is connected to, and tells the operator whom it waits for. It waits
 without a limit, because the others may be started much later.
 
+At the very first start a majority is not enough: a server without a log has no vote, unless none of all
+servers has one. Otherwise two servers that have lost their disks could begin a new log without the
+third, which has the old one.
+
 A server that was away must then catch up with the others. A node that served before would let an
 operator, or Kubernetes, restart the next one while a log has one complete copy, and so no majority.
 This wait has a limit: a replica that cannot be repaired here must not keep the node from serving what
@@ -32,6 +36,12 @@ REPORT_EVERY = 10.0
 """Seconds from one report to the next."""
 CATCH_UP_SECONDS = 30.0
 """How long a node waits, at most, until its server has what the others have."""
+_MISMATCHES = {
+    "authentication error": "secret (DURABLE_CLUSTER_SECRET, --cluster-secret-file)",
+    "Cluster Name Conflict": "--cluster",
+}
+"""What differs at another server, by the words of nats-server's log."""
+
 T = TypeVar("T")
 
 _POLL = 0.1
@@ -64,7 +74,7 @@ async def until_formed(server: EmbeddedNats, routes: Routes, report: Callable[[s
             # It does not answer yet, or is just restarted. If it is given up, this raises it:
             await server.endpoint()
         if loop.time() >= next_report:
-            report(await _describe(routes, connected, behind))
+            report(await _describe(server, routes, connected, behind))
             next_report = loop.time() + REPORT_EVERY
         await asyncio.sleep(_POLL)
 
@@ -99,20 +109,29 @@ async def _has_leader(server: EmbeddedNats) -> bool:
     return True
 
 
-async def _describe(routes: Routes, connected: set[str], behind: str) -> str:
+async def _describe(server: EmbeddedNats, routes: Routes, connected: set[str], behind: str) -> str:
     if behind:
         return f"waits for its NATS server to catch up with the others: {behind}"
     count = len(routes.peers)
     missing = routes.majority - len(connected)
-    if missing <= 0:
-        return f"waits for the leader of the {count} NATS servers; an election takes some seconds"
     away = [name for name in routes.peers if name not in connected]
     hosts = await asyncio.gather(*(_problem(routes.peers[it]) for it in away))
     where = ", ".join(
         f"{name} at {routes.peers[name]}{problem}"
         for name, problem in zip(away, hosts, strict=True)
     )
-    return f"waits for {missing} more of {count} NATS servers: {where}"
+    lines = server.log_end()
+    reasons = "".join(
+        f"; one of them has another {what} than this one"
+        for words, what in _MISMATCHES.items()
+        if any(words in line for line in lines)
+    )
+    if missing > 0:
+        return f"waits for {missing} more of {count} NATS servers: {where}{reasons}"
+    election = f"waits until the {count} NATS servers have a leader, which takes some seconds"
+    if not away:
+        return election
+    return f"{election}; at the first start of a cluster it takes all of them: {where}{reasons}"
 
 
 async def _problem(address: str) -> str:

@@ -86,7 +86,7 @@ class PartitionHost:
         self.partition = partition
         self.role = Role.IDLE
         self.processor: Processor | None = None
-        """The processor while this process leads."""
+        """The processor from the takeover to the end of the release."""
         self.log: Log = storage.log(partition)
         self._router = router
         self._storage = storage
@@ -102,18 +102,22 @@ class PartitionHost:
             return self.processor.position
         return self._follower.applied if self._follower is not None else Position()
 
+    def explained(self) -> AbstractContextManager[None]:
+        """See `Storage.explained`."""
+        return self._storage.explained(self.partition)
+
     async def follow(self) -> None:
         """Begins to follow. Raises what `Storage.open_store` raises."""
         store = await self._open()
         follower = self._builders.follower(self.partition, self.log, store)
-        with self._storage.explained(self.partition):
+        with self.explained():
             follower.start()
         self._follower, self.role = follower, Role.FOLLOWING
 
     async def catch_up(self) -> None:
         """Applies what the log has, while following. Raises what `Follower.catch_up` raises."""
         if self._follower is not None:
-            with self._storage.explained(self.partition):
+            with self.explained():
                 await self._follower.catch_up()
 
     async def lead(self) -> Processor:
@@ -124,7 +128,7 @@ class PartitionHost:
         snapshots = await self._storage.add_snapshots(self.partition)
         processor = self._builders.processor(self.partition, self.log, store, snapshots)
         try:
-            with self._storage.explained(self.partition):
+            with self.explained():
                 await processor.start(self._leader)
         except BaseException:
             self._forget(processor)
@@ -136,15 +140,17 @@ class PartitionHost:
     async def release(self) -> None:
         """Leads no more: the append in flight ends, and what waits is refused.
 
-        Raises nothing of the log; whoever cares reads `Processor.ended`.
+        A release that was cancelled is completed by the next one, or by `close`. Raises nothing of the
+        log; whoever cares reads `Processor.ended`.
         """
-        processor, self.processor = self.processor, None
+        processor = self.processor
         if processor is None:
             return
         self.role = Role.IDLE
         # Requests go elsewhere before those that wait are refused.
         self._router.remove(processor)
         await processor.stop()
+        self.processor = None
         self._forget(processor)
         await self.log.close()
 

@@ -24,12 +24,15 @@ from ..cluster.member import Member
 from ..cluster.placement import View, plan
 from ..log.interface import DeposedError, LogDataLostError, LogUnavailableError
 from ..nats.backoff import Backoff
+from ..snapshots.place import PlaceError
 from .host import PartitionHost, Role
 
 SETTLE_SECONDS = 1.0
 """How long the live members must stay the same before partitions move among them."""
 _FIRST_PAUSE = 0.05
-"""Seconds before an attempt that failed for lack of NATS is repeated; doubles from there."""
+"""Seconds before an attempt that failed for lack of NATS, or of the place of the snapshots, is
+repeated; doubles from there.
+"""
 _LONGEST_PAUSE = 2.0
 
 logger = logging.getLogger("durable.node")
@@ -85,7 +88,8 @@ class Roles:
         self._joined: MembersPort | None = None
         self._standbys = standbys
         self._settle = settle
-        self._settled_at = 0.0
+        self._settled = False
+        """Whether the live members have been the same for so long."""
         self._names: tuple[str, ...] = ()
         self._settled_once = False
         """Whether the live members have been settled since this node has joined."""
@@ -125,13 +129,16 @@ class Roles:
         self._plan()
 
     async def drain(self, seconds: float) -> None:
-        """Gives all partitions to other nodes; returns when that is done or cannot be done in time."""
+        """Gives all partitions to other nodes; returns when that is done or cannot be done in time.
+
+        It cannot be done without a lease: then the others take over on their own.
+        """
         self.draining = True
         self._members.renew_now()
         self._plan()
         try:
             async with asyncio.timeout(seconds):
-                while self.leads and self._successors():
+                while self.leads and self._members.current and self._successors():
                     self._moved.clear()
                     await self._moved.wait()
         except TimeoutError:
@@ -169,12 +176,13 @@ class Roles:
         if not members.current:
             # Others may have taken over what this node leads, without it having heard so.
             return
+        self._watch_names(tuple(sorted(live)))
         view = View(
             members.name,
             live,
             len(self._hosts),
             self._standbys,
-            self._settled(tuple(sorted(live))),
+            self._settled,
             self._released,
         )
         planned = plan(view)
@@ -191,16 +199,18 @@ class Roles:
             elif keeper.host.role is not Role.LEADING:
                 keeper.want(Role.FOLLOWING if partition in planned.follow else Role.IDLE)
 
-    def _settled(self, names: tuple[str, ...]) -> bool:
-        """Returns whether the live members are the same since a while; if not, plans again then."""
-        loop = asyncio.get_running_loop()
+    def _watch_names(self, names: tuple[str, ...]) -> None:
+        """Notes who lives now; plans again when that has been the same for a while."""
         if names != self._names:
             self._names = names
-            self._settled_at = loop.time() + self._settle
+            self._settled = False
             if self._alarm is not None:
                 self._alarm.cancel()
-            self._alarm = loop.call_at(self._settled_at, self._plan)
-        return loop.time() >= self._settled_at
+            self._alarm = asyncio.get_running_loop().call_later(self._settle, self._has_settled)
+
+    def _has_settled(self) -> None:
+        self._settled = True
+        self._plan()
 
     def _role_changed(self, host: PartitionHost) -> None:
         if host.role is Role.LEADING:
@@ -257,7 +267,7 @@ class _RoleKeeper:
                 self._awake.clear()
                 try:
                     await self._become(self.wanted)
-                except LogUnavailableError as error:
+                except (LogUnavailableError, PlaceError) as error:
                     if self._backoff.attempts == 0:
                         logger.warning("partition %d: %s", self.host.partition, error)
                     await self._backoff.pause()
@@ -327,7 +337,8 @@ class _RoleKeeper:
         elif isinstance(error, LogUnavailableError):
             logger.warning("this node gives partition %d up: %s", partition, error)
         else:
-            raise error
+            with self.host.explained():
+                raise error
 
 
 def _new_backoff() -> Backoff:

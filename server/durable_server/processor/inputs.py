@@ -87,10 +87,6 @@ class Inputs:
             inputs = inputs[:count]
         return inputs, size
 
-    def put_back(self, inputs: list[Input]) -> None:
-        """Puts back a batch whose append may have failed, so that `end` refuses its inputs too."""
-        self.waiting = inputs + self.waiting
-
     def end(self, error: BaseException) -> None:
         """Accepts no more records: refuses those that wait, and sets `ended` with the error."""
         if self.ended.done():

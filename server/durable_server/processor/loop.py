@@ -39,13 +39,17 @@ from .effect_runner import EffectRunner
 from .inputs import Input, Inputs, refuse_all
 from .outbox import Outbox
 from .retention import EARLY_MS, Retention
-from .subscriptions import Subscriptions, refuse
+from .subscriptions import Subscriptions
 from .timers import Timers
 from .trimming import Trimmer
 from .workers import Workers
 
 _LINGER_SIZE = 4.0
-"""The batch size, as a moving average, above which the loop lingers."""
+"""The batch size, as a moving average, above which the loop lingers. Partitions of one process divide
+it, because together they have so many records at a time.
+"""
+_LINGER_SIZE_LEAST = 1.25
+"""The same for one of many partitions: more than one record at a time, so not a single caller."""
 _LINGER_SECONDS = 0.002
 """How long it lingers: the time of a few appends, and little compared to a step under such load."""
 _STOP_SECONDS = 5.0
@@ -142,8 +146,11 @@ class Processor:
         self._task = asyncio.create_task(self._run(), name="durable-processor")
 
     async def stop(self) -> None:
-        """Ends the loop after the batch in flight; whatever still waits is refused."""
-        task, self._task = self._task, None
+        """Ends the loop after the batch in flight; whatever still waits is refused.
+
+        May be called again, above all after a call that was cancelled.
+        """
+        task = self._task
         if task is None:
             return
         self.inputs.end(asyncio.CancelledError())
@@ -157,20 +164,20 @@ class Processor:
         await self.trimmer.close()
         self.timers.close()
         self._retention.close()
+        self._task = None
 
     def crash(self) -> None:
         """Ends the loop where it stands, as the end of the process would."""
         if self._task is not None:
             self._task.cancel()
         self.inputs.end(asyncio.CancelledError())
+        self.timers.close()
+        self._retention.close()
 
     def when_settled(self, invocation_id: str) -> asyncio.Future[Reply]:
         """Returns a future that is done when the invocation settles after now."""
         future = self.subscriptions.future()
-        if self.ended.done():
-            refuse(future)
-        else:
-            self.subscriptions.wait(invocation_id, future)
+        self.subscriptions.wait(invocation_id, future)
         return future
 
     # Status
@@ -236,18 +243,18 @@ class Processor:
                         position, time_ms, records, self.ended.done
                     )
                     if committed is None:
-                        # The batch is in the log, so the next leader applies it.
-                        refuse_all(batch)
-                        return
+                        return  # The batch is in the log, so the next leader applies it.
                     self.position = position
                     self._act(committed, batch, time_ms)
                     await self._gather_more()
                     self.trimmer.committed(position, len(body))
         except Exception as error:  # noqa: BLE001
             # The state in memory may be ahead of the log or behind it. Only a new start can go on,
-            # because it reads both. The batch in flight is refused like everything that waits.
-            inputs.put_back(batch)
+            # because it reads both.
             inputs.end(error)
+        finally:
+            # What of the batch in flight is not answered, also when `stop` has cancelled the append.
+            refuse_all(batch)
 
     async def _gather_more(self) -> None:
         """Lets the next batch fill before it is closed.
@@ -268,7 +275,9 @@ class Processor:
         while count < len(inputs.waiting) < most:
             count = len(inputs.waiting)
             await asyncio.sleep(0)
-        if self._batch_size > _LINGER_SIZE and 0 < count < most:
+        partitions = self.workers.sharing.partitions
+        size = max(_LINGER_SIZE / partitions, _LINGER_SIZE_LEAST)
+        if self._batch_size > size and 0 < count < most:
             await asyncio.sleep(_LINGER_SECONDS)
 
     def _close_batch(self) -> tuple[list[Record], list[Input]] | None:

@@ -44,7 +44,7 @@ class Report:
     wants: int = 0
     """How many more it could use now. It replaces what an earlier report has said."""
     received: int = 0
-    """How many units it was granted so far. Those that are still on the way are part of `wants`."""
+    """How many units it has been granted so far. Those still on the way are part of `wants`."""
 
 
 class Holding:

@@ -107,6 +107,11 @@ class Sharing:
         """The partitions that have left a slot to another one."""
 
     @property
+    def partitions(self) -> int:
+        """How many partitions this process leads; at least 1."""
+        return len(self._sharers) or 1
+
+    @property
     def alone(self) -> bool:
         """Whether there is one partition, so that nothing has to be shared."""
         return len(self._sharers) == 1

@@ -25,6 +25,7 @@ class Subscriptions:
         self._waiters: dict[str, list[asyncio.Future[Reply]]] = {}
         self.watchers: dict[str, list[asyncio.Event]] = {}
         """The events of the watchers, by invocation id."""
+        self._ended = False
 
     def future(self) -> asyncio.Future[Reply]:
         """Makes a future that is counted until it is done."""
@@ -37,7 +38,10 @@ class Subscriptions:
         self.pending_count -= 1
 
     def wait(self, invocation_id: str, future: asyncio.Future[Reply]) -> None:
-        """Resolves the future when the invocation settles."""
+        """Resolves the future when the invocation settles; refuses it once nothing changes any more."""
+        if self._ended:
+            refuse(future)
+            return
         self._waiters.setdefault(invocation_id, []).append(future)
 
     def cancel(self, invocation_id: str, future: asyncio.Future[Reply]) -> None:
@@ -64,7 +68,12 @@ class Subscriptions:
                     future.set_result(reply)
 
     def watch(self, invocation_id: str, changed: asyncio.Event) -> Callable[[], None]:
-        """Sets `changed` whenever the invocation changes; returns the function that ends this."""
+        """Sets `changed` whenever the invocation changes; returns the function that ends this.
+
+        Sets it at once when nothing changes any more.
+        """
+        if self._ended:
+            changed.set()
         watchers = self.watchers.setdefault(invocation_id, [])
         watchers.append(changed)
 
@@ -83,6 +92,7 @@ class Subscriptions:
 
     def end(self) -> None:
         """Refuses all waiters and wakes all watchers, because nothing will change any more."""
+        self._ended = True
         for waiters in self._waiters.values():
             for future in waiters:
                 refuse(future)

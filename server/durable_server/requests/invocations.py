@@ -10,13 +10,15 @@ from __future__ import annotations
 import asyncio
 import difflib
 import secrets
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from ..core import ids
 from ..core.limits import Limits
-from ..core.model import HandlerKind, Invocation, State
+from ..core.model import Handler, HandlerKind, Invocation, State
 from ..core.records import (
     CancelAsked,
+    HandlerRegistered,
     Invoked,
     PauseAsked,
     Record,
@@ -36,6 +38,7 @@ from ..processor.errors import (
     InvocationNotFoundError,
     LimitReachedError,
 )
+from ..processor.loop import Processor
 from ..processor.router import Router
 from ..processor.schema_check import SchemaCheck
 from .proposals import Proposals
@@ -96,7 +99,7 @@ class Invocations:
         self._proposals.admit()
         invocation_id = _new_id(new)
         processor = self._router.for_id(invocation_id)
-        self._check(new)
+        _check(new, self._handler(processor, new.handler))
         start_ms = processor.now_ms() + new.delay_ms if new.delay_ms else new.start_ms
         record = Invoked(
             invocation_id,
@@ -151,30 +154,22 @@ class Invocations:
         settled = await self._proposals.settled(found, wait)
         return self._reads.find(found.id) if settled is None else settled
 
-    def _check(self, new: NewInvocation) -> None:
-        """Checks that the handler is known, and whether it needs a key."""
-        name = new.handler
-        handler = self._router.any().partition.handlers.get(name)
-        if handler is None:
-            raise self._unknown_handler(name)
-        if new.key:
-            if handler.kind == HandlerKind.WORKFLOW:
-                raise InvalidFieldError("key", f"{name} is not a keyed handler; leave the key out")
-            if new.partition_key:
-                raise InvalidFieldError(
-                    "partition_key", "the key chooses the partition; leave one of them out"
-                )
-        elif handler.kind != HandlerKind.WORKFLOW:
-            raise InvalidFieldError("key", f"{name} is a keyed handler; say which key it is for")
+    def _handler(self, processor: Processor, name: str) -> Handler:
+        """Returns a handler that the partition knows when the next record is applied.
 
-    def _unknown_handler(self, name: str) -> InvalidFieldError | HandlerNotFoundError:
-        if not name:
-            return InvalidFieldError("handler", "is empty; name the handler to invoke")
-        if not HANDLER_NAME.fullmatch(name):
-            problem = f"must match {HANDLER_NAME.pattern}"
-            return InvalidFieldError("handler", problem, value=f"{len(name)} characters")
-        handlers = self._router.any().partition.handlers
-        return HandlerNotFoundError(name, difflib.get_close_matches(name, handlers, _SIMILAR_NAMES))
+        A partition that had no leader while a worker registered its handlers does not know them until
+        the worker connects again. Without them the rules would take a keyed handler for another kind.
+        """
+        handler = processor.partition.handlers.get(name)
+        if handler is None:
+            handler = next(
+                (known for it in self._router.all() if (known := it.partition.handlers.get(name))),
+                None,
+            )
+            if handler is None:
+                raise _unknown_handler(name, processor.partition.handlers)
+            processor.inputs.submit(HandlerRegistered(handler))
+        return handler
 
     # Changes
 
@@ -189,7 +184,7 @@ class Invocations:
     async def _paused(self, invocation_id: str, wait: float) -> State:
         """Waits until a requested pause has happened or cannot happen any more."""
         changed = asyncio.Event()
-        end = self._proposals.watch(invocation_id, changed)
+        watched = self._proposals.watch(invocation_id, changed)
         deadline = asyncio.get_running_loop().time() + wait
         try:
             while True:
@@ -200,10 +195,11 @@ class Invocations:
                     async with asyncio.timeout_at(deadline):
                         await changed.wait()
                 except TimeoutError:
-                    return found.state
+                    return self._reads.find(invocation_id).state
                 changed.clear()
+                watched.check()
         finally:
-            end()
+            watched.end()
 
     async def resume(self, invocation_id: str, reason: Reason) -> State:
         """Resumes a paused invocation, or begins the next attempt of one that backs off, now."""
@@ -287,6 +283,31 @@ def _new_id(new: NewInvocation) -> str:
     if new.request_id:
         return ids.from_name("request", new.handler, new.key, new.request_id, routing)
     return ids.from_chance(secrets.token_hex(16), routing)
+
+
+def _check(new: NewInvocation, handler: Handler) -> None:
+    """Checks whether a handler needs a key."""
+    name = new.handler
+    if new.key:
+        if handler.kind == HandlerKind.WORKFLOW:
+            raise InvalidFieldError("key", f"{name} is not a keyed handler; leave the key out")
+        if new.partition_key:
+            raise InvalidFieldError(
+                "partition_key", "the key chooses the partition; leave one of them out"
+            )
+    elif handler.kind != HandlerKind.WORKFLOW:
+        raise InvalidFieldError("key", f"{name} is a keyed handler; say which key it is for")
+
+
+def _unknown_handler(
+    name: str, handlers: Iterable[str]
+) -> InvalidFieldError | HandlerNotFoundError:
+    if not name:
+        return InvalidFieldError("handler", "is empty; name the handler to invoke")
+    if not HANDLER_NAME.fullmatch(name):
+        problem = f"must match {HANDLER_NAME.pattern}"
+        return InvalidFieldError("handler", problem, value=f"{len(name)} characters")
+    return HandlerNotFoundError(name, difflib.get_close_matches(name, handlers, _SIMILAR_NAMES))
 
 
 def _error(

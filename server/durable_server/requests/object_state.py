@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import chain
 
 from ..core.limits import Limits
 from ..core.model import HandlerKind, object_scope
@@ -44,7 +45,9 @@ class ObjectState:
 
     def _owner(self, name: str, key: str) -> str:
         """Returns the owner of the state of an object's key. Raises InvalidFieldError."""
-        for handler in self._router.any().partition.handlers.values():
+        # A partition that had no leader while a worker registered its handlers may not know them yet.
+        known = (it.partition.handlers.values() for it in self._router.all())
+        for handler in chain.from_iterable(known):
             if handler.kind != HandlerKind.WORKFLOW and handler.name.rpartition(".")[0] == name:
                 return object_scope(name, key)
         raise InvalidFieldError(

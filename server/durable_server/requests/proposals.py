@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from typing import NamedTuple
 
 from ..core.limits import Limits
 from ..core.model import Invocation
@@ -64,9 +65,10 @@ class Proposals:
         reply = await self._reply(processor, processor.when_settled(found.id), found.id, wait)
         return reply.invocation if isinstance(reply, Created) else None
 
-    def watch(self, invocation_id: str, changed: asyncio.Event) -> Callable[[], None]:
-        """Sets `changed` whenever the invocation changes; returns the function that ends this."""
-        return self._router.for_id(invocation_id).subscriptions.watch(invocation_id, changed)
+    def watch(self, invocation_id: str, changed: asyncio.Event) -> Watched:
+        """Sets `changed` whenever the invocation changes, until this is ended."""
+        processor = self._router.for_id(invocation_id)
+        return Watched(processor, processor.subscriptions.watch(invocation_id, changed))
 
     async def _reply(
         self, processor: Processor, future: asyncio.Future[Reply], invocation_id: str, wait: float
@@ -89,6 +91,24 @@ class Proposals:
                 handle.cancel()
             if future.cancelled() or not future.done() or handle is not None:
                 processor.subscriptions.cancel(invocation_id, future)
+
+
+class Watched(NamedTuple):
+    """A subscription to the changes of an invocation."""
+
+    processor: Processor
+    """The processor that tells of them."""
+    end: Callable[[], None]
+    """Ends the subscription."""
+
+    def check(self) -> None:
+        """Raises ProcessorEndedError when no more changes will be told.
+
+        To be called after each wait: by then this process may lead the partition anew, with another
+        processor, so that the invocation is found and yet nothing tells of it.
+        """
+        if self.processor.ended.done():
+            raise ProcessorEndedError("the leader of the invocation has ended")
 
 
 def _expire(processor: Processor, future: asyncio.Future[Reply], invocation_id: str) -> None:

@@ -87,7 +87,7 @@ class ControlService(control_pb2_grpc.DurableControlServicer):
             changes = Changes(topology.listen, cluster.listen_led)
             self.forwarding = Forwarding(
                 *(topology, peers, changes, requests.invocations.new_request_id),
-                wait_limit_seconds=requests.limits.wait_seconds,
+                requests.limits,
                 takeover_seconds=cluster.takeover_seconds,
             )
             self._gathering = Gathering(
@@ -175,10 +175,11 @@ class ControlService(control_pb2_grpc.DurableControlServicer):
         """Yields an invocation of a partition that is led here as it changes.
 
         `known` are the journal entries that the client has: completion numbers by index. Raises
-        NotLeadingError when the partition is not led here any more.
+        NotLeadingError or ProcessorEndedError when the partition is not led here any more.
         """
         changed = asyncio.Event()
-        ends = [self._proposals.watch(request.invocation_id, changed)]
+        watched = self._proposals.watch(request.invocation_id, changed)
+        ends = [watched.end]
         if self._cluster is not None:
 
             def moved() -> None:
@@ -198,6 +199,7 @@ class ControlService(control_pb2_grpc.DurableControlServicer):
                     return
                 await changed.wait()
                 changed.clear()
+                watched.check()
         finally:
             for end in ends:
                 end()

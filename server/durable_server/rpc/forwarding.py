@@ -11,7 +11,10 @@ Rules:
 - A request may be tried more than once although an earlier try had its effect, because a link may break
   before the answer. So each request that can have a request id gets one before its first try. A Purge
   has none; if the invocation is not found after a try with an unknown outcome, it is purged.
+- A SetState has none either. A second try writes the same values again, as a client's own second try
+  would.
 - `wait_timeout` counts from the arrival at the first node, over all tries.
+- At most `admission` requests wait for a leader at a time, because nothing else bounds them.
 - A try at a node that does not lead the partition any more is given up after a moment, in which an
   answer that is under way may arrive. Otherwise a process that is stopped but not dead could hold the
   request for as long as its link lives.
@@ -34,8 +37,14 @@ from google.protobuf.message import Message
 from durable_proto.node_v1 import parts_pb2
 from durable_proto.v1 import control_pb2
 
+from ..core.limits import Limits
 from ..peers.interface import PeerRefusedError, Peers, PeerUnavailableError
-from ..processor.errors import InvocationNotFoundError, NotLeadingError, ProcessorEndedError
+from ..processor.errors import (
+    InvocationNotFoundError,
+    LimitReachedError,
+    NotLeadingError,
+    ProcessorEndedError,
+)
 from . import convert
 from .refusal import Method, Refusal, unavailable
 from .topology import Changes, Node, Topology
@@ -100,17 +109,20 @@ class Forwarding:
         peers: Peers,
         changes: Changes,
         new_request_id: NewRequestId,
+        limits: Limits,
         *,
-        wait_limit_seconds: int,
         takeover_seconds: float,
     ) -> None:
         self._topology = topology
         self._peers = peers
         self._changes = changes
         self._new_request_id = new_request_id
-        self._wait_limit = wait_limit_seconds
+        self._wait_limit = limits.wait_seconds
+        self._admission = limits.admission
         self._takeover_seconds = takeover_seconds
         self._closed = False
+        self._waiting = 0
+        """How many requests wait for their next try."""
         self._tries: dict[asyncio.Timeout, tuple[int, str]] = {}
         """The partition and the node of each try that is under way at another node."""
         self._end = topology.listen(self._moved)
@@ -153,10 +165,7 @@ class Forwarding:
         except NotLeadingError as error:
             partition = error.partition
         except ProcessorEndedError as error:
-            if self._closed:
-                raise
-            ended_here = self._topology.name, -1
-            raise _FailedTryError(str(error), leader=ended_here, uncertain=True) from None
+            raise self._ended_here(error) from None
         node = self._leader_elsewhere(partition)
         with self._failures(node, partition):
             call = self._peers.call(node.name, name, request.SerializeToString(), None)
@@ -172,6 +181,7 @@ class Forwarding:
             try:
                 async with aclosing(self._watch_once(request, here, known)) as messages:
                     async for message in messages:
+                        patience.renew()
                         for entry in message.invocation.journal:
                             known[entry.index] = entry.completion_number
                         yield message
@@ -193,6 +203,8 @@ class Forwarding:
             return
         except NotLeadingError as error:
             partition = error.partition
+        except ProcessorEndedError as error:
+            raise self._ended_here(error) from None
         node = self._leader_elsewhere(partition)
         body = parts_pb2.WatchPart(request=request.SerializeToString(), known=known)
         stream = self._peers.open(node.name, "WatchInvocation", body.SerializeToString())
@@ -209,6 +221,12 @@ class Forwarding:
             stream.cancel()
 
     # One try
+
+    def _ended_here(self, error: ProcessorEndedError) -> Exception:
+        """Returns what to raise when this node has led the partition until now."""
+        if self._closed:
+            return error
+        return _FailedTryError(str(error), leader=(self._topology.name, -1), uncertain=True)
 
     def _leader_elsewhere(self, partition: int) -> Node:
         """Returns the other node that leads a partition. Raises _FailedTryError."""
@@ -291,7 +309,16 @@ class Forwarding:
         pause = patience.pause(failed.leader)
         if pause is None:
             raise unavailable("no_leader", str(failed))
-        await self._changes.wait(pause)
+        if self._waiting >= self._admission:
+            raise LimitReachedError(
+                "admission", self._admission, "that many requests wait for a leader already"
+            )
+        self._waiting += 1
+        try:
+            await self._changes.wait(pause)
+        finally:
+            self._waiting -= 1
+        patience.resume()
 
     def _add_request_id(self, name: str, request: Any) -> bool:
         """Gives a request a request id, if it can have one and nothing else names it."""
@@ -322,10 +349,16 @@ class _FailedTryError(Exception):
 
 
 class _Patience:
-    """How long one request waits for a leader: the time of a takeover, for each one that it meets."""
+    """How long one request waits for a leader: the time of a takeover, for each one that it meets.
+
+    Once a leader has worked on it, what failed before does not count any more: a request may wait for
+    longer than a takeover, and a watch goes on for as long as its invocation does.
+    """
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
+        self._tried_at = asyncio.get_running_loop().time()
+        """When the current try began."""
         self._failed: set[tuple[str, int] | None] = set()
         """The leaders at which a try has failed; None stands for no leader."""
         self._end = 0.0
@@ -334,6 +367,9 @@ class _Patience:
     def pause(self, leader: tuple[str, int] | None) -> float | None:
         """Returns for how many seconds to wait after a failed try; None when it was the last one."""
         now = asyncio.get_running_loop().time()
+        if now >= self._tried_at + self._seconds:
+            # No link is silent for so long, and no node live: a leader has worked on it.
+            self.renew()
         if leader not in self._failed:
             self._failed.add(leader)
             self._end, self._next = now + self._seconds, _FIRST_PAUSE
@@ -341,6 +377,14 @@ class _Patience:
             return None
         pause, self._next = self._next, min(2 * self._next, _LONGEST_PAUSE)
         return min(pause, self._end - now)
+
+    def resume(self) -> None:
+        """Takes that the next try begins."""
+        self._tried_at = asyncio.get_running_loop().time()
+
+    def renew(self) -> None:
+        """Takes that a leader has worked on the request."""
+        self._failed.clear()
 
 
 class _Wait:

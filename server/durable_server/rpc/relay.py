@@ -91,7 +91,7 @@ class Relay:
         """The task that asks the other nodes whether NATS answers them."""
         self._cut_off = False
         """Whether NATS answers other nodes, and not this one."""
-        leaders.listen(self.changed)
+        self._stop_listening = leaders.listen(self.changed)
 
     async def open(
         self, message: worker_pb2.Hello, hello: Hello, writer: SessionWriter, end: End
@@ -115,6 +115,7 @@ class Relay:
 
     async def close(self) -> None:
         """Ends what runs in the background."""
+        self._stop_listening()
         if self._settling is not None:
             self._settling.cancel()
         tasks = list(self._unreachable.values())
@@ -147,9 +148,11 @@ class Relay:
         """Looks in a moment which sessions need other leaders than they have."""
         if self.leaders.current:
             self._cut_off = False
-        elif self._asking is None and not self._cut_off:
+        if not self._open:
+            return
+        if not (self.leaders.current or self._cut_off or self._asking is not None):
             self._asking = asyncio.create_task(self._ask_others())
-        if self._settling is None and self._open:
+        if self._settling is None:
             loop = asyncio.get_running_loop()
             self._settling = loop.call_later(SETTLE_SECONDS, self._settle)
 
@@ -166,7 +169,7 @@ class Relay:
         """Asks the other nodes whether NATS answers them, until one says so or this one is current."""
         seconds = RETRY_SECONDS_FIRST
         try:
-            while not (self._cut_off or self.leaders.current):
+            while self._open and not (self._cut_off or self.leaders.current):
                 answers = await asyncio.gather(*map(self._serves, self.leaders.others()))
                 self._cut_off = any(answers) and not self.leaders.current
                 if not self._cut_off:
@@ -236,8 +239,9 @@ class EntrySession:
         """Opens the session here and on the other nodes. Raises RequestError and Refusal."""
         relay = self._relay
         here = relay.leaders.node
+        # This node first: it gets the slots that remain.
         leading = sorted(
-            {it.node for it in self.leaders if it is not None}, key=lambda it: it != here
+            {it.node for it in self.leaders if it is not None}, key=lambda it: (it != here, it)
         )
         resumed: dict[str, dict[str, int]] = {node: {} for node in leading}
         without_leader = 0
@@ -451,5 +455,6 @@ class _Branch:
             while (part := await self._stream.receive()) is not None:
                 received(self.node, sessions_pb2.RelayedResponse.FromString(part))
         except (PeerUnavailableError, PeerRefusedError, DecodeError) as error:
-            logger.warning("the session of a worker on node %s broke: %s", self.node, error)
+            # The link has warned, once for all sessions.
+            logger.info("the session of a worker on node %s broke: %s", self.node, error)
         lost(self)

@@ -79,10 +79,15 @@ class Leaders:
             for partition in range(self._router.count)
         ]
 
-    def listen(self, changed: Callable[[], None]) -> None:
-        """Calls `changed` whenever a leader may have changed."""
-        self._router.listen(changed)
-        self._topology.listen(changed)
+    def listen(self, changed: Callable[[], None]) -> Callable[[], None]:
+        """Calls `changed` whenever a leader may have changed; returns what ends this."""
+        endings = self._router.listen(changed), self._topology.listen(changed)
+
+        def end() -> None:
+            for it in endings:
+                it()
+
+        return end
 
     def partition(self, invocation_id: str) -> int:
         """Returns the number of the partition of an invocation."""
