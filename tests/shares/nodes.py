@@ -116,9 +116,15 @@ class Node:
         self.system.listeners.append(callback)
         return lambda: self.system.listeners.remove(callback)
 
-    async def connect(self, slots: int, handlers: list[Handler], worker: str = WORKER) -> Session:
+    async def connect(
+        self,
+        slots: int,
+        handlers: list[Handler],
+        worker: str = WORKER,
+        resumed: Mapping[str, int] | None = None,
+    ) -> Session:
         """Connects a worker to this node."""
-        hello = Hello(worker, "", "", slots, handlers, {})
+        hello = Hello(worker, "", "", slots, handlers, resumed or {})
         return await self.sessions.open(hello, WorkerEnd(self.system))
 
     async def lead(self, partition: int) -> None:

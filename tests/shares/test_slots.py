@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from durable_server.core.model import Handler
 from durable_server.processor.demand import DividedSlots
@@ -28,12 +28,18 @@ class Division:
         self._slots: dict[str, DividedSlots] = {}
 
     async def start(self, capacity: int) -> None:
-        system = self._system
         for number, name in enumerate("abc"):
-            await system.add(name, 2 * number, 2 * number + 1)
+            await self._system.add(name, 2 * number, 2 * number + 1)
+        await self.divide(capacity, {})
+
+    async def divide(self, capacity: int, resumed: Mapping[str, int]) -> None:
+        """Begins a session on all nodes; the owner does not know of the attempts that are resumed."""
+        system = self._system
         self._owner = SlotOwner(capacity, dict.fromkeys(system.nodes, 0), self._send)
         for name, node in system.nodes.items():
-            session = await node.connect(self._owner.share(name), [Handler(HANDLER)])
+            session = await node.connect(
+                self._owner.share(name), [Handler(HANDLER)], resumed=resumed
+            )
             if name == ENTRY:
                 self._owner.own(name, node.demand, session.worker)
             else:
@@ -163,3 +169,16 @@ async def test_a_new_session_divides_the_slots_anew(system: System) -> None:
     assert worker.slots == 2
     await eventually(lambda: len(system.running) == 2)
     await end_all(system, 3)
+
+
+async def test_an_attempt_that_the_owner_does_not_know_of_has_a_slot(system: System) -> None:
+    """As one that was not committed yet when the worker lost its connection."""
+    division = Division(system)
+    await division.start(3)
+    await system.invoke(2, HANDLER, 3)
+    await eventually(lambda: system.places() == {"b": 3})
+    await division.divide(3, {it.id: it.attempt for it in system.running.values()})
+    await eventually(lambda: division.shares() == {"a": 0, "b": 3, "c": 0})
+    await system.invoke(4, HANDLER, 3)
+    await end_all(system, 6)
+    assert system.most[HANDLER] == 3

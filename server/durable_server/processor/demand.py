@@ -25,6 +25,8 @@ class DividedSlots:
         self._worker = worker
         self._send = send
         self._share: Holding = worker.share
+        # The owner does not know of attempts that were on their way to the worker at its hello.
+        self._share.taken_over(len(worker.owned))
 
     @property
     def current(self) -> bool:

@@ -190,6 +190,8 @@ class Sessions:
         led = self._router.all()
         stream.welcome(led[0].epoch if led else 0)
         self._take_up(worker, hello, stream)
+        if worker in self._away:
+            self._away.pop(worker).cancel()
         self._workers.connect(worker, stream, led[0].now_ms() if led else _wall_clock_ms())
         # A handler may have another limit than before.
         self._workers.sharing.changed()
@@ -218,8 +220,8 @@ class Sessions:
         del self._current[worker.id]
         self._workers.disconnect(worker)
         led = self._router.all()
-        if led and all(it.ended.done() for it in led):
-            return
+        if self.demand is None and all(it.ended.done() for it in led):
+            return  # this process stops, while a node leads its partitions again or others
         if left:
             for invocation_id, attempt in worker.owned.items():
                 self._submit(AttemptReleased(invocation_id, attempt))
@@ -293,6 +295,8 @@ class Sessions:
         self._led = led
         if not new:
             return
+        if self.demand is not None:
+            self._share_handlers(led)
         for worker in self._workers:
             if worker.outbound is None and not new.isdisjoint(
                 map(self._router.partition, worker.owned)
@@ -305,17 +309,33 @@ class Sessions:
             self._times.grace, self._all_returned
         )
 
+    def _share_handlers(self, led: Iterable[Processor]) -> None:
+        """Registers what one partition knows in all others that are led here.
+
+        A handler may have come while a partition had no leader. An object's handler that the partition
+        does not know would run there without the lock on its key. What is submitted now comes before
+        any request.
+        """
+        known: dict[str, Handler] = {}
+        for processor in led:
+            known = {**processor.partition.handlers, **known}
+        for processor in led:
+            for name, handler in known.items():
+                if name not in processor.partition.handlers:
+                    processor.inputs.submit(HandlerRegistered(handler))
+
     def _grant_grace(self, worker: Worker, more_seconds: float = 0.0) -> None:
+        loop = asyncio.get_running_loop()
+        end = loop.time() + self._times.grace + more_seconds
         if worker in self._away:
+            end = max(end, self._away[worker].when())
             self._away[worker].cancel()
-        self._away[worker] = asyncio.get_running_loop().call_later(
-            self._times.grace + more_seconds, self._grace_over, worker
-        )
+        self._away[worker] = loop.call_at(end, self._grace_over, worker)
 
     def _grace_over(self, worker: Worker) -> None:
-        """Gives a worker's attempts to others, unless it has come back or was lost before."""
+        """Gives a worker's attempts to others, unless it has left."""
         del self._away[worker]
-        if worker.outbound is not None or self._workers.get(worker.id) is not worker:
+        if self._workers.get(worker.id) is not worker:
             return
         logger.warning("worker %s (%s) is lost", worker.id, worker.identity)
         self._workers.remove(worker)

@@ -6,8 +6,10 @@ import socket
 
 import pytest
 
+from durable_proto.v1 import control_pb2, invocation_pb2
+from durable_server.core.model import HandlerKind
 from durable_server.rpc import relay
-from tests.server.partitioned import invoke_in
+from tests.server.partitioned import KEYS, invoke_in
 from tests.support.manual_worker import ManualWorker
 from tests.support.waiting import eventually
 
@@ -99,3 +101,45 @@ async def test_a_node_that_is_lost_and_reached_in_the_same_turn_is_tried_again()
         entry.lost("b")
         entry.reached("b")
         await eventually(lambda: entry.present()[1] is not None)
+
+
+async def test_a_worker_that_goes_while_a_node_loses_its_partitions_is_forgotten() -> None:
+    """Else invocations would wait for the version that it has run."""
+    async with cluster(a=[0], b=[1, 2]) as nodes:
+        async with ManualWorker(nodes["a"].channel):
+            for processor in nodes["b"].processors.values():
+                processor.crash()
+        await eventually(lambda: nodes["b"].workers.get("manual") is None)
+
+
+async def test_many_workers_that_reconnect_do_not_lose_their_attempts_by_waiting(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(relay, "SPREAD_SECONDS", 1000.0)
+    async with (
+        cluster(a=[0], b=[1], c=[2]) as nodes,
+        ManualWorker(nodes["a"].channel, "first") as first,
+        ManualWorker(nodes["a"].channel, "second") as second,
+    ):
+        await nodes["b"].release(1)
+        await nodes["c"].lead(1)
+        for worker in (first, second):
+            delay = (await worker.receive("drain")).drain.delay.ToTimedelta()
+            assert delay.total_seconds() < TIMES.grace
+
+
+async def test_a_partition_without_a_leader_gets_the_handlers_that_came_meanwhile() -> None:
+    """Before its next leader has a session of a worker that serves them."""
+    async with cluster(a=[0], b=[1], c=[2]) as nodes:
+        await nodes["b"].release(1)
+        worker = ManualWorker(nodes["a"].channel)
+        del worker.hello.handlers[:]
+        kind = invocation_pb2.HANDLER_KIND_OBJECT_EXCLUSIVE
+        worker.hello.handlers.add(name="counter.add", version="v1", kind=kind)
+        async with worker:
+            await nodes["c"].lead(1)
+            request = control_pb2.InvokeRequest(handler="counter.add", key=KEYS[1])
+            invoked = await nodes["c"].control.Invoke(request)
+            found = nodes["c"].processors[1].find(invoked.invocation_id)
+            assert found is not None
+            assert found.kind == HandlerKind.OBJECT_EXCLUSIVE
