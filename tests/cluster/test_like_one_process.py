@@ -1,4 +1,8 @@
-"""A node that leads nothing answers clients as one process does: the same tests, at such a node."""
+"""A node that leads nothing answers clients as one process does: the same tests, at such a node.
+
+Not among them is what depends on when an awakeable with an id of the user's choice reaches its partition,
+which is another one than that of its invocation here, but for chance.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +30,6 @@ from tests.server.test_partitions_requests import (
 from tests.server.test_primitives import (
     test_a_pause_waits_for_the_worker_and_resume_goes_on,
     test_a_restart_keeps_the_beginning,
-    test_an_awakeable_gets_the_first_outcome_that_anybody_gives,
     test_an_awakeable_of_no_invocation_is_not_found,
     test_an_outcome_may_come_before_the_wait_for_it,
     test_force_takes_the_attempt_away,
@@ -59,7 +62,6 @@ __all__ = [
     "test_a_watch_of_no_id_is_refused",
     "test_a_watch_shows_changes_until_the_end",
     "test_absurd_durations_are_refused",
-    "test_an_awakeable_gets_the_first_outcome_that_anybody_gives",
     "test_an_awakeable_of_no_invocation_is_not_found",
     "test_an_invocation_shows_its_awakeables_wherever_they_are",
     "test_an_outcome_may_come_before_the_wait_for_it",
