@@ -1,7 +1,7 @@
 """A node that leads nothing answers clients as one process does: the same tests, at such a node.
 
-Not among them is what depends on when an awakeable with an id of the user's choice reaches its partition,
-which is another one than that of its invocation here, but for chance.
+Not among them is what depends on when an awakeable with an id of the user's choice reaches its
+partition, which is another one here than that of its invocation, but for chance.
 """
 
 from __future__ import annotations
