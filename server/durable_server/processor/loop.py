@@ -48,8 +48,8 @@ _LINGER_SIZE = 4.0
 """The batch size, as a moving average, above which the loop lingers. Partitions of one process divide
 it, because together they have so many records at a time.
 """
-_LINGER_SIZE_LEAST = 1.25
-"""The same for one of many partitions: more than one record at a time, so not a single caller."""
+_LINGER_SIZE_LEAST = 2.0
+"""The least of that. A single caller makes smaller batches, of one or two records."""
 _LINGER_SECONDS = 0.002
 """How long it lingers: the time of a few appends, and little compared to a step under such load."""
 _STOP_SECONDS = 5.0
