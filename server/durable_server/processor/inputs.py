@@ -14,7 +14,7 @@ import asyncio
 from typing import NamedTuple
 
 from ..core.limits import Limits
-from ..core.records import Record
+from ..core.records import Received, Record
 from ..core.replies import Reply
 from ..log.batch import encode_record
 from .errors import RecordTooLargeError
@@ -68,6 +68,11 @@ class Inputs:
     def wake(self) -> None:
         """Makes the loop look for assignments: a worker has come, has a free slot, or leaves."""
         self.awake.set()
+
+    @property
+    def urgent(self) -> bool:
+        """Whether messages of another partition are among the records that wait."""
+        return any(type(it.record) is Received for it in self.waiting)
 
     def take(self) -> tuple[list[Input], int]:
         """Removes and returns the inputs of the next batch, within its limits, and their bytes."""

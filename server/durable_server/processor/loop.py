@@ -266,7 +266,8 @@ class Processor:
         Under load that is not enough. Every append, store transaction and frame costs a fixed
         amount of CPU in four processes, and a busy machine that spends it on small batches has less
         left to make large ones. So when batches have lately been of some size, the loop lingers
-        before it closes the next one. A single invocation, or a low rate of them, is never delayed.
+        before it closes the next one. A single invocation, or a low rate of them, is never delayed, nor
+        are messages of other partitions, which have waited for a batch there already.
         The measurements are in docs/performance.md.
         """
         inputs = self.inputs
@@ -277,7 +278,7 @@ class Processor:
             await asyncio.sleep(0)
         partitions = self.workers.sharing.partitions
         size = max(_LINGER_SIZE / partitions, _LINGER_SIZE_LEAST)
-        if self._batch_size > size and 0 < count < most:
+        if self._batch_size > size and 0 < count < most and not inputs.urgent:
             await asyncio.sleep(_LINGER_SECONDS)
 
     def _close_batch(self) -> tuple[list[Record], list[Input]] | None:
