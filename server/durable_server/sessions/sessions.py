@@ -22,7 +22,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-import time
 from collections.abc import Container, Iterable, Mapping
 from typing import NamedTuple, Protocol
 
@@ -31,6 +30,7 @@ from ..core.entry_kinds import KINDS
 from ..core.limits import Limits
 from ..core.model import Handler, Invocation
 from ..core.records import AttemptReleased, HandlerRegistered
+from ..processor.clock import WallClock
 from ..processor.demand import Demand
 from ..processor.errors import InvalidFieldError
 from ..processor.loop import Processor
@@ -192,7 +192,7 @@ class Sessions:
         self._take_up(worker, hello, stream)
         if worker in self._away:
             self._away.pop(worker).cancel()
-        self._workers.connect(worker, stream, led[0].now_ms() if led else _wall_clock_ms())
+        self._workers.connect(worker, stream, led[0].now_ms() if led else WallClock().now_ms())
         # A handler may have another limit than before.
         self._workers.sharing.changed()
         self._wake()
@@ -354,7 +354,3 @@ class Sessions:
     def _wake(self) -> None:
         for processor in self._router.all():
             processor.inputs.wake()
-
-
-def _wall_clock_ms() -> int:
-    return int(time.time() * 1000)
